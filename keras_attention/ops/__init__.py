@@ -1,6 +1,19 @@
 from keras_attention.ops.attend import attend
 from keras_attention.ops.masks import in_band, require_boolean
+from keras_attention.ops.positions import alibi, alibi_slopes, distances, relative_bucket, rotate, sinusoidal
 from keras_attention.ops.scores import dot_product
 from keras_attention.ops.softmax import masked_softmax
 
-__all__ = ["attend", "dot_product", "in_band", "masked_softmax", "require_boolean"]
+__all__ = [
+    "alibi",
+    "alibi_slopes",
+    "attend",
+    "distances",
+    "dot_product",
+    "in_band",
+    "masked_softmax",
+    "relative_bucket",
+    "require_boolean",
+    "rotate",
+    "sinusoidal",
+]

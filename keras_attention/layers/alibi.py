@@ -1,0 +1,71 @@
+"""ALiBi: the farther a key, the lower its score."""
+
+import keras
+from keras import ops
+
+from keras_attention.ops import alibi, distances
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ALiBi(keras.layers.Layer):
+    r"""Attention bias that falls linearly with distance, without weights.
+
+    $$ \mathrm{softmax}(q_t \cdot k_s - m_n |t - s|), \quad m_n = 2^{-8 n / N} $$
+
+    as in "Train Short, Test Long", section 3
+    ([Press et al., 2022](https://arxiv.org/abs/2108.12409)). Written out, with
+    T queries, S keys, N heads:
+
+        slopes: [N]
+        bias:   [1, N, T+S-1] = -slopes * |distance|, distance = s - (t + query_offset)
+
+    The bias is given by distance, in linear memory: entry j is that of
+    `s - t = j - (T-1)`. Pass it as `attention_bias`; no [T, S] tensor is built on
+    the blockwise path.
+
+    Differs from the paper: the paper is causal; here keys after the query are
+    penalised like keys before it. With a causal mask the two are the same.
+
+    Masking: makes no mask and needs none.
+
+    Args:
+        num_heads: Positive int; slopes of numbers that are no power of two follow
+            the published code.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        query: Tensor whose axis 1 is T.
+        key: Tensor whose axis 1 is S; `None` means `query`.
+        query_offset: Position of the first query, counted in keys: int or int32
+            scalar tensor (when decoding, the `cache_index`).
+
+    Returns:
+        [1, N, T+S-1].
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.layers import ALiBi, MultiHeadAttention
+    >>> x = np.ones((2, 5, 16), "float32")
+    >>> tuple(MultiHeadAttention(num_heads=4, key_dim=8)(x, x, attention_bias=ALiBi(num_heads=4)(x)).shape)
+    (2, 5, 16)
+    """
+
+    def __init__(self, num_heads, **kwargs):
+        # Only the length of the inputs is used: token ids are welcome, and stay integers.
+        super().__init__(autocast=False, **kwargs)
+        if not isinstance(num_heads, int) or num_heads < 1:
+            raise ValueError(f"`num_heads` must be a positive int. Received: num_heads={num_heads!r}")
+        self.num_heads = num_heads
+
+    def call(self, query, key=None, query_offset=0):
+        T, S = ops.shape(query)[1], ops.shape(query if key is None else key)[1]
+        return ops.cast(alibi(distances(T, S, query_offset), self.num_heads), self.compute_dtype)
+
+    def compute_output_spec(self, query, key=None, query_offset=0):
+        T, S = query.shape[1], (query if key is None else key).shape[1]
+        length = None if T is None or S is None else T + S - 1
+        return keras.KerasTensor((1, self.num_heads, length), dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "num_heads": self.num_heads}

@@ -1,0 +1,91 @@
+"""Learned position encoding: a table of positions, one row each."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LearnedPositionEncoding(keras.layers.Layer):
+    r"""Adds a learned vector of position to a sequence.
+
+    $$ y_p = x_p + W_p $$
+
+    as in "Convolutional Sequence to Sequence Learning"
+    ([Gehring et al., 2017](https://arxiv.org/abs/1705.03122), 3.1) and row (E) of
+    Table 3 of "Attention Is All You Need"
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out, with
+    B batch, T length, D model width, M = max_length:
+
+        table:  [M, D]
+        output: [B, T, D] = inputs + table[start_index : start_index + T]
+
+    Differs from the paper: the paper does not say how the table starts; here it
+    is Glorot uniform, as in the published code.
+
+    Masking: a Keras mask passes through.
+
+    Args:
+        max_length: Positive int, the number of positions.
+        initializer: Initialiser of the table.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, T, D].
+        start_index: Position of the first element: int or int32 scalar tensor.
+
+    Returns:
+        [B, T, D].
+
+    Raises:
+        ValueError: If the positions are known to pass `max_length` (T is static
+            and `start_index` an int). Where they are known at run time only, a
+            position past the end gets the last row of the table.
+
+    Example:
+
+    >>> from keras_attention.layers import LearnedPositionEncoding
+    >>> LearnedPositionEncoding(max_length=50)(keras.Input((None, 16))).shape
+    (None, None, 16)
+    """
+
+    def __init__(self, max_length, initializer="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(max_length, int) or max_length < 1:
+            raise ValueError(f"`max_length` must be a positive int. Received: max_length={max_length!r}")
+        self.max_length = max_length
+        self.initializer = keras.initializers.get(initializer)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        if len(input_shape) != 3 or input_shape[-1] is None:
+            raise ValueError(
+                f"`inputs` must be [B, T, D] with a known D. Received: inputs.shape={tuple(input_shape)}"
+            )
+        self.table = self.add_weight(
+            shape=(self.max_length, input_shape[-1]), initializer=self.initializer, name="table"
+        )
+
+    def call(self, inputs, start_index=0):
+        self._check_length(inputs, start_index)
+        positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
+        rows = ops.take(self.table, ops.clip(positions, 0, self.max_length - 1), axis=0)
+        return inputs + ops.cast(rows, inputs.dtype)
+
+    def compute_output_spec(self, inputs, start_index=0):
+        self._check_length(inputs, start_index)
+        return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "max_length": self.max_length,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }
+
+    def _check_length(self, inputs, start_index):
+        T = inputs.shape[1]
+        if isinstance(T, int) and isinstance(start_index, int) and not 0 <= start_index <= self.max_length - T:
+            raise ValueError(
+                "Positions must be from 0 to `max_length - 1`. "
+                f"Received: inputs.shape={tuple(inputs.shape)}, start_index={start_index}, max_length={self.max_length}"
+            )

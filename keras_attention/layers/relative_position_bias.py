@@ -1,0 +1,118 @@
+"""Relative position bias of T5: a learned score for each bucket of distances."""
+
+import keras
+from keras import ops
+
+from keras_attention.ops import distances, relative_bucket
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class RelativePositionBias(keras.layers.Layer):
+    r"""Attention bias learned by (bucketed) distance.
+
+    $$ \mathrm{softmax}(q_t \cdot k_s + b_{n, \mathrm{bucket}(s - t)}) $$
+
+    as in "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
+    Transformer", section 2.1 ([Raffel et al., 2020](https://arxiv.org/abs/1910.10683)).
+    Written out, with T queries, S keys, N heads:
+
+        table: [num_buckets, N]
+        bias:  [1, N, T+S-1] = table[bucket(distance)], distance = s - (t + query_offset)
+
+    The bias is given by distance, in linear memory: entry j is that of
+    `s - t = j - (T-1)`. Pass it as `attention_bias`; no [T, S] tensor is built on
+    the blockwise path, and the gradient reaches the table. T5 shares one such
+    layer among all blocks of a stack.
+
+    Differs from the paper: T5 does not divide the dot product by sqrt(H) (its
+    initialisation does); that is the attention's `scale`, not this layer's.
+
+    Masking: makes no mask and needs none.
+
+    Args:
+        num_heads: Positive int.
+        num_buckets: Int, 32 in the paper; even and at least 4 if `bidirectional`,
+            else at least 2.
+        max_distance: Int, 128 in the paper: distances from here on share a bucket.
+        bidirectional: `True` (encoder): keys after the query have half of the
+            buckets. `False` (decoder): they share the bucket of distance 0.
+        initializer: Initialiser of the table.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        query: Tensor whose axis 1 is T.
+        key: Tensor whose axis 1 is S; `None` means `query`.
+        query_offset: Position of the first query, counted in keys: int or int32
+            scalar tensor (when decoding, the `cache_index`).
+
+    Returns:
+        [1, N, T+S-1].
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.layers import MultiHeadAttention, RelativePositionBias
+    >>> x = np.ones((2, 5, 16), "float32")
+    >>> bias = RelativePositionBias(num_heads=4)(x)
+    >>> tuple(MultiHeadAttention(num_heads=4, key_dim=8)(x, x, attention_bias=bias).shape)
+    (2, 5, 16)
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        num_buckets=32,
+        max_distance=128,
+        bidirectional=True,
+        initializer="glorot_uniform",
+        **kwargs,
+    ):
+        # Only the length of the inputs is used: token ids are welcome, and stay integers.
+        super().__init__(autocast=False, **kwargs)
+        if not isinstance(num_heads, int) or num_heads < 1:
+            raise ValueError(f"`num_heads` must be a positive int. Received: num_heads={num_heads!r}")
+        least = 4 if bidirectional else 2
+        if not isinstance(num_buckets, int) or num_buckets < least or (bidirectional and num_buckets % 2):
+            raise ValueError(
+                f"`num_buckets` must be an int of at least {least}, even if `bidirectional`. "
+                f"Received: num_buckets={num_buckets!r}, bidirectional={bidirectional}"
+            )
+        exact = (num_buckets // 2 if bidirectional else num_buckets) // 2
+        if not isinstance(max_distance, int) or max_distance <= exact:
+            raise ValueError(
+                f"`max_distance` must be an int beyond the {exact} exact buckets. "
+                f"Received: max_distance={max_distance!r}, num_buckets={num_buckets}"
+            )
+        self.num_heads = num_heads
+        self.num_buckets = num_buckets
+        self.max_distance = max_distance
+        self.bidirectional = bidirectional
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, query_shape):
+        self.table = self.add_weight(
+            shape=(self.num_buckets, self.num_heads), initializer=self.initializer, name="table"
+        )
+
+    def call(self, query, key=None, query_offset=0):
+        T, S = ops.shape(query)[1], ops.shape(query if key is None else key)[1]
+        buckets = relative_bucket(
+            distances(T, S, query_offset), self.num_buckets, self.max_distance, self.bidirectional
+        )
+        rows = ops.take(ops.cast(self.table, self.compute_dtype), buckets, axis=0)
+        return ops.transpose(rows)[None]
+
+    def compute_output_spec(self, query, key=None, query_offset=0):
+        T, S = query.shape[1], (query if key is None else key).shape[1]
+        length = None if T is None or S is None else T + S - 1
+        return keras.KerasTensor((1, self.num_heads, length), dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "num_buckets": self.num_buckets,
+            "max_distance": self.max_distance,
+            "bidirectional": self.bidirectional,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }

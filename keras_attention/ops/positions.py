@@ -1,0 +1,170 @@
+"""Where is it? Equations of position: absolute (sinusoids), rotary, and biases by distance (ALiBi, T5).
+
+A bias by distance is `[1, N, T+S-1]`: entry j is the bias of distance `s - t = j - (T-1)` between row t of the
+queries and row s of the keys. It is all that a `[N, T, S]` bias of relative positions can hold, in linear memory;
+`attend` takes it as it is.
+
+Letters: B batch, T queries, S keys, N heads, H head size, D model width, P positions.
+"""
+
+import functools
+import math
+
+import numpy as np
+from keras import ops
+
+
+def sinusoidal(positions, size, variant="paper", max_wavelength=10000.0):
+    r"""Sinusoids of geometrically growing wavelength ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), 3.5).
+
+    $$ PE(p, 2i) = \sin(p / 10000^{2i/D}), \quad PE(p, 2i+1) = \cos(p / 10000^{2i/D}) $$
+
+    Args:
+        positions: Tensor of any shape, integer or floating; counted from 0.
+        size: Positive int D.
+        variant: `"paper"`, sine and cosine interleaved as above; or
+            `"reference"`, the published code: all sines, then all cosines,
+            of wavelengths whose exponent is `i / (D/2 - 1)`, so that the
+            last one reaches `max_wavelength`; an odd D is padded with a zero.
+        max_wavelength: Positive float, 10000 in the paper (over 2 pi).
+
+    Returns:
+        float32 tensor [..., D].
+
+    Example:
+
+    >>> tuple(sinusoidal(ops.arange(50), 16).shape)
+    (50, 16)
+    """
+    if variant not in ("paper", "reference"):
+        raise ValueError(f'`variant` must be "paper" or "reference". Received: variant={variant!r}')
+    paper = variant == "paper"
+    pairs = -(-size // 2) if paper else size // 2
+    exponents = 2 * np.arange(pairs) / size if paper else np.arange(pairs) / max(pairs - 1, 1)
+    rates = ops.convert_to_tensor((float(max_wavelength) ** -exponents).astype("float32"))
+    angles = ops.expand_dims(ops.cast(positions, "float32"), -1) * rates
+    if not paper:
+        encoding = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
+        return ops.pad(encoding, [[0, 0]] * (len(angles.shape) - 1) + [[0, size % 2]])
+    encoding = ops.stack([ops.sin(angles), ops.cos(angles)], axis=-1)
+    return ops.reshape(encoding, (*ops.shape(angles)[:-1], 2 * pairs))[..., :size]
+
+
+def rotate(x, positions, layout="interleaved", max_wavelength=10000.0):
+    r"""Rotates pairs of channels by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864), eq. 34).
+
+    $$ (a, b)_i \to (a \cos p\theta_i - b \sin p\theta_i, \; a \sin p\theta_i + b \cos p\theta_i),
+       \quad \theta_i = 10000^{-2i/H} $$
+
+    The dot product of a rotated query and a rotated key depends on their
+    distance only. Computed in float32, returned in the dtype of `x`.
+
+    Args:
+        x: [B, T, N, H], H even.
+        positions: [T] or [B, T], integer or floating.
+        layout: `"interleaved"`, pair i is channels (2i, 2i+1), as in the
+            paper; or `"halves"`, channels (i, i + H/2), as many published
+            checkpoints have it.
+        max_wavelength: Positive float.
+
+    Returns:
+        Tensor shaped like `x`.
+    """
+    if layout not in ("interleaved", "halves"):
+        raise ValueError(f'`layout` must be "interleaved" or "halves". Received: layout={layout!r}')
+    H = x.shape[-1]
+    if H is None or H % 2:
+        raise ValueError(f"The last axis of `x` must be even: channels turn in pairs. Received: x.shape={tuple(x.shape)}")
+    rates = ops.convert_to_tensor((float(max_wavelength) ** -(2 * np.arange(H // 2) / H)).astype("float32"))
+    angles = ops.cast(positions, "float32")[..., None, None] * rates  # [T, 1, H/2] or [B, T, 1, H/2]
+    cos, sin = ops.cos(angles), ops.sin(angles)
+    y = ops.cast(x, "float32")
+    if layout == "halves":
+        a, b = y[..., : H // 2], y[..., H // 2 :]
+        rotated = ops.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
+    else:
+        a, b = y[..., 0::2], y[..., 1::2]
+        rotated = ops.reshape(ops.stack([a * cos - b * sin, a * sin + b * cos], axis=-1), ops.shape(x))
+    return ops.cast(rotated, x.dtype)
+
+
+def distances(T, S, query_offset=0):
+    """Every distance `s - (t + query_offset)` that occurs between T queries and S keys, ascending: int32 [T+S-1].
+
+    Args:
+        T, S: Lengths, Python ints or int32 scalars.
+        query_offset: Position of the first query, counted in keys: int or int32 scalar tensor.
+    """
+    return ops.arange(T + S - 1, dtype="int32") - (T - 1) - query_offset
+
+
+def alibi_slopes(num_heads):
+    """Slopes of ALiBi, one a head ([Press et al., 2022](https://arxiv.org/abs/2108.12409), section 3).
+
+    slope_i = 2^(-8 i / N), i = 1..N, for N a power of two. For other N, as in the published code: the slopes of the
+    next lower power of two P, then every other slope of 2P until there are N.
+
+    Returns:
+        NumPy float32 [N].
+    """
+    lower = 2 ** int(math.log2(num_heads))
+    slopes = [2.0 ** (-8 * i / lower) for i in range(1, lower + 1)]
+    between = [2.0 ** (-8 * i / (2 * lower)) for i in range(1, 2 * lower + 1, 2)]
+    return np.array(slopes + between[: num_heads - lower], "float32")
+
+
+def alibi(distance, num_heads):
+    """Attention with linear biases: `-slope * |distance|`, float32 [1, N, P] for distances [P].
+
+    The paper is causal, where distances are never positive; both directions are penalised alike here.
+    """
+    slopes = ops.convert_to_tensor(alibi_slopes(num_heads))
+    return -slopes[None, :, None] * ops.abs(ops.cast(distance, "float32"))
+
+
+def relative_bucket(distance, num_buckets=32, max_distance=128, bidirectional=True):
+    """The bucket of a distance in T5 ([Raffel et al., 2020](https://arxiv.org/abs/1910.10683), 2.1 and its code).
+
+    The first half of the buckets is for one distance each, 0, 1, 2...; the second half grows logarithmically up to
+    `max_distance`; everything farther shares the last one. With `bidirectional`, half of all buckets (the upper) is
+    for keys after the query; without it, such keys share bucket 0. The borders are computed exactly, in integers, so
+    no rounding of a logarithm moves them.
+
+    Args:
+        distance: Integer tensor of any shape, `s - t`: position of the key minus that of the query.
+        num_buckets: Positive int; even and at least 4 with `bidirectional`, else at least 2.
+        max_distance: Int, more than half the buckets of one direction.
+        bidirectional: Whether keys after the query have buckets of their own.
+
+    Returns:
+        int32 tensor shaped like `distance`, from 0 to `num_buckets - 1`.
+    """
+    distance = ops.cast(distance, "int32")
+    if bidirectional:
+        num_buckets //= 2
+        first = ops.where(distance > 0, num_buckets, 0)
+        apart = ops.abs(distance)
+    else:
+        first = ops.zeros_like(distance)
+        apart = ops.maximum(-distance, 0)
+    exact = num_buckets // 2
+    borders = ops.convert_to_tensor(np.array(_log_borders(num_buckets, max_distance), "int32"))
+    far = exact + ops.sum(ops.cast(ops.expand_dims(apart, -1) >= borders, "int32"), axis=-1)
+    return ops.cast(first, "int32") + ops.where(apart < exact, apart, ops.cast(far, "int32"))
+
+
+@functools.lru_cache
+def _log_borders(num_buckets, max_distance):
+    """The smallest distance of each logarithmic bucket but the first.
+
+    Bucket k begins where `log(n / exact) / log(max_distance / exact) * steps >= k`; both sides as powers of integers.
+    """
+    exact = num_buckets // 2
+    steps = num_buckets - exact
+    borders = []
+    for k in range(1, steps):
+        n = max(exact, int(exact * (max_distance / exact) ** (k / steps)) - 1)  # a float's guess, from below
+        while n**steps * exact**k < max_distance**k * exact**steps:
+            n += 1
+        borders.append(n)
+    return borders
