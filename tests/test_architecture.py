@@ -1,0 +1,182 @@
+"""The house: imports go down only, no private Keras, every file has its test, its registration and its page."""
+
+import ast
+import configparser
+import importlib
+import inspect
+import pathlib
+import re
+import sys
+
+import keras
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = ROOT / "keras_attention"
+FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = [path for path in FILES if path.name != "__init__.py"]
+ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+
+MAY_IMPORT = {
+    "ops": {"ops"},
+    "layers": {"ops", "layers"},
+    "models": {"ops", "layers", "models"},
+    "decoding": {"ops", "decoding"},
+    "training": {"ops", "training"},
+    "metrics": {"ops", "metrics"},
+    "visualize": {"visualize"},
+    "export": {"export"},
+}
+# Outside the package: what a room may import at the top of a file, and what only inside a function.
+AT_THE_TOP = {"keras", "numpy", *sys.stdlib_module_names}
+INSIDE_FUNCTIONS = {
+    "ops": {"tensorflow", "jax", "torch"},
+    "visualize": {"tensorflow", "jax", "matplotlib"},
+    "export": {"tensorflow", "onnx", "onnxruntime", "tf2onnx"},
+}
+
+
+def label(path):
+    return str(path.relative_to(ROOT))
+
+
+def imports(source, package):
+    """Yields (line, absolute dotted name, whether it stands outside every function) of every import."""
+    tree = ast.parse(source)
+    inside = {n for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.Lambda) for n in ast.walk(f)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join((*above, *filter(None, [node.module])))
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield node.lineno, name, node not in inside
+
+
+def complaints(source, package):
+    """What is wrong with the imports of a file that lies in `package`."""
+    room = package[1] if len(package) > 1 else None
+    for line, name, at_the_top in imports(source, package):
+        top, *rest = name.split(".")
+        if top == "keras" and rest[:1] == ["src"]:
+            yield f"line {line}: {name} is private to Keras"
+        elif top == "keras_attention" and room:
+            if not rest or rest[0] not in MAY_IMPORT[room]:
+                yield f"line {line}: {room} may not import {name}"
+        elif not (
+            top == "keras_attention"
+            or top in AT_THE_TOP
+            or (top in INSIDE_FUNCTIONS.get(room, ()) and not at_the_top)
+        ):
+            yield f"line {line}: {room} may not import {name} here"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and node.attr == "src" and ast.unparse(node.value) == "keras":
+            yield f"line {node.lineno}: keras.src is private to Keras"
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_imports_go_down(path):
+    assert not list(complaints(path.read_text(), path.relative_to(ROOT).parts[:-1]))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from keras_attention.layers import X",
+        "from keras_attention import layers",
+        "import keras_attention.layers",
+        "import keras_attention",
+        "from ..layers import X",
+        "from .. import layers",
+        "def f():\n    from keras_attention import models",
+        "from keras.src import backend",
+        "from keras import src",
+        "import keras.src.ops as k",
+        "import keras\nkeras.src.backend",
+        "import tensorflow as tf",
+        "def f():\n    import scipy",
+    ],
+)
+def test_a_forbidden_import_is_seen(source):
+    assert list(complaints(source, ("keras_attention", "ops")))
+
+
+def test_every_room_is_in_the_table():
+    assert set(ROOMS) <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=label)
+def test_every_file_has_its_test(path):
+    """`ops/masks.py` is tested by `tests/ops/test_masks.py` (or, where that grew too long, `test_masks_*.py`)."""
+    tests = ROOT / "tests" / path.relative_to(PACKAGE).parent
+    name = path.stem.lstrip("_")
+    assert [*tests.glob(f"test_{name}.py"), *tests.glob(f"test_{name}_*.py")], f"no test_{name}.py in {label(tests)}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")) + FILES, ids=label)
+def test_files_stay_readable(path):
+    assert len(path.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_names_exist_and_say_what_they_are(room):
+    module = importlib.import_module(f"keras_attention.{room}")
+    assert module.__all__ or room == "metrics", f"keras_attention.{room} has no public name"
+    for name in module.__all__:
+        assert inspect.getdoc(getattr(module, name)), f"keras_attention.{room}.{name} has no docstring"
+
+
+def serialisable_classes():
+    kinds = (keras.Layer, keras.losses.Loss, keras.metrics.Metric, keras.optimizers.schedules.LearningRateSchedule)
+    for path in MODULES:
+        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for _, cls in inspect.getmembers(module, inspect.isclass):
+            if cls.__module__ == module.__name__ and issubclass(cls, kinds) and not cls.__name__.startswith("_"):
+                yield cls
+
+
+@pytest.mark.parametrize("cls", serialisable_classes(), ids=lambda cls: cls.__name__)
+def test_classes_are_registered(cls):
+    assert keras.saving.get_registered_name(cls) == f"keras_attention>{cls.__name__}"
+
+
+def test_layers_lie_in_a_file_of_their_own_name():
+    from keras_attention import layers
+
+    for name in layers.__all__:
+        file = getattr(layers, name).__module__.rpartition(".")[2]
+        assert file.replace("_", "") == name.lower(), f"{name} lies in {file}.py"
+
+
+def shell_commands(text):
+    """The lines of all ```bash blocks."""
+    return [line for block in re.findall(r"```bash\n(.*?)```", text, re.S) for line in block.splitlines()]
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    [command] = re.findall(r'^TEST_COMMAND="(.*)"$', (ROOT / ".ci" / "run").read_text(), re.M)
+    assert command in shell_commands((ROOT / "README.md").read_text())
+
+
+def test_the_readme_names_the_oldest_pair():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    oldest = dict(re.findall(r"(\w+)>=(\S+)", setup["options"]["install_requires"]))
+    readme = (ROOT / "README.md").read_text()
+    assert f"TensorFlow {oldest['tensorflow']}" in readme
+    assert f"Keras {oldest['keras']}" in readme
+
+
+def test_pages_of_the_documentation_exist():
+    pages = re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text())
+    assert pages
+    assert not [page for page in pages if not (ROOT / "docs" / page).is_file()]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_has_its_generated_page(room):
+    assert f"::: keras_attention.{room}\n" in (ROOT / "docs" / "api" / f"{room}.md").read_text()
