@@ -1,1 +1,6 @@
-__all__ = []
+"""A trained model leaves Python."""
+
+from keras_attention.export.core_ops import require_core_ops, saved_model_ops
+from keras_attention.export.saved_model import export_saved_model
+
+__all__ = ["export_saved_model", "require_core_ops", "saved_model_ops"]

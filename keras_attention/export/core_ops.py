@@ -1,0 +1,83 @@
+"""Which operations does a SavedModel need, and does every TensorFlow have them?"""
+
+import os
+
+# Registered in every build, but they call back into the Python process that made them.
+PYTHON_OPS = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
+
+
+def saved_model_ops(path):
+    """The names of all operations of a SavedModel, those inside its functions and loops included.
+
+    Args:
+        path: Folder of the SavedModel (the one with `saved_model.pb` in it).
+
+    Returns:
+        Sorted list of str.
+
+    Raises:
+        FileNotFoundError: If there is no SavedModel at `path`.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved_model = saved_model_pb2.SavedModel()
+    with open(os.path.join(path, "saved_model.pb"), "rb") as file:
+        saved_model.ParseFromString(file.read())
+    names = set()
+    for meta_graph in saved_model.meta_graphs:
+        functions = meta_graph.graph_def.library.function
+        # A node that calls a function may carry the function's own name as its op.
+        called = {function.signature.name for function in functions}
+        names.update(node.op for node in meta_graph.graph_def.node)
+        names.update(node.op for function in functions for node in function.node_def)
+        names -= called
+    return sorted(names)
+
+
+def require_core_ops(path, allowed=()):
+    """Refuses a SavedModel that a stock TensorFlow (a model server, the C API) could not run.
+
+    Refused are operations of other libraries (tensorflow-text, for instance), operations that call Python
+    (`tf.py_function`), and those of the XLA bridge (`XlaDynamicUpdateSlice`, which is what `keras.ops.slice_update`
+    becomes): a model server compiles the latter only when told to, and on a GPU not at all.
+
+    Args:
+        path: Folder of the SavedModel.
+        allowed: Names of operations to accept all the same, because your server has them.
+
+    Returns:
+        Sorted list of str: the operations of the SavedModel.
+
+    Raises:
+        ValueError: If an operation is not in the core of TensorFlow; it names them all.
+
+    Example:
+
+    ```python
+    require_core_ops("exported/dates/1")
+    ```
+    """
+    import tensorflow as tf
+
+    # `tf.raw_ops` was written when TensorFlow was built: libraries loaded since do not appear in it.
+    core = set(dir(tf.raw_ops)) - set(PYTHON_OPS)
+    names = saved_model_ops(path)
+    foreign = [name for name in names if name not in core and name not in allowed]
+    if foreign:
+        raise ValueError(
+            "A SavedModel must be made of core TensorFlow operations, or a stock model server cannot run it. "
+            f"Received: {', '.join(foreign)}.{_hints(foreign)} If your server has them, pass "
+            f"`allowed_ops={tuple(foreign)!r}`."
+        )
+    return names
+
+
+def _hints(foreign):
+    hints = ""
+    if "XlaDynamicUpdateSlice" in foreign:
+        hints += " Write with `keras.ops.where` or `keras.ops.scatter_update` instead of `keras.ops.slice_update`."
+    if any(name in PYTHON_OPS for name in foreign):
+        hints += " `tf.py_function` and `tf.numpy_function` need the Python process that made them."
+    if any(">" in name for name in foreign):
+        hints += " Tokenise with `tf.strings` and `tf.lookup` instead of a library of operations."
+    return hints

@@ -1,0 +1,142 @@
+"""A model becomes a SavedModel: numbered, dynamic, each weight once, verified, there as a whole or not at all."""
+
+import gc
+
+import keras
+
+from keras_attention.export.core_ops import require_core_ops
+from keras_attention.export.signatures import concrete, extra_signature, own_signature
+from keras_attention.export.verify import verify_export
+from keras_attention.export.versions import write_version
+
+DEFAULT = "serving_default"
+
+
+def export_saved_model(
+    model, directory, *, input_signature=None, lengths=None, signatures=None, version=None, verify=True, allowed_ops=()
+):
+    """Writes `model` as a SavedModel into the next numbered folder of `directory`, ready for TensorFlow Serving.
+
+        directory/1/saved_model.pb, variables/, assets/
+
+    The signature `serving_default` is the model's call (not training): its inputs by name -> its outputs by name.
+    Batch and length stay dynamic. Whatever varies in length takes its lengths instead of a mask:
+
+        tokens: [B, T], tokens_lengths: [B] int32 -> outputs: [B, ...]
+
+    for every input `[B, None]` or `[B, None, D]`. What lies beyond a length is replaced by zeros inside the graph:
+    integer inputs then hold the padding id 0, and floating inputs also carry the Keras mask. So the padding that a
+    client or a server's batcher adds, garbage included, changes nothing. A length above T means T, one below 0 means 0.
+
+    Only the variables that the signatures read are stored, each once (`model.export` stores them twice). The folder
+    appears complete or not at all: everything is written, and verified, in a hidden folder beside and then renamed.
+    A version that exists is never touched.
+
+    Needs the TensorFlow backend. A model of another backend: `model.save("m.keras")`, and export it in a process with
+    `KERAS_BACKEND=tensorflow`.
+
+    Args:
+        model: Built `keras.Model` (functional, `Sequential` or subclassed; quantised ones too).
+        directory: Folder of the versions; made if it is missing.
+        input_signature: What the model is called on: a spec or a nest of specs (`keras.InputSpec(shape=(None, None),
+            dtype="int32")`, `tf.TensorSpec`) in the structure that `call` takes. `None`: the inputs of a functional
+            model. A subclassed model without it exports its `signatures` alone.
+        lengths: Dict input name -> name of its lengths, for the inputs that take lengths. `None`: every input `[B,
+            None]` or `[B, None, D]`, as `<input>_lengths`. Two inputs may share one name; `{}` turns lengths off.
+        signatures: Dict name -> `(function, specs)` of further signatures: a Python function of tensors that returns a
+            tensor, a list or a dict of them, and the `tf.TensorSpec` of its arguments (a list, or a dict by argument).
+            It may use the model, lookup tables and loops; loops over tensors need `tf.while_loop` or `@tf.function`.
+            If one is called `serving_default`, the model's own call is stored as `call`.
+        version: Positive int; `None`: the next free number.
+        verify: Whether to load the export and compare the model's own call, on two short random inputs, with the model,
+            before the folder appears. Costs a load (about a second, and the weights once more in memory). A dict input
+            name -> array compares on your inputs: for models that cannot take three steps or token ids 0 and 1.
+        allowed_ops: Names of operations outside the core of TensorFlow to accept, because your server has them.
+
+    Returns:
+        `pathlib.Path` of the version folder.
+
+    Raises:
+        RuntimeError: On another backend, or if the loaded export answers otherwise than the model.
+        ValueError: If the model is not built, an argument is malformed, a signature uses a resource that nothing
+            holds, or an operation is not in the core of TensorFlow (see `require_core_ops`).
+        OSError: `FileExistsError` (the version), `NotADirectoryError`, `PermissionError`: before any work is done.
+
+    Example:
+
+    ```python
+    path = export_saved_model(classifier, "exported/classifier")            # exported/classifier/1
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    served(tokens=[[5, 3, 9]], tokens_lengths=[2])["outputs"]
+    ```
+    """
+    _require_model(model)
+    functions, own = _functions(model, input_signature, lengths, signatures)
+
+    def write(folder):
+        import tensorflow as tf
+
+        traced = {name: concrete(function, specs) for name, (function, specs) in functions.items()}
+        # Without gradients: a served model is not trained, and they would double the graph.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(_holder(traced), str(folder), signatures=traced, options=options)
+        require_core_ops(folder, allowed_ops)
+        if verify is not False:
+            own_function = functions[own][0] if own else None
+            verify_export(folder, own, own_function, None if verify is True else verify)
+
+    return write_version(directory, write, version)
+
+
+def _require_model(model):
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            f"export_saved_model needs the TensorFlow backend. Received: {keras.backend.backend()}. Save the model with "
+            "`model.save('m.keras')` and export it in a process started with KERAS_BACKEND=tensorflow."
+        )
+    if not isinstance(model, keras.layers.Layer):
+        raise ValueError(f"`model` must be a Keras model. Received: {model!r}")
+    if not model.built:
+        raise ValueError(f"`model` must be built: call {model.name} once on data first.")
+
+
+def _functions(model, input_signature, lengths, signatures):
+    """Signature name -> (function of named tensors, specs), and the name of the model's own call (or `None`)."""
+    functions = {name: extra_signature(name, signature) for name, signature in (signatures or {}).items()}
+    call = own_signature(model, input_signature, lengths)
+    if call is None and not functions:
+        raise ValueError(
+            f"{model.name} does not know its inputs (it is not a functional model): give `input_signature`, what it is "
+            "called on, or `signatures`."
+        )
+    if call is None:
+        return functions, None
+    own = "call" if DEFAULT in functions else DEFAULT
+    if own in functions:
+        raise ValueError(f"The signature name {own!r} is taken by the model's own call. Received: {list(functions)}")
+    return {**functions, own: (call, call.specs())}, own
+
+
+def _holder(traced):
+    """A plain module with each variable and each table that the signatures use, once.
+
+    Keras models are not used as the holder: TensorFlow would find every weight in them by two paths and store it twice.
+    """
+    import tensorflow as tf
+
+    holder = tf.Module(name="served")
+    holder.variables_used = list({v.ref(): v for function in traced.values() for v in function.variables}.values())
+    handles = [x for function in traced.values() for x in function.captured_inputs if x.dtype == tf.resource]
+    known = {id(variable.handle) for variable in holder.variables_used}
+    handles = {id(handle): handle for handle in handles if id(handle) not in known}
+    # A captured handle does not know the table it belongs to, and a table that nothing holds cannot be saved.
+    resource = tf.saved_model.experimental.TrackableResource
+    alive = [x for x in gc.get_objects() if issubclass(type(x), resource)]
+    holder.resources_used = [x for x in alive if id(x.resource_handle) in handles]
+    found = {id(x.resource_handle) for x in holder.resources_used}
+    if len(found) < len(handles):
+        raise ValueError(
+            "A signature uses a resource that is neither a variable nor a lookup table that is still alive. "
+            f"Received: {[handles[key] for key in handles if key not in found]}"
+        )
+    return holder

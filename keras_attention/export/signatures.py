@@ -1,0 +1,174 @@
+"""Functions that a model server can call: named tensors in, named tensors out.
+
+A server's batcher pads each tensor with that tensor's first element, so neither a mask nor the padding id survives
+it. A signature therefore takes the lengths, and the padding is made anew inside the graph:
+
+    tokens:  [B, T]    int32    with  tokens_lengths:  [B] int32   ->  tokens, 0 beyond the length
+    signal:  [B, T, D] float32  with  signal_lengths:  [B] int32   ->  signal, 0 beyond the length, and its Keras mask
+"""
+
+import inspect
+
+import keras
+from keras import ops
+
+LENGTHS = "_lengths"
+
+
+class ForwardSignature:
+    """The model's own call as a function of named tensors, with lengths for what varies in length.
+
+    Args:
+        model: The Keras model.
+        structure: What the model is called on: a spec (anything with `shape` and `dtype`) or a nest of specs.
+        lengths: As in `export_saved_model`.
+    """
+
+    def __init__(self, model, structure, lengths=None):
+        self.model = model
+        self.structure = structure
+        self.inputs = _named_inputs(structure)
+        self.lengths = _automatic_lengths(self.inputs) if lengths is None else dict(lengths)
+        _require_lengths(self.lengths, self.inputs)
+
+    def specs(self):
+        """Name -> `tf.TensorSpec` of every input, lengths included, in the order of the model's inputs."""
+        import tensorflow as tf
+
+        specs = {}
+        for name, spec in self.inputs.items():
+            specs[name] = tf.TensorSpec(spec.shape, keras.backend.standardize_dtype(spec.dtype), name=name)
+            if name in self.lengths:
+                lengths = self.lengths[name]
+                specs[lengths] = tf.TensorSpec((spec.shape[0],), "int32", name=lengths)
+        return specs
+
+    def __call__(self, **tensors):
+        inputs = []
+        for name in self.inputs:
+            x = tensors[name]
+            inputs.append(_PaddingFromLengths()((x, tensors[self.lengths[name]])) if name in self.lengths else x)
+        outputs = self.model(keras.tree.pack_sequence_as(self.structure, inputs), training=False)
+        return name_outputs(outputs, getattr(self.model, "output_names", None))
+
+
+class _PaddingFromLengths(keras.layers.Layer):
+    """Zeros beyond the lengths; features (not ids, where the zeros say it) also get the mask."""
+
+    def __init__(self):
+        super().__init__(autocast=False, name="padding_from_lengths")
+
+    def call(self, inputs):
+        x, lengths = inputs
+        mask = ops.reshape(_visible(x, lengths), (*ops.shape(x)[:2], *[1] * (len(x.shape) - 2)))
+        # Not a product: what lies there may be NaN.
+        return ops.where(mask, x, ops.zeros_like(x))
+
+    def compute_mask(self, inputs, previous_mask=None):
+        x, lengths = inputs
+        is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype))
+        return _visible(x, lengths) if is_float else None
+
+
+def _visible(x, lengths):
+    """[B, T] = t < lengths."""
+    return ops.arange(ops.shape(x)[1], dtype="int32")[None] < ops.cast(lengths, "int32")[:, None]
+
+
+def own_signature(model, input_signature=None, lengths=None):
+    """`ForwardSignature` of the model, or `None` if nothing says what it is called on.
+
+    Raises:
+        ValueError: If `lengths` is given although the model's inputs are not known.
+    """
+    structure = input_signature if input_signature is not None else _model_inputs(model)
+    if structure is not None:
+        return ForwardSignature(model, structure, lengths)
+    if lengths is not None:
+        raise ValueError(f"`lengths` needs an `input_signature`: {model.name} does not know its inputs.")
+    return None
+
+
+def extra_signature(name, signature):
+    """A signature given by the user as (function, specs): a function of named tensors, and its specs by name."""
+    try:
+        function, specs = signature
+    except (TypeError, ValueError):
+        specs = function = None
+    if not callable(function) or not isinstance(specs, (dict, list, tuple)):
+        raise ValueError(
+            f"`signatures[{name!r}]` must be a tuple (function, specs), where specs is a list of tf.TensorSpec or a "
+            f"dict from argument to tf.TensorSpec. Received: {signature!r}"
+        )
+    if isinstance(specs, dict):
+        return (lambda **tensors: name_outputs(function(**tensors))), specs
+    parameters = list(inspect.signature(function).parameters)
+    names = [getattr(spec, "name", None) or parameters[i] for i, spec in enumerate(specs)]
+    return (lambda **tensors: name_outputs(function(*[tensors[n] for n in names]))), dict(zip(names, specs))
+
+
+def concrete(function, specs):
+    """Traces `function(**tensors)` for inputs named and shaped by `specs`."""
+    import tensorflow as tf
+
+    specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()}
+    return tf.function(function, autograph=False).get_concrete_function(**specs)
+
+
+def name_outputs(outputs, names=None):
+    """A dict of tensors: a dict stays, one tensor is `outputs`, several are `names` or `output_0`, `output_1`, ..."""
+    if isinstance(outputs, dict):
+        named = outputs
+    elif isinstance(outputs, (list, tuple)):
+        if names is None or len(set(names)) != len(outputs):
+            names = [f"output_{i}" for i in range(len(outputs))]
+        named = dict(zip(names, outputs))
+    else:
+        named = {"outputs": outputs}
+    for name, value in named.items():
+        if keras.tree.is_nested(value):
+            raise ValueError(f"A signature must return tensors, not nests of them. Received: {name}={value!r}")
+    return {name: ops.convert_to_tensor(value) for name, value in named.items()}
+
+
+def _model_inputs(model):
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
+        return None
+    if isinstance(model, keras.Sequential):
+        return inputs[0]
+    return model.input
+
+
+def _named_inputs(structure):
+    named = {}
+    for i, (path, spec) in enumerate(keras.tree.flatten_with_path(structure)):
+        if not hasattr(spec, "shape") or not hasattr(spec, "dtype"):
+            raise ValueError(
+                "`input_signature` must hold specs with a shape and a dtype (keras.InputSpec, keras.KerasTensor or "
+                f"tf.TensorSpec). Received: {spec!r}"
+            )
+        if spec.shape is None or spec.dtype is None:
+            raise ValueError(f"Every spec must have a shape and a dtype. Received: {spec!r}")
+        keys = [key for key in path if isinstance(key, str)]
+        alone = "inputs" if not path else f"input_{i}"
+        name = "_".join(keys) or getattr(spec, "name", None) or alone
+        if name in named:
+            raise ValueError(f"Two inputs of the signature are called {name!r}; name them apart.")
+        named[name] = spec
+    return named
+
+
+def _automatic_lengths(inputs):
+    """Rows [B, None] and sequences [B, None, D] take lengths; images and videos do not, unless they are asked to."""
+    return {name: name + LENGTHS for name, spec in inputs.items() if len(spec.shape) in (2, 3) and spec.shape[1] is None}
+
+
+def _require_lengths(lengths, inputs):
+    for name, lengths_name in lengths.items():
+        if name not in inputs:
+            raise ValueError(f"`lengths` names an input that is not there: {name!r}. The inputs are {list(inputs)}.")
+        if len(inputs[name].shape) < 2:
+            raise ValueError(f"{name!r} has no axis of length: shape={tuple(inputs[name].shape)}")
+        if lengths_name in inputs:
+            raise ValueError(f"The lengths of {name!r} cannot be called {lengths_name!r}: an input has that name.")
