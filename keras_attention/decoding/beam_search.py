@@ -1,0 +1,172 @@
+"""Beam search with the length penalty of the Transformer."""
+
+import math
+import numbers
+
+from keras import ops, tree
+
+from keras_attention.decoding.loop import blank, call_step, is_end, require_inputs, require_int, run, write
+
+NEVER = float("-inf")  # the score of a place in the beam that holds no sequence
+
+
+def length_penalty(length, alpha=0.6):
+    r"""What a sequence's log-probability is divided by, so that short ones do not always win.
+
+    $$ lp(L) = \left( \frac{5 + L}{6} \right)^{\alpha} $$
+
+    as in "Google's Neural Machine Translation System", eq. 14
+    ([Wu et al., 2016](https://arxiv.org/abs/1609.08144)).
+
+    Args:
+        length: Number of generated tokens, the end token included; a number or a tensor.
+        alpha: Float; 0 means no penalty.
+
+    Returns:
+        Float32 tensor of the shape of `length`.
+
+    Example:
+
+    >>> round(float(length_penalty(25)), 6)
+    2.626528
+    """
+    return ops.power((5.0 + ops.cast(length, "float32")) / 6.0, alpha)
+
+
+def beam_search(
+    step,
+    cache,
+    start_tokens,
+    max_length,
+    end_token,
+    beam_size=4,
+    alpha=0.6,
+    *,
+    stop_early=True,
+    pad_token=0,
+):
+    r"""Searches the sequence of the greatest length-penalised log-probability with a beam.
+
+    $$ \arg\max_y \frac{\sum_i \log p(y_i \mid y_{<i}, x)}{lp(|y|)}, \quad lp(L) = \left( \frac{5 + L}{6} \right)^{\alpha} $$
+
+    L counts the end token. As in section 6.1 of "Attention Is All You Need"
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762); beam 4, alpha 0.6) and its
+    published code, with K the beam size:
+
+        alive:    [B, K, L], the best open sequences; at first only one, or copies would fill the beam
+        expand:   [B, K, V] = log p(alive) + log_softmax(logits) -> the best 2 K
+        alive:    the best K of those that do not end
+        finished: [B, K, L], the best K, over all time, of those that end, by log p / lp
+        stop:     a finished score beats the best that alive ones can reach, log p / lp(max_length)
+
+    Runs wholly inside the graph, as `greedy` does. The cache is tiled to B * K and
+    follows its sequences when the beam is reordered.
+
+    Differs from the published code: if nothing of a row ends within `max_length`, its
+    open sequences are returned with *penalised* scores (the published code forgets the
+    penalty); a row whose search is over no longer changes, so that a result never depends
+    on the rest of the batch; a beam of one ends only with its best token, which makes it greedy; places that
+    were never filled have score minus infinity.
+
+    Args:
+        step: See `greedy`; it is called with B * K tokens.
+        cache: Any nest of tensors whose first axis is B (not B * K); `()` for none.
+        start_tokens: Integers [B], read at position 0 and not part of the output.
+        max_length: Positive int L; the longest output, end token included.
+        end_token: Int; a sequence ends with it. `None`: all run to L.
+        beam_size: Positive int K; 1 with `alpha=0` is `greedy`.
+        alpha: Float of at least 0, the strength of the length penalty.
+        stop_early: If `True`, a row is over when its best result is certain, as published;
+            if `False`, when all K are.
+        pad_token: Int that fills the positions after the end.
+
+    Returns:
+        `(tokens, scores)`: int32 [B, K, L], the end token included and `pad_token` after
+        it, and float32 [B, K], best first.
+
+    Raises:
+        ValueError: If an argument is out of its range, or `step` returns logits or a
+            cache of another shape.
+
+    Example: greedy takes 1 (0.6) and can only go on to 0.6 * 0.5; the best is 2, 3.
+
+    >>> import keras
+    >>> table = keras.ops.log([[0, 0.6, 0.4, 0], [0.5, 0, 0, 0.5], [0, 0.1, 0, 0.9], [1, 0, 0, 0.0]])
+    >>> def step(tokens, cache, index):
+    ...     return keras.ops.take(table, tokens, axis=0), cache
+    >>> tokens, scores = beam_search(step, (), [0], max_length=3, end_token=3, beam_size=2, alpha=0.0)
+    >>> keras.ops.convert_to_numpy(tokens).tolist()
+    [[[2, 3, 0], [1, 3, 0]]]
+    >>> keras.ops.convert_to_numpy(keras.ops.exp(scores)).astype("float64").round(2).tolist()
+    [[0.36, 0.3]]
+    """
+    cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
+    K = require_int(beam_size, "beam_size", 1)
+    if not isinstance(alpha, numbers.Real) or not 0 <= alpha < math.inf:
+        raise ValueError(f"`alpha` must be a float of at least 0. Received: alpha={alpha!r}")
+    longest = length_penalty(max_length, alpha)
+
+    def active(index, tokens, cache, alive, alive_scores, finished, finished_scores, over):
+        return ops.logical_and(index < max_length, ops.logical_not(ops.all(over)))
+
+    def advance(index, tokens, cache, alive, alive_scores, finished, finished_scores, over):
+        logits, cache = call_step(step, tokens, cache, index, end_token)
+        scores, beams, tokens = _expand(logits, alive_scores, K)
+        candidates = write(_take(alive, beams, K), index, ops.reshape(tokens, (-1,)))
+        ends = is_end(tokens, end_token)
+
+        counts = ops.logical_and(ends, ops.logical_not(over)[:, None])
+        if K == 1:  # a beam of one is greedy: the second-best token is there to go on, not to end with
+            counts = ops.logical_and(counts, ops.arange(scores.shape[-1]) == 0)
+        ended = ops.where(counts, scores / length_penalty(index + 1, alpha), NEVER)
+        finished, finished_scores = _best(finished, finished_scores, candidates, ended, K)
+
+        alive_scores, best = ops.top_k(ops.where(ends, NEVER, scores), K)
+        alive = _take(candidates, best, scores.shape[-1])
+        beams, tokens = (ops.take_along_axis(x, best, axis=1) for x in (beams, tokens))
+        cache = tree.map_structure(lambda x: _take(x, beams, K), cache)
+
+        # Alive scores only fall and the penalty only grows (alpha >= 0): no open sequence can end above this.
+        certain = finished_scores[:, 0 if stop_early else -1] > alive_scores[:, 0] / longest
+        over = ops.logical_or(over, certain)
+        return index + 1, ops.reshape(tokens, (-1,)), cache, alive, alive_scores, finished, finished_scores, over
+
+    tokens, cache = tree.map_structure(lambda x: ops.repeat(x, K, axis=0), (start_tokens, cache))
+    empty = blank(tokens, max_length, pad_token)
+    nothing = ops.where(is_end(start_tokens, None)[:, None], 0.0, ops.full((1, K), NEVER))
+    first_only = ops.where(ops.arange(K) == 0, 0.0, nothing)
+    index, over = ops.convert_to_tensor(0, dtype="int32"), is_end(start_tokens, None)
+    state = run(active, advance, (index, tokens, cache, empty, first_only, empty, nothing, over))
+    return _result(*state[3:7], longest, pad_token)
+
+
+def _expand(logits, alive_scores, K):
+    """The best 2 K continuations: their log-probabilities, beams and tokens, each [B, 2 K], best first."""
+    V = logits.shape[-1]
+    log_probs = ops.reshape(ops.log_softmax(logits, axis=-1), (-1, K, V)) + alive_scores[:, :, None]
+    # Twice the beam: at most K of them end, so K open ones remain.
+    scores, chosen = ops.top_k(ops.reshape(log_probs, (-1, K * V)), min(2, V) * K)
+    chosen = ops.cast(chosen, "int32")
+    return scores, chosen // V, chosen % V
+
+
+def _best(old, old_scores, new, new_scores, K):
+    """The best K of `old` [B * K, L] and `new` [B * N, L] by their scores [B, K] and [B, N]."""
+    N, L = new_scores.shape[-1], old.shape[-1]
+    both = ops.concatenate([ops.reshape(old, (-1, K, L)), ops.reshape(new, (-1, N, L))], axis=1)
+    scores, best = ops.top_k(ops.concatenate([old_scores, new_scores], axis=1), K)
+    return _take(ops.reshape(both, (-1, L)), best, K + N), scores
+
+
+def _take(x, chosen, M):
+    """Of `x` [B * M, ...], M rows a batch member, those that `chosen` [B, J] names: [B * J, ...]."""
+    first = ops.arange(ops.shape(chosen)[0], dtype="int32")[:, None] * M
+    return ops.take(x, ops.reshape(first + chosen, (-1,)), axis=0)
+
+
+def _result(alive, alive_scores, finished, finished_scores, longest, pad_token):
+    K, L = alive_scores.shape[-1], alive.shape[-1]
+    any_finished = finished_scores[:, :1] > NEVER
+    scores = ops.where(any_finished, finished_scores, alive_scores / longest)
+    tokens = ops.where(any_finished[:, :, None], *(ops.reshape(x, (-1, K, L)) for x in (finished, alive)))
+    return ops.where(scores[:, :, None] > NEVER, tokens, pad_token), scores

@@ -1,0 +1,51 @@
+"""Greedy decoding: always the most probable next token."""
+
+from keras import ops
+
+from keras_attention.decoding.loop import generate, require_inputs
+
+
+def greedy(step, cache, start_tokens, max_length, end_token, *, pad_token=0):
+    r"""Writes the most probable token at every position.
+
+    $$ y_i = \arg\max_v p(v \mid y_{<i}, x) $$
+
+        tokens: [B, L] = argmax over V of the logits [B, V], position by position
+
+    Runs wholly inside the graph (`tf.function`, XLA, JAX `jit`, a SavedModel) and
+    stops as soon as every sequence has ended. A position costs one `step`, however
+    many came before.
+
+    Args:
+        step: Callable `(tokens [B] int32, cache, index [] int32) -> (logits [B, V], cache)`:
+            reads the token at position `index`, counted from 0, and returns the logits
+            of the next one. It returns the cache with the structure, shapes and dtypes
+            it was given. To go on after a prompt of n tokens, pass
+            `lambda tokens, cache, index: step(tokens, cache, index + n)`.
+        cache: Any nest of tensors whose first axis is B; `()` for none.
+        start_tokens: Integers [B], read at position 0 and not part of the output.
+        max_length: Positive int L; the longest output, end token included.
+        end_token: Int; a sequence stops after writing it. `None`: all run to L.
+        pad_token: Int that fills the positions after the end.
+
+    Returns:
+        Int32 [B, L]: the end token included, `pad_token` after it.
+
+    Raises:
+        ValueError: If an argument is out of its range, or `step` returns logits or a
+            cache of another shape.
+
+    Example: a model that counts, and ends at 3.
+
+    >>> import keras
+    >>> def step(tokens, cache, index):
+    ...     return keras.ops.one_hot(tokens + 1, 5), cache
+    >>> keras.ops.convert_to_numpy(greedy(step, (), [0, 1], max_length=4, end_token=3)).tolist()
+    [[1, 2, 3, 0], [2, 3, 0, 0]]
+    """
+    cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
+    return generate(_argmax, step, cache, start_tokens, max_length, end_token, pad_token)
+
+
+def _argmax(logits, index):
+    return ops.argmax(logits, axis=-1)

@@ -1,0 +1,142 @@
+"""What every decoder shares: the checks, the loop inside the graph, the buffer of written tokens.
+
+A decoder reads a model only through `step(tokens, cache, index) -> (logits, cache)`:
+
+    tokens: [B] int32, the last token of each sequence
+    cache:  any nest of tensors whose first axis is B: all that the model remembers
+    index:  [] int32, the position of `tokens`, counted from 0
+    logits: [B, V], of the token at position `index + 1`
+
+Letters: B batch, L the longest output, V vocabulary.
+"""
+
+import numbers
+
+import keras
+from keras import ops, tree
+
+
+def require_int(value, name, minimum):
+    """Returns `value` if it is an int of at least `minimum`; refuses anything else by name."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:
+        raise ValueError(f"`{name}` must be an int of at least {minimum}. Received: {name}={value!r}")
+    return int(value)
+
+
+def require_inputs(step, cache, start_tokens, max_length, end_token, pad_token):
+    """Checks what all decoders take. Returns `cache` as tensors and `start_tokens` [B] as int32."""
+    if not callable(step):
+        raise ValueError(f"`step` must be a callable (tokens, cache, index) -> (logits, cache). Received: step={step!r}")
+    require_int(max_length, "max_length", 1)
+    require_int(pad_token, "pad_token", 0)
+    if end_token is not None:
+        require_int(end_token, "end_token", 0)
+    start_tokens = ops.convert_to_tensor(start_tokens)
+    if len(start_tokens.shape) != 1 or "int" not in keras.backend.standardize_dtype(start_tokens.dtype):
+        raise ValueError(
+            "`start_tokens` must be integers of shape [B], one a sequence. Received: "
+            f"start_tokens.shape={tuple(start_tokens.shape)}, dtype={start_tokens.dtype}"
+        )
+    cache = tree.map_structure(lambda leaf: _require_batch(leaf, start_tokens), cache)
+    return cache, ops.cast(start_tokens, "int32")
+
+
+def _require_batch(leaf, start_tokens):
+    if leaf is None:
+        raise ValueError("Every leaf of `cache` must be a tensor; for no cache pass `()`. Received: None")
+    leaf = ops.convert_to_tensor(leaf)
+    batch = start_tokens.shape[0]
+    if len(leaf.shape) < 1 or (None not in (batch, leaf.shape[0]) and leaf.shape[0] != batch):
+        raise ValueError(
+            "The first axis of every leaf of `cache` must be the batch. Received: "
+            f"a leaf of shape {tuple(leaf.shape)}, start_tokens.shape={tuple(start_tokens.shape)}"
+        )
+    return leaf
+
+
+def call_step(step, tokens, cache, index, end_token):
+    """`step`, with its logits checked and in float32."""
+    logits, cache = step(tokens, cache, index)
+    if len(logits.shape) != 2 or logits.shape[-1] is None:
+        raise ValueError(
+            f"`step` must return logits of shape [B, V] with a known V. Received: logits.shape={tuple(logits.shape)}"
+        )
+    if end_token is not None and end_token >= logits.shape[-1]:
+        raise ValueError(
+            f"`end_token` must be one of the V={logits.shape[-1]} tokens. Received: end_token={end_token}"
+        )
+    return ops.cast(logits, "float32"), cache
+
+
+def run(active, advance, state):
+    """`while active(*state): state = advance(*state)`, inside the graph, for a tuple of nests of tensors."""
+    state = tree.map_structure(ops.convert_to_tensor, state)
+    before = tree.flatten(state)
+
+    def unflatten(leaves):
+        return tree.pack_sequence_as(state, list(leaves))
+
+    def body(*leaves):
+        after = advance(*unflatten(leaves))
+        try:
+            tree.assert_same_structure(state, after)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"`step` must return a cache of the structure it was given. {error}") from error
+        return tuple(_alike(x, old) for x, old in zip(tree.flatten(after), before, strict=True))
+
+    return unflatten(ops.while_loop(lambda *leaves: active(*unflatten(leaves)), body, tuple(before)))
+
+
+def _alike(x, old):
+    """`x` with the static shape of `old`, which a loop in the graph must keep."""
+    wrong = len(x.shape) != len(old.shape) or any(a != b and None not in (a, b) for a, b in zip(x.shape, old.shape))
+    dtypes = [keras.backend.standardize_dtype(t.dtype) for t in (x, old)]
+    if wrong or dtypes[0] != dtypes[1]:
+        raise ValueError(
+            "`step` must return every leaf of the cache with the shape and dtype it was given. Received: "
+            f"{tuple(x.shape)} {dtypes[0]} for {tuple(old.shape)} {dtypes[1]}"
+        )
+    return x if tuple(x.shape) == tuple(old.shape) else ops.reshape(x, ops.shape(old))
+
+
+def blank(start_tokens, max_length, pad_token):
+    """A buffer [B, max_length] of padding; B may be unknown."""
+    return ops.zeros_like(start_tokens)[:, None] + ops.full((1, max_length), pad_token, dtype="int32")
+
+
+def write(sequences, index, tokens):
+    """`sequences` [B, L] with `tokens` [B] in column `index`."""
+    # A comparison instead of `slice_update`, whose TensorFlow op is XLA's own: this runs on any model server.
+    column = ops.arange(sequences.shape[1], dtype="int32") == index
+    return ops.where(column[None], tokens[:, None], sequences)
+
+
+def is_end(tokens, end_token):
+    """Where a sequence ends; with `end_token=None`, nowhere."""
+    return ops.zeros_like(tokens, dtype="bool") if end_token is None else ops.equal(tokens, end_token)
+
+
+def generate(choose, step, cache, start_tokens, max_length, end_token, pad_token):
+    """Writes one token after the other, each by `choose(logits [B, V], index) -> [B]`, until all have ended.
+
+    Args:
+        choose: The decoder: picks the next tokens.
+        step, cache, start_tokens, max_length, end_token, pad_token: See `greedy`; already checked.
+
+    Returns:
+        Int32 [B, max_length]: the end token included, `pad_token` after it.
+    """
+
+    def active(index, tokens, ended, sequences, cache):
+        return ops.logical_and(index < max_length, ops.logical_not(ops.all(ended)))
+
+    def advance(index, tokens, ended, sequences, cache):
+        logits, cache = call_step(step, tokens, cache, index, end_token)
+        tokens = ops.where(ended, pad_token, ops.cast(choose(logits, index), "int32"))
+        sequences = write(sequences, index, tokens)
+        return index + 1, tokens, ops.logical_or(ended, is_end(tokens, end_token)), sequences, cache
+
+    index = ops.convert_to_tensor(0, dtype="int32")
+    ended = is_end(start_tokens, None)
+    sequences = blank(start_tokens, max_length, pad_token)
+    return run(active, advance, (index, start_tokens, ended, sequences, cache))[3]

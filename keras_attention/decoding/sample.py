@@ -1,0 +1,115 @@
+"""Sampling: the next token is drawn from the model's distribution, tempered and truncated."""
+
+import numbers
+
+import keras
+from keras import ops
+
+from keras_attention.decoding.loop import generate, require_inputs, require_int
+
+
+def sample(
+    step,
+    cache,
+    start_tokens,
+    max_length,
+    end_token,
+    temperature=1.0,
+    top_k=None,
+    top_p=None,
+    seed=None,
+    *,
+    pad_token=0,
+):
+    r"""Draws every token from the model's distribution, tempered and truncated.
+
+    $$ y_i \sim q, \quad q(v) \propto p(v \mid y_{<i}, x)^{1 / \tau} \; [v \in \mathcal{V}_i] $$
+
+    $\tau$ is the temperature. Of the tempered distribution, `top_k` keeps the k most
+    probable tokens ([Fan et al., 2018](https://arxiv.org/abs/1805.04833)); of what
+    is left, renormalised, `top_p` keeps the smallest set of most probable tokens that
+    weighs at least p ([Holtzman et al., 2020](https://arxiv.org/abs/1904.09751)).
+
+        noise:   [B, L] uniform, drawn once, before the loop
+        weights: [B, V] = exp(logits / temperature), truncated
+        tokens:  [B] = first v whose cumulative weight exceeds noise * total
+
+    Runs wholly inside the graph, as `greedy` does, and stops as soon as every sequence
+    has ended. Truncation sorts: `top_k` alone sorts k tokens, `top_p` alone all V.
+
+    Args:
+        step: See `greedy`.
+        cache: See `greedy`.
+        start_tokens: Integers [B], read at position 0 and not part of the output.
+        max_length: Positive int L; the longest output, end token included.
+        end_token: Int; a sequence stops after writing it. `None`: all run to L.
+        temperature: Positive float; below 1 sharpens, above 1 flattens.
+        top_k: Positive int, or `None` for all tokens. More than V means all.
+        top_p: Float in (0, 1], or `None` for all tokens.
+        seed: Int (the same sample at every call), `keras.random.SeedGenerator` (a new
+            one at every call; inside a SavedModel, keep it as an attribute of what is
+            saved), or `None` for Keras's global generator.
+        pad_token: Int that fills the positions after the end.
+
+    Returns:
+        Int32 [B, L]: the end token included, `pad_token` after it.
+
+    Raises:
+        ValueError: If an argument is out of its range, or `step` returns logits or a
+            cache of another shape.
+
+    Example: with `top_k=1` nothing is left to chance.
+
+    >>> import keras
+    >>> def step(tokens, cache, index):
+    ...     return keras.ops.one_hot(tokens + 1, 5), cache
+    >>> tokens = sample(step, (), [0, 1], max_length=4, end_token=3, top_k=1, seed=0)
+    >>> keras.ops.convert_to_numpy(tokens).tolist()
+    [[1, 2, 3, 0], [2, 3, 0, 0]]
+    """
+    cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
+    _require_options(temperature, top_k, top_p, seed)
+    # All randomness is drawn here: a generator's state cannot change inside a loop that JAX traces.
+    noise = keras.random.uniform((ops.shape(start_tokens)[0], max_length), dtype="float32", seed=seed)
+
+    def choose(logits, index):
+        weights, tokens = _weights(logits, temperature, top_k, None if top_p == 1 else top_p)
+        ranks = _invert(weights, ops.take(noise, index, axis=1))
+        return ranks if tokens is None else ops.take_along_axis(tokens, ranks[:, None], axis=1)[:, 0]
+
+    return generate(choose, step, cache, start_tokens, max_length, end_token, pad_token)
+
+
+def _require_options(temperature, top_k, top_p, seed):
+    if not isinstance(temperature, numbers.Real) or not 0 < temperature < float("inf"):
+        raise ValueError(f"`temperature` must be a positive float. Received: temperature={temperature!r}")
+    if top_k is not None:
+        require_int(top_k, "top_k", 1)
+    if top_p is not None and (not isinstance(top_p, numbers.Real) or not 0 < top_p <= 1):
+        raise ValueError(f"`top_p` must be a float in (0, 1], or None. Received: top_p={top_p!r}")
+    if seed is not None and not isinstance(seed, (int, keras.random.SeedGenerator)):
+        raise ValueError(f"`seed` must be an int, a keras.random.SeedGenerator or None. Received: seed={seed!r}")
+
+
+def _weights(logits, temperature, top_k, top_p):
+    """What may be drawn: weights [B, k], in proportion to the probabilities, and tokens [B, k] (`None`: 0 .. V - 1)."""
+    # Shifted before it is divided: a very small temperature must not overflow.
+    logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / temperature
+    if top_k is None and top_p is None:
+        return ops.exp(logits), None
+    logits, tokens = ops.top_k(logits, min(top_k or logits.shape[-1], logits.shape[-1]))
+    weights = ops.exp(logits)
+    if top_p is not None:
+        before = ops.cumsum(weights, axis=-1) - weights
+        weights = ops.where(before < top_p * ops.sum(weights, axis=-1, keepdims=True), weights, 0.0)
+    return weights, tokens
+
+
+def _invert(weights, noise):
+    """The inverse of the cumulative distribution: the first index whose mass exceeds `noise` [B] times the total."""
+    mass = ops.cumsum(weights, axis=-1)
+    threshold = noise[:, None] * ops.max(mass, axis=-1, keepdims=True)
+    # A parallel sum need not be monotone in its last bit: what weighs nothing must not be drawn for that.
+    exceeds = ops.logical_and(mass > threshold, weights > 0)
+    first = ops.argmax(ops.cast(exceeds, "int32"), axis=-1)
+    return ops.where(ops.any(exceeds, axis=-1), first, ops.argmax(weights, axis=-1))
