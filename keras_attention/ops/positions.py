@@ -74,7 +74,9 @@ def rotate(x, positions, layout="interleaved", max_wavelength=10000.0):
         raise ValueError(f'`layout` must be "interleaved" or "halves". Received: layout={layout!r}')
     H = x.shape[-1]
     if H is None or H % 2:
-        raise ValueError(f"The last axis of `x` must be even: channels turn in pairs. Received: x.shape={tuple(x.shape)}")
+        raise ValueError(
+            f"The last axis of `x` must be even: channels turn in pairs. Received: x.shape={tuple(x.shape)}"
+        )
     rates = ops.convert_to_tensor((float(max_wavelength) ** -(2 * np.arange(H // 2) / H)).astype("float32"))
     angles = ops.cast(positions, "float32")[..., None, None] * rates  # [T, 1, H/2] or [B, T, 1, H/2]
     cos, sin = ops.cos(angles), ops.sin(angles)
