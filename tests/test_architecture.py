@@ -31,6 +31,7 @@ MAY_IMPORT = {
 AT_THE_TOP = {"keras", "numpy", *sys.stdlib_module_names}
 INSIDE_FUNCTIONS = {
     "ops": {"tensorflow", "jax", "torch"},
+    "training": {"h5py", "ml_dtypes"},  # Keras's own file format and number types
     "visualize": {"tensorflow", "jax", "matplotlib"},
     "export": {"tensorflow", "onnx", "onnxruntime", "tf2onnx"},
 }

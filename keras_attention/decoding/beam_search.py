@@ -47,7 +47,7 @@ def beam_search(
 ):
     r"""Searches the sequence of the greatest length-penalised log-probability with a beam.
 
-    $$ \arg\max_y \frac{\sum_i \log p(y_i \mid y_{<i}, x)}{lp(|y|)}, \quad lp(L) = \left( \frac{5 + L}{6} \right)^{\alpha} $$
+    $$ \arg\max_y \frac{\log p(y \mid x)}{lp(|y|)}, \quad lp(L) = \left( \frac{5 + L}{6} \right)^{\alpha} $$
 
     L counts the end token. As in section 6.1 of "Attention Is All You Need"
     ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762); beam 4, alpha 0.6) and its

@@ -26,7 +26,7 @@ def require_int(value, name, minimum):
 def require_inputs(step, cache, start_tokens, max_length, end_token, pad_token):
     """Checks what all decoders take. Returns `cache` as tensors and `start_tokens` [B] as int32."""
     if not callable(step):
-        raise ValueError(f"`step` must be a callable (tokens, cache, index) -> (logits, cache). Received: step={step!r}")
+        raise ValueError(f"`step` must be callable: (tokens, cache, index) -> (logits, cache). Received: step={step!r}")
     require_int(max_length, "max_length", 1)
     require_int(pad_token, "pad_token", 0)
     if end_token is not None:
@@ -62,9 +62,7 @@ def call_step(step, tokens, cache, index, end_token):
             f"`step` must return logits of shape [B, V] with a known V. Received: logits.shape={tuple(logits.shape)}"
         )
     if end_token is not None and end_token >= logits.shape[-1]:
-        raise ValueError(
-            f"`end_token` must be one of the V={logits.shape[-1]} tokens. Received: end_token={end_token}"
-        )
+        raise ValueError(f"`end_token` must be one of the V={logits.shape[-1]} tokens. Received: end_token={end_token}")
     return ops.cast(logits, "float32"), cache
 
 

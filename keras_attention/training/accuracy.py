@@ -1,0 +1,86 @@
+"""How often the most probable token, or the whole sequence of them, is right; padding does not count."""
+
+import keras
+from keras import ops
+
+from keras_attention.training.padding import not_padding, require_padding_id
+
+
+class _Accuracy(keras.metrics.Mean):
+    """A mean over what counts, of what `score` says."""
+
+    def __init__(self, padding_id=0, name=None, dtype=None):
+        require_padding_id(padding_id)
+        super().__init__(name=name, dtype=dtype)
+        self.padding_id = padding_id
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.convert_to_tensor(y_true)
+        counts = not_padding(y_true, self.padding_id)
+        right = ops.equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), ops.cast(y_true, "int32"))
+        right, counts = self.score(right, counts)
+        weights = ops.cast(counts, "float32")
+        if sample_weight is not None:
+            weights = weights * ops.cast(sample_weight, "float32")
+        return super().update_state(ops.cast(right, "float32"), weights)
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.dtype, "padding_id": self.padding_id}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TokenAccuracy(_Accuracy):
+    """Part of the tokens that are not padding whose greatest logit is the right one.
+
+    Args:
+        padding_id: Int, the token that does not count; `None` if all do.
+        name: Name of the metric.
+        dtype: Dtype of the metric.
+
+    Call arguments:
+        y_true: Integers [B, T].
+        y_pred: Logits [B, T, V].
+        sample_weight: Weights [B, T], or `None`.
+
+    Example: of three tokens, two are right; the last is padding.
+
+    >>> import numpy as np
+    >>> metric = TokenAccuracy()
+    >>> round(float(metric(np.array([[1, 2, 1, 0]]), np.eye(3)[[[1, 2, 2, 1]]])), 4)
+    0.6667
+    """
+
+    def __init__(self, padding_id=0, name="token_accuracy", dtype=None):
+        super().__init__(padding_id, name, dtype)
+
+    def score(self, right, counts):
+        return right, counts
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class SequenceAccuracy(_Accuracy):
+    """Part of the sequences in which every token that is not padding is right, under teacher forcing.
+
+    Args:
+        padding_id: Int, the token that does not count; `None` if all do.
+        name: Name of the metric.
+        dtype: Dtype of the metric.
+
+    Call arguments:
+        y_true: Integers [B, T]; a row of padding alone does not count.
+        y_pred: Logits [B, T, V].
+        sample_weight: Weights [B], or `None`.
+
+    Example: the first sequence is right up to its padding, the second is not.
+
+    >>> import numpy as np
+    >>> metric = SequenceAccuracy()
+    >>> float(metric(np.array([[1, 2, 0], [2, 2, 1]]), np.eye(3)[[[1, 2, 2], [2, 1, 1]]]))
+    0.5
+    """
+
+    def __init__(self, padding_id=0, name="sequence_accuracy", dtype=None):
+        super().__init__(padding_id, name, dtype)
+
+    def score(self, right, counts):
+        return ops.all(ops.logical_or(right, ops.logical_not(counts)), axis=-1), ops.any(counts, axis=-1)

@@ -1,0 +1,165 @@
+"""The mean of the last checkpoints, as the paper evaluates it."""
+
+import pathlib
+import shutil
+import tempfile
+import zipfile
+
+import keras
+import numpy as np
+
+from keras_attention.training.files import WEIGHTS, suffix, written_whole
+
+WEIGHTS_IN_ARCHIVE = "model.weights.h5"  # the name that a `.keras` archive gives its weights
+OPTIMIZER = "optimizer"
+
+
+def average_checkpoints(paths, target):
+    r"""Averages the weights of checkpoints, weight by weight.
+
+    $$ \bar{w} = \frac{1}{k} \sum_{i=1}^{k} w_i $$
+
+    The last 5 checkpoints (base) or 20 (big) in section 6.1 of "Attention Is All You
+    Need" ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Summed in float64,
+    one weight in memory at a time. The optimizer's state and integers (counters, seeds)
+    are those of the last checkpoint.
+
+    Args:
+        paths: List of checkpoints of one model, `.weights.h5` or `.keras` files, oldest
+            first; `KeepLastCheckpoints.paths` is such a list.
+        target: Where the mean goes: a built `keras.Model` of the same architecture, whose
+            weights it sets, or the path of a file to write, of the same kind as the
+            checkpoints. The file is written beside and renamed: it is whole or not there.
+
+    Returns:
+        `target`.
+
+    Raises:
+        ValueError: If there is no checkpoint, one has other weights than the first (the
+            error names them) or a quantized weight that differs; nothing is written.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> import numpy as np
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = [f"{folder}/{i}.weights.h5" for i in range(3)]
+    ...     for i, path in enumerate(paths):
+    ...         model.set_weights([np.array([[2.0 * i]])])
+    ...         model.save_weights(path)
+    ...     average_checkpoints(paths, model).get_weights()[0].tolist()
+    [[2.0]]
+    """
+    if isinstance(paths, str | pathlib.Path) or not list(paths):
+        raise ValueError(f"`paths` must be a list of at least one checkpoint. Received: paths={paths!r}")
+    paths = [pathlib.Path(path) for path in paths]
+    kinds = {suffix(path) for path in paths} | (set() if isinstance(target, keras.Model) else {suffix(target)})
+    if len(kinds) > 1:
+        raise ValueError(f"All checkpoints, and the file to write, must be of one kind. Received: {sorted(kinds)}")
+    with tempfile.TemporaryDirectory() as folder:
+        mean = _mean_weights(paths, pathlib.Path(folder))
+        if isinstance(target, keras.Model):
+            _load_or_leave(target, mean)
+            return target
+        with written_whole(target) as beside:
+            if suffix(target) == WEIGHTS:
+                shutil.copyfile(mean, beside)
+            else:
+                _replace_weights(paths[-1], mean, beside)
+    return target
+
+
+def _mean_weights(paths, folder):
+    """Writes the mean into a copy of the last weights file, whose layout it keeps."""
+    import h5py
+
+    copies = [_weights_file(path, folder / str(i)) for i, path in enumerate(paths)]
+    mean = folder / f"mean{WEIGHTS}"
+    shutil.copyfile(copies[-1], mean)
+    files = [h5py.File(copy, "r") for copy in copies]
+    try:
+        tables = [_weights(file) for file in files]
+        for path, table in zip(paths, tables):
+            _require_same(paths[0], tables[0], path, table)
+        with h5py.File(mean, "r+") as output:
+            for name, weight in _weights(output).items():
+                weight[...] = _mean([table[name] for table in tables], name)
+    finally:
+        for file in files:
+            file.close()
+    return mean
+
+
+def _weights_file(path, folder):
+    if not path.is_file():
+        raise ValueError(f"There is no checkpoint {path}")
+    if suffix(path) == WEIGHTS:
+        return path
+    with zipfile.ZipFile(path) as archive:
+        return archive.extract(WEIGHTS_IN_ARCHIVE, folder)
+
+
+def _load_or_leave(model, weights):
+    """Loads a weights file into a model; one that does not fit leaves the model as it was."""
+    before = model.get_weights()
+    try:
+        model.load_weights(weights)
+    except Exception:
+        model.set_weights(before)
+        raise
+
+
+def _replace_weights(path, mean, output):
+    """Copies the `.keras` archive at `path` to `output`, with the weights `mean`."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(output, "w") as new:
+        for item in old.infolist():
+            if item.filename == WEIGHTS_IN_ARCHIVE:
+                new.write(mean, WEIGHTS_IN_ARCHIVE)
+            else:
+                new.writestr(item, old.read(item))
+
+
+def _weights(file):
+    """Name -> dataset, of every weight of a file."""
+    import h5py
+
+    found = {}
+    file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def _require_same(first_path, first, path, table):
+    missing, more = sorted(first.keys() - table.keys()), sorted(table.keys() - first.keys())
+    if missing or more:
+        raise ValueError(
+            f"{path} is not a checkpoint of the model of {first_path}: it lacks {missing[:3]} and has {more[:3]}"
+        )
+    for name in first:
+        if first[name].shape != table[name].shape or first[name].dtype != table[name].dtype:
+            raise ValueError(
+                f"{path} is not a checkpoint of the model of {first_path}: {name} is "
+                f"{table[name].shape} {table[name].dtype}, not {first[name].shape} {first[name].dtype}"
+            )
+
+
+def _mean(weights, name):
+    """The mean of datasets of one name; of the optimizer's state and of integers, the last."""
+    import ml_dtypes
+
+    last = weights[-1]
+    if name.split("/")[0] == OPTIMIZER:
+        return last[...]
+    if last.attrs.get("dtype") == "bfloat16":
+        # Keras stores bfloat16 as two bare bytes, which HDF5 has no number for.
+        numbers = (weight[...].view(ml_dtypes.bfloat16) for weight in weights)
+        return _float64_mean(numbers, len(weights)).astype(ml_dtypes.bfloat16).view(last.dtype)
+    if np.issubdtype(last.dtype, np.floating):
+        return _float64_mean((weight[...] for weight in weights), len(weights))
+    if last.dtype.itemsize == 1 and any((weight[...] != last[...]).any() for weight in weights):
+        raise ValueError(f"{name} is quantized ({last.dtype}) and cannot be averaged: average first, then quantize")
+    return last[...]
+
+
+def _float64_mean(arrays, count):
+    return sum(array.astype("float64") for array in arrays) / count

@@ -1,0 +1,105 @@
+"""Keeps the last k checkpoints of a training run, to average them."""
+
+import numbers
+import pathlib
+import re
+
+import keras
+
+from keras_attention.training.files import WEIGHTS, written_whole
+
+
+class KeepLastCheckpoints(keras.callbacks.Callback):
+    """Saves the weights every so often, and keeps the last `keep` of the files.
+
+    What `average_checkpoints` needs: "Attention Is All You Need", section 6.1
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)) averages the last 5
+    checkpoints of the base model, written every 10 minutes, and the last 20 of the big.
+
+    A file is named after the number of batches trained so far, `step-00001234.weights.h5`;
+    it is written beside and renamed, so that a file of that name is always whole. Other
+    files in the folder are left alone.
+
+    A run that goes on (the optimizer's count of updates is not 0) counts the files of
+    its earlier part. A run that would go over files of a later step, another run's, is
+    refused before it starts: nothing of theirs is lost.
+
+    Args:
+        directory: Folder of the checkpoints; made if it is not there.
+        keep: Positive int, how many are kept.
+        every: `"epoch"`, or a positive int: every so many batches.
+
+    Attributes:
+        paths: The checkpoints, oldest first.
+
+    Raises:
+        ValueError: If an argument is out of its range; when training starts, if the
+            folder holds checkpoints of a later step.
+
+    Example:
+
+    >>> import numpy as np, tempfile
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     last = KeepLastCheckpoints(folder, keep=2)
+    ...     _ = model.fit(np.ones((6, 1)), np.ones((6, 1)), batch_size=2, epochs=4, verbose=0, callbacks=[last])
+    ...     [path.name for path in last.paths]
+    ['step-00000009.weights.h5', 'step-00000012.weights.h5']
+    """
+
+    def __init__(self, directory, keep=5, every="epoch"):
+        super().__init__()
+        if not _is_count(keep):
+            raise ValueError(f"`keep` must be a positive int. Received: keep={keep!r}")
+        if every != "epoch" and not _is_count(every):
+            raise ValueError(f"`every` must be 'epoch' or a positive int. Received: every={every!r}")
+        self.directory = pathlib.Path(directory)
+        self.keep = keep
+        self.every = every
+        self._step = self._step_at_epoch_begin = self._saved_at = 0
+
+    @property
+    def paths(self):
+        ours = [path for path in self.directory.glob(f"step-*{WEIGHTS}") if _step_of(path) is not None]
+        return sorted(ours, key=_step_of)
+
+    def on_train_begin(self, logs=None):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._step = self._saved_at = int(self.model.optimizer.iterations)
+        later = [path for path in self.paths if _step_of(path) > self._step]
+        if later:
+            raise ValueError(
+                f"{self.directory} holds checkpoints of a later step than this run's {self._step}, such as "
+                f"{later[-1].name}. Go on from them or give another `directory`."
+            )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._step_at_epoch_begin = self._step
+
+    def on_train_batch_end(self, batch, logs=None):
+        # `batch` is the last of those that ran since the last call (`steps_per_execution`).
+        self._step = self._step_at_epoch_begin + batch + 1
+        if self.every != "epoch" and self._step // self.every > self._saved_at // self.every:
+            self._save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.every == "epoch":
+            self._save()
+
+    def _save(self):
+        with written_whole(self.directory / f"step-{self._step:08d}{WEIGHTS}") as beside:
+            self.model.save_weights(beside)
+        self._saved_at = self._step
+        for path in self.paths[: -self.keep]:
+            path.unlink()
+
+
+def _is_count(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
+
+
+def _step_of(path):
+    """The number in a checkpoint's name; `None` if it is not one of ours."""
+    match = re.fullmatch(r"step-(\d{8,})" + re.escape(WEIGHTS), path.name)
+    return int(match[1]) if match else None

@@ -1,0 +1,69 @@
+"""The learning rate of the Transformer: up in a line, down with the square root."""
+
+import keras
+from keras import ops
+
+VARIANTS = ("paper", "reference")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TransformerSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    r"""Learning rate that rises linearly for `warmup_steps`, then falls with the square root of the step.
+
+    $$ lr(s) = c \, D^{-1/2} \min(s^{-1/2}, \; s \cdot warmup^{-3/2}) $$
+
+    as in "Attention Is All You Need", eq. 3
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)), which uses it with
+    `keras.optimizers.Adam(schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9)`.
+
+    Keras counts the updates *done*: the first one is made at step 0. With
+    `variant="paper"` s is that number, the equation as it stands, and the first update
+    changes nothing (lr(0) = 0). The published code counts from 1, s = step + 1:
+    `variant="reference"`. Its `learning_rate=0.2` is `factor=2`.
+
+    Args:
+        model_dim: Positive int D, the width of the model.
+        warmup_steps: Positive int; the peak is at s = warmup_steps.
+        factor: Positive float c.
+        variant: `"paper"` or `"reference"`.
+
+    Call arguments:
+        step: Number of updates done; a number or an integer tensor.
+
+    Returns:
+        Float32 scalar tensor.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> schedule = TransformerSchedule(model_dim=512)
+    >>> [f"{float(schedule(step)):.5e}" for step in (1, 4000, 100_000)]
+    ['1.74693e-07', '6.98771e-04', '1.39754e-04']
+    """
+
+    def __init__(self, model_dim, warmup_steps=4000, factor=1.0, variant="paper"):
+        for name, value in {"model_dim": model_dim, "warmup_steps": warmup_steps, "factor": factor}.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
+        if variant not in VARIANTS:
+            raise ValueError(f"`variant` must be one of {VARIANTS}. Received: variant={variant!r}")
+        self.model_dim = model_dim
+        self.warmup_steps = warmup_steps
+        self.factor = factor
+        self.variant = variant
+
+    def __call__(self, step):
+        s = ops.cast(step, "float32") + (1.0 if self.variant == "reference" else 0.0)
+        # s^-1/2 without the infinity at s = 0: the line is the smaller one up to the warmup anyway.
+        fall = ops.rsqrt(ops.maximum(s, 1.0))
+        return self.factor * self.model_dim**-0.5 * ops.minimum(fall, s * self.warmup_steps**-1.5)
+
+    def get_config(self):
+        return {
+            "model_dim": self.model_dim,
+            "warmup_steps": self.warmup_steps,
+            "factor": self.factor,
+            "variant": self.variant,
+        }
