@@ -1,13 +1,25 @@
 from keras_attention.layers.alibi import ALiBi
+from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
+from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.relative_position_bias import RelativePositionBias
 from keras_attention.layers.rotary_embedding import RotaryEmbedding
+from keras_attention.layers.scaled_dot_product_attention import ScaledDotProductAttention
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
+from keras_attention.layers.token_embedding import TokenEmbedding
+from keras_attention.layers.transformer_decoder_block import TransformerDecoderBlock
+from keras_attention.layers.transformer_encoder_block import TransformerEncoderBlock
 
 __all__ = [
     "ALiBi",
+    "FeedForward",
     "LearnedPositionEncoding",
+    "MultiHeadAttention",
     "RelativePositionBias",
     "RotaryEmbedding",
+    "ScaledDotProductAttention",
     "SinusoidalPositionEncoding",
+    "TokenEmbedding",
+    "TransformerDecoderBlock",
+    "TransformerEncoderBlock",
 ]

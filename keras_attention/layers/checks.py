@@ -1,0 +1,211 @@
+"""Refusing wrong masks, biases and lengths by name, before any op runs. Works on symbolic tensors too."""
+
+import keras
+
+from keras_attention.ops.axes import scores_dims
+
+
+def require_int(value, name, optional=False):
+    """Raises unless `value` is a positive int (or `None`, if `optional`)."""
+    if optional and value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        expected = "`None` or a positive int" if optional else "a positive int"
+        raise ValueError(f"`{name}` must be {expected}. Received: {name}={value!r}")
+
+
+def require_ints(value, name):
+    """Returns `value`, an int or a list or tuple of ints, as a tuple; `None` stays `None`."""
+    if value is None or value == ():
+        return None
+    values = (value,) if isinstance(value, int) else value
+    if not isinstance(values, (list, tuple)) or not all(isinstance(v, int) for v in values):
+        raise ValueError(f"`{name}` must be `None`, an int or a tuple of ints. Received: {name}={value!r}")
+    return tuple(values)
+
+
+def require_rate(value, name):
+    """Raises unless `value` is a number in [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
+
+
+def check_visibility(masks, attention_mask, bias, heads, axes, query_dims, key_dims):
+    """Every mask and the bias fit the queries and keys.
+
+    Args:
+        masks: {"query_mask": ..., "value_mask": ..., "key_mask": ...}.
+        attention_mask, bias: Tensor or `None`.
+        heads: Int, N.
+        axes: The attended axes.
+        query_dims, key_dims: [B, *T] and [B, *S], `None` where unknown.
+
+    Returns:
+        The dimensions of the scores, [B, *free, N, *T, *S].
+    """
+    for name, mask in masks.items():
+        queries = name == "query_mask"
+        check_padding(mask, name, query_dims if queries else key_dims, "the queries" if queries else "the keys")
+    scores = scores_dims(heads, axes, query_dims, key_dims)
+    check_attention_mask(attention_mask, scores, len(axes))
+    check_bias(bias, scores)
+    return scores
+
+
+def check_padding(mask, name, dims, of):
+    """A padding mask has the shape [B, T] of the sequence it belongs to.
+
+    Args:
+        mask: Tensor or `None`. Fewer axes than `dims` mean that whole slices are padding.
+        name: The argument's name, for the error.
+        dims: The sequence's dimensions without the features, `None` where unknown.
+        of: What the sequence is called.
+    """
+    if mask is None:
+        return
+    _check_dtype(mask, name)
+    shape = tuple(mask.shape)
+    fits = 2 <= len(shape) <= len(dims) and all(_may_equal(a, b) for a, b in zip(shape[1:], dims[1:]))
+    if not fits or not (shape[0] == 1 or _may_equal(shape[0], dims[0])):
+        raise ValueError(
+            f"`{name}` must have the shape of {of} without its features, {_show(dims)}. Received: {name}.shape={shape}"
+        )
+
+
+def check_attention_mask(mask, scores, attended):
+    """An attention mask broadcasts to the scores; its last axes are the queries and the keys.
+
+    Args:
+        mask: Tensor or `None`.
+        scores: Dimensions of the scores, [B, *free, N, *query axes, *key axes].
+        attended: How many axes the queries have (one, but for images).
+    """
+    if mask is None:
+        return
+    _check_dtype(mask, "attention_mask")
+    shape = tuple(mask.shape)
+    least = 2 * attended
+    if least <= len(shape) <= len(scores):
+        batch = len(shape) - least
+        wanted = (*scores[:batch], *scores[-least:])
+        if all(a == 1 or _may_equal(a, b) for a, b in zip(shape, wanted)):
+            return
+    ranks = "[T, S], [B, T, S] or [B, N, T, S]"
+    if len(scores) > 4:
+        ranks = (
+            f"the query axes and then the key axes, {_show(scores[-least:])}, or these after leading axes of the scores"
+        )
+    hint = ""
+    if len(shape) == 2:
+        hint = " A padding mask of the keys, [B, S], goes into `value_mask`, one of the queries, [B, T], into `query_mask`."
+    raise ValueError(
+        f"`attention_mask` must be {ranks}, broadcastable to the scores {_show(scores)}.{hint} "
+        f"Received: attention_mask.shape={shape}"
+    )
+
+
+def check_bias(bias, scores):
+    """An additive bias broadcasts to the scores, or goes by distance: [1, N, T+S-1].
+
+    Args:
+        bias: Tensor or `None`.
+        scores: Dimensions of the scores, as for `check_attention_mask`.
+    """
+    if bias is None:
+        return
+    if keras.backend.standardize_dtype(bias.dtype) == "bool":
+        raise ValueError(
+            "`attention_bias` is added to the logits and must be a number. A boolean mask goes into `attention_mask`. "
+            "Received: attention_bias.dtype=bool"
+        )
+    shape = tuple(bias.shape)
+    if len(shape) == len(scores) and all(a == 1 or _may_equal(a, b) for a, b in zip(shape, scores)):
+        return
+    B, N, T, S = (*scores, None, None)[:4]
+    length = None if T is None or S is None or len(scores) > 4 else T + S - 1
+    if len(shape) == 3 and all(a == 1 or _may_equal(a, b) for a, b in zip(shape[:2], (B, N))):
+        if _may_equal(shape[2], length):
+            return
+    raise ValueError(
+        f"`attention_bias` must broadcast to the scores, {_show(scores)}, with as many axes; or be given by distance, "
+        f"[1, N, T+S-1] = {_show((1, N, length))}. Received: attention_bias.shape={shape}"
+    )
+
+
+def check_sequences(query, value, key, axes):
+    """Queries, values and keys have one rank, one batch, and keys one value each.
+
+    Args:
+        query, value, key: Shapes, `None` where unknown; `key` and `value` may be `None`.
+        axes: The attended axes.
+    """
+    received = f"Received: query.shape={query}, value.shape={value}, key.shape={key}"
+    if len(query) < 3 or query[-1] is None:
+        raise ValueError(f"`query` must be [B, T, D] with a known D. Received: query.shape={query}")
+    if not axes or sorted(set(axes)) != sorted(axes) or not all(0 < axis < len(query) - 1 for axis in axes):
+        raise ValueError(
+            f"`attention_axes` must be different axes between the batch and the features of `query`. "
+            f"Received: attention_axes={axes}, query.shape={query}"
+        )
+    value = query if value is None else value
+    key = value if key is None else key
+    if not len(query) == len(value) == len(key):
+        raise ValueError(f"`query`, `value` and `key` must have the same rank. {received}")
+    if not all(_may_equal(a, b) for a, b in zip(value[:-1], key[:-1])):
+        raise ValueError(f"`value` and `key` must have equal lengths. {received}")
+    if not all(_may_equal(query[i], value[i]) for i in range(len(query) - 1) if i not in axes):
+        raise ValueError(f"`query` and `value` must have equal dimensions where they are not attended. {received}")
+
+
+def check_cache(cache, index, query, value, heads, key_dim, value_dim):
+    """A cache is {"key": [B, L, K, H], "value": [B, L, K, V]} with room for what is written.
+
+    Args:
+        cache: Dict of tensors, or `None`.
+        index: Where rows are written: `None` (nothing is), an int or a tensor.
+        query: [B, T, D].
+        value: What else the layer is given: `None`, or the T rows to be written.
+        heads, key_dim, value_dim: K, H and V of the layer.
+    """
+    if cache is None:
+        if index is not None:
+            raise ValueError(
+                "`cache_index` needs a `cache`. `make_cache(batch_size, max_length)` returns an empty one."
+            )
+        return
+    if len(query.shape) != 3:
+        raise ValueError(f"With a `cache`, `query` must be [B, T, D]. Received: query.shape={tuple(query.shape)}")
+    rows = query.shape[1]
+    if value is not None and (index is None or not _may_equal(value.shape[1], rows)):
+        raise ValueError(
+            "With a `cache`, keys and values come from it: pass `query` only (or, with `cache_index`, as many values as "
+            f"queries). Received: query.shape={tuple(query.shape)}, value.shape={tuple(value.shape)}"
+        )
+    if not hasattr(cache, "keys") or set(cache.keys()) != {"key", "value"}:
+        raise ValueError(f"`cache` must be a dict with a `key` and a `value`. Received: cache={cache!r}")
+    for name, size in (("key", key_dim), ("value", value_dim)):
+        shape = tuple(cache[name].shape)
+        if len(shape) != 4 or not _may_equal(shape[2], heads) or not _may_equal(shape[3], size):
+            raise ValueError(f"`cache[{name!r}]` must be [B, L, {heads}, {size}]. Received: shape={shape}")
+    length = cache["key"].shape[1]
+    if isinstance(index, int) and not (index >= 0 and (length is None or index + (rows or 1) <= length)):
+        raise ValueError(
+            f"The cache has room for positions 0 to {length} (exclusive). "
+            f"Received: cache_index={index}, and {rows} rows to write"
+        )
+
+
+def _check_dtype(mask, name):
+    if keras.backend.is_float_dtype(keras.backend.standardize_dtype(mask.dtype)):
+        raise ValueError(
+            f"`{name}` must be boolean or integer, true where a position takes part. An additive mask (0 and a large "
+            f"negative number) goes into `attention_bias`. Received: {name}.dtype={mask.dtype}"
+        )
+
+
+def _may_equal(a, b):
+    return a is None or b is None or a == b
+
+
+def _show(dims):
+    return "[" + ", ".join("?" if d is None else str(d) for d in dims) + "]"

@@ -1,0 +1,314 @@
+"""Multi-head attention: several small attentions side by side, each over its own projections."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import (
+    check_cache,
+    check_sequences,
+    check_visibility,
+    require_int,
+    require_ints,
+    require_rate,
+)
+from keras_attention.layers.projections import ProjectsHeads
+from keras_attention.ops import require_boolean
+from keras_attention.ops.axes import attend_axes
+from keras_attention.ops.cache import write_rows
+from keras_attention.ops.masks import both
+from keras_attention.ops.padding import padding_masks, zero_padding
+
+# The block of `flash_attention=True`.
+BLOCK = 128
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class MultiHeadAttention(ProjectsHeads):
+    r"""Multi-head scaled dot-product attention.
+
+    $$ \mathrm{MultiHead}(Q, K, V) = \mathrm{Concat}(\mathrm{head}_1, \ldots, \mathrm{head}_N) W^O, \quad
+       \mathrm{head}_n = \mathrm{softmax}\left(\frac{Q W_n^Q (K W_n^K)^\top}{\sqrt{H}}\right) V W_n^V $$
+
+    as in "Attention Is All You Need", section 3.2.2
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out, with B
+    batch, T queries, S keys, N heads, K key/value heads, H `key_dim`, V `value_dim`:
+
+        q: [B, T, N, H] = query . W_Q;  k: [B, S, K, H] = key . W_K;  v: [B, S, K, V] = value . W_V
+        scores:  [B, N, T, S] = softmax over S of q . k / sqrt(H) + attention_bias, where visible
+        output:  [B, T, E]    = (scores . v) . W_O
+
+    It takes everything that `keras.layers.MultiHeadAttention` takes, in the same
+    order, and has the same weights in the same order, so that replacing the import
+    changes nothing and weights can be copied over. It adds `attention_bias`,
+    `query_offset`, `num_key_value_heads` (grouped heads:
+    [Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)) and a cache for
+    decoding; `layer(x)` is self-attention.
+
+    Differs from the paper: the projections have biases unless `use_bias=False`.
+    Differs from Keras: a query that sees nothing gets zeros of context; a float
+    mask is an error; asking for scores or setting `dropout` never changes the
+    output of inference; long sequences run blockwise, in memory that grows with T.
+
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of
+    `query` is handed on. Padded inputs are zeroed before the projections, so NaN
+    in them reaches neither the output nor a gradient. `attention_mask` further
+    limits who sees whom: boolean or integer, true = takes part, [T, S],
+    [B, T, S] or [B, N, T, S].
+
+    Args:
+        num_heads: Positive int, N.
+        key_dim: Positive int, H: the size of a head of queries and keys.
+        value_dim: Positive int, V; `None` means `key_dim`.
+        dropout: Float in [0, 1): the share of scores dropped in training.
+        use_bias: Whether the projections have biases.
+        output_shape: Int or tuple: the features of the output; `None` means those
+            of `query`.
+        attention_axes: Int or tuple: the axes of `query` that are attended; `None`
+            means all between batch and features. The others act as batch.
+        sliding_window: Positive int: a query sees keys less than so many positions
+            away. `None` means all.
+        flash_attention: `True` asks for the blockwise path at any length; else it
+            is chosen by length. The output is the same.
+        kernel_initializer, bias_initializer: Initialisers of the projections.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Their regularisers.
+        kernel_constraint, bias_constraint: Their constraints.
+        use_gate: Whether to multiply the context by `sigmoid(query . W_G)`, before
+            the output projection ([Qiu et al., 2025](https://arxiv.org/abs/2505.06708)).
+        seed: Int seed of the dropout.
+        num_key_value_heads: Positive int, K, that divides N: so many heads of keys
+            and values, each used by N / K heads of queries. `None` means N.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        query: [B, T, D], or [B, *axes, D].
+        value: [B, S, Dv]; `None` means `query`.
+        key: [B, S, Dk]; `None` means `value`.
+        query_mask: [B, T], true = no padding; `None` means the Keras mask.
+        value_mask, key_mask: [B, S]; a key is seen where both are true.
+        attention_mask: See above.
+        return_attention_scores: Whether to return the scores too.
+        training: Whether to drop scores.
+        use_causal_mask: Whether query t sees key s only if `s <= t + query_offset`.
+        attention_bias: Added to the logits: broadcastable to [B, N, T, S], or by
+            distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` make it.
+        query_offset: Position of the first query, counted in keys.
+        cache: What `make_cache` or `project_memory` returned.
+        cache_index: With a cache of `make_cache`: the position of the first query.
+            Keys and values are written there, and the queries see, causally, all that
+            was written. `value_mask` is then [B, L] over the cache.
+        mask: The Keras mask of a single input. The same as `query_mask`.
+
+    Returns:
+        [B, T, E]; or (output, scores [B, N, T, S]) with `return_attention_scores`,
+        the scores with every batch axis first and then N, the query and the key axes.
+        With `cache_index`, the new cache comes last: (output, cache) or
+        (output, scores, cache).
+
+    Raises:
+        ValueError: If a mask is floating, or a shape is not as above.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.layers import MultiHeadAttention
+    >>> layer = MultiHeadAttention(num_heads=4, key_dim=8)
+    >>> output, scores = layer(np.ones((2, 5, 16)), np.ones((2, 7, 16)), return_attention_scores=True)
+    >>> tuple(output.shape), tuple(scores.shape)
+    ((2, 5, 16), (2, 4, 5, 7))
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        key_dim,
+        value_dim=None,
+        dropout=0.0,
+        use_bias=True,
+        output_shape=None,
+        attention_axes=None,
+        sliding_window=None,
+        flash_attention=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        use_gate=False,
+        seed=None,
+        *,
+        num_key_value_heads=None,
+        **kwargs,
+    ):
+        super().__init__(
+            use_bias=use_bias,
+            use_gate=use_gate,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            projection_activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+        self.num_heads = num_heads
+        self.key_dim = key_dim
+        self.value_dim = key_dim if value_dim is None else value_dim
+        self.num_key_value_heads = num_heads if num_key_value_heads is None else num_key_value_heads
+        for name in ("num_heads", "key_dim", "value_dim", "num_key_value_heads"):
+            require_int(getattr(self, name), name)
+        if num_heads % self.num_key_value_heads:
+            raise ValueError(
+                "`num_heads` must be divisible by `num_key_value_heads`. "
+                f"Received: num_heads={num_heads}, num_key_value_heads={num_key_value_heads}"
+            )
+        require_int(sliding_window, "sliding_window", optional=True)
+        require_rate(dropout, "dropout")
+        self.attention_axes = require_ints(attention_axes, "attention_axes")
+        # Not public: a Keras layer's `output_shape` is the shape of its output.
+        self._output_shape = require_ints(output_shape, "output_shape")
+        self.sliding_window = sliding_window
+        self.flash_attention = flash_attention
+        self.dropout = dropout
+        self.seed = seed
+        self.supports_masking = True
+        if dropout:
+            # Only its seeds are used: a checkpoint of Keras's layer has them in this place.
+            self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+
+    def build(self, query_shape, value_shape=None, key_shape=None):
+        query_shape = tuple(query_shape)
+        value_shape = query_shape if value_shape is None else tuple(value_shape)
+        key_shape = value_shape if key_shape is None else tuple(key_shape)
+        check_sequences(query_shape, value_shape, key_shape, self._axes(len(query_shape)))
+        self._build_projections(query_shape, value_shape, key_shape, self._output_shape or query_shape[-1:])
+
+    def call(
+        self,
+        query,
+        value=None,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+        attention_bias=None,
+        query_offset=0,
+        cache=None,
+        cache_index=None,
+        mask=None,
+    ):
+        query_mask = mask if query_mask is None else query_mask
+        given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
+        self._check(query, value, key, *given)
+        query_mask, key_mask = self._padding(query, value, *given)
+        queries = zero_padding(query, query_mask)
+        if cache_index is not None:
+            rows = self._project(query if value is None else value, key, query_mask)
+            cache = {name: write_rows(cache[name], rows[name], cache_index) for name in rows}
+            # What is not written yet lies after the queries, so that causality hides it.
+            query_offset, use_causal_mask = cache_index, True
+        memory = self._project(query if value is None else value, key, key_mask) if cache is None else cache
+        dropout = self.dropout if training else 0.0
+        context = attend_axes(
+            self._query_dense(queries),
+            memory["key"],
+            memory["value"],
+            self._axes(len(query.shape)),
+            mask=require_boolean(attention_mask),
+            query_mask=query_mask,
+            key_mask=key_mask,
+            bias=attention_bias,
+            causal=use_causal_mask,
+            query_offset=query_offset,
+            window=self.sliding_window,
+            dropout=dropout,
+            seed=self._dropout_layer.seed_generator.next() if dropout else None,
+            return_scores=return_attention_scores,
+            block_size=BLOCK if self.flash_attention else None,
+        )
+        context, *scores = context if return_attention_scores else (context,)
+        if self.use_gate:
+            context = context * self._gate_dense(queries)
+        output = self._output_dense(context)
+        written = [] if cache_index is None else [cache]
+        return (output, *scores, *written) if scores or written else output
+
+    def compute_output_spec(
+        self,
+        query,
+        value=None,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+        attention_bias=None,
+        query_offset=0,
+        cache=None,
+        cache_index=None,
+        mask=None,
+    ):
+        query_mask = mask if query_mask is None else query_mask
+        given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
+        scores = self._check(query, value, key, *given)
+        output = keras.KerasTensor(self.compute_output_shape(query.shape), dtype=self.compute_dtype)
+        returned = [keras.KerasTensor(scores, dtype=self.compute_dtype)] if return_attention_scores else []
+        if cache_index is not None:
+            returned += [{name: keras.KerasTensor(x.shape, dtype=x.dtype) for name, x in cache.items()}]
+        return (output, *returned) if returned else output
+
+    def compute_output_shape(self, query_shape, value_shape=None, key_shape=None):
+        check_sequences(query_shape, value_shape, key_shape, self._axes(len(query_shape)))
+        return (*query_shape[:-1], *(self._output_shape or query_shape[-1:]))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "key_dim": self.key_dim,
+            "value_dim": self.value_dim,
+            "dropout": self.dropout,
+            "output_shape": self._output_shape,
+            "attention_axes": self.attention_axes,
+            "sliding_window": self.sliding_window,
+            "flash_attention": self.flash_attention,
+            "seed": self.seed,
+            "num_key_value_heads": self.num_key_value_heads,
+        }
+
+    def _axes(self, rank):
+        """The attended axes of inputs of this rank."""
+        axes = range(1, rank - 1) if self.attention_axes is None else self.attention_axes
+        return tuple(axis if axis >= 0 else rank + axis for axis in axes)
+
+    def _check(self, query, value, key, query_mask, value_mask, key_mask, attention_mask, bias, cache, cache_index):
+        """Refuses wrong shapes by name. Returns the static shape of the scores."""
+        axes = self._axes(len(query.shape))
+        check_sequences(*(None if x is None else tuple(x.shape) for x in (query, value, key)), axes)
+        check_cache(cache, cache_index, query, value, self.num_key_value_heads, self.key_dim, self.value_dim)
+        keys = tuple((query if value is None else value).shape[:-1]) if cache is None else cache["key"].shape[:2]
+        masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
+        return check_visibility(masks, attention_mask, bias, self.num_heads, axes, tuple(query.shape[:-1]), tuple(keys))
+
+    def _padding(self, query, value, query_mask, value_mask, key_mask, attention_mask, bias, cache, cache_index):
+        """Boolean masks of the queries [B, T] and of the keys [B, S], or `None`."""
+        if cache is None:
+            value_mask = query_mask if value is None and value_mask is None else value_mask
+            keys = ops.shape(query if value is None else value)[:-1]
+        else:
+            keys = ops.shape(cache["key"])[:2]
+        nobody = attention_mask if cache is None and len(query.shape) == 3 else None
+        queries, keys = padding_masks(ops.shape(query)[:-1], keys, query_mask, value_mask, key_mask, nobody)
+        if cache_index is not None and queries is not None:
+            everything = ops.ones(ops.shape(cache["key"])[:2], dtype="bool")
+            keys = both(keys, write_rows(everything, queries, cache_index))
+        return queries, keys

@@ -1,0 +1,181 @@
+"""Scaled dot-product attention, without weights."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import check_sequences, check_visibility, require_rate
+from keras_attention.ops import attend, require_boolean
+from keras_attention.ops.padding import padding_masks, zero_padding
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ScaledDotProductAttention(keras.layers.Layer):
+    r"""Scaled dot-product attention over queries, values and keys that are already projected.
+
+    $$ \mathrm{Attention}(Q, K, V) = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{H}}\right) V $$
+
+    as in "Attention Is All You Need", eq. 1
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out, with B
+    batch, T queries, S keys, N heads, K key/value heads, H and V sizes of a head:
+
+        scores:  [B, N, T, S] = softmax over S of query . key * scale + attention_bias, where visible
+        context: [B, T, N, V] = scores . value
+
+    One head needs no axis of its own: [B, T, H] in, [B, T, V] out; the scores are
+    [B, 1, T, S] all the same, so that whoever draws or stacks scores sees one shape.
+
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query`
+    is handed on. A query that sees nothing gets zeros. Padding is zeroed first, so
+    that NaN in it reaches neither the output nor a gradient.
+
+    Args:
+        scale: Float; `None` means `1 / sqrt(H)`, and `1.0` the plain dot product.
+        dropout: Float in [0, 1): the share of scores dropped in training.
+        seed: Int seed of the dropout.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        query: [B, T, N, H] or [B, T, H].
+        value: [B, S, K, V] or [B, S, V]; `None` means `query`. K divides N.
+        key: [B, S, K, H] or [B, S, H]; `None` means `value`.
+        query_mask: [B, T], true = no padding; `None` means the Keras mask.
+        value_mask, key_mask: [B, S]; a key is seen where both are true.
+        attention_mask: Boolean or integer, true = takes part: [T, S], [B, T, S] or
+            [B, N, T, S].
+        return_attention_scores: Whether to return the scores too.
+        training: Whether to drop scores.
+        use_causal_mask: Whether query t sees key s only if `s <= t + query_offset`.
+        attention_bias: Added to the logits: broadcastable to [B, N, T, S], or by
+            distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` make it.
+        query_offset: Position of the first query, counted in keys.
+        mask: The Keras mask of a single input. The same as `query_mask`.
+
+    Returns:
+        [B, T, N, V] or [B, T, V]; or (context, scores [B, N, T, S]) with
+        `return_attention_scores`.
+
+    Raises:
+        ValueError: If a mask is floating, or a shape is not as above.
+
+    Example:
+
+    >>> from keras_attention.layers import ScaledDotProductAttention
+    >>> query, value = keras.Input((None, 4, 8)), keras.Input((None, 4, 16))
+    >>> ScaledDotProductAttention()(query, value, key=keras.Input((None, 4, 8))).shape
+    (None, None, 4, 16)
+    """
+
+    def __init__(self, scale=None, dropout=0.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        require_rate(dropout, "dropout")
+        if scale is not None and (isinstance(scale, bool) or not isinstance(scale, (int, float))):
+            raise ValueError(f"`scale` must be a number or `None`. Received: scale={scale!r}")
+        self.scale = scale
+        self.dropout = dropout
+        self.seed = seed
+        self.supports_masking = True
+        if dropout:
+            self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, query_shape, value_shape=None, key_shape=None):
+        self._check_shapes(query_shape, value_shape, key_shape)
+
+    def call(
+        self,
+        query,
+        value=None,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+        attention_bias=None,
+        query_offset=0,
+        mask=None,
+    ):
+        query_mask = mask if query_mask is None else query_mask
+        if value is None:
+            value, value_mask = query, query_mask if value_mask is None else value_mask
+        key = value if key is None else key
+        self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask, attention_bias)
+        query_mask, key_mask = padding_masks(
+            ops.shape(query)[:2], ops.shape(value)[:2], query_mask, value_mask, key_mask, attention_mask
+        )
+        one_head = len(query.shape) == 3
+        query, key, value = (ops.expand_dims(x, 2) if one_head else x for x in (query, key, value))
+        dropout = self.dropout if training else 0.0
+        result = attend(
+            zero_padding(query, query_mask),
+            zero_padding(key, key_mask),
+            zero_padding(value, key_mask),
+            mask=require_boolean(attention_mask),
+            query_mask=query_mask,
+            key_mask=key_mask,
+            bias=attention_bias,
+            causal=use_causal_mask,
+            query_offset=query_offset,
+            scale=self.scale,
+            dropout=dropout,
+            seed=self.seed_generator.next() if dropout else None,
+            return_scores=return_attention_scores,
+        )
+        context, *scores = result if return_attention_scores else (result,)
+        context = ops.squeeze(context, 2) if one_head else context
+        return (context, *scores) if scores else context
+
+    def compute_output_spec(
+        self,
+        query,
+        value=None,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+        attention_bias=None,
+        query_offset=0,
+        mask=None,
+    ):
+        query_mask = mask if query_mask is None else query_mask
+        scores = self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask, attention_bias)
+        shape = self.compute_output_shape(query.shape, None if value is None else value.shape)
+        context = keras.KerasTensor(shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return context
+        return context, keras.KerasTensor(scores, dtype=self.compute_dtype)
+
+    def compute_output_shape(self, query_shape, value_shape=None, key_shape=None):
+        self._check_shapes(query_shape, value_shape, key_shape)
+        return (*query_shape[:-1], (value_shape or query_shape)[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale, "dropout": self.dropout, "seed": self.seed}
+
+    def _check_shapes(self, query, value, key):
+        if len(query) not in (3, 4):
+            raise ValueError(f"`query` must be [B, T, H] or [B, T, N, H]. Received: query.shape={tuple(query)}")
+        value = query if value is None else value
+        key = value if key is None else key
+        # Heads may be fewer than the queries' if they divide them: compared apart from the lengths.
+        check_sequences(*(tuple(x[:2]) + tuple(x[-1:]) for x in (query, value, key)), (1,))
+        received = f"Received: query.shape={tuple(query)}, value.shape={tuple(value)}, key.shape={tuple(key)}"
+        if not len(query) == len(value) == len(key):
+            raise ValueError(f"`query`, `value` and `key` must have the same rank. {received}")
+        if query[-1] != key[-1]:
+            raise ValueError(f"`query` and `key` must have equal sizes. {received}")
+        if len(query) == 4 and (value[2] != key[2] or query[2] % key[2]):
+            raise ValueError(f"The heads of `query` must be a multiple of those of `value` and `key`. {received}")
+
+    def _check(self, query, value, key, query_mask, value_mask, key_mask, attention_mask, bias):
+        """Refuses wrong shapes by name. Returns the static shape of the scores."""
+        self._check_shapes(*(None if x is None else tuple(x.shape) for x in (query, value, key)))
+        masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
+        heads = query.shape[2] if len(query.shape) == 4 else 1
+        keys = tuple((query if value is None else value).shape[:2])
+        return check_visibility(masks, attention_mask, bias, heads, (1,), tuple(query.shape[:2]), keys)

@@ -1,0 +1,78 @@
+"""Padding stays out: masked positions are zeroed before anything is computed from them."""
+
+from keras import ops
+
+from keras_attention.ops.masks import both, require_boolean
+
+
+def zero_padding(x, mask):
+    """Zeros where `mask` is false.
+
+    A selection, not a product: NaN times zero is NaN. It goes before a projection, so that
+    neither its output nor the gradient of its kernel depends on padding.
+
+    Args:
+        x: [B, *T, *features].
+        mask: Boolean [B, *T] or with fewer axes, or `None`: nothing is padding.
+    """
+    if mask is None:
+        return x
+    while len(mask.shape) < len(x.shape):
+        mask = ops.expand_dims(mask, -1)
+    return ops.where(mask, x, ops.zeros_like(x))
+
+
+def padding_masks(query_dims, key_dims, query_mask, value_mask, key_mask, attention_mask=None):
+    """One padding mask for the queries and one for the keys out of all that a layer is given.
+
+    Args:
+        query_dims, key_dims: [B, *T] and [B, *S], static or dynamic.
+        query_mask: [B, *T] or `None`.
+        value_mask, key_mask: [B, *S] or `None`; both must be true.
+        attention_mask: [T, S], [B, T, S], [B, N, T, S] or `None`: a query that sees nothing by it
+            and a key that nobody sees by it count as padding.
+
+    Returns:
+        Boolean [B, *T] and [B, *S], each `None` if nothing is padding.
+    """
+    queries = full_mask(require_boolean(query_mask, "query_mask"), query_dims)
+    values = full_mask(require_boolean(value_mask, "value_mask"), key_dims)
+    keys = both(values, full_mask(require_boolean(key_mask, "key_mask"), key_dims))
+    if attention_mask is not None:
+        seeing, seen = seen_at_all(require_boolean(attention_mask))
+        queries = both(queries, full_mask(seeing, query_dims))
+        keys = both(keys, full_mask(seen, key_dims))
+    return queries, keys
+
+
+def full_mask(mask, dims):
+    """Broadcasts a padding mask to [B, *T]; axes that it has not are missing at its end.
+
+    Args:
+        mask: Boolean tensor or `None`.
+        dims: The dimensions [B, *T], static or dynamic.
+    """
+    if mask is None:
+        return None
+    if len(mask.shape) == len(dims) and all(d != 1 for d in mask.shape):
+        return mask
+    while len(mask.shape) < len(dims):
+        mask = ops.expand_dims(mask, -1)
+    return ops.broadcast_to(mask, dims)
+
+
+def seen_at_all(mask):
+    """Which queries see any key, and which keys are seen by any query or head?
+
+    Args:
+        mask: Boolean attention mask [T, S], [B, T, S] or [B, N, T, S] (or 1 for any of them).
+
+    Returns:
+        queries: [B or 1, T or 1].
+        keys: [B or 1, S or 1].
+    """
+    if len(mask.shape) == 2:
+        mask = mask[None]
+    if len(mask.shape) == 4:
+        mask = ops.any(mask, axis=1)
+    return ops.any(mask, axis=2), ops.any(mask, axis=1)
