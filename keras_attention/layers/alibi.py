@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.checks import require_int
 from keras_attention.ops import alibi, distances
 
 
@@ -54,8 +55,7 @@ class ALiBi(keras.layers.Layer):
     def __init__(self, num_heads, **kwargs):
         # Only the length of the inputs is used: token ids are welcome, and stay integers.
         super().__init__(autocast=False, **kwargs)
-        if not isinstance(num_heads, int) or num_heads < 1:
-            raise ValueError(f"`num_heads` must be a positive int. Received: num_heads={num_heads!r}")
+        require_int(num_heads, "num_heads")
         self.num_heads = num_heads
 
     def call(self, query, key=None, query_offset=0):

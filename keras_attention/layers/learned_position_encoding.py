@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.checks import require_int
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LearnedPositionEncoding(keras.layers.Layer):
@@ -50,17 +52,14 @@ class LearnedPositionEncoding(keras.layers.Layer):
 
     def __init__(self, max_length, initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(max_length, int) or max_length < 1:
-            raise ValueError(f"`max_length` must be a positive int. Received: max_length={max_length!r}")
+        require_int(max_length, "max_length")
         self.max_length = max_length
         self.initializer = keras.initializers.get(initializer)
         self.supports_masking = True
 
     def build(self, input_shape):
         if len(input_shape) != 3 or input_shape[-1] is None:
-            raise ValueError(
-                f"`inputs` must be [B, T, D] with a known D. Received: inputs.shape={tuple(input_shape)}"
-            )
+            raise ValueError(f"`inputs` must be [B, T, D] with a known D. Received: inputs.shape={tuple(input_shape)}")
         self.table = self.add_weight(
             shape=(self.max_length, input_shape[-1]), initializer=self.initializer, name="table"
         )

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.checks import require_int
 from keras_attention.ops import distances, relative_bucket
 
 
@@ -69,8 +70,7 @@ class RelativePositionBias(keras.layers.Layer):
     ):
         # Only the length of the inputs is used: token ids are welcome, and stay integers.
         super().__init__(autocast=False, **kwargs)
-        if not isinstance(num_heads, int) or num_heads < 1:
-            raise ValueError(f"`num_heads` must be a positive int. Received: num_heads={num_heads!r}")
+        require_int(num_heads, "num_heads")
         least = 4 if bidirectional else 2
         if not isinstance(num_buckets, int) or num_buckets < least or (bidirectional and num_buckets % 2):
             raise ValueError(

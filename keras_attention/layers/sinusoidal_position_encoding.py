@@ -57,9 +57,7 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
 
     def build(self, input_shape):
         if len(input_shape) != 3 or input_shape[-1] is None:
-            raise ValueError(
-                f"`inputs` must be [B, T, D] with a known D. Received: inputs.shape={tuple(input_shape)}"
-            )
+            raise ValueError(f"`inputs` must be [B, T, D] with a known D. Received: inputs.shape={tuple(input_shape)}")
 
     def call(self, inputs, start_index=0):
         positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index

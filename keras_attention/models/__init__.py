@@ -1,1 +1,3 @@
-__all__ = []
+from keras_attention.models.transformer import Transformer, transformer, transformer_base, transformer_big
+
+__all__ = ["Transformer", "transformer", "transformer_base", "transformer_big"]

@@ -1,0 +1,109 @@
+"""Token embedding: a table that turns token ids into vectors, and vectors back into scores of tokens."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import require_int
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TokenEmbedding(keras.layers.Layer):
+    r"""Embedding scaled by the root of its width, and its reverse with the same table.
+
+    $$ x = \sqrt{D} \, E_{token}, \quad \mathrm{logits} = x E^\top $$
+
+    as in "Attention Is All You Need", section 3.4
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out, with
+    B batch, T length, V = input_dim tokens, D = output_dim:
+
+        embeddings: [V, D]
+        output:     [B, T, D] = embeddings[inputs] * scale
+        reverse:    [B, T, V] = inputs . embeddings
+
+    Differs from the paper: the paper does not say how the table starts; as in the
+    published code, N(0, D^-1/2) (the standard deviation), so that the scaled rows
+    have variance 1. That code also sets the row of token 0 to zero; here padding
+    is a matter of masks.
+
+    Masking: with `mask_zero`, the ids' mask (true where the id is not 0) goes along
+    with the output; the reverse passes a mask on.
+
+    Args:
+        input_dim: Positive int, the number of tokens V.
+        output_dim: Positive int, the width D.
+        mask_zero: Whether token 0 is padding.
+        scale: Float; `None` means sqrt(D).
+        embeddings_initializer: Initialiser of the table; `None` means N(0, D^-1/2).
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Integer ids [B, T] (any rank), below `input_dim`; with `reverse`,
+            vectors [B, T, D] (any rank).
+        reverse: Whether to score tokens instead of looking them up.
+
+    Returns:
+        [B, T, D], or with `reverse` [B, T, V].
+
+    Example:
+
+    >>> from keras_attention.layers import TokenEmbedding
+    >>> embedding = TokenEmbedding(50, 16)
+    >>> x = embedding(keras.Input((None,), dtype="int32"))
+    >>> x.shape, embedding(x, reverse=True).shape
+    ((None, None, 16), (None, None, 50))
+    """
+
+    def __init__(self, input_dim, output_dim, mask_zero=False, scale=None, embeddings_initializer=None, **kwargs):
+        # Ids must not be rounded to float16; the vectors of `reverse` are cast by hand.
+        kwargs = {"autocast": False, **kwargs}
+        super().__init__(**kwargs)
+        for name, size in (("input_dim", input_dim), ("output_dim", output_dim)):
+            require_int(size, name)
+        self.input_dim = input_dim
+        self.output_dim = output_dim
+        self.mask_zero = mask_zero
+        self.scale = scale
+        self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
+        self.supports_masking = True
+
+    def build(self, input_shape=None):
+        initializer = self.embeddings_initializer
+        if initializer is None:
+            initializer = keras.initializers.RandomNormal(stddev=self.output_dim**-0.5)
+        self.embeddings = self.add_weight(
+            shape=(self.input_dim, self.output_dim), initializer=initializer, name="embeddings"
+        )
+
+    def call(self, inputs, reverse=False):
+        if reverse:
+            table = ops.cast(self.embeddings, self.compute_dtype)
+            return ops.einsum("...d,vd->...v", ops.cast(inputs, self.compute_dtype), table)
+        scale = self.output_dim**0.5 if self.scale is None else self.scale
+        rows = ops.take(self.embeddings, ops.cast(inputs, "int32"), axis=0)
+        return ops.cast(rows, self.compute_dtype) * scale
+
+    def compute_mask(self, inputs, mask=None):
+        if self.mask_zero and not keras.backend.is_float_dtype(keras.backend.standardize_dtype(inputs.dtype)):
+            return ops.not_equal(inputs, 0)
+        return mask
+
+    def compute_output_spec(self, inputs, reverse=False):
+        if reverse and inputs.shape[-1] != self.output_dim:
+            raise ValueError(
+                f"The last axis of `inputs` must be `output_dim`. Received: inputs.shape={tuple(inputs.shape)}, "
+                f"output_dim={self.output_dim}"
+            )
+        shape = (*inputs.shape[:-1], self.input_dim) if reverse else (*inputs.shape, self.output_dim)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            "mask_zero": self.mask_zero,
+            "scale": self.scale,
+            "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer)
+            if self.embeddings_initializer is not None
+            else None,
+        }

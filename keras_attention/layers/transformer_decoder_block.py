@@ -1,0 +1,191 @@
+"""Decoder block of the Transformer: causal self-attention, attention to a memory, then a feed-forward network."""
+
+import keras
+
+from keras_attention.layers.transformer_block import TransformerBlock
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TransformerDecoderBlock(TransformerBlock):
+    r"""Causal self-attention, attention to the encoder's output and a feed-forward network.
+
+    $$ x \leftarrow \mathrm{LN}(x + \mathrm{Dropout}(f(x))), \quad
+       f = \mathrm{Attention}(x, x, x), \; \mathrm{Attention}(x, m, m), \; \mathrm{FFN}(x) $$
+
+    one after the other, as in "Attention Is All You Need", section 3.1
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out, with
+    B batch, T length, S length of the memory, N heads, D model width:
+
+        x:      [B, T, D] = LN(inputs + drop(attention over inputs, s <= t))
+        x:      [B, T, D] = LN(x + drop(attention over memory))
+        output: [B, T, D] = LN(x + drop(relu(x W_1 + b_1) W_2 + b_2))
+
+    Differs from the paper: as `TransformerEncoderBlock`. Under `norm_first` the
+    memory is read as it is: the encoder has normalised it.
+
+    Masking: padding is not attended to. `inputs_mask` and `memory_mask`, or the
+    Keras masks of both; that of `inputs` is passed on.
+
+    Args:
+        num_heads: Positive int N.
+        intermediate_dim: Positive int, the width inside the feed-forward network.
+        key_dim: Size of a head of queries and keys; `None` means D // N.
+        value_dim: Size of a head of values; `None` means D // N.
+        dropout: Rate on what each sub-layer adds to the residual.
+        attention_dropout: Rate on the attention's probabilities; 0 in the paper.
+        activation: Of the feed-forward network.
+        norm_first: Normalise what a sub-layer reads (pre-norm) instead of the sum
+            (post-norm, the paper).
+        use_bias: Whether the attention's projections have biases.
+        epsilon: Of the normalisations.
+        kernel_initializer: Initialiser of all kernels.
+        seed: Int, of dropout.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, T, D].
+        memory: [B, S, D'], the encoder's output. Not needed with a `cache`.
+        inputs_mask: [B, T], true where there is no padding.
+        memory_mask: [B, S].
+        attention_mask: [T, T], [B, T, T] or [B, N, T, T], of the self-attention, in
+            addition to causality.
+        memory_attention_mask: [T, S], [B, T, S] or [B, N, T, S].
+        attention_bias: Added to the scores of the self-attention: [B|1, N|1, T, T],
+            or by distance [B|1, N, 2T-1]. With a cache of length L, S = L.
+        cache: What `make_cache` or the previous step returned: `{"self": {"key",
+            "value"}, "memory": {"key", "value"}}`.
+        cache_index: Position of the first of `inputs`: int or int32 scalar tensor.
+        use_causal_mask: Whether a position sees no later one; with a cache, always.
+        training: Whether dropout is on.
+        return_attention_scores: If `True`, also return the probabilities.
+
+    Returns:
+        `output`, `(output, scores)`, with a cache `(output, cache)` or `(output,
+        scores, cache)`: output [B, T, D]; scores `{"self": [B, N, T, T or L],
+        "memory": [B, N, T, S]}`; the cache with the keys and values of `inputs`
+        written at `cache_index`.
+
+    Raises:
+        ValueError: If neither `memory` nor a cache is given, or a cache without
+            `cache_index`.
+
+    Example:
+
+    >>> from keras_attention.layers import TransformerDecoderBlock
+    >>> block = TransformerDecoderBlock(num_heads=4, intermediate_dim=64)
+    >>> block(keras.Input((None, 16)), keras.Input((None, 16))).shape
+    (None, None, 16)
+    """
+
+    def build(self, inputs_shape, memory_shape=None):
+        if memory_shape is None:
+            memory_shape = inputs_shape
+        self.self_attention = self._attention("self_attention", inputs_shape, inputs_shape, 1)
+        self.self_attention_norm = self._norm("self_attention_norm", inputs_shape)
+        self.memory_attention = self._attention("memory_attention", inputs_shape, memory_shape, 2)
+        self.memory_attention_norm = self._norm("memory_attention_norm", inputs_shape)
+        self._build_feed_forward(inputs_shape)
+
+    def make_cache(self, memory, max_length):
+        """A cache to decode with: the memory's keys and values, projected once, and room for `max_length` positions.
+
+        Args:
+            memory: [B, S, D'].
+            max_length: Int, the most positions that will be written.
+
+        Returns:
+            `{"self": {"key", "value"}, "memory": {"key", "value"}}`, every tensor
+            batch first.
+        """
+        if not self.built:
+            raise ValueError(f"Build or call the block before its cache is made. Received: built={self.built}")
+        return {
+            "self": self.self_attention.make_cache(keras.ops.shape(memory)[0], max_length),
+            "memory": self.memory_attention.project_memory(memory),
+        }
+
+    def call(
+        self,
+        inputs,
+        memory=None,
+        inputs_mask=None,
+        memory_mask=None,
+        attention_mask=None,
+        memory_attention_mask=None,
+        attention_bias=None,
+        cache=None,
+        cache_index=None,
+        use_causal_mask=True,
+        training=None,
+        return_attention_scores=False,
+    ):
+        self._check_cache(memory, cache, cache_index)
+        x = self._enter(self.self_attention_norm, inputs)
+        y, self_scores, self_cache = self._attend_to_itself(
+            x, inputs_mask, attention_mask, attention_bias, cache, cache_index, use_causal_mask, return_attention_scores
+        )
+        x = self._leave(self.self_attention_norm, inputs, y)
+        y, memory_scores = self._attend_to_memory(
+            self._enter(self.memory_attention_norm, x),
+            memory,
+            inputs_mask,
+            memory_mask,
+            memory_attention_mask,
+            cache,
+            return_attention_scores,
+        )
+        x = self._leave(self.memory_attention_norm, x, y)
+        y = self.feed_forward(self._enter(self.feed_forward_norm, x))
+        result = (self._leave(self.feed_forward_norm, x, y),)
+        if return_attention_scores:
+            result += ({"self": self_scores, "memory": memory_scores},)
+        if cache is not None:
+            result += ({"self": self_cache, "memory": cache["memory"]},)
+        return result if len(result) > 1 else result[0]
+
+    def compute_output_spec(
+        self, inputs, memory=None, *args, cache=None, cache_index=None, return_attention_scores=False, **kwargs
+    ):
+        self._check_cache(memory, cache, cache_index)
+        B, T, _ = inputs.shape
+        S, L = (
+            (memory.shape[1], T) if cache is None else (cache["memory"]["key"].shape[1], cache["self"]["key"].shape[1])
+        )
+        result = (keras.KerasTensor(inputs.shape, dtype=self.compute_dtype),)
+        if return_attention_scores:
+            lengths = {"self": L, "memory": S}
+            shapes = {name: (B, self.num_heads, T, length) for name, length in lengths.items()}
+            result += ({n: keras.KerasTensor(shape, dtype=self.compute_dtype) for n, shape in shapes.items()},)
+        if cache is not None:
+            result += (keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=x.dtype), cache),)
+        return result if len(result) > 1 else result[0]
+
+    def _attend_to_itself(self, x, mask, attention_mask, bias, cache, cache_index, causal, return_scores):
+        arguments = {"attention_mask": attention_mask, "attention_bias": bias, "query_mask": mask}
+        arguments["return_attention_scores"] = return_scores
+        if cache is not None:
+            y = self.self_attention(x, cache=cache["self"], cache_index=cache_index, **arguments)
+            return (y[0], y[1], y[2]) if return_scores else (y[0], None, y[1])
+        y = self.self_attention(x, x, value_mask=mask, use_causal_mask=causal, **arguments)
+        return (y[0], y[1], None) if return_scores else (y, None, None)
+
+    def _attend_to_memory(self, x, memory, mask, memory_mask, attention_mask, cache, return_scores):
+        source = {"value": memory} if cache is None else {"cache": cache["memory"]}
+        y = self.memory_attention(
+            x,
+            **source,
+            query_mask=mask,
+            value_mask=memory_mask,
+            attention_mask=attention_mask,
+            return_attention_scores=return_scores,
+        )
+        return y if return_scores else (y, None)
+
+    def _check_cache(self, memory, cache, cache_index):
+        if cache is None and memory is None:
+            raise ValueError("Either `memory` or `cache` must be given. Received: memory=None, cache=None")
+        if (cache is None) != (cache_index is None):
+            raise ValueError(
+                "`cache` and `cache_index` must be given together. "
+                f"Received: cache {'not given' if cache is None else 'given'}, cache_index={cache_index}"
+            )

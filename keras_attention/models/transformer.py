@@ -1,0 +1,314 @@
+"""The Transformer of "Attention Is All You Need": encoder, decoder, and how it decodes a token at a time."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers import (
+    LearnedPositionEncoding,
+    SinusoidalPositionEncoding,
+    TokenEmbedding,
+    TransformerDecoderBlock,
+    TransformerEncoderBlock,
+)
+from keras_attention.layers.checks import require_int
+
+POSITIONS = ("sinusoidal", "sinusoidal_reference", "learned", None)
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class Transformer(keras.Model):
+    r"""Encoder-decoder network of attention, from token ids to logits of the next token.
+
+    $$ \mathrm{logits} = \mathrm{Decoder}(\sqrt{D} E_{target} + PE,
+       \mathrm{Encoder}(\sqrt{D} E_{source} + PE)) E^\top $$
+
+    as in "Attention Is All You Need" ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)).
+    Written out, with B batch, S length of the source, T of the target, V tokens,
+    D model width:
+
+        memory: [B, S, D] = encoder blocks(drop(embedding(source) + positions))
+        x:      [B, T, D] = decoder blocks(drop(embedding(target) + positions), memory)
+        logits: [B, T, V] = x . E
+
+    Differs from the paper: nothing by default. What the paper leaves open is as
+    in the version of its published code that is faithful to it: no biases in the
+    attention's projections, layer normalisation with epsilon 1e-6, Glorot uniform
+    kernels, embeddings N(0, D^-1/2). With `norm_first` a last normalisation follows
+    each stack, as in that code's later versions.
+
+    The target is the *input* of the decoder: shifted right by the caller, so that
+    it begins with a start token (any id, 0 too: the published code starts with
+    zeros) and `logits[:, t]` scores the token at t + 1.
+
+    Masking: 0 in the source is padding and never attended to. The target needs no
+    mask: padding stands at its end, where causality hides it; leave it out of the
+    loss (`training.LabelSmoothedCrossEntropy` does).
+
+    Args:
+        vocabulary_size: Number of tokens V, padding (0) included.
+        num_layers: Blocks in the encoder, and in the decoder.
+        model_dim: D.
+        num_heads: Heads of every attention.
+        intermediate_dim: Width inside the feed-forward networks.
+        key_dim: Size of a head of queries and keys; `None` means D // num_heads.
+        value_dim: Size of a head of values; `None` means D // num_heads.
+        dropout: Rate on what each sub-layer adds, and on the embeddings' sums.
+        attention_dropout: Rate on the attention's probabilities; 0 in the paper.
+        norm_first: Pre-norm instead of the paper's post-norm.
+        position_encoding: `"sinusoidal"` (the paper), `"sinusoidal_reference"` (its
+            published code), `"learned"` (Table 3, row E) or `None`.
+        max_length: Positions that can be learned; only for `"learned"`.
+        tie_embeddings: `True`, one table for the source, the target and the logits;
+            `False`, three.
+        use_bias: Whether the attention's projections have biases.
+        seed: Int, of dropout.
+        **kwargs: `name`, `dtype` and the rest of `keras.Model`.
+
+    Call arguments:
+        inputs: `{"source": [B, S], "target": [B, T]}`, integer ids.
+
+    Returns:
+        Logits [B, T, V].
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = Transformer(vocabulary_size=20, num_layers=2, model_dim=16, num_heads=4, intermediate_dim=32)
+    >>> ids = np.array([[5, 7, 11, 2], [3, 2, 0, 0]])
+    >>> tuple(model({"source": ids, "target": ids[:, :3]}).shape)
+    (2, 3, 20)
+    >>> cache = model.start(ids, max_length=10)
+    >>> logits, cache = model.step(np.array([1, 1]), cache, 0)
+    >>> tuple(logits.shape)
+    (2, 20)
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        num_layers=6,
+        model_dim=512,
+        num_heads=8,
+        intermediate_dim=2048,
+        key_dim=None,
+        value_dim=None,
+        dropout=0.1,
+        attention_dropout=0.0,
+        norm_first=False,
+        position_encoding="sinusoidal",
+        max_length=None,
+        tie_embeddings=True,
+        use_bias=False,
+        seed=None,
+        *,
+        dtype=None,
+        **kwargs,
+    ):
+        config = {
+            name: value for name, value in locals().items() if name not in ("self", "kwargs", "dtype", "__class__")
+        }
+        _check(config)
+        self._arguments = config
+        self._make_ends(config, dtype)
+        self._make_stacks(config, dtype)
+        inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")}
+        mask = ops.not_equal(inputs["source"], 0)
+        memory, _ = self._run("encoder", inputs["source"], mask=mask)
+        x, _ = self._run("decoder", inputs["target"], memory, memory_mask=mask)
+        super().__init__(inputs=inputs, outputs=self._logits(x), **kwargs)
+        if dtype is not None:
+            self.dtype_policy = keras.dtype_policies.get(dtype)
+        for name, value in config.items():
+            setattr(self, name, value)
+
+    def encode(self, source, training=False):
+        """The encoder alone: source ids [B, S] -> memory [B, S, D]."""
+        source = ops.convert_to_tensor(source)
+        return self._run("encoder", source, mask=ops.not_equal(source, 0), training=training)[0]
+
+    def start(self, source, max_length):
+        """Reads the source and makes room to decode.
+
+        Args:
+            source: [B, S] ids, 0 = padding.
+            max_length: Int, the most tokens that `step` will consume.
+
+        Returns:
+            A cache for `step`: a dict (of tuples of dicts) of tensors, all batch
+            first: the memory's mask, its keys and values, projected once, and zeros
+            where the target's keys and values will be written.
+        """
+        if self.position_encoding == "learned" and max_length > self.max_length:
+            raise ValueError(
+                f"There are fewer learned positions than asked for. Received: max_length={max_length}, "
+                f"learned: {self.max_length}"
+            )
+        source = ops.convert_to_tensor(source)
+        memory = self.encode(source)
+        blocks = tuple(block.make_cache(memory, max_length) for block in self.decoder_blocks)
+        return {"memory_mask": ops.not_equal(source, 0), "blocks": blocks}
+
+    def step(self, tokens, cache, index):
+        """Consumes one token of each target and scores the next.
+
+        Its cost grows with the tokens written so far by the attention alone. Runs
+        inside `tf.function`, XLA and `jax.jit`.
+
+        Args:
+            tokens: [B] ids: the start token, then what was chosen.
+            cache: From `start` or the last step.
+            index: Position of `tokens`: int or int32 scalar tensor, from 0 to below
+                the `max_length` of the cache.
+
+        Returns:
+            Logits [B, V] of the token at `index + 1`, and the cache with this token
+            written.
+        """
+        x = self._embed("decoder", ops.convert_to_tensor(tokens)[:, None], training=False, start_index=index)
+        blocks = []
+        for block, written in zip(self.decoder_blocks, cache["blocks"]):
+            x, written = block(x, memory_mask=cache["memory_mask"], cache=written, cache_index=index, training=False)
+            blocks.append(written)
+        return self._logits(self._last("decoder", x))[:, 0], {**cache, "blocks": tuple(blocks)}
+
+    def attention_scores(self, inputs):
+        """Where the model looks: every attention's probabilities, at inference.
+
+        Args:
+            inputs: `{"source": [B, S], "target": [B, T]}`, as the model is called.
+
+        Returns:
+            `{"encoder_self": ..., "decoder_self": ..., "decoder_memory": ...}`, each
+            a list with one tensor a block: [B, N, S, S], [B, N, T, T], [B, N, T, S].
+        """
+        source, target = (ops.convert_to_tensor(inputs[name]) for name in ("source", "target"))
+        mask, asked = ops.not_equal(source, 0), {"training": False, "scores": True}
+        memory, encoder = self._run("encoder", source, mask=mask, **asked)
+        _, decoder = self._run("decoder", target, memory, memory_mask=mask, **asked)
+        return {
+            "encoder_self": encoder,
+            "decoder_self": [scores["self"] for scores in decoder],
+            "decoder_memory": [scores["memory"] for scores in decoder],
+        }
+
+    def get_config(self):
+        policy = self.dtype_policy
+        # Quantising gives some layers a policy of their own.
+        quantized = {x.path: x.dtype_policy for x in self._flatten_layers() if x is not self and x.quantization_mode}
+        if quantized:
+            policy = keras.dtype_policies.DTypePolicyMap(default_policy=policy, policy_map=quantized)
+        dtype = keras.dtype_policies.serialize(policy)
+        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+
+    def _make_ends(self, config, dtype):
+        V, D, rate, seed = (config[name] for name in ("vocabulary_size", "model_dim", "dropout", "seed"))
+        if config["tie_embeddings"]:
+            self.embedding = TokenEmbedding(V, D, name="embedding", dtype=dtype)
+        else:
+            for name in ("encoder_embedding", "decoder_embedding", "logits"):
+                setattr(self, name, TokenEmbedding(V, D, name=name, dtype=dtype))
+        for i, stack in enumerate(("encoder", "decoder")):
+            setattr(self, f"{stack}_position", _position(config, f"{stack}_position", dtype))
+            drop = keras.layers.Dropout(rate, seed=_add(seed, i), name=f"{stack}_dropout", dtype=dtype)
+            setattr(self, f"{stack}_dropout", drop)
+
+    def _make_stacks(self, config, dtype):
+        shared = ("num_heads", "intermediate_dim", "key_dim", "value_dim", "dropout", "attention_dropout")
+        shared = {name: config[name] for name in (*shared, "norm_first", "use_bias")}
+        for stack, block in (("encoder", TransformerEncoderBlock), ("decoder", TransformerDecoderBlock)):
+            blocks = [
+                block(
+                    **shared,
+                    seed=_add(config["seed"], 100 * (i + 1) + 10 * (stack == "decoder")),
+                    name=f"{stack}_block_{i}",
+                    dtype=dtype,
+                )
+                for i in range(config["num_layers"])
+            ]
+            setattr(self, f"{stack}_blocks", blocks)
+            if config["norm_first"]:
+                norm = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{stack}_norm", dtype=dtype)
+                setattr(self, f"{stack}_norm", norm)
+
+    def _run(self, stack, tokens, *memory, training=None, scores=False, **masks):
+        """Embedding, blocks and last normalisation of a stack; and the scores of its blocks, if asked for."""
+        x, seen = self._embed(stack, tokens, training), []
+        for block in getattr(self, f"{stack}_blocks"):
+            x = block(x, *memory, **masks, training=training, return_attention_scores=scores)
+            if scores:
+                x, probs = x
+                seen.append(probs)
+        return self._last(stack, x), seen
+
+    def _embed(self, stack, tokens, training=None, start_index=0):
+        embedding = self.embedding if self._arguments["tie_embeddings"] else getattr(self, f"{stack}_embedding")
+        x, position = embedding(tokens), getattr(self, f"{stack}_position")
+        if position is not None:
+            x = position(x, start_index=start_index)
+        return getattr(self, f"{stack}_dropout")(x, training=training)
+
+    def _last(self, stack, x):
+        return getattr(self, f"{stack}_norm")(x) if self._arguments["norm_first"] else x
+
+    def _logits(self, x):
+        return (self.embedding if self._arguments["tie_embeddings"] else self.logits)(x, reverse=True)
+
+
+def transformer(vocabulary_size, **kwargs):
+    """A `Transformer` of any size; the base model's sizes by default.
+
+    Args:
+        vocabulary_size: Number of tokens, padding (0) included.
+        **kwargs: The other arguments of `Transformer`.
+    """
+    return Transformer(vocabulary_size, **kwargs)
+
+
+def transformer_base(vocabulary_size=37000, **kwargs):
+    """The base model of Table 3: 6 blocks, D = 512, 8 heads; 63,045,632 weights with 37,000 tokens.
+
+    Args:
+        vocabulary_size: Number of tokens, padding (0) included.
+        **kwargs: Arguments of `Transformer` to change.
+    """
+    return Transformer(vocabulary_size, **kwargs)
+
+
+def transformer_big(vocabulary_size=37000, **kwargs):
+    """The big model of Table 3: 6 blocks, D = 1024, 16 heads, dropout 0.3; 214,171,648 weights with 37,000 tokens.
+
+    The paper trains it with dropout 0.1 for English to French.
+
+    Args:
+        vocabulary_size: Number of tokens, padding (0) included.
+        **kwargs: Arguments of `Transformer` to change.
+    """
+    big = {"model_dim": 1024, "num_heads": 16, "intermediate_dim": 4096, "dropout": 0.3}
+    return Transformer(vocabulary_size, **{**big, **kwargs})
+
+
+def _position(config, name, dtype):
+    kind = config["position_encoding"]
+    if kind is None:
+        return None
+    if kind == "learned":
+        return LearnedPositionEncoding(config["max_length"], name=name, dtype=dtype)
+    variant = "paper" if kind == "sinusoidal" else "reference"
+    return SinusoidalPositionEncoding(variant, name=name, dtype=dtype)
+
+
+def _add(seed, offset):
+    """Seeds that differ, so that no two layers drop alike."""
+    return None if seed is None else seed + offset
+
+
+def _check(config):
+    for name in ("vocabulary_size", "num_layers", "model_dim"):
+        require_int(config[name], name)
+    if config["position_encoding"] not in POSITIONS:
+        raise ValueError(
+            f"`position_encoding` must be one of {POSITIONS}. "
+            f"Received: position_encoding={config['position_encoding']!r}"
+        )
+    if config["position_encoding"] == "learned" and config["max_length"] is None:
+        raise ValueError('`position_encoding="learned"` needs `max_length`. Received: max_length=None')
