@@ -97,7 +97,7 @@ def check_attention_mask(mask, scores, attended):
         )
     hint = ""
     if len(shape) == 2:
-        hint = " A padding mask of the keys, [B, S], goes into `value_mask`, one of the queries, [B, T], into `query_mask`."
+        hint = " Padding goes into `value_mask` [B, S] and `query_mask` [B, T]."
     raise ValueError(
         f"`attention_mask` must be {ranks}, broadcastable to the scores {_show(scores)}.{hint} "
         f"Received: attention_mask.shape={shape}"
@@ -123,9 +123,9 @@ def check_bias(bias, scores):
         return
     B, N, T, S = (*scores, None, None)[:4]
     length = None if T is None or S is None or len(scores) > 4 else T + S - 1
-    if len(shape) == 3 and all(a == 1 or _may_equal(a, b) for a, b in zip(shape[:2], (B, N))):
-        if _may_equal(shape[2], length):
-            return
+    by_distance = len(shape) == 3 and all(a == 1 or _may_equal(a, b) for a, b in zip(shape[:2], (B, N)))
+    if by_distance and _may_equal(shape[2], length):
+        return
     raise ValueError(
         f"`attention_bias` must broadcast to the scores, {_show(scores)}, with as many axes; or be given by distance, "
         f"[1, N, T+S-1] = {_show((1, N, length))}. Received: attention_bias.shape={shape}"
@@ -169,17 +169,15 @@ def check_cache(cache, index, query, value, heads, key_dim, value_dim):
     """
     if cache is None:
         if index is not None:
-            raise ValueError(
-                "`cache_index` needs a `cache`. `make_cache(batch_size, max_length)` returns an empty one."
-            )
+            raise ValueError("`cache_index` needs a `cache`; `make_cache(batch_size, max_length)` makes one.")
         return
     if len(query.shape) != 3:
         raise ValueError(f"With a `cache`, `query` must be [B, T, D]. Received: query.shape={tuple(query.shape)}")
     rows = query.shape[1]
     if value is not None and (index is None or not _may_equal(value.shape[1], rows)):
         raise ValueError(
-            "With a `cache`, keys and values come from it: pass `query` only (or, with `cache_index`, as many values as "
-            f"queries). Received: query.shape={tuple(query.shape)}, value.shape={tuple(value.shape)}"
+            "With a `cache`, keys and values come from it: pass `query` only (or, with `cache_index`, as many values "
+            f"as queries). Received: query.shape={tuple(query.shape)}, value.shape={tuple(value.shape)}"
         )
     if not hasattr(cache, "keys") or set(cache.keys()) != {"key", "value"}:
         raise ValueError(f"`cache` must be a dict with a `key` and a `value`. Received: cache={cache!r}")

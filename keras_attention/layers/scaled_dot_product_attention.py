@@ -144,8 +144,8 @@ class ScaledDotProductAttention(keras.layers.Layer):
     ):
         query_mask = mask if query_mask is None else query_mask
         scores = self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask, attention_bias)
-        shape = self.compute_output_shape(query.shape, None if value is None else value.shape)
-        context = keras.KerasTensor(shape, dtype=self.compute_dtype)
+        size = (query if value is None else value).shape[-1]
+        context = keras.KerasTensor((*query.shape[:-1], size), dtype=self.compute_dtype)
         if not return_attention_scores:
             return context
         return context, keras.KerasTensor(scores, dtype=self.compute_dtype)
