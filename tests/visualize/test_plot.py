@@ -1,0 +1,80 @@
+import io
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from keras_attention.visualize import plot_attention
+
+SCORES = np.random.default_rng(0).dirichlet(np.ones(25), 10)
+
+
+def rendered(figure):
+    """Draws the figure; a glyph that its font lacks is a warning, and so an error here."""
+    figure.savefig(picture := io.BytesIO(), format="png", dpi=60)
+    assert picture.tell() > 1000
+    return figure
+
+
+def texts(labels):
+    return [text.get_text() for text in labels]
+
+
+def test_rows_are_queries_and_columns_are_keys():
+    figure = rendered(plot_attention(SCORES, "2019-06-03", "Montag, den 3. Juni 2019.", title="de", key_title="read"))
+    panel = figure.axes[0]
+    np.testing.assert_allclose(panel.images[0].get_array(), SCORES, rtol=1e-6)
+    assert texts(panel.get_yticklabels()) == list("2019-06-03")
+    assert "".join(texts(panel.get_xticklabels())) == "Montag,␣den␣3.␣Juni␣2019."
+    assert (figure.get_suptitle(), panel.get_xlabel()) == ("de", "read")
+
+
+def test_neighbouring_labels_do_not_overlap():
+    figure = rendered(plot_attention(SCORES, "2019-06-03", "Montag, den 3. Juni 2019."))
+    boxes = [text.get_window_extent() for text in figure.axes[0].get_xticklabels()]
+    assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
+
+
+def test_a_panel_for_each_head_on_one_scale():
+    scores = np.random.default_rng(0).random((3, 4, 5)) * np.array([1, 2, 3])[:, None, None]
+    figure = rendered(plot_attention(scores))
+    images = [panel.images[0] for panel in figure.axes if panel.images][:3]
+    for head, image in enumerate(images):
+        np.testing.assert_allclose(image.get_array(), scores[head], rtol=1e-6)
+        assert image.get_clim() == pytest.approx((0, scores.max()))
+
+
+@pytest.mark.parametrize("text", ["3 июня", "٣ يونيو", "3 Ιουν", "ג׳ ביוני", "$3$_{", "\t\n \x00"])
+def test_labels_that_the_own_font_has(text):
+    rendered(plot_attention(np.eye(len(text)), text, text, title="two\nlines"))
+
+
+def test_a_glyph_that_no_font_has_is_a_code_point():
+    character = "\U000f1234"  # of the private use area
+    with pytest.warns(UserWarning, match="No installed font draws"):
+        figure = plot_attention(np.eye(2), "ab", ["c", f"x{character}"], title=character)
+    assert texts(rendered(figure).axes[0].get_xticklabels()) == ["c", "xU+F1234"]
+    assert figure.get_suptitle() == "U+F1234"
+
+
+@pytest.mark.filterwarnings("ignore:No installed font")
+def test_labels_of_other_scripts_are_drawn_whatever_is_installed():
+    rendered(plot_attention(np.eye(9), "2019年6月3日", "३ जून ไทย한"[:9]))
+
+
+@pytest.mark.parametrize("scores", [np.ones(3), np.ones((1, 2, 3, 4)), np.ones((0, 3))])
+def test_a_wrong_shape_is_refused(scores):
+    with pytest.raises(ValueError, match=r"`scores` must be \[T, S\].*Received: scores.shape="):
+        plot_attention(scores)
+
+
+def test_a_wrong_number_of_labels_is_refused():
+    with pytest.raises(ValueError, match="`key_labels` must be 25 labels.*Received: 2 labels"):
+        plot_attention(SCORES, None, "ab")
+
+
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"pip install keras-attention-layers\[visualize\]"):
+        plot_attention(SCORES)
