@@ -50,7 +50,7 @@ def export_saved_model(
         version: Positive int; `None`: the next free number.
         verify: Whether to load the export and compare the model's own call, on two short random inputs, with the model,
             before the folder appears. Costs a load (about a second, and the weights once more in memory). A dict input
-            name -> array compares on your inputs: for models that cannot take three steps or token ids 0 and 1.
+            name -> array compares on your inputs: for models that cannot take three steps of noise.
         allowed_ops: Names of operations outside the core of TensorFlow to accept, because your server has them.
 
     Returns:
@@ -91,8 +91,8 @@ def export_saved_model(
 def _require_model(model):
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
-            f"export_saved_model needs the TensorFlow backend. Received: {keras.backend.backend()}. Save the model with "
-            "`model.save('m.keras')` and export it in a process started with KERAS_BACKEND=tensorflow."
+            f"export_saved_model needs the TensorFlow backend. Received: {keras.backend.backend()}. Save the model "
+            "with `model.save('m.keras')` and export it in a process started with KERAS_BACKEND=tensorflow."
         )
     if not isinstance(model, keras.layers.Layer):
         raise ValueError(f"`model` must be a Keras model. Received: {model!r}")

@@ -8,6 +8,8 @@ it. A signature therefore takes the lengths, and the padding is made anew inside
 """
 
 import inspect
+import re
+import warnings
 
 import keras
 from keras import ops
@@ -48,7 +50,10 @@ class ForwardSignature:
         for name in self.inputs:
             x = tensors[name]
             inputs.append(_PaddingFromLengths()((x, tensors[self.lengths[name]])) if name in self.lengths else x)
-        outputs = self.model(keras.tree.pack_sequence_as(self.structure, inputs), training=False)
+        with warnings.catch_warnings():
+            # A functional model hands the mask to its layers, but Keras warns that it hands none on to its caller.
+            warnings.filterwarnings("ignore", f"Layer '{re.escape(getattr(self.model, 'name', ''))}' .*with a mask")
+            outputs = self.model(keras.tree.pack_sequence_as(self.structure, inputs), training=False)
         return name_outputs(outputs, getattr(self.model, "output_names", None))
 
 
@@ -161,7 +166,9 @@ def _named_inputs(structure):
 
 def _automatic_lengths(inputs):
     """Rows [B, None] and sequences [B, None, D] take lengths; images and videos do not, unless they are asked to."""
-    return {name: name + LENGTHS for name, spec in inputs.items() if len(spec.shape) in (2, 3) and spec.shape[1] is None}
+    return {
+        name: name + LENGTHS for name, spec in inputs.items() if len(spec.shape) in (2, 3) and spec.shape[1] is None
+    }
 
 
 def _require_lengths(lengths, inputs):

@@ -1,5 +1,7 @@
 """Numbered version folders, each of which appears whole or not at all.
 
+In the folder that a model server watches:
+
     directory/1/...    a model server loads the folder with the highest number
     directory/2/...
     directory/.exporting-<random>/    an export in progress, or one that was killed: no number, so no server loads it

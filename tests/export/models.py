@@ -1,0 +1,45 @@
+"""Small models that the tests of this room export, with noise in every weight."""
+
+import keras
+import numpy as np
+
+
+def noisy(model, seed=0):
+    """Fills all weights: fresh biases are zero and would hide that one was left behind."""
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        if keras.backend.is_float_dtype(keras.backend.standardize_dtype(weight.dtype)):
+            weight.assign(rng.standard_normal(weight.shape) * 0.3)
+    return model
+
+
+def classifier(attention=keras.layers.MultiHeadAttention, vocabulary=11, width=12, classes=3):
+    """tokens [B, T] int32, 0 = padding -> [B, classes]."""
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    x = keras.layers.Embedding(vocabulary, width, mask_zero=True)(tokens)
+    x = attention(num_heads=2, key_dim=5)(x, x)
+    return noisy(keras.Model(tokens, keras.layers.Dense(classes)(keras.layers.GlobalAveragePooling1D()(x))))
+
+
+def listener(attention=keras.layers.MultiHeadAttention, channels=4):
+    """signal [B, T, channels] float32 -> [B, 2]; knows its padding only by the Keras mask."""
+    signal = keras.Input((None, channels), name="signal")
+    x = attention(num_heads=2, key_dim=3)(signal, signal)
+    return noisy(keras.Model(signal, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D()(x))))
+
+
+def tokens(*lengths, vocabulary=11, seed=1):
+    """One row of ids [1, length] for each of `lengths`, none of them padding."""
+    rng = np.random.default_rng(seed)
+    return [rng.integers(1, vocabulary, (1, length)).astype("int32") for length in lengths]
+
+
+def as_a_batcher(*rows):
+    """Merges requests as TensorFlow Serving does: each tensor is padded with its own first element."""
+    longest = max(row.shape[1] for row in rows)
+    padded = []
+    for row in rows:
+        wide = np.full((row.shape[0], longest, *row.shape[2:]), row.flat[0], row.dtype)
+        wide[:, : row.shape[1]] = row
+        padded.append(wide)
+    return np.concatenate(padded)

@@ -1,0 +1,216 @@
+import os
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_attention.export import export_saved_model, saved_model_ops
+from tests.export import models
+
+
+def signature(path, name="serving_default"):
+    """The signature as a function of arrays; the loaded model lives as long as it."""
+    loaded = tf.saved_model.load(str(path))
+
+    def call(**inputs):
+        function = loaded.signatures[name]
+        specs = function.structured_input_signature[1]
+        return function(**{k: tf.cast(tf.constant(v), specs[k].dtype) for k, v in inputs.items()})
+
+    call.specs = loaded.signatures[name].structured_input_signature[1]
+    return call
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    model = models.classifier()
+    return model, export_saved_model(model, tmp_path_factory.mktemp("classifier"))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 7), (5, 40)])
+def test_the_export_answers_as_the_model_for_every_batch_and_length(exported, shape):
+    model, path = exported
+    ids = np.random.default_rng(0).integers(1, 11, shape).astype("int32")
+    out = signature(path)(tokens=ids, tokens_lengths=[shape[1]] * shape[0])
+    np.testing.assert_allclose(out["outputs"], model(ids), atol=1e-6)
+
+
+def test_padding_by_a_servers_batcher_changes_nothing(exported):
+    model, path = exported
+    short, long = models.tokens(2, 9)
+    out = signature(path)(tokens=models.as_a_batcher(short, long), tokens_lengths=[2, 9])
+    np.testing.assert_allclose(out["outputs"], np.concatenate([model(short), model(long)]), atol=1e-6)
+
+
+def test_features_need_no_mask_either(tmp_path):
+    model = models.listener()
+    path = export_saved_model(model, tmp_path)
+    rows = [np.random.default_rng(i).standard_normal((1, n, 4)).astype("float32") for i, n in enumerate((6, 3))]
+    merged = models.as_a_batcher(*rows)
+    merged[1, 3:] = np.nan
+    out = signature(path)(signal=merged, signal_lengths=[6, 3])
+    np.testing.assert_allclose(out["outputs"], np.concatenate([model(row) for row in rows]), atol=1e-6)
+
+
+def bytes_of_variables(path):
+    return sum(file.stat().st_size for file in (path / "variables").iterdir())
+
+
+def test_every_weight_is_stored_once(tmp_path):
+    model = models.classifier(vocabulary=2000, width=64)
+    model.compile("adam", "mse")
+    model.fit(np.ones((2, 3), "int32"), np.ones((2, 3)), verbose=0)  # the optimizer's copies stay out
+    weights = sum(keras.ops.convert_to_numpy(weight).nbytes for weight in model.weights)
+    # A second signature reads the same variables.
+    again = (lambda text: model(tf.strings.to_number(text, tf.int32)[:, None]), [tf.TensorSpec([None], tf.string)])
+    path = export_saved_model(model, tmp_path, signatures={"again": again})
+    assert weights < bytes_of_variables(path) < 1.05 * weights + 4096
+    assert len(tf.saved_model.load(str(path)).variables_used) == len(model.weights)
+    model.export(str(tmp_path / "keras"), verbose=False)
+    assert bytes_of_variables(tmp_path / "keras") > 1.9 * weights, "Keras stores once now: say so in docs/serving.md"
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+def test_quantised_models_are_served_quantised(tmp_path):
+    model = models.classifier(vocabulary=500, width=32)
+    [ids] = models.tokens(6)
+    size = bytes_of_variables(export_saved_model(model, tmp_path))
+    model.quantize("int8")
+    path = export_saved_model(model, tmp_path)
+    assert path.name == "2"
+    np.testing.assert_allclose(signature(path)(tokens=ids, tokens_lengths=[6])["outputs"], model(ids), atol=1e-6)
+    assert bytes_of_variables(path) < size / 2
+
+
+def test_mixed_precision(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = models.listener()
+    x = np.random.default_rng(0).standard_normal((2, 5, 4)).astype("float32")
+    path = export_saved_model(model, tmp_path)
+    out = signature(path)(signal=x, signal_lengths=[5, 5])["outputs"]
+    np.testing.assert_allclose(tf.cast(out, "float32"), tf.cast(model(x), "float32"), atol=0.03)
+
+
+def shouter(tmp_path):
+    """strings -> strings: a table from a file, a table from tensors, a loop; both tables inside a tf.function."""
+    words = tmp_path / "words.txt"
+    words.write_text("null\none\ntwo\nthree\n")
+    numbers = tf.lookup.StaticVocabularyTable(
+        tf.lookup.TextFileInitializer(
+            str(words), tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+        ),
+        num_oov_buckets=1,
+    )
+    marks = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([0, 1], ["?", "!"], tf.int64), "...")
+
+    @tf.function
+    def shout(text):
+        number = numbers.lookup(tf.strings.lower(text))
+
+        def append(i, text):
+            return i + 1, tf.where(i < number, tf.strings.join([text, marks.lookup(i)]), text)
+
+        return tf.while_loop(lambda i, _: i < 3, append, (tf.constant(0, tf.int64), text))[1]
+
+    return shout
+
+
+def test_strings_to_strings_with_tables_and_a_loop(tmp_path):
+    shout = shouter(tmp_path)
+    path = export_saved_model(
+        models.classifier(), tmp_path / "out", signatures={"shout": (shout, [tf.TensorSpec([None], tf.string)])}
+    )
+    (tmp_path / "words.txt").unlink()  # the export carries its own copy
+    del shout
+    assert os.listdir(path / "assets") == ["words.txt"]
+    answers = signature(path, "shout")(text=[b"Two", b"three", b"", b"\xff", b"ONE"])["outputs"]
+    assert answers.numpy().tolist() == [b"Two?!", b"three?!...", b"?!...", b"\xff?!...", b"ONE?"]
+    assert {"LookupTableFindV2", "HashTableV2"} <= set(saved_model_ops(path))
+
+
+def test_layers_with_tables_bring_them_along(tmp_path):
+    text = keras.Input((None,), dtype="string", name="words")
+    ids = keras.layers.StringLookup(vocabulary=["a", "b"], mask_token="")(text)
+    model = models.noisy(keras.Model(text, keras.layers.Embedding(4, 3)(ids)))
+    path = export_saved_model(model, tmp_path, lengths={})
+    words = tf.constant([["a", "", "b", "zzz"]])
+    np.testing.assert_allclose(signature(path)(words=words)["outputs"], model(words), atol=1e-6)
+
+
+def test_a_serving_default_of_ones_own_moves_the_call_aside(tmp_path):
+    model = models.classifier()
+
+    def best(tokens):
+        return tf.argmax(model(tokens), -1)
+
+    path = export_saved_model(
+        model, tmp_path, signatures={"serving_default": (best, [tf.TensorSpec([None, None], tf.int32)])}
+    )
+    [ids] = models.tokens(4)
+    [row] = signature(path, "call")(tokens=ids, tokens_lengths=[4])["outputs"]
+    assert signature(path)(tokens=ids)["outputs"].numpy() == [np.argmax(row)]
+    with pytest.raises(ValueError, match="'call' is taken"):
+        spec = [tf.TensorSpec([None, None], tf.int32)]
+        export_saved_model(model, tmp_path, signatures={"serving_default": (best, spec), "call": (best, spec)})
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.table = keras.layers.Embedding(7, 3, mask_zero=True)
+        self.pool = keras.layers.GlobalAveragePooling1D()
+
+    def call(self, inputs):
+        return {side: self.pool(self.table(ids)) for side, ids in inputs.items()}
+
+
+def test_a_subclassed_model_needs_its_signature(tmp_path):
+    model = Subclassed()
+    with pytest.raises(ValueError, match="must be built"):
+        export_saved_model(model, tmp_path)
+    ids = models.tokens(5, 2, vocabulary=7)
+    expected = models.noisy(model)({"left": ids[0], "right": ids[1]}) and model({"left": ids[0], "right": ids[1]})
+    with pytest.raises(ValueError, match="give `input_signature`"):
+        export_saved_model(model, tmp_path)
+    spec = keras.InputSpec(shape=(None, None), dtype="int32")
+    path = export_saved_model(model, tmp_path, input_signature={"left": spec, "right": spec})
+    padded = np.pad(ids[1], ((0, 0), (0, 3)), constant_values=6)
+    out = signature(path)(left=ids[0], left_lengths=[5], right=padded, right_lengths=[2])
+    for side in ("left", "right"):
+        np.testing.assert_allclose(out[side], expected[side], atol=1e-6)
+
+
+def test_a_failed_export_leaves_nothing_behind(tmp_path):
+    model = models.classifier()
+    python = (lambda x: tf.numpy_function(np.sin, [x], tf.float32), [tf.TensorSpec([None])])
+    for signatures, verify, message in (
+        ({"sine": python}, True, "PyFunc"),
+        ({}, {"tokens": [[99]], "tokens_lengths": [1]}, "cannot run on the inputs of the verification"),
+        ({"broken": (lambda x: x @ x, [tf.TensorSpec([None])])}, True, "ank"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            export_saved_model(model, tmp_path, signatures=signatures, verify=verify)
+        assert os.listdir(tmp_path) == []
+    export_saved_model(model, tmp_path, signatures={"sine": python}, allowed_ops=["PyFunc"])
+
+
+def test_an_existing_version_stays_as_it_is(tmp_path):
+    model = models.classifier()
+    path = export_saved_model(model, tmp_path, version=4)
+    before = (path / "saved_model.pb").read_bytes()
+    with pytest.raises(FileExistsError, match="Version 4 exists"):
+        export_saved_model(model, tmp_path, version=4)
+    assert (path / "saved_model.pb").read_bytes() == before
+    assert export_saved_model(model, tmp_path, verify=False).name == "5"
+
+
+def test_other_backends_are_told_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(RuntimeError, match="needs the TensorFlow backend. Received: jax.*KERAS_BACKEND=tensorflow"):
+        export_saved_model(models.classifier(), tmp_path)
+
+
+def test_only_keras_models_are_taken(tmp_path):
+    with pytest.raises(ValueError, match="must be a Keras model"):
+        export_saved_model(len, tmp_path)

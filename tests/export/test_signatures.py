@@ -1,0 +1,181 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_attention.export.signatures import ForwardSignature, concrete, extra_signature, name_outputs, own_signature
+from tests.export import models
+
+
+def shapes(signature):
+    return {name: (spec.shape.as_list(), spec.dtype.name) for name, spec in signature.specs().items()}
+
+
+def echo(**inputs):
+    """A functional model that returns its inputs, given as (shape, dtype)."""
+    inputs = {name: keras.Input(shape, dtype=dtype, name=name) for name, (shape, dtype) in inputs.items()}
+    return keras.Model(inputs, {f"echo_{name}": keras.layers.Identity()(x) for name, x in inputs.items()})
+
+
+def test_what_varies_in_length_takes_lengths():
+    model = echo(
+        tokens=((None,), "int32"),
+        signal=((None, 4), "float32"),
+        fixed=((6, 4), "float32"),
+        row=((3,), "float32"),
+        image=((None, None, 3), "uint8"),
+    )
+    assert shapes(own_signature(model)) == {
+        "fixed": ([None, 6, 4], "float32"),
+        "image": ([None, None, None, 3], "uint8"),
+        "row": ([None, 3], "float32"),
+        "signal": ([None, None, 4], "float32"),
+        "signal_lengths": ([None], "int32"),
+        "tokens": ([None, None], "int32"),
+        "tokens_lengths": ([None], "int32"),
+    }
+
+
+def test_lengths_may_be_shared_named_and_left_out():
+    model = echo(a=((None,), "int32"), b=((None,), "int32"), video=((None, 8, 8, 1), "float32"))
+    lengths = {"a": "lengths", "b": "lengths", "video": "frames"}
+    assert list(own_signature(model, lengths=lengths).specs()) == ["a", "lengths", "b", "video", "frames"]
+    assert list(own_signature(model, lengths={}).specs()) == ["a", "b", "video"]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        ({"c": "lengths"}, r"an input that is not there: 'c'. The inputs are \['a', 'b'\]"),
+        ({"a": "b"}, "cannot be called 'b'"),
+        ({"b": "lengths"}, "has no axis of length"),
+    ],
+)
+def test_lengths_that_cannot_be(lengths, message):
+    model = echo(a=((None,), "float32"), b=((), "float32"))
+    with pytest.raises(ValueError, match=message):
+        own_signature(model, lengths=lengths)
+
+
+def test_what_lies_beyond_the_length_is_zero_whatever_it_was():
+    signature = ForwardSignature(lambda x, training: x, {"x": keras.InputSpec(shape=(None, None, 2), dtype="float32")})
+    x = np.arange(1, 25, dtype="float32").reshape(3, 4, 2)
+    x[0, 2:] = np.nan
+    out = signature(x=tf.constant(x), x_lengths=tf.constant([2, 9, -1]))["x"].numpy()
+    expected = x.copy()
+    expected[0, 2:] = expected[2] = 0
+    np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("lengths", [[1, 3], [3, 2]])
+def test_features_carry_the_mask_and_ids_the_padding(lengths):
+    seen = {}
+
+    class Look(keras.layers.Layer):
+        supports_masking = True
+
+        def call(self, x, mask=None):
+            seen[x.dtype.name] = mask
+            return x
+
+    model = echo(ids=((None,), "int32"), x=((None, 2), "float32"))
+    model = keras.Model(model.input, [Look()(model.input["ids"]), Look()(model.input["x"])])
+    given = {"ids": tf.ones([2, 3], tf.int32), "x": tf.ones([2, 3, 2])}
+    outputs = own_signature(model)(**given, ids_lengths=tf.constant(lengths), x_lengths=tf.constant(lengths))
+    mask = np.arange(3)[None] < np.array(lengths)[:, None]
+    assert seen["int32"] is None
+    np.testing.assert_array_equal(seen["float32"], mask)
+    np.testing.assert_array_equal(next(iter(outputs.values())), mask.astype(int))
+
+
+def test_requests_merged_by_a_batcher_are_answered_as_if_alone():
+    model = models.classifier()
+    signature = own_signature(model)
+    short, long = models.tokens(3, 7)
+    merged = models.as_a_batcher(short, long)
+    out = signature(tokens=tf.constant(merged), tokens_lengths=tf.constant([3, 7]))["outputs"]
+    np.testing.assert_allclose(out, np.concatenate([model(short), model(long)]), atol=1e-6)
+    # The danger is real: without lengths, the padding is read.
+    assert np.abs(model(merged)[0] - model(short)[0]).max() > 1e-3
+
+
+def test_garbage_beyond_the_lengths_of_features_changes_nothing():
+    model = models.listener()
+    signature = own_signature(model)
+    rows = [np.random.default_rng(i).standard_normal((1, n, 4)).astype("float32") for i, n in enumerate((5, 2))]
+    merged = models.as_a_batcher(*rows)
+    merged[1, 2:] = [np.nan, np.inf, 1e30, 7.0]
+    out = signature(signal=tf.constant(merged), signal_lengths=tf.constant([5, 2]))["outputs"]
+    np.testing.assert_allclose(out, np.concatenate([model(row) for row in rows]), atol=1e-6)
+
+
+def test_a_subclassed_model_is_called_as_its_signature_says():
+    class Pair(keras.Model):
+        def call(self, inputs):
+            return {"sum": inputs["left"][0] + inputs["left"][1], "right": inputs["right"]}
+
+    spec = keras.InputSpec(shape=(None, 2), dtype="float32")
+    structure = {"left": [spec, tf.TensorSpec([None, 2], name="second")], "right": spec}
+    with pytest.raises(ValueError, match="Two inputs of the signature are called 'left'"):
+        own_signature(Pair(), structure)
+    structure = {"left": (spec, spec), "right": spec}
+    with pytest.raises(ValueError, match="Two inputs"):
+        own_signature(Pair(), structure)
+
+
+def test_inputs_take_the_names_that_they_have():
+    spec = keras.InputSpec(shape=(None, 2), dtype="float32")
+    named = tf.TensorSpec([None, 2], name="second")
+
+    def names(structure):
+        return list(ForwardSignature(keras.layers.Identity(), structure).specs())
+
+    assert names(spec) == ["inputs"]
+    assert names([spec, named]) == ["input_0", "second"]
+    assert names({"a": {"b": spec}, "c": named}) == ["a_b", "c"]
+    assert names(keras.Input((None,), name="text")) == ["text", "text_lengths"]
+
+
+@pytest.mark.parametrize("structure", [[(None, 3)], keras.InputSpec(ndim=2), [keras.InputSpec(shape=(None,)), 3]])
+def test_a_spec_has_a_shape_and_a_dtype(structure):
+    with pytest.raises(ValueError, match="shape and a dtype"):
+        own_signature(keras.layers.Identity(), structure)
+
+
+def test_a_model_that_does_not_know_its_inputs_has_no_signature():
+    class Unknown(keras.Model):
+        def call(self, x):
+            return x
+
+    assert own_signature(Unknown()) is None
+    with pytest.raises(ValueError, match="`lengths` needs an `input_signature`"):
+        own_signature(Unknown(), lengths={"x": "lengths"})
+
+
+def test_outputs_have_names():
+    x, y = tf.constant(1.0), tf.constant(2.0)
+    assert list(name_outputs(x)) == ["outputs"]
+    assert list(name_outputs({"a": x, "b": y})) == ["a", "b"]
+    assert list(name_outputs([x, y])) == ["output_0", "output_1"]
+    assert list(name_outputs((x, y), ["dense", "score"])) == ["dense", "score"]
+    assert list(name_outputs((x, y), ["twice", "twice"])) == ["output_0", "output_1"]
+    with pytest.raises(ValueError, match="tensors, not nests"):
+        name_outputs({"a": [x, y]})
+
+
+def test_extra_signatures_are_called_as_their_specs_say():
+    def divide(a, b):
+        return a / b
+
+    spec = tf.TensorSpec([None])
+    for specs in ([spec, spec], (spec, tf.TensorSpec([None], name="below")), {"b": spec, "a": spec}):
+        function, named = extra_signature("divide", (divide, specs))
+        traced = concrete(function, named)
+        values = dict(zip(named, (tf.constant([6.0]), tf.constant([3.0]))))
+        assert float(traced(**values)["outputs"][0]) == (0.5 if isinstance(specs, dict) else 2.0)
+
+
+@pytest.mark.parametrize("signature", [abs, (abs,), (3, [tf.TensorSpec([])]), (abs, tf.TensorSpec([]))])
+def test_malformed_extra_signatures_are_refused_by_name(signature):
+    with pytest.raises(ValueError, match=r"`signatures\['shout'\]` must be a tuple \(function, specs\)"):
+        extra_signature("shout", signature)
