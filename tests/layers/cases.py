@@ -1,0 +1,173 @@
+"""What the conformance suite knows about each public layer. A new layer adds its case here, and no test.
+
+No two dimensions of a case are equal (B=2, T=5, S=7, N=4, D=12, ...), so that a swapped axis cannot go unnoticed.
+"""
+
+from dataclasses import dataclass, field
+
+from keras_attention import layers
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """All the shared checks need to know about a layer."""
+
+    layer: type
+    init: dict
+    inputs: tuple  # one shape per call argument
+    output: tuple
+    weights: int  # number of trainable variables
+    call: dict = field(default_factory=dict)
+    name: str = ""  # of a second case of the same layer
+
+    # With `return_attention_scores=True`: the shape, or nested shapes. `None`: the layer has no scores.
+    scores: object = None
+    # The padding masks, one per input, in the order of the inputs. Empty: the layer takes none.
+    masks: tuple = ()
+    # What switches dropout on. Empty: the layer has none.
+    dropout: dict = field(default_factory=dict)
+    # Axes of the inputs whose length may be unknown.
+    dynamic: tuple = (1,)
+    # Inputs are integers below this number. `None`: they are floats.
+    below: int | None = None
+    # Ends of the paths of weights that mathematically have no gradient.
+    no_gradient: tuple = ()
+    # Whether `quantize("int8")` finds projections in it.
+    int8: bool = False
+    # Arguments of `__init__` that are in the config, but not attributes of that name.
+    hidden: tuple = ()
+
+    def __str__(self):
+        return self.layer.__name__ + (f"-{self.name}" if self.name else "")
+
+
+# A constant added to all keys adds the same to all logits of a query, which the softmax takes away.
+KEY_BIAS = ("key/bias",)
+# On a Keras layer these names mean the shape and the regulariser of the layer's own output.
+HIDDEN = ("output_shape", "activity_regularizer")
+
+ATTENTION = [
+    LayerCase(
+        layers.ScaledDotProductAttention,
+        {},
+        ((2, 5, 4, 3), (2, 7, 4, 6), (2, 7, 4, 3)),
+        (2, 5, 4, 6),
+        weights=0,
+        scores=(2, 4, 5, 7),
+        masks=("query_mask", "value_mask", "key_mask"),
+        dropout={"dropout": 0.5},
+    ),
+    LayerCase(
+        layers.ScaledDotProductAttention,
+        {"scale": 0.7},
+        ((2, 5, 6),),
+        (2, 5, 6),
+        weights=0,
+        call={"use_causal_mask": True},
+        name="one-head",
+        scores=(2, 1, 5, 5),
+        masks=("query_mask",),
+        dropout={"dropout": 0.5},
+    ),
+    LayerCase(
+        layers.MultiHeadAttention,
+        {"num_heads": 4, "key_dim": 3, "value_dim": 6},
+        ((2, 5, 12), (2, 7, 10), (2, 7, 8)),
+        (2, 5, 12),
+        weights=8,
+        scores=(2, 4, 5, 7),
+        masks=("query_mask", "value_mask", "key_mask"),
+        dropout={"dropout": 0.5},
+        no_gradient=KEY_BIAS,
+        int8=True,
+        hidden=HIDDEN,
+    ),
+    LayerCase(
+        layers.MultiHeadAttention,
+        {
+            "num_heads": 4,
+            "key_dim": 3,
+            "num_key_value_heads": 2,
+            "use_gate": True,
+            "use_bias": False,
+            "output_shape": (9,),
+        },
+        ((2, 5, 12),),
+        (2, 5, 9),
+        weights=5,
+        call={"use_causal_mask": True},
+        name="grouped-gated",
+        scores=(2, 4, 5, 5),
+        masks=("query_mask",),
+        dropout={"dropout": 0.5},
+        int8=True,
+        hidden=HIDDEN,
+    ),
+    LayerCase(
+        layers.MultiHeadAttention,
+        {"num_heads": 4, "key_dim": 3, "attention_axes": 2, "sliding_window": 4},
+        ((2, 6, 5, 12), (2, 6, 7, 10)),
+        (2, 6, 5, 12),
+        weights=8,
+        name="axis-of-an-image",
+        scores=(2, 6, 4, 5, 7),
+        masks=("query_mask", "value_mask"),
+        dropout={"dropout": 0.5},
+        dynamic=(1, 2),
+        no_gradient=KEY_BIAS,
+        int8=True,
+        hidden=HIDDEN,
+    ),
+]
+
+POSITIONS = [
+    LayerCase(layers.ALiBi, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=0),
+    LayerCase(layers.LearnedPositionEncoding, {"max_length": 9}, ((2, 5, 12),), (2, 5, 12), weights=1),
+    LayerCase(layers.RelativePositionBias, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=1),
+    LayerCase(layers.RotaryEmbedding, {}, ((2, 5, 3, 4),), (2, 5, 3, 4), weights=0),
+    LayerCase(layers.SinusoidalPositionEncoding, {}, ((2, 5, 12),), (2, 5, 12), weights=0),
+    LayerCase(
+        layers.SinusoidalPositionEncoding,
+        {"variant": "reference"},
+        ((2, 5, 12),),
+        (2, 5, 12),
+        weights=0,
+        name="reference",
+    ),
+]
+
+TRANSFORMER = [
+    LayerCase(
+        layers.TokenEmbedding,
+        {"input_dim": 11, "output_dim": 12},
+        ((2, 5),),
+        (2, 5, 12),
+        weights=1,
+        below=11,
+    ),
+    LayerCase(layers.FeedForward, {"intermediate_dim": 9}, ((2, 5, 12),), (2, 5, 12), weights=4, int8=True),
+    LayerCase(
+        layers.TransformerEncoderBlock,
+        {"num_heads": 4, "intermediate_dim": 9, "dropout": 0.0},
+        ((2, 5, 12),),
+        (2, 5, 12),
+        weights=12,
+        scores=(2, 4, 5, 5),
+        masks=("mask",),
+        dropout={"dropout": 0.5, "attention_dropout": 0.5},
+        int8=True,
+    ),
+    LayerCase(
+        layers.TransformerDecoderBlock,
+        {"num_heads": 4, "intermediate_dim": 9, "dropout": 0.0, "norm_first": True},
+        ((2, 5, 12), (2, 7, 10)),
+        (2, 5, 12),
+        weights=18,
+        scores={"self": (2, 4, 5, 5), "memory": (2, 4, 5, 7)},
+        masks=("inputs_mask", "memory_mask"),
+        dropout={"dropout": 0.5, "attention_dropout": 0.5},
+        int8=True,
+    ),
+]
+
+CASES = [*ATTENTION, *POSITIONS, *TRANSFORMER]
