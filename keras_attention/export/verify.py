@@ -91,6 +91,6 @@ def _require_close(name, tolerance, expected, got):
         close = np.array_equal(expected, got)
     if not close:
         raise RuntimeError(
-            f"The export answers otherwise than the model, in output {name!r}, and was discarded. Expected "
-            f"{expected!r}, got {got!r}. A model that draws random numbers when it is called cannot be verified: `verify=False`."
+            f"The export answers otherwise than the model, in output {name!r}, and was discarded. A model that draws "
+            f"random numbers when it is called needs `verify=False`. Expected {expected!r}, got {got!r}"
         )

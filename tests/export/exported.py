@@ -1,0 +1,54 @@
+"""What the tests of other runtimes serve: our own attention, and a Transformer that reads and writes strings."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_attention import MultiHeadAttention, decoding
+from keras_attention.export import export_saved_model
+from keras_attention.models import transformer
+from tests.export import models
+
+LETTERS = "abcdefgh"
+START, END, FIRST = 1, 2, 3
+READ, WRITE = 12, 9
+
+
+def classifier():
+    return models.classifier(MultiHeadAttention)
+
+
+def writer():
+    """A tiny Transformer over letters, with weights that make it write this for one text and that for another."""
+    model = transformer(FIRST + len(LETTERS), num_layers=2, model_dim=8, num_heads=2, intermediate_dim=12, dropout=0.0)
+    rng = np.random.default_rng(2)
+    for weight in model.weights:
+        if len(weight.shape) == 1:
+            weight.assign(weight + 0.2 * rng.standard_normal(weight.shape))
+        else:
+            weight.assign(rng.standard_normal(weight.shape) / (1 if "embedding" in weight.path else weight.shape[0] ** 0.5))
+    return model
+
+
+def string_signature(model):
+    """texts [B] -> texts [B]: letters to ids by a table, the loop of the decoder, ids to letters by a table.
+
+    Letters that are not known are passed over; an empty text is a text like any other.
+    """
+    letters, ids = list(LETTERS), list(range(FIRST, FIRST + len(LETTERS)))
+    to_id = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(letters, tf.constant(ids, tf.int32)), 0)
+    to_letter = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tf.constant(ids, tf.int32), letters), "")
+
+    def write(text):
+        source = tf.ragged.map_flat_values(to_id.lookup, tf.strings.unicode_split(text, "UTF-8"))
+        source = tf.ragged.boolean_mask(source, source > 0).to_tensor(shape=[None, READ])
+        start = tf.fill([tf.shape(text)[0]], START)
+        tokens = decoding.greedy(model.step, model.start(source, WRITE), start, WRITE, END)
+        return {"text": tf.strings.reduce_join(to_letter.lookup(tokens), axis=-1), "tokens": tokens}
+
+    return write, [tf.TensorSpec([None], tf.string, name="text")]
+
+
+def export_writer(directory):
+    """The Transformer's model and the path of its export, with a signature `write`."""
+    model = writer()
+    return model, export_saved_model(model, directory, signatures={"write": string_signature(model)})
