@@ -1,0 +1,117 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention import decoding
+from tests.decoding import toy
+from tests.reference import decoding as reference
+
+PROBS = np.array([0.05, 0.3, 0.02, 0.4, 0.13, 0.1])
+OPTIONS = [
+    {},
+    {"temperature": 0.5},
+    {"temperature": 1.7},
+    {"top_k": 3},
+    {"top_k": 99, "top_p": 1.0},
+    {"top_p": 0.75},
+    {"top_p": 0.2},
+    {"temperature": 1.5, "top_k": 4, "top_p": 0.8},
+]
+
+
+def same_every_time(tokens, cache, index):
+    return ops.zeros_like(tokens[:, None], dtype="float32") + np.log(PROBS).astype("float32"), cache
+
+
+def draw(B, L=2, **options):
+    tokens = decoding.sample(same_every_time, (), np.zeros(B, "int32"), L, None, **options)
+    return ops.convert_to_numpy(tokens)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_pairs_of_tokens_come_as_often_as_they_should(options):
+    tokens = draw(20_000, seed=3, **options)
+    expected = reference.kept(PROBS, **options)
+    # Pairs, not tokens: noise used twice would leave the frequency of each alone.
+    expected = np.outer(expected, expected).ravel()
+    counts = np.bincount(tokens[:, 0] * 6 + tokens[:, 1], minlength=36)
+    assert counts[expected == 0].sum() == 0, "what is cut off is never drawn"
+    seen = expected > 0
+    chi_square = ((counts - len(tokens) * expected)[seen] ** 2 / (len(tokens) * expected[seen])).sum()
+    freedom = seen.sum() - 1
+    assert chi_square <= freedom + 4 * np.sqrt(2 * freedom)
+
+
+def test_the_bound_on_the_frequencies_can_fail():
+    wrong = reference.kept(PROBS, temperature=1.1)
+    counts = np.bincount(draw(20_000, seed=3)[:, 0], minlength=6)
+    assert ((counts - 20_000 * wrong) ** 2 / (20_000 * wrong)).sum() > 5 + 4 * np.sqrt(10)
+
+
+@pytest.mark.parametrize("path", toy.PATHS)
+def test_the_same_seed_is_the_same_sample(path):
+    V, L, end = 4, 5, 2
+    table = toy.tables(50, V, L, scale=0.5)
+
+    def decode(table, start):
+        cache = toy.new_cache(table, L)
+        return [decoding.sample(toy.step, cache, start, L, end, top_k=3, top_p=0.95, seed=s) for s in (5, 5, 6)]
+
+    first, again, other = toy.run(path, decode, table, toy.start_tokens(table))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    ended = np.cumsum(first == end, axis=1) - (first == end) > 0
+    assert ended.any() and (first[ended] == 0).all()
+    assert first.dtype == "int32"
+    if path in ("graph", "jit"):  # TensorFlow's XLA has a generator of its own
+        eager = toy.run("eager", decode, table, toy.start_tokens(table))[0]
+        assert (first == eager).mean() > 0.99  # a sum in another order may fall on the other side of the noise
+
+
+def test_a_generator_gives_a_new_sample_every_time():
+    seed = keras.random.SeedGenerator(7)
+    assert (draw(50, seed=seed) != draw(50, seed=seed)).any()
+    assert (draw(50) != draw(50)).any()
+
+
+def test_very_low_temperature_and_one_candidate_are_greedy():
+    V, L, end = 5, 4, 2
+    table = toy.tables(9, V, L) * 1e4
+    expected = [toy.padded(reference.greedy(row, L, end), L) for row in table]
+
+    def decode(table, start):
+        cache, options = toy.new_cache(table, L), ({"temperature": 1e-30}, {"top_k": 1}, {"top_p": 1e-9})
+        return [decoding.sample(toy.step, cache, start, L, end, **o) for o in options]
+
+    for tokens in toy.run("eager", decode, table, toy.start_tokens(table)):
+        np.testing.assert_array_equal(tokens, expected)
+
+
+def test_forbidden_tokens_are_never_drawn():
+    def step(tokens, cache, index):
+        return ops.zeros_like(tokens[:, None], dtype="float32") + np.float32([-np.inf, 0, -np.inf, 0, -np.inf]), cache
+
+    for options in ({}, {"top_k": 4}, {"top_p": 0.99}):
+        tokens = ops.convert_to_numpy(decoding.sample(step, (), np.zeros(3000, "int32"), 2, None, **options))
+        assert set(np.unique(tokens)) == {1, 3}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"temperature": 0},
+        {"temperature": -1.0},
+        {"temperature": float("nan")},
+        {"temperature": float("inf")},
+        {"top_k": 0},
+        {"top_k": 2.0},
+        {"top_p": 0.0},
+        {"top_p": 1.5},
+        {"seed": 0.5},
+    ],
+    ids=str,
+)
+def test_bad_options_are_refused(bad):
+    with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
+        draw(2, **bad)
