@@ -53,9 +53,13 @@ def require_core_ops(path, allowed=()):
 
     Example:
 
-    ```python
-    require_core_ops("exported/dates/1")
-    ```
+    >>> import tempfile
+    >>> import tensorflow as tf
+    >>> module, path = tf.Module(), tempfile.mkdtemp()
+    >>> module.double = tf.function(lambda x: x + x, input_signature=[tf.TensorSpec([None])])
+    >>> tf.saved_model.save(module, path)
+    >>> "AddV2" in require_core_ops(path)
+    True
     """
     import tensorflow as tf
 

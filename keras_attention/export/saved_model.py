@@ -64,11 +64,17 @@ def export_saved_model(
 
     Example:
 
-    ```python
-    path = export_saved_model(classifier, "exported/classifier")            # exported/classifier/1
-    served = tf.saved_model.load(path).signatures["serving_default"]
-    served(tokens=[[5, 3, 9]], tokens_lengths=[2])["outputs"]
-    ```
+    >>> import tempfile
+    >>> import tensorflow as tf
+    >>> tokens = keras.Input((None,), dtype="int32", name="tokens")
+    >>> x = keras.layers.Embedding(10, 4, mask_zero=True)(tokens)
+    >>> model = keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(x))
+    >>> path = export_saved_model(model, tempfile.mkdtemp())
+    >>> path.name
+    '1'
+    >>> served = tf.saved_model.load(path).signatures["serving_default"]
+    >>> tuple(served(tokens=tf.constant([[5, 3, 9]]), tokens_lengths=tf.constant([2]))["outputs"].shape)
+    (1, 4)
     """
     _require_model(model)
     functions, own = _functions(model, input_signature, lengths, signatures)
@@ -77,7 +83,7 @@ def export_saved_model(
         import tensorflow as tf
 
         traced = {name: concrete(function, specs) for name, (function, specs) in functions.items()}
-        # Without gradients: a served model is not trained, and they would double the graph.
+        # Without the functions of custom gradients: a served model is not trained.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(_holder(traced), str(folder), signatures=traced, options=options)
         require_core_ops(folder, allowed_ops)

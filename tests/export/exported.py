@@ -25,7 +25,9 @@ def writer():
         if len(weight.shape) == 1:
             weight.assign(weight + 0.2 * rng.standard_normal(weight.shape))
         else:
-            weight.assign(rng.standard_normal(weight.shape) / (1 if "embedding" in weight.path else weight.shape[0] ** 0.5))
+            weight.assign(
+                rng.standard_normal(weight.shape) / (1 if "embedding" in weight.path else weight.shape[0] ** 0.5)
+            )
     return model
 
 
