@@ -2,11 +2,12 @@
 
 import keras
 
+from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.checks import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class FeedForward(keras.layers.Layer):
+class FeedForward(KeepsAdapters, keras.layers.Layer):
     r"""Two dense layers, applied to each position alike.
 
     $$ \mathrm{FFN}(x) = \max(0, x W_1 + b_1) W_2 + b_2 $$

@@ -2,13 +2,14 @@
 
 import keras
 
+from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.checks import require_int, require_rate
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TransformerBlock(keras.layers.Layer):
+class TransformerBlock(KeepsAdapters, keras.layers.Layer):
     """Base of `TransformerEncoderBlock` and `TransformerDecoderBlock`; their docstrings say what the arguments mean."""
 
     def __init__(

@@ -3,6 +3,8 @@
 import keras
 
 from keras_attention.layers.transformer_block import TransformerBlock
+from keras_attention.ops import require_boolean
+from keras_attention.ops.padding import zero_padding
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -120,6 +122,8 @@ class TransformerDecoderBlock(TransformerBlock):
         return_attention_scores=False,
     ):
         self._check_cache(memory, cache, cache_index)
+        # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
+        inputs = zero_padding(inputs, require_boolean(inputs_mask, "inputs_mask"))
         x = self._enter(self.self_attention_norm, inputs)
         y, self_scores, self_cache = self._attend_to_itself(
             x, inputs_mask, attention_mask, attention_bias, cache, cache_index, use_causal_mask, return_attention_scores

@@ -3,6 +3,8 @@
 import keras
 
 from keras_attention.layers.transformer_block import TransformerBlock
+from keras_attention.ops import require_boolean
+from keras_attention.ops.padding import zero_padding
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -84,6 +86,8 @@ class TransformerEncoderBlock(TransformerBlock):
     ):
         if mask is None:
             mask = getattr(inputs, "_keras_mask", None)
+        # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
+        inputs = zero_padding(inputs, require_boolean(mask, "mask"))
         x = self._enter(self.self_attention_norm, inputs)
         y = self.self_attention(
             x,

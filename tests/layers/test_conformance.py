@@ -307,7 +307,7 @@ def test_padding_never_leaks(case, garbage):
         layer = make(case)
         model = masked_model(case, layer)
         x = [
-            np.where(np.expand_dims(m, range(m.ndim, a.ndim)), a, fill).astype("float32")
+            np.where(np.expand_dims(m, tuple(range(m.ndim, a.ndim))), a, fill).astype("float32")
             for a, m in zip(arrays(case), padding(case))
         ]
         output = numpy(model([*x, *padding(case)]))
