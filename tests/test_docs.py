@@ -1,0 +1,16 @@
+"""What the pages show works."""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+FRAGMENTS = {"serving.md"}  # lines around a model that is trained, and a server that runs, elsewhere
+PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.name not in FRAGMENTS]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_of_the_pages_runs(page):
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M)
+    exec(compile("\n".join(blocks), page.name, "exec"), {"__name__": page.stem})
