@@ -3,16 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers import (
-    LearnedPositionEncoding,
-    SinusoidalPositionEncoding,
-    TokenEmbedding,
-    TransformerDecoderBlock,
-    TransformerEncoderBlock,
-)
+from keras_attention.layers import TokenEmbedding, TransformerDecoderBlock, TransformerEncoderBlock
 from keras_attention.layers.checks import require_int
-
-POSITIONS = ("sinusoidal", "sinusoidal_reference", "learned", None)
+from keras_attention.models.stack import Stack, make_norm, make_position
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -104,27 +97,30 @@ class Transformer(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        config = {
-            name: value for name, value in locals().items() if name not in ("self", "kwargs", "dtype", "__class__")
-        }
-        _check(config)
-        self._arguments = config
-        self._make_ends(config, dtype)
-        self._make_stacks(config, dtype)
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
+        for name in ("vocabulary_size", "num_layers", "model_dim"):
+            require_int(arguments[name], name)
+        names = ["embedding"] if tie_embeddings else ["encoder_embedding", "decoder_embedding", "logits"]
+        tables = [TokenEmbedding(vocabulary_size, model_dim, name=name, dtype=dtype) for name in names]
+        encoder = _stack("encoder", TransformerEncoderBlock, tables[0], arguments, dtype)
+        decoder = _stack("decoder", TransformerDecoderBlock, tables[len(tables) // 2], arguments, dtype)
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")}
         mask = ops.not_equal(inputs["source"], 0)
-        memory, _ = self._run("encoder", inputs["source"], mask=mask)
-        x, _ = self._run("decoder", inputs["target"], memory, memory_mask=mask)
-        super().__init__(inputs=inputs, outputs=self._logits(x), **kwargs)
+        memory, _ = encoder(inputs["source"], mask=mask)
+        x, _ = decoder(inputs["target"], memory, memory_mask=mask)
+        super().__init__(inputs=inputs, outputs=tables[-1](x, reverse=True), **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
-        for name, value in config.items():
+        # Only now: on PyTorch a model takes no layers before it is initialised.
+        self.encoder, self.decoder, self.scorer = encoder, decoder, tables[-1]
+        self._arguments = arguments
+        for name, value in arguments.items():
             setattr(self, name, value)
 
     def encode(self, source, training=False):
         """The encoder alone: source ids [B, S] -> memory [B, S, D]."""
         source = ops.convert_to_tensor(source)
-        return self._run("encoder", source, mask=ops.not_equal(source, 0), training=training)[0]
+        return self.encoder(source, mask=ops.not_equal(source, 0), training=training)[0]
 
     def start(self, source, max_length):
         """Reads the source and makes room to decode.
@@ -145,7 +141,7 @@ class Transformer(keras.Model):
             )
         source = ops.convert_to_tensor(source)
         memory = self.encode(source)
-        blocks = tuple(block.make_cache(memory, max_length) for block in self.decoder_blocks)
+        blocks = tuple(block.make_cache(memory, max_length) for block in self.decoder.blocks)
         return {"memory_mask": ops.not_equal(source, 0), "blocks": blocks}
 
     def step(self, tokens, cache, index):
@@ -164,12 +160,9 @@ class Transformer(keras.Model):
             Logits [B, V] of the token at `index + 1`, and the cache with this token
             written.
         """
-        x = self._embed("decoder", ops.convert_to_tensor(tokens)[:, None], training=False, start_index=index)
-        blocks = []
-        for block, written in zip(self.decoder_blocks, cache["blocks"]):
-            x, written = block(x, memory_mask=cache["memory_mask"], cache=written, cache_index=index, training=False)
-            blocks.append(written)
-        return self._logits(self._last("decoder", x))[:, 0], {**cache, "blocks": tuple(blocks)}
+        tokens, mask = ops.convert_to_tensor(tokens), cache["memory_mask"]
+        x, blocks = self.decoder.step(tokens, cache["blocks"], index, memory_mask=mask)
+        return self.scorer(x, reverse=True), {**cache, "blocks": blocks}
 
     def attention_scores(self, inputs):
         """Where the model looks: every attention's probabilities, at inference.
@@ -182,9 +175,9 @@ class Transformer(keras.Model):
             a list with one tensor a block: [B, N, S, S], [B, N, T, T], [B, N, T, S].
         """
         source, target = (ops.convert_to_tensor(inputs[name]) for name in ("source", "target"))
-        mask, asked = ops.not_equal(source, 0), {"training": False, "scores": True}
-        memory, encoder = self._run("encoder", source, mask=mask, **asked)
-        _, decoder = self._run("decoder", target, memory, memory_mask=mask, **asked)
+        mask, asked = ops.not_equal(source, 0), {"training": False, "return_attention_scores": True}
+        memory, encoder = self.encoder(source, mask=mask, **asked)
+        _, decoder = self.decoder(target, memory, memory_mask=mask, **asked)
         return {
             "encoder_self": encoder,
             "decoder_self": [scores["self"] for scores in decoder],
@@ -199,59 +192,6 @@ class Transformer(keras.Model):
             policy = keras.dtype_policies.DTypePolicyMap(default_policy=policy, policy_map=quantized)
         dtype = keras.dtype_policies.serialize(policy)
         return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
-
-    def _make_ends(self, config, dtype):
-        V, D, rate, seed = (config[name] for name in ("vocabulary_size", "model_dim", "dropout", "seed"))
-        if config["tie_embeddings"]:
-            self.embedding = TokenEmbedding(V, D, name="embedding", dtype=dtype)
-        else:
-            for name in ("encoder_embedding", "decoder_embedding", "logits"):
-                setattr(self, name, TokenEmbedding(V, D, name=name, dtype=dtype))
-        for i, stack in enumerate(("encoder", "decoder")):
-            setattr(self, f"{stack}_position", _position(config, f"{stack}_position", dtype))
-            drop = keras.layers.Dropout(rate, seed=_add(seed, i), name=f"{stack}_dropout", dtype=dtype)
-            setattr(self, f"{stack}_dropout", drop)
-
-    def _make_stacks(self, config, dtype):
-        shared = ("num_heads", "intermediate_dim", "key_dim", "value_dim", "dropout", "attention_dropout")
-        shared = {name: config[name] for name in (*shared, "norm_first", "use_bias")}
-        for stack, block in (("encoder", TransformerEncoderBlock), ("decoder", TransformerDecoderBlock)):
-            blocks = [
-                block(
-                    **shared,
-                    seed=_add(config["seed"], 100 * (i + 1) + 10 * (stack == "decoder")),
-                    name=f"{stack}_block_{i}",
-                    dtype=dtype,
-                )
-                for i in range(config["num_layers"])
-            ]
-            setattr(self, f"{stack}_blocks", blocks)
-            if config["norm_first"]:
-                norm = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{stack}_norm", dtype=dtype)
-                setattr(self, f"{stack}_norm", norm)
-
-    def _run(self, stack, tokens, *memory, training=None, scores=False, **masks):
-        """Embedding, blocks and last normalisation of a stack; and the scores of its blocks, if asked for."""
-        x, seen = self._embed(stack, tokens, training), []
-        for block in getattr(self, f"{stack}_blocks"):
-            x = block(x, *memory, **masks, training=training, return_attention_scores=scores)
-            if scores:
-                x, probs = x
-                seen.append(probs)
-        return self._last(stack, x), seen
-
-    def _embed(self, stack, tokens, training=None, start_index=0):
-        embedding = self.embedding if self._arguments["tie_embeddings"] else getattr(self, f"{stack}_embedding")
-        x, position = embedding(tokens), getattr(self, f"{stack}_position")
-        if position is not None:
-            x = position(x, start_index=start_index)
-        return getattr(self, f"{stack}_dropout")(x, training=training)
-
-    def _last(self, stack, x):
-        return getattr(self, f"{stack}_norm")(x) if self._arguments["norm_first"] else x
-
-    def _logits(self, x):
-        return (self.embedding if self._arguments["tie_embeddings"] else self.logits)(x, reverse=True)
 
 
 def transformer(vocabulary_size, **kwargs):
@@ -287,28 +227,16 @@ def transformer_big(vocabulary_size=37000, **kwargs):
     return Transformer(vocabulary_size, **{**big, **kwargs})
 
 
-def _position(config, name, dtype):
-    kind = config["position_encoding"]
-    if kind is None:
-        return None
-    if kind == "learned":
-        return LearnedPositionEncoding(config["max_length"], name=name, dtype=dtype)
-    variant = "paper" if kind == "sinusoidal" else "reference"
-    return SinusoidalPositionEncoding(variant, name=name, dtype=dtype)
-
-
-def _add(seed, offset):
-    """Seeds that differ, so that no two layers drop alike."""
-    return None if seed is None else seed + offset
-
-
-def _check(config):
-    for name in ("vocabulary_size", "num_layers", "model_dim"):
-        require_int(config[name], name)
-    if config["position_encoding"] not in POSITIONS:
-        raise ValueError(
-            f"`position_encoding` must be one of {POSITIONS}. "
-            f"Received: position_encoding={config['position_encoding']!r}"
-        )
-    if config["position_encoding"] == "learned" and config["max_length"] is None:
-        raise ValueError('`position_encoding="learned"` needs `max_length`. Received: max_length=None')
+def _stack(name, block, embedding, arguments, dtype):
+    shared = ("num_heads", "intermediate_dim", "key_dim", "value_dim", "dropout", "attention_dropout")
+    shared = {k: arguments[k] for k in (*shared, "norm_first", "use_bias")}
+    # Seeds that differ, so that no two layers drop alike.
+    first = None if arguments["seed"] is None else arguments["seed"] + 1000 * (name == "decoder")
+    seeds = [None if first is None else first + 10 * i for i in range(arguments["num_layers"] + 1)]
+    return Stack(
+        embedding,
+        make_position(arguments["position_encoding"], arguments["max_length"], name=f"{name}_position", dtype=dtype),
+        keras.layers.Dropout(arguments["dropout"], seed=seeds[0], name=f"{name}_dropout", dtype=dtype),
+        [block(**shared, seed=seed, name=f"{name}_block_{i}", dtype=dtype) for i, seed in enumerate(seeds[1:])],
+        make_norm(name=f"{name}_norm", dtype=dtype) if arguments["norm_first"] else None,
+    )

@@ -1,0 +1,75 @@
+"""Half of an encoder-decoder network: embedding, positions and blocks, one after the other."""
+
+import keras
+
+from keras_attention.layers import LearnedPositionEncoding, SinusoidalPositionEncoding
+
+POSITIONS = ("sinusoidal", "sinusoidal_reference", "learned", None)
+
+
+class Stack:
+    """Embedding, positions, dropout, blocks and, maybe, a last normalisation. Wires layers; is none itself.
+
+        x:      [B, T, D] = dropout(embedding(tokens) + positions)
+        output: [B, T, D] = norm(blocks(x))
+
+    Args:
+        embedding: Layer from token ids [B, T] to vectors [B, T, D].
+        position: Position encoding, a layer, or `None`.
+        dropout: A `Dropout` layer.
+        blocks: List of layers, called as `block(x, *memory, return_attention_scores=..., **masks)`.
+        norm: The last normalisation, or `None`.
+    """
+
+    def __init__(self, embedding, position, dropout, blocks, norm=None):
+        self.embedding = embedding
+        self.position = position
+        self.dropout = dropout
+        self.blocks = blocks
+        self.norm = norm
+
+    def __call__(self, tokens, *memory, training=None, return_attention_scores=False, **masks):
+        """The output, and the list of the blocks' scores (empty unless asked for)."""
+        x, seen = self.embed(tokens, training), []
+        for block in self.blocks:
+            x = block(x, *memory, **masks, training=training, return_attention_scores=return_attention_scores)
+            if return_attention_scores:
+                x, scores = x
+                seen.append(scores)
+        return self.leave(x), seen
+
+    def embed(self, tokens, training=None, start_index=0):
+        """Tokens [B, T] at positions `start_index`... -> [B, T, D]."""
+        x = self.embedding(tokens)
+        if self.position is not None:
+            x = self.position(x, start_index=start_index)
+        return self.dropout(x, training=training)
+
+    def step(self, tokens, cache, index, **masks):
+        """One token [B] of each sequence, at position `index` -> [B, D], and the blocks' caches with it written."""
+        x, written = self.embed(tokens[:, None], training=False, start_index=index), []
+        for block, block_cache in zip(self.blocks, cache):
+            x, block_cache = block(x, **masks, cache=block_cache, cache_index=index, training=False)
+            written.append(block_cache)
+        return self.leave(x)[:, 0], tuple(written)
+
+    def leave(self, x):
+        return x if self.norm is None else self.norm(x)
+
+
+def make_position(kind, max_length=None, **kwargs):
+    """The position encoding called `kind`, one of `POSITIONS`; `max_length` is for `"learned"`."""
+    if kind not in POSITIONS:
+        raise ValueError(f"`position_encoding` must be one of {POSITIONS}. Received: position_encoding={kind!r}")
+    if kind is None:
+        return None
+    if kind != "learned":
+        return SinusoidalPositionEncoding("paper" if kind == "sinusoidal" else "reference", **kwargs)
+    if max_length is None:
+        raise ValueError('`position_encoding="learned"` needs `max_length`. Received: max_length=None')
+    return LearnedPositionEncoding(max_length, **kwargs)
+
+
+def make_norm(**kwargs):
+    """Layer normalisation as in the blocks."""
+    return keras.layers.LayerNormalization(epsilon=1e-6, **kwargs)
