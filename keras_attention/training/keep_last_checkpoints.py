@@ -16,7 +16,7 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
     ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)) averages the last 5
     checkpoints of the base model, written every 10 minutes, and the last 20 of the big.
 
-    A file is named after the number of batches trained so far, `step-00001234.weights.h5`;
+    A file is named after the number of updates done so far, `step-00001234.weights.h5`;
     it is written beside and renamed, so that a file of that name is always whole. Other
     files in the folder are left alone.
 
@@ -78,16 +78,19 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
         self._step_at_epoch_begin = self._step
 
     def on_train_batch_end(self, batch, logs=None):
-        # `batch` is the last of those that ran since the last call (`steps_per_execution`).
-        self._step = self._step_at_epoch_begin + batch + 1
-        if self.every != "epoch" and self._step // self.every > self._saved_at // self.every:
+        # Counted here, as reading the optimizer's count would make some backends wait for every batch.
+        step = self._step_at_epoch_begin + batch + 1
+        if self.every != "epoch" and step // self.every > self._saved_at // self.every:
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
+        self._step = int(self.model.optimizer.iterations)
         if self.every == "epoch":
             self._save()
 
     def _save(self):
+        # With `steps_per_execution` the last batches of an epoch may be fewer than Keras says.
+        self._step = int(self.model.optimizer.iterations)
         with written_whole(self.directory / f"step-{self._step:08d}{WEIGHTS}") as beside:
             self.model.save_weights(beside)
         self._saved_at = self._step

@@ -58,7 +58,7 @@ def test_is_the_published_algorithm(path, K, alpha, stop_early):
 def test_a_beam_of_one_is_greedy():
     V, L, end = 4, 5, 1
     table = toy.tables(60, V, L, scale=0.7)
-    tokens, scores = search("eager", table, L, end, beam_size=1, alpha=0.0)
+    tokens, _ = search("eager", table, L, end, beam_size=1, alpha=0.0)
     for row, found in zip(table, tokens[:, 0]):
         assert found.tolist() == toy.padded(reference.greedy(row, L, end), L)
 
@@ -113,7 +113,7 @@ def test_the_cache_may_be_any_nest():
 
     cache = toy.new_cache(table, L)
     cache = ((cache["table"], [cache["prefix"]]), np.zeros((3, 2, 0, 5), "float32"))
-    tokens, scores = decoding.beam_search(step, cache, [0, 0, 0], L, end)
+    tokens, _ = decoding.beam_search(step, cache, [0, 0, 0], L, end)
     plain = search("eager", table, L, end)
     np.testing.assert_array_equal(ops.convert_to_numpy(tokens), plain[0])
 
@@ -122,7 +122,7 @@ def test_the_cache_may_be_any_nest():
 @pytest.mark.parametrize("lengths, steps", [([2, 4, 3], 4), ([1, 1, 1], 1), ([99, 1, 1], 8)])
 def test_stops_when_the_best_of_every_row_is_certain(lengths, steps):
     calls = []
-    tokens, _ = decoding.beam_search(toy.counting(calls), np.array(lengths), np.zeros(3, "int32"), 8, 1, beam_size=2)
+    decoding.beam_search(toy.counting(calls), np.array(lengths), np.zeros(3, "int32"), 8, 1, beam_size=2)
     assert calls == list(range(steps))
 
 

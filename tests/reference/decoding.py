@@ -1,6 +1,6 @@
 """Decoding written with lists of hypotheses: slow, obvious, and from the papers.
 
-A model is a table [nodes, V] of logits: node 0 is the empty prefix, and after node n the token v leads to n * V + v + 1.
+A model is a table [nodes, V] of logits: node 0 is the empty prefix; after node n, the token v leads to n * V + v + 1.
 """
 
 import numpy as np

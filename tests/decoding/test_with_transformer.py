@@ -1,0 +1,62 @@
+"""The decoders over a real model with its key/value cache, against the whole forward pass repeated."""
+
+import functools
+
+import numpy as np
+from keras import ops
+
+from keras_attention import decoding, models
+from tests.decoding import toy
+
+V, L, START, END = 11, 6, 1, 2
+SOURCE = np.array([[5, 7, 3, 2, 0, 0, 0], [8, 4, 9, 6, 10, 3, 2], [4, 2, 0, 0, 0, 0, 0]], "int32")
+PATH = toy.PATHS[-1]  # compiled, where the backend compiles: the toy model has gone all the others
+
+
+@functools.cache
+def model():
+    model = models.transformer(
+        vocabulary_size=V, num_layers=2, model_dim=12, num_heads=3, intermediate_dim=20, key_dim=5, value_dim=7
+    )
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.4, w.shape).astype("float32") for w in model.weights])
+    return model
+
+
+def forward(target):
+    """Log-probabilities [B, T, V] under teacher forcing: the start token before the target."""
+    target = np.concatenate([np.full((len(target), 1), START), target], axis=1)
+    source = SOURCE[np.arange(len(target)) * len(SOURCE) // len(target)]
+    logits = ops.convert_to_numpy(model()({"source": source, "target": target})).astype("float64")
+    logits -= logits.max(-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def decode(decoder, source, **options):
+    start = ops.full_like(source[:, 0], START)
+    return decoder(model().step, model().start(source, L), start, L, END, **options)
+
+
+def test_greedy_with_a_cache_is_the_forward_pass_repeated():
+    expected = np.zeros((3, L), int)
+    for i in range(L):  # what stands after i is not seen by i
+        expected[:, i] = forward(expected)[:, i].argmax(-1)
+    expected[np.cumsum(expected == END, axis=1) - (expected == END) > 0] = 0
+    model()  # made outside the graph
+    tokens = toy.run(PATH, functools.partial(decode, decoding.greedy), SOURCE)
+    np.testing.assert_array_equal(tokens, expected)
+
+
+def test_the_scores_of_a_beam_are_those_of_the_forward_pass():
+    K, alpha = 3, 0.6
+    model()
+    search = functools.partial(decode, decoding.beam_search, beam_size=K, alpha=alpha, stop_early=False)
+    tokens, scores = toy.run(PATH, search, SOURCE)
+    found = (scores > -np.inf).ravel()
+    assert found.sum() >= 6
+    rows = tokens.reshape(-1, L)
+    log_probs = np.take_along_axis(forward(rows[:, :-1]), rows[:, :, None], axis=-1)[..., 0]
+    ended = np.cumsum(rows == END, axis=1) - (rows == END) > 0
+    length = (~ended).sum(1)
+    expected = np.where(ended, 0, log_probs).sum(1) / ((5 + length) / 6) ** alpha
+    np.testing.assert_allclose(scores.ravel()[found], expected[found], rtol=1e-4)

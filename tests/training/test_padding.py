@@ -1,0 +1,18 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention.training.padding import not_padding, require_padding_id
+
+
+def test_says_which_tokens_count():
+    tokens = np.array([[4, 0, 9]])
+    assert ops.convert_to_numpy(not_padding(tokens, 0)).tolist() == [[True, False, True]]
+    assert ops.convert_to_numpy(not_padding(tokens, 9)).tolist() == [[True, True, False]]
+    assert ops.convert_to_numpy(not_padding(tokens, None)).tolist() == [[True, True, True]]
+
+
+@pytest.mark.parametrize("bad", ["0", 1.0, True])
+def test_what_is_no_token_is_refused(bad):
+    with pytest.raises(ValueError, match="`padding_id` must be an int"):
+        require_padding_id(bad)
