@@ -68,7 +68,7 @@ def check_padding(mask, name, dims, of):
     fits = 2 <= len(shape) <= len(dims) and all(_may_equal(a, b) for a, b in zip(shape[1:], dims[1:]))
     if not fits or not (shape[0] == 1 or _may_equal(shape[0], dims[0])):
         raise ValueError(
-            f"`{name}` must have the shape of {of} without its features, {_show(dims)}. Received: {name}.shape={shape}"
+            f"`{name}` must have the shape of {of}, {_show(dims)}. Received: {name}.shape={shape}"
         )
 
 

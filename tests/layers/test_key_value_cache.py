@@ -1,0 +1,185 @@
+"""Decoding with a cache is the full forward pass, a few positions at a time."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention.layers import ALiBi, MultiHeadAttention
+from tests.layers.helpers import noisy, numpy, random
+
+B, T, S, N, D, L = 2, 5, 7, 4, 12, 9
+INITS = [{}, {"num_key_value_heads": 2, "value_dim": 6, "use_gate": True}, {"sliding_window": 3}, {"use_bias": False}]
+
+
+def layer_of(**init):
+    return noisy(MultiHeadAttention(N, 3, **init), random(B, T, D))
+
+
+@pytest.mark.parametrize("steps", [(1,) * T, (3, 2), (2, 1, 2), (T,)], ids=str)
+@pytest.mark.parametrize("init", INITS, ids=str)
+def test_equals_the_full_forward(init, steps):
+    layer, x = layer_of(**init), random(B, T, D, seed=1)
+    expected, scores = layer(x, use_causal_mask=True, return_attention_scores=True)
+    cache, start = layer.make_cache(B, L), 0
+    for t in steps:
+        stop = start + t
+        output, probs, cache = layer(x[:, start:stop], cache=cache, cache_index=start, return_attention_scores=True)
+        np.testing.assert_allclose(numpy(output), numpy(expected)[:, start:stop], atol=1e-5)
+        np.testing.assert_allclose(numpy(probs)[..., :T], numpy(scores)[:, :, start:stop], atol=1e-5)
+        assert not numpy(probs)[..., stop:].any()
+        start = stop
+
+
+def test_the_cache_has_the_key_value_heads():
+    cache = layer_of(num_key_value_heads=2, value_dim=6).make_cache(B, L)
+    assert {name: tuple(x.shape) for name, x in cache.items()} == {"key": (B, L, 2, 3), "value": (B, L, 2, 6)}
+
+
+def test_half_precision():
+    layer, x = layer_of(dtype="mixed_bfloat16"), random(B, T, D, seed=1)
+    cache = layer.make_cache(B, L)
+    assert keras.backend.standardize_dtype(cache["key"].dtype) == "bfloat16"
+    expected = numpy(ops.cast(layer(x, use_causal_mask=True), "float32"))
+    for t in range(T):
+        output, cache = layer(x[:, t : t + 1], cache=cache, cache_index=t)
+        error = np.abs(numpy(ops.cast(output, "float32"))[:, 0] - expected[:, t]).max()
+        assert error < 0.03 * np.abs(expected).max()
+
+
+def test_bias_by_distance():
+    layer, x = layer_of(), random(B, T, D, seed=1)
+    alibi = ALiBi(N)
+    expected = numpy(layer(x, use_causal_mask=True, attention_bias=alibi(x)))
+    cache = layer.make_cache(B, L)
+    for t in range(T):
+        row = x[:, t : t + 1]
+        bias = alibi(row, np.zeros((1, L, 1)), query_offset=t)
+        output, cache = layer(row, cache=cache, cache_index=t, attention_bias=bias)
+        np.testing.assert_allclose(numpy(output)[:, 0], expected[:, t], atol=1e-5)
+
+
+def test_a_padded_prompt():
+    """Padding in a prompt is neither seen by the prompt nor, with `value_mask`, by what follows."""
+    layer, x = layer_of(), random(B, T, D, seed=1)
+    real = np.ones((B, T), bool)
+    real[0, :2] = False  # left padding, so that later queries come after it
+    x[0, :2] = np.nan
+    expected = numpy(layer(x, query_mask=real, value_mask=real, use_causal_mask=True))
+    prompt, cache = layer(x[:, :4], cache=layer.make_cache(B, L), cache_index=0, query_mask=real[:, :4])
+    np.testing.assert_allclose(numpy(prompt), expected[:, :4], atol=1e-5)
+    written = np.concatenate([real, np.ones((B, L - T), bool)], 1)
+    last, _ = layer(x[:, 4:], cache=cache, cache_index=4, value_mask=written)
+    np.testing.assert_allclose(numpy(last), expected[:, 4:], atol=1e-5)
+
+
+@pytest.mark.parametrize("init", INITS[:2], ids=str)
+def test_a_memory_is_projected_once(init):
+    layer = noisy(MultiHeadAttention(N, 3, **init), random(B, T, D), random(B, S, 10), random(B, S, 8))
+    x, value, key = random(B, T, D, seed=1), random(B, S, 10, seed=2), random(B, S, 8, seed=3)
+    mask = np.ones((B, S), bool)
+    mask[0, 4:] = False
+    memory = layer.project_memory(value, key)
+    expected, scores = layer(x, value, key, value_mask=mask, return_attention_scores=True)
+    output, probs = layer(x, cache=memory, value_mask=mask, return_attention_scores=True)
+    np.testing.assert_allclose(numpy(output), numpy(expected), atol=1e-5)
+    np.testing.assert_allclose(numpy(probs), numpy(scores), atol=1e-5)
+    value[0, 4:] = np.nan
+    output = layer(x, cache=layer.project_memory(value, key, value_mask=mask), value_mask=mask)
+    np.testing.assert_allclose(numpy(output), numpy(expected), atol=1e-5)
+
+
+def test_symbolic_shapes():
+    layer = layer_of(num_key_value_heads=2)
+    cache = {name: keras.Input((L, 2, 3)) for name in ("key", "value")}
+    index = keras.Input(batch_shape=(), dtype="int32")
+    x = keras.Input((None, D))
+    output, scores, new = layer(x, cache=cache, cache_index=index, return_attention_scores=True)
+    assert output.shape == (None, None, D) and scores.shape == (None, N, None, L)
+    assert {name: x.shape for name, x in new.items()} == {"key": (None, L, 2, 3), "value": (None, L, 2, 3)}
+    assert layer(x, cache=cache).shape == (None, None, D)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_decodes_inside_a_graph(jit, tmp_path):
+    """A loop over positions in one graph, XLA or not, also from a SavedModel in plain TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("a TensorFlow graph")
+    import tensorflow as tf
+
+    layer, x = layer_of(num_key_value_heads=2), random(B, T, D, seed=1)
+    expected = numpy(layer(x, use_causal_mask=True))
+
+    def decode(x):
+        cache = layer.make_cache(tf.shape(x)[0], L)
+
+        def step(i, cache, outputs):
+            output, cache = layer(tf.gather(x, [i], axis=1), cache=cache, cache_index=i)
+            return i + 1, cache, outputs.write(i, output[:, 0])
+
+        outputs = tf.TensorArray(tf.float32, T, element_shape=(None, D))
+        outputs = tf.while_loop(lambda i, *_: i < T, step, (0, cache, outputs))[2]
+        return tf.transpose(outputs.stack(), (1, 0, 2))
+
+    shape = x.shape if jit else (None, T, D)  # XLA wants the batch
+    graph = tf.function(decode, input_signature=[tf.TensorSpec(shape)], jit_compile=jit)
+    np.testing.assert_allclose(numpy(graph(x)), expected, atol=1e-5)
+    if jit:
+        return
+    module = tf.Module()
+    module.decode, module.variables_ = graph, [w.value for w in layer.weights]
+    tf.saved_model.save(module, str(tmp_path / "decode"))
+    graph_def = graph.get_concrete_function().graph.as_graph_def()
+    ops_used = {n.op for f in graph_def.library.function for n in f.node_def}
+    assert not [op for op in ops_used if op.startswith("Xla")], "other runtimes do not have XLA's operations"
+    loaded = tf.saved_model.load(str(tmp_path / "decode"))
+    np.testing.assert_allclose(numpy(loaded.decode(x)), expected, atol=1e-5)
+
+
+def test_decodes_under_jax_jit():
+    if keras.backend.backend() != "jax":
+        pytest.skip("JAX's jit")
+    import jax
+
+    layer, x = layer_of(num_key_value_heads=2), random(B, T, D, seed=1)
+    expected = numpy(layer(x, use_causal_mask=True))
+
+    @jax.jit
+    def decode(x):
+        def step(cache, i):
+            row = jax.lax.dynamic_slice_in_dim(x, i, 1, axis=1)
+            output, cache = layer(row, cache=cache, cache_index=i)
+            return cache, output[:, 0]
+
+        return jax.lax.scan(step, layer.make_cache(B, L), jax.numpy.arange(T))[1]
+
+    np.testing.assert_allclose(numpy(decode(x)).transpose(1, 0, 2), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        ({"cache_index": L - 1}, "room for positions 0 to 9.*cache_index=8"),
+        ({"cache_index": -1}, "cache_index=-1"),
+        (
+            {"cache_index": 0, "value_mask": np.ones((B, T), bool)},
+            "`value_mask` must have the shape of the keys, .2, 9.",
+        ),
+        ({"value": np.ones((B, S, D), "float32")}, "pass `query` only"),
+        ({"cache_index": 0, "cache": {"key": np.ones((B, L, N, 3))}}, "a `key` and a `value`"),
+        (
+            {"cache_index": 0, "cache": {"key": np.ones((B, L, 2, 3)), "value": np.ones((B, L, 2, 3))}},
+            "must be .B, L, 4, 3.",
+        ),
+    ],
+    ids=lambda v: v[:20] if isinstance(v, str) else ",".join(v),
+)
+def test_wrong_caches_are_refused(call, message):
+    layer = layer_of()
+    with pytest.raises(ValueError, match=message):
+        layer(random(B, 2, D), **{"cache": layer.make_cache(B, L), **call})
+
+
+def test_an_unbuilt_layer_projects_no_memory():
+    with pytest.raises(ValueError, match="Build the layer"):
+        MultiHeadAttention(N, 3).project_memory(random(B, S, D))
