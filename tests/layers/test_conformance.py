@@ -345,6 +345,7 @@ def test_float_masks_are_refused(case):
 def test_dropout_configured_changes_nothing_at_inference(case):
     x = arrays(case)
     plain, dropping = make(case), make(case, **case.dropout)
+    dropping.set_weights(plain.get_weights())  # dropout draws seeds while a layer is built, and shifts all others
     close(numpy(plain(*x, **case.call)), numpy(dropping(*x, **case.call)))
     close(numpy(plain(*x, **case.call)), numpy(dropping(*x, training=False, **case.call)))
     assert np.abs(numpy(plain(*x, **case.call)) - numpy(dropping(*x, training=True, **case.call))).max() > 1e-3

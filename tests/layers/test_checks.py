@@ -1,0 +1,62 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.layers import checks
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, "4", None])
+def test_require_int(value):
+    with pytest.raises(ValueError, match="`size` must be a positive int"):
+        checks.require_int(value, "size")
+
+
+def test_require_int_lets_through():
+    checks.require_int(3, "size")
+    checks.require_int(None, "size", optional=True)
+
+
+@pytest.mark.parametrize("value, expected", [(None, None), ((), None), (3, (3,)), ([1, 2], (1, 2)), ((-1,), (-1,))])
+def test_require_ints(value, expected):
+    assert checks.require_ints(value, "axes") == expected
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, 1, True, "0.1"])
+def test_require_rate(value):
+    with pytest.raises(ValueError, match="`dropout` must be a float in"):
+        checks.require_rate(value, "dropout")
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (1, 5, 7), (2, 5, 7), (2, 1, 7), (2, 4, 5, 7), (1, 1, 5, 7), (2, 4, 1, 1)])
+def test_attention_masks_that_fit(shape):
+    checks.check_attention_mask(np.ones(shape, bool), (2, 4, 5, 7), 1)
+    checks.check_attention_mask(np.ones(shape, "int32"), (None, 4, None, None), 1)
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 5), (2, 7), (3, 5, 7), (2, 3, 5, 7), (2, 4, 5, 6), (1, 2, 4, 5, 7)])
+def test_attention_masks_that_do_not_fit(shape):
+    with pytest.raises(ValueError, match=r"Received: attention_mask.shape="):
+        checks.check_attention_mask(np.ones(shape, bool), (2, 4, 5, 7), 1)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 5, 7), (1, 4, 1, 7), (1, 4, 11), (2, 1, 11)])
+def test_biases_that_fit(shape):
+    checks.check_bias(np.ones(shape), (2, 4, 5, 7))
+    checks.check_bias(np.ones(shape), (None, 4, None, None))
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (4, 5, 7), (2, 4, 7, 5), (1, 4, 12), (1, 3, 11)])
+def test_biases_that_do_not_fit(shape):
+    with pytest.raises(ValueError, match=r"Received: attention_bias.shape="):
+        checks.check_bias(np.ones(shape), (2, 4, 5, 7))
+
+
+def test_padding_of_images_may_have_fewer_axes():
+    checks.check_padding(np.ones((2, 3), bool), "query_mask", (2, 3, 5), "the queries")
+    with pytest.raises(ValueError, match="`query_mask` must have the shape of the queries"):
+        checks.check_padding(np.ones((2, 5), bool), "query_mask", (2, 3, 5), "the queries")
+
+
+def test_symbolic_tensors_are_checked_too():
+    with pytest.raises(ValueError, match="attention_bias"):
+        checks.check_padding(keras.Input((5,)), "value_mask", (None, 5), "the keys")

@@ -1,0 +1,32 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention.ops.cache import write_rows
+
+B, L, K, H = 2, 7, 3, 4
+
+
+@pytest.mark.parametrize("tensor", [False, True])
+@pytest.mark.parametrize("index", [0, 2, 4])
+@pytest.mark.parametrize("t", [1, 3])
+def test_rows_are_written_in_their_place(t, index, tensor):
+    rng = np.random.default_rng(0)
+    cache, rows = (rng.standard_normal((B, n, K, H)).astype("float32") for n in (L, t))
+    expected = cache.copy()
+    expected[:, index : index + t] = rows
+    written = write_rows(
+        ops.convert_to_tensor(cache), ops.convert_to_tensor(rows), ops.convert_to_tensor(index) if tensor else index
+    )
+    np.testing.assert_array_equal(np.asarray(ops.convert_to_numpy(written)), expected)
+
+
+def test_rows_beyond_the_end_are_dropped():
+    written = write_rows(ops.zeros((1, 4)), ops.convert_to_tensor([[1.0, 2.0, 3.0]]), 2)
+    assert ops.convert_to_numpy(written).tolist() == [[0, 0, 1, 2]]
+
+
+def test_the_cache_keeps_its_dtype():
+    written = write_rows(ops.zeros((1, 4), "bfloat16"), ops.ones((1, 1), "float32"), 0)
+    assert keras.backend.standardize_dtype(written.dtype) == "bfloat16"
