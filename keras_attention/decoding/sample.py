@@ -46,9 +46,10 @@ def sample(
         temperature: Positive float; below 1 sharpens, above 1 flattens.
         top_k: Positive int, or `None` for all tokens. More than V means all.
         top_p: Float in (0, 1], or `None` for all tokens.
-        seed: Int (the same sample at every call), `keras.random.SeedGenerator` (a new
-            one at every call; inside a SavedModel, keep it as an attribute of what is
-            saved), or `None` for Keras's global generator.
+        seed: Int (the same sample at every call; TensorFlow's XLA draws another than
+            TensorFlow without), `keras.random.SeedGenerator` (a new one at every call;
+            for a SavedModel, keep its state as an attribute of what is saved), or
+            `None` for Keras's global generator.
         pad_token: Int that fills the positions after the end.
 
     Returns:
