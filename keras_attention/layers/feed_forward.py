@@ -4,6 +4,7 @@ import keras
 
 from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.checks import require_int
+from keras_attention.layers.projections import clone
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -72,7 +73,7 @@ class FeedForward(KeepsAdapters, keras.layers.Layer):
         }
 
     def _dense(self, units, name, activation):
-        initializer = self.kernel_initializer.clone()  # the same seed for both kernels would tie them at the start
+        initializer = clone(self.kernel_initializer)  # the same seed for both kernels would tie them at the start
         return keras.layers.Dense(
             units, activation=activation, kernel_initializer=initializer, name=name, dtype=self.dtype_policy
         )

@@ -6,6 +6,7 @@ from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.checks import require_int, require_rate
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.projections import clone
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -70,7 +71,7 @@ class TransformerBlock(KeepsAdapters, keras.layers.Layer):
         self.feed_forward = FeedForward(
             self.intermediate_dim,
             self.activation,
-            kernel_initializer=self.kernel_initializer.clone(),
+            kernel_initializer=clone(self.kernel_initializer),
             name="feed_forward",
             dtype=self.dtype_policy,
         )
@@ -95,7 +96,7 @@ class TransformerBlock(KeepsAdapters, keras.layers.Layer):
             value_dim=self.value_dim or D // self.num_heads,
             dropout=self.attention_dropout,
             use_bias=self.use_bias,
-            kernel_initializer=self.kernel_initializer.clone(),
+            kernel_initializer=clone(self.kernel_initializer),
             seed=None if self.seed is None else self.seed + seed_offset,
             name=name,
             dtype=self.dtype_policy,

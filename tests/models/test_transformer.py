@@ -1,0 +1,173 @@
+"""The Transformer against the paper: equations, causality, padding, positions, tying, initial weights."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention.models import transformer
+from tests.models.helpers import INPUTS, SIZES, SOURCE, TARGET, noisy, numpy, small, weights_of
+from tests.reference import positions as reference_positions
+from tests.reference import transformer as reference
+
+VARIANTS = {
+    "paper": ({}, reference_positions.sinusoidal),
+    "pre-norm-biased-reference": (
+        {"norm_first": True, "use_bias": True, "position_encoding": "sinusoidal_reference"},
+        reference_positions.sinusoidal_reference,
+    ),
+    "untied-no-positions": (
+        {"tie_embeddings": False, "position_encoding": None},
+        lambda length, size: np.zeros((length, size)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "positions"), VARIANTS.values(), ids=VARIANTS)
+def test_is_the_network_of_the_paper(arguments, positions):
+    model = small(**arguments)
+    norm_first = arguments.get("norm_first", False)
+    expected = reference.transformer(SOURCE, TARGET, weights_of(model), norm_first, positions)
+    np.testing.assert_allclose(numpy(model(INPUTS)), expected, atol=2e-4, rtol=1e-4)
+
+
+def test_learned_positions_are_added_to_each_side():
+    model = small(position_encoding="learned", max_length=9)
+    plain = small(position_encoding=None)
+    source, target = numpy(model.encoder.position.table), numpy(model.decoder.position.table)
+    assert np.abs(source - target).max() > 0.1
+    weights = weights_of(model)
+    tables = iter((source, target, source, target))  # one for each side of each of two sentences
+    expected = reference.transformer(SOURCE, TARGET, weights, positions=lambda length, size: next(tables)[:length])
+    np.testing.assert_allclose(numpy(model(INPUTS)), expected, atol=2e-4, rtol=1e-4)
+    assert model.count_params() == plain.count_params() + 2 * 9 * SIZES["model_dim"]
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_a_later_target_token_changes_nothing_before_it(norm_first):
+    model = small(norm_first=norm_first)
+    changed = TARGET.copy()
+    changed[:, 4] = 17
+    before, after = numpy(model(INPUTS)), numpy(model({**INPUTS, "target": changed}))
+    np.testing.assert_allclose(after[:, :4], before[:, :4], atol=1e-6)
+    assert (np.abs(after[:, 4:] - before[:, 4:]).max(axis=(0, 2)) > 1e-3).all()
+
+
+def test_padding_of_the_source_changes_nothing():
+    model = small()
+    plain = numpy(model({"source": SOURCE[:1, :4], "target": TARGET[:1]}))
+    for length in (5, 13):
+        padded = np.zeros((1, length), "int32")
+        padded[:, :4] = SOURCE[:1, :4]
+        np.testing.assert_allclose(numpy(model({"source": padded, "target": TARGET[:1]})), plain, atol=1e-5)
+    # Even if the embedding of padding is garbage.
+    table = numpy(model.encoder.embedding.embeddings).copy()
+    table[0] = np.nan
+    model.encoder.embedding.embeddings.assign(table)
+    garbage = numpy(model({"source": padded, "target": TARGET[:1]}))
+    np.testing.assert_allclose(garbage[..., 1:], plain[..., 1:], atol=1e-5)
+
+
+def test_padding_of_the_target_changes_nothing_before_it():
+    model = small()
+    padded = np.pad(TARGET, ((0, 0), (0, 5)))
+    before, after = numpy(model(INPUTS)), numpy(model({**INPUTS, "target": padded}))
+    np.testing.assert_allclose(after[:, : TARGET.shape[1]], before, atol=1e-5)
+
+
+def test_only_positions_tell_the_order_of_the_source():
+    order = np.array([4, 2, 0, 5, 1, 3])
+    for kind, same in ((None, True), ("sinusoidal", False)):
+        model = small(position_encoding=kind)
+        memory = numpy(model.encode(SOURCE[1:]))
+        permuted = numpy(model.encode(SOURCE[1:, order]))
+        assert np.allclose(permuted, memory[:, order], atol=1e-5) == same
+
+
+def test_key_size_scales_the_scores():
+    """sqrt(key_dim) and not sqrt(model_dim) or sqrt(value_dim): the oracle above divides by the size it is given."""
+    attention = small().encoder.blocks[0].self_attention
+    assert [tuple(w.shape) for w in attention.weights] == [(12, 3, 5), (12, 3, 5), (12, 3, 7), (3, 7, 12)]
+
+
+def test_kernels_start_glorot_uniform_over_the_matrix_and_embeddings_normal():
+    model = transformer(2000, num_layers=1)
+    attention = model.decoder.blocks[0].memory_attention
+    for w in attention.weights:
+        assert abs(np.abs(numpy(w)).max() - 0.07655) < 1e-4, w.path
+    assert abs(numpy(model.scorer.embeddings).std() - 512**-0.5) < 1e-4
+    first, second = (numpy(w) for w in attention.weights[:2])
+    assert np.abs(first - second).max() > 0.01
+
+
+def test_one_table_three_uses():
+    model = small()
+    assert model.encoder.embedding is model.decoder.embedding is model.scorer
+    untied = small(tie_embeddings=False)
+    assert untied.count_params() == model.count_params() + 2 * SIZES["vocabulary_size"] * SIZES["model_dim"]
+
+
+def test_gradient_of_the_table_is_the_sum_of_its_three_uses():
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("needs TensorFlow's tape")
+    tied, untied = small(), small(tie_embeddings=False)
+    rest = [w for w in tied.weights if "embeddings" not in w.path]
+    for to, w in zip([w for w in untied.weights if "embeddings" not in w.path], rest, strict=True):
+        to.assign(w)
+    tables = [part.embeddings for part in (untied.encoder.embedding, untied.decoder.embedding, untied.scorer)]
+    for table in tables:
+        table.assign(tied.scorer.embeddings)
+
+    def gradients(model, variables):
+        with tf.GradientTape() as tape:
+            loss = ops.mean(ops.square(model(INPUTS)))
+        return [numpy(tf.convert_to_tensor(g)) for g in tape.gradient(loss, [v.value for v in variables])]
+
+    [whole] = gradients(tied, [tied.scorer.embeddings])
+    parts = gradients(untied, tables)
+    assert all(np.abs(part).max() > 1e-3 for part in parts)
+    np.testing.assert_allclose(whole, sum(parts), rtol=1e-3, atol=1e-4)
+
+
+def test_post_norm_rows_are_normalised_and_pre_norm_residuals_are_not():
+    for norm_first in (False, True):
+        model = transformer(**SIZES, norm_first=norm_first)  # fresh: gamma 1, beta 0
+        source = SOURCE[1:]  # without padding, which is zeroed
+        y = numpy(model.encoder.blocks[0](model.encoder.embed(source)))
+        normalised = np.allclose(y.mean(-1), 0, atol=1e-5) and np.allclose(y.var(-1), 1, atol=1e-3)
+        assert normalised != norm_first
+        memory = numpy(model.encode(source))
+        np.testing.assert_allclose(memory.var(-1), 1, atol=1e-3)
+
+
+def test_dropout_is_off_at_inference_and_on_in_training():
+    model = noisy(transformer(**SIZES, dropout=0.3, seed=1))
+    still = noisy(transformer(**SIZES, dropout=0.0))
+    np.testing.assert_allclose(numpy(model(INPUTS)), numpy(still(INPUTS)), atol=1e-5)
+    np.testing.assert_allclose(numpy(still(INPUTS, training=True)), numpy(still(INPUTS)), atol=1e-6)
+    first, second = (numpy(model(INPUTS, training=True)) for _ in range(2))
+    assert np.abs(first - numpy(model(INPUTS))).max() > 1e-2 and np.abs(first - second).max() > 1e-2
+
+
+def test_no_two_layers_drop_alike():
+    model = transformer(**SIZES, seed=3)
+    seeds = [x.seed for x in model._flatten_layers() if isinstance(x, keras.layers.Dropout)]
+    assert len(seeds) == len(set(seeds)) == 2 + 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_heads": 5}, "divisible by `num_heads`.*num_heads=5"),
+        ({"vocabulary_size": 0}, "`vocabulary_size`.*vocabulary_size=0"),
+        ({"num_layers": 1.5}, "`num_layers`.*num_layers=1.5"),
+        ({"dropout": 1.0}, "`dropout`.*dropout=1.0"),
+        ({"position_encoding": "rotary"}, "`position_encoding`.*'rotary'"),
+        ({"position_encoding": "learned"}, "needs `max_length`"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    arguments = {"vocabulary_size": 23, "num_layers": 1, "model_dim": 12, "num_heads": 3, **arguments}
+    with pytest.raises(ValueError, match=message):
+        transformer(**arguments)

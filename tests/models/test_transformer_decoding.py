@@ -1,0 +1,145 @@
+"""A token at a time is the whole sequence at once; scores; files; every backend's compiler."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from tests.models.helpers import INPUTS, SIZES, SOURCE, TARGET, numpy, small
+
+BACKEND = keras.backend.backend()
+VARIANTS = {
+    "paper": {},
+    "pre-norm-biased-untied-learned": {
+        "norm_first": True,
+        "use_bias": True,
+        "tie_embeddings": False,
+        "position_encoding": "learned",
+        "max_length": 9,
+    },
+}
+each_variant = pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIANTS)
+
+
+def stepwise(step, cache):
+    logits = []
+    for t in range(TARGET.shape[1]):
+        row, cache = step(TARGET[:, t], cache, ops.convert_to_tensor(t, "int32"))
+        logits.append(numpy(row))
+    return np.stack(logits, axis=1)
+
+
+@each_variant
+def test_steps_are_the_full_forward(arguments):
+    model = small(**arguments)
+    full = numpy(model(INPUTS))
+    for max_length in (7, 9):
+        np.testing.assert_allclose(stepwise(model.step, model.start(SOURCE, max_length)), full, atol=1e-4)
+
+
+def test_caches_are_batch_first():
+    leaves = keras.tree.flatten(small().start(SOURCE, 10))
+    assert len(leaves) == 1 + 2 * 4  # the mask, and keys and values of two attentions in two blocks
+    assert {leaf.shape[0] for leaf in leaves} == {2}
+    assert sorted(tuple(leaf.shape[1:]) for leaf in leaves) == sorted(
+        [(6,)] + 2 * [(10, 3, 5), (10, 3, 7), (6, 3, 5), (6, 3, 7)]
+    )
+
+
+def test_steps_in_a_compiled_function():
+    model = small()
+    full = numpy(model(INPUTS))
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        for jit in (False, True):
+            step = tf.function(model.step, jit_compile=jit, autograph=False)
+            start = tf.function(lambda source: model.start(source, 9), jit_compile=jit, autograph=False)
+            np.testing.assert_allclose(stepwise(step, start(tf.constant(SOURCE))), full, atol=1e-4)
+            assert step.experimental_get_tracing_count() == 1
+    elif BACKEND == "jax":
+        import jax
+
+        start = jax.jit(lambda source: model.start(source, 9))
+        np.testing.assert_allclose(stepwise(jax.jit(model.step), start(SOURCE)), full, atol=1e-4)
+    else:
+        pytest.skip("Keras does not promise that its layers go through `torch.compile`")
+
+
+@each_variant
+def test_scores_show_where_the_model_looks(arguments):
+    model = small(**arguments)
+    scores = model.attention_scores(INPUTS)
+    shapes = {name: [tuple(x.shape) for x in blocks] for name, blocks in scores.items()}
+    assert shapes == {
+        "encoder_self": [(2, 3, 6, 6)] * 2,
+        "decoder_self": [(2, 3, 7, 7)] * 2,
+        "decoder_memory": [(2, 3, 7, 6)] * 2,
+    }
+    encoder, itself, memory = (numpy(scores[name][1]) for name in shapes)
+    assert (memory[0, :, :, 4:] == 0).all() and (encoder[0, :, :, 4:] == 0).all()
+    assert (itself * np.triu(np.ones((7, 7)), 1) == 0).all()
+    for probs in (memory, itself, encoder[:, :, :4]):
+        np.testing.assert_allclose(probs.sum(-1), 1, atol=1e-5)
+
+
+@each_variant
+def test_file_round_trip(arguments, tmp_path):
+    model = small(**arguments, name="translator")
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    assert type(twin) is type(model) and twin.get_config() == model.get_config()
+    assert {**SIZES, **arguments}.items() <= twin.get_config().items()
+    np.testing.assert_allclose(numpy(twin(INPUTS)), numpy(model(INPUTS)), atol=1e-6)
+    np.testing.assert_allclose(
+        stepwise(twin.step, twin.start(SOURCE, 7)), stepwise(model.step, model.start(SOURCE, 7)), atol=1e-6
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+def test_file_round_trip_after_int8(tmp_path):
+    model = small()
+    exact = numpy(model(INPUTS))
+    model.quantize("int8")
+    quantized = numpy(model(INPUTS))
+    assert np.abs(quantized - exact).max() > 1e-4
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(twin(INPUTS)), quantized, atol=1e-5)
+
+
+def test_mixed_precision(tmp_path):
+    model = small(dtype="mixed_bfloat16", num_layers=1)
+    logits = model(INPUTS)
+    assert keras.backend.standardize_dtype(logits.dtype) == "bfloat16"
+    assert {keras.backend.standardize_dtype(w.dtype) for w in model.weights} == {"float32"}
+    exact = numpy(small(num_layers=1)(INPUTS))
+    assert np.abs(numpy(ops.cast(logits, "float32")) - exact).mean() < 0.05 * np.abs(exact).mean()
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    assert twin.dtype_policy.name == "mixed_bfloat16"
+    assert keras.backend.standardize_dtype(twin(INPUTS).dtype) == "bfloat16"
+
+
+@pytest.mark.parametrize("jit", [False, True] if BACKEND == "tensorflow" else ["auto"])
+def test_learns_from_a_batch(jit):
+    model = small(dropout=0.1, num_layers=1)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=jit)
+    inputs, labels = {"source": SOURCE, "target": TARGET[:, :-1]}, TARGET[:, 1:]
+    losses = [float(model.train_on_batch(inputs, labels)) for _ in range(25)]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_more_steps_than_learned_positions():
+    model = small(position_encoding="learned", max_length=9)
+    with pytest.raises(ValueError, match="max_length=10, learned: 9"):
+        model.start(SOURCE, 10)
+    with pytest.raises(ValueError, match="max_length=9"):
+        model.encode(np.ones((1, 10), "int32"))
+
+
+def test_summary_shows_the_layers(capsys):
+    small().summary()
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("embedding", "encoder_block_1", "decoder_block_1"))
