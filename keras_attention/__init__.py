@@ -4,3 +4,5 @@ from keras_attention import decoding, export, layers, models, ops, training, vis
 from keras_attention.layers import *  # noqa: F403
 
 __all__ = ["decoding", "export", "layers", "models", "ops", "training", "visualize", *layers.__all__]
+
+__version__ = "0.1.0"

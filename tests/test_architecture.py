@@ -184,6 +184,11 @@ def test_the_readme_names_the_oldest_pair():
     assert f"Keras {oldest['keras']}" in readme
 
 
+def test_the_version_is_a_literal():
+    """`setup.cfg` reads it without importing the package, which would need Keras to be installed."""
+    assert re.search(r'^__version__ = "\d+\.\d+\.\d+"$', (PACKAGE / "__init__.py").read_text(), re.M)
+
+
 def test_pages_of_the_documentation_exist():
     pages = re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text())
     assert pages
