@@ -1,0 +1,113 @@
+"""How the date reader learns and reads: batches by length, the paper's training, decoding in the graph."""
+
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tqdm
+from dates_text import END, PAD, START
+
+from keras_attention import decoding, training
+
+ISO_LENGTH = 11  # 2019-06-03 and the end
+TEXTS = [tf.TensorSpec([None], "string", name="texts")]
+
+
+def numbers(text, samples):
+    """Source ids [n, S] and target ids [n, 11] of samples: the date in ISO 8601 and the end."""
+    source, _ = text.encode(tf.constant([sample.text for sample in samples]))
+    target, _ = text.encode(tf.constant([sample.iso for sample in samples]))
+    return source.numpy(), np.pad(target.numpy(), ((0, 0), (0, 1)), constant_values=END)
+
+
+def batches(source, target, batch_size, seed):
+    """A dataset of batches of texts of about one length, so that little is computed for padding.
+
+    Texts are sorted within groups of fifty batches, and the batches of a group come in a random order.
+    """
+    rng = np.random.default_rng(seed)
+    lengths = (source != PAD).sum(axis=1)
+
+    def generate():
+        for group in _split(np.arange(len(source)), 50 * batch_size):
+            group = group[np.argsort(lengths[group], kind="stable")]
+            for rows in rng.permutation(group.reshape(-1, batch_size)) if len(group) % batch_size == 0 else [group]:
+                x, y = source[rows, : lengths[rows].max()], target[rows]
+                yield {"source": x, "target": np.pad(y[:, :-1], ((0, 0), (1, 0)), constant_values=START)}, y
+
+    ids = tf.TensorSpec((None, None), "int32")
+    signature = ({"source": ids, "target": ids}, ids)
+    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+
+
+def learn(model, dataset, steps, checkpoints, *, warmup_steps=400, factor=1.0, average=8, every=40):
+    """Section 5.3 and 5.4 of the paper, on a small scale: its schedule, Adam, smoothed labels, averaged checkpoints.
+
+    Returns:
+        The Keras `History`; the model has the mean of the last checkpoints.
+    """
+    schedule = training.TransformerSchedule(model.model_dim, warmup_steps, factor)
+    model.compile(
+        keras.optimizers.Adam(schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9),
+        training.LabelSmoothedCrossEntropy(0.1, variant="reference"),
+        metrics=[training.SequenceAccuracy()],
+        jit_compile=False,
+    )
+    last = training.KeepLastCheckpoints(pathlib.Path(checkpoints), keep=average, every=every)
+    history = model.fit(dataset, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[last, Progress(steps)])
+    training.average_checkpoints(last.paths, model)
+    return history
+
+
+def reader(model, text):
+    """Encoding, the decode loop and decoding in one graph: `texts` [B] strings -> {"dates": [B] strings}.
+
+    "" is the answer to an empty text, to one of more than `text.max_length` characters, and where what the model
+    writes is not of the form of a date.
+    """
+
+    @tf.function(input_signature=TEXTS)
+    def read(texts):
+        source, lengths = text.encode(texts)
+        # One column at least, for a batch of empty strings.
+        source = tf.pad(source, [[0, 0], [0, tf.cast(tf.shape(source)[1] == 0, "int32")]])
+        start = tf.fill(tf.shape(texts), START)
+        tokens = decoding.greedy(model.step, model.start(source, ISO_LENGTH), start, ISO_LENGTH, END)
+        dates = text.decode(tokens)
+        answered = (lengths > 0) & (lengths <= text.max_length) & tf.strings.regex_full_match(dates, r"\d{4}-\d\d-\d\d")
+        return {"dates": tf.where(answered, dates, "")}
+
+    return read
+
+
+def answers(read, texts, batch_size=250):
+    """Reads a list of texts with a `reader` in the graph."""
+    dates = [read(tf.constant(part))["dates"].numpy() for part in _split(np.array(texts, object), batch_size)]
+    return [date.decode() for date in np.concatenate(dates)]
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar with the loss and how many dates of the last steps were right, under teacher forcing."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
+    def on_train_begin(self, logs=None):
+        # Where nobody watches (a log file), a line now and then is enough.
+        self.bar = tqdm.tqdm(total=self.steps, unit=" steps", mininterval=0.5, miniters=1, dynamic_ncols=True)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(batch + 1 - self.bar.n)
+        if batch % 20 == 0 and logs:
+            self.bar.set_postfix_str(f"loss {logs['loss']:.3f}, right {logs['sequence_accuracy']:.1%}", refresh=False)
+        if batch % 100 == 99:
+            self.model.reset_metrics()
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+def _split(rows, size):
+    return np.split(rows, range(size, len(rows), size))

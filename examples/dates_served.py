@@ -1,0 +1,59 @@
+"""Asks an exported date reader, with nothing but TensorFlow: no Keras, no keras_attention, no Babel.
+
+python examples/dates_served.py runs/transformer_dates/export "den 3. Juni 2019" "6/3/19 US"
+"""
+
+import contextlib
+import os
+import pathlib
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+NO_ANSWER = "(no date)"
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keeps what native libraries write to standard error while they load: TensorFlow's notes on its options."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def latest(directory):
+    """The newest version in an export folder, as a model server chooses it.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    numbers = [path for path in pathlib.Path(directory).glob("[0-9]*") if path.name.isdigit()]
+    if not numbers:
+        raise FileNotFoundError(f"No exported model in {directory} yet: run examples/transformer_dates.py first.")
+    return max(numbers, key=lambda path: int(path.name))
+
+
+def ask(directory, texts):
+    """Dates as people write them -> ISO 8601, by the newest export in `directory`; "" where there is no answer."""
+    path = latest(directory)
+    with quiet():
+        import tensorflow as tf
+
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    return [date.decode() for date in serve(texts=tf.constant(list(texts), "string"))["dates"].numpy()]
+
+
+def main(directory, *texts):
+    for text, date in zip(texts, ask(directory, texts)):
+        print(f"{date or NO_ANSWER:12}  {text}")
+    foreign = sorted({"keras", "keras_attention", "babel"} & set(sys.modules))
+    print(f"Process {os.getpid()}: TensorFlow only" if not foreign else f"Also imported: {', '.join(foreign)}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

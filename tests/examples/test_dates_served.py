@@ -1,0 +1,75 @@
+"""The served reader on input that nobody should send, with a model that has learned nothing."""
+
+import re
+import subprocess
+import sys
+
+import dates_learning
+import dates_served
+import pytest
+import tensorflow as tf
+from dates_text import DateText
+
+from keras_attention import export, models
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("dates") / "export"
+    text = DateText.of(["3. juni 2019-0678"])
+    sizes = {"num_layers": 1, "model_dim": 8, "num_heads": 2, "intermediate_dim": 16, "dropout": 0.0}
+    model = models.transformer(text.vocabulary_size, **sizes, seed=1)
+    read = dates_learning.reader(model, text)
+    export.export_saved_model(model, directory, signatures={"serving_default": (read, dates_learning.TEXTS)})
+    return directory
+
+
+@pytest.fixture(scope="module")
+def serve(directory):
+    served = tf.saved_model.load(str(directory / "1")).signatures["serving_default"]
+    return lambda texts: [date.decode() for date in served(texts=tf.constant(texts, "string"))["dates"].numpy()]
+
+
+def test_the_signature_is_strings_to_strings(directory):
+    signature = tf.saved_model.load(str(directory / "1")).signatures["serving_default"]
+    (name, spec), *others = signature.structured_input_signature[1].items()
+    assert (name, spec.dtype, spec.shape.as_list(), others) == ("texts", tf.string, [None], [])
+    assert {name: spec.dtype for name, spec in signature.structured_outputs.items()} == {"dates": tf.string}
+
+
+def test_what_cannot_be_read_has_an_empty_answer(serve):
+    assert serve(["", "   ", "\u200f", "3" * 49, "3 juni " * 1000]) == [""] * 5
+
+
+@pytest.mark.parametrize("text", ["☃☃☃", b"\xff\xfe\x00", "3\x00juni", "日本", "\U0001f600" * 48, "3" * 48])
+def test_anything_else_has_an_answer_of_the_form_of_a_date_or_none(serve, text):
+    (date,) = serve([text])
+    assert re.fullmatch(r"(\d{4}-\d\d-\d\d)?", date)
+
+
+def test_a_batch_answers_as_its_texts_alone(serve):
+    texts = ["3. juni 2019", "", "6/8", "3" * 60, "2019-06-03 und dann noch mehr"]
+    assert serve(texts) == [serve([text])[0] for text in texts]
+
+
+def test_an_empty_batch(serve):
+    assert serve([]) == []
+
+
+def test_the_newest_version_answers_by_number_not_by_name(tmp_path):
+    for name in ("2", "10", "9", "x", ".exporting-1"):
+        (tmp_path / name).mkdir()
+    assert dates_served.latest(tmp_path).name == "10"
+
+
+def test_no_run_yet_is_a_clear_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"run examples/transformer_dates\.py first"):
+        dates_served.ask(tmp_path / "nothing", ["3 juni"])
+
+
+def test_a_fresh_process_asks_with_tensorflow_only(directory):
+    command = [sys.executable, dates_served.__file__, str(directory), "3. juni 2019", ""]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "TensorFlow only" in done.stdout
+    assert "(no date)" in done.stdout
+    assert not done.stderr
