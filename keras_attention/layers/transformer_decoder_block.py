@@ -81,7 +81,7 @@ class TransformerDecoderBlock(TransformerBlock):
 
     def build(self, inputs_shape, memory_shape=None):
         if memory_shape is None:
-            memory_shape = inputs_shape
+            raise ValueError("The first call (or `build`) must be given `memory`. Received: memory_shape=None")
         self.self_attention = self._attention("self_attention", inputs_shape, inputs_shape, 1)
         self.self_attention_norm = self._norm("self_attention_norm", inputs_shape)
         self.memory_attention = self._attention("memory_attention", inputs_shape, memory_shape, 2)

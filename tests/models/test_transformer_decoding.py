@@ -121,7 +121,7 @@ def test_mixed_precision(tmp_path):
     assert keras.backend.standardize_dtype(twin(INPUTS).dtype) == "bfloat16"
 
 
-@pytest.mark.parametrize("jit", [False, True] if BACKEND == "tensorflow" else ["auto"])
+@pytest.mark.parametrize("jit", [True] if BACKEND == "tensorflow" else ["auto"])
 def test_learns_from_a_batch(jit):
     model = small(dropout=0.1, num_layers=1)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -1,0 +1,79 @@
+"""What both blocks share: arguments, seeds, initialisers."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import layers
+from tests.layers.helpers import numpy, random
+
+BLOCKS = [layers.TransformerEncoderBlock, layers.TransformerDecoderBlock]
+each_block = pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.__name__)
+
+
+def built(block, **arguments):
+    layer = block(3, 9, **arguments)
+    layer(*[random(2, 5, 12)] * (1 + (block is layers.TransformerDecoderBlock)))
+    return layer
+
+
+@each_block
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_heads": 0}, "`num_heads`.*num_heads=0"),
+        ({"intermediate_dim": 2.5}, "`intermediate_dim`.*intermediate_dim=2.5"),
+        ({"key_dim": 0}, "`key_dim`.*key_dim=0"),
+        ({"value_dim": -1}, "`value_dim`.*value_dim=-1"),
+        ({"dropout": 1.0}, "`dropout`.*dropout=1.0"),
+        ({"attention_dropout": -0.1}, "`attention_dropout`.*attention_dropout=-0.1"),
+    ],
+)
+def test_bad_arguments(block, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        block(**{"num_heads": 3, "intermediate_dim": 9, **arguments})
+
+
+@each_block
+def test_heads_that_do_not_divide_the_width(block):
+    x = [random(2, 5, 10)] * (1 + (block is layers.TransformerDecoderBlock))
+    with pytest.raises(ValueError, match=r"divisible by `num_heads`.*\(2, 5, 10\), num_heads=3"):
+        block(3, 9)(*x)
+    assert tuple(block(3, 9, key_dim=4, value_dim=6)(*x).shape) == (2, 5, 10)
+    with pytest.raises(ValueError, match=r"\[B, T, D\].*\(2, 10\)"):
+        block(3, 9)(*[random(2, 10)] * len(x))
+
+
+@each_block
+def test_value_heads_are_a_share_of_the_width_even_if_key_heads_are_not(block):
+    """Row B of Table 3 changes the size of the keys only."""
+    attention = built(block, key_dim=2).self_attention
+    assert (attention.key_dim, attention.value_dim) == (2, 4)
+
+
+@each_block
+def test_biases_of_attention_are_asked_for(block):
+    count = {layers.TransformerEncoderBlock: 12, layers.TransformerDecoderBlock: 18}[block]
+    assert len(built(block).weights) == count
+    assert len(built(block, use_bias=True).weights) == count + 4 * (count // 6 - 1)
+
+
+@each_block
+def test_kernels_start_apart_and_norms_have_the_epsilon_of_the_code(block):
+    layer = built(block)
+    kernels = [numpy(w).reshape(12, -1)[:, :9] for w in layer.weights if w.shape[0] == 12 and len(w.shape) > 1]
+    assert min(np.abs(a - b).max() for i, a in enumerate(kernels) for b in kernels[:i]) > 1e-2
+    norms = [x for x in layer._flatten_layers() if isinstance(x, keras.layers.LayerNormalization)]
+    assert {norm.epsilon for norm in norms} == {1e-6} and len(norms) == len(layer.weights) // 6
+
+
+@each_block
+def test_a_seed_makes_dropout_repeatable(block):
+    x = [random(2, 5, 12)] * (1 + (block is layers.TransformerDecoderBlock))
+    outputs = []
+    for seed in (1, 1, 2):
+        layer = built(block, dropout=0.5, seed=seed)
+        layer.set_weights([random(*w.shape, seed=i) for i, w in enumerate(layer.weights)])
+        outputs.append(numpy(layer(*x, training=True)))
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-6)
+    assert np.abs(outputs[0] - outputs[2]).max() > 1e-2

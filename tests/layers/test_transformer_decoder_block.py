@@ -1,0 +1,91 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention import layers
+from tests.layers.helpers import numpy, random
+from tests.models.helpers import block_weights, noisy
+from tests.reference import transformer as reference
+
+X, MEMORY = random(2, 6, 12), random(2, 7, 10, seed=1)
+MASK = np.array([[1, 1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1]], bool)
+
+
+def block(**arguments):
+    layer = layers.TransformerDecoderBlock(3, 20, key_dim=5, value_dim=7, **arguments)
+    layer(X, MEMORY)
+    return noisy(layer)
+
+
+@pytest.mark.parametrize("use_bias", [False, True])
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_is_the_block_of_the_paper(norm_first, use_bias):
+    layer = block(norm_first=norm_first, use_bias=use_bias)
+    output = numpy(layer(X, MEMORY, memory_mask=MASK))
+    for i in range(2):
+        expected = reference.decoder_block(X[i], MEMORY[i], block_weights(layer), MASK[i], norm_first)
+        np.testing.assert_allclose(output[i], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("chunks", [(1, 1, 1, 1, 1, 1), (3, 1, 2), (6,)], ids=str)
+def test_pieces_with_a_cache_are_the_whole(chunks):
+    layer = block()
+    whole, scores = layer(X, MEMORY, memory_mask=MASK, return_attention_scores=True)
+    cache, start = layer.make_cache(MEMORY, 8), 0
+    for size in chunks:
+        index = ops.convert_to_tensor(start, "int32")
+        arguments = {"memory_mask": MASK, "cache": cache, "cache_index": index}
+        piece = X[:, start : start + size]
+        output, piece_scores, cache = layer(piece, return_attention_scores=True, **arguments)
+        rows = slice(start, start + size)
+        np.testing.assert_allclose(numpy(output), numpy(whole)[:, rows], atol=1e-4)
+        assert tuple(piece_scores["self"].shape) == (2, 3, size, 8)
+        np.testing.assert_allclose(numpy(piece_scores["self"])[..., :6], numpy(scores["self"])[:, :, rows], atol=1e-5)
+        np.testing.assert_allclose(numpy(piece_scores["memory"]), numpy(scores["memory"])[:, :, rows], atol=1e-5)
+        np.testing.assert_allclose(numpy(layer(piece, **arguments)[0]), numpy(output), atol=1e-5)
+        start += size
+
+
+def test_symbolic_shapes_with_a_cache_are_the_eager_ones():
+    layer = block()
+    cache = layer.make_cache(MEMORY, 8)
+    symbolic = keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), cache)
+    arguments = {"cache_index": 2, "return_attention_scores": True}
+    expected = layer(keras.KerasTensor((2, 1, 12)), cache=symbolic, **arguments)
+    eager = layer(X[:, :1], cache=cache, **arguments)
+    keras.tree.assert_same_structure(expected, eager)
+    shapes = [[tuple(x.shape) for x in keras.tree.flatten(y)] for y in (expected, eager)]
+    assert shapes[0] == shapes[1]
+
+
+def test_masks_of_the_inputs_and_causality_can_be_changed():
+    layer = block()
+    sees = np.tril(np.ones((6, 6), bool))
+    causal = numpy(layer(X, MEMORY))
+    free = numpy(layer(X, MEMORY, use_causal_mask=False))
+    assert np.abs(causal - free).max() > 1e-3
+    np.testing.assert_allclose(numpy(layer(X, MEMORY, use_causal_mask=False, attention_mask=sees)), causal, atol=1e-5)
+    mask = np.arange(6)[None] < np.array([[4], [6]])
+    short = numpy(layer(X[:, :4], MEMORY, use_causal_mask=False))
+    masked = numpy(layer(X, MEMORY, inputs_mask=mask, use_causal_mask=False))
+    np.testing.assert_allclose(masked[0, :4], short[0], atol=1e-5)
+    hidden = np.broadcast_to(MASK[:, None], (2, 6, 7))
+    np.testing.assert_allclose(
+        numpy(layer(X, MEMORY, memory_attention_mask=hidden)), numpy(layer(X, MEMORY, memory_mask=MASK)), atol=1e-5
+    )
+
+
+def test_bad_calls():
+    layer = layers.TransformerDecoderBlock(3, 20)
+    with pytest.raises(ValueError, match="Build or call"):
+        layer.make_cache(MEMORY, 8)
+    with pytest.raises(ValueError, match="must be given `memory`"):
+        layer(X)
+    layer(X, MEMORY)
+    with pytest.raises(ValueError, match="`memory` or `cache`"):
+        layer(X)
+    with pytest.raises(ValueError, match="together.*cache given, cache_index=None"):
+        layer(X, cache=layer.make_cache(MEMORY, 8))
+    with pytest.raises(ValueError, match="together.*cache not given, cache_index=0"):
+        layer(X, MEMORY, cache_index=0)
