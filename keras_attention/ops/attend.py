@@ -1,16 +1,15 @@
-"""Scaled dot-product attention: score, who may be seen, normalise, mix. Written once, for every layer.
-
-    logits:  [B, N, T, S] = query . key * scale + bias
-    probs:   [B, N, T, S] = softmax over S of logits, where visible
-    context: [B, T, N, V] = probs . value
-
-Letters: B batch, T queries, S keys, N heads, K key/value heads, H head size, V value head size.
-"""
+"""Scaled dot-product attention: score, who may be seen, normalise, mix. Written once, for every layer."""
 
 from keras import ops
 
-from keras_attention.ops.masks import both, in_band, require_boolean
-from keras_attention.ops.softmax import masked_softmax
+from keras_attention.ops.blockwise import blockwise
+from keras_attention.ops.checks import check_attend
+from keras_attention.ops.dense import dense
+from keras_attention.ops.fused import fused
+from keras_attention.ops.masks import alive_rows, both, require_boolean
+
+# From this many logits a head on, tiles are faster than the whole (docs/benchmarks.md).
+DENSE_BELOW = 1024 * 1024
 
 
 def attend(
@@ -31,36 +30,111 @@ def attend(
     return_scores=False,
     block_size=None,
 ):
-    T, S = ops.shape(query)[1], ops.shape(key)[1]
-    mask, query_mask, key_mask = require_boolean(mask), require_boolean(query_mask), require_boolean(key_mask)
-    groups = query.shape[2] // key.shape[2]
-    if groups > 1:
-        key, value = ops.repeat(key, groups, axis=2), ops.repeat(value, groups, axis=2)
-    if key_mask is not None:
-        key = ops.where(key_mask[:, :, None, None], key, ops.zeros_like(key))
-        value = ops.where(key_mask[:, :, None, None], value, ops.zeros_like(value))
-    if query_mask is not None:
-        query = ops.where(query_mask[:, :, None, None], query, ops.zeros_like(query))
-    if scale is None:
-        scale = query.shape[-1] ** -0.5
-    logits = ops.einsum("BTNH,BSNH->BNTS", ops.cast(query, "float32"), ops.cast(key, "float32")) * scale
-    if bias is not None:
-        logits = logits + ops.cast(_dense_bias(bias, T, S), "float32")
-    if mask is not None:
-        mask = mask if len(mask.shape) == 4 else (mask[None, None] if len(mask.shape) == 2 else mask[:, None])
-    if causal or window is not None:
-        band = in_band(ops.arange(T)[:, None] + query_offset, ops.arange(S)[None], causal, window)
-        mask = both(mask, band[None, None])
-    if query_mask is not None:
-        mask = both(mask, query_mask[:, None, :, None])
-    if key_mask is not None:
-        mask = both(mask, key_mask[:, None, None, :])
-    probs = ops.cast(masked_softmax(logits, mask), value.dtype)
-    context = ops.einsum("BNTS,BSNH->BTNH", probs, value)
-    return (context, probs) if return_scores else context
+    r"""Scaled dot-product attention, dense or blockwise, with the same result.
+
+    $$ \mathrm{softmax}(\mathrm{scale} \cdot Q K^\top + \mathrm{bias}) \, V $$
+
+    as in "Attention Is All You Need", eq. 1 ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out,
+    with B batch, T queries, S keys, N heads, K key/value heads, H head size, V value head size:
+
+        logits:  [B, N, T, S] = query . key * scale + bias        (float32, whatever the inputs are)
+        probs:   [B, N, T, S] = softmax over S of logits, zero where not visible
+        context: [B, T, N, V] = probs . value
+
+    The blockwise path computes a tile of a few hundred queries at a time and, for the gradient, computes it again, so
+    that memory grows with T + S. It is exact. Causal and windowed runs skip the tiles that nobody sees.
+
+    Masking: a key is visible where `mask`, `query_mask`, `key_mask`, `causal` and `window` all agree. A query that
+    may see nothing gets zeros. What stands at a position that `key_mask` or `query_mask` excludes, even NaN, changes
+    nothing elsewhere, forward or backward.
+
+    Args:
+        query: [B, T, N, H].
+        key: [B, S, K, H], where K divides N: head n attends to key/value head n // (N // K).
+        value: [B, S, K, V].
+        mask: Boolean or integer, true = visible: [T, S], [B, T, S] or anything that broadcasts to [B, N, T, S].
+        query_mask: [B, T], true = real.
+        key_mask: [B, S], true = real.
+        bias: Floating, added to the logits: four axes that broadcast to [B, N, T, S]; or, in linear memory, three
+            axes [B or 1, N, T + S - 1] by distance: entry j for key s and query t with s - t = j - (T - 1), both
+            counted from the start of this call.
+        causal: Whether query t sees only keys s <= t + query_offset.
+        query_offset: Position of the first query among the keys: an int, or a scalar integer tensor.
+        window: Positive int: query t sees only keys with |t + query_offset - s| < window.
+        scale: Float; `None` means 1 / sqrt(H).
+        dropout: Rate in [0, 1); probabilities are dropped after the softmax and the others scaled by 1 / (1 - rate).
+            0 outside of training.
+        seed: Int or integer tensor; needed with dropout. The same seed drops the same entries on every path.
+        return_scores: Whether to return the probabilities, before dropout, too. Needs the dense path.
+        block_size: Rows of queries per tile: an int takes the blockwise path, 0 the dense one. `None` chooses: the
+            backend's fused kernel where it keeps all of the above (PyTorch; JAX on a GPU), else dense below
+            `T * S = 1024 * 1024` and blockwise from there on, with 512 rows (256 beyond 8192 keys).
+
+    Returns:
+        context [B, T, N, V] of the dtype of `value`; with `return_scores`, `(context, probs [B, N, T, S])`.
+
+    Raises:
+        ValueError: If shapes do not fit, a mask is floating, or an argument is out of range.
+
+    Example:
+
+    >>> x = keras.random.normal((2, 5, 4, 8))
+    >>> tuple(attend(x, x, x, causal=True).shape)
+    (2, 5, 4, 8)
+    """
+    query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
+    mask = require_boolean(mask, "attention_mask")
+    query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
+    check_attend(query, key, value, mask, query_mask, key_mask, bias, window, dropout, seed)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    query, key, value = _zero(query, query_mask), _zero(key, key_mask), _zero(value, key_mask)
+    band = {"causal": causal, "query_offset": query_offset, "window": window}
+    rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
+    alive = query_mask
+    if mask is None:
+        alive = both(alive, alive_rows(ops.shape(query)[1], ops.shape(key)[1], key_mask, **band))
+    elif query_mask is not None:
+        rest["mask"] = ops.logical_and(rest["mask"], query_mask[:, None, :, None]) if return_scores else rest["mask"]
+    if block_size is None and not return_scores:
+        context = fused(query, key, value, scale=scale, **rest)
+        if context is not None:
+            return _zero(context, alive)
+    dtype = value.dtype
+    query, key, value = (ops.cast(x, "float32") for x in (query, key, value))
+    query = query * scale
+    if return_scores:
+        context, probs = dense(query, key, value, **rest)
+        return ops.cast(_zero(context, alive), dtype), ops.cast(_zero(probs, alive, axis=2), dtype)
+    return ops.cast(_zero(_choose(query, key, value, block_size, rest), alive), dtype)
 
 
-def _dense_bias(bias, T, S):
-    if len(bias.shape) == 4:
-        return bias
-    return ops.take(bias, ops.arange(S)[None] - ops.arange(T)[:, None] + T - 1, axis=-1)
+def _choose(query, key, value, block_size, rest):
+    """Dense for short lengths, blockwise for long ones; decided when the graph runs if the lengths are not known."""
+
+    def whole():
+        return dense(query, key, value, **rest)[0]
+
+    def tiles():
+        return blockwise(query, key, value, block_size, **rest)
+
+    if block_size is not None:
+        return tiles() if block_size else whole()
+    logits = ops.shape(query)[1] * ops.shape(key)[1]
+    if isinstance(logits, int):
+        return whole() if logits < DENSE_BELOW else tiles()
+    return ops.cond(logits < DENSE_BELOW, whole, tiles)
+
+
+def _four_axes(mask):
+    if mask is None or len(mask.shape) == 4:
+        return mask
+    return mask[None, None] if len(mask.shape) == 2 else mask[:, None]
+
+
+def _zero(x, mask, axis=1):
+    """Zeros in x, with `axis` for the position, where the mask [B or 1, position] is false."""
+    if mask is None:
+        return x
+    shape = [1] * len(x.shape)
+    shape[0], shape[axis] = -1, ops.shape(mask)[1]
+    return ops.where(ops.reshape(mask, shape), x, ops.zeros_like(x))

@@ -6,6 +6,8 @@ Letters: B batch, T queries, S keys, N heads.
 import keras
 from keras import ops
 
+from keras_attention.ops.softmax import NEGATIVE
+
 
 def require_boolean(mask, name="attention_mask"):
     """Returns `mask` as a boolean tensor; refuses a floating one.
@@ -54,6 +56,21 @@ def in_band(query_positions, key_positions, causal=False, window=None):
     return visible
 
 
+def band_penalty(query_positions, key_positions, causal=False, window=None):
+    """`in_band` as a bias: 0 where visible, at most -1e30 elsewhere. Arithmetic, which is faster than a choice.
+
+    penalty[t, s] = -1e30 * (max(s - t, 0) if causal, + max(|t - s| - window + 1, 0) if there is a window)
+    """
+    ahead = ops.cast(key_positions, "float32") - ops.cast(query_positions, "float32")
+    outside = None
+    if causal:
+        outside = ops.maximum(ahead, 0.0)
+    if window is not None:
+        far = ops.maximum(ops.abs(ahead) - (window - 1.0), 0.0)
+        outside = far if outside is None else outside + far
+    return outside * NEGATIVE
+
+
 def both(a, b):
     """Logical and, in which `None` means all true."""
     if a is None:
@@ -61,3 +78,24 @@ def both(a, b):
     if b is None:
         return a
     return ops.logical_and(a, b)
+
+
+def alive_rows(T, S, key_mask, causal, query_offset, window):
+    """Which queries see at least one key, [B or 1, T], in memory that grows with T + S; `None` if all do.
+
+    Counts the real keys from the first to the last position that a query may see.
+    """
+    if key_mask is None and window is None and isinstance(query_offset, int) and query_offset >= 0:
+        return None
+    position = ops.arange(T, dtype="int32") + query_offset
+    last = position if causal else ops.full((T,), S - 1, dtype="int32")
+    first = ops.zeros((T,), dtype="int32")
+    if window is not None:
+        first = position - window + 1
+        last = last if causal else position + window - 1
+    first, end = ops.clip(first, 0, S), ops.clip(last + 1, 0, S)
+    if key_mask is None:
+        return (end > first)[None]
+    real = ops.cumsum(ops.cast(key_mask, "int32"), axis=1)
+    real = ops.concatenate([ops.zeros_like(real[:, :1]), real], axis=1)
+    return ops.take(real, end, axis=1) > ops.take(real, first, axis=1)

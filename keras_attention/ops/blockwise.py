@@ -1,0 +1,143 @@
+"""Blockwise exact attention: a tile of rows at a time, scores computed again in the backward pass.
+
+Forward, for a tile of queries Q with all the keys K and values V that they may see:
+
+    P = softmax(Q K^T + bias),   O = P V
+
+Backward, from dO, with P computed again and delta = rowsum(dO * O):
+
+    dV += P^T dO,   dS = P * (dO V^T - delta),   dQ = dS K,   dK += dS^T Q
+
+A row of P is complete in its tile, so nothing is rescaled and nothing but O is kept (Rabe and Staats, 2021,
+"Self-attention Does Not Need O(n^2) Memory", chunks queries in the same way; the backward pass is that of
+Dao et al., 2022, "FlashAttention", appendix B). Memory grows with T + S; no [T, S] tensor exists.
+`delta` is folded into the product as one more feature: [dO, -delta] [V, 1]^T.
+"""
+
+from keras import ops
+
+from keras_attention.ops.layout import Layout
+from keras_attention.ops.softmax import NEGATIVE
+from keras_attention.ops.stages import minimum
+from keras_attention.ops.tiles import Tiles
+
+
+def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
+    """Returns the context [B, T, N, V]; arguments as for `attend`, float32, query scaled."""
+    T, S, heads = ops.shape(query)[1], ops.shape(key)[1], key.shape[2]
+    groups = query.shape[2] // heads
+    rows = minimum(T, rows_per_tile(S, groups) if block_size is None else block_size)
+    layout = Layout(T, S, heads, groups, rows, (T + rows - 1) // rows)
+    if mask is None and key_mask is not None:
+        query, key, key_mask = *_mask_as_feature(query, key, key_mask), None
+    tiles = Tiles(
+        layout=layout,
+        causal=causal,
+        window=window,
+        query_offset=query_offset,
+        mask=None if mask is None else layout.grid(mask),
+        mask_shape=() if mask is None else tuple(mask.shape),
+        key_mask=key_mask,
+        bias_shape=() if bias is None else tuple(bias.shape),
+        dropout=dropout,
+        seed=seed,
+    )
+    if bias is not None:
+        bias = ops.cast(bias, "float32")
+        bias = layout.grid(bias) if len(bias.shape) == 4 else layout.distances(bias)
+    return layout.unqueries(_attend(layout.queries(query), layout.keys(key), layout.values(value), bias, tiles))
+
+
+def rows_per_tile(S, groups):
+    """Rows of queries per tile, all groups together: as measured, and not more than a few million logits."""
+    return max(1, (512 if isinstance(S, int) and S <= 8192 else 256) // groups)
+
+
+def _mask_as_feature(query, key, key_mask):
+    """One more feature, 1 in the queries and far below zero in the padded keys: a mask without a pass of its own."""
+    query = ops.concatenate([query, ops.ones_like(query[..., :1])], axis=-1)
+    hidden = ops.where(key_mask, 0.0, NEGATIVE)[:, :, None, None]
+    return query, ops.concatenate([key, ops.broadcast_to(hidden, (*ops.shape(key)[:-1], 1))], axis=-1)
+
+
+def _attend(query, key, value, bias, tiles):
+    """Attention in tiles, with the backward pass above.
+
+    Args:
+        query: [P, blocks, M, H], scaled; float32, as are the others.
+        key: [P, H, S].
+        value: [P, S, V].
+        bias: `Layout.grid` or `Layout.distances` of a bias, or `None`.
+        tiles: `Tiles`.
+
+    Returns:
+        context [P, blocks, M, V].
+    """
+
+    @ops.custom_gradient
+    def run(query, key, value, *bias):
+        context = _forward(query, key, value, bias, tiles)
+
+        def gradient(*args, upstream=None):
+            upstream = args[-1] if upstream is None else upstream
+            return _backward(query, key, value, bias, context, upstream, tiles)
+
+        return context, gradient
+
+    return run(query, key, value, *([] if bias is None else [bias]))
+
+
+def _forward(query, key, value, bias, tiles):
+    def part(p, context):
+        queries, keys, values = query[p], key[p], value[p]
+
+        def tile(at, context):
+            probs, alive = tiles.probs(at, queries[at.i], at.columns(keys), *bias)
+            mixed = ops.matmul(tiles.drop(at, probs), at.rows(values))
+            return _put(context, at.i, mixed if alive is None else mixed * alive)
+
+        return _put(context, p, tiles.fold(p, tile, context[p]))
+
+    context = ops.zeros((*ops.shape(query)[:3], value.shape[-1]), query.dtype)
+    return ops.fori_loop(0, ops.shape(key)[0], part, context)
+
+
+def _backward(query, key, value, bias, context, d_context, tiles):
+    delta = ops.sum(d_context * context, axis=-1, keepdims=True)
+    d_context = ops.concatenate([d_context, -delta], axis=-1)
+    key_rows, value_columns = _swap(key), _swap(value)
+    value_columns = ops.concatenate([value_columns, ops.ones_like(value_columns[..., :1, :])], axis=-2)
+
+    def part(p, gradients):
+        d_query, d_key, d_value, *d_bias = gradients
+        queries, d_contexts = query[p], d_context[p]
+        keys, rows, values = key[p], key_rows[p], value_columns[p]
+
+        def tile(at, gradients):
+            d_queries, d_keys, d_values, *d_bias = gradients
+            q, d_out = queries[at.i], d_contexts[at.i]
+            probs, alive = tiles.probs(at, q, at.columns(keys), *bias)
+            d_out = d_out if alive is None else d_out * alive
+            d_logits = probs * tiles.d_probs(at, d_out, at.columns(values))
+            return (
+                _put(d_queries, at.i, ops.matmul(d_logits, at.rows(rows))),
+                at.add_to_columns(d_keys, ops.matmul(_swap(q), d_logits)),
+                at.add_to_columns(d_values, ops.matmul(_swap(d_out[..., :-1]), tiles.drop(at, probs))),
+                *(tiles.add_bias_gradient(at, g, d_logits) for g in d_bias),
+            )
+
+        start = (ops.zeros_like(queries), ops.zeros_like(keys), ops.zeros_like(values[:-1]), *d_bias)
+        d_queries, d_keys, d_values, *d_bias = tiles.fold(p, tile, start)
+        return _put(d_query, p, d_queries), _put(d_key, p, d_keys), _put(d_value, p, d_values), *d_bias
+
+    zeros = tuple(ops.zeros_like(x) for x in (query, key, value_columns[..., :-1, :], *bias))
+    d_query, d_key, d_value, *d_bias = ops.fori_loop(0, ops.shape(key)[0], part, zeros)
+    return d_query, d_key, _swap(d_value), *d_bias
+
+
+def _put(x, index, update):
+    return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), update[None])
+
+
+def _swap(x):
+    return ops.swapaxes(x, -1, -2)

@@ -1,0 +1,51 @@
+"""Attention dropout that any path can draw again, block by block.
+
+Whether a probability is kept is a function of the seed and of its place (batch, head, query, key) alone, not of the
+order in which blocks are computed: dense and blockwise attention drop the same entries, and a backward pass that
+computes its blocks anew drops them again without having stored anything.
+"""
+
+from keras import ops
+
+# The multipliers of the 32-bit finaliser of MurmurHash3 (public domain) as signed integers.
+_FIRST = -2048144789
+_SECOND = -1028477387
+
+
+def keep(rows, columns, rate):
+    """Boolean mask, true with probability `1 - rate`, broadcast from hashed rows and columns.
+
+    keep[..., t, s] = hash(rows[..., t] xor columns[s]) >= quantile(rate)
+
+    Args:
+        rows: int32 [..., T, 1] of `row_hashes`.
+        columns: int32 [S] of `column_hashes`.
+        rate: Float in [0, 1).
+    """
+    return _mix(ops.bitwise_xor(rows, columns)) >= int(rate * 2**32) - 2**31
+
+
+def row_hashes(seed, batch, head, position):
+    """One hash per query of a head; the arguments are int32 tensors that broadcast."""
+    return _mix(_mix(_mix(_scalar(seed) + batch) + head) + position)
+
+
+def column_hashes(seed, position):
+    """One hash per key."""
+    return _mix(_mix(_scalar(seed) + 1) + position)
+
+
+def _scalar(seed):
+    """Folds a seed (int, or integer tensor of any small shape) into one int32."""
+    seed = ops.reshape(ops.cast(ops.convert_to_tensor(seed), "int32"), (-1,))
+    folded = ops.zeros((), "int32")
+    for i in range(seed.shape[0]):
+        folded = _mix(folded + seed[i])
+    return folded
+
+
+def _mix(x):
+    """Finaliser of MurmurHash3 with arithmetic shifts: a bijection of int32 in which every bit reaches the top."""
+    x = ops.bitwise_xor(x, ops.right_shift(x, 16)) * _FIRST
+    x = ops.bitwise_xor(x, ops.right_shift(x, 13)) * _SECOND
+    return ops.bitwise_xor(x, ops.right_shift(x, 16))

@@ -1,0 +1,37 @@
+"""The backend's own fused kernel, where it keeps the attention contract."""
+
+import keras
+from keras import ops
+
+
+def fused(query, key, value, *, scale, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
+    """Context [B, T, N, V] of the backend's kernel, or `None` where it has none that does what was asked for.
+
+    PyTorch: `scaled_dot_product_attention`, with padding or causality, which needs no [T, S] mask. JAX: the flash
+    kernel of a GPU, in half precision. TensorFlow has none. Rows that see nothing are the caller's to zero.
+    """
+    if mask is not None or window is not None or bias is not None or dropout:
+        return None
+    if causal and (key_mask is not None or not (isinstance(query_offset, int) and query_offset == 0)):
+        return None
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return _kernel(query, key, value, scale, key_mask, causal)
+    if backend == "jax" and key_mask is None and _is_half(query) and keras.distribution.list_devices("gpu"):
+        try:
+            return _kernel(query, key, value, scale, None, causal, flash_attention=True)
+        except (ValueError, RuntimeError):  # this GPU, head size or length has no flash kernel
+            return None
+    return None
+
+
+def _kernel(query, key, value, scale, key_mask, causal, **kwargs):
+    groups = query.shape[2] // key.shape[2]
+    if groups > 1:
+        key, value = ops.repeat(key, groups, axis=2), ops.repeat(value, groups, axis=2)
+    mask = None if key_mask is None else key_mask[:, None, None, :]
+    return ops.dot_product_attention(query, key, value, mask=mask, scale=scale, is_causal=causal, **kwargs)
+
+
+def _is_half(x):
+    return keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")

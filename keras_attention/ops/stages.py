@@ -1,0 +1,55 @@
+"""Which keys a block of queries has to look at."""
+
+from dataclasses import dataclass
+
+from keras import ops
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Blocks `first <= i < last` of queries that look at spans of `size` keys.
+
+    The first `prefix` keys of a span are visible to every row of the stage; only the rest needs the band's mask.
+    """
+
+    first: object
+    last: object
+    size: object
+    prefix: object
+    start: object  # function of the block's index
+
+
+def stages(layout, causal, window, query_offset, most=16):
+    """Cuts the blocks into stages so that keys nobody sees are never touched.
+
+    A window needs one stage, whose spans move along; causality one stage for every few blocks, each a little longer
+    than the one before. All sizes depend on shapes alone, so that XLA can compile them.
+    """
+    rows, blocks, S = layout.rows, layout.blocks, layout.S
+    if window is not None:
+        reach = window - 1
+        size = minimum(S, rows + reach * (1 if causal else 2))
+        return [Stage(0, blocks, size, 0, lambda i: minimum(maximum(i * rows + query_offset - reach, 0), S - size))]
+    if not causal:
+        return [Stage(0, blocks, S, S, lambda i: 0)]
+    if not isinstance(query_offset, int):
+        return [Stage(0, blocks, S, 0, lambda i: 0)]
+    count = min(blocks, most) if isinstance(blocks, int) else most
+    cuts = [blocks * g // count for g in range(count + 1)]
+    return [_causal(first, last, rows, S, query_offset) for first, last in zip(cuts, cuts[1:], strict=False)]
+
+
+def _causal(first, last, rows, S, query_offset):
+    size = maximum(minimum(S, 2), minimum(S, last * rows + query_offset))
+    prefix = maximum(0, minimum(size, first * rows + query_offset + 1))
+    return Stage(first, last, size, prefix, lambda i: 0)
+
+
+def minimum(a, b):
+    """Smaller of two lengths; stays a Python int where both are."""
+    return min(a, b) if isinstance(a, int) and isinstance(b, int) else ops.minimum(a, b)
+
+
+def maximum(a, b):
+    """Larger of two lengths; stays a Python int where both are."""
+    return max(a, b) if isinstance(a, int) and isinstance(b, int) else ops.maximum(a, b)
