@@ -139,7 +139,7 @@ def test_every_file_has_its_test(path):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")) + FILES, ids=label)
 def test_files_stay_readable(path):
-    assert len(path.read_text().splitlines()) <= 300
+    assert len(path.read_text().splitlines()) <= 320
 
 
 @pytest.mark.parametrize("room, name, thing", PUBLIC, ids=lambda x: x if isinstance(x, str) else "")
