@@ -26,7 +26,8 @@ def save(folder, kind="weights.h5", k=3, **kwargs):
     for i in range(k):
         for w in model.weights:
             w.assign(rng.normal(size=w.shape))
-        model.optimizer.iterations.assign(10 * i)
+        for w in model.optimizer.variables:
+            w.assign(ops.full(w.shape, 10 * i, dtype=w.dtype))
         paths.append(folder / f"{i}.{kind}")
         (model.save_weights if kind == "weights.h5" else model.save)(paths[-1])
         all_weights.append(weights(model))
@@ -41,7 +42,8 @@ def test_is_the_mean_of_every_weight(kind, tmp_path):
     assert training.average_checkpoints(paths, model) is model
     for found, mean in zip(weights(model), expected):
         np.testing.assert_allclose(found, mean, rtol=1e-6, atol=1e-6)
-    assert int(model.optimizer.iterations) == 20, "counters are the last checkpoint's"
+    state = [float(ops.max(w)) for w in model.optimizer.variables]
+    assert state == [20.0] * len(state), "the optimizer's state is the last checkpoint's"
 
     output = tmp_path / f"mean.{kind}"
     assert training.average_checkpoints([str(p) for p in paths], output) == output
@@ -82,7 +84,8 @@ def test_another_model_is_refused_by_the_name_of_its_weight(other, name, tmp_pat
 
 def test_a_model_that_does_not_fit_keeps_its_weights(tmp_path):
     paths, _ = save(tmp_path)
-    model = make(units=5)
+    model = keras.Sequential([make().layers[0], keras.layers.Dense(4)])  # the first layer fits
+    model.build((None, 3))
     before = weights(model)
     with pytest.raises(ValueError):
         training.average_checkpoints(paths, model)

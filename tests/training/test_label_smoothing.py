@@ -115,8 +115,9 @@ def gradient_of(function, variable):
 @each_variant
 def test_large_logits_stay_exact(variant):
     targets, logits = batch()
+    logits = np.round(logits * 256) / 256  # so that float32 holds the sum exactly
     loss = training.LabelSmoothedCrossEntropy(variant=variant)
-    np.testing.assert_allclose(value(loss, targets, logits + 4096), value(loss, targets, logits), rtol=1e-3)
+    np.testing.assert_allclose(value(loss, targets, logits + 4096), value(loss, targets, logits), rtol=1e-6)
     assert np.isfinite(value(loss, targets, logits * 1e30))
 
 
