@@ -88,12 +88,14 @@ class TransformerDecoderBlock(TransformerBlock):
         self.memory_attention_norm = self._norm("memory_attention_norm", inputs_shape)
         self._build_feed_forward(inputs_shape)
 
-    def make_cache(self, memory, max_length):
+    def make_cache(self, memory, max_length, memory_mask=None):
         """A cache to decode with: the memory's keys and values, projected once, and room for `max_length` positions.
 
         Args:
             memory: [B, S, D'].
             max_length: Int, the most positions that will be written.
+            memory_mask: [B, S], true where there is no padding. Pass it to the calls
+                as well.
 
         Returns:
             `{"self": {"key", "value"}, "memory": {"key", "value"}}`, every tensor
@@ -103,7 +105,7 @@ class TransformerDecoderBlock(TransformerBlock):
             raise ValueError(f"Build or call the block before its cache is made. Received: built={self.built}")
         return {
             "self": self.self_attention.make_cache(keras.ops.shape(memory)[0], max_length),
-            "memory": self.memory_attention.project_memory(memory),
+            "memory": self.memory_attention.project_memory(memory, value_mask=memory_mask),
         }
 
     def call(

@@ -58,6 +58,8 @@ class TransformerEncoderBlock(TransformerBlock):
         use_causal_mask: Whether a position sees no later one.
         training: Whether dropout is on.
         return_attention_scores: If `True`, also return the probabilities.
+        inputs_mask: The same as `mask`: so Keras calls the mask of `inputs` where
+            other tensors are given too.
 
     Returns:
         [B, T, D], or the tuple of that and the probabilities [B, N, T, T].
@@ -83,9 +85,9 @@ class TransformerEncoderBlock(TransformerBlock):
         use_causal_mask=False,
         training=None,
         return_attention_scores=False,
+        inputs_mask=None,
     ):
-        if mask is None:
-            mask = getattr(inputs, "_keras_mask", None)
+        mask = inputs_mask if mask is None else mask
         # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
         inputs = zero_padding(inputs, require_boolean(mask, "mask"))
         x = self._enter(self.self_attention_norm, inputs)

@@ -140,9 +140,9 @@ class Transformer(keras.Model):
                 f"learned: {self.max_length}"
             )
         source = ops.convert_to_tensor(source)
-        memory = self.encode(source)
-        blocks = tuple(block.make_cache(memory, max_length) for block in self.decoder.blocks)
-        return {"memory_mask": ops.not_equal(source, 0), "blocks": blocks}
+        memory, mask = self.encode(source), ops.not_equal(source, 0)
+        blocks = tuple(block.make_cache(memory, max_length, mask) for block in self.decoder.blocks)
+        return {"memory_mask": mask, "blocks": blocks}
 
     def step(self, tokens, cache, index):
         """Consumes one token of each target and scores the next.
