@@ -22,7 +22,9 @@ def keep(rows, columns, rate):
         columns: int32 [S] of `column_hashes`.
         rate: Float in [0, 1).
     """
-    return _mix(ops.bitwise_xor(rows, columns)) >= int(rate * 2**32) - 2**31
+    # Both are hashes already; what is left is to make the top bits depend on all of both.
+    x = _fold(ops.bitwise_xor(rows, columns) * _FIRST, 15) * _SECOND
+    return x >= int(rate * 2**32) - 2**31
 
 
 def row_hashes(seed, batch, head, position):
@@ -45,7 +47,12 @@ def _scalar(seed):
 
 
 def _mix(x):
-    """Finaliser of MurmurHash3 with arithmetic shifts: a bijection of int32 in which every bit reaches the top."""
-    x = ops.bitwise_xor(x, ops.right_shift(x, 16)) * _FIRST
-    x = ops.bitwise_xor(x, ops.right_shift(x, 13)) * _SECOND
-    return ops.bitwise_xor(x, ops.right_shift(x, 16))
+    """The finaliser of MurmurHash3, a bijection of int32: every bit of x reaches every bit of the result."""
+    x = _fold(x, 16) * _FIRST
+    x = _fold(x, 13) * _SECOND
+    return _fold(x, 16)
+
+
+def _fold(x, bits):
+    """x xor (x >> bits), zeros coming in from the left (int32 would repeat its sign)."""
+    return ops.bitwise_xor(x, ops.bitwise_and(ops.right_shift(x, bits), 2 ** (32 - bits) - 1))

@@ -21,7 +21,14 @@ def masked_softmax(logits, mask=None, axis=-1):
     dtype = logits.dtype
     logits = ops.cast(logits, "float32")
     if mask is None:
-        return ops.cast(ops.softmax(logits, axis=axis), dtype)
-    probs = ops.softmax(ops.where(mask, logits, NEGATIVE), axis=axis)
+        return ops.cast(softmax(logits, axis), dtype)
+    probs = softmax(ops.where(mask, logits, NEGATIVE), axis)
     # Without this, a fully masked row would be uniform: it would attend to padding.
     return ops.cast(ops.where(mask, probs, ops.zeros_like(probs)), dtype)
+
+
+def softmax(logits, axis=-1):
+    """Softmax that takes a single entry without Keras's warning: one key is not a mistake here."""
+    if logits.shape[axis] == 1:
+        return ops.exp(logits - logits)
+    return ops.softmax(logits, axis=axis)

@@ -19,11 +19,15 @@ class Stage:
     start: object  # function of the block's index
 
 
-def stages(layout, causal, window, query_offset, most=16):
+# Each stage of a causal run is a loop of its own to trace: more of them touch fewer keys in vain.
+STAGES, STAGES_OF_UNKNOWN_LENGTH = 8, 4
+
+
+def stages(layout, causal, window, query_offset):
     """Cuts the blocks into stages so that keys nobody sees are never touched.
 
-    A window needs one stage, whose spans move along; causality one stage for every few blocks, each a little longer
-    than the one before. All sizes depend on shapes alone, so that XLA can compile them.
+    A window needs one stage, whose spans move along; causality several, each of longer spans than the one before.
+    All sizes depend on shapes alone, so that XLA can compile them.
     """
     rows, blocks, S = layout.rows, layout.blocks, layout.S
     if window is not None:
@@ -34,13 +38,13 @@ def stages(layout, causal, window, query_offset, most=16):
         return [Stage(0, blocks, S, S, lambda i: 0)]
     if not isinstance(query_offset, int):
         return [Stage(0, blocks, S, 0, lambda i: 0)]
-    count = min(blocks, most) if isinstance(blocks, int) else most
+    count = min(blocks, STAGES) if isinstance(blocks, int) else STAGES_OF_UNKNOWN_LENGTH
     cuts = [blocks * g // count for g in range(count + 1)]
     return [_causal(first, last, rows, S, query_offset) for first, last in zip(cuts, cuts[1:], strict=False)]
 
 
 def _causal(first, last, rows, S, query_offset):
-    size = maximum(minimum(S, 2), minimum(S, last * rows + query_offset))
+    size = maximum(1, minimum(S, last * rows + query_offset))
     prefix = maximum(0, minimum(size, first * rows + query_offset + 1))
     return Stage(first, last, size, prefix, lambda i: 0)
 

@@ -8,7 +8,7 @@ from keras_attention.ops.distances import shear, unshear
 from keras_attention.ops.dropout import column_hashes, keep, row_hashes
 from keras_attention.ops.layout import Layout
 from keras_attention.ops.masks import band_penalty
-from keras_attention.ops.softmax import NEGATIVE
+from keras_attention.ops.softmax import NEGATIVE, softmax
 from keras_attention.ops.stages import stages
 
 
@@ -69,7 +69,7 @@ class Tiles:
         alive = None
         for _, sees in pieces:
             alive = sees if alive is None or sees is None else ops.logical_or(alive, sees)
-        probs = ops.softmax(logits[0] if len(logits) == 1 else ops.concatenate(logits, axis=-1), axis=-1)
+        probs = softmax(logits[0] if len(logits) == 1 else ops.concatenate(logits, axis=-1))
         return probs, None if alive is None else ops.cast(self._join(alive), probs.dtype)
 
     def drop(self, at, probs):

@@ -1,0 +1,56 @@
+"""Gradients and compiled calls in the words of whichever backend runs the tests."""
+
+import keras
+import numpy as np
+
+BACKEND = keras.backend.backend()
+COMPILED = {"tensorflow": ("eager", "graph", "xla", "dynamic"), "jax": ("eager", "xla"), "torch": ("eager",)}[BACKEND]
+
+
+def numpy(x):
+    return np.asarray(keras.ops.convert_to_numpy(x))
+
+
+def value_and_gradients(function, arrays, cotangent, how="eager"):
+    """`function(*arrays)` and the gradients of its product with `cotangent`, as NumPy arrays.
+
+    how: "eager"; "graph" or "xla" (compiled); "dynamic" (a graph in which batch and lengths are not known).
+    """
+    run = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[BACKEND]
+    value, gradients = run(function, [np.asarray(a, "float32") for a in arrays], cotangent, how)
+    return numpy(value), [numpy(g) for g in gradients]
+
+
+def _tensorflow(function, arrays, cotangent, how):
+    import tensorflow as tf
+
+    def run(*tensors):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = function(*tensors)
+        return value, tape.gradient(value, tensors, tf.cast(cotangent, value.dtype))
+
+    if how != "eager":
+        open_ = [None, None] if how == "dynamic" else []
+        specs = [tf.TensorSpec([*open_, *a.shape[len(open_) :]]) for a in arrays]
+        run = tf.function(run, input_signature=specs, jit_compile=how == "xla")
+    return run(*map(tf.constant, arrays))
+
+
+def _jax(function, arrays, cotangent, how):
+    import jax
+
+    def run(*tensors):
+        value, pullback = jax.vjp(function, *tensors)
+        return value, pullback(jax.numpy.asarray(cotangent, value.dtype))
+
+    return (jax.jit(run) if how == "xla" else run)(*arrays)
+
+
+def _torch(function, arrays, cotangent, how):
+    import torch
+
+    tensors = [torch.tensor(a, requires_grad=True) for a in arrays]
+    value = function(*tensors)
+    value.backward(torch.tensor(cotangent, dtype=value.dtype))
+    return value.detach(), [t.grad for t in tensors]

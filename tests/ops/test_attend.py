@@ -1,0 +1,199 @@
+"""One attention: every path and every option against loops written from the paper, values and gradients."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import ops
+from tests.backend import COMPILED, numpy, value_and_gradients
+from tests.reference.attend import attend as reference
+from tests.reference.attend import gradient_along
+
+# No two dimensions are equal; 23 rows make blocks of 8 with a ragged end.
+B, T, S, N, K, H, V = 3, 23, 19, 4, 2, 8, 6
+RNG = np.random.default_rng(0)
+QUERY, KEY, VALUE = RNG.standard_normal((B, T, N, H)), RNG.standard_normal((B, S, K, H)), RNG.standard_normal((B, S, K, V))
+MASK = RNG.random((B, N, T, S)) < 0.5
+MASK[0, 1, 2] = False
+KEYS, QUERIES = RNG.random((B, S)) < 0.6, RNG.random((B, T)) < 0.6
+KEYS[1] = False
+
+
+def bias(*shape):
+    return np.random.default_rng(1).standard_normal(shape)
+
+
+CASES = {
+    "plain": {},
+    "scale": {"scale": 1.7},
+    "causal": {"causal": True},
+    "offset": {"causal": True, "query_offset": 3},
+    "negative-offset": {"causal": True, "query_offset": -5},
+    "window": {"window": 4},
+    "causal-window": {"causal": True, "window": 6, "query_offset": 2},
+    "key-mask": {"key_mask": KEYS},
+    "both-masks": {"key_mask": KEYS, "query_mask": QUERIES},
+    "key-mask-causal": {"key_mask": KEYS, "causal": True},
+    "key-mask-window": {"key_mask": KEYS, "causal": True, "window": 3},
+    "mask": {"mask": MASK},
+    "mask-2d-and-all": {"mask": MASK[0, 0], "key_mask": KEYS, "query_mask": QUERIES, "causal": True},
+    "mask-3d-window": {"mask": MASK[:, 0], "window": 5},
+    "mask-one-row": {"mask": MASK[:, :, :1]},
+    "bias": {"bias": bias(B, N, T, S)},
+    "bias-shared": {"bias": bias(1, 1, T, S), "causal": True},
+    "bias-of-keys": {"bias": bias(B, 1, 1, S)},
+    "bias-of-rows": {"bias": bias(1, N, T, 1)},
+    "distance": {"bias": bias(1, N, T + S - 1)},
+    "distance-causal": {"bias": bias(B, N, T + S - 1), "causal": True, "key_mask": KEYS},
+    "distance-window": {"bias": bias(1, N, T + S - 1), "causal": True, "window": 5},
+}
+each_case = pytest.mark.parametrize("name", CASES)
+
+
+def split(name):
+    """The arrays to differentiate, and the options that stay."""
+    options = dict(CASES[name])
+    arrays = [QUERY, KEY, VALUE] + ([options.pop("bias")] if "bias" in options else [])
+    return arrays, options
+
+
+def call(function, options, **more):
+    def run(query, key, value, bias=None):
+        return function(query, key, value, bias=bias, **options, **more)
+
+    return run
+
+
+@each_case
+@pytest.mark.parametrize("block_size", [0, 8, 40, None], ids=["dense", "blocks", "one-block", "default"])
+def test_is_equation_1_of_the_paper(name, block_size):
+    arrays, options = split(name)
+    expected, _ = call(reference, options)(*arrays)
+    actual = call(ops.attend, options, block_size=block_size)(*[a.astype("float32") for a in arrays])
+    np.testing.assert_allclose(numpy(actual), expected, atol=2e-5)
+
+
+@each_case
+def test_scores_are_those_of_the_same_context(name):
+    arrays, options = split(name)
+    arrays = [a.astype("float32") for a in arrays]
+    context, scores = call(ops.attend, options, return_scores=True)(*arrays)
+    expected, probs = call(reference, options)(*arrays)
+    np.testing.assert_allclose(numpy(scores), probs, atol=1e-5)
+    np.testing.assert_allclose(numpy(context), expected, atol=2e-5)
+
+
+@each_case
+@pytest.mark.parametrize("block_size", [0, 8], ids=["dense", "blocks"])
+def test_gradients_are_those_of_the_paper(name, block_size):
+    arrays, options = split(name)
+    rng = np.random.default_rng(3)
+    cotangent, direction = rng.standard_normal((B, T, N, V)), [rng.standard_normal(a.shape) for a in arrays]
+    _, gradients = value_and_gradients(call(ops.attend, options, block_size=block_size), arrays, cotangent)
+    actual = sum(np.sum(g * d) for g, d in zip(gradients, direction, strict=True))
+    oracle = call(lambda *a, **k: reference(*a, **k)[0], options)
+    expected = gradient_along(oracle, arrays, direction, cotangent)
+    np.testing.assert_allclose(actual, expected, rtol=2e-4, atol=2e-3)
+
+
+# The options that change which operations run; compiling them all would take minutes.
+@pytest.mark.parametrize("name", ["both-masks", "causal-window", "bias", "distance-causal"])
+@pytest.mark.parametrize("how", COMPILED[1:])
+def test_every_path_is_the_dense_one(name, how):
+    arrays, options = split(name)
+    cotangent = np.random.default_rng(3).standard_normal((B, T, N, V))
+    expected, dense = value_and_gradients(call(ops.attend, options, block_size=0), arrays, cotangent)
+    actual, blocks = value_and_gradients(call(ops.attend, options, block_size=8), arrays, cotangent, how)
+    np.testing.assert_allclose(actual, expected, atol=2e-5)
+    for one, other in zip(blocks, dense, strict=True):
+        np.testing.assert_allclose(one, other, atol=5e-5)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("block_size", [0, 8], ids=["dense", "blocks"])
+def test_dropout_drops_what_its_seed_says(block_size, causal):
+    rate, seed = 0.3, np.array([5, 6], "int32")
+    ones = np.zeros((B, T, N, H), "float32"), np.zeros((B, S, N, H), "float32")
+    eye = np.broadcast_to(np.eye(S, dtype="float32")[None, :, None], (B, S, N, S))
+    dropped = numpy(ops.attend(*ones, eye, causal=causal, dropout=rate, seed=seed, block_size=0))
+    keep = dropped.transpose(0, 2, 1, 3) > 0  # the context of one-hot values is the probabilities themselves
+    arrays = [QUERY, KEY, VALUE]
+    expected, _ = reference(*arrays, causal=causal, keep=keep, rate=rate)
+    options = {"causal": causal, "dropout": rate, "seed": seed}
+    actual = ops.attend(*[a.astype("float32") for a in arrays], **options, block_size=block_size)
+    np.testing.assert_allclose(numpy(actual), expected, atol=2e-5)
+    scored, _ = ops.attend(*[a.astype("float32") for a in arrays], **options, return_scores=True)
+    np.testing.assert_allclose(numpy(scored), expected, atol=2e-5)
+    rng = np.random.default_rng(3)
+    cotangent, direction = rng.standard_normal((B, T, N, V)), [rng.standard_normal(a.shape) for a in arrays]
+
+    def run(query, key, value):
+        return ops.attend(query, key, value, **options, block_size=block_size)
+
+    _, gradients = value_and_gradients(run, arrays, cotangent)
+    along = gradient_along(lambda *a: reference(*a, causal=causal, keep=keep, rate=rate)[0], arrays, direction, cotangent)
+    actual = sum(np.sum(g * d) for g, d in zip(gradients, direction, strict=True))
+    np.testing.assert_allclose(actual, along, rtol=2e-4, atol=2e-3)
+
+
+@pytest.mark.parametrize("how", COMPILED[1:])
+def test_dropout_is_the_same_when_compiled(how):
+    options = {"causal": True, "dropout": 0.3, "seed": 7}
+    cotangent = np.random.default_rng(3).standard_normal((B, T, N, V))
+    expected, dense = value_and_gradients(call(ops.attend, options, block_size=0), [QUERY, KEY, VALUE], cotangent)
+    actual, blocks = value_and_gradients(call(ops.attend, options, block_size=8), [QUERY, KEY, VALUE], cotangent, how)
+    np.testing.assert_allclose(actual, expected, atol=2e-5)
+    for one, other in zip(blocks, dense, strict=True):
+        np.testing.assert_allclose(one, other, atol=5e-5)
+
+
+@pytest.mark.parametrize("block_size", [0, 8, None], ids=["dense", "blocks", "default"])
+@pytest.mark.parametrize("filling", [np.nan, 1e30, -np.inf])
+def test_what_stands_in_padding_changes_nothing(block_size, filling):
+    def run(query, key, value):
+        return ops.attend(query, key, value, query_mask=QUERIES, key_mask=KEYS, block_size=block_size)
+
+    cotangent = np.random.default_rng(3).standard_normal((B, T, N, V))
+    clean, clean_gradients = value_and_gradients(run, [QUERY, KEY, VALUE], cotangent)
+    query, key, value = QUERY.copy(), KEY.copy(), VALUE.copy()
+    query[~QUERIES], key[~KEYS], value[~KEYS] = filling, filling, filling
+    dirty, dirty_gradients = value_and_gradients(run, [query, key, value], cotangent)
+    np.testing.assert_array_equal(dirty, clean)
+    for one, other in zip(dirty_gradients, clean_gradients, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (clean[~QUERIES] == 0).all() and (clean[1] == 0).all(), "a query that sees nothing gets zeros"
+
+
+@pytest.mark.parametrize("dtype, atol", [("float16", 2e-3), ("bfloat16", 2e-2)])
+@pytest.mark.parametrize("block_size", [0, 8], ids=["dense", "blocks"])
+def test_half_precision_survives_large_logits(dtype, atol, block_size):
+    # q . k reaches 40 * 40 * 8 = 12,800 a head; times 8 of scale it would overflow float16.
+    query, key, value = (keras.ops.cast(x, dtype) for x in (40 * np.sign(QUERY), 40 * np.sign(KEY), VALUE))
+    actual = ops.attend(query, key, value, scale=8.0, causal=True, block_size=block_size)
+    assert keras.backend.standardize_dtype(actual.dtype) == dtype
+    exact = [numpy(keras.ops.cast(x, "float32")) for x in (query, key, value)]
+    expected, _ = reference(*exact, scale=8.0, causal=True)
+    np.testing.assert_allclose(numpy(keras.ops.cast(actual, "float32")), expected, atol=atol, rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"query": np.zeros((2, 3, 4))}, "`query` must have four axes"),
+        ({"key": np.zeros((B, S, K, H + 1))}, "heads of the same size"),
+        ({"value": np.zeros((B, S + 1, K, V))}, "same length"),
+        ({"key": np.zeros((B, S, 3, H)), "value": np.zeros((B, S, 3, V))}, "must divide"),
+        ({"mask": np.ones((T, S), "float32")}, "attention_bias"),
+        ({"mask": np.ones((B, S), "bool")}, "attention_mask"),
+        ({"key_mask": np.ones((B, T), "bool")}, "key_mask"),
+        ({"query_mask": np.ones((B, S), "int32")}, "query_mask"),
+        ({"bias": np.ones((B, T, S), "float32")}, "attention_bias"),
+        ({"window": 0}, "window"),
+        ({"dropout": 1.0, "seed": 1}, "dropout"),
+        ({"dropout": 0.5}, "seed"),
+    ],
+)
+def test_bad_arguments_are_named(changes, said):
+    arguments = {"query": QUERY, "key": KEY, "value": VALUE, **changes}
+    with pytest.raises(ValueError, match=said):
+        ops.attend(**{k: a.astype("float32") if k in ("query", "key", "value") else a for k, a in arguments.items()})

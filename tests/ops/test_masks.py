@@ -1,0 +1,42 @@
+"""Masks against their formulas."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import ops
+from keras_attention.ops.masks import alive_rows, band_penalty
+from tests.backend import numpy
+
+T, S = 9, 7
+
+
+@pytest.mark.parametrize("query_offset", [0, 3, -4])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("window", [None, 1, 3])
+def test_band_penalty_and_living_rows_are_the_formula(causal, window, query_offset):
+    expected = np.ones((T, S), bool)
+    for t, s in np.ndindex(T, S):
+        at = t + query_offset
+        expected[t, s] = (not causal or s <= at) and (window is None or abs(at - s) < window)
+    queries, keys = np.arange(T, dtype="int32")[:, None] + np.int32(query_offset), np.arange(S, dtype="int32")[None]
+    if causal or window:
+        np.testing.assert_array_equal(numpy(ops.in_band(queries, keys, causal, window)), expected)
+        penalty = numpy(band_penalty(queries, keys, causal, window))
+        np.testing.assert_array_equal(penalty == 0, expected)
+        assert (penalty[~expected] <= -1e30).all() and np.isfinite(penalty).all()
+    else:
+        assert ops.in_band(queries, keys) is None
+    real = np.random.default_rng(0).random((4, S)) < 0.4
+    real[2] = False
+    alive = alive_rows(T, S, keras.ops.convert_to_tensor(real), causal, query_offset, window)
+    np.testing.assert_array_equal(numpy(alive), (expected[None] & real[:, None]).any(-1))
+    alive = alive_rows(T, S, None, causal, query_offset, window)
+    np.testing.assert_array_equal(True if alive is None else numpy(alive)[0], expected.any(-1))
+
+
+def test_a_floating_mask_is_refused_and_an_integer_one_is_boolean():
+    with pytest.raises(ValueError, match="attention_bias"):
+        ops.require_boolean(np.zeros((2, 2), "float32"))
+    assert numpy(ops.require_boolean(np.array([0, 1, 2]))).tolist() == [False, True, True]
+    assert ops.require_boolean(None) is None

@@ -1,0 +1,34 @@
+"""Softmax in which masked entries weigh exactly zero."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import ops
+from tests.backend import numpy, value_and_gradients
+
+
+@pytest.mark.parametrize("dtype, atol", [("float32", 1e-6), ("float16", 1e-3), ("bfloat16", 1e-2)])
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_is_the_softmax_of_the_visible(dtype, atol, axis):
+    rng = np.random.default_rng(0)
+    logits, mask = rng.standard_normal((2, 5, 7)), rng.random((2, 5, 7)) < 0.5
+    mask[0, :, 3], mask[1, 2] = False, False
+    weights = np.where(mask, np.exp(logits), 0)
+    total = weights.sum(axis, keepdims=True)
+    expected = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    actual = ops.masked_softmax(keras.ops.cast(logits, dtype), mask, axis=axis)
+    assert keras.backend.standardize_dtype(actual.dtype) == dtype
+    actual = numpy(keras.ops.cast(actual, "float32"))
+    np.testing.assert_allclose(actual, expected, atol=atol)
+    assert (actual[~mask] == 0).all()
+
+
+def test_a_row_that_sees_nothing_has_no_gradient_and_no_nan():
+    logits, mask = np.array([[1e38, -1e38, 0.0], [5.0, 2.0, 1.0]]), np.array([[False] * 3, [True, False, True]])
+    value, (gradient,) = value_and_gradients(lambda x: ops.masked_softmax(x, mask), [logits], np.ones((2, 3)) * [1, 2, 3])
+    assert np.isfinite(value).all() and np.isfinite(gradient).all() and (gradient[0] == 0).all()
+
+
+def test_a_single_entry_is_one():
+    assert numpy(ops.masked_softmax(np.array([[3.0], [4.0]], "float32"))).tolist() == [[1.0], [1.0]]

@@ -1,0 +1,65 @@
+"""Scaled dot-product attention in NumPy loops, one query at a time, written from eq. 1 of the paper."""
+
+import numpy as np
+
+
+def attend(
+    query,
+    key,
+    value,
+    mask=None,
+    query_mask=None,
+    key_mask=None,
+    bias=None,
+    causal=False,
+    query_offset=0,
+    window=None,
+    scale=None,
+    keep=None,
+    rate=0.0,
+):
+    """Context [B, T, N, V] and probabilities [B, N, T, S], in float64."""
+    B, T, N, H = query.shape
+    S, K = key.shape[1:3]
+    scale = 1 / np.sqrt(H) if scale is None else scale
+    context, probs = np.zeros((B, T, N, value.shape[-1])), np.zeros((B, N, T, S))
+    for b, n, t in np.ndindex(B, N, T):
+        k = n * K // N  # neighbouring query heads share a key/value head
+        seen = [
+            s
+            for s in range(S)
+            if (mask is None or np.broadcast_to(_four(mask), (B, N, T, S))[b, n, t, s])
+            and (query_mask is None or query_mask[b, t])
+            and (key_mask is None or key_mask[b, s])
+            and (not causal or s <= t + query_offset)
+            and (window is None or abs(t + query_offset - s) < window)
+        ]
+        if not seen:
+            continue
+        logits = np.array([np.dot(query[b, t, n].astype("f8"), key[b, s, k]) * scale for s in seen])
+        logits += [_bias(bias, b, n, t, s, (B, N, T, S)) for s in seen]
+        weights = np.exp(logits - logits.max())
+        probs[b, n, t, seen] = weights / weights.sum()
+        for s in seen:
+            kept = 1.0 if keep is None else keep[b, n, t, s] / (1 - rate)
+            context[b, t, n] += kept * probs[b, n, t, s] * value[b, s, k]
+    return context, probs
+
+
+def _four(mask):
+    return mask if mask.ndim == 4 else mask[:, None] if mask.ndim == 3 else mask[None, None]
+
+
+def _bias(bias, b, n, t, s, shape):
+    if bias is None:
+        return 0.0
+    if bias.ndim == 4:
+        return np.broadcast_to(bias, shape)[b, n, t, s]
+    return bias[b % bias.shape[0], n, s - t + shape[2] - 1]
+
+
+def gradient_along(function, arrays, direction, cotangent, step=1e-5):
+    """d/de <cotangent, function(arrays + e * direction)> at e = 0, by central differences in float64."""
+    forward = function(*[a.astype("f8") + step * d for a, d in zip(arrays, direction, strict=True)])
+    backward = function(*[a.astype("f8") - step * d for a, d in zip(arrays, direction, strict=True)])
+    return np.sum(cotangent * (forward - backward)) / (2 * step)
