@@ -5,7 +5,9 @@ def check_attend(query, key, value, mask, query_mask, key_mask, bias, window, dr
     """Raises a `ValueError` that names the argument, what must hold and what came."""
     for name, x in (("query", query), ("key", key), ("value", value)):
         if len(x.shape) != 4:
-            raise ValueError(f"`{name}` must have four axes [batch, length, heads, size]. Received: {name}.shape={tuple(x.shape)}")
+            raise ValueError(
+                f"`{name}` must have four axes [batch, length, heads, size]. Received: {name}.shape={tuple(x.shape)}"
+            )
     B, T, N, H = query.shape
     S, K = key.shape[1:3]
     shapes = f"query.shape={tuple(query.shape)}, key.shape={tuple(key.shape)}, value.shape={tuple(value.shape)}"
@@ -28,7 +30,9 @@ def check_attend(query, key, value, mask, query_mask, key_mask, bias, window, dr
     if not 0 <= dropout < 1:
         raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout!r}")
     if dropout and seed is None:
-        raise ValueError("`seed` must be given with dropout, so that the backward pass can drop the same entries again.")
+        raise ValueError(
+            "`seed` must be given with dropout, so that the backward pass can drop the same entries again."
+        )
 
 
 def _check_shape(name, x, wanted, broadcast=True, batch=False):
@@ -36,7 +40,8 @@ def _check_shape(name, x, wanted, broadcast=True, batch=False):
         return
     shape, want = tuple(x.shape), wanted.get(len(x.shape))
     if want is not None and all(
-        _fits(a, b) or (a == 1 and (broadcast or (batch and axis == 0))) for axis, (a, b) in enumerate(zip(shape, want, strict=True))
+        _fits(a, b) or (a == 1 and (broadcast or (batch and axis == 0)))
+        for axis, (a, b) in enumerate(zip(shape, want, strict=True))
     ):
         return
     options = " or ".join(str(w) for w in wanted.values())

@@ -12,7 +12,11 @@ from tests.reference.attend import gradient_along
 # No two dimensions are equal; 23 rows make blocks of 8 with a ragged end.
 B, T, S, N, K, H, V = 3, 23, 19, 4, 2, 8, 6
 RNG = np.random.default_rng(0)
-QUERY, KEY, VALUE = RNG.standard_normal((B, T, N, H)), RNG.standard_normal((B, S, K, H)), RNG.standard_normal((B, S, K, V))
+QUERY, KEY, VALUE = (
+    RNG.standard_normal((B, T, N, H)),
+    RNG.standard_normal((B, S, K, H)),
+    RNG.standard_normal((B, S, K, V)),
+)
 MASK = RNG.random((B, N, T, S)) < 0.5
 MASK[0, 1, 2] = False
 KEYS, QUERIES = RNG.random((B, S)) < 0.6, RNG.random((B, T)) < 0.6
@@ -131,7 +135,9 @@ def test_dropout_drops_what_its_seed_says(block_size, causal):
         return ops.attend(query, key, value, **options, block_size=block_size)
 
     _, gradients = value_and_gradients(run, arrays, cotangent)
-    along = gradient_along(lambda *a: reference(*a, causal=causal, keep=keep, rate=rate)[0], arrays, direction, cotangent)
+    along = gradient_along(
+        lambda *a: reference(*a, causal=causal, keep=keep, rate=rate)[0], arrays, direction, cotangent
+    )
     actual = sum(np.sum(g * d) for g, d in zip(gradients, direction, strict=True))
     np.testing.assert_allclose(actual, along, rtol=2e-4, atol=2e-3)
 

@@ -82,7 +82,7 @@ def test_stages_cover_what_is_visible_and_little_else(causal, window, query_offs
     for stage in stages(layout, causal, window, query_offset):
         for i in range(stage.first, stage.last):
             start = stage.start(i)
-            assert 0 <= start and start + stage.size <= S
+            assert start >= 0 and start + stage.size <= S
             touched[i * rows : (i + 1) * rows, start : start + stage.size] = True
             prefix = np.arange(start, start + stage.prefix)
             assert all(s <= t + query_offset for t in range(i * rows, (i + 1) * rows) for s in prefix)

@@ -10,7 +10,15 @@ from tests.reference.attend import attend as reference
 RNG = np.random.default_rng(0)
 QUERY = RNG.standard_normal((2, 5, 4, 8)).astype("float32")
 KEY, VALUE = RNG.standard_normal((2, 7, 2, 8)).astype("float32"), RNG.standard_normal((2, 7, 2, 8)).astype("float32")
-ASKED = {"mask": None, "key_mask": None, "causal": False, "query_offset": 0, "window": None, "bias": None, "dropout": 0.0}
+ASKED = {
+    "mask": None,
+    "key_mask": None,
+    "causal": False,
+    "query_offset": 0,
+    "window": None,
+    "bias": None,
+    "dropout": 0.0,
+}
 KEYS = np.array([[True] * 5 + [False] * 2, [True] * 7])
 
 

@@ -26,7 +26,9 @@ def test_is_the_softmax_of_the_visible(dtype, atol, axis):
 
 def test_a_row_that_sees_nothing_has_no_gradient_and_no_nan():
     logits, mask = np.array([[1e38, -1e38, 0.0], [5.0, 2.0, 1.0]]), np.array([[False] * 3, [True, False, True]])
-    value, (gradient,) = value_and_gradients(lambda x: ops.masked_softmax(x, mask), [logits], np.ones((2, 3)) * [1, 2, 3])
+    value, (gradient,) = value_and_gradients(
+        lambda x: ops.masked_softmax(x, mask), [logits], np.ones((2, 3)) * [1, 2, 3]
+    )
     assert np.isfinite(value).all() and np.isfinite(gradient).all() and (gradient[0] == 0).all()
 
 
