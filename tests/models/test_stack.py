@@ -8,7 +8,7 @@ from tests.models.helpers import noisy, numpy
 
 
 def stack(norm=None):
-    block = layers.TransformerEncoderBlock(3, 20, name="block")
+    block = layers.TransformerEncoderBlock(3, 20, dropout=0.0)
     embedding, position = layers.TokenEmbedding(11, 12), layers.SinusoidalPositionEncoding()
     return Stack(embedding, position, keras.layers.Dropout(0.5), [block], norm)
 
