@@ -158,7 +158,7 @@ def ambiguous_months():
 @functools.cache
 def order_is_ambiguous(pattern):
     """Whether another locale writes the same digits and separators and means another order of day, month, year."""
-    return len(_orders()[_digit_shape(pattern)]) > 1
+    return len(_orders()[convention(pattern)[0]]) > 1
 
 
 @functools.cache
@@ -166,16 +166,17 @@ def _orders():
     orders = {}
     for form in home_forms():
         if form.numeric:
-            order = "".join(f[0] for f in fields(form.pattern) if f[0] in "yMLd")
-            orders.setdefault(_digit_shape(form.pattern), set()).add(order)
+            shape, order = convention(form.pattern)
+            orders.setdefault(shape, set()).add(order)
     return orders
 
 
-def _digit_shape(pattern):
-    """What can be seen of a numeric pattern: the separators, and where a year of four digits stands."""
+def convention(pattern):
+    """How a numeric pattern looks, and what it means: the separators and where a year of four digits is; the order."""
     visible = {"y": "Y", "yy": "#", "M": "#", "MM": "#", "d": "#", "dd": "#", "": ""}
     shape = "".join(visible.get(field, "") + text for field, text in tokens(pattern))
-    return re.sub(r"[^Y#/.\-年月日]", "", shape).strip(".")
+    order = "".join(field[0] for field in fields(pattern) if field[0] in "yMd")
+    return re.sub(r"[^Y#/.\-年月日]", "", shape).strip("."), order
 
 
 @functools.cache

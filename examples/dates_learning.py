@@ -1,6 +1,6 @@
 """How the date reader learns and reads: batches by length, the paper's training, decoding in the graph."""
 
-import pathlib
+import sys
 
 import keras
 import numpy as np
@@ -32,7 +32,8 @@ def batches(source, target, batch_size, seed):
     def generate():
         for group in _split(np.arange(len(source)), 50 * batch_size):
             group = group[np.argsort(lengths[group], kind="stable")]
-            for rows in rng.permutation(group.reshape(-1, batch_size)) if len(group) % batch_size == 0 else [group]:
+            parts = _split(group, batch_size)
+            for rows in (parts[i] for i in rng.permutation(len(parts))):
                 x, y = source[rows, : lengths[rows].max()], target[rows]
                 yield {"source": x, "target": np.pad(y[:, :-1], ((0, 0), (1, 0)), constant_values=START)}, y
 
@@ -41,23 +42,38 @@ def batches(source, target, batch_size, seed):
     return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 
 
-def learn(model, dataset, steps, checkpoints, *, warmup_steps=400, factor=1.0, average=8, every=40):
-    """Section 5.3 and 5.4 of the paper, on a small scale: its schedule, Adam, smoothed labels, averaged checkpoints.
+def learn(model, dataset, steps):
+    """The paper's training on a small scale: its schedule, Adam, smoothed labels; the learning rate ends at zero.
 
     Returns:
-        The Keras `History`; the model has the mean of the last checkpoints.
+        The Keras `History`.
     """
-    schedule = training.TransformerSchedule(model.model_dim, warmup_steps, factor)
     model.compile(
-        keras.optimizers.Adam(schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9),
+        keras.optimizers.Adam(CoolingSchedule(model.model_dim, steps), beta_1=0.9, beta_2=0.98, epsilon=1e-9),
         training.LabelSmoothedCrossEntropy(0.1, variant="reference"),
         metrics=[training.SequenceAccuracy()],
-        jit_compile=False,
     )
-    last = training.KeepLastCheckpoints(pathlib.Path(checkpoints), keep=average, every=every)
-    history = model.fit(dataset, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[last, Progress(steps)])
-    training.average_checkpoints(last.paths, model)
-    return history
+    return model.fit(dataset, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[Progress(steps)])
+
+
+class CoolingSchedule(training.TransformerSchedule):
+    """The Transformer's learning rate, and over the last `cooling` part of the steps down to zero in a line.
+
+    The paper averages its last checkpoints for the same purpose, which takes many more steps than there are here.
+    """
+
+    def __init__(self, model_dim, steps, warmup_steps=400, factor=0.7, cooling=0.4):
+        super().__init__(model_dim, warmup_steps, factor, variant="reference")
+        self.steps, self.cooling = steps, cooling
+
+    def __call__(self, step):
+        left = (self.steps - tf.cast(step, "float32")) / (self.cooling * self.steps)
+        return super().__call__(step) * tf.clip_by_value(left, 0.0, 1.0)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["variant"]
+        return {**config, "steps": self.steps, "cooling": self.cooling}
 
 
 def reader(model, text):
@@ -96,7 +112,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         # Where nobody watches (a log file), a line now and then is enough.
-        self.bar = tqdm.tqdm(total=self.steps, unit=" steps", mininterval=0.5, miniters=1, dynamic_ncols=True)
+        pause = 0.5 if sys.stderr.isatty() else 15
+        self.bar = tqdm.tqdm(total=self.steps, unit=" steps", mininterval=pause, miniters=1, dynamic_ncols=True)
 
     def on_train_batch_end(self, batch, logs=None):
         self.bar.update(batch + 1 - self.bar.n)

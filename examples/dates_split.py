@@ -31,8 +31,9 @@ class Sample:
 class Split:
     """One year in each decade, about one home form in eight, and one pair of languages in six are kept from training.
 
-    A home form is kept back only where its words are all trained in other forms of its locale: what is new is how
-    they stand together, never the vocabulary.
+    A home form is kept back only where its parts are trained in other forms: its words in its own language, and for
+    numbers the order that its territory stands for, and that order with these separators. What is new is how they
+    stand together.
     """
 
     def __init__(self, seed=0):
@@ -44,7 +45,8 @@ class Split:
             for first, last in {data.years_of(form) for form in data.home_forms()}
             for new in (True, False)
         }
-        self.held_out_home = [f for locale in data.LOCALES for f in _choose(locale, rng)]
+        chosen = [form for locale in data.LOCALES for form in _choose(locale, rng)]
+        self.held_out_home = _with_trained_conventions(chosen)
         held = set(self.held_out_home)
         held_keys = {f: outlines(f) for f in self.held_out_home}
         self.trained_home = [f for f in data.home_forms() if f not in held]
@@ -84,7 +86,7 @@ class Split:
         forms = None
         while not forms:
             locale = rng.choice(data.LOCALES)
-            forms = (mixed if not home or (mixed and rng.random() < 0.3) else home).get(locale)
+            forms = (mixed if not home or (mixed and rng.random() < 0.4) else home).get(locale)
         form = rng.choice(forms)
         year = rng.choice(self._years[data.years_of(form), new_year])
         day = datetime.date(year, 1, 1) + datetime.timedelta(days=rng.randrange(366 if _leap(year) else 365))
@@ -199,10 +201,16 @@ def _choose(locale, rng):
     return [form for forms in held for form in forms]
 
 
+def _with_trained_conventions(chosen):
+    """The forms of `chosen` but for numbers whose separators would never be trained in this order."""
+    trained = {data.convention(f.pattern) for f in data.home_forms() if f.numeric and f not in chosen}
+    return [form for form in chosen if not form.numeric or data.convention(form.pattern) in trained]
+
+
 def _words(form):
     """What must be known to read a form: its words, and for numbers the order that its territory stands for."""
     return set(" ".join(outlines(form)).split()) - {"D", "M", "Y", "YY"} | (
-        {"".join(f[0] for f in data.fields(form.pattern) if f[0] in "yMd")} if form.numeric else set()
+        {data.convention(form.pattern)[1]} if form.numeric else set()
     )
 
 

@@ -13,7 +13,6 @@ import pathlib
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,8 +21,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "transformer_dates"
-SIZES = {"num_layers": 2, "model_dim": 128, "num_heads": 4, "intermediate_dim": 512, "dropout": 0.0}
-DRAWN = "Montag, den 3. Juni 2019"
+SIZES = {"num_layers": 2, "model_dim": 128, "num_heads": 4, "intermediate_dim": 512, "dropout": 0.0, "norm_first": True}
+DRAWN = ("Montag, den 3. Juni 2019", "2019-06-03")
 ASKED = [
     "den 3. Juni 2019",
     "3 juin 2019",
@@ -48,12 +47,21 @@ def main(arguments=None):
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", nargs="*", help="dates to read with the export of the last run (nothing is trained)")
-    parser.add_argument("--steps", type=int, default=2400, help="training steps (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=64, help="dates in a step (default: %(default)s)")
-    parser.add_argument("--held-out", type=int, default=1000, help="dates examined of each kind (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=2400, help="training steps (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=64, help="dates in a step (default: %(default)s)")
+    parser.add_argument(
+        "--held-out", type=positive, default=1000, help="dates examined of each kind (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the split, the data and the weights (default: 0)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
     return parser.parse_args(arguments)
+
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a positive number. Received: {text}")
+    return number
 
 
 def ask(options):
@@ -81,7 +89,7 @@ def run(options):
     model = learn(options, text, source, target)
     read = dates_learning.reader(model, text)
     exact = examine(options, read, split)
-    draw(options, model, text, read)
+    draw(options, model, text)
     keep(options, model, read)
     ask_fresh_process(options)
     minutes, seconds = divmod(round(time.perf_counter() - began), 60)
@@ -101,7 +109,7 @@ def prepare(options):
     text = DateText.of([sample.text for sample in samples])
     languages = {sample.form.names[:2] for sample in samples}
     print(f"{len(samples):,} dates to learn from, each seen once, in {len(languages)} languages:")
-    for sample in samples[:: len(samples) // 6][:6]:
+    for sample in samples[:: max(1, len(samples) // 6)][:6]:
         print(f"    {sample.iso}  {sample.text}")
     print(
         f"Kept back: {len(split.held_out_years)} years of 200, {len(split.held_out_home)} formats of "
@@ -118,8 +126,7 @@ def learn(options, text, source, target):
     model = models.transformer(text.vocabulary_size, **SIZES, seed=options.seed)
     heading(f"Learning: {model.count_params():,} weights, {options.steps} steps of {options.batch} dates")
     dataset = dates_learning.batches(source, target, options.batch, options.seed)
-    with tempfile.TemporaryDirectory() as checkpoints:
-        dates_learning.learn(model, dataset, options.steps, checkpoints)
+    dates_learning.learn(model, dataset, options.steps)
     return model
 
 
@@ -168,24 +175,27 @@ def show(results):
         print("    none")
 
 
-def draw(options, model, text, read):
+def draw(options, model, text):
     """A picture: which characters of the date each character of the answer was written from."""
-    import dates_learning
     import numpy as np
     import tensorflow as tf
     from dates_text import START, normalise
 
     from keras_attention import visualize
 
-    source, _ = text.encode(tf.constant([DRAWN]))
-    (iso,) = dates_learning.answers(read, [DRAWN])
+    written, iso = DRAWN
+    source, _ = text.encode(tf.constant([written]))
     target, _ = text.encode(tf.constant([iso]))
     decoder_input = tf.concat([[[START]], target[:, :-1]], axis=1)
     scores = model.attention_scores({"source": source, "target": decoder_input})["decoder_memory"]
-    panels = np.stack([np.mean(layer[0], axis=0) for layer in scores])
-    characters = normalise(tf.constant(DRAWN)).numpy().decode()
+    characters = normalise(tf.constant(written)).numpy().decode()
     figure = visualize.plot_attention(
-        panels[-1], iso, characters, title=f"{DRAWN} → {iso}", query_title="written", key_title="read"
+        np.mean(scores[-1][0], axis=0),
+        iso,
+        characters,
+        title=f"{written} → {iso}",
+        query_title="written",
+        key_title="read",
     )
     path = options.output / "attention.png"
     save_whole(path, lambda beside: figure.savefig(beside, dpi=150))
@@ -201,7 +211,10 @@ def keep(options, model, read):
 
     heading("Kept")
     path = options.output / "model.keras"
-    save_whole(path, model.save)
+    # A copy without the optimizer: it loads wherever keras_attention is, and is a third of the size.
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    save_whole(path, copy.save)
     print(f"    {path}")
     signature = (read, dates_learning.TEXTS)
     version = export.export_saved_model(model, options.output / "export", signatures={"serving_default": signature})

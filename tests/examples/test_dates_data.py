@@ -72,3 +72,16 @@ def test_ordinals(locale, days):
 def test_plain_is_what_is_left_when_typed_in_a_hurry():
     assert data.plain("Montag,  3. FÉVRIER 2019") == "montag 3 fevrier 2019"
     assert data.plain("मई 3") == "मई 3"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "convention"),
+    [
+        ("d.M.yy", ("#.#.#", "dMy")),
+        ("yy. M. d.", ("#.#.#", "yMd")),
+        ("E, M/d/y", ("#/#/Y", "Mdy")),
+        ("yMMdd", ("Y##", "yMd")),
+    ],
+)
+def test_a_convention_is_what_is_seen_and_what_is_meant(pattern, convention):
+    assert data.convention(pattern) == convention

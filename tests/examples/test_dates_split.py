@@ -70,6 +70,13 @@ def test_the_words_of_held_out_formats_are_trained(split):
         assert {word for outline in dates_split.outlines(form) for word in outline.split()} <= words | {"o"}, form
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_separators_of_held_out_numbers_are_trained_in_their_order(seed):
+    split = Split(seed)
+    trained = {data.convention(form.pattern) for form in split.trained_home if form.numeric}
+    assert all(data.convention(form.pattern) in trained for form in split.held_out_home if form.numeric)
+
+
 def test_a_text_has_one_date(training, held_out):
     meaning = {}
     for sample in (*training, *(s for kind in KINDS for s in held_out[kind])):
