@@ -19,7 +19,7 @@ from keras_attention.ops.masks import both
 from keras_attention.ops.padding import padding_masks, zero_padding
 
 # The block of `flash_attention=True`.
-BLOCK = 512
+BLOCK = 256
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

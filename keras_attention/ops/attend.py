@@ -68,7 +68,7 @@ def attend(
         return_scores: Whether to return the probabilities, before dropout, too. Needs the dense path.
         block_size: Rows of queries per tile: an int takes the blockwise path, 0 the dense one. `None` chooses: the
             backend's fused kernel where it keeps all of the above (PyTorch; JAX on a GPU), else dense below
-            `T * S = 1024 * 1024` and blockwise from there on, with 512 rows (256 beyond 8192 keys).
+            `T * S = 1024 * 1024` and blockwise from there on, with 256 rows.
 
     Returns:
         context [B, T, N, V] of the dtype of `value`; with `return_scores`, `(context, probs [B, N, T, S])`.

@@ -21,12 +21,15 @@ from keras_attention.ops.softmax import NEGATIVE
 from keras_attention.ops.stages import minimum
 from keras_attention.ops.tiles import Tiles
 
+# Rows of a tile, as measured (docs/benchmarks.md): fewer are slower, more need more memory.
+ROWS = 256
+
 
 def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
     """Returns the context [B, T, N, V]; arguments as for `attend`, float32, query scaled."""
     T, S, heads = ops.shape(query)[1], ops.shape(key)[1], key.shape[2]
     groups = query.shape[2] // heads
-    rows = minimum(T, rows_per_tile(S, groups) if block_size is None else block_size)
+    rows = minimum(T, max(1, ROWS // groups) if block_size is None else block_size)
     layout = Layout(T, S, heads, groups, rows, (T + rows - 1) // rows)
     if mask is None and key_mask is not None:
         query, key, key_mask = *_mask_as_feature(query, key, key_mask), None
@@ -46,11 +49,6 @@ def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_of
         bias = ops.cast(bias, "float32")
         bias = layout.grid(bias) if len(bias.shape) == 4 else layout.distances(bias)
     return layout.unqueries(_attend(layout.queries(query), layout.keys(key), layout.values(value), bias, tiles))
-
-
-def rows_per_tile(S, groups):
-    """Rows of queries per tile, all groups together: as measured, and not more than a few million logits."""
-    return max(1, (512 if isinstance(S, int) and S <= 8192 else 256) // groups)
 
 
 def _mask_as_feature(query, key, key_mask):
@@ -88,18 +86,24 @@ def _attend(query, key, value, bias, tiles):
 
 
 def _forward(query, key, value, bias, tiles):
-    def part(p, context):
-        queries, keys, values = query[p], key[p], value[p]
+    H, V = query.shape[-1], value.shape[-1]
+    width = max(H, V)
 
-        def tile(at, context):
-            probs, alive = tiles.probs(at, queries[at.i], at.columns(keys), *bias)
+    queries = _widen(query, width)
+
+    def part(p, slots):
+        keys, values = key[p], value[p]
+
+        def tile(at, slots):
+            probs, alive = tiles.probs(at, slots[at.i][:, :H], at.columns(keys), *bias)
             mixed = ops.matmul(tiles.drop(at, probs), at.rows(values))
-            return _put(context, at.i, mixed if alive is None else mixed * alive)
+            return _put(slots, at.i, _widen(mixed if alive is None else mixed * alive, width))
 
-        return _put(context, p, tiles.fold(p, tile, context[p]))
+        # The context takes the place of its queries, and so every tile waits for the one before: TensorFlow would
+        # otherwise hold the tiles of ten iterations at once. Different parts may still overlap.
+        return _put(slots, p, tiles.fold(p, tile, queries[p]))
 
-    context = ops.zeros((*ops.shape(query)[:3], value.shape[-1]), query.dtype)
-    return ops.fori_loop(0, ops.shape(key)[0], part, context)
+    return ops.fori_loop(0, ops.shape(key)[0], part, ops.zeros_like(queries))[..., :V]
 
 
 def _backward(query, key, value, bias, context, d_context, tiles):
@@ -108,35 +112,39 @@ def _backward(query, key, value, bias, context, d_context, tiles):
     key_rows, value_columns = _swap(key), _swap(value)
     value_columns = ops.concatenate([value_columns, ops.ones_like(value_columns[..., :1, :])], axis=-2)
 
-    def part(p, gradients):
-        d_query, d_key, d_value, *d_bias = gradients
-        queries, d_contexts = query[p], d_context[p]
-        keys, rows, values = key[p], key_rows[p], value_columns[p]
+    def part(p, state):
+        d_query, d_key, d_value, *d_bias = state
+        d_contexts, keys, rows, values = d_context[p], key[p], key_rows[p], value_columns[p]
 
-        def tile(at, gradients):
-            d_queries, d_keys, d_values, *d_bias = gradients
-            q, d_out = queries[at.i], d_contexts[at.i]
+        def tile(at, state):
+            slots, d_keys, d_values, *d_bias = state
+            q, d_out = slots[at.i], d_contexts[at.i]
             probs, alive = tiles.probs(at, q, at.columns(keys), *bias)
             d_out = d_out if alive is None else d_out * alive
             d_logits = probs * tiles.d_probs(at, d_out, at.columns(values))
             return (
-                _put(d_queries, at.i, ops.matmul(d_logits, at.rows(rows))),
+                _put(slots, at.i, ops.matmul(d_logits, at.rows(rows))),
                 at.add_to_columns(d_keys, ops.matmul(_swap(q), d_logits)),
                 at.add_to_columns(d_values, ops.matmul(_swap(d_out[..., :-1]), tiles.drop(at, probs))),
                 *(tiles.add_bias_gradient(at, g, d_logits) for g in d_bias),
             )
 
-        start = (ops.zeros_like(queries), ops.zeros_like(keys), ops.zeros_like(values[:-1]), *d_bias)
-        d_queries, d_keys, d_values, *d_bias = tiles.fold(p, tile, start)
-        return _put(d_query, p, d_queries), _put(d_key, p, d_keys), _put(d_value, p, d_values), *d_bias
+        # As above, the gradient takes the place of its queries.
+        start = (query[p], ops.zeros_like(keys), ops.zeros_like(values[:-1]), *d_bias)
+        slots, d_keys, d_values, *d_bias = tiles.fold(p, tile, start)
+        return _put(d_query, p, slots), _put(d_key, p, d_keys), _put(d_value, p, d_values), *d_bias
 
-    zeros = tuple(ops.zeros_like(x) for x in (query, key, value_columns[..., :-1, :], *bias))
-    d_query, d_key, d_value, *d_bias = ops.fori_loop(0, ops.shape(key)[0], part, zeros)
+    zeros = (ops.zeros_like(x) for x in (key, value_columns[..., :-1, :], *bias))
+    d_query, d_key, d_value, *d_bias = ops.fori_loop(0, ops.shape(key)[0], part, (query, *zeros))
     return d_query, d_key, _swap(d_value), *d_bias
 
 
 def _put(x, index, update):
     return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), update[None])
+
+
+def _widen(x, width):
+    return ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, width - x.shape[-1])])
 
 
 def _swap(x):

@@ -17,7 +17,7 @@ def fused(query, key, value, *, scale, mask, key_mask, causal, query_offset, win
     backend = keras.backend.backend()
     if backend == "torch":
         return _kernel(query, key, value, scale, key_mask, causal)
-    if backend == "jax" and key_mask is None and _is_half(query) and keras.distribution.list_devices("gpu"):
+    if backend == "jax" and key_mask is None and _is_half(query) and _has_gpu():
         try:
             return _kernel(query, key, value, scale, None, causal, flash_attention=True)
         except (ValueError, RuntimeError):  # this GPU, head size or length has no flash kernel
@@ -31,6 +31,13 @@ def _kernel(query, key, value, scale, key_mask, causal, **kwargs):
         key, value = ops.repeat(key, groups, axis=2), ops.repeat(value, groups, axis=2)
     mask = None if key_mask is None else key_mask[:, None, None, :]
     return ops.dot_product_attention(query, key, value, mask=mask, scale=scale, is_causal=causal, **kwargs)
+
+
+def _has_gpu():
+    try:
+        return bool(keras.distribution.list_devices("gpu"))
+    except RuntimeError:  # JAX without the platform
+        return False
 
 
 def _is_half(x):

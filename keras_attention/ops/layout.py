@@ -76,5 +76,5 @@ class Layout:
         return slot if len(shape) == 3 or shape[2] == 1 else slot * self.blocks + i
 
     def distance_range(self, i, start, columns):
-        """Where the distances of block `i` to `columns` keys from `start` begin in `distances`, and how many there are."""
+        """Start and width, in `distances`, of those of block `i` to `columns` keys from `start`."""
         return (self.blocks - 1 - i) * self.rows + start, self.rows + columns - 1
