@@ -14,7 +14,7 @@ NO_ANSWER = "(no date)"
 
 @contextlib.contextmanager
 def quiet():
-    """Keeps what native libraries write to standard error while they load: TensorFlow's notes on its options."""
+    """Keeps what TensorFlow writes to standard error while it loads: notes on its options and on missing gradients."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -44,7 +44,7 @@ def ask(directory, texts):
     with quiet():
         import tensorflow as tf
 
-    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+        serve = tf.saved_model.load(str(path)).signatures["serving_default"]
     return [date.decode() for date in serve(texts=tf.constant(list(texts), "string"))["dates"].numpy()]
 
 
