@@ -81,7 +81,7 @@ def memory(name):
 
 
 def work(candidate, length, gradient=False, causal=False, dtype="float32"):
-    """A worker: one line with the memory of the first run, then one with the seconds of a run for each line it reads."""
+    """A worker: prints the memory of its first run, then the seconds of a run for each line it reads."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -135,9 +135,10 @@ def main():
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        return work(**json.loads(arguments.worker))
+        work(**json.loads(arguments.worker))
+        return
     cores = {int(core) for core in arguments.cores.split(",")}
-    print(f"{platform.processor() or platform.machine()}, cores {sorted(cores)}, {arguments.repeat} runs, {time.ctime()}")
+    print(f"{platform.machine()}, cores {sorted(cores)}, {arguments.repeat} runs, {time.ctime()}")
     print("| run | T = S | candidate | best ms | median ms | best / ours | peak growth MB |")
     print("|---|---|---|---|---|---|---|")
     for name, length, options, candidates in ROWS:

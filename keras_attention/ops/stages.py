@@ -1,6 +1,7 @@
 """Which keys a block of queries has to look at."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from keras import ops
 
@@ -40,7 +41,7 @@ def stages(layout, causal, window, query_offset):
         return [Stage(0, blocks, S, 0, lambda i: 0)]
     count = min(blocks, STAGES) if isinstance(blocks, int) else STAGES_OF_UNKNOWN_LENGTH
     cuts = [blocks * g // count for g in range(count + 1)]
-    return [_causal(first, last, rows, S, query_offset) for first, last in zip(cuts, cuts[1:], strict=False)]
+    return [_causal(first, last, rows, S, query_offset) for first, last in pairwise(cuts)]
 
 
 def _causal(first, last, rows, S, query_offset):

@@ -90,7 +90,7 @@ class Tiles:
         layout, slot = self.layout, self.layout.slot(self.bias_shape, at.p, at.i)
         d_bias = self._split(d_logits)
         if len(self.bias_shape) == 3:
-            begin, width = layout.distance_range(at.i, at.start, at.size)
+            begin, _ = layout.distance_range(at.i, at.start, at.size)
             d_bias = unshear(d_bias, layout.rows, at.size)
         else:
             begin = at.start
