@@ -53,11 +53,15 @@ _FIELD = re.compile(r"'([^']*)'|(y+|M+|L+|d+|E+|c+|G+|o)|([^'yMLdEcGo]+)")
 
 @dataclass(frozen=True)
 class Form:
-    """A way to write a date: the names of locale `names` in a `pattern` of the locale `home`."""
+    """A way to write a date: the names of locale `names` in a `pattern` of the locale `home`.
+
+    `weekdays` is another locale whose weekday names are written, if any.
+    """
 
     names: str
     home: str
     pattern: str
+    weekdays: str = ""
 
     @property
     def mixed(self):
@@ -130,6 +134,25 @@ def write(date, form, word=None, pad=False, digits=None):
     if digits:
         text = text.translate({ord("0") + i: digit for i, digit in enumerate(digits)})
     return f"{text} {form.names[3:]}" if needs_territory(form, date.month) else text
+
+
+def has_weekday(form):
+    return any(field[0] in "Ec" for field in fields(form.pattern))
+
+
+@functools.cache
+def weekday_locales(locale):
+    """Other locales of the same script none of whose weekday names is the name of a month anywhere ("mar", "paz")."""
+    months = {
+        plain(names(a)[field][m]) for a in LOCALES for field in ("MMM", "MMMM", "LLL", "LLLL") for m in range(1, 13)
+    }
+    fields = ("EEE", "EEEE", "ccc", "cccc")
+    return [
+        other
+        for other in LOCALES
+        if other[:2] != locale[:2] and script(other) == script(locale)
+        if not any(plain(names(other)[field][day]) in months for field in fields for day in range(7))
+    ]
 
 
 def month_word(form, month):
@@ -217,7 +240,7 @@ def written(field, date, form, word=None, pad=False):
             return f"{date.month:0{width}d}"
         return word or names(form.names)[field][date.month]
     if letter in "Ec":
-        return names(form.names)[letter * max(width, 3)][date.weekday()]
+        return names(form.weekdays or form.names)[letter * max(width, 3)][date.weekday()]
     return Locale.parse(form.names).eras["abbreviated"][1]
 
 

@@ -4,6 +4,7 @@ python examples/dates_served.py runs/transformer_dates/export "den 3. Juni 2019"
 """
 
 import contextlib
+import logging
 import os
 import pathlib
 import sys
@@ -51,9 +52,9 @@ def ask(directory, texts):
 def main(directory, *texts):
     for text, date in zip(texts, ask(directory, texts)):
         print(f"{date or NO_ANSWER:12}  {text}")
-    foreign = sorted({"keras", "keras_attention", "babel"} & set(sys.modules))
-    print(f"Process {os.getpid()}: TensorFlow only" if not foreign else f"Also imported: {', '.join(foreign)}")
 
 
 if __name__ == "__main__":
+    # TensorFlow imports Keras where it is installed. From here on nobody can: what answers is the export alone.
+    sys.modules.update(dict.fromkeys(("keras", "keras_attention", "babel")))
     main(*sys.argv[1:])

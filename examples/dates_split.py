@@ -10,7 +10,7 @@ import functools
 import itertools
 import random
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import dates_data as data
@@ -57,13 +57,15 @@ class Split:
         self.held_out_mixed = [f for f, _ in mixed if (f.names, f.home) in self.held_out_pairs]
         trained = [(f, k) for f, k in mixed if (f.names, f.home) not in self.held_out_pairs and not k & kept[f.names]]
         self.trained_mixed = [f for f, _ in trained]
+        held_out = (*map(outlines, self.held_out_home), *map(outlines, self.held_out_mixed))
+        self.held_out_outlines = frozenset().union(*held_out)
         self.trained_outlines = frozenset().union(*(k for _, k in trained), *map(outlines, self.trained_home))
 
     def training(self, count, seed):
         """`count` samples of the trained years, forms and mixtures."""
         rng = random.Random(f"training {seed}")
         home, mixed = _by_locale(self.trained_home), _by_locale(self.trained_mixed)
-        return [self._draw(rng, home, mixed, new_year=False) for _ in range(count)]
+        return [self._draw(rng, home, mixed, new_year=False, vary=self._with_foreign_weekday) for _ in range(count)]
 
     def held_out(self, kind, count, seed):
         """`count` different samples of one of `KINDS`; "all new": of a held-out year in a held-out form or mixture."""
@@ -82,15 +84,23 @@ class Split:
                 found[data.plain(sample.text)] = sample
         return list(found.values())
 
-    def _draw(self, rng, home, mixed, new_year):
+    def _draw(self, rng, home, mixed, new_year, vary=None):
         forms = None
         while not forms:
             locale = rng.choice(data.LOCALES)
-            forms = (mixed if not home or (mixed and rng.random() < 0.4) else home).get(locale)
+            forms = (mixed if not home or (mixed and rng.random() < 0.5) else home).get(locale)
         form = rng.choice(forms)
         year = rng.choice(self._years[data.years_of(form), new_year])
         day = datetime.date(year, 1, 1) + datetime.timedelta(days=rng.randrange(366 if _leap(year) else 365))
-        return _typed(day, form, rng)
+        return _typed(day, vary(form, day, rng) if vary else form, rng)
+
+    def _with_foreign_weekday(self, form, day, rng):
+        """Now and then the weekday in another language: the name of the month is then read by itself."""
+        others = data.weekday_locales(form.names) if data.has_weekday(form) and not form.numeric else []
+        if not others or rng.random() > 0.4:
+            return form
+        varied = replace(form, weekdays=rng.choice(others))
+        return form if outline(varied, day) in self.held_out_outlines else varied
 
 
 def outline(form, date):

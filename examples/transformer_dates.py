@@ -8,6 +8,7 @@ What is learned from what, and what is examined: `dates_split.py` and docs/examp
 """
 
 import argparse
+import logging
 import os
 import pathlib
 import platform
@@ -81,6 +82,7 @@ def run(options):
         import dates_learning
         import keras
 
+    logging.getLogger("absl").setLevel(logging.ERROR)
     heading("A Transformer that reads dates")
     describe(options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -232,7 +234,7 @@ def save_whole(path, save):
 
 
 def ask_fresh_process(options):
-    heading("A fresh process, with TensorFlow only")
+    heading("A fresh process, with TensorFlow only (Keras, keras_attention and Babel cannot be imported in it)")
     command = [sys.executable, dates_served.__file__, str(options.output / "export"), *ASKED]
     sys.stdout.flush()
     subprocess.run(command, check=True)
