@@ -1,10 +1,13 @@
 """Asks an exported date reader, with nothing but TensorFlow: no Keras, no keras_attention, no Babel.
 
 python examples/dates_served.py runs/transformer_dates/export "den 3. Juni 2019" "6/3/19 US"
+
+The signature `serving_default` takes `texts` [B] and returns `dates` [B], both strings: any number of texts of any
+lengths. "" is the answer to an empty text, to one of more than 48 characters, and wherever what the model writes is
+not of the form of a date; characters that it has not learned, and bytes that are not UTF-8, are read as unknown.
 """
 
 import contextlib
-import logging
 import os
 import pathlib
 import sys
