@@ -48,7 +48,7 @@ def main(arguments=None):
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", nargs="*", help="dates to read with the export of the last run (nothing is trained)")
-    parser.add_argument("--steps", type=positive, default=2400, help="training steps (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=3000, help="training steps (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=64, help="dates in a step (default: %(default)s)")
     parser.add_argument(
         "--held-out", type=positive, default=1000, help="dates examined of each kind (default: %(default)s)"
@@ -82,7 +82,6 @@ def run(options):
         import dates_learning
         import keras
 
-    logging.getLogger("absl").setLevel(logging.ERROR)
     heading("A Transformer that reads dates")
     describe(options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -218,6 +217,8 @@ def keep(options, model, read):
     copy.set_weights(model.get_weights())
     save_whole(path, copy.save)
     print(f"    {path}")
+    # The export is loaded to verify it, and TensorFlow notes that the gradients were left out.
+    logging.getLogger("absl").setLevel(logging.ERROR)
     signature = (read, dates_learning.TEXTS)
     version = export.export_saved_model(model, options.output / "export", signatures={"serving_default": signature})
     print(f"    {version}: texts [B] string -> dates [B] string")

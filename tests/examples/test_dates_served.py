@@ -68,11 +68,10 @@ def test_no_run_yet_is_a_clear_error(tmp_path):
 
 
 def test_a_fresh_process_asks_with_tensorflow_only(directory):
+    """The script blocks the import of Keras, keras_attention and Babel, so an answer needs none of them."""
     command = [sys.executable, dates_served.__file__, str(directory), "3. juni 2019", ""]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    # An older TensorFlow imports Keras itself.
-    imports_keras = "import sys, tensorflow; sys.exit('keras' in sys.modules)"
-    itself = subprocess.run([sys.executable, "-c", imports_keras], capture_output=True, check=False).returncode
-    assert ("Also imported: keras\n" if itself else "TensorFlow only") in done.stdout
-    assert "(no date)" in done.stdout
+    first, second = done.stdout.splitlines()
+    assert first.endswith("3. juni 2019")
+    assert second.strip() == "(no date)"
     assert not done.stderr
