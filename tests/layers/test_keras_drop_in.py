@@ -149,7 +149,7 @@ def test_regularisers_and_constraints_reach_the_weights():
     }
     theirs, ours = pair(init, x)
     theirs(x, x), ours(x, x)
-    np.testing.assert_allclose(float(sum(ours.losses)), float(sum(theirs.losses)), rtol=1e-4)
+    np.testing.assert_allclose(numpy(sum(ours.losses)), numpy(sum(theirs.losses)), rtol=1e-4)
     for a, b in zip(ours.weights, theirs.weights):
         assert type(a.constraint) is type(b.constraint) and type(a.regularizer) is type(b.regularizer)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_attention.ops import dropout
 from tests.backend import numpy
@@ -10,8 +11,8 @@ T, S = 700, 900
 
 
 def kept(rate, seed=3, batch=0, head=0):
-    rows = dropout.row_hashes(seed, np.int32(batch), np.int32(head), np.arange(T, dtype="int32")[:, None])
-    return numpy(dropout.keep(rows, dropout.column_hashes(seed, np.arange(S, dtype="int32")), rate))
+    rows = dropout.row_hashes(seed, batch, head, ops.arange(T, dtype="int32")[:, None])
+    return numpy(dropout.keep(rows, dropout.column_hashes(seed, ops.arange(S, dtype="int32")), rate))
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.5, 0.9])
@@ -38,4 +39,4 @@ def test_rows_columns_heads_batches_and_seeds_are_independent():
 
 def test_mixing_is_a_bijection():
     x = np.arange(-(2**19), 2**19, dtype="int32") * 4093
-    assert len(np.unique(numpy(dropout._mix(x)))) == len(np.unique(x))
+    assert len(np.unique(numpy(dropout._mix(ops.convert_to_tensor(x))))) == len(np.unique(x))
