@@ -77,7 +77,10 @@ class TokenEmbedding(keras.layers.Layer):
     def call(self, inputs, reverse=False):
         if reverse:
             table = ops.cast(self.embeddings, self.compute_dtype)
-            return ops.einsum("...d,vd->...v", ops.cast(inputs, self.compute_dtype), table)
+            # Two axes: TensorFlow's gradient of an einsum or a batched product makes a [V, D] for each example.
+            rows = ops.reshape(ops.cast(inputs, self.compute_dtype), (-1, self.output_dim))
+            logits = ops.matmul(rows, ops.transpose(table))
+            return ops.reshape(logits, (*ops.shape(inputs)[:-1], self.input_dim))
         scale = self.output_dim**0.5 if self.scale is None else self.scale
         rows = ops.take(self.embeddings, ops.cast(inputs, "int32"), axis=0)
         return ops.cast(rows, self.compute_dtype) * scale
