@@ -78,6 +78,7 @@ def attend(
 
     Example:
 
+    >>> import keras
     >>> x = keras.random.normal((2, 5, 4, 8))
     >>> tuple(attend(x, x, x, causal=True).shape)
     (2, 5, 4, 8)
