@@ -76,6 +76,8 @@ def test_arguments_have_keras_order():
 def test_equals_keras(init, shapes, call, scores):
     if keras.backend.backend() == "jax" and init.get("value_dim", 3) != 3:
         pytest.skip("Keras's own layer cannot run on JAX where value_dim differs from key_dim")
+    if init.get("attention_axes") == -2 and tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15):
+        pytest.skip("Keras's own layer of older versions counts negative axes wrongly")
     inputs = [random(*shape, seed=i) for i, shape in enumerate(shapes)]
     theirs, ours = pair(init, *inputs)
     rng = np.random.default_rng(8)
