@@ -94,8 +94,6 @@ def attend(
     alive = query_mask
     if mask is None:
         alive = both(alive, alive_rows(ops.shape(query)[1], ops.shape(key)[1], key_mask, **band))
-    elif query_mask is not None:
-        rest["mask"] = ops.logical_and(rest["mask"], query_mask[:, None, :, None]) if return_scores else rest["mask"]
     if block_size is None and not return_scores:
         context = fused(query, key, value, scale=scale, **rest)
         if context is not None:
