@@ -67,8 +67,9 @@ class MultiHeadAttention(ProjectsHeads):
             means all between batch and features. The others act as batch.
         sliding_window: Positive int: a query sees keys less than so many positions
             away. `None` means all.
-        flash_attention: `True` asks for the blockwise path at any length; else it
-            is chosen by length. The output is the same.
+        flash_attention: `True` asks for the blockwise path at any length, `False` for
+            the dense one; `None` means what `keras.config.is_flash_attention_enabled()`
+            says, and if that is `None` too, the length chooses. The output is the same.
         kernel_initializer, bias_initializer: Initialisers of the projections.
         kernel_regularizer, bias_regularizer, activity_regularizer: Their regularisers.
         kernel_constraint, bias_constraint: Their constraints.
@@ -213,7 +214,10 @@ class MultiHeadAttention(ProjectsHeads):
             cache = {name: write_rows(cache[name], rows[name], cache_index) for name in rows}
             # What is not written yet lies after the queries, so that causality hides it.
             query_offset, use_causal_mask = cache_index, True
-        memory = self._project(query if value is None else value, key, key_mask) if cache is None else cache
+        if cache is None:
+            memory = self._project(query if value is None else value, key, key_mask)
+        else:
+            memory = {name: zero_padding(rows, key_mask) for name, rows in cache.items()}
         dropout = self.dropout if training else 0.0
         context = attend_axes(
             self._query_dense(queries),
@@ -230,7 +234,7 @@ class MultiHeadAttention(ProjectsHeads):
             dropout=dropout,
             seed=self._dropout_layer.seed_generator.next() if dropout else None,
             return_scores=return_attention_scores,
-            block_size=BLOCK if self.flash_attention else None,
+            block_size=self._block_size(),
         )
         context, *scores = context if return_attention_scores else (context,)
         if self.use_gate:
@@ -284,6 +288,11 @@ class MultiHeadAttention(ProjectsHeads):
             "seed": self.seed,
             "num_key_value_heads": self.num_key_value_heads,
         }
+
+    def _block_size(self):
+        flash = self.flash_attention
+        flash = keras.config.is_flash_attention_enabled() if flash is None else flash
+        return None if flash is None else BLOCK if flash else 0
 
     def _axes(self, rank):
         """The attended axes of inputs of this rank."""

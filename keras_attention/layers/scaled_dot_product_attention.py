@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers.checks import check_sequences, check_visibility, require_rate
 from keras_attention.ops import attend, require_boolean
-from keras_attention.ops.padding import padding_masks, zero_padding
+from keras_attention.ops.padding import padding_masks
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -108,9 +108,9 @@ class ScaledDotProductAttention(keras.layers.Layer):
         query, key, value = (ops.expand_dims(x, 2) if one_head else x for x in (query, key, value))
         dropout = self.dropout if training else 0.0
         result = attend(
-            zero_padding(query, query_mask),
-            zero_padding(key, key_mask),
-            zero_padding(value, key_mask),
+            query,
+            key,
+            value,
             mask=require_boolean(attention_mask),
             query_mask=query_mask,
             key_mask=key_mask,

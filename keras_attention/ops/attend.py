@@ -7,6 +7,7 @@ from keras_attention.ops.checks import check_attend
 from keras_attention.ops.dense import dense
 from keras_attention.ops.fused import fused
 from keras_attention.ops.masks import alive_rows, both, require_boolean
+from keras_attention.ops.padding import zero_padding
 
 # From this many logits a head on, tiles are faster than the whole (docs/benchmarks.md).
 DENSE_BELOW = 1024 * 1024
@@ -87,8 +88,45 @@ def attend(
     mask = require_boolean(mask, "attention_mask")
     query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
     check_attend(query, key, value, mask, query_mask, key_mask, bias, window, dropout, seed)
+    return attend_finite(
+        zero_padding(query, query_mask),
+        zero_padding(key, key_mask),
+        zero_padding(value, key_mask),
+        mask=mask,
+        query_mask=query_mask,
+        key_mask=key_mask,
+        bias=bias,
+        causal=causal,
+        query_offset=query_offset,
+        window=window,
+        scale=scale,
+        dropout=dropout,
+        seed=seed,
+        return_scores=return_scores,
+        block_size=block_size,
+    )
+
+
+def attend_finite(
+    query,
+    key,
+    value,
+    *,
+    mask=None,
+    query_mask=None,
+    key_mask=None,
+    bias=None,
+    causal=False,
+    query_offset=0,
+    window=None,
+    scale=None,
+    dropout=0.0,
+    seed=None,
+    return_scores=False,
+    block_size=None,
+):
+    """`attend` where all is known to fit, masks are boolean, and no padded position holds NaN."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    query, key, value = _zero(query, query_mask), _zero(key, key_mask), _zero(value, key_mask)
     band = {"causal": causal, "query_offset": query_offset, "window": window}
     rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
     alive = query_mask
@@ -97,14 +135,15 @@ def attend(
     if block_size is None and not return_scores:
         context = fused(query, key, value, scale=scale, **rest)
         if context is not None:
-            return _zero(context, alive)
+            return zero_padding(context, alive)
     dtype = value.dtype
     query, key, value = (ops.cast(x, "float32") for x in (query, key, value))
     query = query * scale
     if return_scores:
         context, probs = dense(query, key, value, **rest)
-        return ops.cast(_zero(context, alive), dtype), ops.cast(_zero(probs, alive, axis=2), dtype)
-    return ops.cast(_zero(_choose(query, key, value, block_size, rest), alive), dtype)
+        probs = zero_padding(probs, None if alive is None else alive[:, None])
+        return ops.cast(zero_padding(context, alive), dtype), ops.cast(probs, dtype)
+    return ops.cast(zero_padding(_choose(query, key, value, block_size, rest), alive), dtype)
 
 
 def _choose(query, key, value, block_size, rest):
@@ -129,11 +168,3 @@ def _four_axes(mask):
         return mask
     return mask[None, None] if len(mask.shape) == 2 else mask[:, None]
 
-
-def _zero(x, mask, axis=1):
-    """Zeros in x, with `axis` for the position, where the mask [B or 1, position] is false."""
-    if mask is None:
-        return x
-    shape = [1] * len(x.shape)
-    shape[0], shape[axis] = -1, ops.shape(mask)[1]
-    return ops.where(ops.reshape(mask, shape), x, ops.zeros_like(x))

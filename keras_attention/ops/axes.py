@@ -9,13 +9,13 @@ import math
 
 from keras import ops
 
-from keras_attention.ops.attend import attend
+from keras_attention.ops.attend import attend_finite
 
 
 def attend_axes(
     query, key, value, axes, *, mask=None, query_mask=None, key_mask=None, bias=None, return_scores=False, **kwargs
 ):
-    """`attend` over the attended axes of [B, *middle, N, H].
+    """`attend` over the attended axes of [B, *middle, N, H]; padded positions hold finite numbers.
 
     Args:
         query, key, value: [B, *middle, N, H]; they differ in the attended axes only.
@@ -23,7 +23,7 @@ def attend_axes(
         mask, bias: Broadcastable to the scores, see `fold_scores_like`; or, the bias, by distance.
         query_mask, key_mask: [B, *middle].
         return_scores: Whether to return the scores [B, *free, N, *query axes, *key axes] too.
-        **kwargs: What else `attend` takes.
+        **kwargs: What else `attend_finite` takes.
 
     Returns:
         [B, *middle, N, V], or with the scores.
@@ -31,7 +31,7 @@ def attend_axes(
     query_dims, key_dims = ops.shape(query)[:-2], ops.shape(key)[:-2]
     if bias is not None and len(bias.shape) > 3:
         bias = fold_scores_like(bias, axes, query_dims, key_dims)
-    context = attend(
+    context = attend_finite(
         *(fold_axes(x, axes, trailing=2) for x in (query, key, value)),
         mask=None if mask is None else fold_scores_like(mask, axes, query_dims, key_dims),
         query_mask=None if query_mask is None else fold_axes(query_mask, axes, trailing=0),

@@ -5,7 +5,7 @@ from keras import ops
 from keras_attention.ops.distances import shear
 from keras_attention.ops.dropout import column_hashes, keep, row_hashes
 from keras_attention.ops.masks import both, in_band
-from keras_attention.ops.softmax import masked_softmax
+from keras_attention.ops.softmax import NEGATIVE, softmax
 
 
 def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
@@ -23,7 +23,12 @@ def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bi
     rows, columns = ops.arange(T, dtype="int32")[:, None], ops.arange(S, dtype="int32")
     visible = both(mask, in_band(rows + query_offset, columns[None, :], causal, window))
     visible = both(visible, None if key_mask is None else key_mask[:, None, None, :])
-    probs = kept = masked_softmax(logits, visible)
+    if visible is not None:
+        logits = logits + ops.where(visible, 0.0, NEGATIVE)
+    probs = softmax(logits)
+    if mask is not None:  # else which rows see nothing is known without looking at [T, S], and the caller's to zero
+        probs = probs * ops.cast(ops.any(visible, axis=-1, keepdims=True), probs.dtype)
+    kept = probs
     if dropout:
         batch, head = ops.arange(B, dtype="int32")[:, None, None, None], ops.arange(N, dtype="int32")[:, None, None]
         kept = keep(row_hashes(seed, batch, head, rows), column_hashes(seed, columns), dropout)
