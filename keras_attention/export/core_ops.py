@@ -18,11 +18,7 @@ def saved_model_ops(path):
     Raises:
         FileNotFoundError: If there is no SavedModel at `path`.
     """
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved_model = saved_model_pb2.SavedModel()
-    with open(os.path.join(path, "saved_model.pb"), "rb") as file:
-        saved_model.ParseFromString(file.read())
+    saved_model = _read(path)
     names = set()
     for meta_graph in saved_model.meta_graphs:
         functions = meta_graph.graph_def.library.function
@@ -32,6 +28,20 @@ def saved_model_ops(path):
         names.update(node.op for function in functions for node in function.node_def)
         names -= called
     return sorted(names)
+
+
+def forget_gradients(path):
+    """Takes out of a SavedModel on disk what its operations say of custom gradients that were not saved with it.
+
+    TensorFlow would warn of each of them whenever the model is loaded, though what is served is not trained.
+    """
+    saved_model = _read(path)
+    for meta_graph in saved_model.meta_graphs:
+        graph = meta_graph.graph_def
+        for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
+            node.attr.pop("_gradient_op_type", None)
+    with open(os.path.join(path, "saved_model.pb"), "wb") as file:
+        file.write(saved_model.SerializeToString(deterministic=True))
 
 
 def require_core_ops(path, allowed=()):
@@ -85,3 +95,12 @@ def _hints(foreign):
     if any(">" in name for name in foreign):
         hints += " Tokenise with `tf.strings` and `tf.lookup` instead of a library of operations."
     return hints
+
+
+def _read(path):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved_model = saved_model_pb2.SavedModel()
+    with open(os.path.join(path, "saved_model.pb"), "rb") as file:
+        saved_model.ParseFromString(file.read())
+    return saved_model

@@ -4,7 +4,7 @@ import gc
 
 import keras
 
-from keras_attention.export.core_ops import require_core_ops
+from keras_attention.export.core_ops import forget_gradients, require_core_ops
 from keras_attention.export.signatures import concrete, extra_signature, own_signature
 from keras_attention.export.verify import verify_export
 from keras_attention.export.versions import write_version
@@ -86,6 +86,7 @@ def export_saved_model(
         # Without the functions of custom gradients: a served model is not trained.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(_holder(traced), str(folder), signatures=traced, options=options)
+        forget_gradients(folder)
         require_core_ops(folder, allowed_ops)
         if verify is not False:
             own_function = functions[own][0] if own else None

@@ -1,3 +1,4 @@
+import logging
 import os
 
 import keras
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_attention import MultiHeadAttention
 from keras_attention.export import export_saved_model, saved_model_ops
 from tests.export import models
 
@@ -214,3 +216,15 @@ def test_other_backends_are_told_what_to_do(tmp_path, monkeypatch):
 def test_only_keras_models_are_taken(tmp_path):
     with pytest.raises(ValueError, match="must be a Keras model"):
         export_saved_model(len, tmp_path)
+
+
+def test_attention_whose_length_is_not_known_loads_without_a_warning(tmp_path, caplog):
+    """Its graph holds the blockwise path, which has a gradient of its own."""
+    model = models.classifier(MultiHeadAttention)
+    path = export_saved_model(model, tmp_path)
+    logging.getLogger("absl").propagate = True
+    loaded = tf.saved_model.load(str(path))
+    assert "custom gradients" not in caplog.text
+    ids = np.random.default_rng(0).integers(1, 11, (2, 7)).astype("int32")
+    out = loaded.signatures["serving_default"](tokens=tf.constant(ids), tokens_lengths=tf.constant([7, 7]))
+    np.testing.assert_allclose(out["outputs"], model(ids), atol=1e-6)
