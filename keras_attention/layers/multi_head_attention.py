@@ -11,15 +11,13 @@ from keras_attention.layers.checks import (
     require_ints,
     require_rate,
 )
+from keras_attention.layers.flash_attention import block_size
 from keras_attention.layers.projections import ProjectsHeads
 from keras_attention.ops import require_boolean
 from keras_attention.ops.axes import attend_axes
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.masks import both
 from keras_attention.ops.padding import padding_masks, zero_padding
-
-# The block of `flash_attention=True`.
-BLOCK = 256
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -234,7 +232,7 @@ class MultiHeadAttention(ProjectsHeads):
             dropout=dropout,
             seed=self._dropout_layer.seed_generator.next() if dropout else None,
             return_scores=return_attention_scores,
-            block_size=self._block_size(),
+            block_size=block_size(self.flash_attention),
         )
         context, *scores = context if return_attention_scores else (context,)
         if self.use_gate:
@@ -288,11 +286,6 @@ class MultiHeadAttention(ProjectsHeads):
             "seed": self.seed,
             "num_key_value_heads": self.num_key_value_heads,
         }
-
-    def _block_size(self):
-        flash = self.flash_attention
-        flash = keras.config.is_flash_attention_enabled() if flash is None else flash
-        return None if flash is None else BLOCK if flash else 0
 
     def _axes(self, rank):
         """The attended axes of inputs of this rank."""

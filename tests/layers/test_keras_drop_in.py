@@ -216,21 +216,6 @@ def test_0_6_and_0_7_flash_attention_works_and_is_in_the_config():
     assert layer.get_config()["flash_attention"] is True and plain.get_config()["flash_attention"] is None
 
 
-@pytest.mark.parametrize("argument, everywhere, block_size", [
-    (None, None, None), (None, True, 256), (None, False, 0), (True, False, 256), (False, True, 0),
-])  # fmt: skip
-def test_flash_attention_is_keras_own_switch(monkeypatch, argument, everywhere, block_size):
-    from keras_attention.layers import multi_head_attention as module
-
-    seen = []
-    attend = module.attend_axes
-    monkeypatch.setattr(module, "attend_axes", lambda *a, **k: seen.append(k["block_size"]) or attend(*a, **k))
-    monkeypatch.setattr(keras.config, "is_flash_attention_enabled", lambda: everywhere)
-    x = random(B, T, D)
-    MultiHeadAttention(N, 3, flash_attention=argument)(x)
-    assert set(seen) == {block_size}
-
-
 def test_0_9_one_key_and_value_head():
     x = random(B, T, D)
     layer = noisy(MultiHeadAttention(N, 3, num_key_value_heads=1), x)
