@@ -1,4 +1,5 @@
 from keras_attention.layers.alibi import ALiBi
+from keras_attention.layers.bahdanau_attention import BahdanauAttention
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
@@ -12,6 +13,7 @@ from keras_attention.layers.transformer_encoder_block import TransformerEncoderB
 
 __all__ = [
     "ALiBi",
+    "BahdanauAttention",
     "FeedForward",
     "LearnedPositionEncoding",
     "MultiHeadAttention",
