@@ -5,6 +5,7 @@ from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
+from keras_attention.layers.luong_attention import LuongAttention
 from keras_attention.layers.maxout import Maxout
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.relative_position_bias import RelativePositionBias
@@ -23,6 +24,7 @@ __all__ = [
     "GatedRecurrentCell",
     "GatedRecurrentUnit",
     "LearnedPositionEncoding",
+    "LuongAttention",
     "Maxout",
     "MultiHeadAttention",
     "RelativePositionBias",

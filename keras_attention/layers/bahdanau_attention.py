@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from keras_attention.layers.checks import require_int
-from keras_attention.layers.memory_attention import MemoryAttention, dense
+from keras_attention.layers.memory_attention import MemoryAttention, dense, mix_all, mix_one, see
 from keras_attention.layers.projections import clone
-from keras_attention.ops import additive_scores, masked_softmax
-from keras_attention.ops.masks import both
+from keras_attention.ops import additive_attend, additive_scores, masked_softmax
+from keras_attention.ops.recurrence import recur
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -118,9 +118,8 @@ class BahdanauAttention(MemoryAttention):
         if not self.coverage:
             return super().step(query, memory, state, training)
         self._check_set_up("step")
-        probs = self._probs(self._query(query), memory, None, None, state)
-        context = ops.matmul(self._cast(probs), memory["value"])
-        return context[:, 0], self._cast(probs[:, 0]), state + probs[:, 0]
+        probs = self._covered(self._project_query(self._query(query)), memory, state, memory["mask"])
+        return mix_one(probs, memory), self._cast(probs), state + probs
 
     def get_config(self):
         return {
@@ -140,17 +139,30 @@ class BahdanauAttention(MemoryAttention):
         return self.key_dense(key)
 
     def _attend(self, query, memory, query_mask, mask, scores):
-        probs = self._probs(query, memory, query_mask, mask)
-        context = ops.matmul(self._cast(probs), memory["value"])
+        masks = {"mask": mask, "query_mask": query_mask, "key_mask": memory["mask"]}
+        query, vector = self._project_query(query), self._score_vector()
+        return additive_attend(query, memory["key"], memory["value"], vector, return_scores=scores, **masks)
+
+    def _attend_all(self, query, memory, query_mask, mask, scores, training):
+        if not self.coverage:
+            return self._attend(query, memory, query_mask, mask, scores)
+        query = self._project_query(query)
+        visible = see(query, memory, query_mask, mask)
+
+        def step(covered, x):
+            probs = self._covered(x["query"][:, None], memory, covered, x["visible"])
+            return probs, covered + probs
+
+        start = self.start(memory)
+        probs, _ = recur(step, start, start, {"query": query, "visible": visible})
+        context = mix_all(probs, memory)
         return (context, probs) if scores else context
 
-    def _probs(self, query, memory, query_mask, mask, coverage=None):
-        """Scores [B, T, S] of queries [B, T, Dq], float32."""
-        covered = {} if coverage is None else {"coverage": coverage, "coverage_vector": self.coverage_vector}
-        logits = additive_scores(self._project_query(query), memory["key"], self._score_vector(), **covered)
-        visible = mask if mask is None or len(mask.shape) == 3 else mask[None]
-        visible = both(visible, None if memory["mask"] is None else memory["mask"][:, None])
-        return masked_softmax(logits, both(visible, None if query_mask is None else query_mask[..., None]))
+    def _covered(self, query, memory, coverage, visible):
+        """Scores [B, S] of one projected query [B, 1, U], float32."""
+        covered = {"coverage": coverage, "coverage_vector": self.coverage_vector}
+        logits = additive_scores(query, memory["key"], self._score_vector(), **covered)
+        return masked_softmax(logits[:, 0], visible)
 
     def _project_query(self, query):
         """[B, T, U], the bias included, which is cheaper to add here than to all keys."""

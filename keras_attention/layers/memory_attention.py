@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.checks import check_padding, check_sequences, check_visibility
 from keras_attention.ops import require_boolean
+from keras_attention.ops.masks import both
 from keras_attention.ops.padding import padding_masks, zero_padding
 
 
@@ -201,6 +202,26 @@ def memory_mask(value, mask, lengths):
     mask = getattr(value, "_keras_mask", None) if mask is None else mask
     check_padding(mask, "mask", value.shape[:2], "the memory")
     return require_boolean(mask, "mask")
+
+
+def see(query, memory, query_mask, mask):
+    """Which key each query sees, boolean [B, T, S]."""
+    mask = mask if mask is None or len(mask.shape) == 3 else mask[None]
+    visible = both(mask, None if memory["mask"] is None else memory["mask"][:, None])
+    visible = both(visible, None if query_mask is None else query_mask[..., None])
+    shape = (*ops.shape(query)[:2], ops.shape(memory["value"])[1])
+    return ops.ones(shape, dtype="bool") if visible is None else ops.broadcast_to(visible, shape)
+
+
+def mix_all(probs, memory):
+    """Context [B, T, Dv] of float32 scores [B, T, S], in the dtype of the memory."""
+    context = ops.matmul(probs, ops.cast(memory["value"], probs.dtype))
+    return ops.cast(context, memory["value"].dtype)
+
+
+def mix_one(probs, memory):
+    """Context [B, Dv] of float32 scores [B, S]."""
+    return mix_all(probs[:, None], memory)[:, 0]
 
 
 def dense(size, units, name, initializer, policy):

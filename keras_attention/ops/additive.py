@@ -8,7 +8,10 @@
 
 from keras import ops
 
-from keras_attention.ops.rows import choose_rows, fold
+from keras_attention.ops.pairs import attend_pairs, mix, prepare
+from keras_attention.ops.rows import choose_rows, fold, tensors
+from keras_attention.ops.stages import maximum
+from keras_attention.ops.windows import Window
 
 
 def additive_scores(query, key, vector, *, coverage=None, coverage_vector=None, block_size=None):
@@ -48,7 +51,9 @@ def additive_scores(query, key, vector, *, coverage=None, coverage_vector=None, 
     rows = choose_rows(query, key, key.shape[-1], block_size)
 
     @ops.custom_gradient
-    def run(query, key, vector, *covered):
+    def run(*inputs):
+        query, key, vector, *covered = tensors(inputs)
+
         def gradient(*args, upstream=None):
             upstream = args[-1] if upstream is None else upstream
             d_query, d_key, d_vector = _scores_backward(query, _cover(key, *covered), vector, upstream, rows)
@@ -61,6 +66,69 @@ def additive_scores(query, key, vector, *, coverage=None, coverage_vector=None, 
         return _scores_forward(query, _cover(key, *covered), vector, rows), gradient
 
     return run(query, key, vector, *covered)
+
+
+def additive_attend(
+    query,
+    key,
+    value,
+    vector,
+    *,
+    mask=None,
+    query_mask=None,
+    key_mask=None,
+    center=None,
+    half_width=None,
+    gaussian=True,
+    renormalize=False,
+    return_scores=False,
+    block_size=None,
+):
+    r"""Additive attention, all at once or blockwise, with the same result.
+
+    $$ \mathrm{softmax}_s(v^\top \tanh(q_t + k_s)) \, V $$
+
+    as `additive_scores`, with the softmax and the mix in the same tiles: memory grows with T + S, for neither
+    [B, T, S, U] nor [B, T, S] is held, forward or backward.
+
+    Masking: a key is visible where `mask`, `query_mask`, `key_mask` and the window all agree. A query that may see
+    nothing gets zeros. What stands at a position that `key_mask` or `query_mask` excludes, even NaN, changes nothing
+    elsewhere, forward or backward.
+
+    Args:
+        query: [B, T, U].
+        key: [B, S, U].
+        value: [B, S, V].
+        vector: [U].
+        mask: Boolean or integer, true = visible: [T, S] or [B, T, S].
+        query_mask: [B, T], true = real.
+        key_mask: [B, S], true = real.
+        center: [B, T], floating, or `None`: what `local_attend` does with it is done here, too.
+        half_width, gaussian, renormalize: As for `local_attend`; with `center`.
+        return_scores: Whether to return the weights too; needs [B, T, S], but not [B, T, S, U].
+        block_size: Rows of queries per tile, 0 for no tiles, `None` to choose.
+
+    Returns:
+        context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, weights [B, T, S])`.
+
+    Example:
+
+    >>> import keras
+    >>> x = keras.ops.ones((2, 5, 4))
+    >>> tuple(additive_attend(x, x, x, keras.ops.ones((4,))).shape)
+    (2, 5, 4)
+    """
+    dtype, window = ops.convert_to_tensor(value).dtype, None
+    if center is not None:
+        window = Window(half_width, gaussian, renormalize)
+    (query, key, value), masks = prepare(query, key, value, mask, query_mask, key_mask, center)
+    [vector] = _float32(vector)
+    if return_scores:
+        scores = additive_scores(query, key, vector, block_size=block_size)
+        context, weights = mix(scores, value, window=window, **masks)
+        return ops.cast(context, dtype), ops.cast(weights, dtype)
+    rest = {"width": key.shape[-1], "window": window, "block_size": block_size, **masks}
+    return ops.cast(attend_pairs(query, key, value, additive, (vector,), **rest), dtype)
 
 
 def additive(query, key, vector):
@@ -89,7 +157,7 @@ def _scores_forward(query, key, vector, rows):
     if rows is None:
         return additive(query, key, vector)[0]
     S, U = ops.shape(key)[1], key.shape[-1]
-    width = ops.maximum(S, U) if not isinstance(S, int) else max(S, U)
+    width = maximum(S, U)
     queries = ops.pad(rows.cut(query), [(0, 0), (0, 0), (0, 0), (0, width - U)])
 
     def at(b):
