@@ -3,15 +3,15 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_int
-from keras_attention.layers.memory_attention import MemoryAttention, dense, mix_all, mix_one, see
+from keras_attention.layers.additive_weights import AdditiveWeights
+from keras_attention.layers.memory_attention import mix_all, mix_one, see
 from keras_attention.layers.projections import clone
 from keras_attention.ops import additive_attend, additive_scores, masked_softmax
 from keras_attention.ops.recurrence import recur
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class BahdanauAttention(MemoryAttention):
+class BahdanauAttention(AdditiveWeights):
     r"""Additive attention with its projections, for queries and memories of any two depths.
 
     $$ e_{ts} = v^\top \tanh(W q_t + U k_s), \quad c_t = \sum_s \mathrm{softmax}_s(e_{ts}) \, h_s $$
@@ -84,26 +84,11 @@ class BahdanauAttention(MemoryAttention):
         vector_initializer="glorot_uniform",
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        require_int(units, "units")
-        self.units = units
-        self.normalize = normalize
-        self.score_bias = score_bias
+        super().__init__(units, normalize, score_bias, kernel_initializer, vector_initializer, **kwargs)
         self.coverage = coverage
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.vector_initializer = keras.initializers.get(vector_initializer)
 
     def build(self, query_shape, value_shape, key_shape=None):
-        query_size, key_size = self._set_sizes(query_shape, value_shape, key_shape)
-        make = {"units": self.units, "policy": self.dtype_policy}
-        self.query_dense = dense(query_size, name="query", initializer=clone(self.kernel_initializer), **make)
-        self.key_dense = dense(key_size, name="key", initializer=clone(self.kernel_initializer), **make)
-        self.vector = self.add_weight(shape=(self.units,), initializer=clone(self.vector_initializer), name="vector")
-        if self.normalize:
-            start = keras.initializers.Constant(self.units**-0.5)
-            self.scale = self.add_weight(shape=(), initializer=start, name="scale")
-        if self._has_bias():
-            self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+        super().build(query_shape, value_shape, key_shape)
         if self.coverage:
             self.coverage_vector = self.add_weight(
                 shape=(self.units,), initializer=clone(self.vector_initializer), name="coverage_vector"
@@ -122,21 +107,7 @@ class BahdanauAttention(MemoryAttention):
         return mix_one(probs, memory), self._cast(probs), state + probs
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "normalize": self.normalize,
-            "score_bias": self.score_bias,
-            "coverage": self.coverage,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "vector_initializer": keras.initializers.serialize(self.vector_initializer),
-        }
-
-    def _has_bias(self):
-        return self.normalize if self.score_bias is None else self.score_bias
-
-    def _project_key(self, key):
-        return self.key_dense(key)
+        return {**super().get_config(), "coverage": self.coverage}
 
     def _attend(self, query, memory, query_mask, mask, scores):
         masks = {"mask": mask, "query_mask": query_mask, "key_mask": memory["mask"]}
@@ -163,14 +134,3 @@ class BahdanauAttention(MemoryAttention):
         covered = {"coverage": coverage, "coverage_vector": self.coverage_vector}
         logits = additive_scores(query, memory["key"], self._score_vector(), **covered)
         return masked_softmax(logits[:, 0], visible)
-
-    def _project_query(self, query):
-        """[B, T, U], the bias included, which is cheaper to add here than to all keys."""
-        query = self.query_dense(query)
-        return query + ops.cast(self.bias, query.dtype) if self._has_bias() else query
-
-    def _score_vector(self):
-        vector = ops.cast(self.vector, "float32")
-        if not self.normalize:
-            return vector
-        return ops.cast(self.scale, "float32") * vector * ops.rsqrt(ops.sum(ops.square(vector)))

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.checks import require_int
-from keras_attention.layers.memory_attention import MemoryAttention, dense, memory_mask
+from keras_attention.layers.memory_attention import MemoryAttention, dense, memory_mask, require_equal_sizes
 from keras_attention.layers.projections import clone
 from keras_attention.ops import additive_attend, attend, local_attend
 
@@ -213,14 +213,12 @@ class LuongAttention(MemoryAttention):
 
     def _check_shapes(self, query, value, key):
         super()._check_shapes(query, value, key)
-        received = f"Received: query.shape={query}, value.shape={value}, key.shape={key}"
-        keys = value if key is None else key
-        if self.score == "dot" and query[-1] != keys[-1]:
+        if self.score == "dot":
+            require_equal_sizes(query, value, key)
+        if self.score == "location" and value[1] is not None and value[1] > self.max_length:
             raise ValueError(
-                f'score="dot" needs queries and keys of one size; score="general" takes any two. {received}'
+                f"`value` must not be longer than max_length={self.max_length}. Received: value.shape={value}"
             )
-        if self.score == "location" and keys[1] is not None and keys[1] > self.max_length:
-            raise ValueError(f"The memory must not be longer than max_length={self.max_length}. {received}")
 
     def _check(self, query, value, key, query_mask, value_mask, key_mask, attention_mask):
         self._check_lengths(key_mask if value_mask is None else value_mask)

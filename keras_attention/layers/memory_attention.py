@@ -204,6 +204,15 @@ def memory_mask(value, mask, lengths):
     return require_boolean(mask, "mask")
 
 
+def require_equal_sizes(query, value, key):
+    """Raises unless queries and keys, of these shapes, can be multiplied."""
+    if query[-1] != (value if key is None else key)[-1]:
+        raise ValueError(
+            'score="dot" needs queries and keys of one size; score="general" takes any two. '
+            f"Received: query.shape={query}, value.shape={value}, key.shape={key}"
+        )
+
+
 def see(query, memory, query_mask, mask):
     """Which key each query sees, boolean [B, T, S]."""
     mask = mask if mask is None or len(mask.shape) == 3 else mask[None]

@@ -21,8 +21,8 @@ def additive_scores(query, key, vector, *, coverage=None, coverage_vector=None, 
 
     as in "Neural Machine Translation by Jointly Learning to Align and Translate", appendix A.1.2
     ([Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473)), with q = W_a s and k = U_a h; the last term, if there is
-    any, as in "Get To The Point", eq. 11 ([See et al., 2017](https://arxiv.org/abs/1704.04368)). Written out, with B batch,
-    T queries, S keys, U units:
+    any, as in "Get To The Point", eq. 11 ([See et al., 2017](https://arxiv.org/abs/1704.04368)). Written out, with B
+    batch, T queries, S keys, U units:
 
         scores: [B, T, S] = sum over U of vector * tanh(query + key + coverage_vector * coverage)
 

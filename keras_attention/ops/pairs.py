@@ -100,7 +100,7 @@ def mix(logits, value, *, mask, query_mask, key_mask, center, window):
 
 
 def prepare(query, key, value, mask, query_mask, key_mask, center):
-    """float32 tensors in which padding is zero, and boolean masks, of what a caller gave: as `attend_pairs` takes them."""
+    """What a caller gave as `attend_pairs` takes it: float32 tensors in which padding is zero, and boolean masks."""
     query, key, value = (ops.cast(ops.convert_to_tensor(x), "float32") for x in (query, key, value))
     mask = require_boolean(mask, "attention_mask")
     query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
