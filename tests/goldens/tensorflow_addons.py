@@ -4,7 +4,9 @@ It runs in an environment of its own, for tensorflow-addons needs Keras 2 (`READ
 Every array of a case lies in its .npz under `case/name`; weights under `case/weights/<tensorflow-addons' name>`.
 """
 
+import inspect
 import itertools
+import json
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +16,7 @@ from tests.goldens import tensorflow_addons_decoders as decoders
 from tests.goldens.tensorflow_addons_models import (
     ATTENTIONS,
     CELL,
+    HERE,
     INPUT,
     LENGTHS,
     MEMORY,
@@ -154,7 +157,18 @@ def attention_wrapper():
     store("attention_wrapper", cases)
 
 
+def public_names():
+    """What the page on moving must speak of."""
+    rooms = {room: getattr(tfa, room) for room in ("layers", "seq2seq", "rnn")}
+    found = {
+        name: sorted(n for n, x in vars(room).items() if not n.startswith("_") and not inspect.ismodule(x))
+        for name, room in rooms.items()
+    }
+    (HERE / "tensorflow_addons.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
 if __name__ == "__main__":
+    public_names()
     multi_head_attention()
     attentions()
     attention_wrapper()
