@@ -75,7 +75,7 @@ def run(options):
     describe(options.seed)
     settle(options)
     training, held_out, subwords = prepare(options)
-    source, target = (s.encode(texts) for s, texts in zip(subwords, zip(*((p.source, p.target) for p in training))))
+    source, target = translation_learning.numbers(training, *subwords)
     answers, models = {}, {}
     for name, attention in MODELS.items():
         keras.utils.set_random_seed(options.seed)

@@ -11,13 +11,21 @@ from translation_text import END, PAD, START, padded
 from keras_attention import decoding, training
 
 LONGEST_ANSWER = 120  # subwords
+LONGEST_LEARNED = 80  # subwords; a longer pair costs as much as ten others
+GROUP = 50  # batches of similar lengths are made out of so many
+
+
+def numbers(pairs, subwords_in, subwords_out):
+    """Ids of the sentences and of their translations, without those of too many subwords."""
+    rows = zip(*(side.encode(texts) for side, texts in zip((subwords_in, subwords_out), list(zip(*pairs))[-2:])))
+    return zip(*(pair for pair in rows if max(map(len, pair)) <= LONGEST_LEARNED))
 
 
 def batches(source, target, batch_size, seed, first=0):
     """Batches of pairs of about one length from batch number `first` on, without end.
 
     Batch k is the same whatever the first one is: the pairs are shuffled anew in each round, sorted within groups of
-    twenty batches, and the batches of a group come in a random order, all from `seed` and the number of the round.
+    fifty batches, and the batches of a group come in a random order, all from `seed` and the number of the round.
 
     Args:
         source: Lists of ids, and so
@@ -46,8 +54,8 @@ def _round(source, target, batch_size, seed):
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(source))[: len(source) // batch_size * batch_size]
     found = []
-    for group in _parts(order, 20 * batch_size):
-        group = np.array(sorted(group, key=lambda row: (len(target[row]), len(source[row]))))
+    for group in _parts(order, GROUP * batch_size):
+        group = np.array(sorted(group, key=lambda row: (max(len(source[row]), len(target[row])), len(target[row]))))
         parts = _parts(group, batch_size)
         found += [parts[i] for i in rng.permutation(len(parts))]
     return found

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import translation_learning as learning
+from translation_data import Pair
 from translation_text import END, PAD, START, Subwords
 
 from keras_attention import models
@@ -19,12 +20,23 @@ def numbers(count=45, vocabulary=17):
 def build(attention=True):
     keras.utils.set_random_seed(SEED)
     sizes = {"embedding_dim": 5, "units": 7, "attention_units": 6, "maxout_units": 4}
-    model = models.rnn_search(17, 17, **sizes, attention=attention, kernel_initializer="glorot_uniform")
-    return model
+    return models.rnn_search(17, 17, **sizes, attention=attention, kernel_initializer="glorot_uniform")
 
 
 def taken(source, target, count, **kwargs):
     return list(learning.batches(source, target, 4, SEED, **kwargs).take(count).as_numpy_iterator())
+
+
+def test_pairs_of_many_subwords_are_not_learned(monkeypatch):
+    class Letters:
+        def encode(self, texts):
+            return [[*map(ord, text), END] for text in texts]
+
+    monkeypatch.setattr(learning, "LONGEST_LEARNED", 5)
+    pairs = [Pair("g", "abcd", "efg"), Pair("g", "hi", "jklmn"), Pair("g", "opqrs", "tu"), Pair("g", "v", "wxyz")]
+    source, target = learning.numbers(pairs, Letters(), Letters())
+    assert source == (*Letters().encode(["abcd", "v"]),)
+    assert target == (*Letters().encode(["efg", "wxyz"]),)
 
 
 def test_a_round_has_every_pair_once_and_the_next_one_another_order():
