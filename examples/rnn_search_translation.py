@@ -51,7 +51,9 @@ def parse(arguments):
     parser.add_argument("--vocabulary", type=positive, default=3000, help="subwords of each (default: %(default)s)")
     parser.add_argument("--dropout", type=float, default=0.0, help="rate (default: %(default)s)")
     parser.add_argument("--beam", type=positive, default=1, help="sequences kept open; 1 is greedy (default: 1)")
-    parser.add_argument("--sentences", type=positive, help="examine only so many held-out sentences (default: all)")
+    parser.add_argument(
+        "--sentences", type=positive, help="examine only about so many held-out sentences (default: all)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the split, the batches and the weights (default: 0)")
     parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/PAIR)")

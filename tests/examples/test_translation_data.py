@@ -52,10 +52,11 @@ def test_outline(one, other, same):
 def made_up(groups=40, texts=9):
     """Texts of which some are common to all integrations, and some differ in figures only."""
     for g in range(groups):
+        own = "abcdefgh"[g % 8] * (1 + g // 8)
         for i in range(texts):
-            own = "abcdefgh"[g % 8] * (1 + g // 8)
             yield Pair(f"g{g}", f"the {own} has value {'xyzuvwrst'[i]}", f"el {own} tiene valor {'xyzuvwrst'[i]}")
         yield Pair(f"g{g}", f"it could not connect {g}", f"no se pudo conectar {g}")
+        yield Pair(f"g{g}", f"the {own} cannot be reached", f"no se puede alcanzar {g}")
         yield Pair(f"g{g}", f"enter the {g} password now", f"introduzca la clave número {'abcdefgh'[g % 8]} {g}")
 
 
