@@ -5,6 +5,8 @@ No two dimensions of a case are equal (B=2, T=5, S=7, N=4, D=12, ...), so that a
 
 from dataclasses import dataclass, field
 
+import keras
+
 from keras_attention import layers
 
 
@@ -200,6 +202,61 @@ MEMORY = [
     ),
 ]
 
+# Cells give back an output and states: they go through the suite inside the layer that runs them.
+CELLS = {layers.GatedRecurrentCell: layers.GatedRecurrentUnit}
+RECURRENT = [
+    LayerCase(layers.Maxout, {"units": 4, "pieces": 3}, ((2, 5, 12),), (2, 5, 4), weights=2, int8=True),
+    LayerCase(
+        layers.GatedRecurrentUnit,
+        {"units": 4, "return_sequences": True, "reverse": True},
+        ((2, 5, 12),),
+        (2, 5, 4),
+        weights=4,
+        masks=("mask",),
+    ),
+    LayerCase(
+        layers.GatedRecurrentUnit,
+        {"units": 6, "use_bias": "candidate"},
+        ((2, 5, 12), (2, 6)),
+        (2, 6),
+        weights=4,
+        name="last-from-a-state",
+    ),
+    LayerCase(
+        layers.AttentionRNN,
+        {
+            "cell": keras.saving.serialize_keras_object(layers.GatedRecurrentCell(4)),
+            "attention": keras.saving.serialize_keras_object(layers.BahdanauAttention(8)),
+            "order": "look_generate_update",
+        },
+        ((2, 5, 12), (2, 7, 10)),
+        (2, 5, 14),
+        weights=7,
+        name="search",
+        scores=(2, 5, 7),
+        masks=("mask", "memory_mask"),
+        int8=True,
+        hidden=("cell", "attention"),
+    ),
+    LayerCase(
+        layers.AttentionRNN,
+        {
+            "cell": keras.saving.serialize_keras_object(keras.layers.LSTMCell(4)),
+            "attention": keras.saving.serialize_keras_object(layers.LuongAttention("general")),
+            "input_feeding": True,
+            "attentional_layer": keras.saving.serialize_keras_object(keras.layers.Dense(9, "tanh", use_bias=False)),
+        },
+        ((2, 5, 12), (2, 7, 10)),
+        (2, 5, 9),
+        weights=5,
+        name="luong",
+        scores=(2, 5, 7),
+        masks=("mask", "memory_mask"),
+        int8=True,
+        hidden=("cell", "attention", "attentional_layer"),
+    ),
+]
+
 POSITIONS = [
     LayerCase(layers.ALiBi, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=0),
     LayerCase(layers.LearnedPositionEncoding, {"max_length": 9}, ((2, 5, 12),), (2, 5, 12), weights=1),
@@ -250,4 +307,4 @@ TRANSFORMER = [
     ),
 ]
 
-CASES = [*ATTENTION, *MEMORY, *POSITIONS, *TRANSFORMER]
+CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER]

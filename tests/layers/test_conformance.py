@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_attention import layers
-from tests.layers.cases import CASES
+from tests.layers.cases import CASES, CELLS
 from tests.layers.conformance import (
     BACKEND,
     IDS,
@@ -30,7 +30,9 @@ from tests.layers.conformance import (
 
 
 def test_every_public_layer_has_a_case():
-    assert {case.layer.__name__ for case in CASES} == set(layers.__all__)
+    named = {case.layer for case in CASES}
+    assert set(CELLS.values()) <= named
+    assert {layer.__name__ for layer in (*named, *CELLS)} == set(layers.__all__)
     assert len(set(IDS)) == len(IDS)
 
 

@@ -50,8 +50,8 @@ def annotations(x, forward, backward, n):
     return [np.concatenate(pair) for pair in zip(ahead, back)], back[0]
 
 
-def maxout(t, l):
-    return np.array([max(t[2 * j], t[2 * j + 1]) for j in range(l)])
+def maxout(t, units):
+    return np.array([max(t[2 * j], t[2 * j + 1]) for j in range(units)])
 
 
 def rnn_search(source, target, w):
