@@ -21,8 +21,8 @@ def monotonic_alignment(choose, previous, mode="parallel"):
         choose: [B, S], the probabilities p; with `"hard"`, 0 or 1.
         previous: [B, S], the alignment of the query before; of the first, 1 at key 0.
         mode: `"recursive"`: as written above, exact, key after key. `"parallel"`: the same by cumulative sums and
-            products, less exact where a p is near 1. `"hard"`: the first key, from that of `previous` on, whose p is 1;
-            for decoding.
+            products, as published; what comes after a p of nearly 1 is then lost. `"hard"`: the first key, from that
+            of `previous` on, whose p is 1; for decoding.
 
     Returns:
         [B, S], float32.
