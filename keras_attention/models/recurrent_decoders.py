@@ -44,7 +44,8 @@ class FixedDecoder:
 
     def __call__(self, x, summary, mask, s_0, training=None):
         """[B, T, 2n] and `None`."""
-        everywhere = summary[:, None] + ops.zeros_like(x[..., :1])
+        # A product: Keras's sum of [1, 1, n] and [1, T, 1] on TensorFlow takes the second for a bias if T = n.
+        everywhere = summary[:, None] * ops.ones_like(x[..., :1])
         states = self.rnn(ops.concatenate([x, everywhere], axis=-1), initial_state=s_0)
         before = ops.concatenate([s_0[:, None], states[:, :-1]], axis=1)
         return ops.concatenate([before, everywhere], axis=-1), None

@@ -221,6 +221,7 @@ RECURRENT = [
         (2, 6),
         weights=4,
         name="last-from-a-state",
+        dynamic=(),
     ),
     LayerCase(
         layers.AttentionRNN,
