@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.layers import AttentionRNN, BahdanauAttention, GatedRecurrentCell, LuongAttention
+from keras_attention.layers import (
+    AttentionRNN,
+    BahdanauAttention,
+    BahdanauMonotonicAttention,
+    GatedRecurrentCell,
+    LuongAttention,
+)
 from tests.backend import COMPILED, value_and_gradients
 from tests.layers.helpers import noisy, numpy, random
 from tests.layers.test_gated_recurrent_cell import weights_of
@@ -27,6 +33,7 @@ ATTENTIONS = {
     "bahdanau": lambda: BahdanauAttention(5),
     "coverage": lambda: BahdanauAttention(5, coverage=True),
     "local": lambda: LuongAttention("general", window="local_m", half_width=2),
+    "monotonic": lambda: BahdanauMonotonicAttention(5, mode="recursive"),
 }
 
 
@@ -48,6 +55,7 @@ COMBINED = [
     *[(cell, "coverage", wiring) for cell in ("lstm", "stacked") for wiring in ("search", "luong")],
     ("gru", "local", "luong"),
     ("gated", "local", "search"),
+    ("gated", "monotonic", "search"),
     ("stack-of-one", "bahdanau", "not-fed"),
 ]
 each = pytest.mark.parametrize(("cell", "attention", "wiring"), COMBINED, ids="-".join)
@@ -193,6 +201,14 @@ def test_dropout_of_cells_is_drawn_once_for_all_steps():
         first, second = (numpy(rnn(X, MEMORY, training=True)) for _ in range(2))
         assert np.abs(first - still).max() > 1e-3 and np.abs(first - second).max() > 1e-3
         np.testing.assert_allclose(numpy(rnn(X, MEMORY)), still, atol=1e-6)
+
+
+def test_noise_of_an_attention_is_new_at_every_call_and_step():
+    attention = BahdanauMonotonicAttention(5, mode="recursive", sigmoid_noise=2.0, seed=1)
+    rnn = noisy(AttentionRNN(GatedRecurrentCell(4), attention, input_feeding=True), X, MEMORY)
+    first, second = (numpy(rnn(X, MEMORY, training=True)) for _ in range(2))
+    assert np.abs(first - second).max() > 1e-4
+    np.testing.assert_allclose(numpy(rnn(X, MEMORY)), numpy(rnn(X, MEMORY, training=False)), atol=1e-6)
 
 
 def test_states_have_symbolic_shapes():
