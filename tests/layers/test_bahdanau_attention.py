@@ -115,7 +115,7 @@ def test_steps_are_the_call(kind, call):
 def test_normalized_weights_start_as_in_tensorflow_addons():
     layer = BahdanauAttention(16, normalize=True)
     layer.build((2, 5, 4), (2, 7, 6))
-    assert float(layer.scale) == pytest.approx(0.25)
+    assert numpy(layer.scale) == pytest.approx(0.25)
     assert not numpy(layer.bias).any()
 
 

@@ -67,7 +67,7 @@ def test_noise_is_for_training_only_and_the_same_for_equal_seeds():
 def test_the_bias_of_the_energies_starts_where_it_is_told_to():
     layer = BahdanauMonotonicAttention(8, score_bias_init=-4.0)
     layer.build(QUERY.shape, VALUE.shape)
-    assert float(layer.energy_bias) == -4.0
+    assert numpy(layer.energy_bias) == -4.0
 
 
 def test_bad_arguments_by_name():

@@ -42,6 +42,16 @@ def test_noise_of_the_steps_is_that_of_the_call():
     np.testing.assert_allclose(steps(step, training=True)[0], expected, atol=1e-5)
 
 
+def test_every_query_has_noise_of_its_own():
+    layer = LuongMonotonicAttention(sigmoid_noise=0.5, seed=4)
+    fill(layer)
+    memory = layer.project_memory(VALUE, KEY)
+    start = layer.start(memory)
+    _, first, state = layer.step(QUERY[:, 0], memory, start, training=True)
+    _, second, _ = layer.step(QUERY[:, 0], memory, {**start, "index": state["index"]}, training=True)
+    assert np.abs(numpy(first) - numpy(second)).max() > 1e-3
+
+
 def test_bad_arguments_by_name():
     with pytest.raises(ValueError, match="`score`"):
         LuongMonotonicAttention("concat")
