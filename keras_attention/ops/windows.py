@@ -44,8 +44,8 @@ def gaussian_window(center, length, half_width):
 
     Example:
 
-    >>> [round(float(x), 3) for x in gaussian_window(1.0, 4, half_width=2)]
-    [0.607, 1.0, 0.607, 0.0]
+    >>> [round(float(x), 3) for x in gaussian_window(1.0, 5, half_width=2)]
+    [0.607, 1.0, 0.607, 0.135, 0.0]
     """
     window = Window(half_width)
     distance = _distance(ops.convert_to_tensor(center)[..., None], length)
