@@ -96,8 +96,9 @@ class GatedRecurrentUnit(keras.layers.Layer):
         self.cell.build((inputs_shape[0], inputs_shape[2]))
 
     def call(self, inputs, initial_state=None, mask=None, inputs_mask=None):
-        mask = self._check(inputs, initial_state, inputs_mask if mask is None else mask)
-        mask = full_mask(mask, ops.shape(inputs)[:2])
+        mask = inputs_mask if mask is None else mask
+        self._check(inputs, initial_state, mask)
+        mask = full_mask(require_boolean(mask, "mask"), ops.shape(inputs)[:2])
         inputs = zero_padding(inputs, mask)
         if initial_state is None:
             initial_state = ops.zeros((ops.shape(inputs)[0], self.units), dtype=self.compute_dtype)
@@ -144,4 +145,3 @@ class GatedRecurrentUnit(keras.layers.Layer):
                     f"initial_state.shape={shape}, inputs.shape={tuple(inputs.shape)}"
                 )
         check_padding(mask, "mask", (B, T), "the inputs")
-        return require_boolean(mask, "mask")
