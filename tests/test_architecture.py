@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "decoding": {"ops", "decoding"},
     "training": {"ops", "training"},
     "metrics": {"ops", "metrics"},
+    "migrate": {"ops", "layers", "models", "decoding", "migrate"},
     "visualize": {"visualize"},
     "export": {"export"},
 }

@@ -5,7 +5,16 @@ import numbers
 
 from keras import ops, tree
 
-from keras_attention.decoding.loop import blank, call_step, is_end, require_inputs, require_int, run, write
+from keras_attention.decoding.loop import (
+    blank,
+    call_step,
+    is_end,
+    require_inputs,
+    require_int,
+    run,
+    take_rows,
+    write,
+)
 
 NEVER = float("-inf")  # the score of a place in the beam that holds no sequence
 
@@ -112,7 +121,7 @@ def beam_search(
     def advance(index, tokens, cache, alive, alive_scores, finished, finished_scores, over):
         logits, cache = call_step(step, tokens, cache, index, end_token)
         scores, beams, tokens = _expand(logits, alive_scores, K)
-        candidates = write(_take(alive, beams, K), index, ops.reshape(tokens, (-1,)))
+        candidates = write(take_rows(alive, beams, K), index, ops.reshape(tokens, (-1,)))
         ends = is_end(tokens, end_token)
 
         counts = ops.logical_and(ends, ops.logical_not(over)[:, None])
@@ -122,9 +131,9 @@ def beam_search(
         finished, finished_scores = _best(finished, finished_scores, candidates, ended, K)
 
         alive_scores, best = ops.top_k(ops.where(ends, NEVER, scores), K)
-        alive = _take(candidates, best, scores.shape[-1])
+        alive = take_rows(candidates, best, scores.shape[-1])
         beams, tokens = (ops.take_along_axis(x, best, axis=1) for x in (beams, tokens))
-        cache = tree.map_structure(lambda x: _take(x, beams, K), cache)
+        cache = tree.map_structure(lambda x: take_rows(x, beams, K), cache)
 
         # Alive scores only fall and the penalty only grows (alpha >= 0): no open sequence can end above this.
         certain = finished_scores[:, 0 if stop_early else -1] > alive_scores[:, 0] / longest
@@ -155,13 +164,7 @@ def _best(old, old_scores, new, new_scores, K):
     N, L = new_scores.shape[-1], old.shape[-1]
     both = ops.concatenate([ops.reshape(old, (-1, K, L)), ops.reshape(new, (-1, N, L))], axis=1)
     scores, best = ops.top_k(ops.concatenate([old_scores, new_scores], axis=1), K)
-    return _take(ops.reshape(both, (-1, L)), best, K + N), scores
-
-
-def _take(x, chosen, M):
-    """Of `x` [B * M, ...], M rows a batch member, those that `chosen` [B, J] names: [B * J, ...]."""
-    first = ops.arange(ops.shape(chosen)[0], dtype="int32")[:, None] * M
-    return ops.take(x, ops.reshape(first + chosen, (-1,)), axis=0)
+    return take_rows(ops.reshape(both, (-1, L)), best, K + N), scores
 
 
 def _result(alive, alive_scores, finished, finished_scores, longest, pad_token):

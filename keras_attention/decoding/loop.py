@@ -114,6 +114,12 @@ def is_end(tokens, end_token):
     return ops.zeros_like(tokens, dtype="bool") if end_token is None else ops.equal(tokens, end_token)
 
 
+def take_rows(x, chosen, M):
+    """Of `x` [B * M, ...], M rows a batch member, those that `chosen` [B, J] names: [B * J, ...]."""
+    first = ops.arange(ops.shape(chosen)[0], dtype="int32")[:, None] * M
+    return ops.take(x, ops.reshape(first + chosen, (-1,)), axis=0)
+
+
 def generate(choose, step, cache, start_tokens, max_length, end_token, pad_token):
     """Writes one token after the other, each by `choose(logits [B, V], index) -> [B]`, until all have ended.
 

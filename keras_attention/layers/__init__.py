@@ -1,6 +1,14 @@
 from keras_attention.layers.alibi import ALiBi
+from keras_attention.layers.attention_rnn import AttentionRNN
+from keras_attention.layers.bahdanau_attention import BahdanauAttention
+from keras_attention.layers.bahdanau_monotonic_attention import BahdanauMonotonicAttention
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
+from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
+from keras_attention.layers.luong_attention import LuongAttention
+from keras_attention.layers.luong_monotonic_attention import LuongMonotonicAttention
+from keras_attention.layers.maxout import Maxout
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.relative_position_bias import RelativePositionBias
 from keras_attention.layers.rotary_embedding import RotaryEmbedding
@@ -12,8 +20,16 @@ from keras_attention.layers.transformer_encoder_block import TransformerEncoderB
 
 __all__ = [
     "ALiBi",
+    "AttentionRNN",
+    "BahdanauAttention",
+    "BahdanauMonotonicAttention",
     "FeedForward",
+    "GatedRecurrentCell",
+    "GatedRecurrentUnit",
     "LearnedPositionEncoding",
+    "LuongAttention",
+    "LuongMonotonicAttention",
+    "Maxout",
     "MultiHeadAttention",
     "RelativePositionBias",
     "RotaryEmbedding",

@@ -1,3 +1,14 @@
+from keras_attention.models.luong import LuongLSTM, luong_lstm
+from keras_attention.models.rnn_search import RNNSearch, rnn_search
 from keras_attention.models.transformer import Transformer, transformer, transformer_base, transformer_big
 
-__all__ = ["Transformer", "transformer", "transformer_base", "transformer_big"]
+__all__ = [
+    "LuongLSTM",
+    "RNNSearch",
+    "Transformer",
+    "luong_lstm",
+    "rnn_search",
+    "transformer",
+    "transformer_base",
+    "transformer_big",
+]

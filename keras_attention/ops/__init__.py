@@ -1,17 +1,26 @@
+from keras_attention.ops.additive import additive_attend, additive_scores
 from keras_attention.ops.attend import attend
+from keras_attention.ops.local import local_attend
 from keras_attention.ops.masks import in_band, require_boolean
+from keras_attention.ops.monotonic import monotonic_alignment
 from keras_attention.ops.positions import alibi, alibi_slopes, distances, relative_bucket, rotate, sinusoidal
 from keras_attention.ops.scores import dot_product
 from keras_attention.ops.softmax import masked_softmax
+from keras_attention.ops.windows import gaussian_window
 
 __all__ = [
+    "additive_attend",
+    "additive_scores",
     "alibi",
     "alibi_slopes",
     "attend",
     "distances",
     "dot_product",
+    "gaussian_window",
     "in_band",
+    "local_attend",
     "masked_softmax",
+    "monotonic_alignment",
     "relative_bucket",
     "require_boolean",
     "rotate",

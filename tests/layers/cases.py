@@ -5,6 +5,8 @@ No two dimensions of a case are equal (B=2, T=5, S=7, N=4, D=12, ...), so that a
 
 from dataclasses import dataclass, field
 
+import keras
+
 from keras_attention import layers
 
 
@@ -22,6 +24,8 @@ class LayerCase:
 
     # With `return_attention_scores=True`: the shape, or nested shapes. `None`: the layer has no scores.
     scores: object = None
+    # Whether the scores of a query sum to 1, not to at most 1.
+    sums_to_one: bool = True
     # The padding masks, one per input, in the order of the inputs. Empty: the layer takes none.
     masks: tuple = ()
     # What switches dropout on. Empty: the layer has none.
@@ -120,6 +124,140 @@ ATTENTION = [
     ),
 ]
 
+# Attentions of recurrent nets: queries, a memory, and keys of its positions.
+MEMORY_INPUTS = {
+    "inputs": ((2, 5, 4), (2, 7, 6), (2, 7, 3)),
+    "output": (2, 5, 6),
+    "scores": (2, 5, 7),
+    "masks": ("query_mask", "value_mask", "key_mask"),
+}
+MEMORY = [
+    LayerCase(layers.BahdanauAttention, {"units": 8}, weights=3, int8=True, **MEMORY_INPUTS),
+    LayerCase(
+        layers.BahdanauAttention,
+        {"units": 8, "normalize": True},
+        weights=5,
+        name="normalized",
+        int8=True,
+        **MEMORY_INPUTS,
+    ),
+    LayerCase(
+        layers.BahdanauAttention,
+        {"units": 8, "score_bias": True, "coverage": True},
+        weights=5,
+        name="coverage",
+        int8=True,
+        **MEMORY_INPUTS,
+    ),
+    LayerCase(
+        layers.LuongAttention,
+        {},
+        ((2, 5, 6), (2, 7, 6)),
+        (2, 5, 6),
+        weights=0,
+        name="dot",
+        scores=(2, 5, 7),
+        masks=("query_mask", "value_mask"),
+    ),
+    LayerCase(
+        layers.LuongAttention,
+        {"score": "general", "scale": True},
+        weights=2,
+        name="general",
+        int8=True,
+        **MEMORY_INPUTS,
+    ),
+    LayerCase(
+        layers.LuongAttention,
+        {"score": "concat", "units": 8, "window": "local_m", "half_width": 2},
+        weights=3,
+        name="concat-local-m",
+        int8=True,
+        **MEMORY_INPUTS,
+    ),
+    LayerCase(
+        layers.LuongAttention,
+        {"score": "location", "max_length": 9, "window": "local_m", "half_width": 2},
+        weights=1,
+        name="location-local-m",
+        **MEMORY_INPUTS,
+    ),
+    LayerCase(
+        layers.BahdanauMonotonicAttention,
+        {"units": 8},
+        weights=4,
+        dropout={"sigmoid_noise": 0.5},
+        sums_to_one=False,
+        int8=True,
+        **MEMORY_INPUTS,
+    ),
+    LayerCase(
+        layers.LuongMonotonicAttention,
+        {"mode": "recursive", "scale": True},
+        weights=3,
+        dropout={"sigmoid_noise": 0.5},
+        sums_to_one=False,
+        int8=True,
+        **MEMORY_INPUTS,
+    ),
+]
+
+# Cells give back an output and states: they go through the suite inside the layer that runs them.
+CELLS = {layers.GatedRecurrentCell: layers.GatedRecurrentUnit}
+RECURRENT = [
+    LayerCase(layers.Maxout, {"units": 4, "pieces": 3}, ((2, 5, 12),), (2, 5, 4), weights=2, int8=True),
+    LayerCase(
+        layers.GatedRecurrentUnit,
+        {"units": 4, "return_sequences": True, "reverse": True},
+        ((2, 5, 12),),
+        (2, 5, 4),
+        weights=4,
+        masks=("mask",),
+    ),
+    LayerCase(
+        layers.GatedRecurrentUnit,
+        {"units": 6, "use_bias": "candidate"},
+        ((2, 5, 12), (2, 6)),
+        (2, 6),
+        weights=4,
+        name="last-from-a-state",
+        dynamic=(),
+    ),
+    LayerCase(
+        layers.AttentionRNN,
+        {
+            "cell": keras.saving.serialize_keras_object(layers.GatedRecurrentCell(4)),
+            "attention": keras.saving.serialize_keras_object(layers.BahdanauAttention(8)),
+            "order": "look_generate_update",
+        },
+        ((2, 5, 12), (2, 7, 10)),
+        (2, 5, 14),
+        weights=7,
+        name="search",
+        scores=(2, 5, 7),
+        masks=("mask", "memory_mask"),
+        int8=True,
+        hidden=("cell", "attention"),
+    ),
+    LayerCase(
+        layers.AttentionRNN,
+        {
+            "cell": keras.saving.serialize_keras_object(keras.layers.LSTMCell(4)),
+            "attention": keras.saving.serialize_keras_object(layers.LuongAttention("general")),
+            "input_feeding": True,
+            "attentional_layer": keras.saving.serialize_keras_object(keras.layers.Dense(9, "tanh", use_bias=False)),
+        },
+        ((2, 5, 12), (2, 7, 10)),
+        (2, 5, 9),
+        weights=5,
+        name="luong",
+        scores=(2, 5, 7),
+        masks=("mask", "memory_mask"),
+        int8=True,
+        hidden=("cell", "attention", "attentional_layer"),
+    ),
+]
+
 POSITIONS = [
     LayerCase(layers.ALiBi, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=0),
     LayerCase(layers.LearnedPositionEncoding, {"max_length": 9}, ((2, 5, 12),), (2, 5, 12), weights=1),
@@ -170,4 +308,4 @@ TRANSFORMER = [
     ),
 ]
 
-CASES = [*ATTENTION, *POSITIONS, *TRANSFORMER]
+CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER]

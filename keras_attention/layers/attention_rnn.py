@@ -1,0 +1,182 @@
+"""A recurrent net that attends to a memory at every step."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.attention_rnn_checks import check_call
+from keras_attention.layers.attention_step import AttentionStep
+from keras_attention.layers.recurrent_cells import CellInput
+from keras_attention.ops import require_boolean
+from keras_attention.ops.padding import full_mask, zero_padding
+from keras_attention.ops.recurrence import recur
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class AttentionRNN(AttentionStep):
+    r"""Any recurrent cell, with any attention to a memory, step by step.
+
+    $$ h_t = \mathrm{cell}([x_t; f_{t-1}], h_{t-1}), \quad c_t = \mathrm{attend}(h_t), \quad
+       \tilde{h}_t = g([h_t; c_t]) $$
+
+    with `order="update_look"`: "Effective Approaches to Attention-based Neural Machine
+    Translation" ([Luong et al., 2015](https://arxiv.org/abs/1508.04025)), where g is
+    tanh(W_c [h; c]) and, with input feeding, f is the attentional vector of the step
+    before; and tensorflow-addons' `AttentionWrapper`, where g is linear or c itself.
+
+    $$ c_t = \mathrm{attend}(s_{t-1}), \quad \tilde{h}_t = g([s_{t-1}; c_t]), \quad
+       s_t = \mathrm{cell}([x_t; c_t], s_{t-1}) $$
+
+    with `order="look_generate_update"`: "Neural Machine Translation by Jointly Learning
+    to Align and Translate" ([Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473)) in
+    the order of its authors' code. Written out, with B batch, T steps, S positions of
+    the memory:
+
+        memory: keys and values of the memory, projected once
+        loop:   one `step` for every t; what of it needs no loop is computed outside
+        output: [B, T, F] = g([h; c]), g = `attentional_layer`
+        scores: [B, T, S]
+
+    Nothing is remembered between calls: the memory is an argument, and the layer saves,
+    exports and compiles as any other.
+
+    Masking: a padded step leaves the state as it is and writes zeros (`keras.layers.RNN`
+    repeats the output before it). `mask` and `memory_mask`, or the Keras masks of
+    `inputs` and `memory`; the first is handed on with `return_sequences`.
+
+    Args:
+        cell: A cell as for `keras.layers.RNN`, `keras.layers.StackedRNNCells` too. The
+            query is the output of the (top) cell for `"update_look"`, and its first state
+            for `"look_generate_update"`.
+        attention: `BahdanauAttention`, `LuongAttention`, or another layer with their
+            `project_memory`, `start` and `step`.
+        order: `"update_look"` or `"look_generate_update"`.
+        input_feeding: Whether the cell also reads the attentional vector of the step
+            before (zeros at first); for `"update_look"`.
+        attentional_layer: Layer g from [h; c] to the attentional vector; `None` means
+            [h; c] itself, `"context"` c alone.
+        output_attention: Whether the output is the attentional vector; if not, it is the
+            query h.
+        return_sequences: Whether to return the output of every step instead of the last
+            that is not padding.
+        return_state: Whether to return the last state as well.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, T, D].
+        memory: [B, S, Dv].
+        mask: [B, T], true = no padding.
+        memory_mask: [B, S].
+        memory_lengths: Integers [B], how many positions of each memory are no padding;
+            instead of the mask, or with it.
+        initial_state: The states of the cell, or all of the state as `return_state`
+            returns it. `None` means the cell's own, zeros.
+        return_attention_scores: Whether to return the scores too.
+        training: Whether the dropout of the cell is on.
+        inputs_mask: Where Keras puts the mask of `inputs`; the same as `mask`.
+
+    Returns:
+        `output`, or a tuple of it, the scores [B, T, S] and the state, whichever is asked
+        for, in this order. The state is `{"cell": the cell's states, "attention": the
+        attention's state, "fed": [B, F]}`, the last only with input feeding.
+
+    Raises:
+        ValueError: If shapes or arguments do not fit, named.
+
+    Example:
+
+    >>> from keras_attention.layers import AttentionRNN, BahdanauAttention, GatedRecurrentCell
+    >>> rnn = AttentionRNN(GatedRecurrentCell(8), BahdanauAttention(6), order="look_generate_update")
+    >>> output, scores = rnn(keras.Input((None, 5)), keras.Input((None, 16)), return_attention_scores=True)
+    >>> output.shape, scores.shape
+    ((None, None, 24), (None, None, None))
+    """
+
+    def call(
+        self,
+        inputs,
+        memory,
+        mask=None,
+        memory_mask=None,
+        memory_lengths=None,
+        initial_state=None,
+        return_attention_scores=False,
+        training=None,
+        inputs_mask=None,
+    ):
+        mask = inputs_mask if mask is None else mask
+        check_call(inputs.shape, memory.shape, mask, memory_mask, memory_lengths)
+        mask = full_mask(require_boolean(mask, "mask"), ops.shape(inputs)[:2])
+        memory = self.project_memory(memory, memory_mask, memory_lengths)
+        state = self.start(memory, initial_state)
+        written, state = self._run(zero_padding(inputs, mask), memory, state, mask, return_attention_scores, training)
+        output = zero_padding(self._output(written), mask)
+        if not self.return_sequences:
+            output = _last(output, mask)
+        result = (output,)
+        result += (written["scores"],) if return_attention_scores else ()
+        result += (state,) if self.return_state else ()
+        return result if len(result) > 1 else output
+
+    def compute_output_spec(
+        self,
+        inputs,
+        memory,
+        mask=None,
+        memory_mask=None,
+        memory_lengths=None,
+        initial_state=None,
+        return_attention_scores=False,
+        training=None,
+        inputs_mask=None,
+    ):
+        mask = inputs_mask if mask is None else mask
+        check_call(inputs.shape, memory.shape, mask, memory_mask, memory_lengths)
+        if self.return_state:  # of any cell and any attention: only a trace knows its shapes
+            arguments = (mask, memory_mask, memory_lengths, initial_state, return_attention_scores, training)
+            return super().compute_output_spec(inputs, memory, *arguments)
+        B, T, _ = inputs.shape
+        size = self._attentional_size if self.output_attention else self._query_size
+        shape = (B, T, size) if self.return_sequences else (B, size)
+        output = keras.KerasTensor(shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        return output, keras.KerasTensor((B, T, memory.shape[1]), dtype=self.compute_dtype)
+
+    def compute_mask(self, inputs, mask=None):
+        return mask if self.return_sequences else None
+
+    def _run(self, inputs, memory, state, mask, return_scores, training):
+        """All steps: what they write, {name: [B, T, ...]}, and the last state."""
+        with self._dropout_masks(inputs[:, 0], state, training):
+            cell = CellInput(self.cell, self._input_size, training)
+            # The cell's product with c is the mixture of its products with the values, which need no loop.
+            ahead = self._looks_first and cell.splits
+            looked_at = {**memory, "value": cell.later(memory["value"])} if ahead else memory
+            keep = {"query", "scores"} if ahead else {"scores"} if return_scores else set()
+            keep |= ({"attentional"} if self.output_attention else {"query"}) if self.input_feeding else {"query"}
+            keep |= set() if self.input_feeding or ahead or not self.output_attention else {"context"}
+
+            def step(state, x):
+                written, state = self._advance(x, state, cell, looked_at, training, ahead)
+                return {name: written[name] for name in keep}, state
+
+            blank = {name: x for name, x in self._blank(memory).items() if name in keep}
+            written, state = recur(step, state, blank, cell.prepare(inputs), mask)
+        if ahead:
+            written["context"] = ops.matmul(written["scores"], self._cast(memory["value"]))
+        return written, state
+
+    def _blank(self, memory):
+        """Zeros of the shapes that a step writes."""
+        mask = ops.zeros_like(memory["mask"], dtype=self.compute_dtype)
+        sizes = {"query": self._query_size, "context": self._context_size, "attentional": self._attentional_size}
+        zeros = {name: ops.zeros((ops.shape(mask)[0], size), dtype=self.compute_dtype) for name, size in sizes.items()}
+        return {**zeros, "scores": mask}
+
+
+def _last(output, mask):
+    """[B, T, F] -> [B, F]: of the last step that is not padding."""
+    if mask is None:
+        return output[:, -1]
+    steps = ops.where(mask, ops.arange(ops.shape(mask)[1], dtype="int32"), 0)
+    return ops.take_along_axis(output, ops.max(steps, axis=1)[:, None, None], axis=1)[:, 0]

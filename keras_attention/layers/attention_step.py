@@ -1,0 +1,190 @@
+"""One step of a recurrent net that attends to a memory: all of `AttentionRNN` but the loop."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.attention_rnn_checks import check_call, require_attention, require_options
+from keras_attention.layers.memory_attention import memory_mask
+from keras_attention.layers.recurrent_cells import (
+    CellInput,
+    dropout_masks,
+    first_state,
+    initial_states,
+    output_size,
+    pack_states,
+    require_cell,
+)
+from keras_attention.ops import require_boolean
+from keras_attention.ops.masks import both
+
+
+class AttentionStep(keras.layers.Layer):
+    """The half of `AttentionRNN` that knows a single step; its docstring says what the arguments mean."""
+
+    def __init__(
+        self,
+        cell,
+        attention,
+        order="update_look",
+        input_feeding=False,
+        attentional_layer=None,
+        output_attention=True,
+        return_sequences=True,
+        return_state=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.cell = require_cell(cell)
+        self.attention = require_attention(attention)
+        self.order = order
+        self.input_feeding = input_feeding
+        self.attentional_layer = require_options(order, input_feeding, attentional_layer)
+        self.output_attention = output_attention
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.supports_masking = True
+
+    def build(self, inputs_shape, memory_shape):
+        check_call(inputs_shape, memory_shape)
+        B, T, D = inputs_shape
+        self._looks_first = self.order == "look_generate_update"
+        self._query_size = first_state(self.cell, self.cell.state_size) if self._looks_first else output_size(self.cell)
+        self._context_size = memory_shape[-1]
+        self._attentional_size = self._build_attentional_layer(B)
+        fed = self._context_size if self._looks_first else self._attentional_size if self.input_feeding else 0
+        self._input_size = D
+        for layer, shapes in (
+            (self.cell, [(B, D + fed)]),
+            (self.attention, [(B, T, self._query_size), tuple(memory_shape)]),
+        ):
+            if not getattr(layer, "built", True):
+                layer.build(*shapes)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        layer = self.attentional_layer
+        return {
+            **super().get_config(),
+            "cell": serialize(self.cell),
+            "attention": serialize(self.attention),
+            "order": self.order,
+            "input_feeding": self.input_feeding,
+            "attentional_layer": serialize(layer) if isinstance(layer, keras.layers.Layer) else layer,
+            "output_attention": self.output_attention,
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+        }
+
+    def project_memory(self, memory, mask=None, lengths=None):
+        """Projects a memory once, for all steps.
+
+        Args:
+            memory: [B, S, Dv].
+            mask: [B, S], true = no padding.
+            lengths: Integers [B], instead of the mask or with it.
+
+        Returns:
+            The attention's memory: a dict of tensors, batch first.
+        """
+        self._require_built("project_memory")
+        memory = ops.convert_to_tensor(memory)
+        if lengths is not None:
+            mask = both(require_boolean(mask, "mask"), memory_mask(memory, None, lengths))
+        return self.attention.project_memory(memory, mask=mask)
+
+    def start(self, memory, initial_state=None):
+        """The state before the first step.
+
+        Args:
+            memory: From `project_memory`.
+            initial_state: As in `call`.
+
+        Returns:
+            A nest of tensors, batch first.
+        """
+        self._require_built("start")
+        batch = ops.shape(memory["mask"])[0]
+        state = {"cell": initial_states(self.cell, batch), "attention": self.attention.start(memory)}
+        if self.input_feeding:
+            state["fed"] = ops.zeros((batch, self._attentional_size), dtype=self.compute_dtype)
+        if isinstance(initial_state, dict):
+            return pack_states(initial_state, state)
+        return state if initial_state is None else {**state, "cell": pack_states(initial_state, state["cell"])}
+
+    def step(self, inputs, state, memory, training=None):
+        """One step of all batch entries: the same as `call` on one position.
+
+        Args:
+            inputs: [B, D].
+            state: From `start` or the step before.
+            memory: From `project_memory`.
+            training: As in `call`.
+
+        Returns:
+            The output [B, F], the scores [B, S] and the new state.
+        """
+        self._require_built("step")
+        inputs = ops.cast(ops.convert_to_tensor(inputs), self.compute_dtype)
+        if len(inputs.shape) != 2 or inputs.shape[-1] != self._input_size:
+            raise ValueError(
+                f"`inputs` of a step must be [B, {self._input_size}]. Received: inputs.shape={tuple(inputs.shape)}"
+            )
+        with self._dropout_masks(inputs, state, training):
+            cell = CellInput(self.cell, self._input_size, training)
+            written, state = self._advance(cell.prepare(inputs), state, cell, memory, training)
+        return self._output(written), self._cast(written["scores"]), state
+
+    def _advance(self, x, state, cell, memory, training, ahead=False):
+        """One step: what it writes, {name: [B, ...]}, and the new state."""
+        if self._looks_first:
+            query = first_state(self.cell, state["cell"])
+            context, scores, looked = self.attention.step(query, memory, state["attention"], training=training)
+            _, states = (cell.advance if ahead else cell)(x, context, state["cell"])
+            return {"query": query, "context": context, "scores": scores}, {"cell": states, "attention": looked}
+        query, states = cell(x, state.get("fed"), state["cell"])
+        context, scores, looked = self.attention.step(query, memory, state["attention"], training=training)
+        written, state = {"query": query, "context": context, "scores": scores}, {"cell": states, "attention": looked}
+        if self.input_feeding:
+            written["attentional"] = state["fed"] = self._attentional(query, context)
+        return written, state
+
+    def _output(self, written):
+        if not self.output_attention:
+            return self._cast(written["query"])
+        if "attentional" in written:
+            return written["attentional"]
+        return self._attentional(written["query"], written["context"])
+
+    def _attentional(self, query, context):
+        """g([h; c])."""
+        if self.attentional_layer == "context":
+            return self._cast(context)
+        both = ops.concatenate([self._cast(query), self._cast(context)], axis=-1)
+        return both if self.attentional_layer is None else self._cast(self.attentional_layer(both))
+
+    def _build_attentional_layer(self, batch):
+        if self.attentional_layer == "context":
+            return self._context_size
+        shape = (batch, self._query_size + self._context_size)
+        if self.attentional_layer is None:
+            return shape[-1]
+        if not self.attentional_layer.built:
+            self.attentional_layer.build(shape)
+        return self.attentional_layer.compute_output_shape(shape)[-1]
+
+    def _dropout_masks(self, inputs, state, training):
+        fed = state.get("fed")
+        if self._looks_first:
+            fed = ops.zeros((ops.shape(inputs)[0], self._context_size), dtype=inputs.dtype)
+        inputs = inputs if fed is None else ops.concatenate([inputs, ops.cast(fed, inputs.dtype)], axis=-1)
+        return dropout_masks(self.cell, inputs, state["cell"], training)
+
+    def _cast(self, x):
+        return ops.cast(x, self.compute_dtype)
+
+    def _require_built(self, name):
+        if not self.built:
+            raise ValueError(
+                f"`AttentionRNN` is not yet set up: `build(inputs_shape, memory_shape)` it, or call it once, before "
+                f"`{name}`. Received: built=False"
+            )

@@ -1,0 +1,136 @@
+"""Bahdanau's additive attention: a small network scores each pair of query and key."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.additive_weights import AdditiveWeights
+from keras_attention.layers.memory_attention import mix_all, mix_one, see
+from keras_attention.layers.projections import clone
+from keras_attention.ops import additive_attend, additive_scores, masked_softmax
+from keras_attention.ops.recurrence import recur
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class BahdanauAttention(AdditiveWeights):
+    r"""Additive attention with its projections, for queries and memories of any two depths.
+
+    $$ e_{ts} = v^\top \tanh(W q_t + U k_s), \quad c_t = \sum_s \mathrm{softmax}_s(e_{ts}) \, h_s $$
+
+    as in "Neural Machine Translation by Jointly Learning to Align and Translate", section 3.1 and appendix A.1.2
+    ([Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473)). Written out, with B batch, T queries, S keys, U units:
+
+        query:   [B, T, U]  = query . W
+        key:     [B, S, U]  = key . U, once for all steps
+        scores:  [B, T, S]  = softmax over S of vector . tanh(query + key), where visible
+        context: [B, T, Dv] = scores . value
+
+    With `normalize`, the vector is `scale * vector / |vector|` and a bias is added inside the tanh, the weight
+    normalisation of [Salimans and Kingma, 2016](https://arxiv.org/abs/1602.07868) as tensorflow-addons has it. With
+    `coverage`, `coverage_vector * (sum of the scores of all queries before)` is added inside the tanh, as in "Get To
+    The Point", eq. 11 ([See et al., 2017](https://arxiv.org/abs/1704.04368)): the queries are then attended with one
+    after another.
+
+    Weights: `query/kernel` [Dq, U] (W), `key/kernel` [Dk, U] (U), `vector` [U] (v); `scale` [] (g), `bias` [U] (b),
+    `coverage_vector` [U] where asked for.
+
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is handed on. A query that sees
+    nothing gets zeros. Padding is zeroed first, so that NaN in it reaches neither the output nor a gradient.
+
+    Args:
+        units: Positive int, U.
+        normalize: Whether to normalise the vector; its scale g starts at `sqrt(1 / units)`.
+        score_bias: Whether b is added inside the tanh; `None` means `normalize`.
+        coverage: Whether to add what was attended to before.
+        kernel_initializer: Initialiser of W and U (in the paper N(0, 0.001²), the standard deviation 0.001).
+        vector_initializer: Initialiser of v (in the paper 0) and of the coverage vector.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        query: [B, T, Dq].
+        value: [B, S, Dv], the memory.
+        key: [B, S, Dk]; `None` means `value`.
+        query_mask: [B, T], true = no padding; `None` means the Keras mask.
+        value_mask, key_mask: [B, S]; a key is seen where both are true.
+        attention_mask: Boolean or integer, true = takes part: [T, S] or [B, T, S].
+        return_attention_scores: Whether to return the scores too.
+        training: Changes nothing.
+
+    Returns:
+        [B, T, Dv]; or (context, scores [B, T, S]) with `return_attention_scores`.
+
+    Raises:
+        ValueError: If a mask is floating, or a shape is not as above.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.layers import BahdanauAttention
+    >>> layer, memory = BahdanauAttention(units=8), np.ones((2, 7, 6))
+    >>> tuple(layer(np.ones((2, 5, 4)), memory).shape)
+    (2, 5, 6)
+    >>> projected = layer.project_memory(memory, lengths=np.array([7, 4]))
+    >>> context, scores, state = layer.step(np.ones((2, 4)), projected, layer.start(projected))
+    >>> tuple(context.shape), tuple(scores.shape)
+    ((2, 6), (2, 7))
+    """
+
+    def __init__(
+        self,
+        units,
+        normalize=False,
+        score_bias=None,
+        coverage=False,
+        kernel_initializer="glorot_uniform",
+        vector_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(units, normalize, score_bias, kernel_initializer, vector_initializer, **kwargs)
+        self.coverage = coverage
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        super().build(query_shape, value_shape, key_shape)
+        if self.coverage:
+            self.coverage_vector = self.add_weight(
+                shape=(self.units,), initializer=clone(self.vector_initializer), name="coverage_vector"
+            )
+
+    def start(self, memory):
+        """Returns the state before the first step: nothing, or with `coverage` zeros [B, S]."""
+        self._check_set_up("start")
+        return ops.zeros(ops.shape(memory["key"])[:2], dtype="float32") if self.coverage else ()
+
+    def step(self, query, memory, state, training=None):
+        if not self.coverage:
+            return super().step(query, memory, state, training)
+        self._check_set_up("step")
+        probs = self._covered(self._project_query(self._query(query)), memory, state, memory["mask"])
+        return mix_one(probs, memory), self._cast(probs), state + probs
+
+    def get_config(self):
+        return {**super().get_config(), "coverage": self.coverage}
+
+    def _attend(self, query, memory, query_mask, mask, scores):
+        masks = {"mask": mask, "query_mask": query_mask, "key_mask": memory["mask"]}
+        query, vector = self._project_query(query), self._score_vector()
+        return additive_attend(query, memory["key"], memory["value"], vector, return_scores=scores, **masks)
+
+    def _attend_all(self, query, memory, query_mask, mask, scores, training):
+        if not self.coverage:
+            return self._attend(query, memory, query_mask, mask, scores)
+        query = self._project_query(query)
+        visible = see(query, memory, query_mask, mask)
+
+        def step(covered, x):
+            probs = self._covered(x["query"][:, None], memory, covered, x["visible"])
+            return probs, covered + probs
+
+        start = self.start(memory)
+        probs, _ = recur(step, start, start, {"query": query, "visible": visible})
+        context = mix_all(probs, memory)
+        return (context, probs) if scores else context
+
+    def _covered(self, query, memory, coverage, visible):
+        """Scores [B, S] of one projected query [B, 1, U], float32."""
+        covered = {"coverage": coverage, "coverage_vector": self.coverage_vector}
+        logits = additive_scores(query, memory["key"], self._score_vector(), **covered)
+        return masked_softmax(logits[:, 0], visible)

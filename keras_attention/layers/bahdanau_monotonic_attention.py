@@ -1,0 +1,102 @@
+"""Monotonic attention with Bahdanau's additive energies."""
+
+import keras
+
+from keras_attention.layers.additive_weights import AdditiveWeights
+from keras_attention.layers.monotonic import Monotonic
+from keras_attention.ops import additive_scores
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class BahdanauMonotonicAttention(Monotonic, AdditiveWeights):
+    r"""Attention that moves along the memory and never back, with additive energies.
+
+    $$ p_{ts} = \sigma(v^\top \tanh(W q_t + U k_s) + r), \quad
+    \alpha_{ts} = p_{ts} \left((1 - p_{t,s-1}) \frac{\alpha_{t,s-1}}{p_{t,s-1}} + \alpha_{t-1,s}\right) $$
+
+    as in "Online and Linear-Time Attention by Enforcing Monotonic Alignments", section 2
+    ([Raffel et al., 2017](https://arxiv.org/abs/1704.00784)). Written out, with B batch, T queries, S keys, U units:
+
+        energies: [B, T, S]  = vector . tanh(query . W + key . U) + r
+        scores:   [B, T, S]  = `ops.monotonic_alignment` of sigmoid(energies), one query after another
+        context:  [B, T, Dv] = scores . value
+
+    The [B, T, S, U] tensor of the tanh is never built whole. `normalize` gives the energies that the paper recommends:
+    `scale * vector / |vector|` in the place of the vector, and a bias inside the tanh.
+
+    Differs from the paper: `mode` is said when the layer is made; the paper trains with `"parallel"` and decodes with
+    `"hard"`.
+
+    Weights: `query/kernel` [Dq, U] (W), `key/kernel` [Dk, U] (U), `vector` [U] (v), `energy_bias` [] (r); `scale` []
+    (g) and `bias` [U] (b) where asked for.
+
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is handed on. A query that sees
+    nothing gets zeros, and the next goes on from where the one before it stood. Padding is zeroed first, so that NaN in
+    it reaches neither the output nor a gradient.
+
+    Args:
+        units: Positive int, U.
+        mode: `"recursive"`, `"parallel"` or `"hard"`, see `ops.monotonic_alignment`. Nothing is learned with the last.
+        sigmoid_noise: Standard deviation of the noise that is added to the energies in training, so that p learns to
+            be 0 or 1 (in the paper 1); no noise at inference.
+        score_bias_init: Where r starts (below 0: attention starts by looking at the whole memory).
+        normalize: Whether to normalise the vector; its scale g starts at `sqrt(1 / units)`.
+        score_bias: Whether b is added inside the tanh; `None` means `normalize`.
+        kernel_initializer: Initialiser of W and U.
+        vector_initializer: Initialiser of v.
+        seed: Int seed of the noise.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        query: [B, T, Dq].
+        value: [B, S, Dv], the memory.
+        key: [B, S, Dk]; `None` means `value`.
+        query_mask: [B, T], true = no padding; `None` means the Keras mask.
+        value_mask, key_mask: [B, S]; a key is seen where both are true.
+        attention_mask: Boolean or integer, true = takes part: [T, S] or [B, T, S].
+        return_attention_scores: Whether to return the scores too.
+        training: Whether to add noise.
+
+    Returns:
+        [B, T, Dv]; or (context, scores [B, T, S]) with `return_attention_scores`. The scores of a query sum to at
+        most 1.
+
+    Raises:
+        ValueError: If a mask is floating, or a shape is not as above.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.layers import BahdanauMonotonicAttention
+    >>> tuple(BahdanauMonotonicAttention(units=8)(np.ones((2, 5, 4)), np.ones((2, 7, 6))).shape)
+    (2, 5, 6)
+    """
+
+    def __init__(
+        self,
+        units,
+        mode="parallel",
+        sigmoid_noise=0.0,
+        score_bias_init=0.0,
+        normalize=False,
+        score_bias=None,
+        kernel_initializer="glorot_uniform",
+        vector_initializer="glorot_uniform",
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(
+            units,
+            normalize,
+            score_bias,
+            kernel_initializer,
+            vector_initializer,
+            mode=mode,
+            sigmoid_noise=sigmoid_noise,
+            score_bias_init=score_bias_init,
+            seed=seed,
+            **kwargs,
+        )
+
+    def _energies(self, query, memory):
+        return additive_scores(self._project_query(query), memory["key"], self._score_vector())

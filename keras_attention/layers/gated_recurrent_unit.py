@@ -1,0 +1,147 @@
+"""The gated recurrent layer of RNNsearch: its cell, run over a sequence in either direction."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import check_padding
+from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
+from keras_attention.ops import require_boolean
+from keras_attention.ops.padding import full_mask, zero_padding
+from keras_attention.ops.recurrence import recur
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class GatedRecurrentUnit(keras.layers.Layer):
+    r"""`GatedRecurrentCell` over a sequence.
+
+    $$ h_t = (1 - z_t) \circ h_{t-1} + z_t \circ \tilde{h}_t $$
+
+    as in "Neural Machine Translation by Jointly Learning to Align and Translate",
+    appendix A.2.1 ([Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473)); two of
+    them, one with `reverse=True`, are its encoder. Written out, with B batch, T length,
+    D inputs, U units:
+
+        projected: [B, T, 3 U] = inputs kernel + bias, for all steps at once
+        h:         [B, U] = cell.advance(projected[:, t], h), t by t
+        output:    [B, T, U], h after every step, or [B, U], after the last
+
+    Masking: padding is skipped in both directions: the state passes over it, and the
+    output is zero there (`keras.layers.GRU` repeats the output before it). `mask`, or
+    the Keras mask of `inputs`; it is handed on with `return_sequences`.
+
+    Args:
+        units: Positive int U.
+        use_bias: See `GatedRecurrentCell`.
+        return_sequences: Whether to return h after every step instead of the last.
+        return_state: Whether to return the last state as well.
+        reverse: Whether to read from the end. The outputs stay where their inputs are:
+            h of step t has seen the inputs t to T.
+        kernel_initializer: See `GatedRecurrentCell`.
+        recurrent_initializer: See `GatedRecurrentCell`.
+        bias_initializer: See `GatedRecurrentCell`.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, T, D].
+        initial_state: [B, U]; `None` means zeros.
+        mask: [B, T], true = no padding.
+        inputs_mask: Where Keras puts the mask of `inputs` if there is an initial state;
+            the same as `mask`.
+
+    Returns:
+        [B, T, U] or [B, U]; with `return_state`, `(output, state [B, U])`.
+
+    Example:
+
+    >>> from keras_attention.layers import GatedRecurrentUnit
+    >>> GatedRecurrentUnit(8, return_sequences=True, reverse=True)(keras.Input((None, 5))).shape
+    (None, None, 8)
+    """
+
+    def __init__(
+        self,
+        units,
+        use_bias=True,
+        return_sequences=False,
+        return_state=False,
+        reverse=False,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.cell = GatedRecurrentCell(
+            units,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            name="cell",
+            dtype=self.dtype_policy,
+        )
+        self.units = units
+        self.use_bias = use_bias
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.reverse = reverse
+        self.kernel_initializer = self.cell.kernel_initializer
+        self.recurrent_initializer = self.cell.recurrent_initializer
+        self.bias_initializer = self.cell.bias_initializer
+        self.supports_masking = True
+
+    def build(self, inputs_shape, initial_state_shape=None):
+        if len(inputs_shape) != 3:
+            raise ValueError(f"`inputs` must be [B, T, D]. Received: inputs.shape={tuple(inputs_shape)}")
+        self.cell.build((inputs_shape[0], inputs_shape[2]))
+
+    def call(self, inputs, initial_state=None, mask=None, inputs_mask=None):
+        mask = inputs_mask if mask is None else mask
+        self._check(inputs, initial_state, mask)
+        mask = full_mask(require_boolean(mask, "mask"), ops.shape(inputs)[:2])
+        inputs = zero_padding(inputs, mask)
+        if initial_state is None:
+            initial_state = ops.zeros((ops.shape(inputs)[0], self.units), dtype=self.compute_dtype)
+
+        def step(h, projected):
+            h = self.cell.advance(projected, h)
+            return (h if self.return_sequences else ()), h
+
+        blank = ops.zeros_like(initial_state) if self.return_sequences else ()
+        outputs, h = recur(step, initial_state, blank, self.cell.projection()(inputs), mask, self.reverse)
+        output = outputs if self.return_sequences else h
+        return (output, h) if self.return_state else output
+
+    def compute_output_spec(self, inputs, initial_state=None, mask=None, inputs_mask=None):
+        self._check(inputs, initial_state, inputs_mask if mask is None else mask)
+        B, T, _ = inputs.shape
+        state = keras.KerasTensor((B, self.units), dtype=self.compute_dtype)
+        output = keras.KerasTensor((B, T, self.units), dtype=self.compute_dtype) if self.return_sequences else state
+        return (output, state) if self.return_state else output
+
+    def compute_mask(self, inputs, mask=None):
+        return mask if self.return_sequences else None
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "use_bias": self.use_bias,
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "reverse": self.reverse,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+        }
+
+    def _check(self, inputs, initial_state, mask):
+        B, T, _ = inputs.shape
+        if initial_state is not None:
+            shape = tuple(initial_state.shape)
+            if len(shape) != 2 or shape[1] != self.units or (None not in (B, shape[0]) and shape[0] != B):
+                raise ValueError(
+                    f"`initial_state` must be [B, {self.units}], of the batch of `inputs`. Received: "
+                    f"initial_state.shape={shape}, inputs.shape={tuple(inputs.shape)}"
+                )
+        check_padding(mask, "mask", (B, T), "the inputs")

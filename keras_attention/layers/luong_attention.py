@@ -1,0 +1,241 @@
+"""Luong's multiplicative attention: dot, general, concat and location scores; the whole memory or a window of it."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import require_int
+from keras_attention.layers.memory_attention import MemoryAttention, dense, memory_mask, require_equal_sizes
+from keras_attention.layers.projections import clone
+from keras_attention.ops import additive_attend, attend, local_attend
+
+SCORES = ("dot", "general", "concat", "location")
+WINDOWS = (None, "local_m", "local_p")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LuongAttention(MemoryAttention):
+    r"""Attention with one of four scores, to the whole memory or to a window of it.
+
+    $$ \mathrm{score}(q_t, k_s) = q_t^\top k_s, \quad q_t^\top W k_s, \quad v^\top \tanh(W_q q_t + W_k k_s),
+    \quad (W_l q_t)_s $$
+
+    as in "Effective Approaches to Attention-based Neural Machine Translation", section 3
+    ([Luong et al., 2015](https://arxiv.org/abs/1508.04025)): dot, general, concat, location. Written out, with B batch,
+    T queries, S keys, U units:
+
+        key:     [B, S, Dq] = value (dot) or value . W (general) or rows of W_l (location); [B, S, U] for concat
+        scores:  [B, T, S]  = softmax over S of query . key, or vector . tanh(query . W_q + key), where visible
+        context: [B, T, Dv] = scores . value
+
+    Of a window, a query sees the keys s with `|s - p| <= half_width`:
+
+        local_m: p = t, the position of the query
+        local_p: p = length * sigmoid(position_vector . tanh(query . W_p)), and every score is multiplied by
+                 exp(-(s - p)^2 / (2 sigma^2)), sigma = half_width / 2
+
+    Positions are counted from 0, `length` is the number of the memory's real positions. As in the paper, the scores of
+    local_p are not normalised again: their sum is at most 1. With `renormalize`, the Gaussian goes before the softmax,
+    and the sum is 1.
+
+    Weights: `key/kernel` [Dk, Dq] (general: W; the published W_a maps keys to queries), [Dk, U] (concat: W_k) or
+    `location_kernel`
+    [Dq, max_length] (W_l); `query/kernel` [Dq, U] and `vector` [U] (concat); `position/kernel`
+    [Dq, Dq] and `position_vector` [Dq] (local_p); `scale` [] where asked for. No biases.
+
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is handed on. A query that sees
+    nothing gets zeros. Padding is zeroed first, so that NaN in it reaches neither the output nor a gradient. local_p
+    needs a mask or lengths of the memory.
+
+    Args:
+        score: `"dot"` (queries and keys of one size), `"general"`, `"concat"` or `"location"`.
+        units: Positive int, U, for concat only.
+        window: `None` (the whole memory), `"local_m"` or `"local_p"`.
+        half_width: Positive number, D of the paper.
+        renormalize: Whether the scores of local_p sum to 1.
+        max_length: Positive int, for location only: memories are at most this long.
+        scale: Whether all logits are multiplied by a learned number, 1 at the start.
+        kernel_initializer: Initialiser of all matrices.
+        vector_initializer: Initialiser of the two vectors.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        query: [B, T, Dq].
+        value: [B, S, Dv], the memory.
+        key: [B, S, Dk]; `None` means `value`.
+        query_mask: [B, T], true = no padding; `None` means the Keras mask.
+        value_mask, key_mask: [B, S]; a key is seen where both are true.
+        attention_mask: Boolean or integer, true = takes part: [T, S] or [B, T, S].
+        return_attention_scores: Whether to return the scores too.
+        training: Changes nothing.
+
+    Returns:
+        [B, T, Dv]; or (context, scores [B, T, S]) with `return_attention_scores`.
+
+    Raises:
+        ValueError: If a mask is floating, a shape is not as above, or local_p is not told the lengths.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.layers import LuongAttention
+    >>> layer = LuongAttention(score="general", window="local_p", half_width=3)
+    >>> tuple(layer(np.ones((2, 5, 4)), np.ones((2, 7, 6)), value_mask=np.ones((2, 7), bool)).shape)
+    (2, 5, 6)
+    """
+
+    def __init__(
+        self,
+        score="dot",
+        units=None,
+        window=None,
+        half_width=10,
+        renormalize=False,
+        max_length=None,
+        scale=False,
+        kernel_initializer="glorot_uniform",
+        vector_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.score = score
+        self.units = units
+        self.window = window
+        self.half_width = half_width
+        self.renormalize = renormalize
+        self.max_length = max_length
+        self.scale = scale
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.vector_initializer = keras.initializers.get(vector_initializer)
+        self._check_options()
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        query_size, key_size = self._set_sizes(query_shape, value_shape, key_shape)
+        self.query_dense = self.key_dense = self.position_dense = None
+        if self.score == "concat":
+            self.query_dense = self._dense(query_size, self.units, "query")
+            self.key_dense = self._dense(key_size, self.units, "key")
+            self.vector = self._vector(self.units, "vector")
+        elif self.score == "general":
+            self.key_dense = self._dense(key_size, query_size, "key")
+        elif self.score == "location":
+            self.location_kernel = self.add_weight(
+                shape=(query_size, self.max_length), initializer=clone(self.kernel_initializer), name="location_kernel"
+            )
+        if self.window == "local_p":
+            self.position_dense = self._dense(query_size, query_size, "position")
+            self.position_vector = self._vector(query_size, "position_vector")
+        if self.scale:
+            self.logit_scale = self.add_weight(shape=(), initializer="ones", name="scale")
+
+    def project_memory(self, value, key=None, mask=None, lengths=None):
+        self._check_lengths(memory_mask(ops.convert_to_tensor(value), mask, lengths))
+        return super().project_memory(value, key, mask, lengths)
+
+    def start(self, memory):
+        """Returns the state before the first step: nothing, or for local_m the position 0 of each query, [B]."""
+        self._check_set_up("start")
+        return ops.zeros(ops.shape(memory["value"])[:1], dtype="int32") if self.window == "local_m" else ()
+
+    def step(self, query, memory, state, training=None):
+        if self.window != "local_m":
+            return super().step(query, memory, state, training)
+        self._check_set_up("step")
+        context, scores = self._attend(self._query(query), memory, None, None, True, position=state[:, None])
+        return self._cast(context[:, 0]), self._cast(scores[:, 0]), state + 1
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "score": self.score,
+            "units": self.units,
+            "window": self.window,
+            "half_width": self.half_width,
+            "renormalize": self.renormalize,
+            "max_length": self.max_length,
+            "scale": self.scale,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "vector_initializer": keras.initializers.serialize(self.vector_initializer),
+        }
+
+    def _check_options(self):
+        for name, choices in (("score", SCORES), ("window", WINDOWS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={getattr(self, name)!r}")
+        for name, score in (("units", "concat"), ("max_length", "location")):
+            size = getattr(self, name)
+            if self.score == score:
+                require_int(size, name)
+            elif size is not None:
+                raise ValueError(
+                    f'`{name}` belongs to score="{score}". Received: {name}={size!r}, score={self.score!r}'
+                )
+        width = self.half_width
+        if isinstance(width, bool) or not isinstance(width, (int, float)) or not width > 0:
+            raise ValueError(f"`half_width` must be a positive number. Received: half_width={width!r}")
+        if self.renormalize and self.window != "local_p":
+            raise ValueError(f'`renormalize` belongs to window="local_p". Received: window={self.window!r}')
+
+    def _attend(self, query, memory, query_mask, mask, scores, position=None):
+        """`position`: [B, T], those of the queries where they are not 0 to T - 1."""
+        given = {"mask": mask, "query_mask": query_mask, "key_mask": memory["mask"], "return_scores": scores}
+        # With all queries at once, the window of local_m is a band, whose outside `attend` never touches.
+        band = self.window == "local_m" and self.score != "concat" and position is None
+        local = {}
+        if self.window is not None and not band:
+            local = {"center": self._center(query, memory["mask"], position), "half_width": self.half_width}
+            local = {**local, "gaussian": self.window == "local_p", "renormalize": self.renormalize}
+        if self.score == "concat":
+            vector = self.vector * self.logit_scale if self.scale else self.vector
+            query = self.query_dense(query)
+            return additive_attend(query, memory["key"], memory["value"], vector, **given, **local)
+        query = query * ops.cast(self.logit_scale, query.dtype) if self.scale else query
+        if local:
+            return local_attend(query, memory["key"], memory["value"], **given, **local)
+        heads = (x[:, :, None] for x in (query, memory["key"], memory["value"]))
+        result = attend(*heads, scale=1.0, window=int(self.half_width) + 1 if band else None, **given)
+        return (result[0][:, :, 0], result[1][:, 0]) if scores else result[:, :, 0]
+
+    def _center(self, query, mask, position):
+        """p of each query, [B, T], float32."""
+        if self.window == "local_m":
+            position = ops.arange(ops.shape(query)[1], dtype="int32")[None] if position is None else position
+            return ops.broadcast_to(ops.cast(position, "float32"), ops.shape(query)[:2])
+        hidden = ops.cast(ops.tanh(self.position_dense(query)), "float32")
+        length = ops.sum(ops.cast(mask, "float32"), axis=1)[:, None]
+        return length * ops.sigmoid(ops.matmul(hidden, ops.cast(self.position_vector, "float32")[:, None])[..., 0])
+
+    def _project_key(self, key):
+        if self.score != "location":
+            return key if self.key_dense is None else self.key_dense(key)
+        # The logit of a place does not depend on what is there: its key is its row of the kernel.
+        rows = ops.transpose(ops.cast(self.location_kernel, self.compute_dtype))[: ops.shape(key)[1]]
+        return ops.broadcast_to(rows[None], (ops.shape(key)[0], *ops.shape(rows)))
+
+    def _check_shapes(self, query, value, key):
+        super()._check_shapes(query, value, key)
+        if self.score == "dot":
+            require_equal_sizes(query, value, key)
+        if self.score == "location" and value[1] is not None and value[1] > self.max_length:
+            raise ValueError(
+                f"`value` must not be longer than max_length={self.max_length}. Received: value.shape={value}"
+            )
+
+    def _check(self, query, value, key, query_mask, value_mask, key_mask, attention_mask):
+        self._check_lengths(key_mask if value_mask is None else value_mask)
+        return super()._check(query, value, key, query_mask, value_mask, key_mask, attention_mask)
+
+    def _check_lengths(self, mask):
+        if self.window == "local_p" and mask is None:
+            raise ValueError(
+                'window="local_p" needs the lengths of the memory: pass `value_mask` (a call), or `mask` or `lengths` '
+                "(`project_memory`). Received: none of them"
+            )
+
+    def _dense(self, size, units, name):
+        return dense(size, units, name, clone(self.kernel_initializer), self.dtype_policy)
+
+    def _vector(self, size, name):
+        return self.add_weight(shape=(size,), initializer=clone(self.vector_initializer), name=name)
+
+    def _projections(self):
+        return [x for x in (self.query_dense, self.key_dense, self.position_dense) if x is not None]

@@ -1,0 +1,134 @@
+"""Monotonic attention with Luong's multiplicative energies."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.memory_attention import MemoryAttention, dense, require_equal_sizes
+from keras_attention.layers.monotonic import Monotonic
+from keras_attention.layers.projections import clone
+
+SCORES = ("dot", "general")
+
+
+class _DotWeights(MemoryAttention):
+    """The weights of the dot and the general score."""
+
+    def __init__(self, score, scale, kernel_initializer, **kwargs):
+        super().__init__(**kwargs)
+        if score not in SCORES:
+            raise ValueError(f"`score` must be one of {SCORES}. Received: score={score!r}")
+        self.score = score
+        self.scale = scale
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        query_size, key_size = self._set_sizes(query_shape, value_shape, key_shape)
+        self.query_dense = self.key_dense = None
+        if self.score == "general":
+            self.key_dense = dense(key_size, query_size, "key", clone(self.kernel_initializer), self.dtype_policy)
+        if self.scale:
+            self.logit_scale = self.add_weight(shape=(), initializer="ones", name="scale")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "score": self.score,
+            "scale": self.scale,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+    def _project_key(self, key):
+        return key if self.key_dense is None else self.key_dense(key)
+
+    def _check_shapes(self, query, value, key):
+        super()._check_shapes(query, value, key)
+        if self.score == "dot":
+            require_equal_sizes(query, value, key)
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LuongMonotonicAttention(Monotonic, _DotWeights):
+    r"""Attention that moves along the memory and never back, with multiplicative energies.
+
+    $$ p_{ts} = \sigma(g \, q_t^\top W k_s + r), \quad
+    \alpha_{ts} = p_{ts} \left((1 - p_{t,s-1}) \frac{\alpha_{t,s-1}}{p_{t,s-1}} + \alpha_{t-1,s}\right) $$
+
+    as in "Online and Linear-Time Attention by Enforcing Monotonic Alignments", section 2
+    ([Raffel et al., 2017](https://arxiv.org/abs/1704.00784)), with the energies of
+    [Luong et al., 2015](https://arxiv.org/abs/1508.04025). Written out, with B batch, T queries, S keys:
+
+        energies: [B, T, S]  = query . (value . W) * g + r
+        scores:   [B, T, S]  = `ops.monotonic_alignment` of sigmoid(energies), one query after another
+        context:  [B, T, Dv] = scores . value
+
+    Differs from the paper: its energies are additive (`BahdanauMonotonicAttention`); `mode` is said when the layer is
+    made.
+
+    Weights: `key/kernel` [Dk, Dq] (W) of the general score, `energy_bias` [] (r); `scale` [] (g) where asked for.
+
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is handed on. A query that sees
+    nothing gets zeros, and the next goes on from where the one before it stood. Padding is zeroed first, so that NaN in
+    it reaches neither the output nor a gradient.
+
+    Args:
+        score: `"general"`, or `"dot"`: no W, and queries and keys of one size.
+        mode: `"recursive"`, `"parallel"` or `"hard"`, see `ops.monotonic_alignment`. Nothing is learned with the last.
+        sigmoid_noise: Standard deviation of the noise that is added to the energies in training, so that p learns to
+            be 0 or 1 (in the paper 1); no noise at inference.
+        score_bias_init: Where r starts (below 0: attention starts by looking at the whole memory).
+        scale: Whether g is learned; it starts at 1.
+        kernel_initializer: Initialiser of W.
+        seed: Int seed of the noise.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        query: [B, T, Dq].
+        value: [B, S, Dv], the memory.
+        key: [B, S, Dk]; `None` means `value`.
+        query_mask: [B, T], true = no padding; `None` means the Keras mask.
+        value_mask, key_mask: [B, S]; a key is seen where both are true.
+        attention_mask: Boolean or integer, true = takes part: [T, S] or [B, T, S].
+        return_attention_scores: Whether to return the scores too.
+        training: Whether to add noise.
+
+    Returns:
+        [B, T, Dv]; or (context, scores [B, T, S]) with `return_attention_scores`. The scores of a query sum to at
+        most 1.
+
+    Raises:
+        ValueError: If a mask is floating, or a shape is not as above.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.layers import LuongMonotonicAttention
+    >>> tuple(LuongMonotonicAttention()(np.ones((2, 5, 4)), np.ones((2, 7, 6))).shape)
+    (2, 5, 6)
+    """
+
+    def __init__(
+        self,
+        score="general",
+        mode="parallel",
+        sigmoid_noise=0.0,
+        score_bias_init=0.0,
+        scale=False,
+        kernel_initializer="glorot_uniform",
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(
+            score,
+            scale,
+            kernel_initializer,
+            mode=mode,
+            sigmoid_noise=sigmoid_noise,
+            score_bias_init=score_bias_init,
+            seed=seed,
+            **kwargs,
+        )
+
+    def _energies(self, query, memory):
+        query, key = (ops.cast(x, "float32") for x in (query, memory["key"]))
+        energies = ops.matmul(query, ops.swapaxes(key, 1, 2))
+        return energies * ops.cast(self.logit_scale, "float32") if self.scale else energies

@@ -1,0 +1,22 @@
+"""From tensorflow-addons to here: its weights, by its names, in the layers and decoders of this library."""
+
+from keras_attention.migrate.attention_wrapper import attention_wrapper, decoder_step
+from keras_attention.migrate.beam_search import beam_search
+from keras_attention.migrate.memory_attention import (
+    bahdanau_attention,
+    bahdanau_monotonic_attention,
+    luong_attention,
+    luong_monotonic_attention,
+)
+from keras_attention.migrate.multi_head_attention import multi_head_attention
+
+__all__ = [
+    "attention_wrapper",
+    "bahdanau_attention",
+    "bahdanau_monotonic_attention",
+    "beam_search",
+    "decoder_step",
+    "luong_attention",
+    "luong_monotonic_attention",
+    "multi_head_attention",
+]

@@ -1,0 +1,143 @@
+"""A recurrent net with attention out of the weights of `tfa.seq2seq.AttentionWrapper`."""
+
+import keras
+
+from keras_attention.layers import AttentionRNN
+from keras_attention.migrate.memory_attention import any_attention, is_of_attention
+from keras_attention.migrate.names import by_path, find, names
+
+
+def attention_wrapper(weights, cell, attention_layer=None, output_attention=True, mode="parallel", **kwargs):
+    r"""Turns the weights of `tfa.seq2seq.AttentionWrapper` into a `layers.AttentionRNN`.
+
+    The wrapper is input feeding with the attention after the cell:
+
+        h = cell([x; a before], h before);  c = attend(h);  a = attention_layer([h; c]), or c
+
+    which is `AttentionRNN(cell, attention, order="update_look", input_feeding=True)`, with `attentional_layer` a
+    `Dense` without bias, or `"context"` where there was no `attention_layer_size`. Which attention it was, and all
+    sizes, follow from the weights; those of `GRUCell` and `LSTMCell` have the same layout in Keras 2 and 3.
+
+    The wrapper was called once for each step; `AttentionRNN` is called once for all, and its `step` once for each.
+    What was `get_initial_state().clone(cell_state=s)` is `initial_state=s`. Its memory and its lengths are arguments.
+    The scores of all steps are asked for in the call; they were `alignment_history`.
+
+    Args:
+        weights: `{name: array}`: `{w.name: w.numpy() for w in wrapper.weights}`. How the names begin does not matter.
+        cell: A new cell of Keras 3 that is like the old one: `keras.layers.LSTMCell(n)`, or `StackedRNNCells`.
+        attention_layer: A new layer like the old `attention_layer`, if that was not the default.
+        output_attention: As there: whether the output is a or h.
+        mode: For the monotonic attentions: `"recursive"`, `"parallel"` or `"hard"`, as there.
+        **kwargs: Further arguments of `layers.AttentionRNN`.
+
+    Returns:
+        A built `layers.AttentionRNN`.
+
+    Raises:
+        ValueError: If a weight is missing, or the cell is not like the old one.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import migrate
+    >>> sizes = {"LuongAttention/memory_layer/kernel": (9, 6), "attention_layer/kernel": (6 + 9, 8)}
+    >>> sizes |= {"lstm/kernel": (3 + 8, 4 * 6), "lstm/recurrent_kernel": (6, 4 * 6), "lstm/bias": (4 * 6,)}
+    >>> old = {f"attention_wrapper/{name}:0": np.ones(size) for name, size in sizes.items()}
+    >>> rnn = migrate.attention_wrapper(old, keras.layers.LSTMCell(6))
+    >>> output = rnn(np.ones((2, 5, 3)), np.ones((2, 7, 9)), memory_lengths=np.array([7, 4]))
+    >>> tuple(output.shape)
+    (2, 5, 8)
+    """
+    weights = by_path(weights)
+    attention = any_attention(weights, mode)
+    value_size = find(weights, "memory_layer/kernel").shape[0]
+    of_layer = _under(weights, "attention_layer")
+    of_cell = {path: w for path, w in weights.items() if path not in of_layer and not is_of_attention(path, weights)}
+    fed = value_size
+    if of_layer:
+        fed = find(of_layer, "kernel").shape[-1]
+        attention_layer = attention_layer or keras.layers.Dense(fed, use_bias=False, name="attention_layer")
+    rnn = AttentionRNN(
+        cell,
+        attention,
+        order="update_look",
+        input_feeding=True,
+        attentional_layer=attention_layer if of_layer else "context",
+        output_attention=output_attention,
+        **kwargs,
+    )
+    rnn.build((None, None, _input_size(of_cell) - fed), (None, None, value_size))
+    _fill(getattr(cell, "cells", [cell]), of_cell, "cell")
+    if of_layer:
+        _fill([attention_layer], of_layer, "attention_layer")
+    return rnn
+
+
+def decoder_step(rnn, embedding, output_layer=None):
+    r"""Makes the `step` that every decoder here reads, out of what `tfa.seq2seq.BasicDecoder` and its like held.
+
+        logits [B, V], cache = step(tokens [B], cache, index)
+        cache = {"memory": rnn.project_memory(memory, lengths=lengths), "state": rnn.start(memory, initial_state)}
+
+    With it `GreedyEmbeddingSampler` is `decoding.greedy`, `SampleEmbeddingSampler` is `decoding.sample` and
+    `BeamSearchDecoder` is `decoding.beam_search`, or, number for number, `migrate.beam_search`. No `tile_batch`: the
+    beam search repeats the cache. `TrainingSampler` needs no decoder: call `rnn` on all the inputs.
+
+    Args:
+        rnn: A built `layers.AttentionRNN`.
+        embedding: An array [V, E], or a callable from integers [B] to [B, E], such as `keras.layers.Embedding`.
+        output_layer: A callable from the output [B, F] to logits [B, V], such as `keras.layers.Dense`; `None` if the
+            output is the logits.
+
+    Returns:
+        The callable `step`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import decoding, layers, migrate
+    >>> rnn = layers.AttentionRNN(keras.layers.GRUCell(6), layers.BahdanauAttention(4))
+    >>> rnn.build((None, None, 3), (None, None, 9))
+    >>> step = migrate.decoder_step(rnn, np.ones((11, 3), "float32"), keras.layers.Dense(11))
+    >>> memory = rnn.project_memory(np.ones((2, 7, 9)), lengths=np.array([7, 4]))
+    >>> cache = {"memory": memory, "state": rnn.start(memory)}
+    >>> tuple(decoding.greedy(step, cache, np.array([1, 1]), max_length=5, end_token=2).shape)
+    (2, 5)
+    """
+    embed = embedding if callable(embedding) else lambda tokens: keras.ops.take(embedding, tokens, axis=0)
+
+    def step(tokens, cache, index):
+        output, _, state = rnn.step(embed(tokens), cache["state"], cache["memory"])
+        return output if output_layer is None else output_layer(output), {**cache, "state": state}
+
+    return step
+
+
+def _under(weights, name):
+    """Those of the weights that lie directly in a layer of this name."""
+    return {path: w for path, w in weights.items() if path[-2:-1] == (name,)}
+
+
+def _input_size(weights):
+    """How much the (first) cell reads."""
+    for path, array in weights.items():
+        if path[-1] == "kernel":
+            return array.shape[0]
+    raise ValueError(f"`weights` must have the `kernel` of a cell. Received: {names(weights)}")
+
+
+def _fill(layers, weights, name):
+    """Puts weights into layers: those of one old layer into each, by their last names."""
+    places = {}
+    for path, array in weights.items():
+        places.setdefault(path[:-1], {})[path[-1]] = array
+    fits = len(places) == len(layers)
+    for layer, old in zip(layers, places.values()):
+        new = {w.name: w for w in layer.weights}
+        fits = fits and {n: tuple(w.shape) for n, w in new.items()} == {n: w.shape for n, w in old.items()}
+        if fits:
+            for key, variable in new.items():
+                variable.assign(old[key])
+    if not fits:
+        shapes = ", ".join(f"{w.path} {tuple(w.shape)}" for layer in layers for w in layer.weights)
+        raise ValueError(f"`{name}` must have weights like the old ones. Received: {shapes} for {names(weights)}")

@@ -1,0 +1,132 @@
+"""The beam search of `tfa.seq2seq.BeamSearchDecoder`, in which ended sequences keep their places in the beam."""
+
+import math
+import numbers
+
+from keras import ops, tree
+
+from keras_attention.decoding import length_penalty
+from keras_attention.decoding.loop import (
+    blank,
+    call_step,
+    is_end,
+    require_inputs,
+    require_int,
+    run,
+    take_rows,
+    write,
+)
+
+NEVER = float("-inf")  # the score of a place in the beam that holds no sequence
+
+
+def beam_search(
+    step, cache, start_tokens, max_length, end_token, beam_width=4, length_penalty_weight=0.0, *, pad_token=0
+):
+    r"""Searches as `tfa.seq2seq.BeamSearchDecoder` does, for those who must reproduce its results.
+
+    New work should use `decoding.beam_search`, which searches more at the same price: there ended sequences are kept
+    apart and K open ones are followed on; here both share the K places, so that an ended sequence stops the search
+    of its place, and may itself be pushed out. With `length_penalty_weight=0` and K = 1 both are greedy.
+
+        scores: [B, K, V] = (log p(beam) + log_softmax(logits)) / lp, an ended sequence going on with its end alone
+        beam:   [B, K]    = the best K of all K V, ended or not
+        stop:   all sequences of all rows have ended, or `max_length` is reached
+        lp(L) = ((5 + L) / 6) ^ weight
+
+    L does not count the end token in the step that writes it, and counts it from then on, as published; so the score
+    that a sequence ends with is not the score that it keeps.
+
+    Differs from tensorflow-addons: what follows the end is `pad_token`, not the end token; `cache` is not tiled
+    (`tile_batch` is done here); tokens always stand beside their own score (there, if a beam is reordered after all
+    of its row have ended, the tokens keep the older order); there is no coverage penalty.
+
+    Args:
+        step: See `decoding.greedy`; it is called with B * K tokens.
+        cache: Any nest of tensors whose first axis is B (not B * K); `()` for none.
+        start_tokens: Integers [B], read at position 0 and not part of the output.
+        max_length: Positive int L, tensorflow-addons' `maximum_iterations`.
+        end_token: Int; a sequence ends with it.
+        beam_width: Positive int K.
+        length_penalty_weight: Float of at least 0.
+        pad_token: Int that fills the positions after the end.
+
+    Returns:
+        `(tokens, scores)`: int32 [B, K, L] and float32 [B, K], best first. tensorflow-addons' `predicted_ids` are
+        [B, steps, K].
+
+    Raises:
+        ValueError: If an argument is out of its range, or `step` returns logits or a cache of another shape.
+
+    Example: 1, 3 has 0.6 * 0.5 and ends, but finds its place taken by 1, 0, which leads to less.
+
+    >>> import keras
+    >>> from keras_attention import migrate
+    >>> table = keras.ops.log([[0, 0.6, 0.4, 0], [0.5, 0, 0, 0.5], [0, 0.1, 0, 0.9], [1, 0, 0, 0.0]])
+    >>> def step(tokens, cache, index):
+    ...     return keras.ops.take(table, tokens, axis=0), cache
+    >>> tokens, scores = migrate.beam_search(step, (), [0], max_length=3, end_token=3, beam_width=2)
+    >>> keras.ops.convert_to_numpy(tokens).tolist()
+    [[[2, 3, 0], [1, 0, 1]]]
+    """
+    cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
+    K = require_int(beam_width, "beam_width", 1)
+    require_int(end_token, "end_token", 0)
+    weight = length_penalty_weight
+    if not isinstance(weight, numbers.Real) or not 0 <= weight < math.inf:
+        raise ValueError(
+            f"`length_penalty_weight` must be a float of at least 0. Received: length_penalty_weight={weight!r}"
+        )
+
+    def active(index, tokens, cache, sequences, log_probs, scores, lengths, ended):
+        return ops.logical_and(index < max_length, ops.logical_not(ops.all(ended)))
+
+    def advance(index, tokens, cache, sequences, log_probs, scores, lengths, ended):
+        logits, cache = call_step(step, tokens, cache, index, end_token)
+        totals = log_probs[:, :, None] + _continuations(logits, ended, end_token)
+        grown = ops.logical_and(ops.logical_not(ended)[:, :, None], ops.arange(logits.shape[-1]) != end_token)
+        penalties = length_penalty(lengths[:, :, None] + ops.cast(grown, "int32"), weight)
+        scores, parents, tokens = _best(totals / penalties, K)
+
+        log_probs, ended, lengths = _follow(totals, ended, lengths, parents, tokens)
+        sequences = take_rows(sequences, parents, K)
+        written = ops.where(ended, pad_token, tokens)
+        sequences = write(sequences, index, ops.reshape(written, (-1,)))
+        lengths = lengths + ops.cast(ops.logical_not(ended), "int32")
+        cache = tree.map_structure(lambda x: take_rows(x, parents, K), cache)
+        ended = ops.logical_or(ended, is_end(tokens, end_token))
+        return index + 1, ops.reshape(tokens, (-1,)), cache, sequences, log_probs, scores, lengths, ended
+
+    rows = ops.zeros_like(start_tokens)[:, None] + ops.zeros((1, K), dtype="int32")
+    first = ops.arange(K, dtype="int32") + rows == 0
+    log_probs = ops.where(first, 0.0, NEVER)
+    tokens, cache = tree.map_structure(lambda x: ops.repeat(x, K, axis=0), (start_tokens, cache))
+    sequences = blank(tokens, max_length, pad_token)
+    index = ops.convert_to_tensor(0, dtype="int32")
+    # Only the first place holds a sequence: that the others count as ended is how the search begins.
+    state = (index, tokens, cache, sequences, log_probs, log_probs, rows, ops.logical_not(first))
+    _, _, _, sequences, _, scores, _, _ = run(active, advance, state)
+    return ops.reshape(sequences, (-1, K, max_length)), scores
+
+
+def _continuations(logits, ended, end_token):
+    """Log-probabilities [B, K, V] of the next tokens; what has ended can only end again, for nothing."""
+    V = logits.shape[-1]
+    log_probs = ops.reshape(ops.log_softmax(logits, axis=-1), (-1, ended.shape[-1], V))
+    only_the_end = ops.where(ops.arange(V) == end_token, 0.0, NEVER)
+    return ops.where(ended[:, :, None], only_the_end, log_probs)
+
+
+def _best(scores, K):
+    """Of scores [B, K, V] the best K: their scores, beams and tokens, each [B, K], best first."""
+    V = scores.shape[-1]
+    scores, chosen = ops.top_k(ops.reshape(scores, (-1, K * V)), K)
+    chosen = ops.cast(chosen, "int32")
+    return scores, chosen // V, chosen % V
+
+
+def _follow(totals, ended, lengths, parents, tokens):
+    """What the chosen sequences bring along from their beams: log-probabilities, whether ended, lengths; [B, K]."""
+    K, V = totals.shape[-2:]
+    log_probs = ops.take_along_axis(ops.reshape(totals, (-1, K * V)), parents * V + tokens, axis=1)
+    return log_probs, *(ops.take_along_axis(x, parents, axis=1) for x in (ended, lengths))

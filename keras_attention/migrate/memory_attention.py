@@ -1,0 +1,168 @@
+"""The attentions of recurrent nets with the weights of `tfa.seq2seq`."""
+
+from keras_attention.layers import (
+    BahdanauAttention,
+    BahdanauMonotonicAttention,
+    LuongAttention,
+    LuongMonotonicAttention,
+)
+from keras_attention.migrate.names import by_path, find, find_beside
+
+
+def bahdanau_attention(weights, **kwargs):
+    r"""Turns the weights of `tfa.seq2seq.BahdanauAttention` into a `layers.BahdanauAttention`.
+
+    Its sizes, and whether it is normalised, follow from the weights:
+
+        query/kernel [Dq, U] = query_layer/kernel;  key/kernel [Dv, U] = memory_layer/kernel
+        vector [U] = attention_v;  scale [] = attention_g;  bias [U] = attention_b
+
+    There the memory is a part of the layer (`setup_memory`) and the layer returns scores alone; here it is an argument
+    of the call, or of `project_memory`, and the context comes with them. A query that may see nothing gets scores of
+    zero; it got equal ones over the zeroed memory. The context is zero in both. `probability_fn="hardmax"` is not here.
+
+    Args:
+        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. How the names begin does not matter.
+        **kwargs: Further arguments of the layer, such as `name`.
+
+    Returns:
+        A built `layers.BahdanauAttention`.
+
+    Raises:
+        ValueError: If a weight is missing.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import migrate
+    >>> sizes = {"BahdanauAttention/attention_v": (4,), "BahdanauAttention/kernel": (6, 4)}
+    >>> sizes |= {"BahdanauAttention/memory_layer/kernel": (9, 4)}
+    >>> layer = migrate.bahdanau_attention({f"{name}:0": np.ones(size) for name, size in sizes.items()})
+    >>> tuple(layer(np.ones((2, 5, 6)), np.ones((2, 7, 9))).shape)
+    (2, 5, 9)
+    """
+    return _bahdanau(BahdanauAttention, by_path(weights), **kwargs)
+
+
+def luong_attention(weights, **kwargs):
+    r"""Turns the weights of `tfa.seq2seq.LuongAttention` into a `layers.LuongAttention` with the general score.
+
+    Its sizes, and whether it has a scale, follow from the weights; queries have as many features as there were `units`:
+
+        key/kernel [Dv, Dq] = memory_layer/kernel;  scale [] = attention_g
+
+    What is said of the memory, and of a query that sees nothing, at `bahdanau_attention` holds here too.
+
+    Args:
+        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. How the names begin does not matter.
+        **kwargs: Further arguments of the layer, such as `name`.
+
+    Returns:
+        A built `layers.LuongAttention`.
+
+    Raises:
+        ValueError: If a weight is missing.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import migrate
+    >>> layer = migrate.luong_attention({"LuongAttention/memory_layer/kernel:0": np.ones((9, 6))})
+    >>> tuple(layer(np.ones((2, 5, 6)), np.ones((2, 7, 9))).shape)
+    (2, 5, 9)
+    """
+    return _luong(LuongAttention, by_path(weights), score="general", **kwargs)
+
+
+def bahdanau_monotonic_attention(weights, mode="parallel", **kwargs):
+    r"""Turns the weights of `tfa.seq2seq.BahdanauMonotonicAttention` into a `layers.BahdanauMonotonicAttention`.
+
+    The weights are those of `bahdanau_attention` and
+
+        energy_bias [] = attention_score_bias
+
+    There `sigmoid_noise` was added in inference too; here it is in training alone.
+
+    Args:
+        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. How the names begin does not matter.
+        mode: `"recursive"`, `"parallel"` or `"hard"`, as there: the weights do not say it.
+        **kwargs: Further arguments of the layer, such as `sigmoid_noise`.
+
+    Returns:
+        A built `layers.BahdanauMonotonicAttention`.
+
+    Raises:
+        ValueError: If a weight is missing.
+    """
+    weights = by_path(weights)
+    layer = _bahdanau(BahdanauMonotonicAttention, weights, mode=mode, **kwargs)
+    layer.energy_bias.assign(find(weights, "attention_score_bias"))
+    return layer
+
+
+def luong_monotonic_attention(weights, mode="parallel", **kwargs):
+    r"""Turns the weights of `tfa.seq2seq.LuongMonotonicAttention` into a `layers.LuongMonotonicAttention`.
+
+    The weights are those of `luong_attention` and
+
+        energy_bias [] = attention_score_bias
+
+    There `sigmoid_noise` was added in inference too; here it is in training alone.
+
+    Args:
+        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. How the names begin does not matter.
+        mode: `"recursive"`, `"parallel"` or `"hard"`, as there: the weights do not say it.
+        **kwargs: Further arguments of the layer, such as `sigmoid_noise`.
+
+    Returns:
+        A built `layers.LuongMonotonicAttention`.
+
+    Raises:
+        ValueError: If a weight is missing.
+    """
+    weights = by_path(weights)
+    layer = _luong(LuongMonotonicAttention, weights, mode=mode, **kwargs)
+    layer.energy_bias.assign(find(weights, "attention_score_bias"))
+    return layer
+
+
+def any_attention(weights, mode):
+    """The attention, whichever it is, that an `AttentionWrapper` with these weights had."""
+    has_vector, is_monotonic = (
+        find(weights, name, optional=True) is not None for name in ("attention_v", "attention_score_bias")
+    )
+    if is_monotonic:
+        return (bahdanau_monotonic_attention if has_vector else luong_monotonic_attention)(weights, mode)
+    return (bahdanau_attention if has_vector else luong_attention)(weights)
+
+
+def _bahdanau(make, weights, **kwargs):
+    vector, scale = find(weights, "attention_v"), find(weights, "attention_g", optional=True)
+    query = find_beside(weights, "attention_v", "kernel", "query_layer/kernel")
+    key = find(weights, "memory_layer/kernel")
+    layer = make(vector.shape[0], normalize=scale is not None, **kwargs)
+    layer.build((None, None, query.shape[0]), (None, None, key.shape[0]))
+    layer.query_dense.kernel.assign(query)
+    layer.key_dense.kernel.assign(key)
+    layer.vector.assign(vector)
+    if scale is not None:
+        layer.scale.assign(scale)
+        layer.bias.assign(find(weights, "attention_b"))
+    return layer
+
+
+def _luong(make, weights, **kwargs):
+    key, scale = find(weights, "memory_layer/kernel"), find(weights, "attention_g", optional=True)
+    layer = make(scale=scale is not None, **kwargs)
+    layer.build((None, None, key.shape[1]), (None, None, key.shape[0]))
+    layer.key_dense.kernel.assign(key)
+    if scale is not None:
+        layer.logit_scale.assign(scale)
+    return layer
+
+
+def is_of_attention(path, weights):
+    """Whether a weight is one of the attention's own, and not the cell's."""
+    if path[-1].startswith("attention_") or path[-2:-1] in (("memory_layer",), ("query_layer",)):
+        return True
+    return (*path[:-1], "attention_v") in weights

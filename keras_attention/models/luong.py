@@ -1,0 +1,242 @@
+"""Luong's network for translation: stacked LSTMs, an attention with any of its scores, input feeding."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers import AttentionRNN, LuongAttention, TokenEmbedding
+from keras_attention.layers.checks import require_int, require_rate
+
+SIZES = ("source_vocabulary_size", "target_vocabulary_size", "embedding_dim", "units", "num_layers")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LuongLSTM(keras.Model):
+    r"""Encoder-decoder network of stacked LSTMs with attention after every step of the decoder.
+
+    $$ a_t = \mathrm{align}(h_t, \bar{h}), \quad c_t = \sum_s a_{ts} \bar{h}_s, \quad
+       \tilde{h}_t = \tanh(W_c [h_t; c_t]), \quad p(y_t) = \mathrm{softmax}(W_s \tilde{h}_t) $$
+
+    as in "Effective Approaches to Attention-based Neural Machine Translation", section 3
+    ([Luong et al., 2015](https://arxiv.org/abs/1508.04025)). Written out, with B batch, S
+    length of the source, T of the target, V target tokens, m = embedding_dim, n = units:
+
+        memory:      [B, S, n] = the top of the stacked LSTMs over the embedded source
+        h_t:         [B, n] = the top of the stacked cells on [E y_{t-1}; attentional of t - 1]
+        c_t:         [B, n] = attention of h_t to the memory
+        attentional: [B, n] = tanh([h_t; c_t] W_c)
+        logits:      [B, T, V] = attentional W_s
+
+    Every layer of the decoder starts from the last state of the encoder's. No biases
+    anywhere, and all weights start from U(-0.1, 0.1).
+
+    Differs from the paper: dropout masks the inputs of every LSTM with one mask for all
+    steps, as Keras's cells do. The paper reverses the source in some of its systems; that
+    is left to the caller (and not for windows, which take both to run in the same
+    direction).
+
+    The target is the *input* of the decoder: shifted right by the caller, beginning with
+    a start token, so that `logits[:, t]` scores the token at t + 1.
+
+    Masking: 0 in the source is padding, never read nor attended to. The target needs no
+    mask: padding stands at its end, and no earlier step depends on it; leave it out of
+    the loss.
+
+    Args:
+        source_vocabulary_size: Number of source tokens, padding (0) included.
+        target_vocabulary_size: Number of target tokens V, padding included.
+        embedding_dim: m.
+        units: n.
+        num_layers: LSTMs in the encoder, and in the decoder.
+        score: `"dot"`, `"general"`, `"concat"` or `"location"`, as in `LuongAttention`.
+        window: `None` (global), `"local_m"` or `"local_p"`.
+        half_width: D of a window.
+        max_length: Longest source; only for `"location"`.
+        input_feeding: Whether the cells read the attentional vector of the step before.
+        use_bias: Whether the LSTMs have biases.
+        dropout: Rate on the inputs of every LSTM; the paper's is 0 or 0.2.
+        seed: Int, of dropout.
+        **kwargs: `name`, `dtype` and the rest of `keras.Model`.
+
+    Call arguments:
+        inputs: `{"source": [B, S], "target": [B, T]}`, integer ids.
+
+    Returns:
+        Logits [B, T, V].
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = LuongLSTM(20, 30, embedding_dim=8, units=16, num_layers=2, score="dot")
+    >>> ids = np.array([[5, 7, 11, 2], [3, 2, 0, 0]])
+    >>> tuple(model({"source": ids, "target": ids[:, :3]}).shape)
+    (2, 3, 30)
+    >>> logits, cache = model.step(np.array([1, 1]), model.start(ids, max_length=10), 0)
+    >>> tuple(logits.shape)
+    (2, 30)
+    """
+
+    def __init__(
+        self,
+        source_vocabulary_size,
+        target_vocabulary_size,
+        embedding_dim=1000,
+        units=1000,
+        num_layers=4,
+        score="general",
+        window=None,
+        half_width=10,
+        max_length=None,
+        input_feeding=True,
+        use_bias=False,
+        dropout=0.0,
+        seed=None,
+        *,
+        dtype=None,
+        **kwargs,
+    ):
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
+        for name in SIZES:
+            require_int(arguments[name], name)
+        require_rate(dropout, "dropout")
+        parts = _Parts(arguments, dtype)
+        inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")}
+        output, _ = parts.decode(inputs["target"], *parts.encode(inputs["source"]))
+        super().__init__(inputs=inputs, outputs=parts.logits(output), **kwargs)
+        if dtype is not None:
+            self.dtype_policy = keras.dtype_policies.get(dtype)
+        # Only now: on PyTorch a model takes no layers before it is initialised.
+        self.parts, self._arguments = parts, arguments
+        for name, value in arguments.items():
+            setattr(self, name, value)
+
+    def start(self, source, max_length=None):
+        """Reads the source.
+
+        Args:
+            source: [B, S] ids, 0 = padding.
+            max_length: Not needed: the cache does not grow.
+
+        Returns:
+            A cache for `step`: a nest of tensors, batch first.
+        """
+        memory, mask, states = self.parts.encode(ops.convert_to_tensor(source), training=False)
+        memory = self.parts.decoder.project_memory(memory, mask=mask)
+        return {"memory": memory, "state": self.parts.decoder.start(memory, states)}
+
+    def step(self, tokens, cache, index):
+        """Consumes one token of each target and scores the next.
+
+        Runs inside `tf.function`, XLA and `jax.jit`.
+
+        Args:
+            tokens: [B] ids: the start token, then what was chosen.
+            cache: From `start` or the last step.
+            index: Position of `tokens`; the cache knows it as well.
+
+        Returns:
+            Logits [B, V] of the token at `index + 1`, and the cache after this token.
+        """
+        x = self.parts.target_embedding(ops.convert_to_tensor(tokens))
+        output, _, state = self.parts.decoder.step(x, cache["state"], cache["memory"])
+        return self.parts.logits(output), {**cache, "state": state}
+
+    def attention_scores(self, inputs):
+        """Where the model looks for every word that it writes, at inference.
+
+        Args:
+            inputs: `{"source": [B, S], "target": [B, T]}`, as the model is called.
+
+        Returns:
+            [B, T, S].
+        """
+        source, target = (ops.convert_to_tensor(inputs[name]) for name in ("source", "target"))
+        return self.parts.decode(target, *self.parts.encode(source, training=False), training=False)[1]
+
+    def get_config(self):
+        dtype = keras.dtype_policies.serialize(self.dtype_policy)
+        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+
+
+def luong_lstm(source_vocabulary_size, target_vocabulary_size, **kwargs):
+    """Luong's network; the paper's sizes and its global attention with the general score by default.
+
+    With 50,000 tokens on either side it has 221,000,000 weights.
+
+    Args:
+        source_vocabulary_size: Number of source tokens, padding (0) included.
+        target_vocabulary_size: Number of target tokens, padding included.
+        **kwargs: The other arguments of `LuongLSTM`.
+    """
+    return LuongLSTM(source_vocabulary_size, target_vocabulary_size, **kwargs)
+
+
+class _Parts:
+    """The layers of `LuongLSTM` and how they are wired; no layer itself."""
+
+    def __init__(self, arguments, dtype):
+        self.arguments, self.dtype = arguments, dtype
+        self.source_embedding, self.target_embedding = (self._embedding(side) for side in ("source", "target"))
+        sequences = {"return_sequences": True, "return_state": True}
+        self.encoder = self._stack(keras.layers.LSTM, "encoder", 0, **sequences)
+        cells = self._stack(keras.layers.LSTMCell, "cell", arguments["num_layers"])
+        self.decoder = AttentionRNN(
+            keras.layers.StackedRNNCells(cells, name="cells", dtype=dtype),
+            self._attention(),
+            input_feeding=arguments["input_feeding"],
+            attentional_layer=self._dense("attentional", arguments["units"], "tanh"),
+            name="decoder",
+            dtype=dtype,
+        )
+        self.logits = self._dense("logits", arguments["target_vocabulary_size"])
+
+    def encode(self, source, training=None):
+        """Source tokens [B, S] -> memory [B, S, n], mask [B, S] and the last states, one list a layer."""
+        mask = ops.not_equal(source, 0)
+        x, states = self.source_embedding(source), []
+        for layer in self.encoder:
+            x, *last = layer(x, mask=mask, training=training)
+            states.append(last)
+        return x, mask, states
+
+    def decode(self, target, memory, mask, states, training=None):
+        """Attentional vectors [B, T, n] and scores [B, T, S]."""
+        asked = {"memory_mask": mask, "initial_state": states, "return_attention_scores": True}
+        return self.decoder(self.target_embedding(target), memory, **asked, training=training)
+
+    def _embedding(self, side):
+        size, width = self.arguments[f"{side}_vocabulary_size"], self.arguments["embedding_dim"]
+        initializer = {"embeddings_initializer": _uniform()}
+        return TokenEmbedding(size, width, scale=1.0, name=f"{side}_embedding", dtype=self.dtype, **initializer)
+
+    def _stack(self, kind, name, first, **kwargs):
+        seed = self.arguments["seed"]
+        return [
+            kind(
+                self.arguments["units"],
+                use_bias=self.arguments["use_bias"],
+                kernel_initializer=_uniform(),
+                recurrent_initializer=_uniform(),
+                dropout=self.arguments["dropout"],
+                seed=None if seed is None else seed + first + i,  # no two layers drop alike
+                name=f"{name}_{i}",
+                dtype=self.dtype,
+                **kwargs,
+            )
+            for i in range(self.arguments["num_layers"])
+        ]
+
+    def _attention(self):
+        chosen = {name: self.arguments[name] for name in ("score", "window", "half_width", "max_length")}
+        chosen["units"] = self.arguments["units"] if self.arguments["score"] == "concat" else None
+        start = {"kernel_initializer": _uniform(), "vector_initializer": _uniform()}
+        return LuongAttention(**chosen, **start, name="attention", dtype=self.dtype)
+
+    def _dense(self, name, units, activation=None):
+        return keras.layers.Dense(
+            units, activation, use_bias=False, kernel_initializer=_uniform(), name=name, dtype=self.dtype
+        )
+
+
+def _uniform():
+    """A fresh one for every weight: one object draws the same numbers each time."""
+    return keras.initializers.RandomUniform(-0.1, 0.1)

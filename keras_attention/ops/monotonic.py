@@ -1,0 +1,60 @@
+"""Monotonic attention: it moves along the memory, never back, and stops at each key with some probability."""
+
+import numpy as np
+from keras import ops
+
+from keras_attention.ops.recurrence import recur
+
+MODES = ("recursive", "parallel", "hard")
+
+
+def monotonic_alignment(choose, previous, mode="parallel"):
+    r"""Where the next query attends to, from where the one before did.
+
+    $$ \alpha_{t,s} = p_{t,s} \, q_{t,s}, \quad q_{t,s} = (1 - p_{t,s-1}) \, q_{t,s-1} + \alpha_{t-1,s} $$
+
+    as in "Online and Linear-Time Attention by Enforcing Monotonic Alignments", section 2
+    ([Raffel et al., 2017](https://arxiv.org/abs/1704.00784)): from where it stood, attention moves right, and stops at
+    key s with probability p. What passes the last key attends to nothing: the sum is at most 1.
+
+    Args:
+        choose: [B, S], the probabilities p; with `"hard"`, 0 or 1.
+        previous: [B, S], the alignment of the query before; of the first, 1 at key 0.
+        mode: `"recursive"`: as written above, exact, key after key. `"parallel"`: the same by cumulative sums and
+            products, as published; what comes after a p of nearly 1 is then lost. `"hard"`: the first key, from that
+            of `previous` on, whose p is 1; for decoding.
+
+    Returns:
+        [B, S], float32.
+
+    Example:
+
+    >>> import numpy as np
+    >>> [float(x) for x in monotonic_alignment(np.array([[0.5, 0.5, 1.0]]), np.array([[1.0, 0.0, 0.0]]))[0]]
+    [0.5, 0.25, 0.25]
+    """
+    choose, previous = (ops.cast(ops.convert_to_tensor(x), "float32") for x in (choose, previous))
+    if mode == "recursive":
+        return choose * _arrivals(choose, previous)
+    if mode == "parallel":
+        tiny = float(np.finfo("float32").tiny)
+        passed = ops.exp(ops.cumsum(ops.log(ops.clip(_shift(1.0 - choose, 1.0), tiny, 1.0)), axis=1))
+        return choose * passed * ops.cumsum(previous / ops.clip(passed, 1e-10, 1.0), axis=1)
+    stops = choose * ops.cumsum(previous, axis=1)
+    return stops * ops.cumprod(_shift(1.0 - stops, 1.0), axis=1)
+
+
+def _arrivals(choose, previous):
+    """q: the probability that attention gets as far as each key, [B, S]."""
+
+    def step(q, x):
+        q = x["pass"] * q + x["start"]
+        return q, q
+
+    zero = ops.zeros_like(previous[:, 0])
+    return recur(step, zero, zero, {"pass": _shift(1.0 - choose, 0.0), "start": previous})[0]
+
+
+def _shift(x, first):
+    """[B, S] a place to the right, with `first` in front."""
+    return ops.concatenate([ops.zeros_like(x[:, :1]) + first, x[:, :-1]], axis=1)

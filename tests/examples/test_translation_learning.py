@@ -1,0 +1,120 @@
+import keras
+import numpy as np
+import pytest
+import translation_learning as learning
+from translation_data import Pair
+from translation_text import END, PAD, START, Subwords
+
+from keras_attention import models
+
+SEED = 5
+
+
+def numbers(count=45, vocabulary=17):
+    """Made-up sentences, and as their translation the same numbers backwards."""
+    rng = np.random.default_rng(SEED)
+    source = [[*map(int, rng.integers(4, vocabulary, rng.integers(2, 8))), END] for _ in range(count)]
+    return source, [[*row[-2::-1], END] for row in source]
+
+
+def build(attention=True):
+    keras.utils.set_random_seed(SEED)
+    sizes = {"embedding_dim": 5, "units": 7, "attention_units": 6, "maxout_units": 4}
+    return models.rnn_search(17, 17, **sizes, attention=attention, kernel_initializer="glorot_uniform")
+
+
+def taken(source, target, count, **kwargs):
+    return list(learning.batches(source, target, 4, SEED, **kwargs).take(count).as_numpy_iterator())
+
+
+def test_pairs_of_many_subwords_are_not_learned(monkeypatch):
+    class Letters:
+        def encode(self, texts):
+            return [[*map(ord, text), END] for text in texts]
+
+    monkeypatch.setattr(learning, "LONGEST_LEARNED", 5)
+    pairs = [Pair("g", "abcd", "efg"), Pair("g", "hi", "jklmn"), Pair("g", "opqrs", "tu"), Pair("g", "v", "wxyz")]
+    source, target = learning.numbers(pairs, Letters(), Letters())
+    assert source == (*Letters().encode(["abcd", "v"]),)
+    assert target == (*Letters().encode(["efg", "wxyz"]),)
+
+
+def test_a_round_has_every_pair_once_and_the_next_one_another_order():
+    source, target = numbers()
+    rounds = taken(source, target, 22)
+    rows = [[row[row != PAD].tolist() for _, y in part for row in y] for part in (rounds[:11], rounds[11:])]
+    possible = sorted(target)
+    for found in rows:
+        assert len(found) == 44  # one of 45 is left over
+        assert all(row in possible for row in found)
+    assert len({map(tuple, found) for found in rows}) == 2
+    for inputs, y in rounds:
+        np.testing.assert_array_equal(inputs["target"][:, 0], START)
+        np.testing.assert_array_equal(inputs["target"][:, 1:], np.where(y[:, 1:] == PAD, PAD, y[:, :-1]))
+        for x, row in zip(inputs["source"], y):
+            assert x[x > END].tolist() == row[row > END].tolist()[::-1]
+
+
+@pytest.mark.parametrize("first", [1, 7, 11, 25])
+def test_a_batch_is_the_same_wherever_one_begins(first):
+    source, target = numbers()
+    for one, other in zip(taken(source, target, first + 3)[first:], taken(source, target, 3, first=first)):
+        np.testing.assert_array_equal(one[0]["source"], other[0]["source"])
+        np.testing.assert_array_equal(one[0]["target"], other[0]["target"])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+class InterruptionError(Exception):
+    pass
+
+
+class InterruptAfter(keras.callbacks.Callback):
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch + 1 == self.batches:
+            raise InterruptionError
+
+
+def learn(model, folder, **kwargs):
+    source, target = numbers()
+    return learning.learn(model, source, target, 17, 4, SEED, folder, rate=0.03, every=5, **kwargs)
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_interrupted_and_resumed_is_as_never_interrupted(attention, tmp_path):
+    whole = build(attention)
+    assert learn(whole, tmp_path / "whole") == 0
+    with pytest.raises(InterruptionError):
+        learn(build(attention), tmp_path / "parts", callbacks=[InterruptAfter(13)])
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["step-00000010.weights.h5"]
+    resumed = build(attention)
+    assert learn(resumed, tmp_path / "parts") == 10
+    for one, other, first in zip(whole.get_weights(), resumed.get_weights(), build(attention).get_weights()):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+        assert np.abs(one - first).max() > 1e-3
+    for one, other in zip(whole.optimizer.variables, resumed.optimizer.variables):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    model = build()
+    learn(model, tmp_path)
+    again = build()
+    assert learn(again, tmp_path) == 17
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000017.weights.h5"]
+    for one, other in zip(model.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_a_translation_does_not_depend_on_the_others(beam, monkeypatch):
+    monkeypatch.setattr(learning, "LONGEST_ANSWER", 9)
+    english = Subwords.of(["a lamp", "the lamp is on"] * 2, 17)
+    translate = learning.translator(build(), english, english, beam)
+    sentences = ["lamp", "the lamp is on", "a", "on the lamp"]
+    together = translate(sentences, batch_size=3)
+    assert together == [translate([sentence])[0] for sentence in sentences]
+    assert len(set(map(type, together))) == 1

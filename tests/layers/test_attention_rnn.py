@@ -1,0 +1,219 @@
+"""A recurrent net that attends: any cell, any attention, both orders; at once is step by step, on every path."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention.layers import (
+    AttentionRNN,
+    BahdanauAttention,
+    BahdanauMonotonicAttention,
+    GatedRecurrentCell,
+    LuongAttention,
+)
+from tests.backend import COMPILED, value_and_gradients
+from tests.layers.helpers import noisy, numpy, random
+from tests.layers.test_gated_recurrent_cell import weights_of
+from tests.reference import recurrent as reference
+
+X, MEMORY = random(2, 5, 3), random(2, 7, 6, seed=1)
+MASK = np.array([[True, True, True, False, False], [True] * 5])
+MEMORY_MASK = np.arange(7) < np.array([[3], [6]])
+LENGTHS = MEMORY_MASK.sum(1).astype("int32")
+
+CELLS = {
+    "gated": lambda: GatedRecurrentCell(4),
+    "gru": lambda: keras.layers.GRUCell(4),
+    "lstm": lambda: keras.layers.LSTMCell(4),
+    "stacked": lambda: keras.layers.StackedRNNCells([keras.layers.LSTMCell(8), GatedRecurrentCell(4)]),
+    "stack-of-one": lambda: keras.layers.StackedRNNCells([keras.layers.LSTMCell(4)]),
+}
+ATTENTIONS = {
+    "bahdanau": lambda: BahdanauAttention(5),
+    "coverage": lambda: BahdanauAttention(5, coverage=True),
+    "local": lambda: LuongAttention("general", window="local_m", half_width=2),
+    "monotonic": lambda: BahdanauMonotonicAttention(5, mode="recursive"),
+}
+
+
+def dense():
+    return keras.layers.Dense(9, "tanh", use_bias=False)
+
+
+WIRINGS = {
+    "search": lambda: {"order": "look_generate_update"},
+    "search-dense": lambda: {"order": "look_generate_update", "attentional_layer": dense()},
+    "luong": lambda: {"input_feeding": True, "attentional_layer": dense()},
+    "context-fed": lambda: {"input_feeding": True, "attentional_layer": "context"},
+    "cell-output": lambda: {"input_feeding": True, "attentional_layer": dense(), "output_attention": False},
+    "not-fed": lambda: {"attentional_layer": dense()},
+}
+# Every cell, every attention and every wiring at least once.
+COMBINED = [
+    *[("gated", "bahdanau", wiring) for wiring in WIRINGS],
+    *[(cell, "coverage", wiring) for cell in ("lstm", "stacked") for wiring in ("search", "luong")],
+    ("gru", "local", "luong"),
+    ("gated", "local", "search"),
+    ("gated", "monotonic", "search"),
+    ("stack-of-one", "bahdanau", "not-fed"),
+]
+each = pytest.mark.parametrize(("cell", "attention", "wiring"), COMBINED, ids="-".join)
+
+
+def make(cell="gated", attention="bahdanau", wiring="search", **kwargs):
+    rnn = AttentionRNN(CELLS[cell](), ATTENTIONS[attention](), **WIRINGS[wiring](), **kwargs)
+    return noisy(rnn, X, MEMORY)
+
+
+def in_steps(rnn, state=None):
+    memory = rnn.project_memory(MEMORY, lengths=LENGTHS)
+    state, outputs, scores = rnn.start(memory) if state is None else state, [], []
+    for t in range(X.shape[1]):
+        output, seen, state = rnn.step(X[:, t], state, memory)
+        outputs.append(numpy(output))
+        scores.append(numpy(seen))
+    return np.stack(outputs, 1), np.stack(scores, 1), state
+
+
+def loop(rnn, b, mask):
+    """The recurrence of the paper over one example with a gated cell and Bahdanau's attention."""
+    cell = {name: np.asarray(w, "float64") for name, w in weights_of(rnn.cell).items()}
+    attention = rnn.attention
+    alignment = {"Wa": attention.query_dense.kernel, "Ua": attention.key_dense.kernel, "va": attention.vector}
+    alignment = {name: numpy(w).astype("float64") for name, w in alignment.items()}
+    memory = MEMORY[b, : LENGTHS[b]].astype("float64")
+    layer = rnn.attentional_layer
+    g = (lambda h, c: np.concatenate([h, c])) if layer is None else None
+    if layer == "context":
+        g = lambda h, c: c  # noqa: E731
+    elif layer is not None:
+        g = lambda h, c: np.tanh(np.concatenate([h, c]) @ numpy(layer.kernel))  # noqa: E731
+    h, fed = np.zeros(4), np.zeros(rnn._attentional_size)
+    outputs, scores = [], []
+    for t in np.flatnonzero(mask):
+        if rnn.order == "look_generate_update":
+            alpha, c = reference.additive(h, memory, alignment)
+            attentional = g(h, c)
+            h_before, h = h, reference.gated_unit(np.concatenate([X[b, t], c]), h, cell)
+            outputs.append(attentional if rnn.output_attention else h_before)
+        else:
+            h = reference.gated_unit(np.concatenate([X[b, t], fed]) if rnn.input_feeding else X[b, t], h, cell)
+            alpha, c = reference.additive(h, memory, alignment)
+            fed = g(h, c)
+            outputs.append(fed if rnn.output_attention else h)
+        scores.append(np.pad(alpha, (0, 7 - len(alpha))))
+    return np.array(outputs), np.array(scores), h
+
+
+@pytest.mark.parametrize("wiring", WIRINGS)
+def test_is_the_paper(wiring):
+    rnn = make(wiring=wiring, return_state=True)
+    output, scores, state = rnn(X, MEMORY, mask=MASK, memory_mask=MEMORY_MASK, return_attention_scores=True)
+    for b in range(2):
+        seen = MASK[b].sum()
+        for got, expected in zip((output, scores), loop(rnn, b, MASK[b])):
+            np.testing.assert_allclose(numpy(got)[b, :seen], expected, atol=1e-5)
+            assert (numpy(got)[b, seen:] == 0).all()
+        np.testing.assert_allclose(numpy(state["cell"][0])[b], loop(rnn, b, MASK[b])[2], atol=1e-5)
+
+
+@each
+def test_steps_are_the_call(cell, attention, wiring):
+    rnn = make(cell, attention, wiring, return_state=True)
+    output, scores, state = rnn(X, MEMORY, memory_lengths=LENGTHS, return_attention_scores=True)
+    steps = in_steps(rnn)
+    np.testing.assert_allclose(numpy(output), steps[0], atol=1e-5)
+    np.testing.assert_allclose(numpy(scores), steps[1], atol=1e-5)
+    keras.tree.assert_same_structure(state, steps[2])
+    for a, b in zip(keras.tree.flatten(state), keras.tree.flatten(steps[2])):
+        np.testing.assert_allclose(numpy(a), numpy(b), atol=1e-5)
+
+
+@each
+def test_a_call_goes_on_from_the_state_of_another(cell, attention, wiring):
+    rnn = make(cell, attention, wiring, return_state=True)
+    whole, _ = rnn(X, MEMORY, memory_mask=MEMORY_MASK)
+    first, state = rnn(X[:, :2], MEMORY, memory_mask=MEMORY_MASK)
+    second, _ = rnn(X[:, 2:], MEMORY, memory_mask=MEMORY_MASK, initial_state=state)
+    np.testing.assert_allclose(np.concatenate([numpy(first), numpy(second)], 1), numpy(whole), atol=1e-5)
+
+
+def test_states_of_the_cell_as_initial_state():
+    rnn, h = make("lstm", wiring="luong"), [random(2, 4, seed=8), random(2, 4, seed=9)]
+    for given in (h, tuple(h)):
+        state = rnn.start(rnn.project_memory(MEMORY, lengths=LENGTHS), given)
+        expected = in_steps(rnn, state)[0]
+        got = rnn(X, MEMORY, memory_lengths=LENGTHS, initial_state=given)
+        np.testing.assert_allclose(numpy(got), expected, atol=1e-5)
+    assert np.abs(expected - in_steps(rnn)[0]).max() > 1e-2
+
+
+def test_the_last_output_is_the_last_real_one():
+    every, last = make(), make(return_sequences=False)
+    expected = numpy(every(X, MEMORY, mask=MASK))
+    np.testing.assert_allclose(numpy(last(X, MEMORY, mask=MASK)), expected[[0, 1], [2, 4]], atol=1e-6)
+    np.testing.assert_allclose(numpy(last(X, MEMORY)), numpy(every(X, MEMORY))[:, -1], atol=1e-6)
+
+
+def test_masks_of_keras_are_used_and_lengths_narrow_them():
+    rnn, tokens = make(), np.where(MEMORY_MASK, 3, 0)
+    x = keras.layers.Masking()(ops.convert_to_tensor(np.where(MASK[..., None], X, 0)))
+    memory = keras.layers.Embedding(9, 6, mask_zero=True)(tokens)
+    expected = numpy(rnn(X, numpy(memory), mask=MASK, memory_mask=MEMORY_MASK))
+    output = rnn(x, memory)
+    np.testing.assert_allclose(numpy(output), expected, atol=1e-5)
+    assert numpy(output._keras_mask).tolist() == MASK.tolist()
+    shorter = np.array([2, 2], "int32")
+    narrowed = numpy(rnn(X, MEMORY, memory_mask=MEMORY_MASK, memory_lengths=shorter))
+    np.testing.assert_allclose(narrowed, numpy(rnn(X, MEMORY, memory_lengths=shorter)), atol=1e-6)
+
+
+@pytest.mark.parametrize("how", COMPILED)
+@pytest.mark.parametrize("wiring", ["search", "luong"])
+def test_gradients_of_the_memory_are_the_same_on_every_path(wiring, how):
+    rnn, rise = make(wiring=wiring), random(2, 5, 10 if wiring == "search" else 9, seed=3)
+
+    def function(x, memory):
+        return rnn(x, memory, memory_mask=ops.convert_to_tensor(MEMORY_MASK))
+
+    value, (dx, d_memory) = value_and_gradients(function, [X, MEMORY], rise, how)
+    expected = np.stack([loop(rnn, b, np.ones(5, bool))[0] for b in range(2)])
+    np.testing.assert_allclose(value, expected, atol=1e-5)
+    assert np.abs(d_memory[~MEMORY_MASK]).max() == 0 and np.abs(d_memory[MEMORY_MASK]).min() > 0
+    h = 1e-2
+    for array, gradient, at in ((X, dx, (0, 1, 2)), (MEMORY, d_memory, (1, 2, 3))):
+        moved = []
+        for s in (h, -h):
+            arrays = [a.copy() for a in (X, MEMORY)]
+            arrays[0 if array is X else 1][at] += s
+            moved.append(np.sum(numpy(function(*map(ops.convert_to_tensor, arrays))) * rise))
+        np.testing.assert_allclose(gradient[at], (moved[0] - moved[1]) / (2 * h), rtol=2e-2, atol=2e-3)
+
+
+def test_dropout_of_cells_is_drawn_once_for_all_steps():
+    for cell in (
+        keras.layers.LSTMCell(4, dropout=0.5, seed=1),
+        keras.layers.StackedRNNCells([keras.layers.GRUCell(8, dropout=0.5, recurrent_dropout=0.5, seed=1)]),
+    ):
+        rnn = noisy(AttentionRNN(cell, BahdanauAttention(5), input_feeding=True), X, MEMORY)
+        still = numpy(rnn(X, MEMORY))
+        first, second = (numpy(rnn(X, MEMORY, training=True)) for _ in range(2))
+        assert np.abs(first - still).max() > 1e-3 and np.abs(first - second).max() > 1e-3
+        np.testing.assert_allclose(numpy(rnn(X, MEMORY)), still, atol=1e-6)
+
+
+def test_noise_of_an_attention_is_new_at_every_call_and_step():
+    attention = BahdanauMonotonicAttention(5, mode="recursive", sigmoid_noise=2.0, seed=1)
+    rnn = noisy(AttentionRNN(GatedRecurrentCell(4), attention, input_feeding=True), X, MEMORY)
+    first, second = (numpy(rnn(X, MEMORY, training=True)) for _ in range(2))
+    assert np.abs(first - second).max() > 1e-4
+    np.testing.assert_allclose(numpy(rnn(X, MEMORY)), numpy(rnn(X, MEMORY, training=False)), atol=1e-6)
+
+
+def test_states_have_symbolic_shapes():
+    rnn = make("stacked", "coverage", "luong", return_state=True)
+    output, scores, state = rnn(keras.Input((None, 3)), keras.Input((None, 6)), return_attention_scores=True)
+    assert tuple(output.shape) == (None, None, 9) and tuple(scores.shape) == (None, None, None)
+    assert [tuple(x.shape) for x in keras.tree.flatten(state["cell"])] == [(None, 8), (None, 8), (None, 4)]
+    assert tuple(state["fed"].shape) == (None, 9) and tuple(state["attention"].shape) == (None, None)

@@ -1,0 +1,55 @@
+"""The gated unit over a sequence: both directions, past padding, from any state."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.layers import GatedRecurrentUnit
+from tests.layers.helpers import noisy, numpy, random
+from tests.layers.test_gated_recurrent_cell import weights_of
+from tests.reference import recurrent as reference
+
+MASK = np.array([[True, True, False, True, False], [False, True, True, True, True]])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_is_the_loop_over_what_is_not_padding(reverse):
+    layer = GatedRecurrentUnit(4, return_sequences=True, return_state=True, reverse=reverse)
+    x, start = random(2, 5, 3), random(2, 4, seed=5)
+    noisy(layer, x)
+    output, state = (numpy(y) for y in layer(np.where(MASK[..., None], x, np.nan), initial_state=start, mask=MASK))
+    for b in range(2):
+        h, expected = start[b].astype("float64"), np.zeros((5, 4))
+        for t in np.flatnonzero(MASK[b])[:: -1 if reverse else 1]:
+            h = expected[t] = reference.gated_unit(x[b, t], h, weights_of(layer.cell))
+        np.testing.assert_allclose(output[b], expected, atol=1e-5)
+        np.testing.assert_allclose(state[b], h, atol=1e-5)
+
+
+def test_what_is_returned():
+    x = random(2, 5, 3)
+    last = noisy(GatedRecurrentUnit(4), x)
+    every = noisy(GatedRecurrentUnit(4, return_sequences=True), x)
+    assert tuple(last(x).shape) == (2, 4)
+    np.testing.assert_allclose(numpy(last(x)), numpy(every(x))[:, -1], atol=1e-6)
+
+
+def test_the_mask_of_keras_is_used_with_an_initial_state_too():
+    tokens, start = np.array([[3, 4, 0, 0, 0], [5, 6, 7, 8, 0]]), random(2, 4)
+    x = keras.layers.Embedding(9, 3, mask_zero=True)(tokens)
+    layer = noisy(GatedRecurrentUnit(4), x)
+    for given in ({}, {"initial_state": start}):
+        expected = numpy(layer(numpy(x), mask=tokens != 0, **given))
+        np.testing.assert_allclose(numpy(layer(x, **given)), expected, atol=1e-6)
+        assert np.abs(numpy(layer(numpy(x), **given)) - expected).max() > 1e-3
+
+
+def test_bad_input():
+    layer = GatedRecurrentUnit(4)
+    with pytest.raises(ValueError, match=r"`inputs` must be \[B, T, D\]"):
+        layer(random(2, 3))
+    for state in (random(2, 3), random(3, 4), random(2, 1, 4)):
+        with pytest.raises(ValueError, match=r"`initial_state` must be \[B, 4\]"):
+            layer(random(2, 5, 3), initial_state=state)
+    with pytest.raises(ValueError, match="`mask` must have the shape of the inputs"):
+        layer(random(2, 5, 3), mask=np.ones((2, 4), bool))

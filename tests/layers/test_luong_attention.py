@@ -1,0 +1,187 @@
+"""Luong's attention against the paper, its published values, and its own steps."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.layers import LuongAttention
+from tests.backend import BACKEND
+from tests.layers.helpers import numpy, random
+from tests.layers.memory import KEY, LENGTHS, MASK, QUERY, VALUE, check_steps, fill, steps
+from tests.reference import memory_attention as reference
+
+SCORES = {
+    "general": {"score": "general"},
+    "concat": {"score": "concat", "units": 8},
+    "location": {"score": "location", "max_length": 9},
+    "scaled": {"score": "general", "scale": True},
+    "scaled-concat": {"score": "concat", "units": 8, "scale": True},
+}
+WINDOWS = {
+    "global": {},
+    "local-m": {"window": "local_m", "half_width": 2},
+    "local-p": {"window": "local_p", "half_width": 2.5},
+    "local-p-renormalized": {"window": "local_p", "half_width": 2.5, "renormalize": True},
+}
+
+
+def energies(score, weights):
+    scale = weights.get("scale", 1.0)
+    if score == "concat":
+        return scale * reference.additive(
+            QUERY @ weights["query/kernel"], KEY @ weights["key/kernel"], weights["vector"]
+        )
+    if score == "location":
+        return scale * (QUERY @ weights["location_kernel"])[:, :, :7]
+    return scale * reference.multiplicative(QUERY, KEY @ weights["key/kernel"])
+
+
+def window(name, weights):
+    if name == "global":
+        return {}
+    if name == "local-m":
+        return {"center": np.tile(np.arange(5.0), (2, 1)), "half_width": 2}
+    hidden = np.tanh(QUERY @ weights["position/kernel"]) @ weights["position_vector"]
+    gaussian = "before" if name.endswith("renormalized") else "after"
+    return {"center": LENGTHS[:, None] * reference.sigmoid(hidden), "half_width": 2.5, "gaussian": gaussian}
+
+
+@pytest.mark.parametrize("near", WINDOWS)
+@pytest.mark.parametrize("score", SCORES)
+def test_is_the_equation_and_steps_are_the_call(score, near):
+    layer = LuongAttention(**SCORES[score], **WINDOWS[near])
+    weights = fill(layer)
+    probs = reference.soft(energies(layer.score, weights), key_mask=MASK, **window(near, weights))
+    context, scores = layer(QUERY, VALUE, KEY, value_mask=MASK, return_attention_scores=True)
+    np.testing.assert_allclose(numpy(scores), probs, atol=1e-5)
+    np.testing.assert_allclose(numpy(context), reference.context(probs, VALUE), atol=1e-5)
+    check_steps(layer, value_mask=MASK)
+
+
+def test_dot_is_general_with_the_identity_and_has_the_published_values():
+    """Check L1."""
+    query, memory = np.array([[[1, 0]]], "float32"), np.array([[[1, 0], [0, 1], [1, 1]]], "float32")
+    general = LuongAttention("general")
+    general.build(query.shape, memory.shape)
+    general.key_dense.kernel.assign(np.eye(2))
+    for layer in (LuongAttention(), general):
+        _, scores = layer(query, memory, return_attention_scores=True)
+        np.testing.assert_allclose(numpy(scores)[0, 0], [0.422319, 0.155362, 0.422319], atol=1e-6)
+
+
+def test_scores_of_local_p_sum_to_at_most_1_and_its_place_is_in_the_memory():
+    """Check L2."""
+    layer = LuongAttention("general", window="local_p", half_width=2)
+    fill(layer)
+    _, scores = layer(QUERY, VALUE, KEY, value_mask=MASK, return_attention_scores=True)
+    total = numpy(scores).sum(-1)
+    assert (total <= 1 + 1e-6).all() and (total < 0.99).any()
+    query = keras.ops.convert_to_tensor(10 * QUERY)
+    center = numpy(layer._center(query, keras.ops.convert_to_tensor(MASK), None))
+    assert (center >= 0).all() and (center <= LENGTHS[:, None]).all()
+
+
+def test_the_gradient_reaches_the_place_through_the_gaussian_alone():
+    """Check L2: the same window without its Gaussian moves nobody."""
+    for gaussian in (True, False):
+        layer = LuongAttention("general", window="local_p", half_width=1e6 if not gaussian else 2.0)
+        fill(layer)
+        inputs = [keras.Input(x.shape[1:]) for x in (QUERY, VALUE, KEY)]
+        mask = keras.Input((7,), dtype="bool")
+        model = keras.Model([*inputs, mask], layer(*inputs, value_mask=mask))
+        model.compile(keras.optimizers.SGD(1.0), "mse", jit_compile=False)
+        before = numpy(layer.position_dense.kernel)
+        model.train_on_batch([QUERY, VALUE, KEY, MASK], random(2, 5, 6, seed=5))
+        moved = np.abs(numpy(layer.position_dense.kernel) - before).max()
+        assert moved > 1e-4 if gaussian else moved < 1e-6
+
+
+@pytest.mark.parametrize("score", ["general", "concat", "location"])
+def test_a_wide_window_is_the_whole_memory(score):
+    """Check L3."""
+    wide, whole = (LuongAttention(**SCORES[score], window=w, half_width=1e6) for w in ("local_p", None))
+    fill(wide)
+    fill(whole)
+    for w in whole.weights:
+        twin = next(x for x in wide.weights if x.path.endswith(w.path.removeprefix(whole.name)))
+        w.assign(twin)
+    got, expected = (numpy(x(QUERY, VALUE, KEY, value_mask=MASK)) for x in (wide, whole))
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def model_of(layer):
+    inputs = [keras.Input((None, size)) for size in (4, 6, 3)]
+    mask = keras.Input((None,), dtype="bool")
+    return keras.Model([*inputs, mask], layer(*inputs, value_mask=mask))
+
+
+@pytest.mark.parametrize("kind", [{"score": "general"}, {"score": "concat", "units": 8, "renormalize": True}], ids=str)
+def test_local_p_in_a_model(kind, tmp_path):
+    """What the conformance suite does for the other kinds: this one needs a mask beside its inputs."""
+    layer = LuongAttention(window="local_p", half_width=2, **kind)
+    fill(layer)
+    model = model_of(layer)
+    inputs, expected = [QUERY, VALUE, KEY, MASK], numpy(layer(QUERY, VALUE, KEY, value_mask=MASK))
+    assert model.output_shape == (None, None, 6)
+    np.testing.assert_allclose(numpy(model(inputs)), expected, atol=1e-5)
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(keras.models.load_model(tmp_path / "model.keras")(inputs)), expected, atol=1e-5)
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        compiled = tf.function(lambda *x: model(x), jit_compile=True)
+        np.testing.assert_allclose(numpy(compiled(*inputs)), expected, atol=1e-5)
+        model.export(str(tmp_path / "export"), verbose=False)
+        served = tf.saved_model.load(str(tmp_path / "export"))
+        longer = [random(3, 6, 4), random(3, 9, 6), random(3, 9, 3), np.arange(9)[None] < np.array([[9], [2], [5]])]
+        np.testing.assert_allclose(numpy(served.serve(longer)), numpy(model(longer)), atol=1e-5)
+    before = {w.path: numpy(w) for w in layer.trainable_variables}
+    model.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=BACKEND != "torch")
+    model.train_on_batch(inputs, random(2, 5, 6, seed=5))
+    assert all(np.abs(numpy(w) - before[w.path]).max() > 1e-3 for w in layer.trainable_variables)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_local_p_in_half_precision(policy):
+    exact, half = (LuongAttention("general", window="local_p", half_width=2, dtype=d) for d in ("float32", policy))
+    fill(exact)
+    fill(half)
+    expected = numpy(exact(QUERY, VALUE, KEY, value_mask=MASK))
+    got = half(QUERY, VALUE, KEY, value_mask=MASK)
+    assert keras.backend.standardize_dtype(got.dtype) == policy.removeprefix("mixed_")
+    np.testing.assert_allclose(numpy(keras.ops.cast(got, "float32")), expected, atol=0.1)
+
+
+@pytest.mark.parametrize("near", ["local-m", "local-p"])
+def test_padding_of_windows_does_not_leak(near):
+    layer = LuongAttention("general", **WINDOWS[near])
+    fill(layer)
+    clean = numpy(layer(QUERY, VALUE, KEY, value_mask=MASK))
+    value, key = (np.where(MASK[..., None], x, np.nan) for x in (VALUE, KEY))
+    np.testing.assert_allclose(numpy(layer(QUERY, value, key, value_mask=MASK)), clean, atol=1e-6)
+    np.testing.assert_allclose(steps(layer, value=value, key=key, lengths=LENGTHS)[0], clean, atol=1e-5)
+
+
+def test_bad_arguments_by_name():
+    for name, init in {
+        "`score`": {"score": "cosine"},
+        "`window`": {"window": "local"},
+        "`units`": {"score": "concat"},
+        '`units` belongs to score="concat"': {"units": 8},
+        "`max_length`": {"score": "location"},
+        "`half_width`": {"half_width": 0},
+        "`renormalize`": {"renormalize": True},
+    }.items():
+        with pytest.raises(ValueError, match=name):
+            LuongAttention(**init)
+    with pytest.raises(ValueError, match='score="dot"'):
+        LuongAttention()(QUERY, VALUE)
+    with pytest.raises(ValueError, match="max_length=6"):
+        LuongAttention("location", max_length=6)(QUERY, VALUE)
+    with pytest.raises(ValueError, match="not yet set up"):
+        LuongAttention().step(QUERY[:, 0], {}, ())
+    layer = LuongAttention("general", window="local_p")
+    with pytest.raises(ValueError, match="needs the lengths"):
+        layer(QUERY, VALUE)
+    with pytest.raises(ValueError, match="needs the lengths"):
+        layer.project_memory(VALUE)

@@ -1,0 +1,115 @@
+"""The beam search of tensorflow-addons, and what the beam search of this library does better."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import decoding, migrate
+from tests import goldens
+from tests.layers.helpers import numpy
+from tests.migrate.models import END, LONGEST, decoder, starts
+
+CASES = goldens.cases("beam_search")
+ATOL = 1e-5
+
+
+def search(case, name, **kwargs):
+    step, cache = decoder(case, name)
+    settings = {"beam_width": int(case["beams"]), "length_penalty_weight": float(case["length_penalty_weight"])}
+    tokens, scores = migrate.beam_search(step, cache, starts(case), LONGEST, END, **settings, **kwargs)
+    return numpy(tokens), numpy(scores)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_searches_as_tensorflow_addons_did(name):
+    case = CASES[name]
+    tokens, scores = search(case, name, pad_token=END)
+    expected = case["predicted_ids"].transpose(0, 2, 1)
+    steps = expected.shape[-1]
+    np.testing.assert_array_equal(tokens[..., :steps], expected)
+    assert (tokens[..., steps:] == END).all()
+    np.testing.assert_allclose(scores, case["step_scores"][:, -1], atol=ATOL)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_here_the_best_that_ends_is_no_worse(name):
+    """By the penalty of `decoding.beam_search`, with which the old results are scored anew; sequences without an end
+    count here only if none ends."""
+    case = CASES[name]
+    step, cache = decoder(case, name)
+    alpha = float(case["length_penalty_weight"])
+    settings = {"beam_size": int(case["beams"]), "alpha": alpha}
+    _, scores = decoding.beam_search(step, cache, starts(case), LONGEST, END, **settings)
+    tokens, _ = search(case, name)
+    ended = (tokens == END).any(-1)
+    lengths = np.where(ended, (tokens == END).argmax(-1) + 1, LONGEST)
+    penalised = np.where(ended, case["log_probs"] / numpy(decoding.length_penalty(lengths, alpha)), -np.inf)
+    assert (numpy(scores)[:, 0] >= penalised.max(-1) - ATOL).all()
+
+
+def test_without_a_penalty_both_searches_find_the_same_best_or_ours_a_better_one():
+    """A short sequence that is not among the best K at its end is lost there, however little the others turn out."""
+    better = []
+    for name, case in CASES.items():
+        if not case["length_penalty_weight"]:
+            step, cache = decoder(case, name)
+            found = decoding.beam_search(step, cache, starts(case), LONGEST, END, int(case["beams"]), 0.0)
+            (tokens, scores), (ours, our_scores) = search(case, name), map(numpy, found)
+            same = (ours[:, 0] == tokens[:, 0]).all(-1)
+            np.testing.assert_allclose(our_scores[same, 0], scores[same, 0], atol=ATOL)
+            assert (our_scores[~same, 0] > scores[~same, 0] + 0.5).all()
+            better += [name] * (~same).sum()
+    assert better == ["bahdanau_gru_beams_3_penalty_0.0"]
+
+
+def test_the_length_penalty_is_that_of_a_length_without_and_then_with_the_end():
+    """One token, then the end: log p / lp(1) in the step that ends, / lp(2) from then on."""
+    probabilities = [[0.0, 0.5, 0.3, 0.2], [0.0, 0.1, 0.9, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    logits = np.log(np.maximum(probabilities, 1e-30))
+
+    def step(tokens, cache, index):
+        return keras.ops.take(keras.ops.convert_to_tensor(logits, dtype="float32"), tokens, axis=0), cache
+
+    def scores(max_length):
+        settings = {"beam_width": 3, "length_penalty_weight": 1.0}
+        tokens, scores = migrate.beam_search(step, (), np.array([0]), max_length, 2, **settings)
+        at = numpy(tokens)[0].tolist().index([1, 2] + [0] * (max_length - 2))
+        return numpy(scores)[0, at]
+
+    np.testing.assert_allclose(scores(2), np.log(0.45) / (6 / 6), atol=ATOL)
+    np.testing.assert_allclose(scores(3), np.log(0.45) / (7 / 6), atol=ATOL)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"beam_width": 0}, "`beam_width`.*Received: beam_width=0"),
+        ({"length_penalty_weight": -1.0}, "Received: length_penalty_weight=-1.0"),
+        ({"end_token": None}, "`end_token`.*Received: end_token=None"),
+        ({"cache": np.ones((3, 1))}, "first axis of every leaf"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_refused(change, message):
+    settings = {"cache": (), "start_tokens": np.array([0, 0]), "max_length": 3, "end_token": 2, **change}
+    with pytest.raises(ValueError, match=message):
+        migrate.beam_search(lambda tokens, cache, index: (keras.ops.one_hot(tokens, 5), cache), **settings)
+
+
+def test_runs_compiled():
+    """Inside the graph, dynamic in the batch, and under XLA."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("tf.function")
+    import tensorflow as tf
+
+    name = "bahdanau_gru_beams_3_penalty_0.8"
+    step, cache = decoder(CASES[name], name)
+
+    def run(start_tokens, cache):
+        return migrate.beam_search(step, cache, start_tokens, LONGEST, END, 3, 0.8, pad_token=END)
+
+    expected = run(tf.constant(starts(CASES[name])), cache)
+    for jit in (False, True):
+        tokens, scores = tf.function(run, jit_compile=jit)(tf.constant(starts(CASES[name])), cache)
+        np.testing.assert_array_equal(numpy(tokens), numpy(expected[0]))
+        np.testing.assert_allclose(numpy(scores), numpy(expected[1]), atol=ATOL)

@@ -1,0 +1,34 @@
+"""Weights are found by how their names end."""
+
+import numpy as np
+import pytest
+
+from keras_attention.migrate.names import by_path, find
+
+WEIGHTS = {
+    "wrapper/BahdanauAttention/kernel:0": np.ones((2, 3)),
+    "BahdanauAttention/memory_layer/kernel:0": np.ones((4, 3)),
+    "model/attention_v/.ATTRIBUTES/VARIABLE_VALUE": np.ones(3),
+}
+
+
+def test_names_are_paths_without_what_tensorflow_adds():
+    assert list(by_path(WEIGHTS)) == [
+        ("wrapper", "BahdanauAttention", "kernel"),
+        ("BahdanauAttention", "memory_layer", "kernel"),
+        ("model", "attention_v"),
+    ]
+
+
+def test_finds_by_whole_parts_of_the_name():
+    weights = by_path(WEIGHTS)
+    assert find(weights, "memory_layer/kernel").shape == (4, 3)
+    assert find(weights, "nowhere", "attention_v").shape == (3,)
+    assert find(weights, "layer/kernel", optional=True) is None
+
+
+def test_refuses_two_and_none():
+    with pytest.raises(ValueError, match="must have one `kernel`. Received: wrapper/BahdanauAttention/kernel .2, 3."):
+        find(by_path(WEIGHTS), "kernel")
+    with pytest.raises(ValueError, match="must have a `attention_g`"):
+        find(by_path(WEIGHTS), "attention_g")

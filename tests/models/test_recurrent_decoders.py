@@ -1,0 +1,206 @@
+"""The recurrent networks write: a token at a time is the whole sequence at once; files, compilers, an export."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention import decoding, export
+from keras_attention.models import rnn_search
+from tests.models import test_luong as luong
+from tests.models import test_rnn_search as search
+from tests.models.helpers import numpy
+
+BACKEND = keras.backend.backend()
+SOURCE, TARGET = search.SOURCE, search.TARGET
+INPUTS = {"source": SOURCE, "target": TARGET}
+MODELS = {
+    "rnn_search": search.small,
+    "rnn_search-biased": lambda **kwargs: search.small(use_bias=True, dropout=0.1, seed=3, **kwargs),
+    "rnn_encdec": lambda **kwargs: search.small(attention=False, **kwargs),
+    "luong": lambda **kwargs: luong.small(window="local_m", half_width=2, dropout=0.1, **kwargs),
+    "luong-local-p": lambda **kwargs: luong.small(window="local_p", half_width=2, **kwargs),
+}
+each_model = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+START, END, L = 1, 2, 6
+
+
+def stepwise(step, cache):
+    logits = []
+    for t in range(TARGET.shape[1]):
+        row, cache = step(TARGET[:, t], cache, ops.convert_to_tensor(t, "int32"))
+        logits.append(numpy(row))
+    return np.stack(logits, axis=1)
+
+
+@each_model
+def test_steps_are_the_full_forward(make):
+    model = make()
+    np.testing.assert_allclose(stepwise(model.step, model.start(SOURCE, L)), numpy(model(INPUTS)), atol=1e-5)
+
+
+@each_model
+def test_caches_are_batch_first_and_keep_their_shapes(make):
+    model = make()
+    cache = model.start(SOURCE, L)
+    _, after = model.step(TARGET[:, 0], cache, 0)
+    keras.tree.assert_same_structure(cache, after)
+    for a, b in zip(keras.tree.flatten(cache), keras.tree.flatten(after)):
+        assert tuple(a.shape) == tuple(b.shape) and a.shape[0] == 2 and a.dtype == b.dtype
+
+
+@each_model
+def test_greedy_writes_the_most_probable_and_a_beam_of_one_the_same(make):
+    model, start = make(), np.full(2, START)
+    written = numpy(decoding.greedy(model.step, model.start(SOURCE, L), start, L, END))
+    tokens, scores = decoding.beam_search(model.step, model.start(SOURCE, L), start, L, END, beam_size=1, alpha=0.0)
+    np.testing.assert_array_equal(numpy(tokens)[:, 0], written)
+    target = np.concatenate([start[:, None], written[:, :-1]], axis=1)
+    log_probs = numpy(ops.log_softmax(model({"source": SOURCE, "target": target})))
+    for b in range(2):
+        ends = np.flatnonzero(written[b] == END)
+        length = ends[0] + 1 if len(ends) else L
+        np.testing.assert_array_equal(written[b, :length], log_probs[b, :length].argmax(-1))
+        chosen = log_probs[b, np.arange(length), written[b, :length]].sum()
+        np.testing.assert_allclose(numpy(scores)[b, 0], chosen, rtol=1e-4)
+
+
+@each_model
+def test_a_beam_scores_what_it_writes(make):
+    model, start = make(), np.full(2, START)
+    tokens, scores = decoding.beam_search(model.step, model.start(SOURCE, L), start, L, END, beam_size=3)
+    tokens, scores = numpy(tokens), numpy(scores)
+    for b in range(2):
+        for k in range(3):
+            if not np.isfinite(scores[b, k]):
+                continue
+            written = tokens[b, k]
+            ends = np.flatnonzero(written == END)
+            length = ends[0] + 1 if len(ends) else L
+            target = np.concatenate([[START], written[:-1]])[None]
+            log_probs = numpy(ops.log_softmax(model({"source": SOURCE[b : b + 1], "target": target})))[0]
+            expected = log_probs[np.arange(length), written[:length]].sum() / ((5 + length) / 6) ** 0.6
+            np.testing.assert_allclose(scores[b, k], expected, rtol=1e-3)
+
+
+def test_sampling_is_seeded():
+    model, start = search.small(), np.full(2, START)
+    runs = [
+        numpy(decoding.sample(model.step, model.start(SOURCE, L), start, L, END, seed=seed)).tolist()
+        for seed in (1, 1, 2)
+    ]
+    assert runs[0] == runs[1] != runs[2]
+
+
+@each_model
+def test_decoding_in_a_compiled_function(make):
+    model = make()
+
+    def write(source):
+        return decoding.greedy(model.step, model.start(source, L), ops.ones_like(source[:, 0]), L, END)
+
+    expected = numpy(write(ops.convert_to_tensor(SOURCE)))
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        for jit, shape in ((False, [None, None]), (True, [2, 6])):
+            compiled = tf.function(write, jit_compile=jit, input_signature=[tf.TensorSpec(shape, tf.int32)])
+            np.testing.assert_array_equal(numpy(compiled(SOURCE)), expected)
+    elif BACKEND == "jax":
+        import jax
+
+        np.testing.assert_array_equal(numpy(jax.jit(write)(SOURCE)), expected)
+    else:
+        pytest.skip("Keras does not promise that its layers go through `torch.compile`")
+
+
+@each_model
+def test_file_round_trip(make, tmp_path):
+    model = make(name="translator")
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    assert type(twin) is type(model) and twin.get_config() == model.get_config()
+    np.testing.assert_allclose(numpy(twin(INPUTS)), numpy(model(INPUTS)), atol=1e-6)
+    np.testing.assert_allclose(stepwise(twin.step, twin.start(SOURCE)), numpy(model(INPUTS)), atol=1e-5)
+
+
+@each_model
+def test_trains_compiled(make):
+    if BACKEND == "torch":
+        pytest.skip("Keras does not promise that its layers go through `torch.compile`")
+    model = make()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=True)
+    before = [numpy(w) for w in model.trainable_variables]
+    losses = [float(model.train_on_batch(INPUTS, TARGET)) for _ in range(3)]
+    assert np.isfinite(losses).all() and losses[-1] < losses[0]
+    for w, old in zip(model.trainable_variables, before, strict=True):
+        assert np.abs(numpy(w) - old).max() > 1e-4, w.path
+
+
+@pytest.mark.parametrize("name", ["rnn_search", "rnn_encdec", "luong"])
+def test_mixed_precision(name, tmp_path):
+    make = MODELS[name]
+    model, exact = make(dtype="mixed_bfloat16"), numpy(make()(INPUTS))
+    logits = model(INPUTS)
+    assert keras.backend.standardize_dtype(logits.dtype) == "bfloat16"
+    assert {keras.backend.standardize_dtype(w.dtype) for w in model.trainable_variables} == {"float32"}
+    logits = numpy(ops.cast(logits, "float32"))
+    np.testing.assert_allclose(logits, exact, atol=0.06 * np.abs(exact).max())
+    steps, cache = [], model.start(SOURCE)
+    for t in range(TARGET.shape[1]):
+        row, cache = model.step(TARGET[:, t], cache, t)
+        steps.append(numpy(ops.cast(row, "float32")))
+    np.testing.assert_allclose(np.stack(steps, 1), exact, atol=0.06 * np.abs(exact).max())
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(ops.cast(twin(INPUTS), "float32")), logits, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rnn_search", "rnn_encdec", "luong"])
+def test_export_with_its_decoder(name, tmp_path):
+    if BACKEND != "tensorflow":
+        pytest.skip("a SavedModel needs the TensorFlow backend")
+    import tensorflow as tf
+
+    model = MODELS[name]()
+
+    def write(source):
+        return decoding.greedy(model.step, model.start(source, L), tf.ones_like(source[:, 0]), L, END)
+
+    signatures = {"write": (write, {"source": tf.TensorSpec([None, None], tf.int32)})}
+    path = export.export_saved_model(model, tmp_path, signatures=signatures)
+    served = tf.saved_model.load(path).signatures
+    expected = numpy(write(tf.constant(SOURCE)))
+    np.testing.assert_array_equal(numpy(served["write"](source=tf.constant(SOURCE))["outputs"]), expected)
+    lengths = {f"{k}_lengths": tf.constant([v.shape[1]] * 2) for k, v in INPUTS.items()}
+    lengths["source_lengths"] = tf.constant([4, 6])
+    own = served["serving_default"](**{k: tf.constant(v) for k, v in INPUTS.items()}, **lengths)
+    np.testing.assert_allclose(numpy(next(iter(own.values()))), numpy(model(INPUTS)), atol=1e-5)
+
+
+def test_learns_where_to_look():
+    """Reversal: after a few hundred updates the alignment of nearly every word is the permutation."""
+    if BACKEND == "torch":
+        pytest.skip("minutes on a CPU without a compiler")
+    V, N = 12, 6
+
+    def examples(count, seed):
+        rng = np.random.default_rng(seed)
+        source = np.stack([rng.permutation(V - 3)[:N] + 3 for _ in range(count)]).astype("int32")
+        target = source[:, ::-1]
+        shifted = np.concatenate([np.full((count, 1), START, "int32"), target[:, :-1]], axis=1)
+        return {"source": source, "target": shifted}, target
+
+    sizes = {"embedding_dim": 32, "units": 48, "attention_units": 32, "maxout_units": 24}
+    model = rnn_search(V, V, **sizes, kernel_initializer="glorot_uniform")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.005, clipnorm=1.0), loss, jit_compile=BACKEND == "jax")
+    model.fit(*examples(6400, seed=0), batch_size=64, epochs=4, verbose=0)
+    inputs, target = examples(200, seed=1)
+    assert (numpy(model(inputs)).argmax(-1) == target).mean() > 0.98
+    looked = numpy(model.attention_scores(inputs)).argmax(-1)
+    assert (looked == np.arange(N)[::-1]).mean() > 0.95
+    start = np.full(200, START)
+    written = decoding.greedy(model.step, model.start(inputs["source"]), start, N, None)
+    assert (numpy(written) == target).mean() > 0.95

@@ -1,0 +1,57 @@
+"""Dot-product attention around a centre, against NumPy loops, with its gradients."""
+
+import numpy as np
+import pytest
+
+from keras_attention import ops
+from tests.backend import COMPILED, numpy, value_and_gradients
+from tests.ops.test_additive import CENTER, KEY, QUERY, VALUE, B, T, V, masks, random
+from tests.reference import memory_attention as reference
+from tests.reference.attend import gradient_along
+
+KINDS = {"after": {}, "before": {"renormalize": True}, "none": {"gaussian": False}}
+
+
+def loops(kind, given):
+    def run(query, key, value, center):
+        weights = reference.soft(
+            reference.multiplicative(query, key), center=center, half_width=2.2, gaussian=kind, **given
+        )
+        return reference.context(weights, value)
+
+    return run
+
+
+@pytest.mark.parametrize("how", COMPILED)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("block_size", [0, 2])
+def test_value_and_gradients(how, kind, block_size):
+    given, cotangent = masks(), random(B, T, V, seed=6)
+    arrays = [QUERY, KEY, VALUE, CENTER]
+    differentiated = arrays[:3] if how == "dynamic" else arrays
+
+    def run(query, key, value, center=CENTER):
+        return ops.local_attend(query, key, value, center, 2.2, block_size=block_size, **KINDS[kind], **given)
+
+    value, gradients = value_and_gradients(run, differentiated, cotangent, how)
+    np.testing.assert_allclose(value, loops(kind, given)(*arrays), atol=1e-5)
+    for i, gradient in enumerate(gradients):
+        direction = [random(*a.shape, seed=7) * (i == j) for j, a in enumerate(arrays)]
+        expected = gradient_along(loops(kind, given), arrays, direction, cotangent)
+        np.testing.assert_allclose(np.sum(gradient * direction[i]), expected, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_asked_for_change_nothing(kind):
+    given = {**masks(), **KINDS[kind]}
+    context, weights = ops.local_attend(QUERY, KEY, VALUE, CENTER, 2.2, return_scores=True, **given)
+    np.testing.assert_allclose(numpy(ops.local_attend(QUERY, KEY, VALUE, CENTER, 2.2, **given)), context, atol=1e-6)
+    np.testing.assert_allclose(reference.context(numpy(weights), VALUE), numpy(context), atol=1e-6)
+
+
+def test_a_wide_window_is_global_attention():
+    """Check L3: D beyond S, and sigma with it to infinity."""
+    expected = ops.attend(*(x[:, :, None] for x in (QUERY, KEY, VALUE)), scale=1.0)[:, :, 0]
+    for kind in KINDS.values():
+        got = ops.local_attend(QUERY, KEY, VALUE, CENTER, 1e6, **kind)
+        np.testing.assert_allclose(numpy(got), numpy(expected), atol=1e-6)
