@@ -6,9 +6,8 @@ from keras import ops
 
 from keras_attention.ops.stages import maximum, minimum
 
-# Numbers in a tile, as measured (docs/benchmarks.md), and how many may be made at once without any tiles.
-TILE = 2**19
-WHOLE = 2**20
+# Numbers that may be made at once, as measured (docs/benchmarks.md): all, if there are no more, or else a tile.
+TILE = 2**20
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def choose_rows(query, key, width, block_size):
     (B, T), S = ops.shape(query)[:2], ops.shape(key)[1]
     known = all(isinstance(n, int) for n in (B, T, S))
     small = T == 1 if isinstance(T, int) else False
-    if block_size == 0 or (block_size is None and (small or (known and B * T * S * width <= WHOLE))):
+    if block_size == 0 or (block_size is None and (small or (known and B * T * S * width <= TILE))):
         return None
     rows = maximum(1, minimum(T, TILE // maximum(1, S * width)) if block_size is None else minimum(T, block_size))
     return Rows(T, rows, (T + rows - 1) // rows)
