@@ -197,7 +197,8 @@ def _check_dtype(mask, name):
     if keras.backend.is_float_dtype(keras.backend.standardize_dtype(mask.dtype)):
         raise ValueError(
             f"`{name}` must be boolean or integer, true where a position takes part. An additive mask (0 and a large "
-            f"negative number) goes into `attention_bias`. Received: {name}.dtype={mask.dtype}"
+            "negative number) belongs in `attention_bias`, where a layer takes one. "
+            f"Received: {name}.dtype={mask.dtype}"
         )
 
 

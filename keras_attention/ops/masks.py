@@ -28,7 +28,8 @@ def require_boolean(mask, name="attention_mask"):
     if keras.backend.is_float_dtype(keras.backend.standardize_dtype(mask.dtype)):
         raise ValueError(
             f"`{name}` must be boolean or integer, true where a position takes part. An additive mask (0 and a large "
-            f"negative number) goes into `attention_bias`. Received: {name}.dtype={mask.dtype}"
+            "negative number) belongs in `attention_bias`, where a layer takes one. "
+            f"Received: {name}.dtype={mask.dtype}"
         )
     return ops.cast(mask, "bool")
 
