@@ -2,18 +2,24 @@ from keras_attention.layers.alibi import ALiBi
 from keras_attention.layers.attention_rnn import AttentionRNN
 from keras_attention.layers.bahdanau_attention import BahdanauAttention
 from keras_attention.layers.bahdanau_monotonic_attention import BahdanauMonotonicAttention
+from keras_attention.layers.cbam import CBAM
+from keras_attention.layers.channel_attention import ChannelAttention
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
+from keras_attention.layers.get_attention import get_attention
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
 from keras_attention.layers.luong_attention import LuongAttention
 from keras_attention.layers.luong_monotonic_attention import LuongMonotonicAttention
 from keras_attention.layers.maxout import Maxout
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.non_local_block import NonLocalBlock
 from keras_attention.layers.relative_position_bias import RelativePositionBias
 from keras_attention.layers.rotary_embedding import RotaryEmbedding
 from keras_attention.layers.scaled_dot_product_attention import ScaledDotProductAttention
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
+from keras_attention.layers.spatial_attention import SpatialAttention
+from keras_attention.layers.squeeze_excitation import SqueezeExcitation
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.layers.transformer_decoder_block import TransformerDecoderBlock
 from keras_attention.layers.transformer_encoder_block import TransformerEncoderBlock
@@ -23,6 +29,8 @@ __all__ = [
     "AttentionRNN",
     "BahdanauAttention",
     "BahdanauMonotonicAttention",
+    "CBAM",
+    "ChannelAttention",
     "FeedForward",
     "GatedRecurrentCell",
     "GatedRecurrentUnit",
@@ -31,11 +39,15 @@ __all__ = [
     "LuongMonotonicAttention",
     "Maxout",
     "MultiHeadAttention",
+    "NonLocalBlock",
     "RelativePositionBias",
     "RotaryEmbedding",
     "ScaledDotProductAttention",
     "SinusoidalPositionEncoding",
+    "SpatialAttention",
+    "SqueezeExcitation",
     "TokenEmbedding",
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
+    "get_attention",
 ]

@@ -1,8 +1,16 @@
 from keras_attention.ops.additive import additive_attend, additive_scores
 from keras_attention.ops.attend import attend
+from keras_attention.ops.gates import channel_pool, spatial_pool
+from keras_attention.ops.generation import shift_right
 from keras_attention.ops.local import local_attend
+from keras_attention.ops.logistic_mixture import (
+    logistic_mixture_log_prob,
+    logistic_mixture_sample,
+    logistic_mixture_size,
+)
 from keras_attention.ops.masks import in_band, require_boolean
 from keras_attention.ops.monotonic import monotonic_alignment
+from keras_attention.ops.non_local import non_local
 from keras_attention.ops.positions import alibi, alibi_slopes, distances, relative_bucket, rotate, sinusoidal
 from keras_attention.ops.scores import dot_product
 from keras_attention.ops.softmax import masked_softmax
@@ -14,15 +22,22 @@ __all__ = [
     "alibi",
     "alibi_slopes",
     "attend",
+    "channel_pool",
     "distances",
     "dot_product",
     "gaussian_window",
     "in_band",
     "local_attend",
+    "logistic_mixture_log_prob",
+    "logistic_mixture_sample",
+    "logistic_mixture_size",
     "masked_softmax",
     "monotonic_alignment",
+    "non_local",
     "relative_bucket",
     "require_boolean",
     "rotate",
+    "shift_right",
     "sinusoidal",
+    "spatial_pool",
 ]

@@ -1,0 +1,125 @@
+"""CBAM: which channels count, and then which places."""
+
+import keras
+
+from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.channel_attention import ChannelAttention
+from keras_attention.layers.gate import Gate, require_choice
+from keras_attention.layers.projections import clone
+from keras_attention.layers.spatial_attention import SpatialAttention
+
+ORDERS = ("channel_spatial", "spatial_channel", "parallel")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class CBAM(KeepsAdapters, Gate):
+    r"""Scales the channels of an image, and then its places.
+
+    $$ F' = M_c(F) \odot F, \quad F'' = M_s(F') \odot F' $$
+
+    as in "CBAM: Convolutional Block Attention Module", eq. 1
+    ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)), with M_c of `ChannelAttention` and M_s of
+    `SpatialAttention`. Written out, with B batch, S places in one, two or three axes, C channels:
+
+        F':     [B, *S, C] = inputs * channel gates of inputs [B, 1, C]
+        output: [B, *S, C] = F' * spatial gates of F' [B, *S, 1]
+
+    `order="spatial_channel"` does the second first, and `"parallel"` computes both gates from the input and
+    multiplies it by both; the paper tries these orders and does not say how the parallel ones are joined.
+
+    Differs from the paper: nothing with `variant="paper"`. `"reference"` is its published code: biases in the network
+    of the channels; [greatest; mean] in place of [mean; greatest] and a batch normalisation with gamma 0 after the
+    convolution (see the two layers). A new layer is not the identity in either: with weights of zero the output is a
+    quarter of the input.
+
+    Weights: those of `ChannelAttention` under `channel`, those of `SpatialAttention` under `spatial`; in an image
+    2 C² / r + 2 k², with r = ratio and k = kernel_size, and C / r + C + 2 more (and 2 that do not train) in the
+    reference.
+
+    Masking: images have no padding; where there is some (sequences), it takes no part, NaN in it goes nowhere, and
+    the mask is handed on. Its output is 0.
+
+    Args:
+        ratio: Positive int r of the channels' network; 16 in the paper.
+        kernel_size: Positive odd int k of the convolution; 7 in the paper.
+        pools: What the channels' network looks at; see `ChannelAttention`.
+        order: `"channel_spatial"` (the paper's choice), `"spatial_channel"` or `"parallel"`.
+        variant: `"paper"` or `"reference"`.
+        data_format: `"channels_last"` or `"channels_first"` ([B, C, *S]); `None` means
+            `keras.config.image_data_format()`.
+        kernel_initializer: Initialiser of all kernels.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, *S, C]: of rank 3, 4 or 5.
+        mask: [B, *S], true = no padding; `None` means the Keras mask.
+        training: Whether the batch normalisation learns; only with `variant="reference"`.
+        return_attention_scores: Whether to return the gates too.
+
+    Returns:
+        Tensor shaped like `inputs`; or, with `return_attention_scores`, (output, gates): for an image
+        `{"channel": [B, 1, 1, C], "spatial": [B, Y, X, 1]}`.
+
+    Raises:
+        ValueError: If an argument is out of its range, the rank is none of these, C is unknown, or the mask does not
+            fit.
+
+    Example:
+
+    >>> from keras_attention.layers import CBAM
+    >>> output, gates = CBAM(ratio=4)(keras.ops.ones((2, 5, 7, 8)), return_attention_scores=True)
+    >>> {name: tuple(gate.shape) for name, gate in gates.items()}
+    {'channel': (2, 1, 1, 8), 'spatial': (2, 5, 7, 1)}
+    """
+
+    def __init__(
+        self,
+        ratio=16,
+        kernel_size=7,
+        pools=("avg", "max"),
+        order="channel_spatial",
+        variant="paper",
+        data_format=None,
+        kernel_initializer="he_normal",
+        **kwargs,
+    ):
+        super().__init__(variant, data_format, kernel_initializer, **kwargs)
+        require_choice(order, "order", ORDERS)
+        self.order = order
+        shared = {"variant": variant, "data_format": self.data_format, "dtype": self.dtype_policy}
+        self.channel = ChannelAttention(
+            ratio, pools, kernel_initializer=clone(self.kernel_initializer), name="channel", **shared
+        )
+        self.spatial = SpatialAttention(
+            kernel_size, kernel_initializer=clone(self.kernel_initializer), name="spatial", **shared
+        )
+        self.ratio, self.kernel_size, self.pools = ratio, kernel_size, self.channel.pools
+
+    def build(self, input_shape):
+        self.channel.build(input_shape)
+        self.spatial.build(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "ratio": self.ratio,
+            "kernel_size": self.kernel_size,
+            "pools": list(self.pools),
+            "order": self.order,
+        }
+
+    def _apply(self, inputs, mask, training):
+        gates, output = {}, inputs
+        names = ("spatial", "channel") if self.order == "spatial_channel" else ("channel", "spatial")
+        for name in names:
+            gated, gates[name] = getattr(self, name)(
+                inputs if self.order == "parallel" else output,
+                mask=mask,
+                training=training,
+                return_attention_scores=True,
+            )
+            output = output * gates[name] if self.order == "parallel" else gated
+        return output, {name: gates[name] for name in ("channel", "spatial")}
+
+    def _gate_dims(self, dims):
+        return {"channel": self.channel._gate_dims(dims), "spatial": self.spatial._gate_dims(dims)}

@@ -1,0 +1,89 @@
+"""What the gates of images share: the layout of the input, its padding, and the scores."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import check_padding
+from keras_attention.ops import require_boolean
+from keras_attention.ops.padding import full_mask, zero_padding
+
+VARIANTS = ("paper", "reference")
+AXES = {3: "[B, T, C]", 4: "[B, Y, X, C]", 5: "[B, Z, Y, X, C]"}
+
+
+class Gate(keras.layers.Layer):
+    """A layer that multiplies its input by numbers between 0 and 1, computed from it.
+
+    A subclass has `_apply(inputs, mask, training)`, which returns the output and the gates, and `_gate_dims(dims)`,
+    which returns the shape of the gates (or shapes, in the structure of the gates).
+    """
+
+    def __init__(self, variant, data_format, kernel_initializer, **kwargs):
+        super().__init__(**kwargs)
+        require_choice(variant, "variant", VARIANTS)
+        self.variant = variant
+        self.data_format = keras.config.image_data_format() if data_format is None else data_format
+        require_choice(self.data_format, "data_format", ("channels_last", "channels_first"))
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None, training=None, return_attention_scores=False):
+        self._check(inputs, mask)
+        if mask is not None:
+            places = self._places(ops.shape(inputs))
+            mask = full_mask(require_boolean(mask, "mask"), places)
+            inputs = zero_padding(inputs, ops.expand_dims(mask, self._axis))
+        output, gates = self._apply(inputs, mask, training)
+        return (output, gates) if return_attention_scores else output
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def compute_output_spec(self, inputs, mask=None, training=None, return_attention_scores=False):
+        self._check(inputs, mask)
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        gates = self._gate_dims(tuple(inputs.shape))
+        if isinstance(gates, dict):
+            return output, {name: keras.KerasTensor(dims, dtype=self.compute_dtype) for name, dims in gates.items()}
+        return output, keras.KerasTensor(gates, dtype=self.compute_dtype)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return previous_mask
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "variant": self.variant,
+            "data_format": self.data_format,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+    @property
+    def _axis(self):
+        """The axis of the channels."""
+        return -1 if self.data_format == "channels_last" else 1
+
+    def _channels(self, input_shape):
+        """C of a checked shape."""
+        if len(input_shape) not in AXES or input_shape[self._axis] is None:
+            raise ValueError(
+                f"`inputs` must be {', '.join(AXES.values())} (channels_first: C after B) with a known C. "
+                f"Received: inputs.shape={tuple(input_shape)}, data_format={self.data_format!r}"
+            )
+        return input_shape[self._axis]
+
+    def _places(self, input_shape):
+        """[B, *S], without the channels."""
+        return input_shape[:-1] if self._axis == -1 else (input_shape[0], *input_shape[2:])
+
+    def _check(self, inputs, mask):
+        shape = tuple(inputs.shape)
+        self._channels(shape)
+        check_padding(mask, "mask", self._places(shape), "`inputs` without channels")
+
+
+def require_choice(value, name, choices):
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")

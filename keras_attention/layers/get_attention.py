@@ -1,0 +1,47 @@
+"""The attentions over images, by name."""
+
+from keras_attention.layers.cbam import CBAM
+from keras_attention.layers.channel_attention import ChannelAttention
+from keras_attention.layers.non_local_block import NonLocalBlock
+from keras_attention.layers.spatial_attention import SpatialAttention
+from keras_attention.layers.squeeze_excitation import SqueezeExcitation
+
+ATTENTIONS = {
+    "se": SqueezeExcitation,
+    "channel": ChannelAttention,
+    "spatial": SpatialAttention,
+    "cbam": CBAM,
+    "non_local": NonLocalBlock,
+}
+
+
+def get_attention(name, **kwargs):
+    """A new layer that takes an image and returns one of the same shape, by its name.
+
+    | name | layer |
+    |---|---|
+    | `"se"` | `SqueezeExcitation` |
+    | `"channel"` | `ChannelAttention` |
+    | `"spatial"` | `SpatialAttention` |
+    | `"cbam"` | `CBAM` |
+    | `"non_local"` | `NonLocalBlock` |
+
+    Args:
+        name: One of these names.
+        **kwargs: Arguments of the layer.
+
+    Returns:
+        A `keras.layers.Layer`, not yet built.
+
+    Raises:
+        ValueError: If there is no such name.
+
+    Example:
+
+    >>> from keras_attention.layers import get_attention
+    >>> get_attention("cbam", ratio=8, name="attention")
+    <CBAM name=attention, built=False>
+    """
+    if name not in ATTENTIONS:
+        raise ValueError(f"`name` must be one of {tuple(ATTENTIONS)}. Received: name={name!r}")
+    return ATTENTIONS[name](**kwargs)

@@ -1,0 +1,112 @@
+"""The spatial attention of CBAM: which places count, by the mean and the greatest of their channels."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import require_int
+from keras_attention.layers.gate import Gate
+from keras_attention.ops import spatial_pool
+
+CONVOLUTIONS = {3: keras.layers.Conv1D, 4: keras.layers.Conv2D, 5: keras.layers.Conv3D}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class SpatialAttention(Gate):
+    r"""Scales each place by what its neighbourhood says, in the mean and in the greatest of its channels.
+
+    $$ M_s(F) = \sigma(f^{7 \times 7}([\mathrm{mean}_c F; \max_c F])), \quad F' = M_s(F) \odot F $$
+
+    as in "CBAM: Convolutional Block Attention Module", eq. 3
+    ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)). Written out, with B batch, S places in one, two or three
+    axes, C channels, k = kernel_size:
+
+        pools:  [B, *S, 2] = [mean over C; greatest over C] of inputs
+        gates:  [B, *S, 1] = sigmoid(pools convolved with a kernel [k, ..., k, 2, 1])
+        output: [B, *S, C] = inputs * gates
+
+    Beyond the border the convolution reads zeros, so that a map may also be smaller than the kernel.
+
+    Differs from the paper: nothing with `variant="paper"`. `"reference"` is its published code: the pools are
+    [greatest; mean], and after the convolution comes a batch normalisation (momentum 0.99, PyTorch's 0.01; epsilon
+    1e-5) whose gamma starts at 0, as in the published networks, so that a new layer halves its input. Neither has a
+    bias in the convolution.
+
+    Weights: `conv/kernel` [k, ..., k, 2, 1]; `norm/gamma`, `norm/beta`, `norm/moving_mean`, `norm/moving_variance`
+    [1] with `variant="reference"`.
+
+    Masking: images have no padding; where there is some (sequences), masked places are read as zeros, like those
+    beyond the border, do not count in the batch normalisation, and NaN in them goes nowhere. The mask is handed on;
+    their output is 0.
+
+    Args:
+        kernel_size: Positive odd int k; 7 in the paper, which tries 3 too.
+        variant: `"paper"` or `"reference"`.
+        data_format: `"channels_last"` or `"channels_first"` ([B, C, *S]); `None` means
+            `keras.config.image_data_format()`.
+        kernel_initializer: Initialiser of the kernel.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, *S, C]: of rank 3, 4 or 5.
+        mask: [B, *S], true = no padding; `None` means the Keras mask.
+        training: Whether the batch normalisation learns; only with `variant="reference"`.
+        return_attention_scores: Whether to return the gates too.
+
+    Returns:
+        Tensor shaped like `inputs`; or (output, gates [B, Y, X, 1], for an image) with `return_attention_scores`.
+
+    Raises:
+        ValueError: If an argument is out of its range, the rank is none of these, C is unknown, or the mask does not
+            fit.
+
+    Example:
+
+    >>> from keras_attention.layers import SpatialAttention
+    >>> output, gates = SpatialAttention()(keras.ops.ones((2, 5, 7, 8)), return_attention_scores=True)
+    >>> tuple(output.shape), tuple(gates.shape)
+    ((2, 5, 7, 8), (2, 5, 7, 1))
+    """
+
+    def __init__(self, kernel_size=7, variant="paper", data_format=None, kernel_initializer="he_normal", **kwargs):
+        super().__init__(variant, data_format, kernel_initializer, **kwargs)
+        require_int(kernel_size, "kernel_size")
+        if kernel_size % 2 == 0:
+            raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
+        self.kernel_size = kernel_size
+
+    def build(self, input_shape):
+        self._channels(input_shape)
+        places = tuple(self._places(input_shape))
+        # The pools have their own axis at the end, whatever the layout of the image.
+        self.conv = CONVOLUTIONS[len(input_shape)](
+            1,
+            self.kernel_size,
+            padding="same",
+            data_format="channels_last",
+            use_bias=False,
+            kernel_initializer=self.kernel_initializer,
+            name="conv",
+            dtype=self.dtype_policy,
+        )
+        self.conv.build((*places, 2))
+        self.norm = None
+        if self.variant == "reference":
+            self.norm = keras.layers.BatchNormalization(
+                momentum=0.99, epsilon=1e-5, gamma_initializer="zeros", name="norm", dtype=self.dtype_policy
+            )
+            self.norm.build((*places, 1))
+
+    def get_config(self):
+        return {**super().get_config(), "kernel_size": self.kernel_size}
+
+    def _apply(self, inputs, mask, training):
+        mean, greatest = spatial_pool(inputs, self._axis)
+        pools = [mean, greatest] if self.variant == "paper" else [greatest, mean]
+        logits = self.conv(ops.stack(pools, axis=-1))
+        if self.norm is not None:
+            logits = self.norm(logits, training=training, mask=mask)
+        gates = ops.expand_dims(ops.sigmoid(logits[..., 0]), self._axis)
+        return inputs * gates, gates
+
+    def _gate_dims(self, dims):
+        return (*dims[:-1], 1) if self._axis == -1 else (dims[0], 1, *dims[2:])

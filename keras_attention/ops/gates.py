@@ -1,0 +1,98 @@
+"""What a gate is computed from: what each channel says over all places, and each place over all channels.
+
+Letters: B batch, S places, in one, two or three axes ([T], [Y, X] or [Z, Y, X]), C channels.
+"""
+
+from keras import ops
+
+from keras_attention.ops.masks import require_boolean
+from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.softmax import NEGATIVE
+
+
+def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
+    r"""One number for each channel, from all places: the "squeeze" of squeeze-and-excitation.
+
+    $$ \mathrm{avg}: \frac{1}{|S|} \sum_s x_{sc}, \quad \max_s x_{sc}, \quad
+       \mathrm{lp}: \sqrt{\sum_s x_{sc}^2}, \quad \mathrm{lse}: \log \sum_s e^{x_{sc}} $$
+
+    The first as in "Squeeze-and-Excitation Networks", eq. 2 ([Hu et al., 2018](https://arxiv.org/abs/1709.01507)), with
+    the second as in "CBAM", eq. 2 ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)); the others are in CBAM's
+    published code. All but the greatest are summed in float32.
+
+    Args:
+        inputs: [B, *S, C], or [B, C, *S] with `channel_axis=1`.
+        pool: `"avg"`, `"max"`, `"lp"` or `"lse"`.
+        mask: Boolean [B, *S], true = takes part; an image without any such place gets zeros.
+        channel_axis: -1 or 1.
+
+    Returns:
+        [B, C].
+
+    Raises:
+        ValueError: If `pool` is none of these, or `mask` is floating.
+
+    Example:
+
+    >>> from keras import ops
+    >>> from keras_attention.ops import channel_pool
+    >>> image = ops.convert_to_tensor([[[[1.0, 5.0], [3.0, 0.0]]]])
+    >>> ops.convert_to_numpy(channel_pool(image)).tolist(), ops.convert_to_numpy(channel_pool(image, "max")).tolist()
+    ([[2.0, 2.5]], [[3.0, 5.0]])
+    """
+    if pool not in POOLS:
+        raise ValueError(f"`pool` must be one of {tuple(POOLS)}. Received: pool={pool!r}")
+    axes = tuple(range(1, len(inputs.shape) - 1) if channel_axis == -1 else range(2, len(inputs.shape)))
+    if mask is None:
+        return POOLS[pool](inputs, axes)
+    mask = ops.expand_dims(require_boolean(mask, "mask"), channel_axis)
+    pooled = POOLS[pool](ops.cast(inputs, "float32"), axes, mask)
+    # Where nothing takes part, the greatest of nothing is no number.
+    return ops.cast(ops.where(ops.any(mask, axis=axes), pooled, 0.0), inputs.dtype)
+
+
+def spatial_pool(inputs, channel_axis=-1):
+    r"""The mean and the greatest of each place's channels, as in "CBAM", eq. 3.
+
+    Args:
+        inputs: [B, *S, C], or [B, C, *S] with `channel_axis=1`.
+        channel_axis: -1 or 1.
+
+    Returns:
+        mean [B, *S] and greatest [B, *S].
+
+    Example:
+
+    >>> from keras import ops
+    >>> from keras_attention.ops import spatial_pool
+    >>> mean, greatest = spatial_pool(ops.convert_to_tensor([[[[1.0, 5.0], [3.0, 0.0]]]]))
+    >>> ops.convert_to_numpy(mean).tolist(), ops.convert_to_numpy(greatest).tolist()
+    ([[[3.0, 1.5]]], [[[5.0, 3.0]]])
+    """
+    return ops.mean(inputs, axis=channel_axis), ops.max(inputs, axis=channel_axis)
+
+
+def _average(x, axes, mask=None):
+    if mask is None:
+        return ops.mean(x, axis=axes)
+    count = ops.sum(ops.cast(mask, x.dtype), axis=axes)
+    return ops.sum(zero_padding(x, mask), axis=axes) / ops.maximum(count, 1.0)
+
+
+def _greatest(x, axes, mask=None):
+    return ops.max(x if mask is None else ops.where(mask, x, NEGATIVE), axis=axes)
+
+
+def _root_of_squares(x, axes, mask=None):
+    total = ops.sum(ops.square(ops.cast(zero_padding(x, mask), "float32")), axis=axes)
+    some = total > 0
+    # The root has no gradient at 0: it is not asked for one there.
+    return ops.cast(ops.where(some, ops.sqrt(ops.where(some, total, 1.0)), 0.0), x.dtype)
+
+
+def _log_sum_exp(x, axes, mask=None):
+    y = ops.cast(x, "float32")
+    return ops.cast(ops.logsumexp(y if mask is None else ops.where(mask, y, NEGATIVE), axis=axes), x.dtype)
+
+
+POOLS = {"avg": _average, "max": _greatest, "lp": _root_of_squares, "lse": _log_sum_exp}
