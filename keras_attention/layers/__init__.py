@@ -9,6 +9,8 @@ from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
 from keras_attention.layers.get_attention import get_attention
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
+from keras_attention.layers.local_attention_1d import LocalAttention1D
+from keras_attention.layers.local_attention_2d import LocalAttention2D
 from keras_attention.layers.luong_attention import LuongAttention
 from keras_attention.layers.luong_monotonic_attention import LuongMonotonicAttention
 from keras_attention.layers.maxout import Maxout
@@ -35,6 +37,8 @@ __all__ = [
     "GatedRecurrentCell",
     "GatedRecurrentUnit",
     "LearnedPositionEncoding",
+    "LocalAttention1D",
+    "LocalAttention2D",
     "LuongAttention",
     "LuongMonotonicAttention",
     "Maxout",

@@ -3,6 +3,7 @@ from keras_attention.ops.attend import attend
 from keras_attention.ops.gates import channel_pool, spatial_pool
 from keras_attention.ops.generation import shift_right
 from keras_attention.ops.local import local_attend
+from keras_attention.ops.local_masks import local_mask_1d, local_mask_2d
 from keras_attention.ops.logistic_mixture import (
     logistic_mixture_log_prob,
     logistic_mixture_sample,
@@ -28,6 +29,8 @@ __all__ = [
     "gaussian_window",
     "in_band",
     "local_attend",
+    "local_mask_1d",
+    "local_mask_2d",
     "logistic_mixture_log_prob",
     "logistic_mixture_sample",
     "logistic_mixture_size",

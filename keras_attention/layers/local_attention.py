@@ -1,0 +1,117 @@
+"""What local attention over sequences and over images share: all but the shape of what they take."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import check_padding, require_int, require_rate
+from keras_attention.layers.projections import ProjectsHeads
+from keras_attention.ops import require_boolean
+from keras_attention.ops.local_blocks import attend_locally
+from keras_attention.ops.padding import full_mask, zero_padding
+
+
+class LocalAttention(ProjectsHeads):
+    """Local self-attention over a sequence or an image, which is flat [B, positions, D] inside.
+
+    A subclass says what its inputs are called (`AXES`), makes its arguments `Blocks`, and tells rows from columns.
+    """
+
+    AXES = ()
+
+    def __init__(self, num_heads, key_dim, causal, value_dim, dropout, seed, **kwargs):
+        super().__init__(use_gate=False, projection_activity_regularizer=None, **kwargs)
+        self.num_heads = num_heads
+        self.key_dim = key_dim
+        self.value_dim = key_dim if value_dim is None else value_dim
+        for name in ("num_heads", "key_dim", "value_dim"):
+            require_int(getattr(self, name), name)
+        require_rate(dropout, "dropout")
+        self.num_key_value_heads = num_heads
+        self.causal = causal
+        self.dropout = dropout
+        self.seed = seed
+        self.supports_masking = True
+        if dropout:
+            self._seeds = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape):
+        self._check_shape(input_shape)
+        flat = (input_shape[0], None, input_shape[-1])
+        self._build_projections(flat, flat, flat, (input_shape[-1],))
+
+    def call(self, inputs, mask=None, return_attention_scores=False, training=None):
+        self._check(inputs, mask)
+        dims = ops.shape(inputs)[:-1]
+        mask = full_mask(require_boolean(mask, "mask"), dims)
+        rows, columns = self._rows_and_columns(dims)
+        flat = ops.reshape(zero_padding(inputs, mask), (dims[0], rows * columns, inputs.shape[-1]))
+        heads = [project(flat) for project in (self._query_dense, self._key_dense, self._value_dense)]
+        dropout = self.dropout if training else 0.0
+        result = attend_locally(
+            *(ops.reshape(x, (-1, rows, columns, *x.shape[-2:])) for x in heads),
+            self._blocks,
+            mask=None if mask is None else ops.reshape(mask, (-1, rows, columns)),
+            dropout=dropout,
+            seed=self._seeds.next() if dropout else None,
+            return_scores=return_attention_scores,
+        )
+        context, *scores = result if return_attention_scores else (result,)
+        context = ops.reshape(context, (-1, rows * columns, *context.shape[-2:]))
+        output = ops.reshape(self._output_dense(context), ops.shape(inputs))
+        if not return_attention_scores:
+            return output
+        return output, ops.reshape(scores[0], (dims[0], self.num_heads, *dims[1:], *dims[1:]))
+
+    def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None):
+        self._check(inputs, mask)
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        places = inputs.shape[1:-1]
+        scores = (inputs.shape[0], self.num_heads, *places, *places)
+        return output, keras.KerasTensor(scores, dtype=self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        self._check_shape(input_shape)
+        return input_shape
+
+    def get_config(self):
+        config = super().get_config()
+        del config["use_gate"]  # of other layers with these projections
+        return {
+            **config,
+            "num_heads": self.num_heads,
+            "key_dim": self.key_dim,
+            "causal": self.causal,
+            "value_dim": self.value_dim,
+            "dropout": self.dropout,
+            "seed": self.seed,
+            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
+        }
+
+    def _check(self, inputs, mask):
+        self._check_shape(inputs.shape)
+        check_padding(mask, "mask", tuple(inputs.shape[:-1]), "the inputs")
+
+    def _check_shape(self, shape):
+        if len(shape) != len(self.AXES) + 2 or shape[-1] is None:
+            axes = ", ".join(("B", *self.AXES, "D"))
+            raise ValueError(f"`inputs` must be [{axes}] with a known D. Received: inputs.shape={tuple(shape)}")
+
+
+def require_size(value, name):
+    """Raises unless `value` is an int, 0 or more."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"`{name}` must be an int, 0 or more. Received: {name}={value!r}")
+
+
+def require_pair(value, name, least=1):
+    """Returns two ints (rows, columns); one int stands for both."""
+    pair = (value, value) if isinstance(value, int) else value
+    fits = isinstance(pair, (list, tuple)) and len(pair) == 2
+    if not fits or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in pair):
+        raise ValueError(
+            f"`{name}` must be two ints (rows, columns), each at least {least}, or one for both. "
+            f"Received: {name}={value!r}"
+        )
+    return tuple(pair)

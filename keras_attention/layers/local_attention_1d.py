@@ -1,0 +1,127 @@
+"""Local attention over a sequence: blocks of queries, each with the memory around it."""
+
+import keras
+
+from keras_attention.layers.checks import require_int
+from keras_attention.layers.local_attention import LocalAttention, require_size
+from keras_attention.ops.local_masks import Blocks
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LocalAttention1D(LocalAttention):
+    r"""Self-attention of each position to the block of a sequence that it lies in, and to the memory around that block.
+
+    $$ \mathrm{output}_t = \sum_{s \in M(t)} \mathrm{softmax}_{s \in M(t)}\left(\frac{q_t \cdot k_s}{\sqrt{H}}\right)
+       v_s \, W^O $$
+
+    as in "Image Transformer", section 3.3, "1D local attention"
+    ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)); M(t) is what `ops.local_mask_1d` says. Written out, with
+    B batch, T positions, N heads, H `key_dim`, V `value_dim`:
+
+        q, k:    [B, T, N, H] = inputs . W_Q, inputs . W_K;  v: [B, T, N, V] = inputs . W_V
+        context: [B, T, N, V] = softmax of q . k / sqrt(H) over the memory of the block of q, . v
+        output:  [B, T, D]    = context . W_O
+
+    The memory of a block is the block, `memory_block` positions before it and, unless causal, as many after it. Time
+    and memory grow with T times that; only `return_attention_scores` makes [T, T].
+
+    The `block_length` of the published code is `query_block` and `memory_block` at once; with `causal`, a position
+    then sees between block_length + 1 and 2 block_length keys from the second block on.
+
+    Differs from the paper: the projections have biases unless `use_bias=False` (the published code has none); a length
+    that does not divide is padded at the end, and the padding masked. The scores may be dropped in training, which the
+    published code does not do.
+
+    Masking: `mask`, or the Keras mask of the inputs, is used and handed on. Padding is zeroed before the projections,
+    so that NaN in it reaches neither the output nor a gradient, and its own context is zero.
+
+    Args:
+        num_heads: Positive int, N.
+        key_dim: Positive int, H: the size of a head of queries and keys.
+        query_block: Positive int: the positions of a block.
+        memory_block: Int, 0 or more: how many positions a block sees beyond itself.
+        causal: Whether a position sees none after itself.
+        dilation: Positive int, d: a position sees only positions a multiple of d away; blocks and memory are counted
+            in these.
+        value_dim: Positive int, V; `None` means `key_dim`.
+        use_bias: Whether the projections have biases.
+        dropout: Float in [0, 1): the share of scores dropped in training.
+        kernel_initializer, bias_initializer: Initialisers of the projections.
+        kernel_regularizer, bias_regularizer: Their regularisers.
+        kernel_constraint, bias_constraint: Their constraints.
+        seed: Int seed of the dropout.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, T, D].
+        mask: [B, T], true = no padding; `None` means the Keras mask.
+        return_attention_scores: Whether to return the scores too; they are as large as those of full attention.
+        training: Whether to drop scores.
+
+    Returns:
+        [B, T, D]; or (output, scores [B, N, T, T]) with `return_attention_scores`.
+
+    Raises:
+        ValueError: If a mask is floating, or a shape is not as above.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.layers import LocalAttention1D
+    >>> layer = LocalAttention1D(num_heads=2, key_dim=4, query_block=3, memory_block=2, causal=True)
+    >>> tuple(layer(np.ones((2, 7, 6))).shape)
+    (2, 7, 6)
+    """
+
+    AXES = ("T",)
+
+    def __init__(
+        self,
+        num_heads,
+        key_dim,
+        query_block,
+        memory_block,
+        causal=False,
+        dilation=1,
+        value_dim=None,
+        use_bias=True,
+        dropout=0.0,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(
+            num_heads,
+            key_dim,
+            causal=causal,
+            value_dim=value_dim,
+            dropout=dropout,
+            seed=seed,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+        require_int(query_block, "query_block")
+        require_int(dilation, "dilation")
+        require_size(memory_block, "memory_block")
+        self.query_block = query_block
+        self.memory_block = memory_block
+        self.dilation = dilation
+        self._blocks = Blocks.of_sequence(query_block, memory_block, causal, dilation)
+
+    def get_config(self):
+        sizes = {"query_block": self.query_block, "memory_block": self.memory_block, "dilation": self.dilation}
+        return {**super().get_config(), **sizes}
+
+    def _rows_and_columns(self, dims):
+        return dims[1], 1
