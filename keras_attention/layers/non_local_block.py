@@ -1,0 +1,246 @@
+"""Non-local block: every position looks at all others, and adds what it saw to itself."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.checks import check_padding, require_int
+from keras_attention.layers.projections import clone
+from keras_attention.ops import require_boolean
+from keras_attention.ops.extents import EXTENTS, Extent
+from keras_attention.ops.non_local import PAIRWISE, SOFTMAX, non_local
+from keras_attention.ops.padding import full_mask, zero_padding
+from keras_attention.ops.subsample import POOL, subsample, subsampled
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class NonLocalBlock(KeepsAdapters, keras.layers.Layer):
+    r"""Non-local block over sequences, images or clips, by the rank of its input.
+
+    $$ z_i = W_z \, \frac{1}{\mathcal{C}(x)} \sum_j f(x_i, x_j) \, W_g x_j + x_i $$
+
+    as in "Non-local Neural Networks", eqs. 1 and 6 ([Wang et al., 2018](https://arxiv.org/abs/1711.07971)). Written
+    out, with B batch, P positions ([T], [Y, X] or [T, Y, X]), S of them sub-sampled, C channels, H = C // reduction:
+
+        theta:  [B, P, H] = x . W_theta;  phi, g: [B, S, H] = pool(x . W_phi), pool(x . W_g)
+        scores: [B, P, S] = f(theta, phi) / normaliser
+        output: [B, P, C] = x + norm((scores . g) . W_z)
+
+    | `pairwise` | f | normaliser |
+    |---|---|---|
+    | `"gaussian"` | exp(x . x), without W_theta and W_phi, over all C channels | sum over S of f |
+    | `"embedded_gaussian"` | exp(theta . phi) | sum over S of f |
+    | `"dot_product"` | theta . phi | number of keys |
+    | `"concatenation"` | relu(w_f . [theta, phi]) | number of keys |
+
+    A fresh block is the identity. Memory grows with the positions, not with their pairs (`ops.non_local`).
+
+    Differs from the paper: nothing by default; biases, which it leaves open, are on all projections as in its published
+    code. That code pools x before W_phi and W_g (`pool="before"`), scales the logits by H^-1/2 (`scale="inv_sqrt"`) and
+    draws from N(0, 0.01²) (`kernel_initializer`). Where its batch normalisation is frozen it has none, and W_z starts
+    at zero (`batch_norm=False`).
+
+    Masking: a Keras mask, or `mask`, says which positions are real. The others are not looked at, do not count in any
+    mean, and get zeros; the mask is handed on.
+
+    Args:
+        pairwise: See above.
+        reduction: Positive int: inside the block there are max(C // reduction, 1) channels.
+        extent: What a position of a clip looks at: `"spacetime"`, all; `"space"`, its own frame; `"time"`, its own
+            place in all frames; an int: the frames of its group of so many frames (which must divide T). Sequences and
+            images: `"spacetime"`.
+        pool: Max-pooling of phi and g by 2 in space (of a sequence: along it), never over time: `"after"` the
+            projections, `"before"` them, or `None`. An odd last row is left out. `extent="time"` does not pool.
+        scale: `None`, or `"inv_sqrt"`: softmax logits are scaled by one over the root of their number of features.
+        batch_norm: Whether batch normalisation (momentum 0.9, epsilon 1e-5, gamma 0 at first) follows W_z; if not, W_z
+            and its bias start at zero.
+        kernel_initializer: Initialiser of the projections and w_f.
+        data_format: `"channels_last"` or `"channels_first"`; `None` means `keras.config.image_data_format()`.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, T, C], [B, Y, X, C] or [B, T, Y, X, C].
+        mask: Boolean or integer [B, *positions], true = real; axes that it has not are missing at its end.
+        return_attention_scores: Whether to return the scores too.
+        training: Whether batch normalisation uses the batch's statistics.
+
+    Returns:
+        The shape of `inputs`; or (output, scores) with the scores [B, 1, P, S], positions in reading order. With
+        `"space"` [B, T, 1, P, S], with an int [B, groups, 1, P, S], with `"time"` [B, Y, X, 1, T, T].
+
+    Raises:
+        ValueError: If the rank does not fit, a mask is floating, or there are fewer than 2 positions to pool.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.layers import NonLocalBlock
+    >>> output, scores = NonLocalBlock()(np.ones((2, 3, 4, 6, 8)), return_attention_scores=True)
+    >>> tuple(output.shape), tuple(scores.shape)
+    ((2, 3, 4, 6, 8), (2, 1, 72, 18))
+    """
+
+    def __init__(
+        self,
+        pairwise="embedded_gaussian",
+        reduction=2,
+        extent="spacetime",
+        pool="after",
+        scale=None,
+        batch_norm=True,
+        kernel_initializer="he_normal",
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _require_one_of(PAIRWISE, pairwise=pairwise)
+        require_int(reduction, "reduction")
+        if isinstance(extent, str) or extent is None:
+            _require_one_of(EXTENTS, extent=extent)
+        else:
+            require_int(extent, "extent")
+        _require_one_of(("after", "before", None), pool=pool)
+        _require_one_of((None, "inv_sqrt") if pairwise in SOFTMAX else (None,), scale=scale)
+        self.data_format = keras.config.image_data_format() if data_format is None else data_format
+        _require_one_of(("channels_last", "channels_first"), data_format=self.data_format)
+        self.pairwise = pairwise
+        self.reduction = reduction
+        self.extent = extent
+        self.pool = pool
+        self.scale = scale
+        self.batch_norm = batch_norm
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        dims = self._positions(input_shape)
+        channels = input_shape[-1 if self.data_format == "channels_last" else 1]
+        if channels is None:
+            raise ValueError(f"The channels of `inputs` must be known. Received: inputs.shape={tuple(input_shape)}")
+        units = max(channels // self.reduction, 1)
+        inside = (*dims, channels)
+        if self.pairwise != "gaussian":
+            self.theta = self._dense("theta", inside, units)
+            self.phi = self._dense("phi", inside, units)
+        self.g = self._dense("g", inside, units)
+        if self.pairwise == "concatenation":
+            initializer = clone(self.kernel_initializer)
+            self.w_f = self.add_weight(shape=(2 * units,), initializer=initializer, name="w_f")
+        zero = {} if self.batch_norm else {"kernel_initializer": "zeros"}
+        self.w_z = self._dense("w_z", (*dims, units), channels, **zero)
+        if self.batch_norm:
+            self.norm = keras.layers.BatchNormalization(
+                momentum=0.9, epsilon=1e-5, gamma_initializer="zeros", name="norm", dtype=self.dtype_policy
+            )
+            self.norm.build(inside)
+
+    def call(self, inputs, mask=None, return_attention_scores=False, training=None):
+        self._check(inputs, mask)
+        x = inputs if self.data_format == "channels_last" else ops.moveaxis(inputs, 1, -1)
+        mask = full_mask(require_boolean(mask, "mask"), ops.shape(x)[:-1])
+        x = zero_padding(x, mask)
+        context, scores = self._look(x, mask, return_attention_scores)
+        y = self.w_z(context)
+        if self.batch_norm:
+            y = self.norm(y, training=training, mask=mask)
+        output = x + zero_padding(y, mask)
+        output = output if self.data_format == "channels_last" else ops.moveaxis(output, -1, 1)
+        return (output, scores) if return_attention_scores else output
+
+    def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None):
+        dims = self._check(inputs, mask)
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        scores = Extent(self.extent).scores_dims(dims, subsampled(dims) if self._pools() else dims)
+        return output, keras.KerasTensor(scores, dtype=self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "pairwise": self.pairwise,
+            "reduction": self.reduction,
+            "extent": self.extent,
+            "pool": self.pool,
+            "scale": self.scale,
+            "batch_norm": self.batch_norm,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "data_format": self.data_format,
+        }
+
+    def _look(self, x, mask, return_scores):
+        """What each position of x [B, *P, C] sees, [B, *P, H], and the scores or `None`."""
+        theta = x if self.pairwise == "gaussian" else self.theta(x)
+        pool, embed = subsample if self._pools() else _all, _itself if self.pairwise == "gaussian" else self.phi
+        if self.pool == "before":
+            keys, key_mask = pool(x, mask)
+            phi, g = embed(keys), self.g(keys)
+        else:
+            phi, key_mask = pool(embed(x), mask)
+            g, _ = pool(self.g(x), mask)
+        extent = Extent(self.extent)
+        dims = ops.shape(x)[:-1]
+        result = non_local(
+            extent.fold(theta),
+            extent.fold(phi),
+            extent.fold(g),
+            self.pairwise,
+            vector=self.w_f if self.pairwise == "concatenation" else None,
+            scale=1.0 if self.scale is None else None,
+            query_mask=None if mask is None else extent.fold(mask, trailing=0),
+            key_mask=None if key_mask is None else extent.fold(key_mask, trailing=0),
+            return_scores=return_scores,
+        )
+        context, scores = result if return_scores else (result, None)
+        if return_scores:
+            scores = ops.reshape(scores, extent.scores_dims(dims, ops.shape(phi)[:-1]))
+        return extent.unfold(context, dims), scores
+
+    def _pools(self):
+        return self.pool is not None and self.extent != "time"
+
+    def _check(self, inputs, mask):
+        """Refuses wrong shapes and masks by name; returns the static [B, *positions]."""
+        dims = self._positions(inputs.shape)
+        check_padding(mask, "mask", dims, "the positions")
+        return dims
+
+    def _positions(self, shape):
+        """[B, *positions] of an input of this shape."""
+        received = f"Received: inputs.shape={tuple(shape)}"
+        if not 3 <= len(shape) <= 5:
+            raise ValueError(f"`inputs` must be [B, T, C], [B, Y, X, C] or [B, T, Y, X, C]. {received}")
+        dims = tuple(shape[:-1]) if self.data_format == "channels_last" else (shape[0], *shape[2:])
+        if self.extent != "spacetime" and len(dims) != 4:
+            raise ValueError(f"`extent` is for clips [B, T, Y, X, C]. {received}, extent={self.extent!r}")
+        if isinstance(self.extent, int) and dims[1] is not None and dims[1] % self.extent:
+            raise ValueError(f"`extent` must divide the frames of `inputs`. {received}, extent={self.extent}")
+        if self._pools() and 0 in subsampled(dims)[1:]:
+            raise ValueError(
+                f"`pool` needs at least {POOL} positions along every axis of space; `pool=None` takes any. "
+                f"{received}, pool={self.pool!r}"
+            )
+        return dims
+
+    def _dense(self, name, shape, units, **kwargs):
+        initializer = {"kernel_initializer": clone(self.kernel_initializer), **kwargs}
+        dense = keras.layers.Dense(units, name=name, dtype=self.dtype_policy, **initializer)
+        dense.build(shape)
+        return dense
+
+
+def _itself(x):
+    return x
+
+
+def _all(x, mask):
+    return x, mask
+
+
+def _require_one_of(allowed, **named):
+    [(name, value)] = named.items()
+    if value not in allowed:
+        raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")

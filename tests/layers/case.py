@@ -1,0 +1,38 @@
+"""What the conformance suite has to know about a layer."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """All the shared checks need to know about a layer."""
+
+    layer: type
+    init: dict
+    inputs: tuple  # one shape per call argument
+    output: tuple
+    weights: int  # number of trainable variables
+    call: dict = field(default_factory=dict)
+    name: str = ""  # of a second case of the same layer
+
+    # With `return_attention_scores=True`: the shape, or nested shapes. `None`: the layer has no scores.
+    scores: object = None
+    # Whether the scores of a query sum to 1, not to at most 1.
+    sums_to_one: bool = True
+    # The padding masks, one per input, in the order of the inputs. Empty: the layer takes none.
+    masks: tuple = ()
+    # What switches dropout on. Empty: the layer has none.
+    dropout: dict = field(default_factory=dict)
+    # Axes of the inputs whose length may be unknown.
+    dynamic: tuple = (1,)
+    # Inputs are integers below this number. `None`: they are floats.
+    below: int | None = None
+    # Ends of the paths of weights that mathematically have no gradient.
+    no_gradient: tuple = ()
+    # Whether `quantize("int8")` finds projections in it.
+    int8: bool = False
+    # Arguments of `__init__` that are in the config, but not attributes of that name.
+    hidden: tuple = ()
+
+    def __str__(self):
+        return self.layer.__name__ + (f"-{self.name}" if self.name else "")

@@ -1,0 +1,59 @@
+"""The conformance cases of the layers for images and clips, as in `cases.py`."""
+
+from keras_attention import layers
+from tests.layers.case import LayerCase
+
+# A constant added to all keys changes no softmax; added to all values, or to what is normalised, it is taken away again
+# by batch normalisation.
+NO_GRADIENT = ("phi/bias", "g/bias", "w_z/bias")
+
+NON_LOCAL = [
+    LayerCase(
+        layers.NonLocalBlock,
+        {},
+        ((2, 5, 7, 12),),
+        (2, 5, 7, 12),
+        weights=10,
+        scores=(2, 1, 35, 6),
+        masks=("mask",),
+        dynamic=(1, 2),
+        no_gradient=NO_GRADIENT,
+        int8=True,
+    ),
+    LayerCase(
+        layers.NonLocalBlock,
+        {"pairwise": "gaussian", "pool": "before", "scale": "inv_sqrt", "batch_norm": False},
+        ((2, 5, 12),),
+        (2, 5, 12),
+        weights=4,
+        name="gaussian-of-a-sequence",
+        scores=(2, 1, 5, 2),
+        masks=("mask",),
+        int8=True,
+    ),
+    LayerCase(
+        layers.NonLocalBlock,
+        {"pairwise": "dot_product", "reduction": 3, "extent": "space", "data_format": "channels_first"},
+        ((2, 12, 3, 5, 7),),
+        (2, 12, 3, 5, 7),
+        weights=10,
+        name="dot-product-in-space",
+        dynamic=(2, 3, 4),
+        no_gradient=("w_z/bias",),
+        int8=True,
+    ),
+    LayerCase(
+        layers.NonLocalBlock,
+        {"pairwise": "concatenation", "extent": "time"},
+        ((2, 3, 5, 7, 12),),
+        (2, 3, 5, 7, 12),
+        weights=11,
+        name="concatenation-in-time",
+        masks=("mask",),
+        dynamic=(1, 2, 3),
+        no_gradient=("w_z/bias",),
+        int8=True,
+    ),
+]
+
+IMAGES = [*NON_LOCAL]
