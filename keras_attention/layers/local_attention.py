@@ -7,6 +7,7 @@ from keras_attention.layers.checks import check_padding, require_int, require_ra
 from keras_attention.layers.projections import ProjectsHeads
 from keras_attention.ops import require_boolean
 from keras_attention.ops.local_blocks import attend_locally
+from keras_attention.ops.local_cache import attend_cached
 from keras_attention.ops.padding import full_mask, zero_padding
 
 
@@ -39,16 +40,17 @@ class LocalAttention(ProjectsHeads):
         flat = (input_shape[0], None, input_shape[-1])
         self._build_projections(flat, flat, flat, (input_shape[-1],))
 
-    def call(self, inputs, mask=None, return_attention_scores=False, training=None):
-        self._check(inputs, mask)
+    def call(self, inputs, mask=None, return_attention_scores=False, cache=None, cache_index=None, training=None):
+        self._check(inputs, mask, return_attention_scores, cache, cache_index)
         dims = ops.shape(inputs)[:-1]
         mask = full_mask(require_boolean(mask, "mask"), dims)
+        if cache is not None:
+            return self._step(zero_padding(inputs, mask), mask, cache, cache_index)
         rows, columns = self._rows_and_columns(dims)
         flat = ops.reshape(zero_padding(inputs, mask), (dims[0], rows * columns, inputs.shape[-1]))
-        heads = [project(flat) for project in (self._query_dense, self._key_dense, self._value_dense)]
         dropout = self.dropout if training else 0.0
         result = attend_locally(
-            *(ops.reshape(x, (-1, rows, columns, *x.shape[-2:])) for x in heads),
+            *(ops.reshape(x, (-1, rows, columns, *x.shape[-2:])) for x in self._heads(flat)),
             self._blocks,
             mask=None if mask is None else ops.reshape(mask, (-1, rows, columns)),
             dropout=dropout,
@@ -62,9 +64,13 @@ class LocalAttention(ProjectsHeads):
             return output
         return output, ops.reshape(scores[0], (dims[0], self.num_heads, *dims[1:], *dims[1:]))
 
-    def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None):
-        self._check(inputs, mask)
+    def compute_output_spec(
+        self, inputs, mask=None, return_attention_scores=False, cache=None, cache_index=None, training=None
+    ):
+        self._check(inputs, mask, return_attention_scores, cache, cache_index)
         output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if cache is not None:
+            return output, {name: keras.KerasTensor(x.shape, dtype=x.dtype) for name, x in cache.items()}
         if not return_attention_scores:
             return output
         places = inputs.shape[1:-1]
@@ -89,9 +95,52 @@ class LocalAttention(ProjectsHeads):
             "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
         }
 
-    def _check(self, inputs, mask):
-        self._check_shape(inputs.shape)
+    def _heads(self, flat):
+        """Queries, keys and values [B, positions, N, H or V]."""
+        return [project(flat) for project in (self._query_dense, self._key_dense, self._value_dense)]
+
+    def _step(self, inputs, mask, cache, index):
+        """The output and the cache of new positions [B, t, D], in the order of generation."""
+        mask = ops.ones(ops.shape(inputs)[:2], dtype="bool") if mask is None else mask
+        rows = dict(zip(("query", "key", "value"), self._heads(inputs)), mask=mask)
+        context, cache = attend_cached(rows, cache, index, self._blocks, lambda i: self._place(i, cache))
+        return self._output_dense(context), cache
+
+    def _empty_cache(self, batch_size, rows, columns):
+        dims = (batch_size, rows, columns)
+        return {
+            "key": ops.zeros((*dims, self.num_heads, self.key_dim), dtype=self.compute_dtype),
+            "value": ops.zeros((*dims, self.num_heads, self.value_dim), dtype=self.compute_dtype),
+            "mask": ops.zeros(dims, dtype="bool"),
+        }
+
+    def _check(self, inputs, mask, scores, cache, cache_index):
+        if cache is None:
+            self._check_shape(inputs.shape)
+        else:
+            self._check_cache(inputs, scores, cache, cache_index)
+        if cache is None and cache_index is not None:
+            raise ValueError("`cache_index` needs a `cache`; `make_cache` makes one.")
         check_padding(mask, "mask", tuple(inputs.shape[:-1]), "the inputs")
+
+    def _check_cache(self, inputs, scores, cache, index):
+        if not self.causal:
+            raise ValueError("A `cache` needs `causal=True`: no position may see one that is not there yet.")
+        if index is None or scores:
+            raise ValueError("With a `cache`, `cache_index` must be given, and there are no scores to return.")
+        if len(inputs.shape) != 3 or inputs.shape[-1] is None:
+            raise ValueError(
+                "With a `cache`, `inputs` must be [B, positions, D], in the order of generation. "
+                f"Received: inputs.shape={tuple(inputs.shape)}"
+            )
+        if not hasattr(cache, "keys") or set(cache.keys()) != {"key", "value", "mask"}:
+            raise ValueError(f"`cache` must be what `make_cache` returned. Received: cache={cache!r}")
+        room = self._room(cache)
+        if isinstance(index, int) and not (0 <= index and (room is None or index + (inputs.shape[1] or 1) <= room)):
+            raise ValueError(
+                f"The cache has room for positions 0 to {room} (exclusive). "
+                f"Received: cache_index={index}, and {inputs.shape[1]} positions to write"
+            )
 
     def _check_shape(self, shape):
         if len(shape) != len(self.AXES) + 2 or shape[-1] is None:

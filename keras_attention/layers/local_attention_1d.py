@@ -4,6 +4,7 @@ import keras
 
 from keras_attention.layers.checks import require_int
 from keras_attention.layers.local_attention import LocalAttention, require_size
+from keras_attention.ops.local_cache import ring_length
 from keras_attention.ops.local_masks import Blocks
 
 
@@ -56,10 +57,13 @@ class LocalAttention1D(LocalAttention):
         inputs: [B, T, D].
         mask: [B, T], true = no padding; `None` means the Keras mask.
         return_attention_scores: Whether to return the scores too; they are as large as those of full attention.
-        training: Whether to drop scores.
+        cache: What `make_cache` or the step before returned; needs `causal`. The inputs are then the next positions
+            only, and see what was written before them. A step takes the same time and memory at any position.
+        cache_index: With a cache: the position of the first of the inputs.
+        training: Whether to drop scores; with a cache none are.
 
     Returns:
-        [B, T, D]; or (output, scores [B, N, T, T]) with `return_attention_scores`.
+        [B, T, D]; or (output, scores [B, N, T, T]) with `return_attention_scores`; or (output, cache) with a cache.
 
     Raises:
         ValueError: If a mask is floating, or a shape is not as above.
@@ -119,9 +123,20 @@ class LocalAttention1D(LocalAttention):
         self.dilation = dilation
         self._blocks = Blocks.of_sequence(query_block, memory_block, causal, dilation)
 
+    def make_cache(self, batch_size, max_length):
+        """Returns an empty cache; it holds what a position can reach, which may be less than `max_length` positions."""
+        require_int(max_length, "max_length")
+        return self._empty_cache(batch_size, ring_length(self._blocks, max_length), 1)
+
     def get_config(self):
         sizes = {"query_block": self.query_block, "memory_block": self.memory_block, "dilation": self.dilation}
         return {**super().get_config(), **sizes}
 
     def _rows_and_columns(self, dims):
         return dims[1], 1
+
+    def _place(self, index, cache):
+        return index, 0, index + 1
+
+    def _room(self, cache):
+        return None

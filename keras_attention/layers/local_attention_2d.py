@@ -2,7 +2,9 @@
 
 import keras
 
+from keras_attention.layers.checks import require_int
 from keras_attention.layers.local_attention import LocalAttention, require_pair
+from keras_attention.ops.generation import generation_coordinates
 from keras_attention.ops.local_masks import Blocks
 
 
@@ -27,7 +29,8 @@ class LocalAttention2D(LocalAttention):
     Y X times that; only `return_attention_scores` makes [Y, X, Y, X].
 
     Causal means the order of generation: one row of blocks after the other, in it block after block, in a block row by
-    row, as `ops.shift_right(x, block=query_block)` shifts. It is not the order of the rows of the image.
+    row, as `ops.shift_right(x, block=query_block)` shifts (with a dilation, blocks of query_block * dilation). It is not
+    the order of the rows of the image.
 
     Differs from the paper: the projections have biases unless `use_bias=False` (the published code has none).
     Differs from the published code: sizes that do not divide are padded on the right and at the bottom and the padding
@@ -59,11 +62,15 @@ class LocalAttention2D(LocalAttention):
         inputs: [B, Y, X, D].
         mask: [B, Y, X] or [B, Y], true = no padding; `None` means the Keras mask.
         return_attention_scores: Whether to return the scores too; they are as large as those of full attention.
-        training: Whether to drop scores.
+        cache: What `make_cache` or the step before returned; needs `causal`. The inputs are then only the next pixels
+            [B, pixels, D] in the order of generation, which see what was written before them, and so is the output. A
+            step takes the same time at any pixel.
+        cache_index: With a cache: which of all pixels, in the order of generation, the first of the inputs is.
+        training: Whether to drop scores; with a cache none are.
 
     Returns:
         [B, Y, X, D]; or (output, scores [B, N, Y, X, Y, X]) with `return_attention_scores`: the axes of the queries,
-        then those of the keys.
+        then those of the keys; or (output, cache) with a cache.
 
     Raises:
         ValueError: If a mask is floating, or a shape is not as above.
@@ -120,9 +127,24 @@ class LocalAttention2D(LocalAttention):
         self.dilation = require_pair(dilation, "dilation")
         self._blocks = Blocks(self.query_block, self.memory_block, self.dilation, causal)
 
+    def make_cache(self, batch_size, height, width):
+        """Returns an empty cache for an image of `height` x `width` pixels."""
+        require_int(height, "height")
+        require_int(width, "width")
+        return self._empty_cache(batch_size, height, width)
+
     def get_config(self):
         sizes = {"query_block": self.query_block, "memory_block": self.memory_block, "dilation": self.dilation}
         return {**super().get_config(), **sizes}
 
     def _rows_and_columns(self, dims):
         return dims[1], dims[2]
+
+    def _place(self, index, cache):
+        Y, X = cache["mask"].shape[1:3]
+        size = [q * d for q, d in zip(self.query_block, self.dilation, strict=True)]
+        return *generation_coordinates(index, Y, X, size), Y
+
+    def _room(self, cache):
+        Y, X = cache["mask"].shape[1:3]
+        return None if Y is None or X is None else Y * X
