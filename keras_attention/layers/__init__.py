@@ -8,7 +8,9 @@ from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
 from keras_attention.layers.get_attention import get_attention
+from keras_attention.layers.image_transformer_block import ImageTransformerBlock
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
+from keras_attention.layers.learned_position_encoding_2d import LearnedPositionEncoding2D
 from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
 from keras_attention.layers.luong_attention import LuongAttention
@@ -20,6 +22,7 @@ from keras_attention.layers.relative_position_bias import RelativePositionBias
 from keras_attention.layers.rotary_embedding import RotaryEmbedding
 from keras_attention.layers.scaled_dot_product_attention import ScaledDotProductAttention
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
+from keras_attention.layers.sinusoidal_position_encoding_2d import SinusoidalPositionEncoding2D
 from keras_attention.layers.spatial_attention import SpatialAttention
 from keras_attention.layers.squeeze_excitation import SqueezeExcitation
 from keras_attention.layers.token_embedding import TokenEmbedding
@@ -36,7 +39,9 @@ __all__ = [
     "FeedForward",
     "GatedRecurrentCell",
     "GatedRecurrentUnit",
+    "ImageTransformerBlock",
     "LearnedPositionEncoding",
+    "LearnedPositionEncoding2D",
     "LocalAttention1D",
     "LocalAttention2D",
     "LuongAttention",
@@ -48,6 +53,7 @@ __all__ = [
     "RotaryEmbedding",
     "ScaledDotProductAttention",
     "SinusoidalPositionEncoding",
+    "SinusoidalPositionEncoding2D",
     "SpatialAttention",
     "SqueezeExcitation",
     "TokenEmbedding",

@@ -30,6 +30,13 @@ def require_rate(value, name):
         raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
 
 
+def require_grid(shape, even=False):
+    """Raises unless `shape` is [B, Y, X, D] with a known (and maybe even) D."""
+    if len(shape) != 4 or shape[-1] is None or (even and shape[-1] % 2):
+        known = "a known and even D" if even else "a known D"
+        raise ValueError(f"`inputs` must be [B, Y, X, D] with {known}. Received: inputs.shape={tuple(shape)}")
+
+
 def check_visibility(masks, attention_mask, bias, heads, axes, query_dims, key_dims):
     """Every mask and the bias fit the queries and keys.
 

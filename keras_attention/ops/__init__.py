@@ -12,7 +12,15 @@ from keras_attention.ops.logistic_mixture import (
 from keras_attention.ops.masks import in_band, require_boolean
 from keras_attention.ops.monotonic import monotonic_alignment
 from keras_attention.ops.non_local import non_local
-from keras_attention.ops.positions import alibi, alibi_slopes, distances, relative_bucket, rotate, sinusoidal
+from keras_attention.ops.positions import (
+    alibi,
+    alibi_slopes,
+    distances,
+    relative_bucket,
+    rotate,
+    sinusoidal,
+    sinusoidal_2d,
+)
 from keras_attention.ops.scores import dot_product
 from keras_attention.ops.softmax import masked_softmax
 from keras_attention.ops.windows import gaussian_window
@@ -42,5 +50,6 @@ __all__ = [
     "rotate",
     "shift_right",
     "sinusoidal",
+    "sinusoidal_2d",
     "spatial_pool",
 ]

@@ -4,7 +4,7 @@ A bias by distance is `[1, N, T+S-1]`: entry j is the bias of distance `s - t = 
 queries and row s of the keys. It is all that a `[N, T, S]` bias of relative positions can hold, in linear memory;
 `attend` takes it as it is.
 
-Letters: B batch, T queries, S keys, N heads, H head size, D model width, P positions.
+Letters: B batch, T queries, S keys, N heads, H head size, D model width, P positions, Y rows, X columns.
 """
 
 import functools
@@ -48,6 +48,36 @@ def sinusoidal(positions, size, variant="paper", max_wavelength=10000.0):
         return ops.pad(encoding, [[0, 0]] * (len(angles.shape) - 1) + [[0, size % 2]])
     encoding = ops.stack([ops.sin(angles), ops.cos(angles)], axis=-1)
     return ops.reshape(encoding, (*ops.shape(angles)[:-1], 2 * pairs))[..., :size]
+
+
+def sinusoidal_2d(rows, columns, size, variant="paper", max_wavelength=10000.0):
+    r"""Sinusoids of two coordinates: the first half of the channels tells the row, the second the column.
+
+    $$ PE(y, x) = [PE_{D/2}(y), \; PE_{D/2}(x)] $$
+
+    as in "Image Transformer", section 3.2 ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)).
+
+    Args:
+        rows: [Y], integer or floating; counted from 0.
+        columns: [X].
+        size: Even positive int D.
+        variant: That of both halves, see `sinusoidal`: `"paper"` or `"reference"`, the published code.
+        max_wavelength: Positive float.
+
+    Returns:
+        float32 tensor [Y, X, D].
+
+    Example:
+
+    >>> tuple(sinusoidal_2d(ops.arange(3), ops.arange(5), 16).shape)
+    (3, 5, 16)
+    """
+    if size % 2:
+        raise ValueError(f"`size` must be even: half of it is for the rows. Received: size={size}")
+    down, across = (sinusoidal(x, size // 2, variant, max_wavelength) for x in (rows, columns))
+    shape = (ops.shape(down)[0], ops.shape(across)[0], size // 2)
+    down, across = ops.broadcast_to(down[:, None], shape), ops.broadcast_to(across[None], shape)
+    return ops.concatenate([down, across], axis=-1)
 
 
 def rotate(x, positions, layout="interleaved", max_wavelength=10000.0):

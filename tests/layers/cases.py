@@ -7,6 +7,7 @@ import keras
 
 from keras_attention import layers
 from tests.layers.case import LayerCase
+from tests.layers.gate_cases import GATES
 from tests.layers.image_cases import IMAGES
 
 # A constant added to all keys adds the same to all logits of a query, which the softmax takes away.
@@ -225,6 +226,14 @@ RECURRENT = [
 POSITIONS = [
     LayerCase(layers.ALiBi, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=0),
     LayerCase(layers.LearnedPositionEncoding, {"max_length": 9}, ((2, 5, 12),), (2, 5, 12), weights=1),
+    LayerCase(
+        layers.LearnedPositionEncoding2D,
+        {"max_rows": 9, "max_columns": 11},
+        ((2, 5, 7, 12),),
+        (2, 5, 7, 12),
+        weights=2,
+        dynamic=(1, 2),
+    ),
     LayerCase(layers.RelativePositionBias, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=1),
     LayerCase(layers.RotaryEmbedding, {}, ((2, 5, 3, 4),), (2, 5, 3, 4), weights=0),
     LayerCase(layers.SinusoidalPositionEncoding, {}, ((2, 5, 12),), (2, 5, 12), weights=0),
@@ -235,6 +244,9 @@ POSITIONS = [
         (2, 5, 12),
         weights=0,
         name="reference",
+    ),
+    LayerCase(
+        layers.SinusoidalPositionEncoding2D, {}, ((2, 5, 7, 12),), (2, 5, 7, 12), weights=0, dynamic=(1, 2)
     ),
 ]
 
@@ -272,4 +284,4 @@ TRANSFORMER = [
     ),
 ]
 
-CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *IMAGES]
+CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *GATES, *IMAGES]

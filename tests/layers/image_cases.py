@@ -56,4 +56,34 @@ NON_LOCAL = [
     ),
 ]
 
-IMAGES = [*NON_LOCAL]
+IMAGE_TRANSFORMER = [
+    LayerCase(
+        layers.ImageTransformerBlock,
+        {"num_heads": 4, "intermediate_dim": 9, "query_block": (2, 3), "memory_block": (1, 2), "dropout": 0.0},
+        ((2, 5, 7, 12),),
+        (2, 5, 7, 12),
+        weights=12,
+        masks=("mask",),
+        dynamic=(1, 2),
+        int8=True,
+    ),
+    LayerCase(
+        layers.ImageTransformerBlock,
+        {
+            "num_heads": 4,
+            "intermediate_dim": 9,
+            "query_block": 6,
+            "memory_block": 4,
+            "dropout": 0.0,
+            "norm_first": True,
+        },
+        ((2, 5, 7, 12), (2, 6, 10)),
+        (2, 5, 7, 12),
+        weights=18,
+        name="of-a-sequence-with-a-memory",
+        masks=("inputs_mask", "memory_mask"),
+        int8=True,
+    ),
+]
+
+IMAGES = [*NON_LOCAL, *IMAGE_TRANSFORMER]

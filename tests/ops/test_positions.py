@@ -28,6 +28,24 @@ def test_golden_rows_of_both_sinusoids():
     np.testing.assert_allclose(published, [0.841471, 0.0001, 0.540302, 1.0], atol=1e-6)
 
 
+def test_golden_of_two_coordinates_in_the_published_code():
+    ours = numpy(positions.sinusoidal_2d([2], [3], 8, "reference"))
+    golden = [0.909297, 0.0002, -0.416147, 1, 0.141120, 0.0003, -0.989992, 1]
+    np.testing.assert_allclose(ours, [[golden]], atol=1e-6)
+
+
+@pytest.mark.parametrize(("variant", "size"), [("paper", 12), ("paper", 10), ("reference", 16)])
+def test_two_coordinates_are_half_and_half(variant, size):
+    ours = numpy(positions.sinusoidal_2d(np.array([4, 0, 1]), ops.arange(5), size, variant, 100.0))
+    of = {"paper": reference.sinusoidal, "reference": reference.sinusoidal_reference}[variant]
+    table = of(6, size // 2, 100.0)
+    for i, row in enumerate((4, 0, 1)):
+        for column in range(5):
+            np.testing.assert_allclose(ours[i, column], [*table[row], *table[column]], atol=2e-6)
+    with pytest.raises(ValueError, match="`size` must be even.*size=7"):
+        positions.sinusoidal_2d([0], [0], 7)
+
+
 def test_a_shift_is_a_linear_map_of_the_sinusoids():
     table = numpy(positions.sinusoidal(ops.arange(60), 12)).astype("float64")
     before, after = table[:-7], table[7:]

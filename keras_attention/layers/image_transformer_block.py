@@ -1,0 +1,208 @@
+"""Block of the Image Transformer: local self-attention over an image, attention to a memory, a feed-forward network."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import require_grid
+from keras_attention.layers.local_attention_1d import LocalAttention1D
+from keras_attention.layers.local_attention_2d import LocalAttention2D
+from keras_attention.layers.projections import clone
+from keras_attention.layers.transformer_block import TransformerBlock
+from keras_attention.ops import require_boolean
+from keras_attention.ops.padding import full_mask, zero_padding
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ImageTransformerBlock(TransformerBlock):
+    r"""Local self-attention over an image and a feed-forward network, each with a residual and a normalisation.
+
+    $$ q_a = \mathrm{LN}\left(q + \mathrm{Dropout}\left(\mathrm{softmax}\left(
+       \frac{W_q q \, (M W_k)^\top}{\sqrt{H}}\right) M W_v\right)\right), \quad
+       q' = \mathrm{LN}(q_a + \mathrm{Dropout}(W_1 \mathrm{ReLU}(W_2 q_a))) $$
+
+    as in "Image Transformer", eq. 1 and 2 ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)); M is the memory of
+    the block of positions in which q lies. Written out, with B batch, Y rows, X columns, D model width, S length of a
+    memory that is read besides (that of an encoder; none unless it is given):
+
+        x:      [B, Y, X, D] = LN(inputs + drop(local attention over inputs))
+        x:      [B, Y, X, D] = LN(x + drop(attention over all S of the memory))
+        output: [B, Y, X, D] = LN(x + drop(relu(x W_1 + b_1) W_2 + b_2))
+
+    With ints for `query_block` and `memory_block` the positions are one sequence, row after row, and attend as
+    `LocalAttention1D` says; with pairs the blocks are rectangles, as in `LocalAttention2D`.
+
+    Differs from the paper: the equation shows one head and no output projection; as in the published code there are
+    several heads and a projection, without biases unless `use_bias=True`. Normalisation with epsilon 1e-6.
+
+    Masking: padding is not attended to. `mask` or `inputs_mask`, and `memory_mask`, or the Keras masks.
+
+    Args:
+        num_heads: Positive int N.
+        intermediate_dim: Positive int, the width inside the feed-forward network.
+        query_block: Positions of a block: an int, or a pair (rows, columns).
+        memory_block: How far a block sees beyond itself: an int or a pair, as `query_block`.
+        causal: Whether a position sees only what is generated before it, and itself.
+        **kwargs: `key_dim`, `value_dim`, `dropout`, `attention_dropout`, `activation`, `norm_first`, `use_bias`,
+            `epsilon`, `kernel_initializer` and `seed` as of `TransformerEncoderBlock`; `name`, `dtype` and the rest of
+            `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, Y, X, D]; with a cache [B, positions, D], in the order of generation.
+        memory: [B, S, D'], or `None`. Not needed with a `cache`.
+        mask: [B, Y, X] or [B, Y], true where there is no padding.
+        memory_mask: [B, S].
+        cache: What `make_cache` or the previous step returned.
+        cache_index: Where the first of `inputs` comes in the order of generation: int or int32 scalar tensor.
+        training: Whether dropout is on.
+        inputs_mask: The same as `mask`: so Keras calls the mask of `inputs` where other tensors are given too.
+
+    Returns:
+        Tensor shaped like `inputs`; with a cache (output, cache).
+
+    Raises:
+        ValueError: If shapes do not fit, a cache comes without `cache_index`, or a block that was built with a memory
+            gets none.
+
+    Example:
+
+    >>> from keras_attention.layers import ImageTransformerBlock
+    >>> block = ImageTransformerBlock(num_heads=4, intermediate_dim=64, query_block=(8, 16), memory_block=(4, 8))
+    >>> block(keras.Input((None, None, 16))).shape
+    (None, None, None, 16)
+    """
+
+    def __init__(self, num_heads, intermediate_dim, query_block, memory_block, causal=True, **kwargs):
+        super().__init__(num_heads, intermediate_dim, **kwargs)
+        if isinstance(query_block, int) != isinstance(memory_block, int):
+            raise ValueError(
+                "`query_block` and `memory_block` must be two ints or two pairs. "
+                f"Received: query_block={query_block!r}, memory_block={memory_block!r}"
+            )
+        self.two_dimensional = not isinstance(query_block, int)
+        if self.two_dimensional:
+            query_block, memory_block = tuple(query_block), tuple(memory_block)
+        self.query_block = query_block
+        self.memory_block = memory_block
+        self.causal = causal
+
+    def build(self, inputs_shape, memory_shape=None):
+        require_grid(inputs_shape)
+        self.self_attention = self._local_attention(inputs_shape)
+        self.self_attention_norm = self._norm("self_attention_norm", inputs_shape)
+        self.memory_attention = None
+        if memory_shape is not None:
+            flat = (inputs_shape[0], None, inputs_shape[-1])
+            self.memory_attention = self._attention("memory_attention", flat, memory_shape, 2)
+            self.memory_attention_norm = self._norm("memory_attention_norm", inputs_shape)
+        self._build_feed_forward(inputs_shape)
+
+    def make_cache(self, batch_size, height, width, memory=None, memory_mask=None):
+        """A cache to write an image of `height` x `width` positions with.
+
+        Args:
+            batch_size: Int or int32 scalar tensor, B.
+            height, width: Ints, Y and X.
+            memory: [B, S, D'], projected once; if the block was built with a memory.
+            memory_mask: [B, S], true where there is no padding. Pass it to the calls as well.
+
+        Returns:
+            Nested dicts of tensors, every one batch first.
+        """
+        if not self.built:
+            raise ValueError(f"Build or call the block before its cache is made. Received: built={self.built}")
+        size = (height, width) if self.two_dimensional else (height * width,)
+        cache = {"self": self.self_attention.make_cache(batch_size, *size)}
+        if self.memory_attention is not None:
+            cache["memory"] = self.memory_attention.project_memory(memory, value_mask=memory_mask)
+        return cache
+
+    def call(
+        self,
+        inputs,
+        memory=None,
+        mask=None,
+        memory_mask=None,
+        cache=None,
+        cache_index=None,
+        training=None,
+        inputs_mask=None,
+    ):
+        self._check_memory(memory, cache)
+        mask = full_mask(require_boolean(inputs_mask if mask is None else mask, "mask"), ops.shape(inputs)[:-1])
+        # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
+        inputs = zero_padding(inputs, mask)
+        x = self._enter(self.self_attention_norm, inputs)
+        y, written = self._attend_to_itself(x, mask, cache, cache_index)
+        x = self._leave(self.self_attention_norm, inputs, y)
+        if self.memory_attention is not None:
+            y = self._attend_to_memory(
+                self._enter(self.memory_attention_norm, x), memory, memory_mask, cache, training
+            )
+            x = self._leave(self.memory_attention_norm, x, y)
+        y = self.feed_forward(self._enter(self.feed_forward_norm, x))
+        output = self._leave(self.feed_forward_norm, x, y)
+        return output if cache is None else (output, {**cache, "self": written})
+
+    def compute_output_spec(self, inputs, memory=None, *args, cache=None, **kwargs):
+        self._check_memory(memory, cache)
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if cache is None:
+            return output
+        return output, keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=x.dtype), cache)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "query_block": self.query_block,
+            "memory_block": self.memory_block,
+            "causal": self.causal,
+        }
+
+    def _local_attention(self, inputs_shape):
+        D, N = inputs_shape[-1], self.num_heads
+        if None in (self.key_dim, self.value_dim) and D % N:
+            raise ValueError(
+                "The width of `inputs` must be divisible by `num_heads`, or `key_dim` and `value_dim` be given. "
+                f"Received: inputs.shape={tuple(inputs_shape)}, num_heads={N}"
+            )
+        attention = (LocalAttention2D if self.two_dimensional else LocalAttention1D)(
+            N,
+            self.key_dim or D // N,
+            self.query_block,
+            self.memory_block,
+            causal=self.causal,
+            value_dim=self.value_dim or D // N,
+            use_bias=self.use_bias,
+            dropout=self.attention_dropout,
+            kernel_initializer=clone(self.kernel_initializer),
+            seed=None if self.seed is None else self.seed + 1,
+            name="self_attention",
+            dtype=self.dtype_policy,
+        )
+        attention.build(tuple(inputs_shape) if self.two_dimensional else (inputs_shape[0], None, D))
+        return attention
+
+    def _attend_to_itself(self, x, mask, cache, cache_index):
+        if cache is not None:
+            return self.self_attention(x, mask=mask, cache=cache["self"], cache_index=cache_index)
+        if self.two_dimensional:
+            return self.self_attention(x, mask=mask), None
+        mask = None if mask is None else ops.reshape(mask, (ops.shape(x)[0], -1))
+        return ops.reshape(self.self_attention(_flat(x), mask=mask), ops.shape(x)), None
+
+    def _attend_to_memory(self, x, memory, mask, cache):
+        source = {"value": memory} if cache is None else {"cache": cache["memory"]}
+        y = self.memory_attention(_flat(x), **source, value_mask=mask)
+        return ops.reshape(y, ops.shape(x))
+
+    def _check_memory(self, memory, cache):
+        if self.built and cache is None and (memory is None) != (self.memory_attention is None):
+            raise ValueError(
+                "A block reads a `memory` either in all calls or in none. Received: memory "
+                f"{'not given' if memory is None else 'given'}, other than when the block was built"
+            )
+
+
+def _flat(x):
+    """[B, Y, X, D] -> [B, Y·X, D]."""
+    return ops.reshape(x, (ops.shape(x)[0], -1, x.shape[-1]))

@@ -1,0 +1,70 @@
+"""Sinusoidal position encoding of images: tells each position its row and its column, with no weights."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import require_grid
+from keras_attention.ops import sinusoidal_2d
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class SinusoidalPositionEncoding2D(keras.layers.Layer):
+    r"""Adds sinusoids of row and column to an image.
+
+    $$ y_{rc} = x_{rc} + [PE_{D/2}(r), \; PE_{D/2}(c)] $$
+
+    as in "Image Transformer", section 3.2 ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)), with the
+    sinusoids of `SinusoidalPositionEncoding`. Written out, with B batch, Y rows, X columns, D model width:
+
+        output: [B, Y, X, D] = inputs + sinusoidal_2d(start_index[0] + [0..Y-1], start_index[1] + [0..X-1])
+
+    Differs from the paper: the paper does not say how sine and cosine lie in a half; with `variant="paper"` they are
+    interleaved as in "Attention Is All You Need", with `"reference"`, the published code, all sines of a half come
+    before its cosines, and the wavelengths are spaced so that the last one is `max_wavelength`.
+
+    Masking: a Keras mask passes through.
+
+    Args:
+        variant: `"paper"` or `"reference"`.
+        max_wavelength: Positive float.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, Y, X, D], D even.
+        start_index: (row, column) of the first position: two ints or int32 scalar tensors.
+
+    Returns:
+        [B, Y, X, D]. There is no largest image.
+
+    Example:
+
+    >>> from keras_attention.layers import SinusoidalPositionEncoding2D
+    >>> SinusoidalPositionEncoding2D()(keras.Input((None, None, 16))).shape
+    (None, None, None, 16)
+    """
+
+    def __init__(self, variant="paper", max_wavelength=10000.0, **kwargs):
+        super().__init__(**kwargs)
+        if variant not in ("paper", "reference"):
+            raise ValueError(f'`variant` must be "paper" or "reference". Received: variant={variant!r}')
+        if not max_wavelength > 0:
+            raise ValueError(f"`max_wavelength` must be positive. Received: max_wavelength={max_wavelength!r}")
+        self.variant = variant
+        self.max_wavelength = max_wavelength
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        require_grid(input_shape, even=True)
+
+    def call(self, inputs, start_index=(0, 0)):
+        rows, columns = (
+            ops.arange(n, dtype="int32") + first for n, first in zip(ops.shape(inputs)[1:3], start_index)
+        )
+        encoding = sinusoidal_2d(rows, columns, inputs.shape[-1], self.variant, self.max_wavelength)
+        return inputs + ops.cast(encoding, inputs.dtype)
+
+    def compute_output_spec(self, inputs, start_index=(0, 0)):
+        return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "variant": self.variant, "max_wavelength": self.max_wavelength}
