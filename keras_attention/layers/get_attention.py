@@ -2,6 +2,7 @@
 
 from keras_attention.layers.cbam import CBAM
 from keras_attention.layers.channel_attention import ChannelAttention
+from keras_attention.layers.local_attention_2d import LocalAttention2D
 from keras_attention.layers.non_local_block import NonLocalBlock
 from keras_attention.layers.spatial_attention import SpatialAttention
 from keras_attention.layers.squeeze_excitation import SqueezeExcitation
@@ -12,10 +13,11 @@ ATTENTIONS = {
     "spatial": SpatialAttention,
     "cbam": CBAM,
     "non_local": NonLocalBlock,
+    "local": LocalAttention2D,
 }
 
 
-def get_attention(name, **kwargs):
+def get_attention(name, /, **kwargs):
     """A new layer that takes an image and returns one of the same shape, by its name.
 
     | name | layer |
@@ -25,10 +27,11 @@ def get_attention(name, **kwargs):
     | `"spatial"` | `SpatialAttention` |
     | `"cbam"` | `CBAM` |
     | `"non_local"` | `NonLocalBlock` |
+    | `"local"` | `LocalAttention2D` (with its `num_heads`, `key_dim` and blocks) |
 
     Args:
         name: One of these names.
-        **kwargs: Arguments of the layer.
+        **kwargs: Arguments of the layer, its own `name` among them.
 
     Returns:
         A `keras.layers.Layer`, not yet built.

@@ -1,5 +1,6 @@
 """From tensorflow-addons to here: its weights, by its names, in the layers and decoders of this library."""
 
+from keras_attention.migrate.attention_resnet import attention_resnet
 from keras_attention.migrate.attention_wrapper import attention_wrapper, decoder_step
 from keras_attention.migrate.beam_search import beam_search
 from keras_attention.migrate.memory_attention import (
@@ -11,6 +12,7 @@ from keras_attention.migrate.memory_attention import (
 from keras_attention.migrate.multi_head_attention import multi_head_attention
 
 __all__ = [
+    "attention_resnet",
     "attention_wrapper",
     "bahdanau_attention",
     "bahdanau_monotonic_attention",

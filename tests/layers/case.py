@@ -17,8 +17,8 @@ class LayerCase:
 
     # With `return_attention_scores=True`: the shape, or nested shapes. `None`: the layer has no scores.
     scores: object = None
-    # Whether the scores of a query sum to 1, not to at most 1.
-    sums_to_one: bool = True
+    # Whether the scores of a query sum to 1, not to at most 1. `None`: they are gates, each between 0 and 1.
+    sums_to_one: bool | None = True
     # The padding masks, one per input, in the order of the inputs. Empty: the layer takes none.
     masks: tuple = ()
     # What switches dropout on. Empty: the layer has none.

@@ -1,0 +1,158 @@
+"""ResNets with attention out of the state dicts of PyTorch."""
+
+import re
+
+import numpy as np
+
+from keras_attention.models import AttentionResNet
+
+# What differs between the published codes, as (pattern, name here).
+SPELLINGS = (
+    (r"^module\.", ""),  # of DataParallel
+    (r"^layer0\.", ""),  # the stem of pretrainedmodels
+    (r"^last_linear\.", "fc."),
+    (r"\.se_module\.", ".se."),
+    (r"\.se\.fc\.0\.", ".se.fc1."),
+    (r"\.se\.fc\.2\.", ".se.fc2."),
+    (r"\.downsample\.0\.", ".shortcut_conv."),
+    (r"\.downsample\.1\.", ".shortcut_norm."),
+    (r"\.?\bbn(\d)\.", r".norm\1."),
+    (r"\.cbam\.ChannelGate\.mlp\.1\.", ".channel.fc1."),
+    (r"\.cbam\.ChannelGate\.mlp\.3\.", ".channel.fc2."),
+    (r"\.cbam\.SpatialGate\.spatial\.conv\.", ".spatial.conv."),
+    (r"\.cbam\.SpatialGate\.spatial\.bn\.", ".spatial.norm."),
+)
+KINDS = {
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+
+
+def attention_resnet(weights, layout=None, **kwargs):
+    r"""Turns the state dict of a PyTorch ResNet, SE-ResNet or CBAM-ResNet into a `models.AttentionResNet`.
+
+    All sizes, the attention, its ratio and whether it has biases follow from the weights. Known are the names of
+
+        ResNet:      torchvision (`layer1.0.conv1.weight`, `layer1.0.downsample.0.weight`, `fc.weight`)
+        SE-ResNet:   pretrainedmodels (`layer1.0.se_module.fc1.weight`, `layer0.conv1.weight`, `last_linear.weight`),
+                     timm (`layer1.0.se.fc1.weight`), senet.pytorch (`layer1.0.se.fc.0.weight`, without biases)
+        CBAM-ResNet: its authors (`module.layer1.0.cbam.ChannelGate.mlp.1.weight`,
+                     `module.layer1.0.cbam.SpatialGate.spatial.conv.weight`)
+
+    and what is turned round on the way:
+
+        convolutions: [out, in, Y, X] -> [Y, X, in, out];  dense: [out, in] or [out, in, 1, 1] -> [in, out]
+        batch normalisation: weight, bias, running_mean, running_var -> gamma, beta, moving_mean, moving_variance
+
+    The model takes images [B, Y, X, C] with the values that the weights were trained on: RGB in [0, 1], less the mean
+    (0.485, 0.456, 0.406) and divided by (0.229, 0.224, 0.225), for all of these.
+
+    Where a stage halves the map cannot be read out of the weights: `layout` says it. Further training is not as in
+    PyTorch to the last digit: the variances that are kept are unbiased there.
+
+    Args:
+        weights: `{name: array}`: `{k: v.cpu().numpy() for k, v in net.state_dict().items()}`.
+        layout: `"torch"` or `"caffe"`, see `models.AttentionResNet`; `None`: `"caffe"` for the names of
+            pretrainedmodels, whose networks were the authors' own, else `"torch"`.
+        **kwargs: `name`, `dtype` and the rest of `keras.Model`.
+
+    Returns:
+        A `models.AttentionResNet`, built and filled.
+
+    Raises:
+        ValueError: If a weight is missing, is left over, or has another shape than its place.
+
+    Example:
+
+    >>> from keras_attention import migrate, models
+    >>> rng = np.random.default_rng(0)
+    >>> sizes = {"conv1.weight": (8, 3, 7, 7), "fc.weight": (10, 8), "fc.bias": (10,)}
+    >>> sizes |= {f"layer1.0.conv{i}.weight": (8, 8, 3, 3) for i in (1, 2)}
+    >>> norms = ("bn1", "layer1.0.bn1", "layer1.0.bn2")
+    >>> kinds = ("weight", "bias", "running_mean", "running_var")
+    >>> sizes |= {f"{norm}.{kind}": (8,) for norm in norms for kind in kinds}
+    >>> sizes |= {"layer1.0.se.fc1.weight": (2, 8, 1, 1), "layer1.0.se.fc2.weight": (8, 2, 1, 1)}
+    >>> model = migrate.attention_resnet({name: rng.random(size) for name, size in sizes.items()})
+    >>> model.attention, model.attention_kwargs["ratio"], tuple(model(np.ones((2, 32, 32, 3))).shape)
+    ('se', 4, (2, 10))
+    """
+    if not hasattr(weights, "items"):
+        raise ValueError(f"`weights` must be a mapping of names to arrays. Received: {type(weights).__name__}")
+    if layout is None:
+        layout = "caffe" if any(re.match(r"(module\.)?layer0\.", name) for name in weights) else "torch"
+    arrays = {_name(k): np.asarray(v) for k, v in weights.items() if not k.endswith("num_batches_tracked")}
+    model = AttentionResNet(**_describe(arrays), layout=layout, **kwargs)
+    _fill(model, arrays)
+    return model
+
+
+def _name(name):
+    for pattern, here in SPELLINGS:
+        name = re.sub(pattern, here, name)
+    return name.removeprefix(".")
+
+
+def _describe(arrays):
+    """The arguments of the model that has these weights."""
+    places = sorted({(int(s), int(b)) for s, b in re.findall(r"\blayer(\d+)\.(\d+)\.", "\n".join(arrays))})
+    blocks = [sum(stage == s for stage, _ in places) for s in range(1, len({stage for stage, _ in places}) + 1)]
+    found = {
+        "blocks": blocks,
+        "bottleneck": "layer1.0.conv3.weight" in arrays,
+        "num_classes": _find(arrays, "fc.weight").shape[0],
+        "width": _find(arrays, "conv1.weight").shape[0],
+        "input_channels": _find(arrays, "conv1.weight").shape[1],
+        "stem": "7x7" if _find(arrays, "conv1.weight").shape[-1] == 7 else "3x3",
+    }
+    last = f"layer{len(blocks)}.0"
+    for name, layer in (("se", f"{last}.se"), ("cbam", f"{last}.channel")):
+        if f"{layer}.fc1.weight" in arrays:
+            hidden, channels = arrays[f"{layer}.fc1.weight"].shape[:2]
+            variant = "reference" if f"{layer}.fc1.bias" in arrays else "paper"
+            found |= {"attention": name, "attention_kwargs": {"ratio": channels // hidden, "variant": variant}}
+    if f"{last}.spatial.conv.weight" in arrays:
+        found["attention_kwargs"]["kernel_size"] = arrays[f"{last}.spatial.conv.weight"].shape[-1]
+    return found
+
+
+def _fill(model, arrays):
+    """Puts each array into its place; every one must have one, and every place its array."""
+    left, values = set(arrays), []
+    for variable in model.weights:
+        name = _published(variable.path)
+        array = _turned(_find(arrays, name), len(variable.shape))
+        if array.shape != tuple(variable.shape):
+            raise ValueError(f"`{name}` must fit {tuple(variable.shape)}. Received: {arrays[name].shape}")
+        left.discard(name)
+        values.append(array)
+    if left:
+        raise ValueError(f"`weights` must have nothing but what the model has. Received: {', '.join(sorted(left))}")
+    model.set_weights(values)
+
+
+def _published(path):
+    """`stage1_block2_conv1/kernel` -> `layer1.1.conv1.weight`."""
+    *layers, kind = re.search(r"(stem_|stage\d+_|logits).*", path)[0].split("/")
+    name = ".".join(layers)
+    name = re.sub(r"stage(\d+)_block(\d+)_", lambda m: f"layer{m[1]}.{int(m[2]) - 1}.", name)
+    name = re.sub(r"^stem_(conv|norm)$", r"\g<1>1", name)
+    for here, there in (("logits", "fc"), ("reduce", "fc1"), ("expand", "fc2"), (".attention.fc", ".se.fc")):
+        name = name.replace(here, there)
+    return f"{name.replace('.attention.', '.')}.{KINDS[kind]}"
+
+
+def _turned(array, axes):
+    """PyTorch's axes in Keras's order."""
+    if array.ndim == 4 and axes == 4:
+        return array.transpose(2, 3, 1, 0)
+    return array.reshape(array.shape[:2]).T if axes == 2 else array
+
+
+def _find(arrays, name):
+    if name not in arrays:
+        raise ValueError(f"`weights` must have a `{name}`. Received: {', '.join(sorted(arrays))}")
+    return arrays[name]

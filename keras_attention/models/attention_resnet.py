@@ -1,0 +1,179 @@
+"""Residual networks for images with an attention in them: SE-ResNet, CBAM-ResNet, ResNet with non-local blocks."""
+
+import keras
+
+from keras_attention.layers import get_attention
+from keras_attention.layers.checks import require_int
+from keras_attention.models.resnet_parts import LAYOUTS, STEMS, ResNetParts
+
+# depth: blocks of each stage, whether they are bottlenecks
+DEPTHS = {
+    18: ((2, 2, 2, 2), False),
+    34: ((3, 4, 6, 3), False),
+    50: ((3, 4, 6, 3), True),
+    101: ((3, 4, 23, 3), True),
+    152: ((3, 8, 36, 3), True),
+}
+ATTENTIONS = (None, "se", "channel", "spatial", "cbam", "non_local")
+NON_LOCAL = {2: 2, 3: 3}  # stage: most non-local blocks in it; as in the paper's network with five
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class AttentionResNet(keras.Model):
+    r"""Residual network from images to logits, with an attention in its blocks or between them.
+
+    $$ x_{l+1} = \mathrm{ReLU}(x_l + A(F(x_l))) $$
+
+    as in "Deep Residual Learning" ([He et al., 2016](https://arxiv.org/abs/1512.03385)), where A = `"se"` is that of
+    "Squeeze-and-Excitation Networks" ([Hu et al., 2018](https://arxiv.org/abs/1709.01507)) and A = `"cbam"` that of
+    "CBAM" ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)): on the residual branch, after its last batch
+    normalisation and before the sum, with no activation in between. Written out, with B batch, W = width, k = 1 or,
+    with bottlenecks, 4:
+
+        stem:    [B, Y/4, X/4, W]   = pool(ReLU(norm(7 × 7 convolution, stride 2)))
+        stage s: [B, y, x, k W u]   = blocks[s - 1] residual blocks, with y = Y/(4 u), x = X/(4 u), u = 2^(s - 1)
+        logits:  [B, num_classes]   = mean over places of the last stage . kernel + bias
+
+    A = `"non_local"` stands between blocks, as in "Non-local Neural Networks"
+    ([Wang et al., 2018](https://arxiv.org/abs/1711.07971)): two blocks in the second stage and three in the third,
+    evenly spread (in ResNet-50 after each second block), or one after each block where there are fewer.
+
+    Differs from the papers: nothing in ResNet-18 to 152 but where the first bottleneck of a stage halves the map:
+    `layout="torch"` does it in the 3 × 3 convolution, as CBAM's published code and most networks of today; `"caffe"` in
+    the first 1 × 1, as He et al. and the authors' SE-ResNet. Which biases and normalisations the attention has is its
+    own `variant`: `attention_kwargs={"variant": "reference"}` for those of the published code.
+
+    Any size of image is taken; halves are rounded up (that of the pool with `layout="caffe"` down).
+
+    Args:
+        blocks: Residual blocks of each stage, a tuple of any length.
+        bottleneck: Whether blocks have three convolutions (ResNet-50 and deeper) or two.
+        attention: `None`, `"se"`, `"channel"`, `"spatial"`, `"cbam"` or `"non_local"`: see `layers.get_attention`.
+        attention_kwargs: Dict of the attention's arguments.
+        num_classes: Positive int.
+        width: Channels W of the first stage's convolutions; they double from stage to stage.
+        stem: `"7x7"`, for ImageNet; `"3x3"`, for small images: a convolution that does not halve, and no pool.
+        layout: `"torch"` or `"caffe"`.
+        input_channels: Channels of the images.
+        **kwargs: `name`, `dtype` and the rest of `keras.Model`.
+
+    Call arguments:
+        inputs: [B, Y, X, input_channels], channels last, normalised as the weights expect.
+
+    Returns:
+        Logits [B, num_classes].
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = AttentionResNet((1, 1), bottleneck=False, attention="se", num_classes=10, width=8, stem="3x3")
+    >>> tuple(model(np.ones((2, 9, 11, 3))).shape)
+    (2, 10)
+    >>> [layer.name for layer in model.layers if "attention" in layer.name]
+    ['stage1_block1_attention', 'stage2_block1_attention']
+    """
+
+    def __init__(
+        self,
+        blocks=(3, 4, 6, 3),
+        bottleneck=True,
+        attention=None,
+        attention_kwargs=None,
+        num_classes=1000,
+        width=64,
+        stem="7x7",
+        layout="torch",
+        input_channels=3,
+        *,
+        dtype=None,
+        **kwargs,
+    ):
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
+        arguments["blocks"] = list(blocks)
+        arguments["attention_kwargs"] = dict(attention_kwargs or {})
+        _check(arguments)
+        image = keras.Input((None, None, input_channels), name="image")
+        x = _features(image, ResNetParts(layout, dtype), arguments, dtype)
+        x = keras.layers.GlobalAveragePooling2D("channels_last", dtype=dtype, name="mean")(x)
+        super().__init__(image, keras.layers.Dense(num_classes, dtype=dtype, name="logits")(x), **kwargs)
+        if dtype is not None:
+            self.dtype_policy = keras.dtype_policies.get(dtype)
+        self._arguments = arguments
+        for name, value in arguments.items():
+            setattr(self, name, value)
+
+    def get_config(self):
+        dtype = keras.dtype_policies.serialize(self.dtype_policy)
+        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+
+
+def attention_resnet(depth=50, attention=None, **kwargs):
+    """An `AttentionResNet` of one of the published depths.
+
+    Trainable weights, with 1000 classes; those of the attention's `variant="reference"` in brackets:
+
+    | depth | `None` | `"se"` | `"cbam"` |
+    |---|---|---|---|
+    | 18 | 11,689,512 | 11,776,552 (11,778,592) | 11,777,336 (11,779,392) |
+    | 34 | 21,797,672 | 21,954,856 (21,958,868) | 21,956,424 (21,960,468) |
+    | 50 | 25,557,032 | 28,071,976 (28,088,024) | 28,073,544 (28,089,624) |
+    | 101 | 44,549,160 | 49,292,328 (49,326,872) | 49,295,562 (49,330,172) |
+    | 152 | 60,192,808 | 66,770,984 (66,821,848) | 66,775,884 (66,826,848) |
+
+    ResNet-50 with `"non_local"`, five blocks, has 32,915,496.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        attention: `None`, `"se"`, `"channel"`, `"spatial"`, `"cbam"` or `"non_local"`: see `layers.get_attention`.
+        **kwargs: The other arguments of `AttentionResNet`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+    if depth not in DEPTHS:
+        raise ValueError(f"`depth` must be one of {tuple(DEPTHS)}. Received: depth={depth!r}")
+    blocks, bottleneck = DEPTHS[depth]
+    return AttentionResNet(blocks, bottleneck, attention, **kwargs)
+
+
+def _check(arguments):
+    for name in ("num_classes", "width", "input_channels"):
+        require_int(arguments[name], name)
+    if not arguments["blocks"]:
+        raise ValueError("`blocks` must name the blocks of at least one stage. Received: blocks=()")
+    for number in arguments["blocks"]:
+        require_int(number, "blocks")
+    for name, choices in (("attention", ATTENTIONS), ("stem", STEMS), ("layout", LAYOUTS)):
+        if arguments[name] not in choices:
+            raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={arguments[name]!r}")
+
+
+def _features(x, parts, arguments, dtype):
+    """The stem and all stages."""
+    name, blocks = arguments["attention"], arguments["blocks"]
+    inside = name not in (None, "non_local")
+
+    def attention(place):
+        place = {"name": f"{place}attention", "dtype": dtype, "data_format": "channels_last"}
+        return get_attention(name, **arguments["attention_kwargs"], **place)
+
+    x = parts.stem(x, arguments["width"], arguments["stem"])
+    add = parts.bottleneck if arguments["bottleneck"] else parts.basic
+    for stage, number in enumerate(blocks, 1):
+        between = _non_local_places(stage, number) if name == "non_local" else ()
+        for block in range(1, number + 1):
+            place = f"stage{stage}_block{block}_"
+            strides = 2 if block == 1 and stage > 1 else 1
+            x = add(x, arguments["width"] * 2 ** (stage - 1), strides, place, attention(place) if inside else None)
+            if block in between:
+                x = attention(place)(x)
+    return x
+
+
+def _non_local_places(stage, blocks):
+    """After which blocks, counted from 1, a non-local block stands."""
+    number = min(NON_LOCAL.get(stage, 0), blocks)
+    return [i * (blocks // number) for i in range(1, number + 1)]

@@ -1,0 +1,60 @@
+"""The channel attention of CBAM against loops from the paper."""
+
+import numpy as np
+import pytest
+
+from keras_attention.layers import ChannelAttention
+from tests.layers.gate_weights import each_shape, each_variant, noisy, of_channels
+from tests.layers.helpers import numpy, random
+from tests.reference import gates as reference
+
+POOLS = [("avg",), ("max",), ("avg", "max"), ("max", "avg"), ("lp", "lse"), ("avg", "max", "lp", "lse")]
+
+
+@pytest.mark.parametrize("pools", POOLS, ids="+".join)
+@each_variant
+@each_shape
+def test_cb3_is_the_equation(shape, variant, pools):
+    x = random(*shape)
+    layer = noisy(ChannelAttention(ratio=2, pools=pools, variant=variant), x)
+    output, gates = layer(x, return_attention_scores=True)
+    expected = reference.channel_gates(x, pools, of_channels(layer))
+    np.testing.assert_allclose(numpy(gates).reshape(2, 6), expected, atol=1e-5)
+    np.testing.assert_allclose(numpy(output), reference.gate_channels(x, expected), atol=1e-5)
+
+
+@each_variant
+def test_cb3_one_network_for_both_pools(variant):
+    """Where the mean is the greatest too, the logits are twice those of one pool, bias and all."""
+    x = np.broadcast_to(random(2, 1, 1, 6), (2, 5, 7, 6))
+    both = noisy(ChannelAttention(ratio=2, variant=variant), x)
+    assert len(both.trainable_variables) == (2 if variant == "paper" else 4)
+    one = ChannelAttention(ratio=2, pools=("max",), variant=variant)
+    one(x)
+    one.set_weights(both.get_weights())
+    twice, once = (numpy(layer(x, return_attention_scores=True)[1]) for layer in (both, one))
+    np.testing.assert_allclose(np.log(twice / (1 - twice)), 2 * np.log(once / (1 - once)), rtol=1e-4, atol=1e-5)
+
+
+def test_cb6_gates_do_not_depend_on_the_order_of_places():
+    x = random(2, 35, 6)
+    layer = noisy(ChannelAttention(ratio=2), x)
+    gates = [numpy(layer(y, return_attention_scores=True)[1]) for y in (x, x[:, ::-1])]
+    np.testing.assert_allclose(*gates, atol=1e-6)
+
+
+@each_shape
+def test_padding_takes_no_part(shape):
+    x, mask = random(*shape) - 2, random(*shape[:-1], seed=3) > -0.5  # a zero would be the greatest
+    mask[1] = False
+    pools = ("avg", "max", "lp", "lse")
+    layer = noisy(ChannelAttention(ratio=2, pools=pools), x)
+    expected = reference.gate_channels(x, reference.channel_gates(x, pools, of_channels(layer), mask))
+    output = layer(np.where(mask[..., None], x, np.nan).astype("float32"), mask=mask)
+    np.testing.assert_allclose(numpy(output), expected * mask[..., None], atol=1e-5)
+
+
+@pytest.mark.parametrize("pools", ["avg", (), ("mean",), None])
+def test_refuses_pools(pools):
+    with pytest.raises(ValueError, match="`pools` must be"):
+        ChannelAttention(pools=pools)

@@ -1,0 +1,156 @@
+"""Squeeze-and-excitation against loops from the paper."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.layers import ChannelAttention, SqueezeExcitation
+from tests.layers.gate_weights import each_shape, each_variant, noisy, of_channels
+from tests.layers.helpers import numpy, random
+from tests.reference import gates as reference
+
+
+def blocks(variant, r, stages):
+    """Weights of the blocks in a ResNet-50's stages: (number of blocks, channels) each."""
+    count = 0
+    for number, C in stages:
+        layer = SqueezeExcitation(r, variant=variant)
+        layer.build((None, None, None, C))
+        count += number * layer.count_params()
+    return count
+
+
+RESNET_50 = ((3, 256), (4, 512), (6, 1024), (3, 2048))
+
+
+def test_se1_counts():
+    """A block has 2 C² / r weights, and C / r + C with biases; ResNet-50 gets what the authors' networks have."""
+    assert blocks("paper", 16, [(1, 64)]) == 2 * 64**2 // 16
+    assert blocks("reference", 16, [(1, 64)]) == 2 * 64**2 // 16 + 64 // 16 + 64
+    assert blocks("paper", 16, RESNET_50) == 28_071_976 - 25_557_032
+    assert blocks("reference", 16, RESNET_50) == 28_088_024 - 25_557_032
+    added = [blocks("reference", 16, [stage]) for stage in RESNET_50]
+    assert added == [25_392, 133_248, 792_960, 1_579_392]
+    inside = [(number, C // 4) for number, C in RESNET_50]
+    assert blocks("reference", 16, inside) == 161_196  # after the 3 x 3 convolutions
+
+
+@each_variant
+def test_se2_weights_of_zero_halve_and_an_open_gate_lets_through(variant):
+    x = random(2, 5, 7, 6)
+    layer = SqueezeExcitation(ratio=2, variant=variant)
+    layer(x)
+    for w in layer.weights:
+        w.assign(np.zeros(w.shape))
+    np.testing.assert_array_equal(numpy(layer(x)), 0.5 * x)
+    if variant == "reference":
+        layer.expand.bias.assign(np.full(6, 100.0))
+        np.testing.assert_array_equal(numpy(layer(x)), x)
+
+
+@each_variant
+@each_shape
+def test_se3_is_the_equation(shape, variant):
+    x = random(*shape)
+    layer = noisy(SqueezeExcitation(ratio=2, variant=variant), x)
+    output, gates = layer(x, return_attention_scores=True)
+    expected = reference.channel_gates(x, ("avg",), of_channels(layer))
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(numpy(output), reference.gate_channels(x, expected), atol=1e-5)
+    assert gates.shape == (2, *[1] * (len(shape) - 2), 6)
+    np.testing.assert_allclose(numpy(gates).reshape(2, 6), expected, atol=1e-6)
+    assert ((numpy(gates) > 0) & (numpy(gates) < 1)).all()
+
+
+def test_se4_places_may_change_their_order():
+    x = random(2, 35, 6)
+    order = np.random.default_rng(1).permutation(35)
+    layer = noisy(SqueezeExcitation(ratio=2), x)
+    output, gates = layer(x, return_attention_scores=True)
+    permuted, same = layer(x[:, order], return_attention_scores=True)
+    np.testing.assert_allclose(numpy(permuted), numpy(output)[:, order], atol=1e-6)
+    np.testing.assert_allclose(numpy(same), numpy(gates), atol=1e-6)
+
+
+@each_variant
+@each_shape
+def test_se5_channels_first_is_the_same(shape, variant):
+    x = random(*shape)
+    last = noisy(SqueezeExcitation(ratio=2, variant=variant), x)
+    first = SqueezeExcitation(ratio=2, variant=variant, data_format="channels_first")
+    moved = np.moveaxis(x, -1, 1)
+    first(moved)
+    first.set_weights(last.get_weights())
+    mask = random(*shape[:-1], seed=3) > 0
+    for kwargs in ({}, {"mask": mask}):
+        a, b = (layer(y, return_attention_scores=True, **kwargs) for layer, y in ((last, x), (first, moved)))
+        for left, right in zip(a, b):
+            np.testing.assert_allclose(np.moveaxis(numpy(left), -1, 1), numpy(right), atol=1e-6)
+
+
+@pytest.mark.parametrize("C, ratio, hidden", [(12, 5, 2), (3, 16, 1), (1, 16, 1), (32, 16, 2)])
+def test_se5_hidden_channels_are_rounded_down_to_at_least_one(C, ratio, hidden):
+    layer = SqueezeExcitation(ratio)
+    layer.build((None, None, C))
+    assert layer.reduce.kernel.shape == (C, hidden)
+
+
+@each_variant
+def test_se7_is_the_channel_attention_of_one_pool(variant):
+    x = random(2, 5, 7, 6)
+    squeeze = noisy(SqueezeExcitation(ratio=2, variant=variant), x)
+    channel = ChannelAttention(ratio=2, pools=("avg",), variant=variant)
+    channel(x)
+    channel.set_weights(squeeze.get_weights())
+    np.testing.assert_array_equal(numpy(channel(x)), numpy(squeeze(x)))
+
+
+@each_shape
+def test_padding_takes_no_part(shape):
+    x, mask = random(*shape), random(*shape[:-1], seed=3) > -0.5
+    mask[1] = False
+    layer = noisy(SqueezeExcitation(ratio=2, variant="reference"), x)
+    expected = reference.channel_gates(x, ("avg",), of_channels(layer), mask)
+    expected = reference.gate_channels(x, expected) * mask[..., None]
+    output = layer(np.where(mask[..., None], x, np.nan).astype("float32"), mask=mask)
+    np.testing.assert_allclose(numpy(output), expected, atol=1e-5)
+
+
+def test_a_keras_mask_is_used_and_handed_on():
+    tokens = np.array([[3, 1, 2, 0, 0], [1, 2, 3, 1, 2]])
+    embedding = keras.layers.Embedding(4, 6, mask_zero=True)
+    layer = noisy(SqueezeExcitation(ratio=2), np.zeros((2, 5, 6), "float32"))
+    x = embedding(tokens)
+    np.testing.assert_allclose(numpy(layer(x))[0, :3], numpy(layer(numpy(x)[:, :3]))[0], atol=1e-6)
+    output = layer(x)
+    np.testing.assert_array_equal(numpy(output._keras_mask), tokens != 0)
+
+
+def test_a_mask_of_rows_stands_for_whole_rows():
+    x, rows = random(2, 5, 7, 6), random(2, 5, seed=3) > 0
+    layer = noisy(SqueezeExcitation(ratio=2), x)
+    whole = np.broadcast_to(rows[..., None], (2, 5, 7))
+    np.testing.assert_allclose(numpy(layer(x, mask=rows)), numpy(layer(x, mask=whole)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"ratio": 0}, "`ratio` must be a positive int. Received: ratio=0"),
+        ({"variant": "code"}, "`variant` must be one of .*Received: variant='code'"),
+        ({"data_format": "NHWC"}, "`data_format` must be one of .*Received: data_format='NHWC'"),
+    ],
+)
+def test_refuses_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SqueezeExcitation(**arguments)
+
+
+def test_refuses_inputs():
+    with pytest.raises(ValueError, match=r"`inputs` must be .*Received: inputs.shape=\(2, 6\)"):
+        SqueezeExcitation()(random(2, 6))
+    with pytest.raises(ValueError, match="`inputs` must be .*with a known C"):
+        SqueezeExcitation()(keras.Input((5, 7, None)))
+    for x in (random(2, 5, 7, 6), keras.Input((5, 7, 6))):
+        with pytest.raises(ValueError, match=r"`mask` must have the shape of .*Received: mask.shape=\(2, 5, 6\)"):
+            SqueezeExcitation()(x, mask=np.ones((2, 5, 6), bool))
