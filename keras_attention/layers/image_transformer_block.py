@@ -135,9 +135,7 @@ class ImageTransformerBlock(TransformerBlock):
         y, written = self._attend_to_itself(x, mask, cache, cache_index)
         x = self._leave(self.self_attention_norm, inputs, y)
         if self.memory_attention is not None:
-            y = self._attend_to_memory(
-                self._enter(self.memory_attention_norm, x), memory, memory_mask, cache, training
-            )
+            y = self._attend_to_memory(self._enter(self.memory_attention_norm, x), memory, memory_mask, cache)
             x = self._leave(self.memory_attention_norm, x, y)
         y = self.feed_forward(self._enter(self.feed_forward_norm, x))
         output = self._leave(self.feed_forward_norm, x, y)
