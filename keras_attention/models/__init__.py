@@ -1,15 +1,23 @@
 from keras_attention.models.attention_resnet import AttentionResNet, attention_resnet
+from keras_attention.models.image_transformer import ImageTransformer, image_transformer
+from keras_attention.models.inflate import inflate_weights
 from keras_attention.models.luong import LuongLSTM, luong_lstm
+from keras_attention.models.non_local_resnet import NonLocalResNet, non_local_resnet
 from keras_attention.models.rnn_search import RNNSearch, rnn_search
 from keras_attention.models.transformer import Transformer, transformer, transformer_base, transformer_big
 
 __all__ = [
     "AttentionResNet",
+    "ImageTransformer",
     "LuongLSTM",
+    "NonLocalResNet",
     "RNNSearch",
     "Transformer",
     "attention_resnet",
+    "image_transformer",
+    "inflate_weights",
     "luong_lstm",
+    "non_local_resnet",
     "rnn_search",
     "transformer",
     "transformer_base",

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers import TokenEmbedding, TransformerDecoderBlock, TransformerEncoderBlock
 from keras_attention.layers.checks import require_int
+from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.stack import Stack, make_norm, make_position
 
 
@@ -185,13 +186,8 @@ class Transformer(keras.Model):
         }
 
     def get_config(self):
-        policy = self.dtype_policy
-        # Quantising gives some layers a policy of their own.
-        quantized = {x.path: x.dtype_policy for x in self._flatten_layers() if x is not self and x.quantization_mode}
-        if quantized:
-            policy = keras.dtype_policies.DTypePolicyMap(default_policy=policy, policy_map=quantized)
-        dtype = keras.dtype_policies.serialize(policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+        common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
+        return {**common, **self._arguments}
 
 
 def transformer(vocabulary_size, **kwargs):
