@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_attention.models import AttentionResNet
 
-# What differs between the published codes, as (pattern, name here).
+# What some published codes call otherwise, as (pattern, name); all else is as in torchvision and in CBAM's own code.
 SPELLINGS = (
     (r"^module\.", ""),  # of DataParallel
     (r"^layer0\.", ""),  # the stem of pretrainedmodels
@@ -14,13 +14,22 @@ SPELLINGS = (
     (r"\.se_module\.", ".se."),
     (r"\.se\.fc\.0\.", ".se.fc1."),
     (r"\.se\.fc\.2\.", ".se.fc2."),
-    (r"\.downsample\.0\.", ".shortcut_conv."),
-    (r"\.downsample\.1\.", ".shortcut_norm."),
-    (r"\.?\bbn(\d)\.", r".norm\1."),
-    (r"\.cbam\.ChannelGate\.mlp\.1\.", ".channel.fc1."),
-    (r"\.cbam\.ChannelGate\.mlp\.3\.", ".channel.fc2."),
-    (r"\.cbam\.SpatialGate\.spatial\.conv\.", ".spatial.conv."),
-    (r"\.cbam\.SpatialGate\.spatial\.bn\.", ".spatial.norm."),
+)
+# The layers of the model, as (pattern, name there).
+PLACES = (
+    (r"^stem_conv", "conv1"),
+    (r"^stem_norm", "bn1"),
+    (r"^logits", "fc"),
+    (r"^stage(\d+)_block(\d+)_", lambda m: f"layer{m[1]}.{int(m[2]) - 1}."),
+    (r"\.shortcut_conv$", ".downsample.0"),
+    (r"\.shortcut_norm$", ".downsample.1"),
+    (r"\.norm(\d)$", r".bn\1"),
+    (r"\.attention\.reduce$", ".se.fc1"),
+    (r"\.attention\.expand$", ".se.fc2"),
+    (r"\.attention\.channel\.reduce$", ".cbam.ChannelGate.mlp.1"),
+    (r"\.attention\.channel\.expand$", ".cbam.ChannelGate.mlp.3"),
+    (r"\.attention\.spatial\.conv$", ".cbam.SpatialGate.spatial.conv"),
+    (r"\.attention\.spatial\.norm$", ".cbam.SpatialGate.spatial.bn"),
 )
 KINDS = {
     "kernel": "weight",
@@ -84,16 +93,17 @@ def attention_resnet(weights, layout=None, **kwargs):
         raise ValueError(f"`weights` must be a mapping of names to arrays. Received: {type(weights).__name__}")
     if layout is None:
         layout = "caffe" if any(re.match(r"(module\.)?layer0\.", name) for name in weights) else "torch"
-    arrays = {_name(k): np.asarray(v) for k, v in weights.items() if not k.endswith("num_batches_tracked")}
+    kept = {name: array for name, array in weights.items() if not name.endswith("num_batches_tracked")}
+    arrays = {_renamed(name, SPELLINGS): np.asarray(array) for name, array in kept.items()}
     model = AttentionResNet(**_describe(arrays), layout=layout, **kwargs)
     _fill(model, arrays)
     return model
 
 
-def _name(name):
-    for pattern, here in SPELLINGS:
-        name = re.sub(pattern, here, name)
-    return name.removeprefix(".")
+def _renamed(name, table):
+    for pattern, other in table:
+        name = re.sub(pattern, other, name)
+    return name
 
 
 def _describe(arrays):
@@ -109,13 +119,11 @@ def _describe(arrays):
         "stem": "7x7" if _find(arrays, "conv1.weight").shape[-1] == 7 else "3x3",
     }
     last = f"layer{len(blocks)}.0"
-    for name, layer in (("se", f"{last}.se"), ("cbam", f"{last}.channel")):
-        if f"{layer}.fc1.weight" in arrays:
-            hidden, channels = arrays[f"{layer}.fc1.weight"].shape[:2]
-            variant = "reference" if f"{layer}.fc1.bias" in arrays else "paper"
+    for name, layer in (("se", f"{last}.se.fc1"), ("cbam", f"{last}.cbam.ChannelGate.mlp.1")):
+        if f"{layer}.weight" in arrays:
+            hidden, channels = arrays[f"{layer}.weight"].shape[:2]
+            variant = "reference" if f"{layer}.bias" in arrays else "paper"
             found |= {"attention": name, "attention_kwargs": {"ratio": channels // hidden, "variant": variant}}
-    if f"{last}.spatial.conv.weight" in arrays:
-        found["attention_kwargs"]["kernel_size"] = arrays[f"{last}.spatial.conv.weight"].shape[-1]
     return found
 
 
@@ -137,12 +145,7 @@ def _fill(model, arrays):
 def _published(path):
     """`stage1_block2_conv1/kernel` -> `layer1.1.conv1.weight`."""
     *layers, kind = re.search(r"(stem_|stage\d+_|logits).*", path)[0].split("/")
-    name = ".".join(layers)
-    name = re.sub(r"stage(\d+)_block(\d+)_", lambda m: f"layer{m[1]}.{int(m[2]) - 1}.", name)
-    name = re.sub(r"^stem_(conv|norm)$", r"\g<1>1", name)
-    for here, there in (("logits", "fc"), ("reduce", "fc1"), ("expand", "fc2"), (".attention.fc", ".se.fc")):
-        name = name.replace(here, there)
-    return f"{name.replace('.attention.', '.')}.{KINDS[kind]}"
+    return f"{_renamed('.'.join(layers), PLACES)}.{KINDS[kind]}"
 
 
 def _turned(array, axes):

@@ -1,0 +1,99 @@
+"""PyTorch's state dicts, full of noise: the converted network against a NumPy forward pass on their names."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import migrate
+from tests.migrate import resnets
+from tests.reference import resnet as reference
+
+SMALL = {"blocks": (1, 2), "width": 8}
+NETWORKS = {
+    "resnet": {"attention": resnets.plain},
+    "resnet-basic": {"attention": resnets.plain, "bottleneck": False},
+    "se-pretrainedmodels": {"attention": resnets.se_module, "caffe": True},
+    "se-timm": {"attention": resnets.se_timm},
+    "se-linear": {"attention": resnets.se_linear, "bottleneck": False},
+    "cbam": {"attention": resnets.cbam},
+    "cbam-basic": {"attention": resnets.cbam, "bottleneck": False},
+}
+each_network = pytest.mark.parametrize("sizes", NETWORKS.values(), ids=NETWORKS)
+
+
+def images(rows=33, columns=46):
+    return np.random.default_rng(5).standard_normal((2, rows, columns, 3)).astype("float32")
+
+
+def check(model, weights, x, blocks, caffe=False):
+    expected = reference.network(x.transpose(0, 3, 1, 2).astype("float64"), weights, blocks, caffe)
+    assert expected.std() > 0.1
+    logits = keras.ops.convert_to_numpy(model(x))
+    np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+@each_network
+def test_answers_as_the_published_network(sizes):
+    weights = resnets.weights(**SMALL, **sizes)
+    model = migrate.attention_resnet(weights)
+    check(model, weights, images(), SMALL["blocks"], sizes.get("caffe", False))
+    check(model, weights, images(32, 47), SMALL["blocks"], sizes.get("caffe", False))
+
+
+@pytest.mark.parametrize("attention", [resnets.se_module, resnets.cbam], ids=["se", "cbam"])
+def test_resnet_50_in_its_full_depth(attention):
+    sizes = {"blocks": (3, 4, 6, 3), "width": 4, "attention": attention, "ratio": 16, "classes": 7}
+    caffe = attention is resnets.se_module
+    weights = resnets.weights(**sizes, caffe=caffe)
+    model = migrate.attention_resnet(weights)
+    assert model.blocks == [3, 4, 6, 3]
+    assert model.attention_kwargs == {"ratio": 16, "variant": "reference"}
+    check(model, weights, images(), sizes["blocks"], caffe)
+
+
+def test_the_oracle_reads_every_weight():
+    """A weight that it leaves out could stand anywhere in the converted network."""
+    sizes = {"blocks": (1, 1), "width": 4, "attention": resnets.cbam, "ratio": 2}
+    weights, x = resnets.weights(**sizes), images(9, 12).transpose(0, 3, 1, 2)
+    before = reference.network(x, weights, sizes["blocks"])
+    for name in weights:
+        if not name.endswith("tracked"):
+            moved = reference.network(x, {**weights, name: weights[name] + 0.5}, sizes["blocks"])
+            assert np.abs(moved - before).max() > 1e-6, name
+
+
+def test_prefixes_of_data_parallel():
+    weights = resnets.weights(**SMALL, attention=resnets.cbam)
+    model = migrate.attention_resnet({f"module.{name}": array for name, array in weights.items()})
+    check(model, weights, images(), SMALL["blocks"])
+
+
+def test_the_layout_can_be_told():
+    weights = resnets.weights(**SMALL, attention=resnets.se_timm)
+    expected = {f"layer0.{k}" if k.startswith(("conv1", "bn1")) else k: v for k, v in weights.items()}
+    expected = {k.replace("fc.", "last_linear.") if k.startswith("fc.") else k: v for k, v in expected.items()}
+    model = migrate.attention_resnet(weights, layout="caffe")
+    assert model.layout == "caffe"
+    check(model, expected, images(), SMALL["blocks"], caffe=True)
+
+
+def test_survives_the_file(tmp_path):
+    model = migrate.attention_resnet(resnets.weights(**SMALL, attention=resnets.cbam), name="converted")
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    assert twin.name == "converted"
+    a, b = (keras.ops.convert_to_numpy(m(images())) for m in (model, twin))
+    np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_refuses_what_does_not_fit():
+    weights = resnets.weights(**SMALL, attention=resnets.se_timm)
+    missing = {k: v for k, v in weights.items() if k != "layer2.1.bn2.running_var"}
+    with pytest.raises(ValueError, match="`weights` must have a `layer2.1.bn2.running_var`"):
+        migrate.attention_resnet(missing)
+    with pytest.raises(ValueError, match="nothing but what the model has. Received: layer1.0.other"):
+        migrate.attention_resnet({**weights, "layer1.0.other": np.ones(3)})
+    with pytest.raises(ValueError, match=r"`layer1.0.conv2.weight` must fit \(3, 3, 8, 8\). Received: \(8, 4, 3, 3\)"):
+        migrate.attention_resnet({**weights, "layer1.0.conv2.weight": np.ones((8, 4, 3, 3))})
+    with pytest.raises(ValueError, match="`weights` must be a mapping"):
+        migrate.attention_resnet(list(weights))

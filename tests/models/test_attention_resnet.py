@@ -1,0 +1,214 @@
+"""ResNets with attention: published counts, where the attention stands, files, sizes of images."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import layers, models
+from tests.backend import BACKEND
+from tests.layers.helpers import numpy, random
+
+# Of ResNet with 1000 classes: without attention, and with; the variants are those of the attention.
+BASE = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}
+COUNTS = {
+    ("se", "paper"): {18: 11_776_552, 34: 21_954_856, 50: 28_071_976, 101: 49_292_328, 152: 66_770_984},
+    ("se", "reference"): {18: 11_778_592, 34: 21_958_868, 50: 28_088_024, 101: 49_326_872, 152: 66_821_848},
+    ("cbam", "paper"): {50: 28_073_544},
+    ("cbam", "reference"): {18: 11_779_392, 34: 21_960_468, 50: 28_089_624, 101: 49_330_172},
+}
+WHOLE = {("se", "reference"): 28_141_144, ("cbam", "reference"): 28_142_776}  # of ResNet-50, statistics included
+SMALL = {"blocks": (1, 2), "width": 4, "num_classes": 3, "attention_kwargs": {"ratio": 4}}
+CHOICES = [
+    ("se", {"ratio": 4}),
+    ("cbam", {"ratio": 4, "variant": "reference"}),
+    ("spatial", {"kernel_size": 3}),
+    ("channel", {"ratio": 4, "pools": ["avg", "lse"]}),
+    ("non_local", {}),
+    (None, {}),
+]
+each_attention = pytest.mark.parametrize("attention, arguments", CHOICES, ids=[str(name) for name, _ in CHOICES])
+
+
+def size(weights):
+    return sum(int(np.prod(w.shape)) for w in weights)
+
+
+def noisy(model, seed=0):
+    """Noise in all weights; gammas stay near 1 and variances positive."""
+    rng = np.random.default_rng(seed)
+    for w in model.weights:
+        noise = rng.standard_normal(w.shape)
+        w.assign(0.5 + noise**2 if "variance" in w.path else 0.3 * noise + w.path.endswith("gamma"))
+    return model
+
+
+@pytest.mark.parametrize("attention, variant", COUNTS)
+def test_se1_cb1_counts_of_resnet_50(attention, variant):
+    model = models.attention_resnet(50, attention, attention_kwargs={"variant": variant})
+    assert size(model.trainable_variables) == COUNTS[attention, variant][50]
+    if (attention, variant) in WHOLE:
+        assert model.count_params() == WHOLE[attention, variant]
+
+
+SLOW = [pytest.param(depth, marks=pytest.mark.slow) for depth in (101, 152)]
+
+
+@pytest.mark.parametrize("depth", [18, 34, 50, *SLOW])
+def test_se1_cb1_counts_of_all_depths(depth):
+    """Of the network without attention; those with it have one in each block, of as many channels as the block."""
+    model = models.attention_resnet(depth)
+    assert size(model.trainable_variables) == BASE[depth]
+    assert depth != 50 or model.count_params() == 25_610_152
+    channels = [layer.output.shape[-1] for layer in model.layers if layer.name.endswith("add")]
+    for (attention, variant), counts in COUNTS.items():
+        added = 0
+        for C in channels:
+            layer = layers.get_attention(attention, variant=variant)
+            layer.build((None, None, None, C))
+            added += size(layer.trainable_variables)
+        assert depth not in counts or BASE[depth] + added == counts[depth]
+
+
+def test_five_non_local_blocks_in_resnet_50():
+    model = models.attention_resnet(50, "non_local")
+    assert size(model.trainable_variables) == BASE[50] + 7_358_464
+    places = [layer.name for layer in model.layers if isinstance(layer, layers.NonLocalBlock)]
+    expected = [(2, 2), (2, 4), (3, 2), (3, 4), (3, 6)]
+    assert places == [f"stage{stage}_block{block}_attention" for stage, block in expected]
+
+
+def test_non_local_blocks_are_spread_evenly():
+    model = models.AttentionResNet((1, 2, 23), False, "non_local", width=2)
+    places = [layer.name for layer in model.layers if isinstance(layer, layers.NonLocalBlock)]
+    expected = [(2, 1), (2, 2), (3, 7), (3, 14), (3, 21)]  # counted from 1; as published for ResNet-101
+    assert places == [f"stage{stage}_block{block}_attention" for stage, block in expected]
+
+
+@pytest.mark.parametrize("bottleneck", [False, True])
+@pytest.mark.parametrize("attention", ["se", "cbam"])
+def test_se6_the_attention_is_on_the_residual_branch_alone(attention, bottleneck):
+    """A branch whose last batch normalisation gives 0 leaves ReLU(shortcut), whatever the gate."""
+    model = noisy(models.AttentionResNet(**SMALL, bottleneck=bottleneck, attention=attention))
+    last = model.get_layer(f"stage2_block1_norm{3 if bottleneck else 2}")
+    shortcut = model.get_layer("stage2_block1_shortcut_norm")
+    gate = model.get_layer("stage2_block1_attention")
+    out = model.get_layer("stage2_block1_out")
+    assert gate.input is last.output  # no activation in between
+    inside = keras.Model(model.input, [shortcut.output, out.output])
+    x = random(2, 33, 46, 3)
+    before = numpy(inside(x)[1])
+    for w in gate.weights:
+        w.assign(w + 1.0)
+    moved = numpy(inside(x)[1])
+    assert np.abs(moved - before).max() > 1e-3
+    for w in (last.gamma, last.beta):
+        w.assign(np.zeros(w.shape))
+    straight, output = (numpy(y) for y in inside(x))
+    np.testing.assert_array_equal(output, np.maximum(straight, 0))
+    assert output.max() > 0.1
+
+
+@each_attention
+def test_survives_the_file(attention, arguments, tmp_path):
+    settings = {**SMALL, "attention": attention, "attention_kwargs": arguments, "layout": "caffe", "name": "net"}
+    model = noisy(models.AttentionResNet(**settings))
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    assert type(twin) is models.AttentionResNet
+    assert twin.get_config() == model.get_config()
+    x = random(2, 33, 46, 3)
+    np.testing.assert_allclose(numpy(twin(x)), numpy(model(x)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("stem", ["7x7", "3x3"])
+@pytest.mark.parametrize("layout", ["torch", "caffe"])
+@pytest.mark.parametrize("rows, columns", [(37, 64), (50, 41)])
+def test_sizes(rows, columns, layout, stem):
+    """Halves are rounded up, but for the pool of Caffe."""
+    model = models.AttentionResNet(**{**SMALL, "blocks": (1, 1)}, attention="se", stem=stem, layout=layout)
+    inside = keras.Model(model.input, [model.get_layer("stage2_block1_out").output, model.output])
+    features, logits = inside(random(2, rows, columns, 3))
+
+    def halved(n):
+        if stem == "7x7":
+            n = (n + 1) // 2
+            n = (n + 1) // 2 if layout == "torch" else n // 2
+        return (n + 1) // 2
+
+    assert features.shape == (2, halved(rows), halved(columns), 4 * 4 * 2)
+    assert logits.shape == (2, 3)
+    assert model.output_shape == (None, 3)
+
+
+@each_attention
+def test_all_weights_learn(attention, arguments):
+    settings = {**SMALL, "attention": attention, "attention_kwargs": arguments, "stem": "3x3"}
+    model = noisy(models.AttentionResNet(**settings))
+    jit = {"tensorflow": True, "jax": True, "torch": False}[BACKEND]
+    model.compile(keras.optimizers.Adam(0.1), keras.losses.SparseCategoricalCrossentropy(True), jit_compile=jit)
+    before = [numpy(w) for w in model.trainable_variables]
+    model.train_on_batch(random(4, 9, 11, 3), np.array([0, 1, 2, 1]))
+    for w, old in zip(model.trainable_variables, before, strict=True):
+        # A bias that is added to all keys, or before a batch normalisation, has no gradient but rounding.
+        free = w.path.endswith(("phi/bias", "g/bias", "w_z/bias"))
+        assert np.isfinite(numpy(w)).all()
+        assert free or np.abs(numpy(w) - old).max() > 1e-3, w.path
+
+
+def test_mixed_precision():
+    model = models.AttentionResNet(**SMALL, attention="cbam", dtype="mixed_bfloat16")
+    assert {keras.backend.standardize_dtype(w.dtype) for w in model.weights} == {"float32"}
+    x = random(2, 33, 46, 3)
+    assert keras.backend.standardize_dtype(model(x).dtype) == "bfloat16"
+    whole = models.AttentionResNet(**SMALL, attention="cbam")
+    whole.set_weights(model.get_weights())
+    expected = numpy(whole(x))
+    half = numpy(keras.ops.cast(model(x), "float32"))
+    np.testing.assert_allclose(half, expected, atol=0.05 * np.abs(expected).max())
+
+
+def test_images_are_channels_last_whatever_keras_is_set_to():
+    last = models.AttentionResNet(**SMALL, attention="cbam")
+    keras.config.set_image_data_format("channels_first")
+    try:
+        first = models.AttentionResNet(**SMALL, attention="cbam")
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    first.set_weights(last.get_weights())
+    x = random(2, 33, 46, 3)
+    np.testing.assert_array_equal(numpy(first(x)), numpy(last(x)))
+
+
+def test_an_export_takes_images_of_any_size(tmp_path):
+    if BACKEND != "tensorflow":
+        pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
+    import tensorflow as tf
+
+    model = noisy(models.AttentionResNet(**SMALL, attention="cbam"))
+    model.export(str(tmp_path / "export"), verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "export"))
+    for shape in ((2, 33, 46, 3), (1, 64, 40, 3)):
+        x = random(*shape)
+        np.testing.assert_allclose(served.serve(x).numpy(), numpy(model(x)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"blocks": ()}, "`blocks` must name .*Received: blocks="),
+        ({"blocks": (1, 0)}, "`blocks` must be a positive int. Received: blocks=0"),
+        ({"attention": "nl"}, "`attention` must be one of .*Received: attention='nl'"),
+        ({"stem": "5x5"}, "`stem` must be one of .*Received: stem='5x5'"),
+        ({"layout": "keras"}, "`layout` must be one of .*Received: layout='keras'"),
+        ({"num_classes": None}, "`num_classes` must be a positive int. Received: num_classes=None"),
+        ({"width": 0}, "`width` must be a positive int"),
+    ],
+)
+def test_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.AttentionResNet(**{**SMALL, **arguments})
+
+
+def test_refuses_other_depths():
+    with pytest.raises(ValueError, match="`depth` must be one of .*Received: depth=20"):
+        models.attention_resnet(20)
