@@ -1,0 +1,121 @@
+"""Fashion-MNIST, 70,000 pictures of clothes of ten kinds, from a package of Debian: found or fetched, and read.
+
+The data set is by Zalando (MIT). Where the package `dataset-fashion-mnist` is installed, it is read in its place. Else
+apt fetches it, without installing it, and the four files are kept in a cache folder; nothing of it is part of this
+repository.
+"""
+
+import gzip
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import numpy as np
+
+PACKAGE = "dataset-fashion-mnist"
+INSTALLED = pathlib.Path("/usr/share/datasets/fashion-mnist")
+KINDS = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+# Of the bytes inside the gzip files, which may have been packed anew.
+SHA256 = {
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+
+
+class UnavailableError(Exception):
+    """The pictures could not be fetched; the message says what to do."""
+
+
+def cache_folder():
+    """Where fetched data is kept: `keras_attention` in the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(home) / "keras_attention"
+
+
+def load(folder=None, download=None):
+    """All pictures: (train images, train labels), (test images, test labels).
+
+    Images are uint8 [60000, 28, 28] and [10000, 28, 28], labels uint8 [60000] and [10000], numbers of `KINDS`.
+
+    Raises:
+        UnavailableError: If they cannot be fetched, or are not the files whose checksums are known.
+    """
+    folder = fetch(folder, download)
+    images, labels, test_images, test_labels = (read(folder / f"{name}.gz") for name in SHA256)
+    return (images, labels), (test_images, test_labels)
+
+
+def fetch(folder=None, download=None):
+    """The folder that has the four files; fetched with apt if no folder has them yet."""
+    if whole(INSTALLED):
+        return INSTALLED
+    folder = pathlib.Path(folder or cache_folder()) / "fashion-mnist"
+    if whole(folder):
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"Fetching {PACKAGE} (31 MB) into {folder}", flush=True)
+    # Beside their place, and moved when they are known to be right: what lies there is whole, whoever else fetches too.
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as beside:
+        problem = (download or apt_download)(pathlib.Path(beside))
+        found = {path.name: path for path in pathlib.Path(beside).rglob("*-ubyte.gz")}
+        if not set(found) >= {f"{name}.gz" for name in SHA256}:
+            raise UnavailableError(advice(folder, problem or "the package has other files"))
+        for name, digest in SHA256.items():
+            if checksum(found[f"{name}.gz"]) != digest:
+                raise UnavailableError(advice(folder, f"{name}.gz is not the file that was expected"))
+        for name in SHA256:
+            os.replace(found[f"{name}.gz"], folder / f"{name}.gz")
+    return folder
+
+
+def apt_download(folder):
+    """Lets apt put the package into `folder` and unpacks it there. Returns the last of what it says if it fails."""
+    commands = [["apt-get", "download", "--quiet", PACKAGE], ["dpkg-deb", "--extract", None, "."]]
+    for command in commands:
+        if not shutil.which(command[0]):
+            return f"there is no {command[0]} here"
+        command = [next(folder.glob("*.deb")).name if part is None else part for part in command]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:]) or f"{command[0]} failed"
+    return ""
+
+
+def advice(folder, problem):
+    names = "\n".join(f"    {name}.gz" for name in SHA256)
+    return (
+        f"The pictures of Fashion-MNIST could not be fetched: {problem}\n"
+        f"They are in the package {PACKAGE} of Debian (31 MB). Try again after `apt-get update`, install the package,\n"
+        f"or put the files that Zalando publishes\n{names}\ninto {folder}"
+    )
+
+
+def whole(folder):
+    """Whether a folder has the four files, and they are the right ones."""
+    paths = {name: folder / f"{name}.gz" for name in SHA256}
+    return all(path.is_file() for path in paths.values()) and all(
+        checksum(path) == SHA256[name] for name, path in paths.items()
+    )
+
+
+def checksum(path):
+    """SHA-256 of what a gzip file holds; "" if it is none."""
+    try:
+        with gzip.open(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, EOFError):
+        return ""
+
+
+def read(path):
+    """The array in a gzipped file of the IDX format."""
+    with gzip.open(path) as file:
+        data = file.read()
+    axes = data[3]
+    dims = np.frombuffer(data, ">i4", axes, 4)
+    return np.frombuffer(data, "u1", offset=4 + 4 * axes).reshape(dims)

@@ -1,0 +1,73 @@
+import json
+
+import attention_resnet_images as example
+import fashion_data
+import keras
+import numpy as np
+import pytest
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("the examples run on TensorFlow", allow_module_level=True)
+
+
+@pytest.mark.parametrize("option", ["--steps", "--batch", "--seeds", "--blocks", "--width", "--pictures"])
+def test_a_size_must_be_positive(option, capsys):
+    with pytest.raises(SystemExit):
+        example.parse([option, "0"])
+    assert option in capsys.readouterr().err
+
+
+def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(fashion_data, "INSTALLED", tmp_path / "not installed")
+    monkeypatch.setattr(fashion_data, "apt_download", lambda folder: "no index")
+    assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
+    assert "could not be fetched: no index" in capsys.readouterr().err
+
+
+def made_up(folder):
+    """Two kinds of pictures of 8 x 8: bright above, bright below."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 60).astype("u1")
+    images = rng.integers(0, 50, (60, 8, 8)).astype("u1")
+    for image, label in zip(images, labels):
+        image[slice(4 * label, 4 * label + 4)] += 200
+    return (images[:40], labels[:40]), (images[40:], labels[40:])
+
+
+def test_learns_examines_draws_and_goes_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(fashion_data, "load", made_up)
+    settings = ["--steps", "3", "--batch", "8", "--width", "4", "--output", str(tmp_path)]
+    assert example.main([*settings, "--seeds", "1"]) == 0
+    first = json.loads((tmp_path / "results.json").read_text())
+    assert set(first["accuracy"]) == set(example.NETWORKS) == {"none", "SE", "CBAM", "non-local"}
+    assert first["weights"]["none"] < first["weights"]["SE"] < first["weights"]["CBAM"]
+    assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+    capsys.readouterr()
+    assert example.main([*settings, "--seeds", "2"]) == 0
+    assert capsys.readouterr().out.count("went on after update 3") == 4
+    second = json.loads((tmp_path / "results.json").read_text())
+    for name, values in second["accuracy"].items():
+        assert len(values) == 2
+        assert values[:1] == first["accuracy"][name]
+    assert example.main(["--steps", "4", "--batch", "8", "--width", "4", "--output", str(tmp_path)]) == 1
+    assert "--steps 3, not 4" in capsys.readouterr().err
+
+
+def test_networks_of_one_kind_differ_by_the_seed():
+    options = example.parse(["--width", "4"])
+    one, other, again = (example.build(options, "CBAM", seed).get_weights()[0] for seed in (0, 1, 0))
+    assert np.abs(one - other).max() > 0
+    np.testing.assert_array_equal(one, again)
+
+
+def test_the_spread_is_that_of_a_sample():
+    assert example.deviation([0.9, 0.94]) == pytest.approx(0.04 / 2**0.5)
+    assert example.deviation([0.9]) == 0
+
+
+def test_the_picture_has_a_dot_for_each_network():
+    found = {"none": [0.9, 0.92, 0.91], "SE": [0.93, 0.9, 0.95]}
+    [axes] = example.plot(found, "title").axes
+    dots = [line.get_ydata().tolist() for line in axes.lines if line.get_marker() == "o"]
+    assert dots == [pytest.approx([100 * v for v in values]) for values in found.values()]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["none", "SE"]

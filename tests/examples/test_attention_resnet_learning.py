@@ -1,0 +1,103 @@
+import keras
+import numpy as np
+import pytest
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("the examples run on TensorFlow", allow_module_level=True)
+
+import attention_resnet_learning as learning
+
+from keras_attention import models
+
+SEED = 5
+
+
+def pictures(count=22):
+    rng = np.random.default_rng(SEED)
+    return rng.integers(0, 256, (count, 6, 5)).astype("u1"), rng.integers(0, 3, count).astype("u1")
+
+
+def taken(count, **kwargs):
+    return list(learning.batches(*pictures(), 4, SEED, **kwargs).take(count).as_numpy_iterator())
+
+
+@pytest.mark.parametrize("first", [1, 4, 5, 13])
+def test_a_batch_is_the_same_wherever_one_begins(first):
+    for one, other in zip(taken(first + 2)[first:], taken(2, first=first), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_a_round_has_each_picture_once_and_the_next_another_order(monkeypatch):
+    monkeypatch.setattr(learning, "varied", lambda images, rng: learning.prepared(images))
+    images, labels = pictures()
+    names = {learning.prepared(image[None]).tobytes(): number for number, image in enumerate(images)}
+    batches = taken(10)
+    rounds = [[names[image[None].tobytes()] for x, _ in part for image in x] for part in (batches[:5], batches[5:])]
+    for rows, part in zip(rounds, (batches[:5], batches[5:])):
+        assert len(set(rows)) == 20  # two of 22 are left over
+        np.testing.assert_array_equal(labels[rows], np.concatenate([y for _, y in part]))
+    assert rounds[0] != rounds[1]
+
+
+def test_pictures_are_turned_and_shifted_and_nothing_else():
+    image = pictures(1)[0]
+    black = learning.prepared(np.zeros((1, 1, 1), "u1")).item()
+    around = np.pad(learning.prepared(image)[0, ..., 0], 2, constant_values=black)
+    possible = {
+        side[y : y + 6, x : x + 5].tobytes(): (turned, y, x)
+        for turned, side in enumerate((around, np.ascontiguousarray(around[:, ::-1])))
+        for y in range(5)
+        for x in range(5)
+    }
+    varied = learning.varied(np.repeat(image, 200, axis=0), np.random.default_rng(0))
+    found = {possible[one.tobytes()] for one in varied[..., 0]}
+    assert len(found) > 40  # of 50
+
+
+def test_pictures_are_prepared():
+    found = learning.prepared(np.array([[[0, 255]]], "u1"))
+    np.testing.assert_allclose(found[0, 0, :, 0], [-0.8102, 2.0227], atol=1e-3)
+
+
+def test_accuracy_counts_all_pictures():
+    images, labels = pictures()
+
+    class Model:
+        def predict_on_batch(self, x):
+            rows = [np.flatnonzero((learning.prepared(images) == one).all((1, 2, 3)))[0] for one in x]
+            right = np.eye(3)[labels[rows]]
+            right[np.array(rows) % 11 == 0] *= -1  # two of 22 wrong
+            return right
+
+    assert learning.accuracy(Model(), images, labels, batch_size=5) == pytest.approx(20 / 22)
+
+
+class InterruptionError(Exception):
+    pass
+
+
+class InterruptAfter(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 3:
+            raise InterruptionError
+
+
+def test_an_interrupted_run_ends_as_one_without_interruption(tmp_path):
+    def build():
+        keras.utils.set_random_seed(SEED)
+        return models.AttentionResNet((1,), False, "se", {"ratio": 2}, 3, 4, "3x3", input_channels=1)
+
+    arguments = (*pictures(), 7, 4, SEED)
+    straight = build()
+    assert learning.learn(straight, *arguments, tmp_path / "straight", every=2) == 0
+    with pytest.raises(InterruptionError):
+        learning.learn(build(), *arguments, tmp_path / "broken", every=2, callbacks=[InterruptAfter()])
+    again = build()
+    assert learning.learn(again, *arguments, tmp_path / "broken", every=2) == 4
+    assert int(again.optimizer.iterations) == 7
+    for a, b in zip(straight.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    done = build()
+    assert learning.learn(done, *arguments, tmp_path / "broken", every=2) == 7
+    np.testing.assert_array_equal(done.get_weights()[0], again.get_weights()[0])
