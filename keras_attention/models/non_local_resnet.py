@@ -1,0 +1,205 @@
+"""Residual networks for clips with non-local blocks: C2D and I3D of "Non-local Neural Networks"."""
+
+import keras
+
+from keras_attention.layers import NonLocalBlock
+from keras_attention.layers.checks import require_int, require_rate
+from keras_attention.models.non_local_resnet_parts import ClipParts
+
+DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+INFLATIONS = (None, "3x1x1", "3x3x3")
+VARIANTS = ("paper", "reference")
+# depth, number of non-local blocks: after which residual blocks, counted from 0, of which stage
+PLACES = {
+    (50, 1): {"res4": (4,)},
+    (50, 5): {"res3": (1, 3), "res4": (1, 3, 5)},
+    (50, 10): {"res3": (0, 1, 2, 3), "res4": (0, 1, 2, 3, 4, 5)},
+    (101, 1): {"res4": (21,)},
+    (101, 5): {"res3": (1, 3), "res4": (6, 13, 20)},
+    (101, 10): {"res3": (0, 1, 2, 3), "res4": (3, 6, 10, 13, 17, 20)},
+}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class NonLocalResNet(keras.Model):
+    r"""Residual network from clips to logits, in which non-local blocks stand between residual blocks.
+
+    $$ x_{l+1} = \mathrm{NonLocal}(\mathrm{ReLU}(x_l + F(x_l))) $$
+
+    as in "Non-local Neural Networks", section 4 and Table 1 ([Wang et al., 2018](https://arxiv.org/abs/1711.07971)).
+    C2D has kernels of 1 × k × k and meets other frames in its pools alone; I3D inflates a kernel of every second
+    residual block (and of each in res2), and the stem's, over time. Written out, with B batch, W = width; at the end of
+    the lines the sizes for 32 frames of 224 × 224:
+
+        stem:   [B, T/4, Y/4, X/4, W]       = pool(ReLU(norm(7 × 7 convolution)))         8 × 56²
+        res2:   [B, T/4, Y/4, X/4, 4 W]     then a pool over time                         4 × 56²
+        res3:   [B, T/8, Y/8, X/8, 8 W]                                                   4 × 28²
+        res4:   [B, T/8, Y/16, X/16, 16 W]                                                4 × 14²
+        res5:   [B, T/8, Y/32, X/32, 32 W]                                                4 × 7²
+        logits: [B, num_classes]            = dropout(mean over places) . kernel + bias
+
+    Differs from the paper: nothing by default. What it leaves open is as in its published code: where a stage halves
+    the map (in the 3 × 3 convolution), which blocks are inflated, and where five non-local blocks stand in ResNet-101.
+    With `variant="reference"` the pools are that code's, 2 × 3 × 3 and 2 × 1 × 1 without padding (res2 has 55² places);
+    gamma of the last normalisation of each residual block starts at 0; and its non-local blocks pool before they
+    project, scale their logits and draw from N(0, 0.01²).
+
+    Clips of 8 frames: `temporal_stride=1`, which leaves time as it is up to the pool after res2. Clips of 128 frames,
+    whose res3 has 16: the paper's models look at groups of four there, `NonLocalBlock(extent=4)`.
+
+    Any number of frames and any size is taken, so that the network may be run over whole frames.
+
+    Args:
+        blocks: Residual blocks of each stage, a tuple of any length: the first is res2.
+        non_local: Dict from the name of a stage (`"res2"` and so on) to the residual blocks, counted from 0, after
+            which a non-local block stands. `None` means none.
+        non_local_kwargs: Dict of arguments of `NonLocalBlock`.
+        inflation: `None`, C2D; `"3x1x1"`, I3D with the first 1 × 1 of a block inflated; `"3x3x3"`, with its 3 × 3.
+        num_classes: Positive int.
+        width: Channels W of the first stage's convolutions; they double from stage to stage.
+        temporal_stride: 2 or 1: the stride over time of the stem's convolution and of its pool.
+        variant: `"paper"` or `"reference"`.
+        dropout: Rate before the logits.
+        input_channels: Channels of the clips.
+        **kwargs: `name`, `dtype` and the rest of `keras.Model`.
+
+    Call arguments:
+        inputs: [B, T, Y, X, input_channels], channels last.
+
+    Returns:
+        Logits [B, num_classes].
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = NonLocalResNet((1, 1), {"res3": (0,)}, num_classes=10, width=4)
+    >>> tuple(model(np.ones((2, 9, 32, 33, 3))).shape)
+    (2, 10)
+    >>> [layer.name for layer in model.layers if "non_local" in layer.name]
+    ['stage2_block1_non_local']
+    """
+
+    def __init__(
+        self,
+        blocks=(3, 4, 6, 3),
+        non_local=None,
+        non_local_kwargs=None,
+        inflation=None,
+        num_classes=400,
+        width=64,
+        temporal_stride=2,
+        variant="paper",
+        dropout=0.5,
+        input_channels=3,
+        *,
+        dtype=None,
+        **kwargs,
+    ):
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
+        arguments["blocks"] = list(blocks)
+        arguments["non_local"] = {stage: list(places) for stage, places in (non_local or {}).items()}
+        arguments["non_local_kwargs"] = dict(non_local_kwargs or {})
+        _check(arguments)
+        clip = keras.Input((None, None, None, input_channels), name="clip")
+        x = _features(clip, ClipParts(inflation, temporal_stride, variant, dtype), arguments, dtype)
+        x = keras.layers.GlobalAveragePooling3D("channels_last", dtype=dtype, name="mean")(x)
+        x = keras.layers.Dropout(dropout, dtype=dtype, name="dropout")(x)
+        logits = keras.layers.Dense(num_classes, kernel_initializer=_small(), dtype=dtype, name="logits")(x)
+        super().__init__(clip, logits, **kwargs)
+        if dtype is not None:
+            self.dtype_policy = keras.dtype_policies.get(dtype)
+        self._arguments = arguments
+        for name, value in arguments.items():
+            setattr(self, name, value)
+
+    def get_config(self):
+        dtype = keras.dtype_policies.serialize(self.dtype_policy)
+        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+
+
+def non_local_resnet(depth=50, num_blocks=0, **kwargs):
+    """A `NonLocalResNet` of the paper.
+
+    Trainable weights, with 400 classes:
+
+    | depth | `num_blocks` | C2D | I3D, `inflation="3x1x1"` |
+    |---|---|---|---|
+    | 50 | 0 | 24,327,632 | 28,043,472 |
+    | 50 | 5 | 31,686,096 | 35,401,936 |
+    | 101 | 0 | 43,319,760 | 51,754,192 |
+    | 101 | 5 | 50,678,224 | 59,112,656 |
+
+    One block stands right before the last residual block of res4; five, after every second residual block of res3 and
+    res4; ten, after each of them. In ResNet-101, whose res4 has 23, those in res4 are spread evenly: five as in the
+    published code; ten have one more before each of these, for the paper does not say where.
+
+    Args:
+        depth: 50 or 101.
+        num_blocks: Non-local blocks: 0, 1, 5 or 10.
+        **kwargs: The other arguments of `NonLocalResNet`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+    if depth not in DEPTHS:
+        raise ValueError(f"`depth` must be one of {tuple(DEPTHS)}. Received: depth={depth!r}")
+    if num_blocks not in (0, 1, 5, 10):
+        raise ValueError(f"`num_blocks` must be 0, 1, 5 or 10. Received: num_blocks={num_blocks!r}")
+    places = PLACES[depth, num_blocks] if num_blocks else None
+    return NonLocalResNet(DEPTHS[depth], places, **kwargs)
+
+
+def _check(arguments):
+    for name in ("num_classes", "width", "input_channels"):
+        require_int(arguments[name], name)
+    require_rate(arguments["dropout"], "dropout")
+    blocks, places = arguments["blocks"], arguments["non_local"]
+    if not blocks:
+        raise ValueError("`blocks` must name the residual blocks of at least one stage. Received: blocks=()")
+    for number in blocks:
+        require_int(number, "blocks")
+    for name, choices in (("inflation", INFLATIONS), ("temporal_stride", (1, 2)), ("variant", VARIANTS)):
+        if arguments[name] not in choices:
+            raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={arguments[name]!r}")
+    there = {f"res{stage}": range(number) for stage, number in enumerate(blocks, 2)}
+    if not all(stage in there and all(i in there[stage] for i in at) for stage, at in places.items()):
+        raise ValueError(
+            f"`non_local` must name residual blocks that there are, counted from 0: {there}. Received: "
+            f"non_local={places}"
+        )
+
+
+def _features(x, parts, arguments, dtype):
+    """The stem and all stages."""
+    x = parts.stem(x, arguments["width"])
+    for stage, number in enumerate(arguments["blocks"], 1):
+        between = arguments["non_local"].get(f"res{stage + 1}", ())
+        for block in range(number):
+            name = f"stage{stage}_block{block + 1}_"
+            strides = 2 if block == 0 and stage > 1 else 1
+            x = parts.bottleneck(x, arguments["width"] * 2 ** (stage - 1), strides, _inflated(stage, block), name)
+            if block in between:
+                x = _non_local(arguments, name=f"{name}non_local", dtype=dtype)(x)
+        if stage == 1:
+            x = parts.halve_time(x)
+    return x
+
+
+def _inflated(stage, block):
+    """Whether I3D inflates a kernel of this residual block: each of res2, then every second, of res5 the middle one."""
+    return stage == 1 or block % 2 == (1 if stage == 4 else 0)
+
+
+def _non_local(arguments, **kwargs):
+    published = {"pool": "before", "kernel_initializer": _small()} if arguments["variant"] == "reference" else {}
+    chosen = arguments["non_local_kwargs"]
+    if published and "gaussian" in chosen.get("pairwise", "embedded_gaussian"):
+        published["scale"] = "inv_sqrt"
+    return NonLocalBlock(**{"data_format": "channels_last", **published, **chosen, **kwargs})
+
+
+def _small():
+    return keras.initializers.RandomNormal(stddev=0.01)

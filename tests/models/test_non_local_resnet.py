@@ -1,0 +1,214 @@
+"""C2D and I3D with non-local blocks: published counts, shapes and places."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.layers import NonLocalBlock
+from keras_attention.models import NonLocalResNet, non_local_resnet
+from tests.layers.helpers import numpy, random
+
+COUNTS = {  # depth, non-local blocks, inflation: trainable weights with 400 classes
+    (50, 0, None): 24_327_632,
+    (50, 5, None): 31_686_096,
+    (50, 10, None): 24_327_632 + 14_716_928,
+    (50, 1, None): 24_327_632 + 2_101_760,
+    (50, 0, "3x1x1"): 28_043_472,
+    (50, 5, "3x1x1"): 35_401_936,
+    (101, 0, None): 43_319_760,
+    (101, 5, None): 50_678_224,
+    (101, 10, None): 43_319_760 + 14_716_928,
+    (101, 0, "3x1x1"): 51_754_192,
+    (101, 5, "3x1x1"): 59_112_656,
+}
+SMALL = {"width": 8, "num_classes": 7}
+STAGES = ("stem_pool", "stage1_block3_out", "stage1_pool")
+STAGES += ("stage2_block4_out", "stage3_block6_out", "stage4_block3_out")
+
+
+def trainable(model):
+    return sum(int(np.prod(w.shape)) for w in model.trainable_variables)
+
+
+def structure(*args, **kwargs):
+    """A network without its (large) memory: nothing is initialised in here."""
+    with keras.StatelessScope(initialize_variables=False):
+        return non_local_resnet(*args, **kwargs)
+
+
+def places(model):
+    """Where non-local blocks stand: (stage, residual block before it)."""
+    blocks = [layer for layer in model.layers if isinstance(layer, NonLocalBlock)]
+    return [tuple(int(part.strip("stageblock")) for part in layer.name.split("_")[:2]) for layer in blocks]
+
+
+def kernels(model, end):
+    """Sizes of the kernels of all convolutions whose name ends so, in their order."""
+    found = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv3D) and layer.name.endswith(end)]
+    return [layer.kernel_size for layer in sorted(found, key=lambda layer: _order(layer.name))]
+
+
+def _order(name):
+    return [int(part.strip("stageblock")) for part in name.split("_")[:2]]
+
+
+@pytest.mark.parametrize("depth, blocks, inflation", COUNTS, ids=lambda x: str(x))
+def test_nl1_counts(depth, blocks, inflation):
+    assert trainable(structure(depth, blocks, inflation=inflation)) == COUNTS[depth, blocks, inflation]
+
+
+def test_nl1_ratios_of_the_paper():
+    """Convolutions and logits without normalisation: 43.2 million, and 1.2, 1.5 and 1.2 times as many."""
+
+    def count(**kwargs):
+        model = structure(101, **kwargs)
+        norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        return trainable(model) - sum(trainable(norm) for norm in norms)
+
+    plain = count()
+    assert plain == 43_214_416
+    ratios = [count(inflation=kind) / plain for kind in ("3x1x1", "3x3x3")] + [count(num_blocks=5) / plain]
+    assert [round(ratio, 2) for ratio in ratios] == [1.20, 1.46, 1.17]
+
+
+@pytest.mark.parametrize(
+    ("depth", "blocks", "expected"),
+    [
+        (50, 0, []),
+        (50, 1, [(3, 5)]),
+        (50, 5, [(2, 2), (2, 4), (3, 2), (3, 4), (3, 6)]),
+        (50, 10, [(2, i) for i in range(1, 5)] + [(3, i) for i in range(1, 7)]),
+        (101, 1, [(3, 22)]),
+        (101, 5, [(2, 2), (2, 4), (3, 7), (3, 14), (3, 21)]),
+        (101, 10, [(2, i) for i in range(1, 5)] + [(3, i) for i in (4, 7, 11, 14, 18, 21)]),
+    ],
+)
+def test_where_non_local_blocks_stand(depth, blocks, expected):
+    assert places(structure(depth, blocks, width=2)) == expected
+
+
+def test_what_i3d_inflates():
+    frames = {kind: structure(50, inflation=kind, width=2) for kind in (None, "3x1x1", "3x3x3")}
+    inflated = [1, 1, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0]
+    assert kernels(frames[None], "_conv1") == [(1, 1, 1)] * 16
+    assert kernels(frames["3x1x1"], "_conv1") == [(3, 1, 1) if i else (1, 1, 1) for i in inflated]
+    assert kernels(frames["3x1x1"], "_conv2") == [(1, 3, 3)] * 16
+    assert kernels(frames["3x3x3"], "_conv1") == [(1, 1, 1)] * 16
+    assert kernels(frames["3x3x3"], "_conv2") == [(3, 3, 3) if i else (1, 3, 3) for i in inflated]
+    stems = [model.get_layer("stem_conv").kernel_size for model in frames.values()]
+    assert stems == [(1, 7, 7), (5, 7, 7), (5, 7, 7)]
+    in_res4 = [size[0] == 3 for size in kernels(structure(101, inflation="3x1x1", width=2), "_conv1")[7:30]]
+    assert sum(in_res4) == 12
+
+
+PAPER = [(8, 16, 16, 8), (8, 16, 16, 32), (4, 16, 16, 32), (4, 8, 8, 64), (4, 4, 4, 128), (4, 2, 2, 256)]
+REFERENCE = [(8, 15, 15, 8), (8, 15, 15, 32), (4, 15, 15, 32), *PAPER[3:]]
+
+
+@pytest.mark.parametrize("inflation", [None, "3x1x1"])
+@pytest.mark.parametrize("frames", [32, 8])
+@pytest.mark.parametrize(("variant", "expected"), [("paper", PAPER), ("reference", REFERENCE)])
+def test_nl13_shapes(variant, expected, frames, inflation):
+    model = structure(
+        50, inflation=inflation, variant=variant, temporal_stride=2 if frames == 32 else 1, num_blocks=5, **SMALL
+    )
+    stages = keras.Model(model.input, [model.get_layer(name).output for name in STAGES])
+    outputs = stages.compute_output_spec(keras.KerasTensor((2, frames, 64, 64, 3)))
+    assert [tuple(x.shape) for x in outputs] == [(2, *shape) for shape in expected]
+
+
+def test_the_map_of_the_paper_has_55_places_in_the_published_code():
+    for variant, size in (("paper", 56), ("reference", 55)):
+        model = structure(50, variant=variant, width=2)
+        stem = keras.Model(model.input, model.get_layer("stage1_block3_out").output)
+        assert stem.compute_output_spec(keras.KerasTensor((1, 32, 224, 224, 3))).shape == (1, 8, size, size, 8)
+
+
+def test_non_local_blocks_of_either_variant():
+    def only(**kwargs):
+        model = NonLocalResNet((1,), {"res2": (0,)}, width=4, num_classes=3, **kwargs)
+        return next(layer for layer in model.layers if isinstance(layer, NonLocalBlock))
+
+    paper, reference = only(), only(variant="reference")
+    assert (paper.pool, paper.scale) == ("after", None)
+    assert (reference.pool, reference.scale) == ("before", "inv_sqrt")
+    assert np.std(numpy(reference.g.kernel)) < 0.02 < np.std(numpy(paper.g.kernel))
+    dot = only(variant="reference", non_local_kwargs={"pairwise": "dot_product", "extent": "space"})
+    assert (dot.pairwise, dot.extent, dot.scale, dot.pool) == ("dot_product", "space", None, "before")
+
+
+def test_gammas_of_the_published_code_start_at_zero():
+    for variant, expected in (("paper", 1), ("reference", 0)):
+        model = NonLocalResNet((1, 1), width=4, num_classes=3, variant=variant)
+        gammas = {f"norm{i}": numpy(model.get_layer(f"stage2_block1_norm{i}").gamma) for i in (1, 2, 3)}
+        assert (gammas["norm3"] == expected).all() and (gammas["norm1"] == 1).all() and (gammas["norm2"] == 1).all()
+        assert (numpy(model.get_layer("stage2_block1_shortcut_norm").gamma) == 1).all()
+
+
+def test_a_network_with_fresh_non_local_blocks_is_the_network_without():
+    x = random(2, 5, 16, 18, 3)
+    plain = NonLocalResNet((1, 2), width=4, num_classes=3, inflation="3x1x1")
+    model = NonLocalResNet((1, 2), {"res3": (0, 1)}, width=4, num_classes=3, inflation="3x1x1")
+    for layer in plain.layers:
+        model.get_layer(layer.name).set_weights(layer.get_weights())
+    np.testing.assert_allclose(numpy(model(x)), numpy(plain(x)), atol=1e-6)
+
+
+def test_c2d_meets_other_frames_in_pools_and_non_local_blocks_alone():
+    """Of a long clip the last frames change the first places of a stage only through a non-local block."""
+    x = random(1, 16, 16, 16, 3)
+    other = np.concatenate([x[:, :12], random(1, 4, 16, 16, 3, seed=1)], axis=1)
+
+    def first_frame(**kwargs):
+        model = NonLocalResNet((1, 1), width=4, num_classes=3, temporal_stride=1, **kwargs)
+        for layer in model.layers:
+            if isinstance(layer, NonLocalBlock):
+                layer.norm.gamma.assign(np.ones(layer.norm.gamma.shape))
+        last = "stage2_block1_non_local" if kwargs else "stage2_block1_out"
+        stage = keras.Model(model.input, model.get_layer(last).output)
+        return [numpy(stage(a))[0, 0] for a in (x, other)]
+
+    np.testing.assert_array_equal(*first_frame())
+    assert np.abs(np.subtract(*first_frame(non_local={"res3": (0,)}))).max() > 1e-3
+
+
+def test_saved_and_trained(tmp_path):
+    model = NonLocalResNet(
+        (1, 1), {"res3": (0,)}, {"pairwise": "gaussian"}, "3x1x1", num_classes=3, width=4, variant="reference"
+    )
+    x, y = random(4, 5, 16, 18, 3), np.array([0, 1, 2, 1])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), loss)
+    before = numpy(model.get_layer("stage2_block1_non_local").norm.gamma).copy()
+    assert np.isfinite([model.train_on_batch(x, y) for _ in range(2)]).all()
+    assert np.abs(numpy(model.get_layer("stage2_block1_non_local").norm.gamma) - before).max() > 0
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    assert twin.get_config() == model.get_config()
+    np.testing.assert_allclose(numpy(twin(x)), numpy(model(x)), atol=1e-5)
+
+
+def test_mixed_precision():
+    model = NonLocalResNet((1,), {"res2": (0,)}, num_classes=3, width=4, dtype="mixed_bfloat16")
+    assert keras.backend.standardize_dtype(model(random(1, 4, 16, 16, 3)).dtype) == "bfloat16"
+    assert NonLocalResNet.from_config(model.get_config()).dtype_policy.name == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("depth", lambda: non_local_resnet(18)),
+        ("num_blocks", lambda: non_local_resnet(50, 2)),
+        ("inflation", lambda: NonLocalResNet(inflation="5x1x1")),
+        ("temporal_stride", lambda: NonLocalResNet(temporal_stride=3)),
+        ("variant", lambda: NonLocalResNet(variant="code")),
+        ("non_local", lambda: NonLocalResNet(non_local={"res3": (4,)})),
+        ("non_local", lambda: NonLocalResNet(non_local={"res6": (0,)})),
+        ("blocks", lambda: NonLocalResNet(())),
+        ("width", lambda: NonLocalResNet(width=0)),
+        ("dropout", lambda: NonLocalResNet(dropout=1.0)),
+    ],
+)
+def test_bad_arguments_by_name(name, make):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        make()
