@@ -1,4 +1,4 @@
-"""From tensorflow-addons to here: its weights, by its names, in the layers and decoders of this library."""
+"""To here from elsewhere: tensorflow-addons' weights by its names, and ResNets out of the state dicts of PyTorch."""
 
 from keras_attention.migrate.attention_resnet import attention_resnet
 from keras_attention.migrate.attention_wrapper import attention_wrapper, decoder_step
