@@ -103,10 +103,11 @@ def blank(start_tokens, max_length, pad_token):
 
 
 def write(sequences, index, tokens):
-    """`sequences` [B, L] with `tokens` [B] in column `index`."""
+    """`sequences` [B, L, ...] with `tokens` [B, ...] in column `index`."""
     # A comparison instead of `slice_update`, whose TensorFlow op is XLA's own: this runs on any model server.
     column = ops.arange(sequences.shape[1], dtype="int32") == index
-    return ops.where(column[None], tokens[:, None], sequences)
+    column = ops.reshape(column, (1, -1, *[1] * (len(sequences.shape) - 2)))
+    return ops.where(column, tokens[:, None], sequences)
 
 
 def is_end(tokens, end_token):

@@ -74,22 +74,37 @@ def sample(
     noise = keras.random.uniform((ops.shape(start_tokens)[0], max_length), dtype="float32", seed=seed)
 
     def choose(logits, index):
-        weights, tokens = _weights(logits, temperature, top_k, None if top_p == 1 else top_p)
-        ranks = _invert(weights, ops.take(noise, index, axis=1))
-        return ranks if tokens is None else ops.take_along_axis(tokens, ranks[:, None], axis=1)[:, 0]
+        return draw(logits, ops.take(noise, index, axis=1), temperature, top_k, None if top_p == 1 else top_p)
 
     return generate(choose, step, cache, start_tokens, max_length, end_token, pad_token)
 
 
-def _require_options(temperature, top_k, top_p, seed):
+def draw(logits, noise, temperature=1.0, top_k=None, top_p=None):
+    """Tokens [B] from logits [B, V] and noise [B], uniform in [0, 1)."""
+    weights, tokens = _weights(logits, temperature, top_k, top_p)
+    ranks = _invert(weights, noise)
+    return ranks if tokens is None else ops.take_along_axis(tokens, ranks[:, None], axis=1)[:, 0]
+
+
+def require_temperature(temperature):
+    """Refuses what is no positive number."""
     if not isinstance(temperature, numbers.Real) or not 0 < temperature < float("inf"):
         raise ValueError(f"`temperature` must be a positive float. Received: temperature={temperature!r}")
+
+
+def require_seed(seed):
+    """Refuses what `keras.random` does not take."""
+    if seed is not None and not isinstance(seed, (int, keras.random.SeedGenerator)):
+        raise ValueError(f"`seed` must be an int, a keras.random.SeedGenerator or None. Received: seed={seed!r}")
+
+
+def _require_options(temperature, top_k, top_p, seed):
+    require_temperature(temperature)
+    require_seed(seed)
     if top_k is not None:
         require_int(top_k, "top_k", 1)
     if top_p is not None and (not isinstance(top_p, numbers.Real) or not 0 < top_p <= 1):
         raise ValueError(f"`top_p` must be a float in (0, 1], or None. Received: top_p={top_p!r}")
-    if seed is not None and not isinstance(seed, (int, keras.random.SeedGenerator)):
-        raise ValueError(f"`seed` must be an int, a keras.random.SeedGenerator or None. Received: seed={seed!r}")
 
 
 def _weights(logits, temperature, top_k, top_p):

@@ -12,6 +12,7 @@ from keras_attention.ops.logistic_mixture import (
 from keras_attention.ops.masks import in_band, require_boolean
 from keras_attention.ops.monotonic import monotonic_alignment
 from keras_attention.ops.non_local import non_local
+from keras_attention.ops.pixels import pixel_log_prob
 from keras_attention.ops.positions import (
     alibi,
     alibi_slopes,
@@ -45,6 +46,7 @@ __all__ = [
     "masked_softmax",
     "monotonic_alignment",
     "non_local",
+    "pixel_log_prob",
     "relative_bucket",
     "require_boolean",
     "rotate",

@@ -1,0 +1,136 @@
+"""Images drawn from a model of them, value after value; or what is missing of images that are known in part."""
+
+import keras
+from keras import ops
+
+from keras_attention.decoding.loop import run, write
+from keras_attention.decoding.sample import draw, require_seed, require_temperature
+from keras_attention.ops import logistic_mixture_sample
+
+
+def sample_image(
+    model,
+    size,
+    batch_size=None,
+    *,
+    label=None,
+    source=None,
+    temperature=1.0,
+    known=None,
+    known_mask=None,
+    seed=None,
+):
+    r"""Draws images from an autoregressive model, in its order of generation.
+
+    $$ x_i \sim p(x_i \mid x_{<i}, \mathrm{condition})^{1 / \tau} $$
+
+    as in "Image Transformer" ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)), whose temperatures $\tau$ are
+    0.8, 0.9 and 1. Written out, with B batch, Y rows, X columns, C channels, L steps:
+
+        noise:  [B, L, E] uniform, drawn once, before the loop
+        output: of step i, from the cache and what was written in step i - 1
+        value:  the known one where there is one; else the first whose cumulative weight exceeds the noise, or
+                what `ops.logistic_mixture_sample` says
+
+    The loop runs wholly inside the graph (`tf.function`, XLA, JAX `jit`, a SavedModel). A step looks at a memory of
+    fixed size, however many values were written before.
+
+    Values that are known (half of an image, say) are kept as they are, wherever they lie; what comes after them in the
+    order of generation is drawn given them.
+
+    Args:
+        model: What has the protocol of `models.ImageTransformer`: `start(size, batch_size, label, source)`,
+            `step(values, cache, index)`, `to_sequence`, `to_image`, and the attributes `likelihood`, `channels` and
+            `num_mixtures`.
+        size: (rows, columns) of the images in pixels, ints.
+        batch_size: Int or int32 scalar tensor B; `None` if a label, a source or known pixels tell it.
+        label: Integers [B], for a model with classes.
+        source: Images [B, y, x, C], for a model with an encoder.
+        temperature: Positive float; below 1 the probable values are favoured.
+        known: Images [B, Y, X, C], integers from 0 to 255, of which some pixels are to be kept.
+        known_mask: Boolean, [B, Y, X] or [Y, X], true where they are.
+        seed: Int (the same images at every call), `keras.random.SeedGenerator` (new ones) or `None` for Keras's global
+            generator.
+
+    Returns:
+        Int32 [B, Y, X, C], from 0 to 255.
+
+    Raises:
+        ValueError: If an argument is out of its range, or `known` comes without `known_mask`.
+
+    Example:
+
+    >>> from keras_attention import models
+    >>> sizes = {"num_layers": 1, "model_dim": 8, "num_heads": 2, "intermediate_dim": 16}
+    >>> model = models.image_transformer(channels=1, query_block=4, memory_block=4, **sizes)
+    >>> tuple(sample_image(model, (3, 5), batch_size=2).shape)
+    (2, 3, 5, 1)
+    """
+    require_temperature(temperature)
+    require_seed(seed)
+    known, known_mask = _require_known(known, known_mask, size, model.channels)
+    batch_size = _batch_size(batch_size, label, source, known)
+    start = {"label": label, "source": source}
+    if label is None and source is None:
+        start = {"batch_size": batch_size}
+    cache = model.start(size, **start)
+    # Like an image of zeros, so that what is written has the shape that the model calls a sequence.
+    blank = model.to_sequence(ops.zeros((batch_size, *size, model.channels), dtype="int32"))
+    choose = _chooser(model, batch_size, blank.shape[1], temperature, seed)
+    kept = [] if known is None else [model.to_sequence(known), model.to_sequence(known_mask)]
+
+    def active(index, last, written, cache):
+        return index < blank.shape[1]
+
+    def advance(index, last, written, cache):
+        output, cache = model.step(last, cache, index)
+        values = choose(ops.cast(output, "float32"), index)
+        if kept:
+            old, keep = (ops.take(x, index, axis=1) for x in kept)
+            values = ops.where(keep, old, values)
+        return index + 1, values, write(written, index, values), cache
+
+    index = ops.convert_to_tensor(0, dtype="int32")
+    return model.to_image(run(active, advance, (index, blank[:, 0], blank, cache))[2], size)
+
+
+def _chooser(model, batch_size, steps, temperature, seed):
+    """A function (output, index) -> values. All randomness is drawn here: JAX traces the loop only once."""
+    categorical = model.likelihood == "categorical"
+    numbers = 1 if categorical else model.num_mixtures + model.channels
+    noise = keras.random.uniform((batch_size, steps, numbers), dtype="float32", seed=seed)
+
+    def choose(output, index):
+        here = ops.take(noise, index, axis=1)
+        if categorical:
+            return ops.cast(draw(output, here[:, 0], temperature), "int32")
+        return logistic_mixture_sample(output, model.channels, here, temperature)
+
+    return choose
+
+
+def _require_known(known, mask, size, channels):
+    """Known images as int32 [B, Y, X, C] and where they are known, as boolean of the same shape."""
+    if known is None and mask is None:
+        return None, None
+    if known is None or mask is None:
+        given = "known" if mask is None else "known_mask"
+        raise ValueError(f"`known` and `known_mask` must be given together. Received: only {given}")
+    known, mask = ops.cast(known, "int32"), ops.convert_to_tensor(mask)
+    wanted = (*size, channels)
+    if tuple(known.shape[1:]) != wanted or tuple(mask.shape)[-2:] != wanted[:2] or not 2 <= len(mask.shape) <= 3:
+        raise ValueError(
+            f"`known` must be [B, {wanted[0]}, {wanted[1]}, {wanted[2]}] and `known_mask` [B, Y, X] or [Y, X]. "
+            f"Received: known.shape={tuple(known.shape)}, known_mask.shape={tuple(mask.shape)}"
+        )
+    mask = ops.cast(mask, "bool") if len(mask.shape) == 3 else ops.cast(mask, "bool")[None]
+    return known, ops.broadcast_to(mask[..., None], ops.shape(known))
+
+
+def _batch_size(batch_size, *given):
+    for x in given:
+        if x is not None:
+            return ops.shape(ops.convert_to_tensor(x))[0]
+    if batch_size is None:
+        raise ValueError("`batch_size` must be given where no other argument tells it. Received: batch_size=None")
+    return batch_size

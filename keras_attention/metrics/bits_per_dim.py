@@ -1,0 +1,55 @@
+"""Bits per dimension: what a value of an image takes on average, if it is written by the model's probabilities."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_attention.ops import pixel_log_prob
+from keras_attention.ops.pixels import require_likelihood
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class BitsPerDim(keras.metrics.Mean):
+    r"""Negative log-likelihood of images in bits for each channel of a pixel.
+
+    $$ \mathrm{bits/dim} = -\frac{1}{Y X C} \sum_{y, x} \log_2 p(v_{yx} \mid \text{what is written before}) $$
+
+    as "Image Transformer" ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)) and the models before it report
+    it. 8 for a model that knows nothing. The mean runs over all pixels of all batches.
+
+    Args:
+        likelihood: `"categorical"` or `"logistic_mixture"`, see `training.PixelNegativeLogLikelihood`.
+        name: Name of the metric.
+        dtype: Dtype of the metric.
+
+    Call arguments:
+        y_true: Images [B, Y, X, C], integers from 0 to 255.
+        y_pred: Logits [B, Y, X, C, 256] or parameters [B, Y, X, P].
+        sample_weight: Weights [B] or [B, Y, X], or `None`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> metric = BitsPerDim()
+    >>> print(f"{float(metric(np.zeros((1, 2, 2, 3), 'int32'), np.zeros((1, 2, 2, 3, 256)))):.4f}")
+    8.0000
+    """
+
+    def __init__(self, likelihood="categorical", name="bits_per_dim", dtype=None):
+        require_likelihood(likelihood)
+        super().__init__(name=name, dtype=dtype)
+        self.likelihood = likelihood
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.convert_to_tensor(y_true)
+        bits = pixel_log_prob(y_true, y_pred, self.likelihood) / (-math.log(2.0) * y_true.shape[-1])
+        if sample_weight is not None:  # as many axes as the pixels, so that a weight of an image counts for each
+            sample_weight = ops.cast(sample_weight, bits.dtype)
+            missing = [1] * (len(bits.shape) - len(sample_weight.shape))
+            weights = ops.reshape(sample_weight, (*ops.shape(sample_weight), *missing))
+            sample_weight = ops.broadcast_to(weights, ops.shape(bits))
+        return super().update_state(bits, sample_weight)
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.dtype, "likelihood": self.likelihood}

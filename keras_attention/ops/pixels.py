@@ -1,0 +1,57 @@
+"""How probable are the pixels of an image, by what a model says of each?"""
+
+from keras import ops
+
+from keras_attention.ops.logistic_mixture import LEVELS, logistic_mixture_log_prob
+
+LIKELIHOODS = ("categorical", "logistic_mixture")
+
+
+def pixel_log_prob(values, outputs, likelihood="categorical"):
+    r"""Log-probability of pixels, all their channels together.
+
+    $$ \log p(v) = \sum_c \log \mathrm{softmax}(\mathrm{logits}_c)_{v_c} $$
+
+    or, with `likelihood="logistic_mixture"`, what `logistic_mixture_log_prob` says. Computed in float32 at least.
+
+    Args:
+        values: [..., C], integers from 0 to 255 (of any dtype). 0 is a value like the others, never padding.
+        outputs: Logits [..., C, 256], or parameters [..., P].
+        likelihood: `"categorical"` or `"logistic_mixture"`.
+
+    Returns:
+        [...], nats.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+
+    Example: where all values are alike, each of three channels takes 8 bits.
+
+    >>> import math
+    >>> print(f"{-float(pixel_log_prob([7, 0, 255], ops.zeros((3, 256)))) / math.log(2):.4f}")
+    24.0000
+    """
+    require_likelihood(likelihood)
+    values, outputs = ops.convert_to_tensor(values), ops.convert_to_tensor(outputs)
+    wanted = values.shape if likelihood == "categorical" else values.shape[:-1]
+    fit = len(outputs.shape) == len(wanted) + 1
+    fit = fit and all(a == b or None in (a, b) for a, b in zip(wanted, outputs.shape[:-1], strict=True))
+    if not fit or (likelihood == "categorical" and outputs.shape[-1] != LEVELS):
+        expected = f"[..., C, {LEVELS}]" if likelihood == "categorical" else "[..., P]"
+        raise ValueError(
+            f"For values [..., C] a {likelihood} output is {expected}. "
+            f"Received: values.shape={tuple(values.shape)}, outputs.shape={tuple(outputs.shape)}"
+        )
+    if likelihood == "logistic_mixture":
+        return logistic_mixture_log_prob(values, outputs)
+    outputs = ops.cast(outputs, "float64" if "float64" in str(outputs.dtype) else "float32")
+    # Shifted by the greatest: the two terms, each as large as the logits, would cancel in their last digits.
+    logits = outputs - ops.stop_gradient(ops.max(outputs, axis=-1, keepdims=True))
+    chosen = ops.take_along_axis(logits, ops.cast(values, "int32")[..., None], axis=-1)[..., 0]
+    return ops.sum(chosen - ops.logsumexp(logits, axis=-1), axis=-1)
+
+
+def require_likelihood(likelihood):
+    """Refuses any name but those in `LIKELIHOODS`."""
+    if likelihood not in LIKELIHOODS:
+        raise ValueError(f"`likelihood` must be one of {LIKELIHOODS}. Received: likelihood={likelihood!r}")

@@ -1,0 +1,56 @@
+"""What an autoregressive model of images minimises."""
+
+import keras
+
+from keras_attention.ops import pixel_log_prob
+from keras_attention.ops.pixels import require_likelihood
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class PixelNegativeLogLikelihood(keras.losses.Loss):
+    r"""Negative log-likelihood of images, in nats for each channel of a pixel.
+
+    $$ loss = -\frac{1}{Y X C} \sum_{y, x} \log p(v_{yx} \mid \text{what is written before}) $$
+
+    Divided by log 2 it is the bits per dimension that papers report (`metrics.BitsPerDim`). Written out, with B batch,
+    Y rows, X columns, C channels:
+
+        losses: [B, Y, X] = -pixel_log_prob(images, outputs) / C
+
+    Masking: 0 is a value like the others. Pixels that do not count get a `sample_weight` of 0.
+
+    Args:
+        likelihood: `"categorical"`, outputs are logits [B, Y, X, C, 256]; or `"logistic_mixture"`, they are parameters
+            [B, Y, X, P] (`ops.logistic_mixture_log_prob`).
+        reduction: See `keras.losses.Loss`; by default the mean over all pixels.
+        name: Optional name.
+
+    Call arguments:
+        y_true: Images [B, Y, X, C], integers from 0 to 255.
+        y_pred: What the model says of these very pixels.
+        sample_weight: Weights [B] or [B, Y, X], or `None`.
+
+    Returns:
+        Float32 scalar; [B, Y, X] with `reduction="none"`.
+
+    Example: 256 values that are all alike take log 256.
+
+    >>> import numpy as np
+    >>> loss = PixelNegativeLogLikelihood()
+    >>> print(f"{float(loss(np.zeros((1, 2, 2, 3), 'int32'), np.zeros((1, 2, 2, 3, 256)))):.4f}")
+    5.5452
+    """
+
+    def __init__(
+        self, likelihood="categorical", reduction="sum_over_batch_size", name="pixel_negative_log_likelihood"
+    ):
+        require_likelihood(likelihood)
+        # Keras hands `y_true` over in the dtype of the loss; bfloat16 does not hold all of 0 to 255.
+        super().__init__(name=name, reduction=reduction, dtype="float32")
+        self.likelihood = likelihood
+
+    def call(self, y_true, y_pred):
+        return -pixel_log_prob(y_true, y_pred, self.likelihood) / y_true.shape[-1]
+
+    def get_config(self):
+        return {**super().get_config(), "likelihood": self.likelihood}

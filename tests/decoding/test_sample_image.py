@@ -1,0 +1,163 @@
+"""Images drawn: the distribution, what is known, seeds, and every way to run the loop."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention import decoding, models
+from keras_attention.ops import logistic_mixture_sample
+from tests.backend import BACKEND, numpy
+from tests.models.image_helpers import SIZE, VARIANTS, condition, image_of, inputs_of, small
+
+SOME = ["2d-reference-classes-pre-norm", "mixture-2d-grey", "mixture-1d-classes", "super-resolution"]
+each_variant = pytest.mark.parametrize("arguments", [VARIANTS[name] for name in SOME], ids=SOME)
+
+
+class TwoPixels:
+    """A model of images of one row and two pixels of one channel, whose second value is that of a table."""
+
+    likelihood, channels, num_mixtures = "categorical", 1, None
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.first = np.zeros(256, "float32") - 50
+        self.first[:6] = np.log([0.05, 0.3, 0.02, 0.4, 0.13, 0.1])
+        self.table = np.zeros((256, 256), "float32") - 50
+        self.table[:6, :6] = np.log(rng.dirichlet(np.ones(6), 6))
+
+    def start(self, size, batch_size):
+        return {"nothing": ops.zeros((batch_size, 1))}
+
+    def step(self, values, cache, index):
+        rows = ops.take(ops.convert_to_tensor(self.table), values, axis=0)
+        return ops.where(ops.equal(index, 0), ops.convert_to_tensor(self.first)[None], rows), cache
+
+    def to_sequence(self, image):
+        return ops.reshape(image, (-1, 2))
+
+    def to_image(self, sequence, size):
+        return ops.reshape(sequence, (-1, *size, 1))
+
+
+def pairs(temperature):
+    model = TwoPixels()
+    first = np.exp(model.first[:6] / temperature)
+    table = np.exp(model.table[:6, :6] / temperature)
+    return (first / first.sum())[:, None] * table / table.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+def test_images_come_as_often_as_they_should(temperature):
+    drawn = numpy(decoding.sample_image(TwoPixels(), (1, 2), 20_000, temperature=temperature, seed=3))
+    assert drawn.shape == (20_000, 1, 2, 1) and drawn.dtype == "int32" and drawn.max() < 6
+    counts = np.bincount(drawn[:, 0, 0, 0] * 6 + drawn[:, 0, 1, 0], minlength=36)
+
+    def distance(expected):
+        expected = expected.ravel() * len(drawn)
+        return ((counts - expected) ** 2 / expected).sum()
+
+    bound = 35 + 4 * np.sqrt(2 * 35)
+    assert distance(pairs(temperature)) < bound < distance(pairs(temperature * 1.2))
+
+
+def draw(model, inputs, **options):
+    given = condition(inputs)
+    return decoding.sample_image(model, SIZE, **given, **options)
+
+
+@each_variant
+def test_every_value_is_drawn_from_what_the_model_says_of_the_finished_image(arguments):
+    """I8: the image that was drawn, given to the model whole, gives the same values with the same noise."""
+    model = small(**arguments)
+    inputs = inputs_of(model)
+    drawn = numpy(draw(model, inputs, temperature=1e-6))
+    assert drawn.shape == image_of(inputs).shape and drawn.min() >= 0 and drawn.max() <= 255
+    outputs = model({**inputs, "image": drawn} if isinstance(inputs, dict) else drawn)
+    if model.likelihood == "categorical":
+        best = numpy(ops.argmax(outputs, axis=-1))
+    else:
+        noise = np.full((*drawn.shape[:3], model.num_mixtures + model.channels), 0.5, "float32")
+        best = numpy(logistic_mixture_sample(outputs, model.channels, noise, 1e-6))
+    assert (best == drawn).mean() > 0.97  # what lies between two values may be rounded to either
+    assert len(np.unique(drawn)) > 2
+
+
+@each_variant
+def test_what_is_known_stays_and_the_rest_follows_from_it(arguments):
+    model = small(**arguments)
+    inputs = inputs_of(model)
+    known, mask = image_of(inputs), np.zeros(SIZE, bool)
+    mask[:2], mask[2, 3] = True, True
+    drawn = numpy(draw(model, inputs, known=known, known_mask=mask, temperature=1e-6))
+    np.testing.assert_array_equal(drawn[:, mask], known[:, mask])
+    other = known.copy()
+    other[:, 0] = 255 - other[:, 0]
+    differently = numpy(draw(model, inputs, known=other, known_mask=mask, temperature=1e-6))
+    assert (differently[:, 2, :3] != drawn[:, 2, :3]).any()
+    garbage = np.where(mask[None, :, :, None], known, 999)
+    again = numpy(draw(model, inputs, known=garbage, known_mask=np.stack([mask, mask]), temperature=1e-6))
+    np.testing.assert_array_equal(again, drawn)
+
+
+@each_variant
+def test_in_a_compiled_function(arguments):
+    model = small(**arguments)
+    inputs = inputs_of(model)
+    expected = numpy(draw(model, inputs, temperature=1e-6, seed=1))
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        for jit in (False, True):
+            run = tf.function(lambda: draw(model, inputs, temperature=1e-6, seed=1), jit_compile=jit, autograph=False)
+            assert (numpy(run()) == expected).mean() > 0.97
+    elif BACKEND == "jax":
+        import jax
+
+        assert (numpy(jax.jit(lambda: draw(model, inputs, temperature=1e-6, seed=1))()) == expected).mean() > 0.97
+    else:
+        pytest.skip("Keras does not promise that its layers go through `torch.compile`")
+
+
+def test_seeds():
+    model = models.image_transformer(
+        channels=1, num_layers=1, model_dim=8, num_heads=2, intermediate_dim=9, query_block=4, memory_block=4
+    )
+    first, again, other = (numpy(decoding.sample_image(model, (3, 3), 2, seed=s)) for s in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    generator = keras.random.SeedGenerator(7)
+    first, second = (numpy(decoding.sample_image(model, (3, 3), 2, seed=generator)) for _ in range(2))
+    assert (first != second).any()
+
+
+def test_a_step_costs_the_same_however_large_the_image():
+    """What XLA counts for a step does not grow with the image: four times the pixels, the same work."""
+    if BACKEND != "jax":
+        pytest.skip("JAX tells what a compiled function costs")
+    import jax
+
+    for arguments in ({"query_block": 4, "memory_block": 4}, {"query_block": (2, 6), "memory_block": (1, 6)}):
+        model = small(**arguments)
+        costs = []
+        for size in ((8, 8), (16, 16)):
+            lowered = jax.jit(model.step).lower(np.zeros(2, "int32"), model.start(size, 2), np.int32(5))
+            costs.append(lowered.compile().cost_analysis()["flops"])
+        assert costs[1] < 1.1 * costs[0], costs
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": 0}, "`temperature` must be"),
+        ({"seed": 0.5}, "`seed` must be"),
+        ({"batch_size": None}, "`batch_size` must be given"),
+        ({"known": np.zeros((2, 1, 2, 1))}, "`known` and `known_mask`"),
+        ({"known": np.zeros((2, 2, 2, 1)), "known_mask": np.ones((1, 2))}, r"`known` must be \[B, 1, 2, 1\]"),
+        ({"known": np.zeros((2, 1, 2, 1)), "known_mask": np.ones((2, 1))}, r"known_mask.shape=\(2, 1\)"),
+    ],
+    ids=str,
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        decoding.sample_image(TwoPixels(), (1, 2), **{"batch_size": 2, **options})

@@ -1,0 +1,103 @@
+"""The Image Transformer as a Keras model: files, precision, training, sizes that are not known."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import metrics, training
+from tests.models.helpers import numpy
+from tests.models.image_helpers import SIZES, VARIANTS, condition, image_of, in_order, inputs_of, small
+
+BACKEND = keras.backend.backend()
+SOME = [name for name in VARIANTS if name in ("2d", "mixture-1d-classes", "mixture-super-resolution-pre-norm")]
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_file_round_trip(name, tmp_path):
+    model = small(**VARIANTS[name], name="painter", seed=3)
+    inputs = inputs_of(model)
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    assert type(twin) is type(model) and twin.get_config() == model.get_config()
+    assert {**SIZES, **VARIANTS[name]}.items() <= twin.get_config().items()
+    np.testing.assert_allclose(numpy(twin(inputs)), numpy(model(inputs)), atol=1e-5)
+    start, first = condition(inputs), numpy(model.to_sequence(image_of(inputs)))[:, 0]
+    ours, theirs = (m.step(first, m.start((2, 3), **start), 0)[0] for m in (model, twin))
+    np.testing.assert_allclose(numpy(theirs), numpy(ours), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+def test_file_round_trip_after_int8(tmp_path):
+    model = small(**VARIANTS["2d"])
+    inputs = inputs_of(model)
+    exact = numpy(model(inputs))
+    model.quantize("int8")
+    quantized = numpy(model(inputs))
+    assert np.abs(quantized - exact).max() > 1e-4
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(twin(inputs)), quantized, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["1d", "mixture-2d-grey"])
+def test_mixed_precision(name):
+    model, exact = small(**VARIANTS[name], dtype="mixed_bfloat16"), small(**VARIANTS[name])
+    inputs = inputs_of(model)
+    output = model(inputs)
+    assert keras.backend.standardize_dtype(output.dtype) == "bfloat16"
+    assert {keras.backend.standardize_dtype(w.dtype) for w in model.weights} == {"float32"}
+    expected = numpy(exact(inputs))
+    output = numpy(keras.ops.cast(output, "float32"))
+    assert np.abs(output - expected).mean() < 0.05 * np.abs(expected).mean()
+    first = np.zeros_like(numpy(model.to_sequence(image_of(inputs)))[:, 0])
+    step = numpy(keras.ops.cast(model.step(first, model.start((3, 4), 2), 0)[0], "float32"))
+    whole = in_order(model, output)[:, 0]
+    assert np.abs(step - whole).mean() < 0.05 * np.abs(whole).mean()
+
+
+@pytest.mark.parametrize("jit", [False, True] if BACKEND == "tensorflow" else ["auto"])
+@pytest.mark.parametrize("name", ["2d-reference-classes-pre-norm", "mixture-1d-classes"])
+def test_learns_from_a_batch(name, jit):
+    model = small(**{**VARIANTS[name], "num_layers": 1}, dropout=0.1, seed=1)
+    loss = training.PixelNegativeLogLikelihood(model.likelihood)
+    model.compile(keras.optimizers.Adam(0.02), loss, metrics=[metrics.BitsPerDim(model.likelihood)], jit_compile=jit)
+    inputs = inputs_of(model)
+    image = image_of(inputs)
+    image[:] = image[:1] // 2  # all alike: easy to learn
+    losses = [float(model.train_on_batch(inputs, image)[0]) for _ in range(20)]
+    assert losses[-1] < 0.8 * losses[0] and np.isfinite(losses).all()
+    nats, bits = model.evaluate(inputs, image, verbose=0)
+    np.testing.assert_allclose(bits, nats / np.log(2), rtol=1e-4)
+
+
+def test_images_of_bytes_and_of_any_size():
+    model = small(**VARIANTS["2d"])
+    for size in ((3, 4), (1, 1), (5, 3)):
+        image = inputs_of(model, size=size)
+        np.testing.assert_allclose(numpy(model(image.astype("uint8"))), numpy(model(image)), atol=1e-6)
+        assert model.predict(image.astype("uint8"), verbose=0).shape == (2, *size, 3, 256)
+
+
+def test_dropout_is_off_at_inference_and_on_in_training():
+    model = small(**{**VARIANTS["1d"], "dropout": 0.3}, seed=1)
+    inputs = inputs_of(model)
+    np.testing.assert_array_equal(numpy(model(inputs)), numpy(model(inputs)))
+    first, second = (numpy(model(inputs, training=True)) for _ in range(2))
+    assert np.abs(first - numpy(model(inputs))).max() > 1e-2 and np.abs(first - second).max() > 1e-2
+    seeds = [x.seed for x in model._flatten_layers() if isinstance(x, keras.layers.Dropout)]
+    assert len(seeds) == len(set(seeds)) == 1 + 2
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_saved_model_keeps_batch_and_size_unknown(name, tmp_path):
+    if BACKEND != "tensorflow":
+        pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
+    import tensorflow as tf
+
+    model = small(**VARIANTS[name])
+    model.export(str(tmp_path / "export"), verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "export"))
+    for batch, size in ((2, (3, 4)), (3, (4, 5))):
+        inputs = inputs_of(model, batch, size)
+        found = served.serve(inputs)
+        np.testing.assert_allclose(numpy(found), numpy(model(inputs)), atol=1e-4)

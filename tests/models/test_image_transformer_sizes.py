@@ -1,0 +1,56 @@
+"""How many weights: the counts of the published configurations."""
+
+import keras
+import pytest
+
+from keras_attention.models import image_transformer
+
+MIXTURE = {
+    "model_dim": 256,
+    "intermediate_dim": 512,
+    "num_heads": 8,
+    "key_dim": 64,
+    "likelihood": "logistic_mixture",
+}
+SUPER_RESOLUTION = {"num_layers": 8, "num_encoder_layers": 4, "num_heads": 8, "query_block": 128, "memory_block": 128}
+TWO_DIMENSIONS = {"num_layers": 8, "model_dim": 1024, "num_heads": 16, "query_block": (8, 16), "memory_block": (0, 32)}
+COUNTS = {
+    "cifar10": ({}, 38_328_576),
+    "cifar10-8-layers": ({"num_layers": 8}, 25_727_232),
+    # The published code's tables have as many rows and columns as an image has values, and three to spare.
+    "cifar10-mixture": (
+        {**MIXTURE, "position_encoding": "learned", "max_size": (3075, 3075), "variant": "reference"},
+        11_059_712,
+    ),
+    "cifar10-mixture-sinusoids": (MIXTURE, 9_485_312),
+    "two-dimensions": (TWO_DIMENSIONS, 68_215_040),
+    "super-resolution": (SUPER_RESOLUTION, 47_118_592),
+    "super-resolution-4-12": ({**SUPER_RESOLUTION, "num_layers": 12}, 63_918_336),
+    "super-resolution-6-12": ({**SUPER_RESOLUTION, "num_layers": 12, "num_encoder_layers": 6}, 70_219_008),
+    "super-resolution-6-12-pre-norm": (
+        {**SUPER_RESOLUTION, "num_layers": 12, "num_encoder_layers": 6, "norm_first": True},
+        70_219_008 + 2_048,
+    ),
+    "ten-classes": ({"num_layers": 8, "num_heads": 8, "num_classes": 10}, 25_727_232 + 10 * 512),
+}
+
+
+@pytest.mark.parametrize(("arguments", "count"), COUNTS.values(), ids=COUNTS)
+def test_i9_exact_counts(arguments, count):
+    with keras.StatelessScope(initialize_variables=False):  # nothing is made in here
+        assert image_transformer(**arguments).count_params() == count
+
+
+def test_where_the_weights_of_the_first_are():
+    with keras.StatelessScope(initialize_variables=False):
+        model = image_transformer()
+        assert model.get_layer("decoder_embedding").count_params() == 768 * 512
+        assert model.get_layer("decoder_block_0").count_params() == 3_150_336
+        assert model.get_layer("logits").count_params() == 131_328
+        assert image_transformer(**MIXTURE).get_layer("decoder_block_0").count_params() == 788_224
+
+
+def test_kernels_begin_with_a_fifth_of_glorots_variance():
+    block = image_transformer(num_layers=1).get_layer("decoder_block_0")
+    for w in block.self_attention.weights:
+        assert abs(float(keras.ops.max(keras.ops.abs(w))) - 0.0342) < 1e-4, w.path

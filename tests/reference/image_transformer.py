@@ -1,0 +1,96 @@
+"""The Image Transformer in NumPy loops, from the paper: one image, one head, one position at a time.
+
+Weights are nested dicts, as in tests/reference/transformer.py; sequences are in the order of generation.
+"""
+
+import numpy as np
+
+from tests.reference import generation
+from tests.reference.positions import sinusoidal, sinusoidal_reference
+from tests.reference.transformer import encoder_block, feed_forward, layer_norm, multi_head, residual
+
+
+def visible(query, key, size, query_block, memory_block):
+    """Whether the position `query` (row, column) of a grid sees `key`. Ints: section 3.3, 1D; pairs: 2D."""
+    if isinstance(query_block, int):
+        i, j = (row * size[1] + column for row, column in (query, key))
+        return j <= i and j >= i // query_block * query_block - memory_block
+    (qh, qw), (fh, fw) = query_block, memory_block
+    top, left = query[0] // qh * qh, query[1] // qw * qw
+    row, column = key
+    if top <= row < top + qh and left <= column < left + qw:
+        return (row, column) <= query
+    above = top - fh <= row < top and left - fw <= column < left + qw + fw
+    beside = top <= row < top + qh and left - fw <= column < left
+    return above or beside
+
+
+def mask(size, query_block, memory_block):
+    """[L, L] in the order of generation."""
+    order = generation.positions(*size, None if isinstance(query_block, int) else query_block)
+    return np.array([[visible(p, q, size, query_block, memory_block) for q in order] for p in order])
+
+
+def position(row, column, D, variant):
+    table = {"paper": sinusoidal, "reference": sinusoidal_reference}[variant](max(row, column) + 1, D // 2)
+    return np.concatenate([table[row], table[column]])
+
+
+def embed(image, w, categorical):
+    """[Y, X, C] -> vectors [Y][X'][D]: a value is a position, or a pixel is."""
+    Y, X, C = image.shape
+    if not categorical:
+        scaled = 2 * image / 255 - 1
+        return [[np.maximum(0, scaled[y, x] @ w["W"] + w["b"]) for x in range(X)] for y in range(Y)]
+    D = w["table"].shape[1]
+    return [[w["table"][256 * c + image[y, x, c]] * np.sqrt(D) for x in range(X) for c in range(C)] for y in range(Y)]
+
+
+def encode(image, w, categorical, norm_first, variant):
+    """The encoder: [S, D]."""
+    grid = embed(image, w["encoder_embedding"], categorical)
+    D = len(grid[0][0])
+    x = np.array([v + position(r, c, D, variant) for r, row in enumerate(grid) for c, v in enumerate(row)])
+    for block in w["encoder"]:
+        x = encoder_block(x, block, [True] * len(x), norm_first)
+    return layer_norm(x, w["encoder_norm"]) if norm_first else x
+
+
+def decoder_block(x, w, sees, memory=None, norm_first=False):
+    """Equations 1 and 2, with attention to all of a memory [S, D'] between them if there is one; x: [L, D]."""
+    x = residual(x, lambda y: multi_head(y, y, w["self"], sees)[0], w["self_norm"], norm_first)
+    if memory is not None:
+        all_of_it = np.ones((len(x), len(memory)), bool)
+        x = residual(x, lambda y: multi_head(y, memory, w["memory"], all_of_it)[0], w["memory_norm"], norm_first)
+    return residual(x, lambda y: feed_forward(y, w["ffn"]), w["ffn_norm"], norm_first)
+
+
+def decode(
+    image,
+    w,
+    query_block,
+    memory_block,
+    *,
+    categorical=True,
+    norm_first=False,
+    variant="paper",
+    label=None,
+    source=None,
+):
+    """Outputs [L, V] of all positions of an image [Y, X, C], in the order of generation."""
+    two_dimensional = not isinstance(query_block, int)
+    block_of = query_block if two_dimensional else None
+    memory = None if source is None else encode(source, w, categorical, norm_first, variant)
+    vectors = embed(image, w["decoder_embedding"], categorical)
+    size, D = (len(vectors), len(vectors[0])), len(vectors[0][0])
+    each_block = two_dimensional and variant == "reference"
+    before = generation.shifted(vectors, block_of, each_block)
+    rows = []
+    for row, column in generation.positions(*size, block_of):
+        vector = before[row][column] + position(row, column, D, variant)
+        rows.append(vector if label is None else vector + w["classes"][label] * np.sqrt(D))
+    x, sees = np.array(rows), mask(size, query_block, memory_block)
+    for block in w["decoder"]:
+        x = decoder_block(x, block, sees, memory, norm_first)
+    x = layer_norm(x, w["decoder_norm"]) if norm_first else x
+    return x @ w["head"]["W"] + w["head"].get("b", 0)

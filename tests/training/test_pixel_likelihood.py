@@ -1,0 +1,55 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import training
+from tests.backend import numpy
+from tests.reference.logistic_mixture import probability
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (2, 3, 4, 3)).astype("uint8")
+LOGITS = RNG.standard_normal((2, 3, 4, 3, 256)).astype("float32")
+PARAMETERS = RNG.standard_normal((2, 3, 4, 20)).astype("float32")
+
+
+def expected(likelihood):
+    """Nats a channel, [B, Y, X]."""
+    nats = np.zeros(IMAGES.shape[:3])
+    for place in np.ndindex(nats.shape):
+        if likelihood == "categorical":
+            for c, v in enumerate(IMAGES[place]):
+                logits = LOGITS[place][c].astype("float64")
+                nats[place] -= (logits[v] - math.log(np.exp(logits).sum())) / 3
+        else:
+            p = probability([int(v) for v in IMAGES[place]], PARAMETERS[place].astype("float64"), 2)
+            nats[place] = -math.log(p) / 3
+    return nats
+
+
+@pytest.mark.parametrize(("likelihood", "outputs"), [("categorical", LOGITS), ("logistic_mixture", PARAMETERS)])
+def test_is_the_mean_over_pixels_and_channels(likelihood, outputs):
+    nats = expected(likelihood)
+    loss = training.PixelNegativeLogLikelihood(likelihood)
+    np.testing.assert_allclose(numpy(loss(IMAGES, outputs)), nats.mean(), rtol=1e-4)
+    none = training.PixelNegativeLogLikelihood(likelihood, reduction="none")
+    np.testing.assert_allclose(numpy(none(IMAGES, outputs)), nats, rtol=1e-3, atol=1e-4)
+    weights = RNG.random((2, 3, 4)).astype("float32")
+    np.testing.assert_allclose(numpy(none(IMAGES, outputs, weights)), nats * weights, rtol=1e-3, atol=1e-4)
+
+
+def test_half_precision_loses_no_value():
+    """257 values do not fit into bfloat16: 255 would be 256, which no table has."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    logits = keras.ops.cast(10 * np.eye(256, dtype="float32")[None, None, None, 255:], "bfloat16")
+    loss = training.PixelNegativeLogLikelihood()(np.full((1, 1, 1, 1), 255), logits)
+    assert float(loss) < 0.02
+
+
+def test_config_round_trip():
+    loss = training.PixelNegativeLogLikelihood("logistic_mixture", reduction="sum", name="nll")
+    twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    assert twin.get_config() == loss.get_config() and twin.likelihood == "logistic_mixture"
+    with pytest.raises(ValueError, match="`likelihood`.*'gaussian'"):
+        training.PixelNegativeLogLikelihood("gaussian")
