@@ -136,7 +136,7 @@ class LocalAttention(ProjectsHeads):
         if not hasattr(cache, "keys") or set(cache.keys()) != {"key", "value", "mask"}:
             raise ValueError(f"`cache` must be what `make_cache` returned. Received: cache={cache!r}")
         room = self._room(cache)
-        if isinstance(index, int) and not (0 <= index and (room is None or index + (inputs.shape[1] or 1) <= room)):
+        if isinstance(index, int) and not (index >= 0 and (room is None or index + (inputs.shape[1] or 1) <= room)):
             raise ValueError(
                 f"The cache has room for positions 0 to {room} (exclusive). "
                 f"Received: cache_index={index}, and {inputs.shape[1]} positions to write"

@@ -29,7 +29,7 @@ class LocalAttention2D(LocalAttention):
     Y X times that; only `return_attention_scores` makes [Y, X, Y, X].
 
     Causal means the order of generation: one row of blocks after the other, in it block after block, in a block row by
-    row, as `ops.shift_right(x, block=query_block)` shifts (with a dilation, blocks of query_block * dilation). It is not
+    row, as `ops.shift_right(x, block=query_block)` shifts (dilated: by blocks of `query_block * dilation`). That is not
     the order of the rows of the image.
 
     Differs from the paper: the projections have biases unless `use_bias=False` (the published code has none).

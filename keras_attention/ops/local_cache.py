@@ -69,4 +69,4 @@ def _memory(blocks):
     (qh, qw), (fh, fw) = blocks.query, blocks.memory
     rows, columns = np.mgrid[-fh:qh, -fw : qw + fw].astype("int32")
     seen = (rows < 0) | (columns < qw)
-    return rows[seen], columns[seen]
+    return ops.convert_to_tensor(rows[seen]), ops.convert_to_tensor(columns[seen])

@@ -1,0 +1,210 @@
+"""Local attention in blocks against loops from the paper, and what it promises beyond being right."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.ops import local_grid
+from keras_attention.ops.local_blocks import attend_locally
+from keras_attention.ops.local_masks import Blocks
+from tests.backend import BACKEND, COMPILED, numpy, value_and_gradients
+from tests.reference import local_attention as reference
+from tests.reference.attend import attend, gradient_along
+
+B, N, H, V = 2, 3, 4, 6
+RNG = np.random.default_rng(0)
+# name: (Y, X, Blocks). An image of one column is a sequence.
+CASES = {
+    "causal": (17, 1, Blocks((4, 1), (4, 0), (1, 1), True)),
+    "memory-of-more": (11, 1, Blocks((2, 1), (5, 0), (1, 1), True)),
+    "both-sides": (11, 1, Blocks((3, 1), (2, 0), (1, 1), False)),
+    "own-block": (8, 1, Blocks((3, 1), (0, 0), (1, 1), False)),
+    "longer-than-all": (5, 1, Blocks((8, 1), (9, 0), (1, 1), True)),
+    "dilated": (19, 1, Blocks((2, 1), (3, 0), (3, 1), True)),
+    "image": (6, 8, Blocks((2, 4), (1, 2), (1, 1), True)),
+    "image-7x10": (7, 10, Blocks((2, 3), (3, 4), (1, 1), True)),
+    "image-no-rows": (4, 9, Blocks((2, 3), (0, 5), (1, 1), True)),
+    "image-no-columns": (6, 5, Blocks((2, 3), (3, 0), (1, 1), True)),
+    "image-both-sides": (5, 7, Blocks((2, 3), (1, 2), (1, 1), False)),
+    "image-dilated": (7, 9, Blocks((2, 1), (1, 2), (2, 3), True)),
+}
+each_case = pytest.mark.parametrize("name", CASES)
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Tiles of single blocks, and few of them at a time, so that small inputs take every loop."""
+    monkeypatch.setattr(local_grid, "TILE", 1)
+    monkeypatch.setattr(local_grid, "ITEM", 300)
+
+
+def arrays(name):
+    Y, X, _ = CASES[name]
+    rng = np.random.default_rng(1)
+    return [rng.standard_normal((B, Y, X, N, size)) for size in (H, H, V)]
+
+
+def seen(name):
+    Y, X, blocks = CASES[name]
+    return reference.mask_2d(Y, X, blocks.query, blocks.memory, blocks.causal, blocks.dilation).reshape(Y * X, Y * X)
+
+
+def oracle(name, mask=None, **options):
+    """The paper's attention under the mask of who sees whom, for [B, Y, X, N, H]."""
+    Y, X, _ = CASES[name]
+
+    def run(*arrays):
+        flat = [a.reshape(B, Y * X, N, -1) for a in arrays]
+        padding = None if mask is None else mask.reshape(B, Y * X)
+        context, _ = attend(*flat, mask=seen(name), query_mask=padding, key_mask=padding, **options)
+        return context.reshape(B, Y, X, N, V)
+
+    return run
+
+
+def blocked(name, **options):
+    return lambda query, key, value: attend_locally(query, key, value, CASES[name][2], **options)
+
+
+def check(name, mask=None, how="eager", **options):
+    """Context and gradients are those of the oracle."""
+    given = arrays(name)
+    rng = np.random.default_rng(3)
+    cotangent, direction = rng.standard_normal((*given[0].shape[:-1], V)), [rng.standard_normal(a.shape) for a in given]
+    run = blocked(name, mask=mask, **options)
+    context, gradients = value_and_gradients(run, given, cotangent, how)
+    known = oracle(name, mask)
+    np.testing.assert_allclose(context, known(*given), atol=2e-5)
+    along = sum(np.sum(g * d) for g, d in zip(gradients, direction, strict=True))
+    np.testing.assert_allclose(along, gradient_along(known, given, direction, cotangent), rtol=2e-4, atol=2e-3)
+
+
+@each_case
+def test_all_at_once_is_the_paper(name):
+    check(name)
+
+
+@each_case
+def test_a_few_tiles_at_a_time_are_the_paper(name, few):
+    Y, X, blocks = CASES[name]
+    assert local_grid.Grid.of(np.zeros((B, Y, X, N, H)), blocks).items > 1
+    check(name, mask=np.random.default_rng(4).random((B, Y, X)) < 0.7)
+
+
+@pytest.mark.parametrize("name", ["memory-of-more", "both-sides", "image-7x10"])
+@pytest.mark.parametrize("how", COMPILED[1:])
+def test_compiled(name, how, few):
+    check(name, how=how)
+
+
+@pytest.mark.parametrize("length", [5, 15, 16, 17, 20])
+def test_i1_is_dense_attention_under_the_published_mask(length):
+    query, key, value = (np.random.default_rng(i).standard_normal((1, length, N, H)) for i in range(3))
+    expected, _ = attend(query, key, value, mask=reference.published_1d(length, 8))
+    images = [x[:, :, None].astype("float32") for x in (query, key, value)]
+    actual = attend_locally(*images, Blocks.of_sequence(8, 8, True, 1))
+    np.testing.assert_allclose(numpy(actual)[:, :, 0], expected, atol=2e-5)
+
+
+def test_i12_blocks_of_half_the_length_are_full_causal_attention():
+    query, key, value = (np.random.default_rng(i).standard_normal((1, 15, N, H)) for i in range(3))
+    expected, _ = attend(query, key, value, causal=True)
+    images = [x[:, :, None].astype("float32") for x in (query, key, value)]
+    actual = attend_locally(*images, Blocks.of_sequence(8, 8, True, 1))
+    np.testing.assert_allclose(numpy(actual)[:, :, 0], expected, atol=2e-5)
+
+
+def largest(length, block, scores=False):
+    """The most numbers of any tensor of a forward and backward pass; nothing is run."""
+    x = np.zeros((1, length, 1, 2, 3), "float32")
+    blocks = Blocks.of_sequence(block, block, True, 1)
+
+    def run(query, key):
+        context = attend_locally(query, key, key, blocks, return_scores=scores)
+        return keras.ops.sum(context[0] if scores else context)
+
+    if BACKEND == "jax":
+        import jax
+
+        from tests.ops.test_blockwise import tensors_of
+
+        shapes = tensors_of(jax.make_jaxpr(jax.grad(run, argnums=(0, 1)))(x, x).jaxpr)
+        return max(int(np.prod(s)) for s in shapes)
+    import tensorflow as tf
+
+    def both(query, key):
+        with tf.GradientTape() as tape:
+            tape.watch((query, key))
+            loss = run(query, key)
+        return tape.gradient(loss, (query, key))
+
+    graph = tf.function(both).get_concrete_function(x, x).graph
+    graphs = [graph, *(graph._get_function(n).graph for n in graph._functions)]
+    tensors = [t for g in graphs for o in g.get_operations() for t in o.outputs if t.shape.rank is not None]
+    return max(int(np.prod([d or 1 for d in t.shape])) for t in tensors)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
+def test_i11_memory_grows_with_length_times_block():
+    """n = 12288, l = 64: nothing is larger than the scores of two blocks for each position, or the padded inputs."""
+    n, block = 12288, 64
+    assert largest(512, 8, scores=True) >= 512 * 512, "the measure sees the scores of all pairs"
+    assert largest(n, block) <= max(2 * n * 2 * block, 2 * 2 * n * 4)
+    assert largest(n, block) < n * n / 50
+
+
+@pytest.mark.parametrize("name", ["memory-of-more", "image-7x10", "image-dilated"])
+def test_dropout_drops_what_the_dense_path_drops(name, few):
+    options = {"dropout": 0.3, "seed": np.array([5, 6], "int32")}
+    given, cotangent = arrays(name), RNG.standard_normal((B, *CASES[name][:2], N, V))
+    blocks = CASES[name][2]
+
+    def dense(query, key, value):
+        return attend_locally(query, key, value, blocks, return_scores=True, **options)[0]
+
+    expected, gradients = value_and_gradients(dense, given, cotangent)
+    actual, mine = value_and_gradients(blocked(name, **options), given, cotangent)
+    assert np.abs(expected - oracle(name)(*given)).max() > 0.1
+    np.testing.assert_allclose(actual, expected, atol=2e-5)
+    for one, other in zip(mine, gradients, strict=True):
+        np.testing.assert_allclose(one, other, atol=5e-5)
+
+
+@pytest.mark.parametrize("name", ["both-sides", "image-7x10"])
+def test_scores_are_those_of_the_same_context(name):
+    Y, X, blocks = CASES[name]
+    mask = np.random.default_rng(4).random((B, Y, X)) < 0.7
+    given = [a.astype("float32") for a in arrays(name)]
+    context, scores = attend_locally(*given, blocks, mask=mask, return_scores=True)
+    np.testing.assert_allclose(numpy(context), oracle(name, mask)(*given), atol=2e-5)
+    assert tuple(scores.shape) == (B, N, Y, X, Y, X)
+    assert not numpy(scores).reshape(B, N, Y * X, Y * X)[:, :, ~seen(name)].any()
+    assert not numpy(scores).transpose(0, 2, 3, 1, 4, 5)[~mask].any()
+
+
+@pytest.mark.parametrize("dtype, atol", [("float16", 2e-3), ("bfloat16", 2e-2)])
+def test_half_precision_survives_large_logits(dtype, atol, few):
+    query, key, value = arrays("image-7x10")
+    query, key = 200 * np.sign(query), 200 * np.sign(key)  # q . k reaches 160,000, beyond float16
+    given = [keras.ops.cast(a, dtype) for a in (query, key, value)]
+    context = attend_locally(*given, CASES["image-7x10"][2])
+    assert keras.backend.standardize_dtype(context.dtype) == dtype
+    exact = oracle("image-7x10")(*(numpy(keras.ops.cast(x, "float32")) for x in given))
+    np.testing.assert_allclose(numpy(keras.ops.cast(context, "float32")), exact, atol=atol, rtol=1e-2)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has sizes that are not known")
+@pytest.mark.parametrize("item", [300, 2**20], ids=["items", "whole"])
+@pytest.mark.parametrize("name", ["memory-of-more", "image-7x10"])
+def test_one_graph_for_every_size(name, item, monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(local_grid, "TILE", 1)
+    monkeypatch.setattr(local_grid, "ITEM", item)
+    Y, X, blocks = CASES[name]
+    width = 1 if X == 1 else None
+    specs = [tf.TensorSpec([None, None, width, N, size]) for size in (H, H, V)]
+    graph = tf.function(blocked(name), input_signature=specs)
+    for b, y in ((1, 3), (B, Y)):
+        given = [a[:b, :y].astype("float32") for a in arrays(name)]
+        np.testing.assert_allclose(numpy(graph(*given)), numpy(attend_locally(*given, blocks)), atol=2e-5)

@@ -1,0 +1,79 @@
+"""The public masks of local attention against lists of who sees whom."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import ops
+from tests.backend import BACKEND, numpy
+from tests.reference import local_attention as reference
+
+
+@pytest.mark.parametrize("length, block", [(64, 8), (20, 8), (15, 8), (16, 8), (17, 8), (5, 8)])
+def test_one_block_length_is_the_published_mask(length, block):
+    mask = numpy(ops.local_mask_1d(length, block, block, causal=True))
+    np.testing.assert_array_equal(mask, reference.published_1d(length, block))
+    if length >= 2 * block:
+        assert mask[block:].sum(-1).min() == block + 1
+        assert mask.sum(-1).max() == 2 * block
+
+
+def test_published_counts():
+    """So many pairs of 3072 positions in blocks of 256 are visible."""
+    assert numpy(ops.local_mask_1d(3072, 256, 256, causal=True)).sum() == 1_115_648
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("query, memory, dilation", [(3, 5, 1), (5, 2, 1), (4, 0, 1), (2, 3, 3), (30, 4, 1), (1, 6, 2)])
+def test_sequences(query, memory, dilation, causal):
+    mask = ops.local_mask_1d(17, query, memory, causal, dilation)
+    np.testing.assert_array_equal(numpy(mask), reference.mask_1d(17, query, memory, causal, dilation))
+
+
+IMAGES = {
+    "divides": (6, 8, (2, 4), (1, 2), (1, 1)),
+    "7x10": (7, 10, (2, 3), (1, 2), (1, 1)),
+    "no-rows": (4, 9, (2, 3), (0, 4), (1, 1)),
+    "no-columns": (6, 5, (2, 3), (3, 0), (1, 1)),
+    "far": (6, 7, (2, 2), (5, 9), (1, 1)),
+    "dilated": (7, 9, (2, 1), (1, 2), (2, 3)),
+}
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("name", IMAGES)
+def test_images(name, causal):
+    Y, X, query, memory, dilation = IMAGES[name]
+    mask = ops.local_mask_2d(Y, X, query, memory, causal, dilation)
+    np.testing.assert_array_equal(numpy(mask), reference.mask_2d(Y, X, query, memory, causal, dilation))
+
+
+@pytest.mark.parametrize(
+    "query, memory, keys", [((16, 16), (16, 32), 2048), ((8, 16), (8, 32), 1024), ((8, 16), (0, 32), 384)]
+)
+def test_published_memories(query, memory, keys):
+    """The last pixel of a block in the middle sees as many keys as the published sizes say."""
+    Y, X = memory[0] + query[0], 2 * memory[1] + query[1]
+    mask = ops.local_mask_2d(Y, X, query, memory, causal=True)
+    last = numpy(mask)[Y - 1, : X // query[1] * query[1]].sum((-2, -1))
+    assert last.max() == keys
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_no_pixel_sees_one_that_is_generated_later(name):
+    Y, X, query, memory, dilation = IMAGES[name]
+    block = tuple(q * d for q, d in zip(query, dilation))
+    rows, columns = np.array(reference.order_2d(Y, X, block)).T
+    mask = numpy(ops.local_mask_2d(Y, X, query, memory, True, dilation))[rows, columns][:, rows, columns]
+    assert not np.triu(mask, 1).any() and mask.diagonal().all()
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has sizes that are not known")
+def test_sizes_known_only_when_the_graph_runs():
+    import tensorflow as tf
+
+    mask = tf.function(lambda y, x: ops.local_mask_2d(y, x, (2, 3), (1, 2), True))(tf.constant(7), tf.constant(5))
+    np.testing.assert_array_equal(numpy(mask), reference.mask_2d(7, 5, (2, 3), (1, 2), True))
+    mask = tf.function(lambda t: ops.local_mask_1d(t, 3, 2))(tf.constant(7))
+    np.testing.assert_array_equal(numpy(mask), reference.mask_1d(7, 3, 2))
+    assert keras.backend.standardize_dtype(mask.dtype) == "bool"
