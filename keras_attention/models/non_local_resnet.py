@@ -47,7 +47,8 @@ class NonLocalResNet(keras.Model):
     Clips of 8 frames: `temporal_stride=1`, which leaves time as it is up to the pool after res2. Clips of 128 frames,
     whose res3 has 16: the paper's models look at groups of four there, `NonLocalBlock(extent=4)`.
 
-    Any number of frames and any size is taken, so that the network may be run over whole frames.
+    Any number of frames and any size is taken, so that the network may be run over whole frames; but the pools of
+    `variant="reference"`, which see no padding, need 8 frames, with `temporal_stride=1` 2, and a stem of 3 × 3 places.
 
     Args:
         blocks: Residual blocks of each stage, a tuple of any length: the first is res2.

@@ -176,7 +176,7 @@ def test_saved_and_trained(tmp_path):
     model = NonLocalResNet(
         (1, 1), {"res3": (0,)}, {"pairwise": "gaussian"}, "3x1x1", num_classes=3, width=4, variant="reference"
     )
-    x, y = random(4, 5, 16, 18, 3), np.array([0, 1, 2, 1])
+    x, y = random(4, 9, 16, 18, 3), np.array([0, 1, 2, 1])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), loss)
     before = numpy(model.get_layer("stage2_block1_non_local").norm.gamma).copy()

@@ -1,0 +1,73 @@
+"""How a network learns from clips, goes on after an interruption, and is examined."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from attention_resnet_learning import Progress
+from video_data import MIRRORED
+
+from keras_attention import training
+
+
+def prepared(clips):
+    """uint8 [B, T, Y, X, 3] -> float32 between -1 and 1."""
+    return clips.astype("float32") / 127.5 - 1
+
+
+def batches(clips, labels, batch_size, seed, first=0):
+    """Batches from batch number `first` on, without end; batch k is the same whatever the first one is.
+
+    The clips are shuffled anew in each round. By chance a clip is seen in a mirror, which changes its label.
+    """
+    a_round = len(clips) // batch_size
+
+    def generate():
+        number = first
+        while True:
+            order = np.random.default_rng((seed, number // a_round)).permutation(len(clips))
+            rows = order[number % a_round * batch_size :][:batch_size]
+            mirrored = np.random.default_rng((seed, number // a_round, number)).random(batch_size) < 0.5
+            yield varied(clips[rows], labels[rows], mirrored)
+            number += 1
+
+    signature = tf.TensorSpec((batch_size, *clips.shape[1:])), tf.TensorSpec((batch_size,), "int32")
+    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+
+
+def varied(clips, labels, mirrored):
+    """Prepared clips, those `mirrored` turned round left to right, and their labels."""
+    turned = np.where(mirrored[:, None, None, None, None], clips[:, :, :, ::-1], clips)
+    return prepared(turned), np.where(mirrored, np.array(MIRRORED, "int32")[labels], labels)
+
+
+def learn(model, clips, labels, steps, batch_size, seed, folder, rate=1e-3, every=50, callbacks=()):
+    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+
+    Adam, whose learning rate falls along a cosine, with weight decay. A checkpoint holds the weights, the optimizer
+    and, in its count, the position in the data.
+
+    Returns:
+        The number of updates that had been done before.
+    """
+    optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(rate, steps), weight_decay=1e-2)
+    # The paper decays kernels alone.
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
+    model.optimizer.build(model.trainable_variables)
+    if checkpoints.paths:
+        model.load_weights(checkpoints.paths[-1])
+    done = int(model.optimizer.iterations)
+    if done < steps:
+        data = batches(clips, labels, batch_size, seed, first=done)
+        # The second one writes the last update's, which may not be a multiple of `every`.
+        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), Progress(done, steps), *callbacks]
+        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
+    return done
+
+
+def answers(model, clips, batch_size=50):
+    """The kind that the network takes each clip for."""
+    parts = [clips[i : i + batch_size] for i in range(0, len(clips), batch_size)]
+    return np.concatenate([np.argmax(model.predict_on_batch(prepared(part)), -1) for part in parts])

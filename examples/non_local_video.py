@@ -1,0 +1,225 @@
+"""What did the walker do? Networks for clips, with and without non-local blocks, and one that sees a single frame.
+
+    python examples/non_local_video.py                       # fetches, renders, learns, examines, draws
+    python examples/non_local_video.py --seeds 1 --steps 50
+
+Clips of 8 frames from the maps of a game: forwards, backwards, a step or a turn to the left or right. C2D and I3D of
+"Non-local Neural Networks" (Wang et al., 2018), small, get the same number of updates on the same batches, and are
+examined in maps that none of them has seen. A run that was interrupted goes on at its last checkpoint when it is
+started again. Everything is kept in `runs/non_local_video/` (see `--output`): accuracy.png, clips.png, results.json,
+and the last checkpoints. What it reaches: docs/examples/non_local_video.md.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# All cores for each operation; the example of dates, whose helpers are used here, would ask for one.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "0")
+
+import dates_served
+import numpy as np
+import video_data
+from transformer_dates import heading, positive, processor, save_whole
+
+OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_video"
+# In both stages that the clip has four frames and enough places in, after each residual block.
+PLACES = {"non_local": {"res3": (0,), "res4": (0,)}}
+NETWORKS = {
+    "C2D, one frame": {},
+    "C2D": {},
+    "NL C2D": PLACES,
+    "I3D": {"inflation": "3x1x1"},
+    "NL I3D": {"inflation": "3x1x1", **PLACES},
+}
+STILL = "C2D, one frame"  # of each clip it sees the fourth frame eight times
+# What the checkpoints in a folder were trained with: they can go on only with the same.
+FIXED = ("steps", "batch", "width", "clips")
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    try:
+        return run(options)
+    except (video_data.UnavailableError, OtherRunError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=positive, default=800, help="updates of each network (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=24, help="clips in an update (default: %(default)s)")
+    parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
+    parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
+    parser.add_argument("--clips", type=positive, default=2400, help="to learn from (default: %(default)s)")
+    parser.add_argument("--examined", type=positive, default=600, help="clips to examine (default: %(default)s)")
+    parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
+    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
+    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has learned")
+    return parser.parse_args(arguments)
+
+
+class OtherRunError(Exception):
+    """The folder belongs to a run with other settings, or the settings do not fit each other."""
+
+
+def run(options):
+    """Renders, learns, examines and draws."""
+    began = time.perf_counter()
+    heading("C2D and I3D with and without non-local blocks")
+    with dates_served.quiet():
+        import non_local_learning as learning
+    describe()
+    if options.batch > options.clips:
+        raise OtherRunError(f"--batch must be at most --clips. Received: {options.batch} of {options.clips}")
+    settle(options)
+    clips, labels = video_data.load(options.clips, video_data.LEARNED, 0, options.cache)
+    test, truth = video_data.load(options.examined, video_data.EXAMINED, 1, options.cache)
+    kinds = len(video_data.KINDS)
+    print(f"{len(clips):,} clips to learn from, {len(test):,} of other maps to examine, of {kinds} kinds")
+    draw_clips(options, test, truth)
+    found, sizes = {name: [] for name in NETWORKS}, {}
+    for seed in range(options.seeds):
+        for name in NETWORKS:
+            model = build(options, name, seed)
+            sizes[name] = model.count_params()
+            heading(f"{name}, seed {seed}: {sizes[name]:,} weights, {options.steps} updates of {options.batch}")
+            folder = options.output / name.replace(", ", "-").replace(" ", "-") / f"seed-{seed}"
+            view = still if name == STILL else lambda clips: clips
+            before = learning.learn(model, view(clips), labels, options.steps, options.batch, seed, folder)
+            if before:
+                print(f"    went on after update {before} of an earlier run")
+            found[name].append(learning.answers(model, view(test)).tolist())
+            print(f"    {accuracy(found[name][-1], truth):.1%} of the others right")
+    report(options, found, truth, sizes)
+    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
+    heading(f"Done in {minutes} min {seconds:02d} s; {options.output}")
+    return 0
+
+
+def settle(options):
+    """Makes the output folder this run's, or finds that it is already.
+
+    Raises:
+        OtherRunError: If it holds the checkpoints of a run with other settings.
+    """
+    options.output.mkdir(parents=True, exist_ok=True)
+    path, settings = options.output / "settings.json", {name: getattr(options, name) for name in FIXED}
+    if options.fresh:
+        for learned in options.output.glob("*/seed-*/step-*.weights.h5"):
+            learned.unlink()
+    elif path.is_file():
+        before = json.loads(path.read_text())
+        differ = [f"--{k} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v]
+        if differ:
+            raise OtherRunError(
+                f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
+            )
+    save_whole(path, lambda beside: beside.write_text(json.dumps(settings, indent=1)))
+
+
+def build(options, name, seed):
+    """A network with new weights: one residual block in each of four stages, and the stem of clips of 8 frames."""
+    import keras
+
+    from keras_attention import models
+
+    keras.utils.set_random_seed(seed)
+    sizes = {"blocks": (1, 1, 1, 1), "width": options.width, "temporal_stride": 1, "dropout": 0.2}
+    return models.NonLocalResNet(num_classes=len(video_data.KINDS), **sizes, **NETWORKS[name])
+
+
+def still(clips):
+    """Clips that stand still at their fourth frame."""
+    return np.broadcast_to(clips[:, 3:4], clips.shape)
+
+
+def accuracy(answers, truth):
+    return float(np.mean(np.array(answers) == truth))
+
+
+def report(options, found, truth, sizes):
+    """Accuracy with its spread, and of each kind: printed, drawn, and kept as numbers."""
+    heading(f"Of {len(truth)} clips of unseen maps told apart rightly; {options.seeds} networks of each kind")
+    rates = {name: [accuracy(answers, truth) for answers in runs] for name, runs in found.items()}
+    print(f"    {'':16}{'weights':>10}{'mean':>8}{'deviation':>11}    " + "  ".join(video_data.KINDS))
+    by_kind = {}
+    for name, runs in found.items():
+        kinds = [[accuracy(np.array(a)[truth == k], k) for a in runs] for k in range(len(video_data.KINDS))]
+        by_kind[name] = [float(np.mean(values)) for values in kinds]
+        each = "  ".join(f"{v:>{len(kind)}.0%}" for v, kind in zip(by_kind[name], video_data.KINDS))
+        mean, spread = np.mean(rates[name]), deviation(rates[name])
+        print(f"    {name:16}{sizes[name]:>10,}{mean:>8.1%}{spread:>11.1%}    {each}")
+    figure = plot(rates, f"{options.steps} updates of each network on {options.clips:,} clips")
+    save_whole(options.output / "accuracy.png", lambda beside: figure.savefig(beside, dpi=150, format="png"))
+    table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}, "weights": sizes}
+    table |= {"accuracy": rates, "accuracy_by_kind": by_kind}
+    save_whole(options.output / "results.json", lambda beside: beside.write_text(json.dumps(table, indent=1)))
+
+
+def deviation(values):
+    """Of the seeds, as an estimate from a sample; 0 of one."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def plot(rates, title):
+    """A dot for each network, and beside them the mean of its kind with its standard deviation.
+
+    Args:
+        rates: {kind: accuracies}.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for place, values in enumerate(rates.values()):
+        percent = 100 * np.array(values)
+        axes.plot([place - 0.1] * len(percent), percent, "o", color="#1f5fa8", alpha=0.6)
+        style = {"color": "#c8553d", "marker": "s", "capsize": 4, "linestyle": "none"}
+        axes.errorbar(place + 0.1, percent.mean(), 100 * deviation(values), **style)
+    axes.axhline(100 / len(video_data.KINDS), color="grey", linestyle=":", label="chance")
+    axes.set_xticks(range(len(rates)), rates)
+    axes.set_xlim(-0.5, len(rates) - 0.5)
+    axes.set_ylabel("right of the clips of unseen maps, %\n(squares: mean, and standard deviation of the seeds)")
+    axes.set_title(title)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def draw_clips(options, clips, labels):
+    """A clip of each kind, a frame beside the other, as a picture."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    for axes, (label, kind) in zip(figure.subplots(len(video_data.KINDS)), enumerate(video_data.KINDS)):
+        chosen = np.flatnonzero(labels == label)
+        axes.set_title(kind, fontsize=9, loc="left")
+        axes.axis("off")
+        if len(chosen):
+            axes.imshow(np.concatenate(list(clips[chosen[0]]), axis=1))
+    save_whole(options.output / "clips.png", lambda beside: figure.savefig(beside, dpi=120, format="png"))
+
+
+def describe():
+    import keras
+    import tensorflow as tf
+
+    print(f"{os.cpu_count()} cores, {processor()}")
+    print(f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

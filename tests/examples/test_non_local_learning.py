@@ -1,0 +1,54 @@
+import keras
+import non_local_learning as learning
+import numpy as np
+import pytest
+
+from keras_attention.models import NonLocalResNet
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the example runs on TensorFlow")
+
+RNG = np.random.default_rng(0)
+CLIPS, LABELS = RNG.integers(0, 256, (10, 8, 16, 16, 3)).astype("uint8"), np.arange(10, dtype="int32") % 6
+
+
+def take(number, first=0, seed=1):
+    data = iter(learning.batches(CLIPS, LABELS, 4, seed, first))
+    return [tuple(x.numpy() for x in next(data)) for _ in range(number)]
+
+
+def test_a_batch_is_the_same_wherever_the_run_began():
+    for (clips, labels), (later, of_later) in zip(take(6)[2:], take(4, first=2), strict=True):
+        np.testing.assert_array_equal(clips, later)
+        np.testing.assert_array_equal(labels, of_later)
+    assert not np.array_equal(take(1)[0][0], take(1, seed=2)[0][0])
+
+
+def test_clips_in_a_mirror_have_the_label_of_the_mirror():
+    clips, labels = learning.varied(CLIPS[:4], np.array([0, 2, 3, 4], "int32"), np.array([True, True, False, True]))
+    assert labels.tolist() == [0, 3, 3, 5]
+    np.testing.assert_array_equal(clips[1], learning.prepared(CLIPS[1][:, :, ::-1]))
+    np.testing.assert_array_equal(clips[2], learning.prepared(CLIPS[2]))
+    assert clips.min() >= -1 and clips.max() <= 1
+
+
+def make():
+    keras.utils.set_random_seed(0)
+    return NonLocalResNet((1, 1), {"res3": (0,)}, num_classes=6, width=4, temporal_stride=1, dropout=0.0)
+
+
+class Stop(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
+    whole, part = make(), make()
+    assert learning.learn(whole, CLIPS, LABELS, 5, 4, 1, tmp_path / "whole", every=2) == 0
+    with pytest.raises(KeyboardInterrupt):
+        learning.learn(part, CLIPS, LABELS, 5, 4, 1, tmp_path / "part", every=2, callbacks=[Stop()])
+    part = make()
+    assert learning.learn(part, CLIPS, LABELS, 5, 4, 1, tmp_path / "part", every=2) == 2
+    for a, b in zip(whole.get_weights(), part.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert learning.answers(part, CLIPS, batch_size=4).shape == (10,)

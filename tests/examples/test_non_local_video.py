@@ -1,0 +1,63 @@
+import json
+
+import keras
+import non_local_video as example
+import numpy as np
+import pytest
+import video_data
+
+
+@pytest.mark.parametrize("option", ["--steps", "--batch", "--seeds", "--width", "--clips", "--examined"])
+def test_a_size_must_be_positive(option, capsys):
+    with pytest.raises(SystemExit):
+        example.parse([option, "0"])
+    assert option in capsys.readouterr().err
+
+
+def test_one_frame_stands_still():
+    clips = np.arange(2 * 8 * 3).reshape(2, 8, 1, 1, 3)
+    still = example.still(clips)
+    assert still.shape == clips.shape and (still == clips[:, 3:4]).all()
+
+
+def test_the_folder_of_another_run_is_refused_and_a_fresh_one_leaves_what_is_not_its_own(tmp_path):
+    settings = ["--output", str(tmp_path), "--steps"]
+    example.settle(example.parse([*settings, "9"]))
+    files = ["C2D/seed-0/step-00000003.weights.h5", "C2D/notes.txt"]
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    with pytest.raises(example.OtherRunError, match="--steps 9, not 8.*--fresh"):
+        example.settle(example.parse([*settings, "8"]))
+    example.settle(example.parse([*settings, "8", "--fresh"]))
+    assert [name for name in files if (tmp_path / name).is_file()] == files[1:]
+    assert json.loads((tmp_path / "settings.json").read_text())["steps"] == 8
+
+
+def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(video_data.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(video_data, "pip_install", lambda folder: "no index")
+    assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
+    assert "cannot be made: no index" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the example runs on TensorFlow")
+def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
+    def load(number, maps, seed, folder):
+        rng = np.random.default_rng(seed)
+        return rng.integers(0, 256, (number, 8, 32, 32, 3)).astype("uint8"), np.arange(number, dtype="int32") % 6
+
+    monkeypatch.setattr(video_data, "load", load)
+    sizes = ["--steps", "2", "--batch", "3", "--seeds", "2", "--width", "4", "--clips", "6", "--examined", "12"]
+    arguments = [*sizes, "--output", str(tmp_path)]
+    assert example.main(arguments) == 0
+    output = capfd.readouterr().out
+    for part in (*example.NETWORKS, "of unseen maps", "Done in"):
+        assert part in output
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert set(results["accuracy"]) == set(example.NETWORKS)
+    assert all(len(values) == 2 for values in results["accuracy"].values())
+    assert {"accuracy.png", "clips.png", "settings.json"} <= {path.name for path in tmp_path.iterdir()}
+    assert example.main(arguments) == 0
+    assert "after update 2 of an earlier run" in capfd.readouterr().out
