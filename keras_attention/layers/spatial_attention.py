@@ -35,8 +35,8 @@ class SpatialAttention(Gate):
     [1] with `variant="reference"`.
 
     Masking: images have no padding; where there is some (sequences), masked places are read as zeros, like those
-    beyond the border, do not count in the batch normalisation, and NaN in them goes nowhere. The mask is handed on;
-    their output is 0.
+    beyond the border, and NaN in them goes nowhere. The mask is handed on; their output is 0. In the reference the batch
+    normalisation counts them with the logits that they get.
 
     Args:
         kernel_size: Positive odd int k; 7 in the paper, which tries 3 too.
@@ -104,7 +104,7 @@ class SpatialAttention(Gate):
         pools = [mean, greatest] if self.variant == "paper" else [greatest, mean]
         logits = self.conv(ops.stack(pools, axis=-1))
         if self.norm is not None:
-            logits = self.norm(logits, training=training, mask=mask)
+            logits = self.norm(logits, training=training)
         gates = ops.expand_dims(ops.sigmoid(logits[..., 0]), self._axis)
         return inputs * gates, gates
 

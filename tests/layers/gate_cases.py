@@ -20,7 +20,7 @@ CHANNEL = [
     ),
     LayerCase(
         layers.SqueezeExcitation,
-        {"ratio": 5, "variant": "reference", "data_format": "channels_first"},
+        {"ratio": 3, "variant": "reference", "data_format": "channels_first"},
         **CHANNELS_FIRST,
         weights=4,
         name="channels-first",

@@ -74,7 +74,7 @@ def test_scores_asked_for_never_change_the_output(case):
     close(output, numpy(layer(*arrays(case), **case.call)))
     for s in keras.tree.flatten(scores):
         if case.sums_to_one is None:
-            assert np.all((s > 0) & (s < 1))
+            assert np.all((s >= 0) & (s <= 1)) and np.ptp(s) > 0.1  # float32 rounds a wide-open gate to 1
             continue
         total = s.sum(-1)
         whole = np.abs(total - 1) < 1e-4 if case.sums_to_one else (total > 0) & (total < 1 + 1e-4)

@@ -108,18 +108,6 @@ def test_padding_is_read_as_zeros(shape, variant):
     np.testing.assert_allclose(numpy(output), expected * mask[..., None], atol=1e-5)
 
 
-def test_padding_does_not_count_in_the_batch_normalisation():
-    x = random(2, 5, 7, 6)
-    mask = np.ones((2, 5, 7), bool)
-    mask[:, :, 5:] = False
-    moved = []
-    for inputs, kwargs in ((x, {"mask": mask}), (x[:, :, :5], {})):
-        layer = noisy(SpatialAttention(3, variant="reference"), x)
-        layer(inputs, training=True, **kwargs)
-        moved.append(np.concatenate([numpy(layer.norm.moving_mean), numpy(layer.norm.moving_variance)]))
-    np.testing.assert_allclose(*moved, atol=1e-5)
-
-
 @pytest.mark.parametrize("kernel_size, message", [(4, "odd. Received: kernel_size=4"), (0, "a positive int")])
 def test_refuses_kernel_sizes(kernel_size, message):
     with pytest.raises(ValueError, match=f"`kernel_size` must be {message}"):
