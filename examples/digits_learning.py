@@ -1,0 +1,116 @@
+"""How a painter of digits learns, goes on after an interruption, and what it costs to write an unseen digit."""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from keras_attention import metrics, training
+
+
+def batches(images, labels, batch_size, seed, first=0):
+    """Batches of pictures from batch number `first` on, without end.
+
+    Batch k is the same whatever the first one is: each round has its order from `seed` and its number.
+
+    Args:
+        images: uint8 [count, Y, X, C].
+        labels: int32 [count].
+        batch_size: Pictures in a batch; what is left over at the end of a round is left out of it.
+        seed: Int.
+        first: Int, how many batches are passed over.
+    """
+    batch_size = min(batch_size, len(images))
+    a_round = len(images) // batch_size
+
+    def generate():
+        number = first
+        while True:
+            order = np.random.default_rng((seed, number // a_round)).permutation(len(images))
+            for start in range(number % a_round * batch_size, a_round * batch_size, batch_size):
+                rows = order[start : start + batch_size]
+                image = images[rows].astype("int32")
+                yield {"image": image, "label": labels[rows]}, image
+                number += 1
+
+    image = tf.TensorSpec((batch_size, *images.shape[1:]), "int32")
+    signature = ({"image": image, "label": tf.TensorSpec((batch_size,), "int32")}, image)
+    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+
+
+def learn(model, images, labels, steps, batch_size, seed, folder, rate=2e-3, every=100, callbacks=()):
+    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+
+    A checkpoint holds the weights, the optimizer and, in its count, the position in the data.
+
+    Returns:
+        The number of updates that had been done before.
+    """
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup(steps)), alpha=0.02, warmup_target=rate, warmup_steps=warmup(steps)
+    )
+    model.compile(
+        keras.optimizers.Adam(schedule, beta_2=0.98, epsilon=1e-9, global_clipnorm=1.0),
+        training.PixelNegativeLogLikelihood(model.likelihood),
+        metrics=[metrics.BitsPerDim(model.likelihood)],
+        jit_compile=False,
+    )
+    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
+    model.optimizer.build(model.trainable_variables)
+    if checkpoints.paths:
+        model.load_weights(checkpoints.paths[-1])
+    done = int(model.optimizer.iterations)
+    if done < steps:
+        data = batches(images, labels, batch_size, seed, first=done)
+        # The second one writes the last update's, which may not be a multiple of `every`.
+        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), Progress(done, steps), *callbacks]
+        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
+    return done
+
+
+def warmup(steps):
+    """The learning rate grows over so many updates, then falls along a cosine."""
+    return max(1, steps // 20)
+
+
+def bits_of_each(model, images, labels, batch_size=32):
+    """Bits per dimension of each of the pictures, [count]: NumPy."""
+    from keras_attention.ops import pixel_log_prob
+
+    @tf.function(reduce_retracing=True)
+    def nats(image, label):
+        outputs = model({"image": image, "label": label}, training=False)
+        return -tf.reduce_mean(pixel_log_prob(image, outputs, model.likelihood), axis=(1, 2))
+
+    parts = [
+        nats(tf.constant(images[i : i + batch_size], "int32"), tf.constant(labels[i : i + batch_size])).numpy()
+        for i in range(0, len(images), batch_size)
+    ]
+    return np.concatenate(parts) / np.log(2) / images.shape[-1]
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar with the bits per dimension of the last updates."""
+
+    def __init__(self, done, steps):
+        super().__init__()
+        self.done, self.steps = done, steps
+
+    def on_train_begin(self, logs=None):
+        # Where nobody watches (a log file), a line now and then is enough.
+        pause = 0.5 if sys.stderr.isatty() else 15
+        self.bar = tqdm.tqdm(
+            initial=self.done, total=self.steps, unit=" updates", mininterval=pause, miniters=1, dynamic_ncols=True
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(self.done + batch + 1 - self.bar.n)
+        if batch % 20 == 0 and logs:
+            self.bar.set_postfix_str(f"{logs['bits_per_dim']:.3f} bits/dim", refresh=False)
+        if batch % 100 == 99:
+            self.model.reset_metrics()
+
+    def on_train_end(self, logs=None):
+        self.bar.close()

@@ -1,0 +1,91 @@
+"""What a painter of digits shows: new digits, completions of half of one, and the price of a small memory."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_attention import decoding
+
+
+def painter(model, size, seed, temperature):
+    """A function (labels, known, known_mask) -> images [B, Y, X, C]; the loop over the pixels is one graph."""
+
+    @tf.function(reduce_retracing=True)
+    def paint(labels, known, mask):
+        return decoding.sample_image(
+            model, size, label=labels, known=known, known_mask=mask, temperature=temperature, seed=seed
+        )
+
+    return lambda labels, known, mask: paint(
+        tf.constant(labels, "int32"), tf.constant(known, "int32"), tf.constant(mask)
+    ).numpy()
+
+
+def samples(paint, classes, rows, size, channels=1):
+    """New digits, [rows, classes, Y, X, C]: a column a class."""
+    labels = np.tile(np.arange(classes), rows)
+    nothing = np.zeros((len(labels), *size, channels), "int32")
+    images = paint(labels, nothing, np.zeros((len(labels), *size), bool))
+    return images.reshape(rows, classes, *images.shape[1:])
+
+
+def completions(paint, images, labels, tries):
+    """The upper half of each picture is given, and the lower half painted `tries` times.
+
+    Returns:
+        [2 + tries, count, Y, X, C]: what is given, the completions, and the picture.
+    """
+    upper = np.zeros(images.shape[1:3], bool)
+    upper[: len(upper) // 2] = True
+    repeated = np.tile(images, (tries, 1, 1, 1))
+    painted = paint(np.tile(labels, tries), repeated, np.tile(upper, (len(repeated), 1, 1)))
+    given = np.where(upper[..., None], images, 128)  # what is hidden is grey
+    return np.concatenate([given[None], painted.reshape(tries, *images.shape), images[None]])
+
+
+def sheet(images):
+    """[rows, columns, Y, X, C] -> one picture [rows (Y + 2), columns (X + 2), C], with a border round each."""
+    framed = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)), constant_values=64)
+    rows, columns, Y, X, C = framed.shape
+    return framed.transpose(0, 2, 1, 3, 4).reshape(rows * Y, columns * X, C)
+
+
+def plot_pictures(drawn, completed, title):
+    """New digits on the left, completions on the right."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes, images, said in (
+        (left, drawn, "new digits, a column a class"),
+        (right, completed, "given; completions; the digit itself"),
+    ):
+        axes.imshow(sheet(images)[..., 0], cmap="gray", vmin=0, vmax=255)
+        axes.set_title(said, fontsize=10)
+        axes.set_axis_off()
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def plot_bits(results, title):
+    """Bits per dimension of held-out digits against the size of the memory; bars are 95 % of the mean.
+
+    Args:
+        results: {memory: (mean, margin)}.
+        title: String.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    sizes = sorted(results)
+    means, margins = np.transpose([results[size] for size in sizes])
+    axes.errorbar(sizes, means, margins, color="#1f5fa8", marker="o", capsize=3)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.set_xlabel("positions in a block, and as many in the memory before it")
+    axes.set_ylabel("bits/dim of held-out digits")
+    axes.set_title(title)
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure

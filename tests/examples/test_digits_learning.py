@@ -1,0 +1,91 @@
+import digits_learning as learning
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import models
+
+SEED = 5
+
+
+def digits(count=11):
+    rng = np.random.default_rng(SEED)
+    labels = np.arange(count, dtype="int32") % 3
+    images = (labels[:, None, None, None] * 60 + rng.integers(0, 9, (count, 3, 4, 1))).astype("uint8")
+    return images, labels
+
+
+def build():
+    keras.utils.set_random_seed(SEED)
+    sizes = {"num_layers": 1, "model_dim": 8, "num_heads": 2, "intermediate_dim": 9, "dropout": 0.0}
+    return models.image_transformer(channels=1, query_block=4, memory_block=4, num_classes=3, **sizes)
+
+
+def taken(count, **kwargs):
+    return list(learning.batches(*digits(), 4, SEED, **kwargs).take(count).as_numpy_iterator())
+
+
+def test_a_round_has_every_digit_once_and_the_next_one_another_order():
+    images, labels = digits()
+    rounds = taken(4)
+    orders = []
+    for found in (rounds[:2], rounds[2:]):  # three of eleven are left over
+        rows = [[int(np.flatnonzero((images == image).all((1, 2, 3)))[0]) for image in x["image"]] for x, _ in found]
+        orders.append([row for part in rows for row in part])
+        assert len(set(orders[-1])) == 8
+        for (x, y), part in zip(found, rows):
+            np.testing.assert_array_equal(x["label"], labels[part])
+            np.testing.assert_array_equal(x["image"], y)
+    assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize("first", [1, 2, 5])
+def test_a_batch_is_the_same_wherever_one_begins(first):
+    for one, other in zip(taken(first + 2)[first:], taken(2, first=first)):
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+class InterruptionError(Exception):
+    pass
+
+
+class InterruptAfter(keras.callbacks.Callback):
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch + 1 == self.batches:
+            raise InterruptionError
+
+
+def learn(model, folder, **kwargs):
+    return learning.learn(model, *digits(), 12, 4, SEED, folder, rate=0.03, every=5, **kwargs)
+
+
+def test_interrupted_and_resumed_is_as_never_interrupted(tmp_path):
+    whole = build()
+    assert learn(whole, tmp_path / "whole") == 0
+    with pytest.raises(InterruptionError):
+        learn(build(), tmp_path / "parts", callbacks=[InterruptAfter(8)])
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["step-00000005.weights.h5"]
+    resumed = build()
+    assert learn(resumed, tmp_path / "parts") == 5
+    for one, other, first in zip(whole.get_weights(), resumed.get_weights(), build().get_weights()):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+        assert np.abs(one - first).max() > 1e-4
+    again = build()
+    assert learn(again, tmp_path / "parts") == 12
+    for one, other in zip(resumed.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_bits_of_each_are_what_keras_evaluates():
+    from keras_attention import metrics, training
+
+    model, (images, labels) = build(), digits()
+    model.compile(loss=training.PixelNegativeLogLikelihood(), metrics=[metrics.BitsPerDim()])
+    each = learning.bits_of_each(model, images, labels, batch_size=4)
+    _, expected = model.evaluate({"image": images.astype("int32"), "label": labels}, images.astype("int32"), verbose=0)
+    assert each.shape == (11,)
+    np.testing.assert_allclose(each.mean(), expected, rtol=1e-5)
