@@ -16,7 +16,9 @@ from keras_attention.layers.local_attention_2d import LocalAttention2D
 from keras_attention.layers.luong_attention import LuongAttention
 from keras_attention.layers.luong_monotonic_attention import LuongMonotonicAttention
 from keras_attention.layers.maxout import Maxout
+from keras_attention.layers.multi_channel_attention_selection import MultiChannelAttentionSelection
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.multi_scale_spatial_pooling import MultiScaleSpatialPooling
 from keras_attention.layers.non_local_block import NonLocalBlock
 from keras_attention.layers.relative_position_bias import RelativePositionBias
 from keras_attention.layers.rotary_embedding import RotaryEmbedding
@@ -24,6 +26,7 @@ from keras_attention.layers.scaled_dot_product_attention import ScaledDotProduct
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 from keras_attention.layers.sinusoidal_position_encoding_2d import SinusoidalPositionEncoding2D
 from keras_attention.layers.spatial_attention import SpatialAttention
+from keras_attention.layers.spectral_normalization import SpectralNormalization
 from keras_attention.layers.squeeze_excitation import SqueezeExcitation
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.layers.transformer_decoder_block import TransformerDecoderBlock
@@ -47,7 +50,9 @@ __all__ = [
     "LuongAttention",
     "LuongMonotonicAttention",
     "Maxout",
+    "MultiChannelAttentionSelection",
     "MultiHeadAttention",
+    "MultiScaleSpatialPooling",
     "NonLocalBlock",
     "RelativePositionBias",
     "RotaryEmbedding",
@@ -55,6 +60,7 @@ __all__ = [
     "SinusoidalPositionEncoding",
     "SinusoidalPositionEncoding2D",
     "SpatialAttention",
+    "SpectralNormalization",
     "SqueezeExcitation",
     "TokenEmbedding",
     "TransformerDecoderBlock",

@@ -22,8 +22,11 @@ from keras_attention.ops.positions import (
     sinusoidal,
     sinusoidal_2d,
 )
+from keras_attention.ops.resize import resize_align_corners
 from keras_attention.ops.scores import dot_product
+from keras_attention.ops.selection import select_candidates
 from keras_attention.ops.softmax import masked_softmax
+from keras_attention.ops.spectral import spectral_norm
 from keras_attention.ops.windows import gaussian_window
 
 __all__ = [
@@ -49,9 +52,12 @@ __all__ = [
     "pixel_log_prob",
     "relative_bucket",
     "require_boolean",
+    "resize_align_corners",
     "rotate",
+    "select_candidates",
     "shift_right",
     "sinusoidal",
     "sinusoidal_2d",
     "spatial_pool",
+    "spectral_norm",
 ]

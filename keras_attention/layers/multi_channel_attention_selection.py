@@ -1,0 +1,171 @@
+"""Multi-channel attention selection: several images are painted, and attention chooses among them at every pixel."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.checks import require_int
+from keras_attention.layers.gate import require_choice
+from keras_attention.layers.projections import clone
+from keras_attention.ops import select_candidates
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class MultiChannelAttentionSelection(KeepsAdapters, keras.layers.Layer):
+    r"""Paints M images out of features, and mixes them at every pixel by attention.
+
+    $$ I_m = \tanh(W_m * F + b_m), \quad A = \mathrm{softmax}_m(W_A F + b_A), \quad
+       I = \sum_m A_m \odot I_m, \quad U = \sigma(W_u A + b_u) $$
+
+    as in "Multi-Channel Attention Selection GAN"
+    ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)). Written out, with B batch, Y × X places, F channels of the
+    features, C of an image, M candidates, k = kernel_size:
+
+        candidates:  [B, Y, X, M, C] = tanh(k × k convolution of inputs to M C channels)
+        attention:   [B, Y, X, M]    = softmax over M of inputs . W_A [F, M] + b_A
+        image:       [B, Y, X, C]    = sum over M of attention * candidates
+        uncertainty: [B, Y, X, 1]    = sigmoid(attention . W_u [M, 1] + b_u)
+
+    The uncertainty weighs the pixels of a loss, `training.uncertainty_guided_loss`; it has no part in the image. The
+    softmax is in float32.
+
+    Differs from the paper: it draws one uncertainty map for each of four losses; here, as in its published code, there
+    is one.
+
+    Weights: k² F M C + M C, F M + M and, with `uncertainty`, M + 1.
+
+    Masking: images have no padding; a mask is neither read nor handed on.
+
+    Args:
+        num_candidates: Positive int M; 10 in the paper. With 1 the attention is 1 everywhere.
+        image_channels: Positive int C.
+        kernel_size: Positive odd int k.
+        uncertainty: Whether there is an uncertainty map. Without it, W_u would have no gradient where no loss asks for
+            it.
+        data_format: Of inputs and image: `"channels_last"` or `"channels_first"` ([B, C, Y, X]); `None` means
+            `keras.config.image_data_format()`. The maps are channels last.
+        kernel_initializer: Initialiser of all kernels.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, Y, X, F].
+        return_attention_scores: Whether to return the attention too.
+        return_maps: Whether to return all there is, in a dict.
+
+    Returns:
+        The image [B, Y, X, C], its values between -1 and 1; with `return_attention_scores` (image, attention); with
+        `return_maps` `{"image", "attention", "candidates"}` and, if there is one, `"uncertainty"`.
+
+    Raises:
+        ValueError: If an argument is out of its range, the rank is not 4, or F is unknown.
+
+    Example:
+
+    >>> from keras_attention.layers import MultiChannelAttentionSelection
+    >>> maps = MultiChannelAttentionSelection()(keras.ops.ones((2, 5, 7, 4)), return_maps=True)
+    >>> {name: tuple(x.shape) for name, x in sorted(maps.items())}
+    {'attention': (2, 5, 7, 10), 'candidates': (2, 5, 7, 10, 3), 'image': (2, 5, 7, 3), 'uncertainty': (2, 5, 7, 1)}
+    """
+
+    def __init__(
+        self,
+        num_candidates=10,
+        image_channels=3,
+        kernel_size=3,
+        uncertainty=True,
+        data_format=None,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        sizes = {"num_candidates": num_candidates, "image_channels": image_channels, "kernel_size": kernel_size}
+        for name, value in sizes.items():
+            require_int(value, name)
+            setattr(self, name, value)
+        if kernel_size % 2 == 0:
+            raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
+        self.uncertainty = uncertainty
+        self.data_format = keras.config.image_data_format() if data_format is None else data_format
+        require_choice(self.data_format, "data_format", ("channels_last", "channels_first"))
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        B, Y, X, F = self._dims(input_shape)
+        common = {"dtype": self.dtype_policy}
+        M = self.num_candidates
+        self.paint = keras.layers.Conv2D(
+            M * self.image_channels,
+            self.kernel_size,
+            padding="same",
+            activation="tanh",
+            data_format="channels_last",
+            kernel_initializer=clone(self.kernel_initializer),
+            name="candidates",
+            **common,
+        )
+        self.score = keras.layers.Dense(
+            M, kernel_initializer=clone(self.kernel_initializer), name="attention", **common
+        )
+        self.paint.build((B, Y, X, F))
+        self.score.build((B, Y, X, F))
+        if self.uncertainty:
+            self.doubt = keras.layers.Dense(
+                1, "sigmoid", kernel_initializer=clone(self.kernel_initializer), name="uncertainty", **common
+            )
+            self.doubt.build((B, Y, X, M))
+
+    def call(self, inputs, return_attention_scores=False, return_maps=False):
+        self._dims(inputs.shape)
+        x = inputs if self._last else ops.moveaxis(inputs, 1, -1)
+        candidates = self.paint(x)
+        candidates = ops.reshape(
+            candidates, (*ops.shape(candidates)[:-1], self.num_candidates, self.image_channels)
+        )
+        image, attention = select_candidates(candidates, self.score(x))
+        image = image if self._last else ops.moveaxis(image, -1, 1)
+        if return_maps:
+            maps = {"image": image, "attention": attention, "candidates": candidates}
+            return {**maps, "uncertainty": self.doubt(attention)} if self.uncertainty else maps
+        return (image, attention) if return_attention_scores else image
+
+    def compute_output_spec(self, inputs, return_attention_scores=False, return_maps=False):
+        *places, _ = self._dims(inputs.shape)
+        M, C = self.num_candidates, self.image_channels
+
+        def spec(*dims):
+            return keras.KerasTensor(dims, dtype=self.compute_dtype)
+
+        image, attention = spec(*self.compute_output_shape(inputs.shape)), spec(*places, M)
+        if return_maps:
+            maps = {"image": image, "attention": attention, "candidates": spec(*places, M, C)}
+            return {**maps, "uncertainty": spec(*places, 1)} if self.uncertainty else maps
+        return (image, attention) if return_attention_scores else image
+
+    def compute_output_shape(self, input_shape):
+        B, Y, X, _ = self._dims(input_shape)
+        return (B, Y, X, self.image_channels) if self._last else (B, self.image_channels, Y, X)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_candidates": self.num_candidates,
+            "image_channels": self.image_channels,
+            "kernel_size": self.kernel_size,
+            "uncertainty": self.uncertainty,
+            "data_format": self.data_format,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+    @property
+    def _last(self):
+        return self.data_format == "channels_last"
+
+    def _dims(self, shape):
+        """The checked shape, with the channels last."""
+        dims = tuple(shape) if self._last or len(shape) != 4 else (shape[0], *shape[2:], shape[1])
+        if len(dims) != 4 or dims[-1] is None:
+            raise ValueError(
+                "`inputs` must be [B, Y, X, F] (channels_first: [B, F, Y, X]) with a known F. Received: "
+                f"inputs.shape={tuple(shape)}, data_format={self.data_format!r}"
+            )
+        return dims

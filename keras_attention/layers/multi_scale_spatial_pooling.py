@@ -1,0 +1,115 @@
+"""Multi-scale spatial pooling: every place is seen against its surroundings, near and far."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import require_ints
+from keras_attention.layers.gate import VARIANTS, require_choice
+from keras_attention.ops import resize_align_corners
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class MultiScaleSpatialPooling(keras.layers.Layer):
+    r"""Multiplies features by their own averages over squares of several sizes.
+
+    $$ F' = [F \odot up(pool_{p_1}(F)), \dots, F \odot up(pool_{p_n}(F)), \; F] $$
+
+    as in "Multi-Channel Attention Selection GAN"
+    ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)). Written out, with B batch, Y × X places, C channels, p a
+    size of `pool_sizes` and n their number:
+
+        averages: [B, Y // p, X // p, C]   = mean over squares of p × p places
+        scaled:   [B, Y, X, C]             = inputs * bilinear resizing of the averages to Y × X
+        output:   [B, Y, X, C (n + 1)]     = scaled of each p, and inputs, one after the other
+
+    The resizing keeps the corners (`ops.resize_align_corners`). Rows and columns that fill no square at the end are in
+    no average. A size of 1 squares the features.
+
+    Differs from the paper: by default, as in its published code, the features themselves are joined to the scaled ones;
+    with `variant="paper"` they are not, and the output is [B, Y, X, C n].
+
+    It has no weights.
+
+    Args:
+        pool_sizes: Different positive ints p; 1, 4 and 9 in the published code.
+        variant: `"reference"` or `"paper"`.
+        data_format: `"channels_last"` or `"channels_first"` ([B, C, Y, X]); `None` means
+            `keras.config.image_data_format()`.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, Y, X, C], of no fewer places along a side than the greatest of `pool_sizes`.
+
+    Returns:
+        [B, Y, X, C (n + 1)], or C n channels.
+
+    Raises:
+        ValueError: If an argument is out of its range, the rank is not 4, C is unknown, or the features are smaller
+            than a square.
+
+    Example:
+
+    >>> from keras_attention.layers import MultiScaleSpatialPooling
+    >>> tuple(MultiScaleSpatialPooling((1, 2, 3))(keras.ops.ones((2, 5, 7, 4))).shape)
+    (2, 5, 7, 16)
+    """
+
+    def __init__(self, pool_sizes=(1, 4, 9), variant="reference", data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.pool_sizes = require_ints(pool_sizes, "pool_sizes")
+        if not self.pool_sizes or min(self.pool_sizes) < 1 or len(set(self.pool_sizes)) < len(self.pool_sizes):
+            raise ValueError(f"`pool_sizes` must be different positive ints. Received: pool_sizes={pool_sizes!r}")
+        require_choice(variant, "variant", VARIANTS)
+        self.variant = variant
+        self.data_format = keras.config.image_data_format() if data_format is None else data_format
+        require_choice(self.data_format, "data_format", ("channels_last", "channels_first"))
+
+    def build(self, input_shape):
+        self._check(input_shape)
+
+    def call(self, inputs):
+        self._check(inputs.shape)
+        last = self.data_format == "channels_last"
+        x = inputs if last else ops.moveaxis(inputs, 1, -1)
+        scaled = [x * _surroundings(x, p) for p in self.pool_sizes]
+        output = ops.concatenate([*scaled, x] if self.variant == "reference" else scaled, axis=-1)
+        return output if last else ops.moveaxis(output, -1, 1)
+
+    def compute_output_shape(self, input_shape):
+        self._check(input_shape)
+        parts = len(self.pool_sizes) + (self.variant == "reference")
+        shape, axis = list(input_shape), self._axis
+        shape[axis] = parts * shape[axis]
+        return tuple(shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "pool_sizes": list(self.pool_sizes),
+            "variant": self.variant,
+            "data_format": self.data_format,
+        }
+
+    @property
+    def _axis(self):
+        """The axis of the channels."""
+        return -1 if self.data_format == "channels_last" else 1
+
+    def _check(self, shape):
+        received = f"Received: inputs.shape={tuple(shape)}"
+        if len(shape) != 4 or shape[self._axis] is None:
+            raise ValueError(f"`inputs` must be [B, Y, X, C] (channels_first: [B, C, Y, X]) with a known C. {received}")
+        places = shape[1:3] if self._axis == -1 else shape[2:]
+        if any(n is not None and n < max(self.pool_sizes) for n in places):
+            raise ValueError(
+                f"`inputs` must have as many rows and columns as the greatest of `pool_sizes`. {received}, "
+                f"pool_sizes={self.pool_sizes}"
+            )
+
+
+def _surroundings(x, size):
+    """The average of the square around each place of x [B, Y, X, C], in between those of its neighbours."""
+    if size == 1:
+        return x
+    averages = ops.average_pool(x, size, size, padding="valid", data_format="channels_last")
+    return resize_align_corners(averages, ops.shape(x)[1:3])

@@ -1,0 +1,51 @@
+"""Resizing of images by linear interpolation between the centres of their outermost pixels."""
+
+from keras import ops
+
+
+def resize_align_corners(images, size):
+    r"""Bilinear resizing that keeps the corner pixels where they are, at the corners.
+
+    $$ output_{ij} = \sum_{yx} \max(0, 1 - |i \tfrac{Y-1}{I-1} - y|) \; \max(0, 1 - |j \tfrac{X-1}{J-1} - x|) \;
+       image_{yx} $$
+
+    Known as `align_corners=True`, which `keras.ops.image.resize` does not have. It is two products with small matrices,
+    of which each row has at most two numbers that are not zero; written out, with B batch, Y × X the places of the
+    image, I × J those of the output, C channels:
+
+        rows:   [B, I, X, C] = weights [I, Y] . images [B, Y, X, C]
+        output: [B, I, J, C] = weights [J, X] . rows
+
+    A side that becomes one pixel is the first pixel. There is no smoothing where the image becomes smaller.
+
+    Args:
+        images: Floating [B, Y, X, C].
+        size: (I, J), ints or int32 scalar tensors.
+
+    Returns:
+        [B, I, J, C], of the dtype of `images`; the weights are computed in float32.
+
+    Raises:
+        ValueError: If `images` has not four axes.
+
+    Example:
+
+    >>> from keras import ops
+    >>> from keras_attention.ops import resize_align_corners
+    >>> line = ops.convert_to_tensor([[[[0.0], [1.0], [4.0]]]])
+    >>> ops.convert_to_numpy(resize_align_corners(line, (1, 5)))[0, 0, :, 0].tolist()
+    [0.0, 0.5, 1.0, 2.5, 4.0]
+    """
+    if len(images.shape) != 4:
+        raise ValueError(f"`images` must be [B, Y, X, C]. Received: images.shape={tuple(images.shape)}")
+    Y, X = ops.shape(images)[1:3]
+    rows, columns = (ops.cast(_weights(*n), images.dtype) for n in ((size[0], Y), (size[1], X)))
+    return ops.einsum("jx,bixc->bijc", columns, ops.einsum("iy,byxc->bixc", rows, images))
+
+
+def _weights(target, source):
+    """How much each of `source` places counts in each of `target`: [target, source]."""
+    last = ops.maximum(ops.cast(target, "float32") - 1, 1.0)
+    # Multiplied before divided: the last place is the last one exactly.
+    places = ops.cast(ops.arange(target), "float32") * (ops.cast(source, "float32") - 1) / last
+    return ops.relu(1 - ops.abs(places[:, None] - ops.cast(ops.arange(source), "float32")))
