@@ -1,0 +1,169 @@
+"""Spectral normalisation: a linear layer that stretches nothing by more than one."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import require_int
+from keras_attention.ops import spectral_norm
+
+LAYERS = ("Dense", "Conv1D", "Conv2D", "Conv3D", "EinsumDense", "Embedding")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class SpectralNormalization(keras.layers.Wrapper):
+    r"""Divides the kernel of a layer by its greatest singular value.
+
+    $$ \bar{W} = W / \sigma(W), \quad y = \mathrm{layer}_{\bar{W}}(x) $$
+
+    as in "Spectral Normalization for Generative Adversarial Networks", eq. 8 and algorithm 1
+    ([Miyato et al., 2018](https://arxiv.org/abs/1802.05957)). Written out, with I inputs and O outputs of the kernel as
+    one matrix:
+
+        W:       [I, O]  = the kernel: [*k * C, O] of a convolution, [D, K] of an embedding of K tokens (its table
+                           turned), [contracted, other] letters of the equation of `EinsumDense`
+        sigma:   []      = `iterations` of `ops.spectral_norm` from the stored u [O]
+        outputs:         = layer(inputs), with kernel / sigma in the kernel's place; a bias is left as it is
+
+    The kernel itself is only changed by an optimiser. Its gradient goes through sigma, with u and v constant, and is
+    orthogonal to it. Training and inference compute the same function; with `training=True` the next u is kept, and
+    with `training=False`, or where `trainable` is false, u stays as it is.
+
+    **u moves once for each call with `training=True`.** A step that is to move it once, as published, calls the
+    discriminator once with `training=True`, on real and generated images together, and with `training=False` for all
+    the rest, as in the generator's part. Only layers with a training mode of their own (dropout, batch normalisation)
+    notice otherwise.
+
+    A kernel of zeros is left as it is. Regularisers and constraints see the kernel, not what is made of it. LoRA and
+    int8 are refused: what they put in the kernel's place is not normalised.
+
+    Differs from the paper: nothing. Differs from the published code of SAGAN, whose gradient also goes through u and v,
+    and which moves u in evaluation too; and from `keras.layers.SpectralNormalization`, which overwrites the kernel.
+
+    Weights: those of `layer` under its name, and `u` [O], which does not train.
+
+    Args:
+        layer: `Dense`, `Conv1D`, `Conv2D`, `Conv3D`, `EinsumDense` or `Embedding` of Keras, or its config.
+        iterations: Positive int: power iterations of a call. 1 in the paper.
+        epsilon: Positive float, added to the lengths that are divided by.
+        shrink_only: Whether to divide by max(1, sigma), as the TF-GAN library does: kernels that stretch nothing by
+            more than one stay as they are.
+        **kwargs: `name` and the rest of `keras.layers.Layer`. `dtype` is that of `layer`, and set on it if given.
+
+    Call arguments:
+        inputs: What `layer` takes.
+        training: Whether to keep the next u.
+
+    Returns:
+        What `layer` returns.
+
+    Raises:
+        ValueError: If `layer` is none of these or has an `activity_regularizer` (which belongs on the wrapper), or an
+            argument is out of its range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = SpectralNormalization(keras.layers.Dense(4, use_bias=False), iterations=50)
+    >>> kernel = layer(np.eye(3, dtype="float32"))  # what the layer makes of the identity
+    >>> round(float(np.linalg.norm(kernel, 2)), 3)
+    1.0
+    """
+
+    def __init__(self, layer, iterations=1, epsilon=1e-12, shrink_only=False, **kwargs):
+        layer = _require_layer(layer)
+        require_int(iterations, "iterations")
+        if not epsilon > 0:
+            raise ValueError(f"`epsilon` must be positive. Received: epsilon={epsilon!r}")
+        if kwargs.get("dtype") is not None:
+            layer.dtype_policy = keras.dtype_policies.get(kwargs["dtype"])
+        # Outside of autocasting: sigma is computed from the kernel as it is stored.
+        super().__init__(layer, **{**kwargs, "dtype": "float32", "autocast": False})
+        self.iterations = iterations
+        self.epsilon = epsilon
+        self.shrink_only = shrink_only
+        self.supports_masking = layer.supports_masking
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        inputs, outputs = _axes(self.layer)
+        shape = _kernel(self.layer).shape
+        self._order = (*inputs, *outputs)
+        self._size = math.prod(shape[axis] for axis in outputs)
+        self.u = self.add_weight(
+            shape=(self._size,),
+            initializer=keras.initializers.TruncatedNormal(stddev=1.0),
+            trainable=False,
+            aggregation="only_first_replica",
+            name="u",
+        )
+
+    def call(self, inputs, training=None):
+        variable = _kernel(self.layer)
+        kernel = ops.convert_to_tensor(variable)
+        matrix = ops.reshape(ops.transpose(kernel, self._order), (-1, self._size))
+        sigma, u = spectral_norm(matrix, self.u, self.iterations, self.epsilon)
+        if training and self.trainable:
+            self.u.assign(u)
+        least = 1.0 if self.shrink_only else self.epsilon
+        normalised = kernel / ops.cast(ops.where(sigma > least, sigma, 1.0), kernel.dtype)
+        state = [(w, normalised if w is variable else w.value) for w in self.layer.variables]
+        with keras.StatelessScope(state):
+            return self.layer(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+    def compute_output_spec(self, inputs, training=None):
+        return self.layer.compute_output_spec(inputs)
+
+    def compute_mask(self, inputs, mask=None):
+        return self.layer.compute_mask(inputs, mask)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["dtype"]  # that of the layer, whose config has it
+        return {
+            **config,
+            "iterations": self.iterations,
+            "epsilon": self.epsilon,
+            "shrink_only": self.shrink_only,
+        }
+
+
+def _require_layer(layer):
+    """`layer`, made if it is a config."""
+    layer = keras.saving.deserialize_keras_object(layer) if isinstance(layer, dict) else layer
+    if not isinstance(layer, tuple(getattr(keras.layers, name) for name in LAYERS)):
+        raise ValueError(f"`layer` must be one of {LAYERS}. Received: layer={layer!r}")
+    if layer.activity_regularizer is not None:
+        raise ValueError(
+            "`layer` must not have an `activity_regularizer`: give it to `SpectralNormalization`. "
+            f"Received: layer.activity_regularizer={layer.activity_regularizer!r}"
+        )
+    return layer
+
+
+def _kernel(layer):
+    """The variable of the kernel."""
+    kernel = layer.embeddings if isinstance(layer, keras.layers.Embedding) else layer.kernel
+    if layer.quantization_mode is not None or not isinstance(kernel, keras.Variable):
+        raise ValueError(
+            "A layer with LoRA or a quantised kernel cannot be spectrally normalised. "
+            f"Received: layer={layer.name}, quantization_mode={layer.quantization_mode}"
+        )
+    return kernel
+
+
+def _axes(layer):
+    """Which axes of the kernel the layer sums over, and which its outputs have."""
+    if isinstance(layer, keras.layers.Embedding):
+        return (1,), (0,)
+    if isinstance(layer, keras.layers.EinsumDense):
+        terms, outputs = layer.equation.split("->")
+        letters = terms.split(",")[1].strip()
+        kept = tuple(i for i, letter in enumerate(letters) if letter in outputs)
+        return tuple(i for i in range(len(letters)) if i not in kept), kept
+    rank = len(layer.kernel.shape)
+    return tuple(range(rank - 1)), (rank - 1,)

@@ -1,0 +1,54 @@
+"""The greatest singular value of a matrix, from one step of training to the next.
+
+Letters: I inputs, O outputs of a linear map.
+"""
+
+import keras
+from keras import ops
+
+
+def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
+    r"""Greatest singular value by power iteration from a vector that is kept between the calls.
+
+    $$ v \leftarrow \frac{W u}{\|W u\|}, \quad u \leftarrow \frac{W^\top v}{\|W^\top v\|}, \quad
+       \sigma = v^\top W u $$
+
+    as in "Spectral Normalization for Generative Adversarial Networks", algorithm 1
+    ([Miyato et al., 2018](https://arxiv.org/abs/1802.05957)). In float32 at least.
+
+    u and v are constants of the gradient: that of sigma with respect to the matrix is v uᵀ. The result is never above
+    the greatest singular value (but by rounding). A matrix of zeros has sigma 0, and leaves u as it is, from where a
+    later call can go on.
+
+    Args:
+        matrix: [I, O].
+        u: [O], not all zero: what the last call returned, or noise.
+        iterations: Positive int.
+        epsilon: Positive float, added to the lengths that are divided by.
+
+    Returns:
+        sigma [] and the next u [O].
+
+    Example:
+
+    >>> from keras import ops
+    >>> from keras_attention.ops import spectral_norm
+    >>> matrix = ops.convert_to_tensor([[3.0, 0.0], [0.0, 0.5], [0.0, 0.0]])
+    >>> sigma, u = spectral_norm(matrix, ops.ones(2), iterations=5)
+    >>> round(float(sigma), 4)
+    3.0
+    """
+    matrix, start = ops.convert_to_tensor(matrix), ops.convert_to_tensor(u)
+    dtype = keras.backend.result_type(matrix.dtype, "float32")
+    matrix, start = ops.cast(matrix, dtype), ops.stop_gradient(ops.cast(start, dtype))[:, None]
+    constant, u = ops.stop_gradient(matrix), start
+    for _ in range(iterations):
+        v = _unit(ops.matmul(constant, u), epsilon)
+        u = _unit(ops.matmul(ops.transpose(constant), v), epsilon)
+    sigma = ops.sum(v * ops.matmul(matrix, u))
+    # From zero no iteration would ever come back.
+    return sigma, ops.where(ops.any(u != 0), u, start)[:, 0]
+
+
+def _unit(x, epsilon):
+    return x / (ops.sqrt(ops.sum(ops.square(x))) + epsilon)

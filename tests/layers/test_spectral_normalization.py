@@ -1,0 +1,274 @@
+"""SpectralNormalization against loops and singular values, and the numbered checks SG5 and SG14."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention.layers import SpectralNormalization
+from tests.backend import BACKEND
+from tests.layers.helpers import numpy, random
+from tests.reference import spectral as reference
+
+# What is wrapped, an input, and the kernel as a matrix [I, O].
+KINDS = {
+    "dense": (lambda: keras.layers.Dense(4, "tanh"), random(2, 5, 3), lambda w: w),
+    "conv1d": (lambda: keras.layers.Conv1D(4, 3), random(2, 5, 3), lambda w: w.reshape(9, 4)),
+    "conv2d": (
+        lambda: keras.layers.Conv2D(4, (3, 2), 2, padding="same"),
+        random(2, 6, 5, 3),
+        lambda w: w.reshape(18, 4),
+    ),
+    "conv3d": (lambda: keras.layers.Conv3D(4, 2), random(2, 4, 3, 5, 3), lambda w: w.reshape(24, 4)),
+    "heads": (
+        lambda: keras.layers.EinsumDense("btd,nhd->btnh", (None, 2, 6), bias_axes="nh"),
+        random(2, 5, 3),
+        lambda w: np.moveaxis(w, 2, 0).reshape(3, 12),
+    ),
+    "einsum": (
+        lambda: keras.layers.EinsumDense("...nh,nhd->...d", 4),
+        random(2, 5, 6, 3),
+        lambda w: w.reshape(18, 4),
+    ),
+    "embedding": (lambda: keras.layers.Embedding(7, 4), np.array([[1, 0, 6], [2, 3, 1]]), lambda w: w.T),
+}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def make(kind="dense", scale=3.0, **kwargs):
+    """A built layer full of noise, its input and its kernel variable."""
+    create, x, _ = KINDS[kind]
+    layer = SpectralNormalization(create(), **kwargs)
+    layer(x)
+    for i, w in enumerate(layer.weights):
+        w.assign(scale * random(*w.shape, seed=i))
+    return layer, x, kernel_of(layer)
+
+
+def kernel_of(layer):
+    return layer.layer.embeddings if isinstance(layer.layer, keras.layers.Embedding) else layer.layer.kernel
+
+
+def matrix(kind, kernel):
+    return KINDS[kind][2](numpy(kernel).astype("f8"))
+
+
+def divided(layer, x, by):
+    """What the layer itself gives with its kernel divided by a number."""
+    twin = type(layer.layer).from_config(layer.layer.get_config())
+    twin.build(x.shape)
+    twin.set_weights([numpy(w) / (by if w is kernel_of(layer) else 1) for w in layer.layer.weights])
+    return numpy(twin(x))
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+@each_kind
+def test_is_the_layer_with_the_kernel_divided_by_sigma(kind, iterations):
+    layer, x, kernel = make(kind, iterations=iterations)
+    sigma, after = reference.spectral_norm(matrix(kind, kernel), numpy(layer.u), iterations)
+    np.testing.assert_allclose(numpy(layer(x)), divided(layer, x, sigma), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(numpy(layer(x, training=True)), divided(layer, x, sigma), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(numpy(layer.u), after, atol=1e-5)
+
+
+@each_kind
+def test_sg5_sigma_of_the_effective_kernel_becomes_one(kind):
+    layer, x, kernel = make(kind)
+    for _ in range(150):
+        layer(x, training=True)
+    greatest = np.linalg.svd(matrix(kind, kernel))[1][0]
+    assert greatest > 5
+    np.testing.assert_allclose(numpy(layer(x)), divided(layer, x, greatest), rtol=2e-3, atol=1e-3)
+
+
+def test_sg5_sigma_after_one_iteration_and_after_a_hundred():
+    """Of W / sigma itself, which the layer makes of the identity."""
+    layer, _, _ = make("dense")
+    layer.layer.activation, layer.layer.bias = keras.activations.linear, None
+    layer.layer.use_bias = False
+
+    def greatest():
+        return np.linalg.svd(numpy(layer(np.eye(3, dtype="float32"))))[1][0]
+
+    first = greatest()
+    assert first > 1.001
+    for _ in range(100):
+        layer(np.eye(3, dtype="float32"), training=True)
+    assert abs(greatest() - 1) < 1e-3
+
+
+@each_kind
+def test_sg5_passes_leave_the_kernel_and_inference_leaves_u(kind):
+    layer, x, kernel = make(kind)
+    before, u = numpy(kernel).copy(), numpy(layer.u).copy()
+    layer(x, training=False)
+    layer(x)
+    np.testing.assert_array_equal(numpy(layer.u), u)
+    layer.trainable = False
+    layer(x, training=True)
+    np.testing.assert_array_equal(numpy(layer.u), u)
+    layer.trainable = True
+    layer(x, training=True)
+    assert np.abs(numpy(layer.u) - u).max() > 1e-3
+    np.testing.assert_array_equal(numpy(kernel), before)
+
+
+def test_sg5_u_moves_once_for_each_call_in_training():
+    layer, x, kernel = make()
+    expected = numpy(layer.u)
+    for training in (True, False, False, True, True, False):
+        if training:
+            _, expected = reference.spectral_norm(numpy(kernel), expected)
+        layer(x, training=training)
+        np.testing.assert_allclose(numpy(layer.u), expected, atol=1e-5)
+
+
+@each_kind
+def test_sg5_the_scale_of_the_kernel_does_not_count(kind):
+    layer, x, kernel = make(kind)
+    before = numpy(layer(x))
+    kernel.assign(7.3 * kernel)
+    np.testing.assert_allclose(numpy(layer(x)), before, rtol=1e-4, atol=1e-5)
+
+
+def trained(kind, jit, learning_rate=0.0, steps=1, scale=1.0):
+    """A model of the layer alone after steps of training, its input, and the kernel and u before them."""
+    layer, x, kernel = make(kind)
+    kernel.assign(scale * kernel)
+    inputs = keras.Input(x.shape[1:], dtype="int32" if kind == "embedding" else "float32")
+    model = keras.Model(inputs, layer(inputs))
+    model.compile(keras.optimizers.SGD(learning_rate), "mse", jit_compile=jit)
+    before, u = numpy(kernel).copy(), numpy(layer.u).copy()
+    target = random(*layer(x).shape, seed=5)
+    for _ in range(steps):
+        model.train_on_batch(x, target)
+    return model, layer, x, before, u
+
+
+JIT = {"tensorflow": [False, True], "jax": [True], "torch": [False]}[BACKEND]
+each_jit = pytest.mark.parametrize("jit", JIT)
+
+
+@each_jit
+@each_kind
+def test_sg5_the_gradient_is_orthogonal_to_the_kernel(kind, jit):
+    """Only if it goes through sigma, with u and v held."""
+    _, layer, _, before, _ = trained(kind, jit, learning_rate=1.0)
+    gradient = before - numpy(kernel_of(layer))
+    assert np.abs(gradient).max() > 1e-4
+    assert abs(np.sum(gradient * before)) < 1e-5 * np.linalg.norm(gradient) * np.linalg.norm(before)
+
+
+@each_jit
+def test_sg5_training_and_prediction_compute_the_same(jit, tmp_path):
+    """The trap of an assigned kernel: 40 steps that learn nothing leave it as it is, and u finds sigma."""
+    model, layer, x, before, u = trained("conv2d", jit, steps=40)
+    np.testing.assert_array_equal(numpy(kernel_of(layer)), before)
+    expected = u
+    for _ in range(40):
+        _, expected = reference.spectral_norm(before.reshape(18, 4), expected)
+    np.testing.assert_allclose(np.abs(numpy(layer.u)), np.abs(expected), atol=1e-3)
+    greatest = np.linalg.svd(before.reshape(18, 4))[1][0]
+    predicted = model.predict(x, verbose=0)
+    np.testing.assert_allclose(predicted, divided(layer, x, greatest), rtol=2e-2, atol=1e-3)
+    np.testing.assert_allclose(predicted, numpy(layer(x, training=True)), rtol=1e-3, atol=1e-4)
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(twin.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+    assert [w.shape for w in twin.weights] == [w.shape for w in model.weights]
+
+
+@each_jit
+def test_a_kernel_of_zeros_learns(jit):
+    model, layer, x, before, u = trained("dense", jit, learning_rate=0.1, scale=0.0)
+    assert not before.any() and np.isfinite(model.get_weights()[0]).all()
+    assert np.abs(numpy(kernel_of(layer))).max() > 1e-4
+    np.testing.assert_array_equal(numpy(layer.u), u)
+    sigma, after = reference.spectral_norm(numpy(kernel_of(layer)), u)
+    np.testing.assert_allclose(numpy(layer(x, training=True)), divided(layer, x, sigma), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(numpy(layer.u), after, atol=1e-4)
+
+
+def test_sg14_shrinking_only_divides_by_the_greater_of_one_and_sigma():
+    for scale in (3.0, 0.05):
+        layer, x, kernel = make(scale=scale)
+        shrinking, _, _ = make(scale=scale, shrink_only=True)
+        sigma, _ = reference.spectral_norm(matrix("dense", kernel), numpy(layer.u))
+        np.testing.assert_allclose(numpy(shrinking(x)), divided(layer, x, max(1, sigma)), rtol=1e-4, atol=1e-5)
+        same = np.abs(numpy(shrinking(x)) - numpy(layer(x))).max() < 1e-6
+        assert same == (sigma > 1)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_sigma_of_a_mixed_layer_is_that_of_the_stored_kernel(policy):
+    """Also inside a model that casts what it is given."""
+    keras.config.set_dtype_policy(policy)
+    half, x, _ = make()
+    inputs = keras.Input(x.shape[1:])
+    model = keras.Model(inputs, half(inputs))
+    keras.config.set_dtype_policy("float32")
+    whole, _, _ = make()
+    assert {keras.backend.standardize_dtype(w.dtype) for w in half.weights} == {"float32"}
+    output = model(x, training=True)
+    assert keras.backend.standardize_dtype(output.dtype) == policy.removeprefix("mixed_")
+    assert keras.backend.standardize_dtype(model.output.dtype) == policy.removeprefix("mixed_")
+    np.testing.assert_allclose(numpy(ops.cast(output, "float32")), numpy(whole(x, training=True)), atol=0.03)
+    np.testing.assert_allclose(numpy(half.u), numpy(whole.u), atol=1e-6)
+
+
+def test_dtype_is_that_of_the_layer():
+    for layer in (
+        SpectralNormalization(keras.layers.Dense(4), dtype="mixed_bfloat16"),
+        SpectralNormalization(keras.layers.Dense(4, dtype="mixed_bfloat16")),
+    ):
+        twin = SpectralNormalization.from_config(layer.get_config())
+        assert keras.backend.standardize_dtype(twin(random(2, 3)).dtype) == "bfloat16"
+
+
+def test_a_regulariser_sees_the_kernel():
+    layer = SpectralNormalization(keras.layers.Dense(4, kernel_regularizer=keras.regularizers.L2(1.0)))
+    layer(random(2, 3))
+    layer.layer.kernel.assign(2 * random(3, 4))
+    [loss] = layer.losses
+    np.testing.assert_allclose(float(loss), np.sum((2 * random(3, 4)) ** 2), rtol=1e-5)
+
+
+@each_jit
+def test_an_activity_regulariser_of_the_wrapper_counts_once(jit):
+    layer = SpectralNormalization(keras.layers.Dense(4), activity_regularizer=keras.regularizers.L1(1.0))
+    inputs, x = keras.Input((3,)), random(2, 3)
+    model = keras.Model(inputs, layer(inputs))
+    model.compile(keras.optimizers.SGD(0.0), lambda _, y: 0.0 * ops.sum(y, axis=-1), jit_compile=jit)
+    expected = np.abs(numpy(layer(x))).sum() / 2
+    np.testing.assert_allclose(model.train_on_batch(x, np.zeros((2, 4))), expected, rtol=1e-5)
+
+
+def test_the_mask_of_an_embedding_goes_on():
+    layer = SpectralNormalization(keras.layers.Embedding(7, 4, mask_zero=True))
+    tokens = np.array([[1, 0, 6], [2, 3, 0]])
+    np.testing.assert_array_equal(numpy(layer.compute_mask(tokens)), tokens != 0)
+    np.testing.assert_array_equal(numpy(layer(tokens)._keras_mask), tokens != 0)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"layer": "dense"}, "`layer` must be one of .*Received: layer='dense'"),
+        ({"layer": keras.layers.ReLU()}, "`layer` must be one of .*Received"),
+        ({"layer": keras.layers.DepthwiseConv2D(3)}, "`layer` must be one of .*Received"),
+        ({"layer": keras.layers.Dense(4, activity_regularizer="l2")}, "`layer` must not have .*`activity_regularizer`"),
+        ({"iterations": 0}, "`iterations` must be a positive int. Received: iterations=0"),
+        ({"epsilon": 0.0}, "`epsilon` must be positive. Received: epsilon=0.0"),
+    ],
+)
+def test_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SpectralNormalization(**{"layer": keras.layers.Dense(4), **arguments})
+
+
+@pytest.mark.parametrize("change", ["quantize", "enable_lora"])
+def test_refuses_what_stands_in_the_kernels_place(change):
+    layer, x, _ = make()
+    getattr(layer.layer, change)("int8" if change == "quantize" else 2)
+    with pytest.raises(ValueError, match="cannot be spectrally normalised"):
+        layer(x)
