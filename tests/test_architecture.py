@@ -32,7 +32,8 @@ MAY_IMPORT = {
 AT_THE_TOP = {"keras", "numpy", *sys.stdlib_module_names}
 INSIDE_FUNCTIONS = {
     "ops": {"tensorflow", "jax", "torch"},
-    "training": {"h5py", "ml_dtypes"},  # Keras's own file format and number types
+    # Keras's own file format and number types; the gradients of a step that no `fit` of one optimizer takes.
+    "training": {"h5py", "ml_dtypes", "tensorflow", "jax", "torch"},
     "visualize": {"tensorflow", "jax", "matplotlib"},
     "export": {"tensorflow", "onnx", "onnxruntime", "tf2onnx"},
 }

@@ -1,18 +1,38 @@
-"""What a paper minimises and how: learning rates, losses, what is measured on the way, the mean of checkpoints."""
+"""What a paper minimises and how: losses, learning rates, two networks against each other, what is kept of a run."""
 
 from keras_attention.training.accuracy import SequenceAccuracy, TokenAccuracy
+from keras_attention.training.adversarial_losses import (
+    auxiliary_classifier_loss,
+    bce_discriminator_loss,
+    bce_generator_loss,
+    hinge_discriminator_loss,
+    hinge_generator_loss,
+    kl_discriminator_loss,
+    kl_generator_loss,
+)
+from keras_attention.training.adversarial_model import AdversarialModel
+from keras_attention.training.adversarial_objective import AdversarialObjective, NoiseToImage
 from keras_attention.training.average_checkpoints import average_checkpoints
 from keras_attention.training.keep_last_checkpoints import KeepLastCheckpoints
 from keras_attention.training.label_smoothing import LabelSmoothedCrossEntropy
+from keras_attention.training.linear_decay import LinearDecay
 from keras_attention.training.pixel_likelihood import PixelNegativeLogLikelihood
 from keras_attention.training.schedule import TransformerSchedule
+from keras_attention.training.stop_on_not_finite import StopOnNotFinite
+from keras_attention.training.selection_gan import SelectionGANObjective, total_variation, uncertainty_guided_loss
 
 __all__ = [
+    "AdversarialModel",
+    "AdversarialObjective",
     "KeepLastCheckpoints",
     "LabelSmoothedCrossEntropy",
+    "LinearDecay",
     "PixelNegativeLogLikelihood",
+    "SelectionGANObjective",
     "SequenceAccuracy",
     "TokenAccuracy",
     "TransformerSchedule",
     "average_checkpoints",
+    "total_variation",
+    "uncertainty_guided_loss",
 ]

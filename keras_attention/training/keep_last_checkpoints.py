@@ -5,6 +5,7 @@ import pathlib
 import re
 
 import keras
+from keras import ops
 
 from keras_attention.training.files import WEIGHTS, written_whole
 
@@ -24,6 +25,9 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
     its earlier part. A run that would go over files of a later step, another run's, is
     refused before it starts: nothing of theirs is lost.
 
+    Weights that are NaN or infinite are not saved: training stops with an error that names the first such weight and
+    the last good checkpoint.
+
     Args:
         directory: Folder of the checkpoints; made if it is not there.
         keep: Positive int, how many are kept.
@@ -35,6 +39,7 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
     Raises:
         ValueError: If an argument is out of its range; when training starts, if the
             folder holds checkpoints of a later step.
+        FloatingPointError: When a checkpoint is due, if a weight or the optimizer's state is not finite.
 
     Example:
 
@@ -91,11 +96,27 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
     def _save(self):
         # With `steps_per_execution` the last batches of an epoch may be fewer than Keras says.
         self._step = int(self.model.optimizer.iterations)
+        self._require_finite()
         with written_whole(self.directory / f"step-{self._step:08d}{WEIGHTS}") as beside:
             self.model.save_weights(beside)
         self._saved_at = self._step
         for path in self.paths[: -self.keep]:
             path.unlink()
+
+    def _require_finite(self):
+        for variable in [*self.model.weights, *self.model.optimizer.variables]:
+            if "float" in variable.dtype and not bool(ops.all(ops.isfinite(variable))):
+                raise FloatingPointError(
+                    f"`{variable.path}` is not finite after update {self._step}: training has diverged. " + last_good(self)
+                )
+
+
+def last_good(checkpoints):
+    """Where a run that has diverged can go on, in words."""
+    paths = checkpoints.paths if checkpoints else []
+    if not paths:
+        return "There is no checkpoint of an earlier update."
+    return f"The last good checkpoint is {paths[-1]}: load it, and go on with a lower learning rate or with other data."
 
 
 def _is_count(value):

@@ -1,0 +1,47 @@
+"""Looks at data before it becomes tensors of a compiled step, which could not refuse it by name."""
+
+import keras
+
+
+def checked(objective, x, y):
+    """`x`, or data that looks at each batch before it hands it on.
+
+    Arrays are looked at here and now. A `keras.utils.PyDataset` and a PyTorch `DataLoader` are not looked at.
+    """
+    if x is None:
+        return x
+    if hasattr(x, "element_spec") and hasattr(x, "map"):
+        return _checked_dataset(objective, x)
+    if hasattr(x, "__next__"):
+        return _checked_batches(objective, x)
+    if isinstance(x, keras.utils.PyDataset) or type(x).__name__ == "DataLoader":
+        return x
+    _check(objective, (x, y))
+    return x
+
+
+def _check(objective, data):
+    x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+    objective.check(keras.tree.map_structure(keras.ops.convert_to_numpy, objective.batch(x, y)))
+
+
+def _checked_batches(objective, batches):
+    for data in batches:
+        _check(objective, data)
+        yield data
+
+
+def _checked_dataset(objective, dataset):
+    import tensorflow as tf
+
+    def look(*tensors):
+        _check(objective, keras.tree.pack_sequence_as(structure, list(tensors)))
+        return True
+
+    def passed(*data):
+        data = data[0] if len(data) == 1 else data
+        with tf.control_dependencies([tf.numpy_function(look, keras.tree.flatten(data), tf.bool)]):
+            return keras.tree.map_structure(tf.identity, data)
+
+    structure = keras.tree.map_structure(lambda spec: None, dataset.element_spec)
+    return dataset.map(passed)

@@ -1,0 +1,303 @@
+"""Two networks that train against each other, as a Keras model with `compile` and `fit`."""
+
+import keras
+from keras import ops, tree
+
+from keras_attention.training import gradients
+from keras_attention.training.adversarial_data import checked
+from keras_attention.training.adversarial_objective import AdversarialObjective
+from keras_attention.training.paired_optimizer import PairedOptimizer, require_optimizers
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class AdversarialModel(keras.Model):
+    r"""Trains a generator and a discriminator against each other.
+
+    One step of training, with D the discriminator, G the generator and $\bar{G}$ their average:
+
+        n - 1 times:  minimise L_D(x, G(z)) by D's weights, with other data x and noise z each time
+        then:         minimise L_D(x, G(z)) by D's weights
+                      minimise L_G(G(z)) by G's weights: the same images, judged by the new D
+                      average = average + (1 - decay) (G - average)
+
+    n is `discriminator_steps`; a batch is divided by n, so that `batch_size` is what one update of G takes of the data.
+    (Rows that are left over fill up from the first.) The images of the last update of D and of the update of G are the
+    same, so that G runs once for both; in training mode, as its batch normalization needs. Each network's
+    regularisers and layers' losses are added to what it minimises.
+
+    The two learning rates are those of the two optimizers (TTUR, [Heusel et al.,
+    2017](https://arxiv.org/abs/1706.08500)). SAGAN: `Adam(1e-4, beta_1=0.0, beta_2=0.9)` for G, `Adam(4e-4,
+    beta_1=0.0, beta_2=0.9)` for D. (Its published code leaves beta_2 at 0.999.)
+
+    The average, `model.average`, is a copy of G. The decay grows with the number of updates, (1 + t) / (10 + t) up to
+    `average_decay`, so that the initial weights are soon forgotten; what is not trained (moving statistics, spectral
+    vectors) is copied from G. `model.predict` and `model(...)` ask the average, or G if there is none.
+
+    `model.save_weights` holds both networks, the average, the state of both optimizers and of every source of chance:
+    a new model that loads it goes on as if nothing had been. `model.optimizer.iterations` counts the steps.
+
+    Args:
+        generator: Built `keras.Model`, such as that of `models.sagan`.
+        discriminator: Built `keras.Model`.
+        objective: `AdversarialObjective`, such as `NoiseToImage`: what goes into the two, and what each minimises.
+        discriminator_steps: Positive int n, updates of the discriminator for one of the generator.
+        average_decay: Float in (0, 1), or `None`: no average is kept.
+        seed: Int, of the noise; `None` for any.
+
+    `compile(generator_optimizer, discriminator_optimizer, jit_compile="auto", run_eagerly=False,
+    steps_per_execution=1)`: two Keras optimizers, each its own. `fit`, `evaluate` and callbacks are those of Keras;
+    `evaluate` measures the losses with new noise, in inference mode.
+
+    Raises:
+        ValueError: If an argument is out of its range; if data is (labels out of range: in arrays before training
+            starts; in a `tf.data.Dataset` and in a generator when they come).
+
+    Example:
+
+    >>> from keras import layers
+    >>> import numpy as np
+    >>> noise = keras.Input((3,), name="noise")
+    >>> generator = keras.Model({"noise": noise}, layers.Dense(2)(noise))
+    >>> image = keras.Input((2,), name="image")
+    >>> discriminator = keras.Model({"image": image}, layers.Dense(1)(image))
+    >>> model = AdversarialModel(generator, discriminator, NoiseToImage(noise_dim=3), average_decay=0.999)
+    >>> model.compile(keras.optimizers.Adam(1e-4, beta_1=0.0), keras.optimizers.Adam(4e-4, beta_1=0.0))
+    >>> history = model.fit(np.ones((8, 2), "float32"), batch_size=4, verbose=0)
+    >>> sorted(history.history)
+    ['discriminator_loss', 'fake_logits', 'generator_loss', 'real_logits']
+    >>> model.predict({"noise": np.zeros((5, 3))}, verbose=0).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self, generator, discriminator, objective, discriminator_steps=1, average_decay=None, seed=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        for name, network in {"generator": generator, "discriminator": discriminator}.items():
+            if not isinstance(network, keras.Model) or not network.built:
+                raise ValueError(f"`{name}` must be a `keras.Model` that is built. Received: {network!r}")
+        if not isinstance(objective, AdversarialObjective):
+            raise ValueError(f"`objective` must be an `AdversarialObjective`. Received: {objective!r}")
+        if isinstance(discriminator_steps, bool) or not isinstance(discriminator_steps, int) or discriminator_steps < 1:
+            raise ValueError(f"`discriminator_steps` must be a positive int. Received: {discriminator_steps!r}")
+        if average_decay is not None and not 0 < average_decay < 1:
+            raise ValueError(f"`average_decay` must be in (0, 1) or None. Received: {average_decay!r}")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.objective = objective
+        self.discriminator_steps = discriminator_steps
+        self.average_decay = average_decay
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.average = None if average_decay is None else _copy(generator)
+        self.trackers = [keras.metrics.Mean(name=name) for name in objective.names]
+        self.built = True
+
+    def compile(
+        self,
+        generator_optimizer,
+        discriminator_optimizer,
+        jit_compile="auto",
+        run_eagerly=False,
+        steps_per_execution=1,
+    ):
+        optimizers = [keras.optimizers.get(o) for o in (generator_optimizer, discriminator_optimizer)]
+        require_optimizers(*optimizers)
+        if self.dtype_policy.name == "mixed_float16":
+            optimizers = [keras.optimizers.LossScaleOptimizer(optimizer) for optimizer in optimizers]
+        networks = self.generator, self.discriminator
+        super().compile(
+            optimizer=PairedOptimizer(*optimizers, *(network.trainable_variables for network in networks)),
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            auto_scale_loss=False,
+        )
+
+    def call(self, inputs, training=False):
+        network = self.generator if self.average is None else self.average
+        return network(inputs, training=training)
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        return super().fit(checked(self.objective, x, y), y, *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        return super().train_on_batch(checked(self.objective, x, y), y, *args, **kwargs)
+
+    def train_step(self, *arguments):
+        groups = self.trainable_variables, self.non_trainable_variables, self.optimizer.variables
+        return gradients.run_step(self._train, (*groups, self.metrics_variables), arguments)
+
+    def test_step(self, *arguments):
+        groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables
+        return gradients.run_step(self._test, groups, arguments)
+
+    @property
+    def metrics(self):
+        return list(self.trackers)
+
+    def save_own_variables(self, store):
+        # Keras goes on to the two networks by itself, and leaves the sources of chance out.
+        for i, variable in enumerate(self._seeds()):
+            store[str(i)] = ops.convert_to_numpy(variable)
+
+    def load_own_variables(self, store):
+        seeds = self._seeds()
+        if len(store.keys()) != len(seeds):
+            raise ValueError(
+                f"The file has {len(store.keys())} sources of chance, this model {len(seeds)}: "
+                "it is not a checkpoint of this `AdversarialModel`"
+            )
+        for i, variable in enumerate(seeds):
+            variable.assign(store[str(i)])
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "objective": keras.saving.serialize_keras_object(self.objective),
+            "discriminator_steps": self.discriminator_steps,
+            "average_decay": self.average_decay,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
+            for name in ("generator", "discriminator", "objective")
+        }
+        return cls(**{**config, **parts})
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "generator_optimizer": serialize(_unscaled(self.optimizer.generator_optimizer)),
+            "discriminator_optimizer": serialize(_unscaled(self.optimizer.discriminator_optimizer)),
+            "jit_compile": self.jit_compile,
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+        }
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def _train(self, data):
+        batch = self._batch(data)
+        *before, last = _parts(batch, self.discriminator_steps)
+        for part in before:
+            inputs = self.objective.generator_inputs(part, self.seed_generator)
+            self._update_discriminator(part, inputs, self.generator(inputs, training=True))
+        inputs = self.objective.generator_inputs(last, self.seed_generator)
+        made, pull = self._make(inputs)
+        self._update_discriminator(last, inputs, made)
+        self._update_generator(last, inputs, made, pull)
+        if self.average is not None:
+            self._update_average()
+        self.optimizer.iterations.assign(self.optimizer.iterations + 1)
+        return self.get_metrics_result()
+
+    def _test(self, data):
+        batch = self._batch(data)
+        inputs = self.objective.generator_inputs(batch, self.seed_generator)
+        made = self(inputs, training=False)
+        self._report(self.objective.discriminator_losses(self.discriminator, batch, inputs, made, training=False))
+        self._report(self.objective.generator_losses(self.discriminator, batch, inputs, made, training=False))
+        return self.get_metrics_result()
+
+    def _batch(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if sample_weight is not None:
+            raise ValueError("An `AdversarialModel` does not weigh samples: `sample_weight` must be None")
+        return tree.map_structure(ops.convert_to_tensor, self.objective.batch(x, y))
+
+    def _make(self, inputs):
+        """The generator's images, and what pulls a gradient through them back to its weights."""
+        optimizer, generator = self.optimizer.generator_optimizer, self.generator
+
+        def make():
+            made = generator(inputs, training=True)
+            return (made, optimizer.scale_loss(_sum(generator.losses))), ()
+
+        (made, penalty), _, pull = gradients.record(make, generator.trainable_variables, self._state())
+        return made, lambda cotangents: pull((cotangents, ops.ones_like(penalty)))[0]
+
+    def _update_discriminator(self, batch, inputs, made):
+        optimizer, discriminator, made = (
+            self.optimizer.discriminator_optimizer,
+            self.discriminator,
+            gradients.constant(made),
+        )
+
+        def judge():
+            values = self.objective.discriminator_losses(discriminator, batch, inputs, made, training=True)
+            return optimizer.scale_loss(values["discriminator_loss"] + _sum(discriminator.losses)), values
+
+        variables = discriminator.trainable_variables
+        loss, values, pull = gradients.record(judge, variables, self._state())
+        gradients.apply(optimizer, pull(ops.ones_like(loss))[0], variables)
+        self._report(values)
+
+    def _update_generator(self, batch, inputs, made, pull):
+        optimizer = self.optimizer.generator_optimizer
+
+        def judge(made):
+            values = self.objective.generator_losses(self.discriminator, batch, inputs, made, training=True)
+            return optimizer.scale_loss(values["generator_loss"]), values
+
+        loss, values, pull_made = gradients.record(judge, [], self._state(), (gradients.constant(made),))
+        [cotangents] = pull_made(ops.ones_like(loss))[1]
+        gradients.apply(optimizer, pull(cotangents), self.generator.trainable_variables)
+        self._report(values)
+
+    def _update_average(self):
+        t = ops.cast(self.optimizer.iterations, "float32")
+        decay = ops.minimum(self.average_decay, (1.0 + t) / (10.0 + t))
+        trained = {id(v) for v in self.generator.trainable_variables}
+        for mean, new in zip(self.average.weights, self.generator.weights):
+            if id(new) in trained:
+                mean.assign(mean + ops.cast(1.0 - decay, mean.dtype) * (new - mean))
+            else:
+                mean.assign(new)
+
+    def _report(self, values):
+        trackers = {tracker.name: tracker for tracker in self.trackers}
+        for name, value in values.items():
+            trackers[name].update_state(value)
+
+    def _state(self):
+        return self.trainable_variables + self.non_trainable_variables
+
+    def _seeds(self):
+        known = {id(v) for v in [*self.weights, *self.metrics_variables]}
+        return [v for v in self.variables if id(v) not in known]
+
+
+def _copy(network):
+    """A network of the same architecture and weights, which is not trained."""
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy
+
+
+def _parts(batch, count):
+    """`count` parts of a batch, of a count-th of its rows each; what is left over fills up from the first row."""
+    if count == 1:
+        return [batch]
+    B = ops.shape(tree.flatten(batch)[0])[0]
+    size = (B + count - 1) // count
+    rows = [(part * size + ops.arange(size)) % B for part in range(count)]
+    return [tree.map_structure(lambda x, take=part: ops.take(x, take, axis=0), batch) for part in rows]
+
+
+def _sum(losses):
+    return sum((ops.cast(loss, "float32") for loss in losses), ops.zeros(()))
+
+
+def _unscaled(optimizer):
+    """The optimizer that was given to `compile`."""
+    return optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer

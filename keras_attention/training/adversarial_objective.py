@@ -1,0 +1,200 @@
+"""What two networks that train against each other are given, and what each minimises."""
+
+import numbers
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attention.training.adversarial_losses import ADVERSARIAL_LOSSES, auxiliary_classifier_loss
+
+
+class AdversarialObjective:
+    """The part of an `AdversarialModel` that knows what the networks mean: subclass it for another system.
+
+    A step of training with a batch of data is
+
+        inputs = objective.generator_inputs(batch, seed_generator)
+        made = generator(inputs)
+        minimise objective.discriminator_losses(discriminator, batch, inputs, made)["discriminator_loss"]
+        minimise objective.generator_losses(discriminator, batch, inputs, made)["generator_loss"]
+
+    `made` is whatever the generator returns: a tensor, or a dict of named ones. No gradient flows from the
+    discriminator's loss into it. Everything in the two dicts is a scalar, and shown in training under its name.
+
+    Attributes:
+        names: Names of what the two dicts hold, in the order in which they are shown.
+    """
+
+    names = ("discriminator_loss", "generator_loss")
+
+    def batch(self, x, y):
+        """What the other methods are given, from what `fit` was given."""
+        raise NotImplementedError
+
+    def check(self, batch):
+        """Refuses bad data by name: `batch` holds NumPy arrays, before they become tensors."""
+
+    def generator_inputs(self, batch, seed):
+        """What the generator is called on. `seed` is a `keras.random.SeedGenerator`, the source of all chance."""
+        raise NotImplementedError
+
+    def discriminator_losses(self, discriminator, batch, inputs, made, training):
+        """{"discriminator_loss": scalar, ...}"""
+        raise NotImplementedError
+
+    def generator_losses(self, discriminator, batch, inputs, made, training):
+        """{"generator_loss": scalar, ...}; the discriminator's weights stay as they are."""
+        raise NotImplementedError
+
+    def get_config(self):
+        return {}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class NoiseToImage(AdversarialObjective):
+    r"""A generator makes images of noise, of a class if there are classes; a discriminator tells them from real ones.
+
+    With z normal noise and c' a class drawn uniformly, as in "Self-Attention Generative Adversarial Networks"
+    ([Zhang et al., 2018](https://arxiv.org/abs/1805.08318)) and its published code:
+
+        noise: [B, Z] = normal();  label: [B] = uniform(0 ... K - 1)
+        made: [B, Y, X, C] = generator({"noise", "label"})
+        logits: [B, 1] = discriminator({"image", "label"})["logits"]
+
+    The loss is one of
+
+        "hinge":  L_D = mean relu(1 - D(x)) + mean relu(1 + D(made)),        L_G = -mean D(made)   (the default)
+        "bce":    L_D = mean softplus(-D(x)) + mean softplus(D(made)),       L_G = mean softplus(-D(made))
+        "kl":     L_D as "bce",                                              L_G = -mean D(made)
+
+    With a head that tells classes (AC-GAN), the discriminator also returns "classes": [B, K], and the cross-entropy
+    of real and of made images is added to its loss, that of made images to the generator's, `classifier_weight` times.
+
+    The discriminator is called once a step with `training=True`, on the real and the made images together, so that
+    spectral vectors move once a step; on the made images for the generator it is called with `training=False`. A
+    discriminator with batch normalization or dropout needs an objective of its own.
+
+    Args:
+        noise_dim: Positive int Z.
+        num_classes: Positive int K; `None` without classes: then no "label" goes into either network.
+        loss: `"hinge"`, `"bce"` or `"kl"`.
+        classifier_weight: Positive float, or `None` if the discriminator has no head that tells classes.
+
+    Data: `fit(images, labels)` or `fit({"image": images, "label": labels})`; images [B, Y, X, C] from -1 to 1, labels
+    integers [B] from 0 to K - 1.
+
+    Raises:
+        ValueError: If an argument is out of its range, data is missing, or a label is out of its range.
+
+    Example: a step's noise and labels.
+
+    >>> objective = NoiseToImage(noise_dim=3, num_classes=10)
+    >>> batch = objective.batch(np.zeros((4, 8, 8, 3), "float32"), np.array([1, 2, 3, 9]))
+    >>> {k: v.shape for k, v in objective.generator_inputs(batch, keras.random.SeedGenerator(0)).items()}
+    {'noise': ...(4, 3)..., 'label': ...(4,)...}
+    """
+
+    def __init__(self, noise_dim, num_classes=None, loss="hinge", classifier_weight=None):
+        for name, value in {"noise_dim": noise_dim, "num_classes": num_classes}.items():
+            if value is None and name == "num_classes":
+                continue
+            if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
+        if loss not in ADVERSARIAL_LOSSES:
+            raise ValueError(f"`loss` must be one of {tuple(ADVERSARIAL_LOSSES)}. Received: loss={loss!r}")
+        if classifier_weight is not None:
+            if not isinstance(classifier_weight, numbers.Real) or not classifier_weight > 0:
+                raise ValueError(
+                    f"`classifier_weight` must be a positive float or None. Received: {classifier_weight!r}"
+                )
+            if num_classes is None:
+                raise ValueError("`classifier_weight` needs `num_classes`: there is no class to tell")
+        self.noise_dim = noise_dim
+        self.num_classes = num_classes
+        self.loss = loss
+        self.classifier_weight = classifier_weight
+
+    @property
+    def names(self):
+        names = ("discriminator_loss", "generator_loss", "real_logits", "fake_logits")
+        return names if self.classifier_weight is None else (*names, "real_classes_loss", "fake_classes_loss")
+
+    def batch(self, x, y):
+        batch = dict(x) if isinstance(x, dict) else {"image": x}
+        if y is not None:
+            batch["label"] = y
+        wanted = ("image",) if self.num_classes is None else ("image", "label")
+        if any(batch.get(name) is None for name in wanted):
+            raise ValueError(f"A batch must have {wanted}. Received: {tuple(batch)}")
+        return {name: batch[name] for name in wanted}
+
+    def check(self, batch):
+        if self.num_classes is None:
+            return
+        label, image = np.asarray(batch["label"]), batch["image"]
+        if label.shape != tuple(image.shape[:1]) or label.dtype.kind not in "iu":
+            raise ValueError(
+                f"`label` must be integers [B], one for each image. Received: label.shape={label.shape} "
+                f"({label.dtype}), image.shape={tuple(image.shape)}"
+            )
+        if label.size and (label.min() < 0 or label.max() >= self.num_classes):
+            raise ValueError(
+                f"`label` must be from 0 to {self.num_classes - 1} (`num_classes={self.num_classes}`). "
+                f"Received: labels from {label.min()} to {label.max()}"
+            )
+
+    def generator_inputs(self, batch, seed):
+        B = ops.shape(batch["image"])[0]
+        inputs = {"noise": keras.random.normal((B, self.noise_dim), seed=seed)}
+        if self.num_classes is not None:
+            inputs["label"] = keras.random.randint((B,), 0, self.num_classes, dtype="int32", seed=seed)
+        return inputs
+
+    def discriminator_losses(self, discriminator, batch, inputs, made, training):
+        images = ops.concatenate([batch["image"], ops.cast(made, batch["image"].dtype)])
+        labels = None
+        if self.num_classes is not None:
+            labels = ops.concatenate([ops.cast(batch["label"], "int32"), inputs["label"]])
+        outputs = self._discriminate(discriminator, images, labels, training)
+        real, fake = ops.split(outputs["logits"], 2)
+        loss = ADVERSARIAL_LOSSES[self.loss][0](real, fake)
+        values = {"real_logits": ops.mean(real), "fake_logits": ops.mean(fake)}
+        if self.classifier_weight is not None:
+            halves = zip(ops.split(labels, 2), ops.split(outputs["classes"], 2))
+            real_classes, fake_classes = (auxiliary_classifier_loss(*half) for half in halves)
+            loss = loss + self.classifier_weight * (real_classes + fake_classes)
+            values["real_classes_loss"] = real_classes
+        return {"discriminator_loss": loss, **values}
+
+    def generator_losses(self, discriminator, batch, inputs, made, training):
+        outputs = self._discriminate(discriminator, made, inputs.get("label"), training=False)
+        loss = ADVERSARIAL_LOSSES[self.loss][1](outputs["logits"])
+        if self.classifier_weight is None:
+            return {"generator_loss": loss}
+        classes = auxiliary_classifier_loss(inputs["label"], outputs["classes"])
+        return {"generator_loss": loss + self.classifier_weight * classes, "fake_classes_loss": classes}
+
+    def get_config(self):
+        return {
+            "noise_dim": self.noise_dim,
+            "num_classes": self.num_classes,
+            "loss": self.loss,
+            "classifier_weight": self.classifier_weight,
+        }
+
+    def _discriminate(self, discriminator, images, labels, training):
+        """Logits in float32; the head that tells classes must be there exactly if it is trained."""
+        data = {"image": images} if labels is None else {"image": images, "label": labels}
+        outputs = discriminator(data, training=training)
+        outputs = outputs if isinstance(outputs, dict) else {"logits": outputs}
+        if ("classes" in outputs) != (self.classifier_weight is not None):
+            raise ValueError(
+                "`classifier_weight` goes with a discriminator that returns 'classes', and only with it. Received: "
+                f"classifier_weight={self.classifier_weight}, discriminator outputs {sorted(outputs)}"
+            )
+        return {name: ops.cast(logits, "float32") for name, logits in outputs.items()}

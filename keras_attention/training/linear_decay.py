@@ -1,0 +1,62 @@
+"""A learning rate that stays, and then falls to zero in a line."""
+
+import numbers
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    r"""Learning rate that is constant for `constant_steps`, then falls linearly to 0 within `decay_steps`.
+
+    $$ lr(s) = lr_0 \min(1, \max(0, 1 - \frac{s - constant}{decay})) $$
+
+    as for the image-to-image networks of pix2pix and SelectionGAN (2e-4 for 15 to 50 epochs, falling for as many) and
+    for SNGAN (2e-4 for 400,000 updates, falling for 50,000). s is the number of updates done.
+
+    Differs from the published code of the first two: there the rate is changed after each epoch, here after each
+    update.
+
+    Args:
+        learning_rate: Positive float.
+        constant_steps: Int, at least 0.
+        decay_steps: Positive int.
+
+    Call arguments:
+        step: Number of updates done; a number or an integer tensor.
+
+    Returns:
+        Float32 scalar tensor.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> schedule = LinearDecay(2e-4, constant_steps=100, decay_steps=50)
+    >>> [f"{float(schedule(step)):.1e}" for step in (0, 100, 125, 150, 151)]
+    ['2.0e-04', '2.0e-04', '1.0e-04', '0.0e+00', '0.0e+00']
+    """
+
+    def __init__(self, learning_rate, constant_steps, decay_steps):
+        if isinstance(learning_rate, bool) or not isinstance(learning_rate, numbers.Real) or not learning_rate > 0:
+            raise ValueError(f"`learning_rate` must be a positive float. Received: learning_rate={learning_rate!r}")
+        for name, value, least in (("constant_steps", constant_steps, 0), ("decay_steps", decay_steps, 1)):
+            if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+                raise ValueError(f"`{name}` must be an int of at least {least}. Received: {name}={value!r}")
+        self.learning_rate = float(learning_rate)
+        self.constant_steps = int(constant_steps)
+        self.decay_steps = int(decay_steps)
+
+    def __call__(self, step):
+        # As integers: float32 could not count beyond 2^24.
+        gone = ops.cast(ops.cast(step, "int32") - self.constant_steps, "float32")
+        return self.learning_rate * ops.clip(1.0 - gone / self.decay_steps, 0.0, 1.0)
+
+    def get_config(self):
+        return {
+            "learning_rate": self.learning_rate,
+            "constant_steps": self.constant_steps,
+            "decay_steps": self.decay_steps,
+        }

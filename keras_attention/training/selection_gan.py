@@ -1,0 +1,260 @@
+"""What the networks of SelectionGAN minimise: uncertain pixels count less, and a discriminator judges both images."""
+
+import math
+import numbers
+
+import keras
+from keras import ops
+
+from keras_attention.training.adversarial_objective import AdversarialObjective
+
+VARIANTS = ("reference", "paper")
+CONDITIONS = ("source", "semantics")
+PIXEL = {"first_image": 100.0, "image": 200.0, "first_semantics": 1.0, "semantics": 2.0}
+ADVERSARIAL = {"first_image": 1.0, "image": 4.0}
+
+
+def uncertainty_guided_loss(target, image, uncertainty=None, variant="reference", floor=1e-6):
+    r"""Mean absolute error in which each pixel counts by how certain the model is of it.
+
+    $$ loss = \mathrm{mean}(\frac{\ell}{U} + \log U) + \mathrm{mean}(\ell), \quad \ell = |target - image| $$
+
+    as in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)). For a given l
+    the first term is least at U = l, where it is 1 + log l: the loss may be negative.
+
+    Differs from the paper: the last term is in its published code alone; `variant="paper"` leaves it out. There,
+    nothing keeps U from 0, where the logarithm and the quotient are infinite; here U is at least `floor`. Below it, U
+    has no gradient.
+
+    Computed in float32.
+
+    Args:
+        target: [B, Y, X, C].
+        image: [B, Y, X, C].
+        uncertainty: U, [B, Y, X, 1], values between 0 and 1; `None`: the mean absolute error.
+        variant: `"reference"` or `"paper"`.
+        floor: Float, the least U.
+
+    Returns:
+        Float32 scalar.
+
+    Example: where all is equally uncertain, U = 1/2, the loss is 3 l - log 2.
+
+    >>> import numpy as np
+    >>> half = np.full((1, 2, 2, 1), 0.5)
+    >>> print(f"{float(uncertainty_guided_loss(np.ones((1, 2, 2, 3)), np.zeros((1, 2, 2, 3)), half)):.4f}")
+    2.3069
+    """
+    difference = ops.abs(_float(target) - _float(image))
+    error = ops.mean(difference)
+    if uncertainty is None:
+        return error
+    U = ops.maximum(_float(uncertainty), floor)
+    # The mean of log U over places is that over places and channels.
+    weighed = ops.mean(difference / U) + ops.mean(ops.log(U))
+    return weighed + error if variant == "reference" else weighed
+
+
+def total_variation(images):
+    r"""How much neighbouring pixels differ, summed over pixels, channels and images of the batch.
+
+    $$ \sum_{byxc} |I_{byxc} - I_{b,y-1,xc}| + |I_{byxc} - I_{by,x-1,c}| $$
+
+    A sum, as in SelectionGAN's published code: it grows with the size of the batch and of the image. In float32.
+
+    Args:
+        images: [B, Y, X, C].
+
+    Returns:
+        Float32 scalar.
+
+    Example: a step of 2 between two rows of 3 pixels.
+
+    >>> import numpy as np
+    >>> image = np.zeros((1, 4, 3, 1)); image[:, 2:] = 2
+    >>> float(total_variation(image))
+    6.0
+    """
+    images = _float(images)
+    rows, columns = images[:, 1:] - images[:, :-1], images[:, :, 1:] - images[:, :, :-1]
+    return ops.sum(ops.abs(rows)) + ops.sum(ops.abs(columns))
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class SelectionGANObjective(AdversarialObjective):
+    r"""What `AdversarialModel` minimises for `models.selection_gan`.
+
+    With l_t the `uncertainty_guided_loss` of output t, BCE the binary cross-entropy of the discriminator's logits of
+    [source, image], w and a the weights by the name of the output:
+
+        pixel_loss         = sum over t of w[t] l_t
+        adversarial_loss   = sum over t of a[t] BCE(D(made t), real)
+        generator_loss     = pixel_loss + adversarial_loss + total_variation * total variation of the final image
+        discriminator_loss = (sum over t of a[t] (BCE(D(made t), made) + BCE(D(real), real))) / 2
+
+    as in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)), whose images
+    t are "first_image" and "image", compared with the real image, and its semantic maps "first_semantics" and
+    "semantics", compared with the given one. What the generator does not return does not count: the steps of the
+    ablation (`models.selection_gan`) take the same objective. Where there is but one image, it is the first.
+
+    The total variation is that of the final image, or of the first where there is no other.
+
+    Differs from the paper: see `uncertainty_guided_loss`; one uncertainty map serves all four, those of the semantic
+    maps as well, as in the published code.
+
+    The discriminator is called on real images and on each made one for itself, as in the published code: its batch
+    normalisation uses the statistics of each.
+
+    Args:
+        condition: What the generator is called on: ("source", "semantics"), or one of them.
+        pixel_weights: Dict w; names that are missing do not count. `None` means the published ones: 100 for
+            "first_image", 200 for "image", 1 for "first_semantics", 2 for "semantics".
+        adversarial_weights: Dict a; `None` means 1 for "first_image", 4 for "image".
+        total_variation: Float, at least 0.
+        variant: `"reference"` or `"paper"`.
+        floor: Positive float, the least uncertainty.
+
+    Data: `fit({"source", "semantics", "image"})`, or `fit({"source", "semantics"}, image)`: floats [B, Y, X, C]
+    between -1 and 1, all of one size.
+
+    Raises:
+        ValueError: If an argument is out of its range, an image is missing, of another size or has values beyond -1
+            and 1.
+
+    Example:
+
+    >>> import numpy as np
+    >>> objective = SelectionGANObjective(total_variation=0.0)
+    >>> zeros = np.zeros((1, 2, 2, 3), "float32")
+    >>> objective.check(objective.batch({"source": zeros, "semantics": zeros}, zeros + 255))
+    Traceback (most recent call last):
+    ValueError: `image` must have values between -1 and 1. Received: values from 255.0 to 255.0
+    """
+
+    names = (
+        "discriminator_loss",
+        "generator_loss",
+        "pixel_loss",
+        "adversarial_loss",
+        "total_variation",
+        "real_logits",
+        "fake_logits",
+    )
+
+    def __init__(
+        self,
+        condition=CONDITIONS,
+        pixel_weights=None,
+        adversarial_weights=None,
+        total_variation=1e-6,
+        variant="reference",
+        floor=1e-6,
+    ):
+        if not condition or not set(condition) <= set(CONDITIONS):
+            raise ValueError(f"`condition` must be one or both of {CONDITIONS}. Received: condition={condition!r}")
+        if variant not in VARIANTS:
+            raise ValueError(f"`variant` must be one of {VARIANTS}. Received: variant={variant!r}")
+        if not _is_number(total_variation) or total_variation < 0:
+            raise ValueError(f"`total_variation` must be at least 0. Received: total_variation={total_variation!r}")
+        if not _is_number(floor) or not 0 < floor < 1:
+            raise ValueError(f"`floor` must be in (0, 1). Received: floor={floor!r}")
+        self.condition = [name for name in CONDITIONS if name in condition]
+        self.pixel_weights = _weights(pixel_weights, PIXEL, "pixel_weights")
+        self.adversarial_weights = _weights(adversarial_weights, ADVERSARIAL, "adversarial_weights")
+        self.total_variation = total_variation
+        self.variant = variant
+        self.floor = floor
+
+    def batch(self, x, y):
+        batch = dict(x) if isinstance(x, dict) else {}
+        if y is not None:
+            batch["image"] = y
+        wanted = (*CONDITIONS, "image")
+        if any(batch.get(name) is None for name in wanted):
+            raise ValueError(f"A batch must be a dict with {wanted}. Received: {tuple(batch)}")
+        return {name: batch[name] for name in wanted}
+
+    def check(self, batch):
+        shapes = {name: tuple(x.shape) for name, x in batch.items()}
+        if any(len(shape) != 4 for shape in shapes.values()) or len({shape[:3] for shape in shapes.values()}) > 1:
+            raise ValueError(f"All images must be [B, Y, X, C] of one size. Received: shapes {shapes}")
+        for name, x in batch.items():
+            # Written so that a NaN is refused too.
+            if x.size and not (x.min() >= -1.001 and x.max() <= 1.001):
+                raise ValueError(
+                    f"`{name}` must have values between -1 and 1. Received: values from {x.min()} to {x.max()}"
+                )
+
+    def generator_inputs(self, batch, seed):
+        return {name: batch[name] for name in self.condition}
+
+    def discriminator_losses(self, discriminator, batch, inputs, made, training):
+        real = _judge(discriminator, batch["image"], batch, training)
+        total, fakes = 0.0, []
+        for name, weight in self._judged(made):
+            fake = _judge(discriminator, made[name], batch, training)
+            total = total + weight * (ops.mean(ops.softplus(fake)) + ops.mean(ops.softplus(-real)))
+            fakes.append(ops.mean(fake))
+        return {
+            "discriminator_loss": total / 2,
+            "real_logits": ops.mean(real),
+            "fake_logits": sum(fakes) / len(fakes),
+        }
+
+    def generator_losses(self, discriminator, batch, inputs, made, training):
+        pixels = adversarial = ops.zeros(())
+        for name, weight in self.pixel_weights.items():
+            if name in made:
+                target = batch["semantics" if name.endswith("semantics") else "image"]
+                loss = uncertainty_guided_loss(target, made[name], made.get("uncertainty"), self.variant, self.floor)
+                pixels = pixels + weight * loss
+        for name, weight in self._judged(made):
+            logits = _judge(discriminator, made[name], batch, training)
+            adversarial = adversarial + weight * ops.mean(ops.softplus(-logits))
+        variation = self.total_variation * total_variation(made.get("image", made["first_image"]))
+        return {
+            "generator_loss": pixels + adversarial + variation,
+            "pixel_loss": pixels,
+            "adversarial_loss": adversarial,
+            "total_variation": variation,
+        }
+
+    def get_config(self):
+        return {
+            "condition": self.condition,
+            "pixel_weights": self.pixel_weights,
+            "adversarial_weights": self.adversarial_weights,
+            "total_variation": self.total_variation,
+            "variant": self.variant,
+            "floor": self.floor,
+        }
+
+    def _judged(self, made):
+        """(name, weight) of the made images that the discriminator looks at."""
+        judged = [(name, weight) for name, weight in self.adversarial_weights.items() if name in made]
+        if not judged:
+            raise ValueError(
+                "The generator must return one of the images of `adversarial_weights`. Received: "
+                f"adversarial_weights={self.adversarial_weights}, outputs {sorted(made)}"
+            )
+        return judged
+
+
+def _judge(discriminator, image, batch, training):
+    """The logits of an image beside its source."""
+    return _float(discriminator({"image": image, "source": batch["source"]}, training=training)["logits"])
+
+
+def _weights(given, published, name):
+    weights = dict(published if given is None else given)
+    if not weights or not set(weights) <= set(published) or not all(_is_number(w) and w >= 0 for w in weights.values()):
+        raise ValueError(f"`{name}` must have numbers of at least 0 for {tuple(published)}. Received: {name}={given!r}")
+    return {key: float(weight) for key, weight in weights.items()}
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _float(x):
+    return ops.cast(x, "float32")

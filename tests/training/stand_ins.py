@@ -1,0 +1,64 @@
+"""Small networks that play against each other in the place of SAGAN's."""
+
+import keras
+import numpy as np
+
+from keras_attention import training
+from keras_attention.layers import SpectralNormalization
+
+Z, K, C = 3, 4, 5  # noise, classes, numbers in an "image"
+
+
+def generator(classes=True, dropout=0.2):
+    """With everything that has a state: moving statistics, spectral vectors and a source of chance."""
+    inputs = {"noise": keras.Input((Z,), name="noise")}
+    x = SpectralNormalization(keras.layers.Dense(7))(inputs["noise"])
+    if classes:
+        inputs["label"] = keras.Input((), dtype="int32", name="label")
+        x = keras.layers.Concatenate()([x, keras.layers.Embedding(K, 2)(inputs["label"])])
+    x = keras.layers.LeakyReLU(0.2)(keras.layers.BatchNormalization()(x))
+    return keras.Model(inputs, keras.layers.Dense(C)(keras.layers.Dropout(dropout)(x)))
+
+
+def discriminator(classes=True, head=False):
+    inputs = {"image": keras.Input((C,), name="image")}
+    x = keras.layers.LeakyReLU(0.2)(SpectralNormalization(keras.layers.Dense(6))(inputs["image"]))
+    if classes:
+        inputs["label"] = keras.Input((), dtype="int32", name="label")
+        x = keras.layers.Concatenate()([x, SpectralNormalization(keras.layers.Embedding(K, 2))(inputs["label"])])
+    outputs = {"logits": SpectralNormalization(keras.layers.Dense(1))(x)}
+    if head:
+        outputs["classes"] = keras.layers.Dense(K)(x)
+    return keras.Model(inputs, outputs)
+
+
+def model(classes=True, head=False, seed=0, compiled=True, rates=(1e-2, 4e-2), objective=None, **kwargs):
+    """A model with noise in every weight."""
+    keras.utils.set_random_seed(seed)
+    objective = {"classifier_weight": 0.5 if head else None, **(objective or {})}
+    how = {key: kwargs.pop(key) for key in ("jit_compile", "run_eagerly") if key in kwargs}
+    made = training.AdversarialModel(
+        generator(classes),
+        discriminator(classes, head),
+        training.NoiseToImage(Z, K if classes else None, **objective),
+        seed=seed,
+        **kwargs,
+    )
+    rng = np.random.default_rng(seed)
+    for weight in (*made.generator.trainable_weights, *made.discriminator.trainable_weights):
+        weight.assign(rng.normal(scale=0.5, size=weight.shape))
+    if made.average is not None:
+        made.average.set_weights(made.generator.get_weights())
+    if compiled:
+        made.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in rates), **how)
+    return made
+
+
+def data(count=22, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, K, count).astype("int32")
+    return (rng.normal(size=(count, C)) + labels[:, None]).astype("float32"), labels
+
+
+def snapshot(variables):
+    return [np.array(keras.ops.convert_to_numpy(v)) for v in variables]

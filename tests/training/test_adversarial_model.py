@@ -1,0 +1,232 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import training
+from tests.backend import BACKEND, numpy
+from tests.reference import adversarial as reference
+from tests.training import stand_ins
+from tests.training.stand_ins import C, K, Z, snapshot
+
+# How a step runs: TensorFlow eagerly, in a graph and with XLA; JAX with and without its compiler; PyTorch eagerly.
+WAYS = {
+    "tensorflow": {
+        "eager": {"run_eagerly": True},
+        "graph": {"jit_compile": False},
+        "xla": {"jit_compile": True},
+    },
+    "jax": {"eager": {"jit_compile": False}, "xla": {"jit_compile": True}},
+    "torch": {"eager": {}},
+}[BACKEND]
+QUICK = {"jit_compile": BACKEND == "jax"}
+
+
+def linear(rates, how, **kwargs):
+    """G(z) = z W and D(x) = x w, trained by plain gradient descent, which NumPy can follow."""
+    noise, image = keras.Input((Z,), name="noise"), keras.Input((C,), name="image")
+    model = training.AdversarialModel(
+        keras.Model({"noise": noise}, keras.layers.Dense(C, use_bias=False)(noise)),
+        keras.Model({"image": image}, keras.layers.Dense(1, use_bias=False)(image)),
+        training.NoiseToImage(Z, loss=kwargs.pop("loss", "hinge")),
+        seed=5,
+        **kwargs,
+    )
+    rng = np.random.default_rng(3)
+    model.generator.set_weights([rng.normal(size=(Z, C))])
+    model.discriminator.set_weights([rng.normal(scale=0.3, size=(C, 1))])
+    if model.average is not None:
+        model.average.set_weights(model.generator.get_weights())
+    model.compile(*(keras.optimizers.SGD(rate) for rate in rates), **how)
+    return model
+
+
+def draws(sizes):
+    """The noise that a model of seed 5 draws for batches of these sizes."""
+    seed = keras.random.SeedGenerator(5)
+    return [numpy(keras.random.normal((size, Z), seed=seed)) for size in sizes]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "bce", "kl"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_step_is_the_equations(way, loss):
+    if loss != "hinge" and way == "xla":
+        pytest.skip("one loss is enough for each compiler")
+    model = linear((0.1, 0.3), WAYS[way], discriminator_steps=2, average_decay=0.5, loss=loss)
+    [[W], [w]] = model.generator.get_weights(), model.discriminator.get_weights()
+    images = stand_ins.data(24)[0]
+    followed = reference.Linear(W, w, rates=(0.1, 0.3), loss=loss, average_decay=0.5)
+    for step, rows in enumerate(np.split(images, 3)):
+        reported = model.train_on_batch(rows, return_dict=True)
+        expected = followed.step(np.split(rows, 2), draws([4] * 6)[2 * step : 2 * step + 2])
+        for name, value in expected.items():
+            np.testing.assert_allclose(reported[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+    for network, weight in (("generator", followed.W), ("discriminator", followed.w), ("average", followed.mean)):
+        np.testing.assert_allclose(np.squeeze(getattr(model, network).get_weights()[0]), weight, rtol=1e-4, atol=1e-5)
+    assert int(model.optimizer.iterations) == 3
+
+
+def test_rows_that_are_left_over_fill_up_from_the_first():
+    model = linear((0.1, 0.3), QUICK, discriminator_steps=2)
+    followed = reference.Linear(model.generator.get_weights()[0], model.discriminator.get_weights()[0], (0.1, 0.3))
+    images = stand_ins.data(5)[0]
+    model.train_on_batch(images)
+    followed.step([images[:3], images[[3, 4, 0]]], draws([3, 3]))
+    np.testing.assert_allclose(model.discriminator.get_weights()[0][:, 0], followed.w, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_sg10_each_step_touches_only_its_variables(way):
+    images, labels = stand_ins.data(6)
+    for rates, still, moves in (((0.0, 0.04), "generator", "discriminator"), ((0.01, 0.0), "discriminator", "generator")):
+        model = stand_ins.model(rates=rates, average_decay=0.9, **WAYS[way])
+        before = {name: snapshot(getattr(model, name).trainable_variables) for name in (still, moves)}
+        model.train_on_batch(images, labels)
+        after = {name: snapshot(getattr(model, name).trainable_variables) for name in (still, moves)}
+        for a, b in zip(before[still], after[still]):
+            np.testing.assert_array_equal(a, b)
+        assert all((a != b).any() for a, b in zip(before[moves], after[moves]))
+
+
+def test_sg10_the_two_optimizers_are_their_own():
+    model = stand_ins.model()
+    pair = model.optimizer
+    assert [float(o.learning_rate) for o in (pair.generator_optimizer, pair.discriminator_optimizer)] == [
+        pytest.approx(1e-2), pytest.approx(4e-2),
+    ]
+    for optimizer in (pair.generator_optimizer, pair.discriminator_optimizer):
+        assert (optimizer.beta_1, optimizer.beta_2) == (0.0, 0.9)
+    assert float(pair.learning_rate) == pytest.approx(1e-2)
+    with pytest.raises(AttributeError, match="two learning rates"):
+        pair.learning_rate = 0.5
+    same = keras.optimizers.Adam(1e-3)
+    other = stand_ins.model(compiled=False)
+    with pytest.raises(ValueError, match="need an optimizer each"):
+        other.compile(same, same)
+    with pytest.raises(ValueError, match="`generator_optimizer` belongs to another model"):
+        other.compile(pair.generator_optimizer, same)
+    with pytest.raises(ValueError, match="`discriminator_optimizer` may not have `use_ema=True`"):
+        other.compile(same, keras.optimizers.SGD(0.1, use_ema=True))
+
+
+def test_spectral_vectors_move_once_for_an_update_of_the_discriminator():
+    images, labels = stand_ins.data(6)
+    model = stand_ins.model(rates=(0.0, 0.0), **QUICK)
+    layers = [layer for layer in model.discriminator.layers if hasattr(layer, "u")]
+    kernels = [snapshot(layer.layer.weights)[0] for layer in layers]
+    kernels = [k.T if isinstance(layer.layer, keras.layers.Embedding) else k for layer, k in zip(layers, kernels)]
+    expected = [reference.power_iteration(kernel, numpy(layer.u)) for layer, kernel in zip(layers, kernels)]
+    model.train_on_batch(images, labels)
+    assert len(layers) == 3
+    for layer, u in zip(layers, expected):
+        np.testing.assert_allclose(numpy(layer.u), u, rtol=1e-4, atol=1e-5)
+    model.evaluate(images, labels, verbose=0)
+    for layer, u in zip(layers, expected):
+        np.testing.assert_allclose(numpy(layer.u), u, rtol=1e-4, atol=1e-5)
+
+
+def test_the_average_is_what_predicts():
+    model = stand_ins.model(average_decay=0.99, **QUICK)
+    images, labels = stand_ins.data()
+    model.fit(images, labels, batch_size=6, epochs=2, verbose=0)
+    inputs = {"noise": np.ones((2, Z), "float32"), "label": np.array([1, 3])}
+    averaged = model.predict(inputs, verbose=0)
+    np.testing.assert_allclose(averaged, numpy(model.average(inputs)), rtol=1e-5, atol=1e-6)
+    assert np.abs(averaged - numpy(model.generator(inputs))).max() > 1e-3
+    for mean, new in zip(model.average.non_trainable_variables, model.generator.weights):
+        assert mean.shape == new.shape
+    moving = [[v for v in m.weights if "moving" in v.path] for m in (model.average, model.generator)]
+    for mean, new in zip(*moving, strict=True):
+        np.testing.assert_array_equal(numpy(mean), numpy(new))
+    np.testing.assert_array_equal(
+        stand_ins.model(**QUICK).predict(inputs, verbose=0), numpy(stand_ins.model().generator(inputs))
+    )
+
+
+@pytest.mark.parametrize("classes, head", [(False, False), (True, True)])
+def test_without_classes_and_with_a_head_that_tells_them(classes, head):
+    model = stand_ins.model(classes=classes, head=head, **QUICK)
+    images, labels = stand_ins.data()
+    history = model.fit(images, labels if classes else None, batch_size=8, epochs=2, verbose=0).history
+    assert set(history) == set(model.objective.names) and len(model.objective.names) == (6 if head else 4)
+    assert all(np.isfinite(values).all() for values in history.values())
+
+
+def test_regularisers_count():
+    noise, image = keras.Input((Z,), name="noise"), keras.Input((C,), name="image")
+    kernel = {"use_bias": False, "kernel_regularizer": keras.regularizers.L2(0.5)}
+    model = training.AdversarialModel(
+        keras.Model({"noise": noise}, keras.layers.Dense(C, **kernel)(noise)),
+        keras.Model({"image": image}, keras.layers.Dense(1, **kernel)(image)),
+        training.NoiseToImage(Z),
+        seed=5,
+    )
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.3), **QUICK)
+    [[W], [w]] = model.generator.get_weights(), model.discriminator.get_weights()
+    followed = reference.Linear(W, w, (0.1, 0.3), decay=1.0)
+    images = stand_ins.data(4)[0]
+    model.train_on_batch(images)
+    followed.step([images], draws([4]))
+    np.testing.assert_allclose(model.generator.get_weights()[0], followed.W, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model.discriminator.get_weights()[0][:, 0], followed.w, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_learns(policy):
+    keras.config.set_dtype_policy(policy)
+    model = stand_ins.model(**QUICK)
+    scaled = isinstance(model.optimizer.generator_optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled == (policy == "mixed_float16")
+    before = snapshot(model.generator.trainable_variables)
+    history = model.fit(*stand_ins.data(), batch_size=6, epochs=2, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    after = snapshot(model.generator.trainable_variables)
+    assert all((a != b).any() and np.isfinite(b).all() for a, b in zip(before, after))
+
+
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ({"generator": "G"}, "`generator` must be a `keras.Model` that is built"),
+        ({"discriminator": keras.Sequential([keras.layers.Dense(1)])}, "`discriminator` must be a `keras.Model` that"),
+        ({"objective": "hinge"}, "`objective` must be an `AdversarialObjective`"),
+        ({"discriminator_steps": 0}, "`discriminator_steps` must be a positive int"),
+        ({"average_decay": 1.0}, "`average_decay` must be in"),
+    ],
+)
+def test_bad_arguments_are_refused(bad, message):
+    good = {"generator": stand_ins.generator(), "discriminator": stand_ins.discriminator()}
+    with pytest.raises(ValueError, match=message):
+        training.AdversarialModel(**{**good, "objective": training.NoiseToImage(Z, K), **bad})
+
+
+def test_samples_are_not_weighed():
+    images, labels = stand_ins.data(4)
+    with pytest.raises(ValueError, match="does not weigh samples"):
+        stand_ins.model(run_eagerly=True, jit_compile=False).train_on_batch(images, labels, np.ones(4, "float32"))
+
+
+def test_sg15_two_hundred_steps_lower_the_distance():
+    """Eight Gaussians on a circle; the distance is that of fixed random features, as NumPy computes it."""
+    rng = np.random.default_rng(0)
+    angles = 2 * np.pi * rng.integers(0, 8, 512) / 8
+    points = np.stack([np.cos(angles), np.sin(angles)], -1) + 0.05 * rng.normal(size=(512, 2))
+    keras.utils.set_random_seed(0)
+    noise, image = keras.Input((4,), name="noise"), keras.Input((2,), name="image")
+    x = keras.layers.Dense(32, activation="relu")(keras.layers.Dense(32, activation="relu")(noise))
+    y = keras.layers.Dense(32, activation="relu")(keras.layers.Dense(32, activation="relu")(image))
+    model = training.AdversarialModel(
+        keras.Model({"noise": noise}, keras.layers.Dense(2)(x)),
+        keras.Model({"image": image}, keras.layers.Dense(1)(y)),
+        training.NoiseToImage(4),
+        seed=0,
+    )
+    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in (2e-3, 8e-3)), **QUICK)
+    features = rng.normal(size=(2, 9)), rng.normal(size=9)
+
+    def distance():
+        made = model.predict({"noise": np.random.default_rng(1).normal(size=(512, 4))}, batch_size=512, verbose=0)
+        return reference.frechet(*(np.maximum(0, x @ features[0] + features[1]) for x in (points, made)))
+
+    before = distance()
+    model.fit(points.astype("float32"), batch_size=64, epochs=25, verbose=0)
+    assert distance() < before / 3
