@@ -2,6 +2,11 @@ from keras_attention.ops.additive import additive_attend, additive_scores
 from keras_attention.ops.attend import attend
 from keras_attention.ops.gates import channel_pool, spatial_pool
 from keras_attention.ops.generation import shift_right
+from keras_attention.ops.image_quality import (
+    peak_signal_to_noise_ratio,
+    sharpness_difference,
+    structural_similarity,
+)
 from keras_attention.ops.local import local_attend
 from keras_attention.ops.local_masks import local_mask_1d, local_mask_2d
 from keras_attention.ops.logistic_mixture import (
@@ -49,15 +54,18 @@ __all__ = [
     "masked_softmax",
     "monotonic_alignment",
     "non_local",
+    "peak_signal_to_noise_ratio",
     "pixel_log_prob",
     "relative_bucket",
     "require_boolean",
     "resize_align_corners",
     "rotate",
     "select_candidates",
+    "sharpness_difference",
     "shift_right",
     "sinusoidal",
     "sinusoidal_2d",
     "spatial_pool",
+    "structural_similarity",
     "spectral_norm",
 ]

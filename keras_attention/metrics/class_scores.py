@@ -1,0 +1,150 @@
+"""What a classifier says of generated images, against what it says of the real ones that they should be."""
+
+import keras
+import numpy as np
+
+from keras_attention.metrics.host import HostMetric, to_host
+from keras_attention.metrics.probabilities import LEAST, require_probabilities, top_classes
+
+
+class _PairedProbabilities(HostMetric):
+    """A mean over pairs of what a classifier says of a real and of a generated image."""
+
+    def __init__(self, name):
+        super().__init__(name=name)
+        self.reset_state()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self._refuse_weights(sample_weight)
+        pair = {name: to_host(x, name) for name, x in (("y_true", y_true), ("y_pred", y_pred))}
+        shapes = [x.shape for x in pair.values()]
+        if shapes[0] != shapes[1] or len(shapes[0]) != 2:
+            raise ValueError(
+                "`y_true` and `y_pred` must be probabilities [B, K] of the same images. "
+                f"Received: y_true.shape={shapes[0]}, y_pred.shape={shapes[1]}"
+            )
+        values = self._values(*(require_probabilities(x, name) for name, x in pair.items()))
+        if not len(values):
+            return
+        mean, total = values.mean(), self._count + len(values)
+        shift = mean - self._mean
+        self._scatter += ((values - mean) ** 2).sum() + shift**2 * self._count * len(values) / total
+        self._mean += shift * len(values) / total
+        self._count = total
+
+    def reset_state(self):
+        """Forgets all samples."""
+        self._count, self._mean, self._scatter = 0, 0.0, 0.0
+
+    def _require_samples(self, which="sample"):
+        if not self._count:
+            raise ValueError(f"{type(self).__name__} needs at least one {which}. Received: none")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ClassAgreement(_PairedProbabilities):
+    r"""How often the class of a real image is among the first k of its generated image.
+
+    $$ \frac{1}{|\{i : \max p_i > c\}|} \sum_{i : \max p_i > c} [\arg\max p_i \in \mathrm{top}_k(\hat p_i)] $$
+
+    "Top-1" and "top-5" in the tables of cross-view synthesis, SelectionGAN's among them ([Tang et al.,
+    2019](https://arxiv.org/abs/1904.06807)): of all images, and (second column) of those whose class the classifier
+    gives a probability of more than c = 0.5. Its classifier is an AlexNet that knows 365 places. Of equal probabilities
+    the first counts as the greater.
+
+    Computed on the host, see `FrechetDistance`.
+
+    Args:
+        k: Positive int.
+        confidence: Float c in [0, 1): a real image counts if its greatest probability is above.
+        name: Name of the metric.
+
+    Call arguments:
+        y_true: Probabilities [B, K] of real images.
+        y_pred: Probabilities [B, K] of the images that were generated in their place.
+
+    Returns:
+        Float in [0, 1].
+
+    Raises:
+        ValueError: If these are no probabilities, or k is above K; in `result`, if no image counts; in a compiled step.
+
+    Example: the class of the first image comes second, and that of the other is unsure.
+
+    >>> real, generated = np.array([[0.1, 0.6, 0.3], [0.4, 0.3, 0.3]]), np.array([[0.7, 0.2, 0.1], [0.8, 0.1, 0.1]])
+    >>> [float(ClassAgreement(k, c)(real, generated)) for k, c in ((1, 0.0), (2, 0.0), (1, 0.5))]
+    [0.5, 1.0, 0.0]
+    """
+
+    def __init__(self, k=1, confidence=0.0, name="class_agreement"):
+        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+            raise ValueError(f"`k` must be a positive int. Received: k={k!r}")
+        if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 <= confidence < 1:
+            raise ValueError(f"`confidence` must be a float in [0, 1). Received: confidence={confidence!r}")
+        super().__init__(name)
+        self.k, self.confidence = k, float(confidence)
+
+    def result(self):
+        self._require_samples(f"real image with a probability above {self.confidence}" if self.confidence else "sample")
+        return float(self._mean)
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.k, "confidence": self.confidence}
+
+    def _values(self, y_true, y_pred):
+        if self.k > y_true.shape[1]:
+            raise ValueError(f"`k` must be at most the number of classes, {y_true.shape[1]}. Received: k={self.k}")
+        right = np.take_along_axis(top_classes(y_pred, self.k), y_true.argmax(axis=1)[:, None], axis=1)[:, 0]
+        return right[y_true.max(axis=1) > self.confidence].astype("float64")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ClassDivergence(_PairedProbabilities):
+    r"""exp of the mean divergence between what a classifier says of generated and of real images.
+
+    $$ \exp \frac{1}{N} \sum_i \mathrm{KL}(\hat p_i \,\|\, p_i) $$
+
+    The "KL" in the tables of cross-view synthesis, SelectionGAN's among them ([Tang et al.,
+    2019](https://arxiv.org/abs/1904.06807)); what stands there after the plus-minus is `std()`, the standard deviation
+    of the divergences themselves, not of their exponentials. The score is 1 if all are equal. Its classifier is an
+    AlexNet that knows 365 places.
+
+    Differs from the published code: probabilities below 1e-9 count as 1e-9, where a single one that underflows would
+    make the score infinite.
+
+    Computed on the host, see `FrechetDistance`.
+
+    Args:
+        name: Name of the metric.
+
+    Call arguments:
+        y_true: Probabilities [B, K] of real images.
+        y_pred: Probabilities [B, K] of the images that were generated in their place.
+
+    Returns:
+        Float of at least 1.
+
+    Raises:
+        ValueError: If these are no probabilities; in `result`, without any sample; in a compiled step.
+
+    Example:
+
+    >>> print(f"{float(ClassDivergence()(np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]]))):.4f}")
+    2.0000
+    """
+
+    def __init__(self, name="class_divergence"):
+        super().__init__(name)
+
+    def result(self):
+        self._require_samples()
+        return float(np.exp(self._mean))
+
+    def std(self):
+        """The standard deviation of the divergences, before exp."""
+        self._require_samples()
+        return float(np.sqrt(self._scatter / self._count))
+
+    def _values(self, y_true, y_pred):
+        y_true, y_pred = np.maximum(y_true, LEAST), np.maximum(y_pred, LEAST)
+        return (y_pred * np.log(y_pred / y_true)).sum(axis=1)

@@ -1,0 +1,118 @@
+"""Inception score: how sure a classifier is of each image, and how various its answers are."""
+
+import keras
+import numpy as np
+
+from keras_attention.metrics.host import FeatureMetric
+from keras_attention.metrics.probabilities import LEAST, require_probabilities, shuffled_parts, top_classes
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class InceptionScore(FeatureMetric):
+    r"""exp of the mean information that an image gives about its class.
+
+    $$ \mathrm{IS} = \exp \mathbb{E}_x \, \mathrm{KL}\big(p(y|x) \,\|\, p(y)\big), \quad
+       p(y) = \mathbb{E}_x \, p(y|x) $$
+
+    "Improved Techniques for Training GANs", section 4 ([Salimans et al., 2016](https://arxiv.org/abs/1606.03498)).
+    1 if every image looks alike to the classifier, K if it is sure of each and sees K classes equally often. Of
+    generated images alone.
+
+    Written out, in float64 and for each part of the samples, sums that suffice whatever the number N of samples:
+
+        counts: [splits], entropies: [splits] = sum over x, y of p log p, marginals: [splits, K] = sum over x of p
+        score = exp(entropies / N - sum over y of (marginals / N) log(marginals / N))
+
+    With `splits` of 10, as usual, the score is the mean over 10 parts of the samples and `std()` their standard
+    deviation; a part's score is too low, the more so the smaller it is. SAGAN's authors used one part of 50,000.
+
+    Differs from the published code: the parts are equal in size and drawn at random, not cut one after the other, so
+    that samples may come in any order, such as class by class, and their number need not be known. Differs from
+    published figures, with the default extractor: it is `keras.applications.InceptionV3` with 1000 classes, and they
+    use the TensorFlow graph of 2015 with 1008.
+
+    With `top_k`, only the k greatest probabilities of each image count; the others are 1e-9, and nothing is divided by
+    the sum. So the tables of cross-view synthesis print it ("top-1", "top-5", of a network that knows 365 places).
+
+    Computed on the host: call it in a loop over the data or in a callback, not in `compile(metrics=...)`.
+
+    Args:
+        extractor: A Keras model or a function of a NumPy array [B, Y, X, C], which returns probabilities [B, K];
+            `"inception_v3"`, see `metrics.inception_v3`, downloaded when the first images come; `None`: the metric is
+            given probabilities.
+        splits: Positive int, the number of parts.
+        top_k: Positive int, or `None`: all classes count.
+        seed: Int, of the parts.
+        name: Name of the metric.
+
+    Call arguments:
+        images: Generated images [B, Y, X, C], or probabilities [B, K] without an extractor.
+
+    Returns:
+        Float; `std()` is the standard deviation over the parts.
+
+    Raises:
+        ValueError: If an argument is out of its range, or what the extractor gives are not probabilities (logits are
+            not); in `result`, with fewer samples than parts; in a compiled step.
+
+    Example: sure of each, and each class as often.
+
+    >>> metric = InceptionScore(extractor=None)
+    >>> metric.update_state(np.eye(4))
+    >>> print(f"{metric.result():.3f}")
+    4.000
+    """
+
+    output = "probabilities"
+
+    def __init__(self, extractor="inception_v3", splits=1, top_k=None, seed=0, name="inception_score"):
+        for argument, value in (("splits", splits), ("top_k", top_k)):
+            optional = argument == "top_k" and value is None
+            if not optional and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+                raise ValueError(f"`{argument}` must be a positive int. Received: {argument}={value!r}")
+        super().__init__(extractor, name)
+        self.splits, self.top_k, self.seed = splits, top_k, seed
+        self.reset_state()
+
+    def update_state(self, images):
+        probs = require_probabilities(self.extract(images, "images"), "images")
+        if not len(probs):
+            return
+        if self._marginals is None:
+            self._marginals = np.zeros((self.splits, probs.shape[1]))
+        if self.top_k is not None:
+            probs = np.where(top_classes(probs, self.top_k), probs, LEAST)
+        entropies = (probs * np.log(np.maximum(probs, np.finfo("float64").tiny))).sum(axis=1)
+        parts = np.fromiter(self._parts, "int64", len(probs))
+        self._counts += np.bincount(parts, minlength=self.splits)
+        self._entropies += np.bincount(parts, entropies, self.splits)
+        for part in np.unique(parts):
+            self._marginals[part] += probs[parts == part].sum(axis=0)
+
+    def split_scores(self):
+        """The score of each part, NumPy array [splits]."""
+        if self._counts.min() < 1:
+            raise ValueError(
+                f"InceptionScore needs at least {self.splits} samples, one for each part. "
+                f"Received: {self._counts.sum()}"
+            )
+        marginals = self._marginals / self._counts[:, None]
+        logs = np.log(np.maximum(marginals, np.finfo("float64").tiny))
+        return np.exp(self._entropies / self._counts - (marginals * logs).sum(axis=1))
+
+    def result(self):
+        return float(self.split_scores().mean())
+
+    def std(self):
+        """The standard deviation of the score over the parts."""
+        return float(self.split_scores().std())
+
+    def reset_state(self):
+        """Forgets all samples."""
+        super().reset_state()
+        self._counts, self._entropies = np.zeros(self.splits, "int64"), np.zeros(self.splits)
+        self._marginals, self._parts = None, shuffled_parts(self.splits, self.seed)
+
+    def get_config(self):
+        own = {name: getattr(self, name) for name in ("splits", "top_k", "seed")}
+        return {**super().get_config(), **own}

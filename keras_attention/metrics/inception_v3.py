@@ -1,0 +1,66 @@
+"""The network whose features and classes are compared where no other is given."""
+
+import keras
+import numpy as np
+from keras import ops
+
+SIZE, CHANNELS, BATCH = 299, 3, 64
+OUTPUTS = {"features": "avg_pool", "probabilities": "predictions"}
+
+
+def inception_v3(output="features", weights="imagenet"):
+    """`keras.applications.InceptionV3` as an extractor: images in, 2048 features or 1000 probabilities out.
+
+    The images, of any size, are resized to 299 by 299 (bilinear). They are in [-1, 1], as the generators of this
+    library make them, or integers from 0 to 255.
+
+    Differs from published figures: those use the TensorFlow graph of 2015 (1008 classes, other weights, other
+    resizing). What this network says compares models with each other, not with a table: call it the "FID of
+    keras.applications.InceptionV3".
+
+    Args:
+        output: `"features"` (of the last pooling) or `"probabilities"`.
+        weights: `"imagenet"`, which Keras downloads once (96 MB); a path of a weights file; `None`: random.
+
+    Returns:
+        A function of a batch of images [B, Y, X, 3] that returns a float32 array [B, 2048] or [B, 1000].
+
+    Raises:
+        ValueError: If `output` is none of these; when it is called, if the images have not three channels, or are not
+            in [-1, 1].
+
+    Example:
+
+    >>> from keras_attention import metrics
+    >>> extractor = metrics.inception_v3("features")  # doctest: +SKIP
+    >>> fid = metrics.FrechetDistance(extractor)  # doctest: +SKIP
+    """
+    if output not in OUTPUTS:
+        raise ValueError(f"`output` must be one of {tuple(OUTPUTS)}. Received: output={output!r}")
+    network = keras.applications.InceptionV3(weights=weights)
+    network = keras.Model(network.inputs, network.get_layer(OUTPUTS[output]).output)
+    images = keras.Input((None, None, CHANNELS))
+    model = keras.Model(images, network(ops.image.resize(images, (SIZE, SIZE), interpolation="bilinear")))
+    return lambda images: in_batches(model, _centred(images))
+
+
+def in_batches(model, images):
+    """The outputs of a model, of so few images at a time that their feature maps fit into memory."""
+    parts = [model.predict_on_batch(images[i : i + BATCH]) for i in range(0, max(len(images), 1), BATCH)]
+    return np.concatenate([ops.convert_to_numpy(part) for part in parts])
+
+
+def _centred(images):
+    """Images in [-1, 1], as float32."""
+    images = np.asarray(ops.convert_to_numpy(images))
+    if images.ndim != 4 or images.shape[-1] != CHANNELS:
+        raise ValueError(f"InceptionV3 needs images [B, Y, X, {CHANNELS}]. Received: shape={images.shape}")
+    integers = np.issubdtype(images.dtype, np.integer)
+    images = images.astype("float32") / 127.5 - 1 if integers else images.astype("float32")
+    # A little more than 1, as half precision and resizing may leave it.
+    if not (np.abs(images) <= 1.01).all():
+        raise ValueError(
+            "InceptionV3 needs images in [-1, 1], or integers from 0 to 255. Received: "
+            f"{images.dtype if not integers else 'integers'} from {images.min()} to {images.max()}"
+        )
+    return images

@@ -1,0 +1,51 @@
+"""Mean and covariance of a stream of features, and the Frechet distance of two Gaussians that have them."""
+
+import numpy as np
+
+
+class Moments:
+    """Count, mean and scatter of all rows so far, in float64: D^2 numbers, however many rows there were."""
+
+    def __init__(self):
+        self.count = 0
+        self.mean = self.scatter = self._factor = None
+
+    def update(self, features):
+        """Adds the rows of [B, D]. Batches are joined by their means: no large sums cancel (Chan et al., 1979)."""
+        if not len(features):
+            return
+        features = np.asarray(features, "float64")
+        if self.mean is None:
+            self.mean = np.zeros(features.shape[1])
+            self.scatter = np.zeros((features.shape[1],) * 2)
+        mean = features.mean(axis=0)
+        centred, shift, total = features - mean, mean - self.mean, self.count + len(features)
+        self.scatter += centred.T @ centred + np.outer(shift, shift) * (self.count * len(features) / total)
+        self.mean = self.mean + shift * (len(features) / total)
+        self.count, self._factor = total, None
+
+    @property
+    def covariance(self):
+        """[D, D], unbiased: of at least two rows."""
+        return self.scatter / (self.count - 1)
+
+    @property
+    def factor(self):
+        """F [D, R] with F F^T = covariance, R its rank."""
+        if self._factor is None:
+            values, vectors = np.linalg.eigh(self.covariance)
+            # Of a rank less than D, the other eigenvalues are rounding; their square roots would be much larger noise.
+            real = values > len(values) * np.finfo("float64").eps * values[-1]
+            self._factor = vectors[:, real] * np.sqrt(values[real])
+        return self._factor
+
+
+def frechet(a, b):
+    r"""|m_a - m_b|^2 + Tr(C_a + C_b - 2 (C_a C_b)^(1/2)) of two `Moments`.
+
+    With C_a = F_a F_a^T and C_b = F_b F_b^T, the trace of the root is the sum of the singular values of F_a^T F_b: no
+    root of a matrix that is not symmetric, nothing added to the diagonal, and right for covariances of any rank.
+    """
+    overlap = np.linalg.svd(a.factor.T @ b.factor, compute_uv=False).sum()
+    distance = ((a.mean - b.mean) ** 2).sum() + np.trace(a.covariance) + np.trace(b.covariance) - 2 * overlap
+    return max(float(distance), 0.0)

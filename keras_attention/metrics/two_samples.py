@@ -1,0 +1,49 @@
+"""A metric of real and generated samples, which may come together or apart, in any number."""
+
+from keras_attention.metrics.host import FeatureMetric
+
+
+class TwoSampleMetric(FeatureMetric):
+    """Gathers what is known of real and of generated samples; a subclass says what, and how far they are apart.
+
+    A subclass gives `_gather()`, an empty `Moments` or `Reservoir`, and `least`, the fewest samples of each kind.
+    """
+
+    least = 2
+
+    def __init__(self, extractor, name):
+        super().__init__(extractor, name)
+        self.reset_state()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch of real and a batch of generated images, of any numbers; `None` adds nothing."""
+        self._refuse_weights(sample_weight)
+        if y_true is not None:
+            self.update_real(y_true)
+        if y_pred is not None:
+            self.update_generated(y_pred)
+
+    def update_real(self, images):
+        """Adds a batch of real images [B, Y, X, C], or of their features."""
+        self._real.update(self.extract(images, "real"))
+
+    def update_generated(self, images):
+        """Adds a batch of generated images [B, Y, X, C], or of their features."""
+        self._generated.update(self.extract(images, "generated"))
+
+    def reset_state(self):
+        """Forgets all samples."""
+        super().reset_state()
+        self._real = self._gather("real")
+        self.reset_generated()
+
+    def reset_generated(self):
+        """Forgets the generated samples: the real ones serve again, for another generator or a later step."""
+        self._generated = self._gather("generated")
+
+    def _require_samples(self):
+        if min(self._real.count, self._generated.count) < self.least:
+            raise ValueError(
+                f"{type(self).__name__} needs at least {self.least} real and as many generated samples. Received: "
+                f"{self._real.count} real, {self._generated.count} generated"
+            )
