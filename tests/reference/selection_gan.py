@@ -18,7 +18,7 @@ def resize(images, rows, columns):
         for j in range(columns):
             y = i * (Y - 1) / (rows - 1) if rows > 1 else 0.0
             x = j * (X - 1) / (columns - 1) if columns > 1 else 0.0
-            y0, x0 = int(math.floor(y)), int(math.floor(x))
+            y0, x0 = math.floor(y), math.floor(x)
             y1, x1 = min(y0 + 1, Y - 1), min(x0 + 1, X - 1)
             dy, dx = y - y0, x - x0
             output[:, i, j] = (1 - dy) * ((1 - dx) * images[:, y0, x0] + dx * images[:, y0, x1]) + dy * (

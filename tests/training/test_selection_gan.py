@@ -82,7 +82,8 @@ class Judge:
         return {"logits": ops.mean(inputs["image"], axis=-1, keepdims=True) + 2 * inputs["source"][..., :1]}
 
 
-BATCH = {"source": np.tanh(random(2, 5, 7, 3, seed=3)), "semantics": np.tanh(random(2, 5, 7, 3, seed=4)), "image": TARGET}
+BATCH = {"source": np.tanh(random(2, 5, 7, 3, seed=3)), "semantics": np.tanh(random(2, 5, 7, 3, seed=4))}
+BATCH["image"] = TARGET
 MADE = {
     "first_image": np.tanh(random(2, 5, 7, 3, seed=5)),
     "image": IMAGE,
