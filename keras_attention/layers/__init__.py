@@ -4,11 +4,13 @@ from keras_attention.layers.bahdanau_attention import BahdanauAttention
 from keras_attention.layers.bahdanau_monotonic_attention import BahdanauMonotonicAttention
 from keras_attention.layers.cbam import CBAM
 from keras_attention.layers.channel_attention import ChannelAttention
+from keras_attention.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
 from keras_attention.layers.get_attention import get_attention
 from keras_attention.layers.image_transformer_block import ImageTransformerBlock
+from keras_attention.layers.label_concatenation import LabelConcatenation
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
 from keras_attention.layers.learned_position_encoding_2d import LearnedPositionEncoding2D
 from keras_attention.layers.local_attention_1d import LocalAttention1D
@@ -20,9 +22,11 @@ from keras_attention.layers.multi_channel_attention_selection import MultiChanne
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.multi_scale_spatial_pooling import MultiScaleSpatialPooling
 from keras_attention.layers.non_local_block import NonLocalBlock
+from keras_attention.layers.projection_head import ProjectionHead
 from keras_attention.layers.relative_position_bias import RelativePositionBias
 from keras_attention.layers.rotary_embedding import RotaryEmbedding
 from keras_attention.layers.scaled_dot_product_attention import ScaledDotProductAttention
+from keras_attention.layers.self_attention_2d import SelfAttention2D
 from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 from keras_attention.layers.sinusoidal_position_encoding_2d import SinusoidalPositionEncoding2D
 from keras_attention.layers.spatial_attention import SpatialAttention
@@ -39,10 +43,12 @@ __all__ = [
     "BahdanauMonotonicAttention",
     "CBAM",
     "ChannelAttention",
+    "ConditionalBatchNormalization",
     "FeedForward",
     "GatedRecurrentCell",
     "GatedRecurrentUnit",
     "ImageTransformerBlock",
+    "LabelConcatenation",
     "LearnedPositionEncoding",
     "LearnedPositionEncoding2D",
     "LocalAttention1D",
@@ -54,9 +60,11 @@ __all__ = [
     "MultiHeadAttention",
     "MultiScaleSpatialPooling",
     "NonLocalBlock",
+    "ProjectionHead",
     "RelativePositionBias",
     "RotaryEmbedding",
     "ScaledDotProductAttention",
+    "SelfAttention2D",
     "SinusoidalPositionEncoding",
     "SinusoidalPositionEncoding2D",
     "SpatialAttention",

@@ -66,7 +66,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     >>> import numpy as np
     >>> layer = SpectralNormalization(keras.layers.Dense(4, use_bias=False), iterations=50)
-    >>> kernel = layer(np.eye(3, dtype="float32"))  # what the layer makes of the identity
+    >>> kernel = ops.convert_to_numpy(layer(np.eye(3, dtype="float32")))  # what the layer makes of the identity
     >>> round(float(np.linalg.norm(kernel, 2)), 3)
     1.0
     """
@@ -130,6 +130,11 @@ class SpectralNormalization(keras.layers.Wrapper):
             "epsilon": self.epsilon,
             "shrink_only": self.shrink_only,
         }
+
+
+def normalised_if(condition, layer):
+    """`layer`, wrapped under its own name if `condition`."""
+    return SpectralNormalization(layer, name=layer.name) if condition else layer
 
 
 def _require_layer(layer):

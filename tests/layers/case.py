@@ -25,8 +25,8 @@ class LayerCase:
     dropout: dict = field(default_factory=dict)
     # Axes of the inputs whose length may be unknown.
     dynamic: tuple = (1,)
-    # Inputs are integers below this number. `None`: they are floats.
-    below: int | None = None
+    # Inputs are integers below this number. `None`: they are floats. A tuple: one such for each input.
+    below: int | tuple | None = None
     # Ends of the paths of weights that mathematically have no gradient.
     no_gradient: tuple = ()
     # Whether `quantize("int8")` finds projections in it.

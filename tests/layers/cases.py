@@ -9,6 +9,7 @@ from keras_attention import layers
 from tests.layers.case import LayerCase
 from tests.layers.gate_cases import GATES
 from tests.layers.image_cases import IMAGES
+from tests.layers.sagan_cases import SAGAN
 from tests.layers.selection_cases import SELECTION
 
 # A constant added to all keys adds the same to all logits of a query, which the softmax takes away.
@@ -285,4 +286,4 @@ TRANSFORMER = [
     ),
 ]
 
-CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *GATES, *IMAGES, *SELECTION]
+CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *GATES, *IMAGES, *SELECTION, *SAGAN]

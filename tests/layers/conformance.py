@@ -23,19 +23,25 @@ def arrays(case, seed=0, batch=None, longer=0):
     shapes = [
         tuple(n + longer * (i in case.dynamic) for i, n in enumerate((batch or s[0], *s[1:]))) for s in case.inputs
     ]
-    if case.below:
-        return [rng.integers(0, case.below, shape).astype("int32") for shape in shapes]
-    return [rng.standard_normal(shape).astype("float32") for shape in shapes]
+    return [
+        rng.integers(0, below, shape).astype("int32") if below else rng.standard_normal(shape).astype("float32")
+        for below, shape in zip(bounds(case), shapes, strict=True)
+    ]
+
+
+def bounds(case):
+    """For each input, below which number its integers are; `None` for floats."""
+    return case.below if isinstance(case.below, tuple) else (case.below,) * len(case.inputs)
 
 
 def symbols(case, unknown=False):
     """`keras.Input`s of the case, with unknown batch and lengths if `unknown`."""
-    dtype = "int32" if case.below else "float32"
     if unknown:
         shapes = [tuple(None if i in (0, *case.dynamic) else n for i, n in enumerate(s)) for s in case.inputs]
     else:
         shapes = case.inputs
-    return [keras.Input(batch_shape=shape, dtype=dtype) for shape in shapes]
+    dtypes = ["int32" if below else "float32" for below in bounds(case)]
+    return [keras.Input(batch_shape=shape, dtype=dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
 
 
 def make(case, **init):

@@ -230,7 +230,7 @@ def test_a_regulariser_sees_the_kernel():
     layer(random(2, 3))
     layer.layer.kernel.assign(2 * random(3, 4))
     [loss] = layer.losses
-    np.testing.assert_allclose(float(loss), np.sum((2 * random(3, 4)) ** 2), rtol=1e-5)
+    np.testing.assert_allclose(numpy(loss), np.sum((2 * random(3, 4)) ** 2), rtol=1e-5)
 
 
 @each_jit

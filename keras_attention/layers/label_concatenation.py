@@ -1,0 +1,100 @@
+"""The class as more channels of an image."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import require_int
+from keras_attention.layers.labels import check_label
+from keras_attention.layers.spectral_normalization import normalised_if
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LabelConcatenation(keras.layers.Layer):
+    r"""Appends a vector of the class to the channels of every place.
+
+    $$ y_s = [x_s; e_c] $$
+
+    as the discriminators that "cGANs with Projection Discriminator" compares with its own, section 5
+    ([Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)). Written out, with B batch, S places in any number of
+    axes, C channels, K classes, E = embedding_dim:
+
+        output: [B, *S, C + E] = inputs and embeddings [K, E] of the label, the same at each place
+
+    Differs from the published code: nothing (E = 128, after the third block of its discriminator).
+
+    Labels outside of 0 to K - 1 are not seen inside a graph, where each backend does with them what it likes.
+
+    Weights: `embedding/embeddings` [K, E]; spectral normalisation adds its `u` [K].
+
+    Args:
+        num_classes: Positive int K.
+        embedding_dim: Positive int E.
+        spectral_normalization: Whether the table is divided by its greatest singular value.
+        kernel_initializer: Initialiser of the table.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, *S, C].
+        label: Integers [B], from 0 to K - 1.
+        training: Whether the spectral normalisation keeps its next u.
+
+    Returns:
+        [B, *S, C + E].
+
+    Raises:
+        ValueError: If an argument is out of its range, or `label` is not [B] integers.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = LabelConcatenation(num_classes=10, embedding_dim=4)
+    >>> tuple(layer(np.ones((2, 5, 7, 8)), np.array([3, 9])).shape)
+    (2, 5, 7, 12)
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        embedding_dim=128,
+        spectral_normalization=True,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        require_int(num_classes, "num_classes")
+        require_int(embedding_dim, "embedding_dim")
+        self.num_classes = num_classes
+        self.embedding_dim = embedding_dim
+        self.spectral_normalization = spectral_normalization
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, inputs_shape, label_shape=None):
+        table = keras.layers.Embedding(
+            self.num_classes, self.embedding_dim, self.kernel_initializer, name="embedding", dtype=self.dtype_policy
+        )
+        self.embedding = normalised_if(self.spectral_normalization, table)
+        self.embedding.build((inputs_shape[0],))
+
+    def call(self, inputs, label, training=None):
+        check_label(label, inputs.shape[0])
+        vectors = self.embedding(label)
+        for _ in inputs.shape[2:]:
+            vectors = ops.expand_dims(vectors, 1)
+        vectors = ops.broadcast_to(vectors, (*ops.shape(inputs)[:-1], self.embedding_dim))
+        return ops.concatenate([inputs, vectors], axis=-1)
+
+    def compute_output_shape(self, inputs_shape, label_shape=None):
+        return (*inputs_shape[:-1], None if inputs_shape[-1] is None else inputs_shape[-1] + self.embedding_dim)
+
+    def compute_output_spec(self, inputs, label, training=None):
+        check_label(label, inputs.shape[0])
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "embedding_dim": self.embedding_dim,
+            "spectral_normalization": self.spectral_normalization,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

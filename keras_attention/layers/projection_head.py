@@ -1,0 +1,97 @@
+"""The head of a discriminator that is told the class: how real is this, and how much of its class?"""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import require_int
+from keras_attention.layers.labels import check_label
+from keras_attention.layers.projections import clone
+from keras_attention.layers.spectral_normalization import normalised_if
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ProjectionHead(keras.layers.Layer):
+    r"""A linear score of the features, and their product with a vector of the class.
+
+    $$ D(x, c) = w \cdot h(x) + b + \langle e_c, h(x) \rangle $$
+
+    as in "cGANs with Projection Discriminator", eq. 3 ([Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)).
+    Written out, with B batch, C features, K classes:
+
+        output: [B, 1] = inputs . kernel [C, 1] + bias + sum over C of inputs * embeddings [K, C] of the label
+
+    Differs from the paper: nothing. With spectral normalisation the vectors of all classes are divided by the greatest
+    singular value of their whole table [K, C], as in the published code.
+
+    Labels outside of 0 to K - 1 are not seen inside a graph, where each backend does with them what it likes.
+
+    Weights: `linear/kernel` [C, 1], `linear/bias` [1], `embedding/embeddings` [K, C]; spectral normalisation adds their
+    `u`, [1] and [K].
+
+    Args:
+        num_classes: Positive int K.
+        spectral_normalization: Whether kernel and table are divided by their greatest singular values.
+        kernel_initializer: Initialiser of both.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Features [B, C] of an image as a whole.
+        label: Integers [B], from 0 to K - 1.
+        training: Whether the spectral normalisation keeps its next u.
+
+    Returns:
+        Logits [B, 1].
+
+    Raises:
+        ValueError: If `num_classes` is out of its range, `inputs` is not [B, C], or `label` is not [B] integers.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(ProjectionHead(num_classes=10)(np.ones((2, 16)), np.array([3, 9])).shape)
+    (2, 1)
+    """
+
+    def __init__(self, num_classes, spectral_normalization=True, kernel_initializer="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        require_int(num_classes, "num_classes")
+        self.num_classes = num_classes
+        self.spectral_normalization = spectral_normalization
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, inputs_shape, label_shape=None):
+        if len(inputs_shape) != 2 or inputs_shape[-1] is None:
+            raise ValueError(f"`inputs` must be [B, C] with a known C. Received: inputs.shape={tuple(inputs_shape)}")
+        linear = keras.layers.Dense(
+            1, kernel_initializer=clone(self.kernel_initializer), name="linear", dtype=self.dtype_policy
+        )
+        table = keras.layers.Embedding(
+            self.num_classes,
+            inputs_shape[-1],
+            clone(self.kernel_initializer),
+            name="embedding",
+            dtype=self.dtype_policy,
+        )
+        self.linear = normalised_if(self.spectral_normalization, linear)
+        self.embedding = normalised_if(self.spectral_normalization, table)
+        self.linear.build(inputs_shape)
+        self.embedding.build((inputs_shape[0],))
+
+    def call(self, inputs, label, training=None):
+        check_label(label, inputs.shape[0])
+        return self.linear(inputs) + ops.sum(inputs * self.embedding(label), axis=-1, keepdims=True)
+
+    def compute_output_shape(self, inputs_shape, label_shape=None):
+        return (inputs_shape[0], 1)
+
+    def compute_output_spec(self, inputs, label, training=None):
+        check_label(label, inputs.shape[0])
+        return keras.KerasTensor((inputs.shape[0], 1), dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "spectral_normalization": self.spectral_normalization,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

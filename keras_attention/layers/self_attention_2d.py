@@ -1,0 +1,186 @@
+"""The self-attention of SAGAN: every place of an image looks at all others, and a gate lets it in."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.checks import check_padding, require_int
+from keras_attention.layers.gate import require_choice
+from keras_attention.layers.projections import clone
+from keras_attention.layers.spectral_normalization import normalised_if
+from keras_attention.ops import non_local, require_boolean
+from keras_attention.ops.padding import full_mask, zero_padding
+from keras_attention.ops.subsample import POOL, subsample, subsampled
+
+VARIANTS = ("reference", "paper")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class SelfAttention2D(KeepsAdapters, keras.layers.Layer):
+    r"""Self-attention over the places of an image, added to it by a gate that learns to open.
+
+    $$ o_j = W_v \sum_i \mathrm{softmax}_i(q_j \cdot k_i) \, h_i, \quad y_j = \gamma \, o_j + x_j $$
+
+    as in "Self-Attention Generative Adversarial Networks", eqs. 1 to 3
+    ([Zhang et al., 2019](https://arxiv.org/abs/1805.08318)). Written out, with B batch, Y rows and X columns, P = Y · X
+    places, S of them sub-sampled, C channels, H = C // reduction, V = C // 2:
+
+        query:  [B, P, H] = x . W_query;  key: [B, S, H] = pool(x . W_key);  value: [B, S, V] = pool(x . W_value)
+        scores: [B, 1, P, S] = softmax over S of query . key
+        output: [B, Y, X, C] = x + gamma * (scores . value) . W_out
+
+    gamma is one number, 0 at first: a fresh layer is the identity. The projections have no biases, the logits no
+    scale. Large maps are computed in blocks of queries, forward and backward, so that memory grows with P and not with
+    P · S; scores that are asked for are all there.
+
+    Differs from the paper: that of `variant="paper"` has no pool, and V = H. `"reference"`, the default, is its
+    published code, with which its results were made: keys and values are max-pooled 2 × 2 after their projections (an
+    odd last row or column is left out), and V = C // 2. The paper writes f, g, h and v for the kernels of keys,
+    queries, values and output; its code theta, phi and g for queries, keys and values.
+
+    Weights: `query/kernel` and `key/kernel` [C, H], `value/kernel` [C, V], `out/kernel` [V, C], `gamma` []; in the
+    reference 1.25 C² + 1, in the paper 0.5 C² + 1. Spectral normalisation adds their `u`.
+
+    Masking: images have no padding; where there is some, masked places are not looked at and get zeros, NaN in them
+    goes nowhere, and the mask is handed on.
+
+    Args:
+        variant: `"reference"` or `"paper"`.
+        reduction: Positive int; 8 in both, of 1, 2, 4 and 8 that the paper tries. Sizes are at least 1.
+        spectral_normalization: Whether the four kernels are divided by their greatest singular value, as in both.
+        kernel_initializer: Initialiser of the kernels.
+        data_format: `"channels_last"` or `"channels_first"`; `None` means `keras.config.image_data_format()`.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [B, Y, X, C].
+        mask: Boolean or integer [B, Y, X], true = real; `None` means the Keras mask.
+        return_attention_scores: Whether to return the scores too.
+        training: Whether the spectral normalisation keeps its next u.
+
+    Returns:
+        The shape of `inputs`; or (output, scores [B, 1, P, S]) with the places in reading order.
+
+    Raises:
+        ValueError: If an argument is out of its range, the rank does not fit, C is unknown, the mask does not fit, or
+            there are fewer than 2 rows or columns to pool.
+
+    Example:
+
+    >>> from keras_attention.layers import SelfAttention2D
+    >>> output, scores = SelfAttention2D()(keras.ops.ones((2, 6, 8, 16)), return_attention_scores=True)
+    >>> tuple(output.shape), tuple(scores.shape)
+    ((2, 6, 8, 16), (2, 1, 48, 12))
+    """
+
+    def __init__(
+        self,
+        variant="reference",
+        reduction=8,
+        spectral_normalization=False,
+        kernel_initializer="glorot_uniform",
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        require_choice(variant, "variant", VARIANTS)
+        require_int(reduction, "reduction")
+        self.variant = variant
+        self.reduction = reduction
+        self.spectral_normalization = spectral_normalization
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.data_format = keras.config.image_data_format() if data_format is None else data_format
+        require_choice(self.data_format, "data_format", ("channels_last", "channels_first"))
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        dims = self._places(input_shape)
+        C = input_shape[-1 if self.data_format == "channels_last" else 1]
+        if C is None:
+            raise ValueError(f"The channels of `inputs` must be known. Received: inputs.shape={tuple(input_shape)}")
+        H = max(C // self.reduction, 1)
+        V = max(C // 2, 1) if self.variant == "reference" else H
+        self.query = self._project("query", (*dims, C), H)
+        self.key = self._project("key", (*dims, C), H)
+        self.value = self._project("value", (*dims, C), V)
+        self.out = self._project("out", (*dims, V), C)
+        self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
+
+    def call(self, inputs, mask=None, return_attention_scores=False, training=None):
+        self._check(inputs, mask)
+        x = inputs if self.data_format == "channels_last" else ops.moveaxis(inputs, 1, -1)
+        dims = ops.shape(x)[:-1]
+        mask = full_mask(require_boolean(mask, "mask"), dims)
+        x = zero_padding(x, mask)
+        pool = subsample if self.variant == "reference" else _all
+        query = self.query(x)
+        key, key_mask = pool(self.key(x), mask)
+        value, _ = pool(self.value(x), mask)
+        result = non_local(
+            *(_flat(t) for t in (query, key, value)),
+            query_mask=None if mask is None else ops.reshape(mask, (dims[0], -1)),
+            key_mask=None if mask is None else ops.reshape(key_mask, (dims[0], -1)),
+            return_scores=return_attention_scores,
+        )
+        context, scores = result if return_attention_scores else (result, None)
+        context = ops.reshape(context, (*dims, context.shape[-1]))
+        output = x + self.gamma * self.out(context)
+        output = output if self.data_format == "channels_last" else ops.moveaxis(output, -1, 1)
+        return (output, scores[:, None]) if return_attention_scores else output
+
+    def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None):
+        B, Y, X = self._check(inputs, mask)
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        _, y, x = subsampled((B, Y, X)) if self.variant == "reference" else (B, Y, X)
+        P, S = (None if None in pair else pair[0] * pair[1] for pair in ((Y, X), (y, x)))
+        return output, keras.KerasTensor((B, 1, P, S), dtype=self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "variant": self.variant,
+            "reduction": self.reduction,
+            "spectral_normalization": self.spectral_normalization,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "data_format": self.data_format,
+        }
+
+    def _project(self, name, shape, units):
+        """A built projection of the channels, without bias."""
+        arguments = {"use_bias": False, "kernel_initializer": clone(self.kernel_initializer)}
+        dense = keras.layers.Dense(units, name=name, dtype=self.dtype_policy, **arguments)
+        dense = normalised_if(self.spectral_normalization, dense)
+        dense.build(shape)
+        return dense
+
+    def _check(self, inputs, mask):
+        """Refuses wrong shapes and masks by name; returns the static [B, Y, X]."""
+        dims = self._places(inputs.shape)
+        check_padding(mask, "mask", dims, "the places")
+        return dims
+
+    def _places(self, shape):
+        received = f"Received: inputs.shape={tuple(shape)}"
+        if len(shape) != 4:
+            raise ValueError(f"`inputs` must be [B, Y, X, C]. {received}")
+        dims = tuple(shape[:-1]) if self.data_format == "channels_last" else (shape[0], *shape[2:])
+        if self.variant == "reference" and any(n is not None and n < POOL for n in dims[1:]):
+            raise ValueError(
+                f"`inputs` must have {POOL} rows and columns at least, to be pooled; `variant=\"paper\"` takes any. "
+                f"{received}"
+            )
+        return dims
+
+
+def _flat(x):
+    """[B, y, x, D] -> [B, y · x, D]."""
+    return ops.reshape(x, (ops.shape(x)[0], -1, x.shape[-1]))
+
+
+def _all(x, mask):
+    return x, mask
