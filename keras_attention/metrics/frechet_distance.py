@@ -27,8 +27,8 @@ class FrechetDistance(TwoSampleMetric):
     TensorFlow graph of 2015. Call the figure by the extractor's name, and compare it with no table. Differs from the
     published code: nothing is added to the diagonals where they are singular.
 
-    Computed on the host: call it in a loop over the data or in a callback. In `compile(metrics=...)` it works with
-    `run_eagerly=True` only.
+    Computed on the host: call it in a loop over the data or in a callback. In `compile(metrics=...)` it works only
+    where steps are not compiled: with PyTorch, and with TensorFlow and `run_eagerly=True`.
 
     Args:
         extractor: A Keras model or a function of a NumPy array [B, Y, X, C], which returns [B, D]; `"inception_v3"`,

@@ -109,7 +109,7 @@ def to_host(x, name, as_floats=True):
         except (AttributeError, NotImplementedError, TypeError) as error:
             raise ValueError(
                 f"`{name}` must be an array. This metric is computed on the host: call it in a loop over the data or "
-                "in a callback, not in a compiled step (`compile(metrics=...)` without `run_eagerly=True`). "
+                "in a callback, not in a compiled step, such as those of `compile(metrics=...)`. "
                 f"Received: {type(x).__name__}"
             ) from error
     return x.astype("float32") if as_floats and x.dtype not in (np.float32, np.float64) else x

@@ -1,3 +1,4 @@
+import collections
 import hashlib
 import io
 import pickle
@@ -98,7 +99,8 @@ def test_is_the_network_of_the_weights(state):
 def pth(arrays, permuted=()):
     """The bytes of a file of PyTorch's old format; `permuted` names lie in it with their axes turned round."""
     torch = pytest.importorskip("torch")
-    tensors = {}
+    tensors = collections.OrderedDict()
+    tensors._metadata = {"": {"version": 1}}  # as state_dict() leaves it
     for name, array in arrays.items():
         tensor = torch.tensor(array)
         tensors[name] = tensor.T.contiguous().T if name in permuted else tensor

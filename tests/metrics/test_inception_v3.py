@@ -61,8 +61,10 @@ def test_other_images_are_refused(small, images, match):
         metrics.inception_v3()(images)
 
 
-def test_of_keras_applications():
+def test_of_keras_applications(monkeypatch):
     """What the stand-in stands for: the size that it takes, and the layers that its features and classes come from."""
+    # Random weights would only take their time.
+    monkeypatch.setattr(keras.initializers.GlorotUniform, "__call__", lambda self, shape, dtype=None: np.zeros(shape))
     network = keras.applications.InceptionV3(weights=None)
     assert network.input_shape == (None, 299, 299, 3)
     for output, size in {"features": 2048, "probabilities": 1000}.items():
