@@ -4,6 +4,7 @@ from keras_attention.models.inflate import inflate_weights
 from keras_attention.models.luong import LuongLSTM, luong_lstm
 from keras_attention.models.non_local_resnet import NonLocalResNet, non_local_resnet
 from keras_attention.models.rnn_search import RNNSearch, rnn_search
+from keras_attention.models.sagan import SAGANDiscriminator, SAGANGenerator, sagan
 from keras_attention.models.transformer import Transformer, transformer, transformer_base, transformer_big
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "LuongLSTM",
     "NonLocalResNet",
     "RNNSearch",
+    "SAGANDiscriminator",
+    "SAGANGenerator",
     "Transformer",
     "attention_resnet",
     "image_transformer",
@@ -19,6 +22,7 @@ __all__ = [
     "luong_lstm",
     "non_local_resnet",
     "rnn_search",
+    "sagan",
     "transformer",
     "transformer_base",
     "transformer_big",

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import SelfAttention2D
-from tests.backend import COMPILED, value_and_gradients
+from tests.backend import BACKEND, COMPILED, value_and_gradients
 from tests.layers.helpers import noisy, numpy, random
+from tests.ops.test_blockwise import tensors_of
 from tests.reference import sagan as reference
 from tests.reference.spectral import spectral_norm
 
@@ -111,6 +112,43 @@ def test_blocks_of_large_maps_change_nothing(variant, how, monkeypatch):
     value, [gradient] = value_and_gradients(layer, [x], cotangent, how)
     np.testing.assert_allclose(value, dense[0], atol=1e-5)
     np.testing.assert_allclose(gradient, dense[1][0], atol=1e-4)
+
+
+def largest_tensor(layer, x, **kwargs):
+    """Numbers of the largest tensor of a forward and backward pass, which is traced and not run."""
+
+    def run(x):
+        return keras.ops.sum(keras.tree.flatten(layer(x, **kwargs))[0])
+
+    if BACKEND == "jax":
+        import jax
+
+        shapes = tensors_of(jax.make_jaxpr(jax.grad(run))(x).jaxpr)
+    else:
+        import tensorflow as tf
+
+        def both(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                loss = run(x)
+            return tape.gradient(loss, [x, *layer.trainable_variables])
+
+        graph = tf.function(both).get_concrete_function(tf.constant(x)).graph
+        graphs = [graph, *(graph._get_function(name).graph for name in graph._functions)]
+        outputs = (t for g in graphs for operation in g.get_operations() for t in operation.outputs)
+        shapes = (tuple(t.shape) for t in outputs if t.shape.rank is not None)
+    return max(int(np.prod([d or 1 for d in shape])) for shape in shapes)
+
+
+@pytest.mark.parametrize("variant, keys", [("reference", 4096), ("paper", 16384)])
+def test_a_map_of_128_rows_is_never_whole(variant, keys):
+    """Forward and backward of 16384 places; with the scores asked for, they are all there."""
+    if BACKEND == "torch":
+        pytest.skip("PyTorch's own kernel keeps no scores, and its tensors are not traced")
+    x = random(1, 128, 128, 8)
+    layer = make(x.shape, variant=variant)
+    assert largest_tensor(layer, x, return_attention_scores=True) >= 16384 * keys
+    assert largest_tensor(layer, x) <= 16384 * keys / 32
 
 
 def test_large_logits_are_numbers():

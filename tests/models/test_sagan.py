@@ -1,0 +1,204 @@
+"""SAGAN's networks against NumPy loops, their files, exports and precision; counts are in `test_sagan_sizes.py`."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import models
+from keras_attention.layers import SelfAttention2D
+from tests.backend import BACKEND
+from tests.layers.helpers import numpy, random
+from tests.reference import sagan as reference
+from tests.reference.spectral import spectral_norm
+
+SMALL = {"image_size": 16, "num_classes": 3, "channels": 4, "attention_at": 8}
+OF_NOISE = {"noise_dim": 5}
+NOISE, IMAGE, LABEL = random(2, 5), np.tanh(random(2, 16, 16, 3)), np.array([2, 0], "int32")
+KINDS = {
+    "sagan": {},
+    "sngan_projection": {"baseline": "sngan_projection"},
+    "ac_gan": {"baseline": "ac_gan"},
+    "without classes": {"num_classes": None},
+    "concatenation": {"image_size": 32, "discriminator": {"conditioning": "concatenation"}},
+    "unconditional judge": {"discriminator": {"conditioning": None}},
+}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def noisy(model):
+    """Noise in all weights; scales and gates stay near 1, variances positive."""
+    for i, w in enumerate(model.weights):
+        noise = random(*w.shape, seed=i)
+        if "variance" in w.path:
+            w.assign(0.5 + noise**2)
+        else:
+            w.assign(0.3 * noise + w.path.endswith("gamma"))
+    return model
+
+
+def small(**kwargs):
+    arguments = {**SMALL, **kwargs}
+    arguments["generator"] = {**OF_NOISE, **kwargs.get("generator", {})}
+    return tuple(map(noisy, models.sagan(**arguments)))
+
+
+def call_on(model):
+    """What a model is called on."""
+    rows = model.image_size
+    given = {"noise": NOISE, "image": np.tanh(random(2, rows, rows, 3)), "label": LABEL}
+    return {name: given[name] for name in model.input}
+
+
+def weights_of(model):
+    """By the names of layers, in the order of the oracle, kernels divided by their sigma."""
+
+    def kernel(layer):
+        if not hasattr(layer, "u"):
+            return numpy(layer.embeddings if hasattr(layer, "embeddings") else layer.kernel)
+        table = hasattr(layer.layer, "embeddings")
+        raw = numpy(layer.layer.embeddings if table else layer.layer.kernel)
+        matrix = raw.T if table else raw.reshape(-1, raw.shape[-1])
+        return raw / spectral_norm(matrix, numpy(layer.u))[0]
+
+    weights = {}
+    for layer in model.layers:
+        if "norm" in layer.name:
+            inner = getattr(layer, "norm", layer)
+            weights[layer.name] = [numpy(w) for w in (layer.gamma, layer.beta)]
+            weights[layer.name] += [numpy(w) for w in (inner.moving_mean, inner.moving_variance)]
+        elif isinstance(layer, SelfAttention2D):
+            kernels = [kernel(x) for x in (layer.query, layer.key, layer.value, layer.out)]
+            weights[layer.name] = [*kernels, float(numpy(layer.gamma))]
+        elif layer.name == "logits":
+            inner = getattr(layer.linear, "layer", layer.linear)
+            weights["logits"] = [kernel(layer.linear), numpy(inner.bias), kernel(layer.embedding)]
+        elif layer.weights:
+            weights[layer.name] = [kernel(layer), numpy(getattr(layer, "layer", layer).bias)]
+    return weights
+
+
+def test_the_generator_is_the_equation():
+    generator, _ = small()
+    image = numpy(generator({"noise": NOISE, "label": LABEL}))
+    assert 0.1 < image.std() < 0.95
+    for b in range(2):
+        expected = reference.generate(NOISE[b], LABEL[b], weights_of(generator), 2, 8)
+        np.testing.assert_allclose(image[b], expected, atol=1e-4)
+
+
+def test_the_discriminator_is_the_equation():
+    _, discriminator = small()
+    logits = numpy(discriminator({"image": IMAGE, "label": LABEL})["logits"])
+    assert logits.shape == (2, 1)
+    for b in range(2):
+        expected, _ = reference.judge(IMAGE[b], LABEL[b], weights_of(discriminator), 3, 8)
+        np.testing.assert_allclose(logits[b, 0], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_sg7_classes_differ_by_the_product_of_the_features_with_their_vectors():
+    _, discriminator = small()
+    weights = weights_of(discriminator)
+    one, other = (
+        numpy(discriminator({"image": IMAGE, "label": np.full(2, label)})["logits"])[:, 0] for label in (0, 1)
+    )
+    for b in range(2):
+        _, h = reference.judge(IMAGE[b], 0, weights, 3, 8)
+        table = weights["logits"][2]
+        np.testing.assert_allclose(one[b] - other[b], h @ (table[0] - table[1]), rtol=1e-3, atol=1e-3)
+
+
+def test_sg9_places_are_summed_not_averaged():
+    _, discriminator = small()
+    head, last = discriminator.get_layer("logits"), discriminator.get_layer("last_relu").output
+    inside = keras.Model([last, discriminator.input["label"]], discriminator.output["logits"])
+    features = np.abs(random(2, *last.shape[1:]))
+    expected = numpy(head(features.sum((1, 2)), LABEL))
+    np.testing.assert_allclose(numpy(inside([features, LABEL])), expected, rtol=1e-4)
+
+
+@each_kind
+def test_shapes_and_ranges(kind):
+    generator, discriminator = small(**KINDS[kind])
+    image = numpy(generator(call_on(generator)))
+    rows = generator.image_size
+    assert generator.output_shape == (None, rows, rows, 3)
+    assert image.shape == (2, rows, rows, 3) and np.abs(image).max() <= 1 and image.std() > 0.1
+    outputs = discriminator(call_on(discriminator))
+    expected = {"logits": (2, 1), **({"classes": (2, 3)} if kind == "ac_gan" else {})}
+    assert {name: tuple(x.shape) for name, x in outputs.items()} == expected
+
+
+@each_kind
+def test_survives_the_file(kind, tmp_path):
+    for model in small(**KINDS[kind]):
+        model.save(tmp_path / "model.keras")
+        twin = keras.models.load_model(tmp_path / "model.keras")
+        assert type(twin) is type(model) and twin.get_config() == model.get_config()
+        outputs = (keras.tree.flatten(m(call_on(model))) for m in (twin, model))
+        for a, b in zip(*outputs, strict=True):
+            np.testing.assert_allclose(numpy(a), numpy(b), rtol=1e-4, atol=1e-5)
+
+
+@each_kind
+def test_classes_count_where_they_are_told(kind):
+    """And nowhere else; noise is in all weights."""
+    for model in small(**KINDS[kind]):
+        if "label" not in model.input:
+            assert model.num_classes is None
+            continue
+        one, other = (
+            numpy(keras.tree.flatten(model({**call_on(model), "label": np.full(2, label)}))[0]) for label in (0, 1)
+        )
+        guesses = getattr(model, "conditioning", "projection") in ("classifier", None)
+        assert (np.abs(one - other).max() < 1e-6) == guesses
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["generator", "discriminator"])
+def test_all_weights_learn(which):
+    model = small()[which]
+    x, target = call_on(model), (np.zeros((2, 16, 16, 3)), {"logits": np.full((2, 1), 30.0)})[which]
+    model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=BACKEND != "torch")
+    before = [numpy(w).copy() for w in model.trainable_variables]
+    model.train_on_batch(x, target)
+    for w, old in zip(model.trainable_variables, before, strict=True):
+        # A bias before a batch normalisation has no gradient but rounding.
+        free = which == 0 and w.path.endswith(("conv1/bias", "conv2/bias", "shortcut/bias", "first/bias"))
+        assert np.isfinite(numpy(w)).all()
+        assert free or np.abs(numpy(w) - old).max() > 1e-3, w.path
+
+
+def test_mixed_precision():
+    for whole, half in zip(small(), small(dtype="mixed_bfloat16"), strict=True):
+        assert {keras.backend.standardize_dtype(w.dtype) for w in half.weights} == {"float32"}
+        assert half.dtype_policy.name == "mixed_bfloat16"
+        half.set_weights(whole.get_weights())
+        a, b = (keras.tree.flatten(model(call_on(model)))[0] for model in (whole, half))
+        assert keras.backend.standardize_dtype(b.dtype) == "bfloat16"
+        a, b = numpy(a), numpy(keras.ops.cast(b, "float32"))
+        assert np.abs(a - b).mean() < 0.05 * max(1, np.abs(a).max())
+
+
+def test_an_export_takes_any_batch(tmp_path):
+    if BACKEND != "tensorflow":
+        pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
+    import tensorflow as tf
+
+    generator, _ = small()
+    generator.export(str(tmp_path / "export"), verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "export"))
+    for size in (1, 2):
+        x = {"noise": NOISE[:size], "label": LABEL[:size]}
+        np.testing.assert_allclose(served.serve(x).numpy(), numpy(generator(x)), atol=1e-4)
+
+
+def test_images_are_channels_last_whatever_keras_is_set_to():
+    last = models.sagan(**SMALL)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        first = models.sagan(**SMALL)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    assert first[0].output_shape == last[0].output_shape == (None, 16, 16, 3)
+    first[1].set_weights(last[1].get_weights())
+    inputs = {"image": IMAGE, "label": LABEL}
+    np.testing.assert_array_equal(numpy(first[1](inputs)["logits"]), numpy(last[1](inputs)["logits"]))
