@@ -126,7 +126,8 @@ class AdversarialModel(keras.Model):
 
     def train_step(self, *arguments):
         groups = self.trainable_variables, self.non_trainable_variables, self.optimizer.variables
-        return gradients.run_step(self._train, (*groups, self.metrics_variables), arguments)
+        with gradients.own_chance(self.seed_generator.state, self.optimizer.iterations):
+            return gradients.run_step(self._train, (*groups, self.metrics_variables), arguments)
 
     def test_step(self, *arguments):
         groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables
@@ -278,7 +279,10 @@ class AdversarialModel(keras.Model):
 
 def _copy(network):
     """A network of the same architecture and weights, which is not trained."""
-    copy = keras.models.clone_model(network)
+    if type(network).__module__.partition(".")[0] == "keras":
+        copy = keras.models.clone_model(network)
+    else:
+        copy = type(network).from_config(network.get_config())
     copy.set_weights(network.get_weights())
     copy.trainable = False
     return copy

@@ -74,6 +74,7 @@ class NoiseToImage(AdversarialObjective):
 
     With a head that tells classes (AC-GAN), the discriminator also returns "classes": [B, K], and the cross-entropy
     of real and of made images is added to its loss, that of made images to the generator's, `classifier_weight` times.
+    It is given "label" only if it is one of its inputs.
 
     The discriminator is called once a step with `training=True`, on the real and the made images together, so that
     spectral vectors move once a step; on the made images for the generator it is called with `training=False`. A
@@ -190,6 +191,9 @@ class NoiseToImage(AdversarialObjective):
     def _discriminate(self, discriminator, images, labels, training):
         """Logits in float32; the head that tells classes must be there exactly if it is trained."""
         data = {"image": images} if labels is None else {"image": images, "label": labels}
+        wanted = getattr(discriminator, "input", None)
+        if isinstance(wanted, dict):
+            data = {name: data[name] for name in wanted}
         outputs = discriminator(data, training=training)
         outputs = outputs if isinstance(outputs, dict) else {"logits": outputs}
         if ("classes" in outputs) != (self.classifier_weight is not None):

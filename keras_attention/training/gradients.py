@@ -7,6 +7,7 @@ The step itself is written once. On JAX, where a training step is a function fro
 import contextlib
 
 import keras
+import numpy as np
 from keras import ops, tree
 
 BACKEND = keras.backend.backend()
@@ -22,8 +23,8 @@ def record(function, variables, state, inputs=()):
         inputs: Tuple of nests of tensors, to differentiate by as well.
 
     Returns:
-        (differentiable, others, pull): `pull(cotangents)` returns the gradients by `variables`, a list, and by `inputs`,
-        a tuple; zeros where there is no dependence. It may be called once.
+        (differentiable, others, pull): `pull(cotangents)` returns the gradients by `variables`, a list, and by
+        `inputs`, a tuple; zeros where there is no dependence. It may be called once.
     """
     return {"tensorflow": _record_tensorflow, "jax": _record_jax, "torch": _record_torch}[BACKEND](
         function, variables, state, inputs
@@ -79,7 +80,8 @@ def _record_torch(function, variables, state, inputs):
 
     def pull(cotangents):
         pairs = [(o, c) for o, c in zip(tree.flatten(outputs), tree.flatten(cotangents)) if o.requires_grad]
-        gradients = torch.autograd.grad(*zip(*pairs), sources, allow_unused=True, materialize_grads=True)
+        recorded, cotangents = zip(*pairs)
+        gradients = torch.autograd.grad(recorded, sources, cotangents, allow_unused=True, materialize_grads=True)
         return list(gradients[: len(variables)]), tree.pack_sequence_as(inputs, list(gradients[len(variables) :]))
 
     return outputs, tree.map_structure(_detached, others), pull
@@ -128,6 +130,23 @@ def run_step(step, groups, arguments):
     with keras.StatelessScope(mapping) as scope:
         results = step(data)
     return results, tuple([scope.get_current_value(v) for v in variables] for variables in groups)
+
+
+@contextlib.contextmanager
+def own_chance(*numbers):
+    """Makes what is drawn inside depend on `numbers` alone: integer variables, of any shape.
+
+    Keras's dropout draws from a source of the model's own; on PyTorch from that of the process, which is lent here.
+    """
+    if BACKEND != "torch":
+        yield
+        return
+    import torch
+
+    values = [int(value) for number in numbers for value in ops.convert_to_numpy(number).ravel()]
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if torch.cuda.is_available() else []):
+        torch.manual_seed(int(np.random.SeedSequence([value % 2**32 for value in values]).generate_state(1)[0]))
+        yield
 
 
 def constant(nest):

@@ -107,7 +107,8 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
         for variable in [*self.model.weights, *self.model.optimizer.variables]:
             if "float" in variable.dtype and not bool(ops.all(ops.isfinite(variable))):
                 raise FloatingPointError(
-                    f"`{variable.path}` is not finite after update {self._step}: training has diverged. " + last_good(self)
+                    f"`{variable.path}` is not finite after update {self._step}: training has diverged. "
+                    + last_good(self)
                 )
 
 

@@ -42,7 +42,8 @@ def functions(kind):
 def test_is_the_equation(kind):
     discriminator_loss, generator_loss = functions(kind)
     np.testing.assert_allclose(float(discriminator_loss(REAL, FAKE)), EXPECTED[kind][0], rtol=1e-6)
-    np.testing.assert_allclose(float(generator_loss(FAKE)), EXPECTED[kind][1], rtol=1e-6)
+    # The logits nearly cancel: what counts is the rounding of numbers about 1.
+    np.testing.assert_allclose(float(generator_loss(FAKE)), EXPECTED[kind][1], rtol=1e-6, atol=1e-6)
 
 
 def test_sg8_the_hinge_costs_nothing_beyond_the_margin_and_two_at_zero():

@@ -8,14 +8,14 @@ from tests.reference import adversarial as reference
 from tests.training import stand_ins
 from tests.training.stand_ins import C, K, Z, snapshot
 
-# How a step runs: TensorFlow eagerly, in a graph and with XLA; JAX with and without its compiler; PyTorch eagerly.
+# How a step runs: TensorFlow eagerly, in a graph and with XLA; JAX with its compiler; PyTorch eagerly.
 WAYS = {
     "tensorflow": {
         "eager": {"run_eagerly": True},
         "graph": {"jit_compile": False},
         "xla": {"jit_compile": True},
     },
-    "jax": {"eager": {"jit_compile": False}, "xla": {"jit_compile": True}},
+    "jax": {"xla": {"jit_compile": True}},
     "torch": {"eager": {}},
 }[BACKEND]
 QUICK = {"jit_compile": BACKEND == "jax"}
@@ -40,10 +40,18 @@ def linear(rates, how, **kwargs):
     return model
 
 
-def draws(sizes):
+def draws(sizes, how=QUICK):
     """The noise that a model of seed 5 draws for batches of these sizes."""
     seed = keras.random.SeedGenerator(5)
-    return [numpy(keras.random.normal((size, Z), seed=seed)) for size in sizes]
+
+    def draw():
+        return [keras.random.normal((size, Z), seed=seed) for size in sizes]
+
+    if BACKEND == "tensorflow" and how.get("jit_compile"):  # XLA's numbers are others
+        import tensorflow as tf
+
+        draw = tf.function(draw, jit_compile=True)
+    return [numpy(noise) for noise in draw()]
 
 
 @pytest.mark.parametrize("loss", ["hinge", "bce", "kl"])
@@ -55,9 +63,10 @@ def test_a_step_is_the_equations(way, loss):
     [[W], [w]] = model.generator.get_weights(), model.discriminator.get_weights()
     images = stand_ins.data(24)[0]
     followed = reference.Linear(W, w, rates=(0.1, 0.3), loss=loss, average_decay=0.5)
+    noise = draws([4] * 6, WAYS[way])
     for step, rows in enumerate(np.split(images, 3)):
         reported = model.train_on_batch(rows, return_dict=True)
-        expected = followed.step(np.split(rows, 2), draws([4] * 6)[2 * step : 2 * step + 2])
+        expected = followed.step(np.split(rows, 2), noise[2 * step : 2 * step + 2])
         for name, value in expected.items():
             np.testing.assert_allclose(reported[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
     for network, weight in (("generator", followed.W), ("discriminator", followed.w), ("average", followed.mean)):
@@ -77,11 +86,15 @@ def test_rows_that_are_left_over_fill_up_from_the_first():
 @pytest.mark.parametrize("way", WAYS)
 def test_sg10_each_step_touches_only_its_variables(way):
     images, labels = stand_ins.data(6)
-    for rates, still, moves in (((0.0, 0.04), "generator", "discriminator"), ((0.01, 0.0), "discriminator", "generator")):
-        model = stand_ins.model(rates=rates, average_decay=0.9, **WAYS[way])
-        before = {name: snapshot(getattr(model, name).trainable_variables) for name in (still, moves)}
+    # Not the hinge: where no example is beyond it, a bias has no gradient.
+    model = stand_ins.model(average_decay=0.9, objective={"loss": "bce"}, **WAYS[way])
+    pair, names = model.optimizer, ("generator", "discriminator")
+    for still, moves in (names, names[::-1]):
+        getattr(pair, f"{still}_optimizer").learning_rate = 0.0
+        getattr(pair, f"{moves}_optimizer").learning_rate = 0.02
+        before = {name: snapshot(getattr(model, name).trainable_variables) for name in names}
         model.train_on_batch(images, labels)
-        after = {name: snapshot(getattr(model, name).trainable_variables) for name in (still, moves)}
+        after = {name: snapshot(getattr(model, name).trainable_variables) for name in names}
         for a, b in zip(before[still], after[still]):
             np.testing.assert_array_equal(a, b)
         assert all((a != b).any() for a, b in zip(before[moves], after[moves]))
@@ -132,8 +145,6 @@ def test_the_average_is_what_predicts():
     averaged = model.predict(inputs, verbose=0)
     np.testing.assert_allclose(averaged, numpy(model.average(inputs)), rtol=1e-5, atol=1e-6)
     assert np.abs(averaged - numpy(model.generator(inputs))).max() > 1e-3
-    for mean, new in zip(model.average.non_trainable_variables, model.generator.weights):
-        assert mean.shape == new.shape
     moving = [[v for v in m.weights if "moving" in v.path] for m in (model.average, model.generator)]
     for mean, new in zip(*moving, strict=True):
         np.testing.assert_array_equal(numpy(mean), numpy(new))

@@ -1,0 +1,155 @@
+"""A run that is killed goes on as if it had not been."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import training
+from tests.backend import BACKEND
+from tests.training import stand_ins
+from tests.training.stand_ins import snapshot
+
+STEPS, EVERY = 9, 4
+HOW = {"jit_compile": BACKEND == "jax"}
+
+
+class KilledError(Exception):
+    pass
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes down what each step reports, and ends the run in the middle of one."""
+
+    def __init__(self, curve, kill_at=None, kill=None):
+        super().__init__()
+        self.curve, self.kill_at, self.kill = curve, kill_at, kill
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.curve[epoch] = {name: float(value) for name, value in logs.items()}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.kill_at:
+            self.kill()
+
+
+def raise_killed():
+    raise KilledError
+
+
+def batches(first):
+    """Batch k is the same wherever one begins."""
+    images, labels = stand_ins.data(40)
+    for number in range(first, STEPS):
+        rows = np.random.default_rng(number).permutation(40)[:6]
+        yield images[rows], labels[rows]
+
+
+def run(folder, seed, curve, kill_at=None, kill=raise_killed):
+    """Goes on from what lies in the folder, if anything does; an epoch is a step here, so that each is reported."""
+    model = stand_ins.model(seed=seed, average_decay=0.9, discriminator_steps=2, **HOW)
+    checkpoints = training.KeepLastCheckpoints(folder, keep=2, every=EVERY)
+    if checkpoints.paths:
+        model.load_weights(checkpoints.paths[-1])
+    done = int(model.optimizer.iterations)
+    callbacks = [checkpoints, Recorder(curve, kill_at, kill)]
+    how = {"initial_epoch": done, "epochs": STEPS, "steps_per_epoch": 1, "shuffle": False, "verbose": 0}
+    model.fit(batches(done), callbacks=callbacks, **how)
+    return model
+
+
+def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_path):
+    whole, broken = {}, {}
+    uninterrupted = run(tmp_path / "whole", seed=0, curve=whole)
+    with pytest.raises(KilledError):
+        run(tmp_path / "broken", seed=0, curve=broken, kill_at=6)
+    assert sorted(broken) == list(range(6))
+    # Another seed: whatever the file does not hold is other than it was.
+    resumed = run(tmp_path / "broken", seed=1, curve=broken)
+    assert sorted(whole) == sorted(broken) == list(range(STEPS))
+    for step in range(STEPS):
+        assert whole[step] == broken[step], f"step {step}"
+    state = [m.variables + m.optimizer.variables for m in (uninterrupted, resumed)]
+    for a, b in zip(*state, strict=True):
+        np.testing.assert_array_equal(*snapshot([a, b]), err_msg=a.path)
+
+
+def test_every_piece_of_the_state_is_needed(tmp_path):
+    """Each of these, changed after loading, makes another curve: so the test above can fail."""
+    first = {}
+    with pytest.raises(KilledError):
+        run(tmp_path, seed=0, curve=first, kill_at=5)
+    path = training.KeepLastCheckpoints(tmp_path).paths[-1]
+
+    def after(change):
+        model = stand_ins.model(seed=1, average_decay=0.9, discriminator_steps=2, **HOW)
+        model.load_weights(path)
+        change(model)
+        reports = [model.train_on_batch(*batch, return_dict=True) for batch in list(batches(EVERY))[:2]]
+        return [list(report.values()) for report in reports], snapshot(model.average.weights)
+
+    expected = after(lambda model: None)
+    pieces = {
+        "noise": lambda m: m.seed_generator.state,
+        "dropout": lambda m: next(v for v in m.generator.variables if "seed" in v.path),
+        "spectral vector": lambda m: next(v for v in m.discriminator.variables if v.path.endswith("/u")),
+        "moments": lambda m: m.optimizer.discriminator_optimizer.variables[-1],
+        "other moments": lambda m: m.optimizer.generator_optimizer.variables[-1],
+        "average": lambda m: m.average.weights[-1],
+        "updates": lambda m: m.optimizer.iterations,
+    }
+    for name, piece in pieces.items():
+        def change(model, piece=piece):
+            variable = piece(model)
+            variable.assign(variable + keras.ops.cast(3, variable.dtype))
+
+        found = after(change)
+        same = np.array_equal(found[0], expected[0]) and all(map(np.array_equal, found[1], expected[1]))
+        assert not same, name
+
+
+def test_a_keras_file_goes_on_too(tmp_path):
+    images, labels = stand_ins.data(6)
+    model = stand_ins.model(average_decay=0.9, **HOW)
+    model.train_on_batch(images, labels)
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    assert twin.get_config()["objective"] == model.get_config()["objective"]
+    for _ in range(2):
+        assert twin.train_on_batch(images, labels, return_dict=True) == model.train_on_batch(
+            images, labels, return_dict=True
+        )
+    for a, b in zip(model.variables, twin.variables, strict=True):
+        np.testing.assert_array_equal(*snapshot([a, b]), err_msg=a.path)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    stand_ins.model().save_weights(tmp_path / "one.weights.h5")
+    with pytest.raises(ValueError):
+        stand_ins.model(average_decay=0.9).load_weights(tmp_path / "one.weights.h5")
+
+
+def main(folder):
+    """What the process of the test below does."""
+    run(folder, seed=0, curve={}, kill_at=6, kill=lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed(tmp_path):
+    folder = str(tmp_path / "killed")
+    command = [sys.executable, "-c", f"from tests.training.test_adversarial_resume import main; main({folder!r})"]
+    assert subprocess.run(command, check=False, timeout=500).returncode == -signal.SIGKILL
+    curve, whole = {}, {}
+    resumed = run(folder, seed=1, curve=curve)
+    uninterrupted = run(tmp_path / "whole", seed=0, curve=whole)
+    assert sorted(curve) == list(range(EVERY, STEPS))
+    # Another process may add up in another order.
+    for step, report in curve.items():
+        assert report == pytest.approx(whole[step], rel=1e-4, abs=1e-5), f"step {step}"
+    for a, b in zip(uninterrupted.weights, resumed.weights, strict=True):
+        np.testing.assert_allclose(*snapshot([a, b]), rtol=1e-4, atol=1e-5)
