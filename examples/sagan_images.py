@@ -1,0 +1,181 @@
+"""A small SAGAN learns to make clothes of ten kinds, once with self-attention and once without.
+
+    python examples/sagan_images.py                        # fetches, learns, examines, draws
+    python examples/sagan_images.py --steps 200 --every 100 --held-out 500
+    KERAS_BACKEND=jax python examples/sagan_images.py      # on an accelerator, if JAX has one
+
+Fashion-MNIST at 32 x 32 pixels. Both pairs of networks get the same number of updates on the same batches
+("Self-Attention Generative Adversarial Networks", Zhang et al., 2018). On the way the distances FID and KID between
+what is made and held-out pictures are measured, with the features of a MobileNet. A run that was interrupted goes on at
+its last checkpoint when it is started again. Everything is kept in `runs/sagan_images/` (see `--output`): progress.png,
+samples-*.png, attention.png, results.json, and the last checkpoints. What it reaches: docs/examples/sagan_images.md.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# All cores for each operation; the example of dates, whose helpers are used here, would ask for one.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "0")
+
+import dates_served
+import fashion_data
+import offline_features
+from transformer_dates import heading, positive, processor, save_whole
+
+OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "sagan_images"
+# What the checkpoints in a folder were trained with: they can go on only with the same.
+FIXED = ("batch", "channels", "attention_at", "pictures", "every", "held_out", "seed")
+ROWS = 6  # of the samples, a column a class
+LOOKED_AT = 6  # images whose attention is drawn
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    try:
+        return run(options)
+    except (fashion_data.UnavailableError, offline_features.UnavailableError, OtherRunError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--steps", type=positive, default=3000, help="updates of each generator (default: %(default)s)")
+    add("--every", type=positive, default=250, help="updates between examinations (default: %(default)s)")
+    add("--batch", type=positive, default=64, help="pictures in an update (default: %(default)s)")
+    add("--channels", type=positive, default=16, help="of the widest map; 64 in the paper (default: %(default)s)")
+    add("--attention-at", type=positive, default=16, help="side of the map with attention (default: %(default)s)")
+    add("--held-out", type=positive, default=2000, help="pictures compared with (default: %(default)s)")
+    add("--pictures", type=positive, help="learn only from so many pictures (default: all 60,000)")
+    add("--seed", type=int, default=0, help="of the weights, the batches and the noise (default: %(default)s)")
+    add("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
+    add("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
+    add("--fresh", action="store_true", help="forget what an earlier run has learned")
+    options = parser.parse_args(arguments)
+    if options.steps % options.every:
+        parser.error(f"--steps must be a multiple of --every. Received: {options.steps} and {options.every}")
+    return options
+
+
+class OtherRunError(Exception):
+    """The folder belongs to a run with other settings."""
+
+
+def run(options):
+    """Fetches, learns, examines and draws."""
+    began = time.perf_counter()
+    heading("SAGANs with and without self-attention on Fashion-MNIST")
+    with dates_served.quiet():
+        import sagan_learning as learning
+    describe(options.seed)
+    settle(options)
+    (images, labels), (held_out, _) = fashion_data.load(options.cache)
+    images, labels, held_out = images[: options.pictures], labels[: options.pictures], held_out[: options.held_out]
+    if len(images) < options.batch:
+        raise OtherRunError(f"--batch must be at most the {len(images)} pictures. Received: {options.batch}")
+    features = offline_features.load(options.cache)
+    real = features(learning.prepared(held_out))
+    print(f"{len(images):,} pictures to learn from, {len(held_out):,} others to compare with")
+    found, trained = {}, {}
+    for kind, attention_at in {"with attention": options.attention_at, "without": None}.items():
+        model = learning.build(options.channels, attention_at, options.seed)
+        counts = [network.count_params() for network in (model.generator, model.discriminator)]
+        heading(f"{kind}: {counts[0]:,} and {counts[1]:,} weights, {options.steps} updates of {options.batch}")
+        folder = options.output / kind.replace(" ", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        examination = learning.Examination(features, real, folder / "progress.json", options.seed)
+        rest = (options.steps, options.batch, options.seed, folder, options.every)
+        before = learning.learn(model, images, labels, *rest, callbacks=[examination])
+        if before:
+            print(f"    went on after update {before} of an earlier run")
+        found[kind], trained[kind] = learning.read(folder / "progress.json"), model
+    report(options, found)
+    draw(options, learning, trained)
+    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
+    heading(f"Done in {minutes} min {seconds:02d} s; {options.output}")
+    return 0
+
+
+def settle(options):
+    """Makes the output folder this run's, or finds that it is already.
+
+    Raises:
+        OtherRunError: If it holds the checkpoints of a run with other settings.
+    """
+    options.output.mkdir(parents=True, exist_ok=True)
+    path, settings = options.output / "settings.json", {name: getattr(options, name) for name in FIXED}
+    if options.fresh:
+        for pattern in ("*/step-*.weights.h5", "*/progress.json"):
+            for learned in options.output.glob(pattern):
+                learned.unlink()
+    elif path.is_file():
+        before = json.loads(path.read_text())
+        differ = [
+            f"--{k.replace('_', '-')} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v
+        ]
+        if differ:
+            raise OtherRunError(
+                f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
+            )
+    save_whole(path, lambda beside: beside.write_text(json.dumps(settings, indent=1)))
+
+
+def report(options, found):
+    """The distances: printed, drawn, and kept as numbers."""
+    import sagan_pictures as pictures
+
+    heading("Distance from held-out pictures by updates (FID, KID; by MobileNetV2, not Inception)")
+    print(f"    {'updates':>8}" + "".join(f"{kind:>26}" for kind in found))
+    for update in sorted(next(iter(found.values()))):
+        cells = (f"{table[update]['FID']:14.2f}{table[update]['KID']:12.4f}" for table in found.values())
+        print(f"    {update:8}" + "".join(cells))
+    figure = pictures.plot_progress(found, ("FID", "KID"), f"Fashion-MNIST, {options.held_out} images of each kind")
+    save_whole(options.output / "progress.png", lambda beside: figure.savefig(beside, dpi=150, format="png"))
+    settings = {name: getattr(options, name) for name in (*FIXED, "steps")}
+    table = json.dumps({"settings": settings, "progress": found}, indent=1)
+    save_whole(options.output / "results.json", lambda beside: beside.write_text(table))
+
+
+def draw(options, learning, trained):
+    """Samples of each pair of networks, and where the generator with attention looks."""
+    import sagan_pictures as pictures
+
+    from keras_attention import visualize
+
+    figures, classes = {}, learning.CLASSES
+    for kind, model in trained.items():
+        images = model.average.predict(learning.noise(ROWS * classes, options.seed + 1), verbose=0)
+        title = f"{kind}, {options.steps} updates: {', '.join(fashion_data.KINDS)}"
+        rows = images.reshape(ROWS, classes, *images.shape[1:])
+        figures[f"samples-{kind.replace(' ', '-')}"] = pictures.plot_samples(rows, title)
+    looked_at = learning.noise(LOOKED_AT, options.seed + 2)
+    generator = trained["with attention"].average
+    [scores] = visualize.attention_scores(generator, looked_at, training=False).values()
+    scores = scores.reshape(LOOKED_AT, *scores.shape[-2:])
+    images = generator.predict(looked_at, verbose=0)
+    title = f"where the map of {options.attention_at} x {options.attention_at} looks from each point"
+    figures["attention"] = pictures.plot_attention(images, scores, title)
+    for name, figure in figures.items():
+        path = options.output / f"{name}.png"
+        save_whole(path, lambda beside, figure=figure: figure.savefig(beside, dpi=150, format="png"))
+
+
+def describe(seed):
+    import keras
+
+    print(f"seed {seed}; {os.cpu_count()} cores, {processor()}")
+    backend = keras.backend.backend()
+    version = __import__(backend).__version__
+    print(f"Python {platform.python_version()}, {backend} {version}, Keras {keras.__version__}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
