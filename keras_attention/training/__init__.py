@@ -18,8 +18,8 @@ from keras_attention.training.label_smoothing import LabelSmoothedCrossEntropy
 from keras_attention.training.linear_decay import LinearDecay
 from keras_attention.training.pixel_likelihood import PixelNegativeLogLikelihood
 from keras_attention.training.schedule import TransformerSchedule
-from keras_attention.training.stop_on_not_finite import StopOnNotFinite
 from keras_attention.training.selection_gan import SelectionGANObjective, total_variation, uncertainty_guided_loss
+from keras_attention.training.stop_on_not_finite import StopOnNotFinite
 
 __all__ = [
     "AdversarialModel",
