@@ -102,6 +102,8 @@ def test_every_piece_of_the_state_is_needed(tmp_path):
         "average": lambda m: m.average.weights[-1],
         "updates": lambda m: m.optimizer.iterations,
     }
+    if BACKEND == "torch":
+        del pieces["dropout"]  # drawn from numbers made of "noise" and "updates" there
     for name, piece in pieces.items():
         def change(model, piece=piece):
             variable = piece(model)

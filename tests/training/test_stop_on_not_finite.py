@@ -21,13 +21,13 @@ def fit(model, *callbacks, **kwargs):
     model.fit(batches(**kwargs), steps_per_epoch=3, epochs=4, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
-@pytest.mark.parametrize("every, batch", [(1, 3), (2, 3)])
-def test_training_stops_with_the_name_and_the_last_good_checkpoint(every, batch, tmp_path):
+@pytest.mark.parametrize("every, bad_from, batch", [(1, 5, 3), (2, 4, 2)])
+def test_training_stops_with_the_name_and_the_last_good_checkpoint(every, bad_from, batch, tmp_path):
     model = stand_ins.model(jit_compile=BACKEND == "jax")
     checkpoints = training.KeepLastCheckpoints(tmp_path, keep=2, every=2)
     stop = training.StopOnNotFinite(checkpoints, every=every)
     with pytest.raises(FloatingPointError) as error:
-        fit(model, stop, checkpoints)
+        fit(model, stop, checkpoints, bad_from=bad_from)
     assert f"`discriminator_loss` is nan after batch {batch} of epoch 2: training has diverged" in str(error.value)
     assert f"The last good checkpoint is {tmp_path / 'step-00000004.weights.h5'}" in str(error.value)
     twin = stand_ins.model(seed=1)
