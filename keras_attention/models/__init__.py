@@ -5,6 +5,7 @@ from keras_attention.models.luong import LuongLSTM, luong_lstm
 from keras_attention.models.non_local_resnet import NonLocalResNet, non_local_resnet
 from keras_attention.models.rnn_search import RNNSearch, rnn_search
 from keras_attention.models.sagan import SAGANDiscriminator, SAGANGenerator, sagan
+from keras_attention.models.selection_gan import PatchDiscriminator, SelectionGANGenerator, selection_gan
 from keras_attention.models.transformer import Transformer, transformer, transformer_base, transformer_big
 
 __all__ = [
@@ -12,9 +13,11 @@ __all__ = [
     "ImageTransformer",
     "LuongLSTM",
     "NonLocalResNet",
+    "PatchDiscriminator",
     "RNNSearch",
     "SAGANDiscriminator",
     "SAGANGenerator",
+    "SelectionGANGenerator",
     "Transformer",
     "attention_resnet",
     "image_transformer",
@@ -23,6 +26,7 @@ __all__ = [
     "non_local_resnet",
     "rnn_search",
     "sagan",
+    "selection_gan",
     "transformer",
     "transformer_base",
     "transformer_big",

@@ -1,0 +1,290 @@
+"""SelectionGAN: an image of a place as seen from elsewhere, guided by a semantic map, in two stages."""
+
+import keras
+
+from keras_attention.layers.checks import require_int, require_rate
+from keras_attention.models.selection_gan_parts import SecondStage, UNet, patches
+
+CONDITIONS = ("source", "semantics")
+FIRST_STAGE = {"cycle": False, "uncertainty": False, "num_candidates": None, "pool_sizes": ()}
+# The steps of the paper's ablation, as arguments. F and G differ in the loss alone: G has the total variation.
+ABLATIONS = {
+    "A": {**FIRST_STAGE, "condition": ("source",)},
+    "B": {**FIRST_STAGE, "condition": ("semantics",)},
+    "C": FIRST_STAGE,
+    "D": {**FIRST_STAGE, "cycle": True},
+    "E": {**FIRST_STAGE, "cycle": True, "uncertainty": True},
+    "F": {"pool_sizes": ()},
+    "G": {"pool_sizes": ()},
+    "H": {},
+}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class SelectionGANGenerator(keras.Model):
+    r"""Generator of SelectionGAN: an image from elsewhere and a semantic map become an image from here.
+
+    $$ I'_g = G_i([I_a, S_g]), \quad S'_g = G_s(I'_g), \quad
+       I''_g = \sum_m A_m \odot I_m = G_a(F_i, F_s, I_a, I'_g), \quad S''_g = G_s(I''_g) $$
+
+    as in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)): a U-Net G_i
+    paints a first image; a small one, G_s, reads the semantic map off it; the second stage G_a paints
+    `num_candidates` images out of the features F of both, and attention chooses among them at every pixel; G_s, the
+    same, reads that image too. Written out, with B batch, Y × X = image_size, C image channels, K semantic channels,
+    M candidates, W = width, w = semantics_width, F = selection_channels:
+
+        first_image:     [B, Y, X, C], and its features F_i [B, Y/2, X/2, 2 W]
+        first_semantics: [B, Y, X, K], and its features F_s [B, Y/2, X/2, 2 w]
+        joined:          [B, Y, X, F]    = [relu(transposed convolution([F_i, F_s])), source, first_image]
+        merged:          [B, Y, X, F]    = convolution(multi-scale spatial pooling(joined))
+        candidates:      [B, Y, X, M, C]
+        attention:       [B, Y, X, M]    see `layers.MultiChannelAttentionSelection`
+        uncertainty:     [B, Y, X, 1]
+        image:           [B, Y, X, C]
+        semantics:       [B, Y, X, K]
+
+    All images and semantic maps are between -1 and 1: maps are pictures in which a colour means a class.
+
+    Differs from the paper: as in its published code, there is one uncertainty map in place of four, and the features
+    themselves are joined to the pooled ones. Differs from the published code: its 3 × 3 convolution that is declared
+    and never run has no weights here, except with `legacy_unused_conv`. Where there is no second stage, the paper does
+    not say where the uncertainty comes from; here it is a 1 × 1 convolution of F_i, enlarged.
+
+    Args:
+        image_size: Int or (rows, columns), multiples of 2^num_downs.
+        condition: What the first stage sees: ("source", "semantics"), or one of them.
+        cycle: Whether there is G_s.
+        uncertainty: Whether there is an uncertainty map.
+        num_candidates: M, or `None`: no second stage.
+        pool_sizes: Of the multi-scale spatial pooling; `()` means no pooling and no convolution after it.
+        width: W. G_i has width * (1, 2, 4, 8, 8, ...) channels.
+        semantics_width: w.
+        selection_channels: F.
+        num_downs: How often the U-Nets halve. `None`: 8 for sizes that are multiples of 256, 7 of 128, else 5.
+        image_channels: C, also of the source.
+        semantics_channels: K.
+        dropout: Rate.
+        legacy_unused_conv: Whether to hold the weights of the published code's unused convolution; nothing else
+            changes. They have no gradient.
+        **kwargs: `name`, `dtype` and the rest of `keras.Model`.
+
+    Call arguments:
+        inputs: `{"source": [B, Y, X, C], "semantics": [B, Y, X, K]}`, or those of `condition`. The source is needed by
+            the second stage as well.
+
+    Returns:
+        Dict of the tensors above, without those that are switched off; "first_image" there is always.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the size does not halve so often.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = SelectionGANGenerator((32, 64), width=4, selection_channels=9, num_candidates=3)
+    >>> images = np.zeros((1, 32, 64, 3))
+    >>> outputs = model({"source": images, "semantics": images})
+    >>> {name: tuple(x.shape[3:]) for name, x in sorted(outputs.items())}
+    {'attention': (3,), 'candidates': (3, 3), 'first_image': (3,), 'first_semantics': (3,), 'image': (3,),
+     'semantics': (3,), 'uncertainty': (1,)}
+    """
+
+    def __init__(
+        self,
+        image_size=256,
+        condition=CONDITIONS,
+        cycle=True,
+        uncertainty=True,
+        num_candidates=10,
+        pool_sizes=(1, 4, 9),
+        width=64,
+        semantics_width=4,
+        selection_channels=110,
+        num_downs=None,
+        image_channels=3,
+        semantics_channels=3,
+        dropout=0.5,
+        legacy_unused_conv=False,
+        *,
+        dtype=None,
+        **kwargs,
+    ):
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
+        rows, columns = _require(arguments)
+        # Lists, as they come back from a file.
+        arguments |= {k: list(v) for k, v in arguments.items() if isinstance(v, tuple | list)}
+        channels = {"source": image_channels, "semantics": semantics_channels}
+        wanted = [name for name in CONDITIONS if name in condition or (name == "source" and num_candidates)]
+        inputs = {name: keras.Input((rows, columns, channels[name]), name=name) for name in wanted}
+        super().__init__(inputs, _wire(inputs, arguments, dtype), **kwargs)
+        if dtype is not None:
+            self.dtype_policy = keras.dtype_policies.get(dtype)
+        self._arguments = arguments
+        for name, value in arguments.items():
+            setattr(self, name, value)
+
+    def get_config(self):
+        dtype = keras.dtype_policies.serialize(self.dtype_policy)
+        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class PatchDiscriminator(keras.Model):
+    r"""Discriminator of image patches, given the image that they were made from: PatchGAN.
+
+    $$ logits = D([condition, image]) $$
+
+    as in "Image-to-Image Translation with Conditional Adversarial Networks"
+    ([Isola et al., 2017](https://arxiv.org/abs/1611.07004)), and in SelectionGAN. With three layers a logit is about
+    a patch of 70 × 70 pixels. Written out, with B batch, n = num_layers:
+
+        joined: [B, Y, X, condition + image channels]
+        logits: [B, Y / 2^n - 2, X / 2^n - 2, 1]        256 -> 30, 64 -> 6
+
+    Differs from the published code: its last sigmoid belongs to the loss here.
+
+    Args:
+        width: Channels of the first convolution; they double up to eight times as many.
+        num_layers: Positive int n: how many convolutions halve the image.
+        image_channels: Of the image.
+        condition_channels: Of the image that it is made from.
+        **kwargs: `name`, `dtype` and the rest of `keras.Model`.
+
+    Call arguments:
+        inputs: `{"image": [B, Y, X, C], "source": [B, Y, X, C']}`, of any size.
+
+    Returns:
+        `{"logits": [B, Y / 2^n - 2, X / 2^n - 2, 1]}`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = PatchDiscriminator(width=4)
+    >>> tuple(model({"image": np.zeros((1, 64, 96, 3)), "source": np.zeros((1, 64, 96, 3))})["logits"].shape)
+    (1, 6, 10, 1)
+    """
+
+    def __init__(self, width=64, num_layers=3, image_channels=3, condition_channels=3, *, dtype=None, **kwargs):
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
+        for name, value in arguments.items():
+            require_int(value, name)
+        inputs = {
+            "image": keras.Input((None, None, image_channels), name="image"),
+            "source": keras.Input((None, None, condition_channels), name="source"),
+        }
+        joined = keras.layers.Concatenate(dtype=dtype, name="join")([inputs["source"], inputs["image"]])
+        super().__init__(inputs, {"logits": patches(joined, width, num_layers, dtype)}, **kwargs)
+        if dtype is not None:
+            self.dtype_policy = keras.dtype_policies.get(dtype)
+        self._arguments = arguments
+        for name, value in arguments.items():
+            setattr(self, name, value)
+
+    def get_config(self):
+        dtype = keras.dtype_policies.serialize(self.dtype_policy)
+        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+
+
+def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs):
+    """The generator and the discriminator of SelectionGAN, or of a step of its ablation.
+
+    | `ablation` | the generator is | new in it, as an argument of `SelectionGANGenerator` |
+    |---|---|---|
+    | `"A"` | source → image | `condition=("source",)` |
+    | `"B"` | semantic map → image | `condition=("semantics",)` |
+    | `"C"` | both → image | |
+    | `"D"` | the semantic map is read off the image again | `cycle=True` |
+    | `"E"` | the loss is weighed by an uncertainty map | `uncertainty=True` |
+    | `"F"` | a second stage chooses among 10 images | `num_candidates=10` |
+    | `"G"` | F with the total variation in the loss: `training.SelectionGANLoss(total_variation=1e-6)`, else 0 | |
+    | `"H"` | the whole, with multi-scale spatial pooling | `pool_sizes=(1, 4, 9)` |
+
+    Trainable weights of the whole: generator 55,153,943 (with `legacy_unused_conv` 55,480,753, the paper's number),
+    discriminator 2,768,705. Of 64 × 64 pixels: generator 17,251,223, of which 16,662,147 are in G_i and 65,835 in G_s.
+
+    Args:
+        image_size: Int or (rows, columns).
+        ablation: `"A"` to `"H"`.
+        discriminator_width: Channels of the discriminator's first convolution.
+        **kwargs: The other arguments of `SelectionGANGenerator`; they go over those of the step.
+
+    Returns:
+        (`SelectionGANGenerator`, `PatchDiscriminator`).
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> generator, discriminator = selection_gan(64, "C", width=4, discriminator_width=4)
+    >>> sorted(generator.output), sorted(discriminator.input)
+    (['first_image'], ['image', 'source'])
+    """
+    if ablation not in ABLATIONS:
+        raise ValueError(f"`ablation` must be one of {tuple(ABLATIONS)}. Received: ablation={ablation!r}")
+    generator = SelectionGANGenerator(image_size, **{**ABLATIONS[ablation], **kwargs})
+    channels = generator.image_channels
+    common = {"dtype": kwargs["dtype"]} if "dtype" in kwargs else {}
+    discriminator = PatchDiscriminator(
+        discriminator_width, image_channels=channels, condition_channels=channels, **common
+    )
+    return generator, discriminator
+
+
+def _require(arguments):
+    """Checks all arguments, fills in `num_downs`, and returns (rows, columns)."""
+    size, condition = arguments["image_size"], arguments["condition"]
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2 or not all(isinstance(n, int) and n > 0 for n in sides):
+        raise ValueError(f"`image_size` must be a positive int or two, (rows, columns). Received: image_size={size!r}")
+    if not condition or len(set(condition)) < len(condition) or not set(condition) <= set(CONDITIONS):
+        raise ValueError(f"`condition` must be one or both of {CONDITIONS}. Received: condition={condition!r}")
+    for name in ("width", "semantics_width", "selection_channels", "image_channels", "semantics_channels"):
+        require_int(arguments[name], name)
+    for name in ("num_candidates", "num_downs"):
+        require_int(arguments[name], name, optional=True)
+    require_rate(arguments["dropout"], "dropout")
+    if arguments["num_downs"] is None:
+        arguments["num_downs"] = next((n for n in (8, 7) if all(side % 2**n == 0 for side in sides)), 5)
+    downs = arguments["num_downs"]
+    if downs < 2 or any(side % 2**downs for side in sides):
+        raise ValueError(
+            "The sides of `image_size` must be multiples of 2^num_downs, with `num_downs` at least 2. Received: "
+            f"image_size={size!r}, num_downs={downs}"
+        )
+    if arguments["num_candidates"] is None:
+        return sides
+    images = 2 * arguments["image_channels"]
+    if arguments["selection_channels"] <= images:
+        raise ValueError(
+            f"`selection_channels` must be more than the {images} channels of the source and the first image. "
+            f"Received: selection_channels={arguments['selection_channels']}"
+        )
+    return sides
+
+
+def _wire(inputs, arguments, dtype):
+    """All outputs by name."""
+    common = {"num_downs": arguments["num_downs"], "dropout": arguments["dropout"], "dtype": dtype}
+    paint = UNet(arguments["image_channels"], arguments["width"], name="image", **common)
+    seen = [inputs[name] for name in CONDITIONS if name in arguments["condition"]]
+    x = paint.join("condition")(seen) if len(seen) > 1 else seen[0]
+    image, features = paint(x)
+    outputs, features = {"first_image": image}, [features]
+    if arguments["cycle"]:
+        read = UNet(arguments["semantics_channels"], arguments["semantics_width"], name="semantics", **common)
+        outputs["first_semantics"], of_semantics = read(image)
+        features.append(of_semantics)
+    if arguments["num_candidates"] is not None:
+        outputs |= SecondStage(arguments, dtype)(features, [inputs["source"], image])
+        if arguments["cycle"]:
+            outputs["semantics"], _ = read(outputs["image"])
+    elif arguments["uncertainty"]:
+        large = keras.layers.UpSampling2D(2, "channels_last", dtype=dtype, name="uncertainty_enlarge")(features[0])
+        outputs["uncertainty"] = keras.layers.Activation("sigmoid", dtype=dtype, name="uncertainty_sigmoid")(
+            paint.conv(1, 1, "uncertainty")(large)
+        )
+    return outputs

@@ -1,0 +1,219 @@
+"""SelectionGAN: its equations in loops, the steps of the ablation, files, sizes."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import models
+from keras_attention.models.selection_gan import ABLATIONS
+from tests.backend import BACKEND
+from tests.layers.helpers import numpy, random
+from tests.models.selection_gan_weights import noisy, of_discriminator, of_second_stage, of_u_net
+from tests.reference import selection_gan as reference
+
+SMALL = {"image_size": (16, 24), "num_downs": 3, "width": 3, "semantics_width": 2, "selection_channels": 11}
+CHOICES = {"num_candidates": 5, "pool_sizes": (1, 2, 3)}
+FIRST = {"first_image", "first_semantics", "uncertainty"}
+ALL = {*FIRST, "image", "semantics", "attention", "candidates"}
+# step of the ablation: what goes in and what comes out
+STEPS = {
+    "A": ({"source"}, {"first_image"}),
+    "B": ({"semantics"}, {"first_image"}),
+    "C": ({"source", "semantics"}, {"first_image"}),
+    "D": ({"source", "semantics"}, {"first_image", "first_semantics"}),
+    "E": ({"source", "semantics"}, FIRST),
+    "F": ({"source", "semantics"}, ALL),
+    "G": ({"source", "semantics"}, ALL),
+    "H": ({"source", "semantics"}, ALL),
+}
+
+
+def small(ablation="H", **arguments):
+    """A generator and a discriminator full of noise."""
+    smaller = {name: value for name, value in CHOICES.items() if ABLATIONS[ablation].get(name, value)}
+    networks = models.selection_gan(ablation=ablation, discriminator_width=2, **{**SMALL, **smaller, **arguments})
+    return tuple(noisy(network) for network in networks)
+
+
+def inputs_of(model, batch=2):
+    shapes = {name: (batch, *x.shape[1:]) for name, x in model.input.items()}
+    return {name: np.tanh(random(*shape, seed=i)) for i, (name, shape) in enumerate(sorted(shapes.items()))}
+
+
+def test_sl4_is_the_published_network_in_loops():
+    model, _ = small()
+    x = inputs_of(model)
+    outputs = {name: numpy(y) for name, y in model(x).items()}
+    joined = np.concatenate([x["source"], x["semantics"]], axis=-1)
+    first, of_image = reference.u_net(joined, *of_u_net(model, "image"))
+    first_semantics, of_semantics = reference.u_net(first, *of_u_net(model, "semantics"))
+    enlarge, merge, heads = of_second_stage(model)
+    image, attention, candidates, uncertainty = reference.second_stage(
+        [of_image, of_semantics], [x["source"], first], (1, 2, 3), enlarge, merge, heads
+    )
+    semantics, _ = reference.u_net(image, *of_u_net(model, "semantics"))
+    expected = {"first_image": first, "first_semantics": first_semantics, "image": image, "semantics": semantics}
+    expected |= {"attention": attention, "candidates": candidates, "uncertainty": uncertainty}
+    assert set(outputs) == set(expected)
+    for name, value in expected.items():
+        assert value.std() > 0.01, name  # nothing is hidden by being constant
+        np.testing.assert_allclose(outputs[name], value, atol=2e-5, err_msg=name)
+
+
+def test_sl3_attention_and_images_of_the_network():
+    model, _ = small()
+    outputs = {name: numpy(y) for name, y in model(inputs_of(model)).items()}
+    np.testing.assert_allclose(outputs["attention"].sum(-1), 1, atol=1e-5)
+    mixed = np.einsum("byxm,byxmc->byxc", outputs["attention"], outputs["candidates"])
+    np.testing.assert_allclose(outputs["image"], mixed, atol=1e-5)
+    assert np.abs(outputs["image"]).max() < 1
+
+
+@pytest.mark.parametrize("size", [(37, 52), (32, 48)], ids=str)
+def test_the_discriminator_is_the_published_one_in_loops(size):
+    model = noisy(models.PatchDiscriminator(width=2, image_channels=3, condition_channels=1))
+    x = {"image": random(2, *size, 3), "source": random(2, *size, 1, seed=1)}
+    expected = reference.patch_discriminator(
+        np.concatenate([x["source"], x["image"]], axis=-1), of_discriminator(model)
+    )
+    np.testing.assert_allclose(numpy(model(x)["logits"]), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("ablation", STEPS)
+def test_every_step_of_the_ablation_has_its_inputs_and_outputs(ablation):
+    generator, discriminator = small(ablation)
+    assert (set(generator.input), set(generator.output)) == STEPS[ablation]
+    assert set(discriminator.input) == {"image", "source"}
+    names = {layer.name for layer in generator.layers}
+    assert ("selection_pooling" in names) == (ablation == "H")
+
+
+@pytest.mark.parametrize("ablation", ["B", "E", "H"])
+def test_all_weights_learn(ablation):
+    generator, _ = small(ablation)
+    x, outputs = inputs_of(generator), STEPS[ablation][1]
+    # XLA takes its time: on TensorFlow only for the one with most in it.
+    jit = {"tensorflow": ablation == "H", "jax": True, "torch": False}[BACKEND]
+    losses = {name: None if name in ("attention", "candidates") else "mse" for name in outputs}
+    generator.compile(keras.optimizers.Adam(0.1), losses, jit_compile=jit)
+    before = [numpy(w) for w in generator.trainable_variables]
+    generator.train_on_batch(x, {name: np.ones(y.shape, "float32") for name, y in generator(x).items()})
+    for w, old in zip(generator.trainable_variables, before, strict=True):
+        assert np.isfinite(numpy(w)).all()
+        assert np.abs(numpy(w) - old).max() > 1e-3, w.path
+
+
+def test_sl9_the_semantics_of_both_images_are_read_by_the_same_network():
+    """So that its gradient is the sum of both: it is neither of them."""
+    model, _ = small(dropout=0.0)
+    read = [w for w in model.trainable_variables if w.path.startswith("semantics_")]
+    assert len(read) == 3 + 3 + 2 * (1 + 2) + 1  # kernels down and up, the norms of both, a bias
+    x = inputs_of(model)
+    first_only = keras.Model(model.input, model.output["first_semantics"])
+    before = {name: numpy(model(x)[name]) for name in ("first_image", "image", "first_semantics", "semantics")}
+    bias = model.get_layer("semantics_up1").bias
+    bias.assign(bias + 0.5)
+    moved = {name: np.abs(numpy(model(x)[name]) - y).max() for name, y in before.items()}
+    assert moved["first_semantics"] > 0.01 and moved["semantics"] > 0.01
+    assert moved["first_image"] == 0 and moved["image"] == 0
+    np.testing.assert_array_equal(numpy(first_only(x)), numpy(model(x)["first_semantics"]))
+
+
+def test_sl13_one_candidate_is_the_image():
+    model, _ = small(num_candidates=1)
+    outputs = {name: numpy(y) for name, y in model(inputs_of(model)).items()}
+    np.testing.assert_array_equal(outputs["attention"], np.ones((2, 16, 24, 1)))
+    np.testing.assert_array_equal(outputs["image"], outputs["candidates"][..., 0, :])
+
+
+def test_the_unused_convolution_changes_nothing():
+    model, _ = small()
+    legacy, _ = small(legacy_unused_conv=True)
+    unused = legacy.get_layer("selection_unused")
+    assert unused.count_params() == 9 * 3 * 11 * 11 + 11
+    weights = iter(model.get_weights())
+    ours = {id(w) for w in unused.weights}
+    for w in legacy.weights:
+        if id(w) not in ours:
+            w.assign(next(weights))
+    x = inputs_of(model)
+    for name, y in model(x).items():
+        np.testing.assert_array_equal(numpy(legacy(x)[name]), numpy(y))
+
+
+WITH_MORE = {"legacy_unused_conv": True, "semantics_channels": 4}
+
+
+@pytest.mark.parametrize("ablation, arguments", [("E", {}), ("H", WITH_MORE)])
+def test_survives_the_file(ablation, arguments, tmp_path):
+    for model in small(ablation, **arguments):
+        model.save(tmp_path / "model.keras")
+        twin = keras.models.load_model(tmp_path / "model.keras")
+        assert type(twin) is type(model)
+        assert twin.get_config() == model.get_config()
+        shapes = {name: (2, *(n or 32 for n in x.shape[1:])) for name, x in model.input.items()}
+        x = {name: random(*shape) for name, shape in shapes.items()}
+        for name, y in model(x).items():
+            np.testing.assert_allclose(numpy(twin(x)[name]), numpy(y), rtol=1e-4, atol=1e-5)
+
+
+def test_mixed_precision():
+    exact, half = small()[0], small(dtype="mixed_bfloat16")[0]
+    assert {keras.backend.standardize_dtype(w.dtype) for w in half.trainable_variables} == {"float32"}
+    x = inputs_of(exact)
+    expected = exact(x)
+    for name, y in half(x).items():
+        assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+        np.testing.assert_allclose(numpy(keras.ops.cast(y, "float32")), numpy(expected[name]), atol=0.15, err_msg=name)
+
+
+def test_images_are_channels_last_whatever_keras_is_set_to():
+    last = small()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        first = small()
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    for a, b, x in zip(last, first, (inputs_of(last[0]), {n: random(1, 32, 40, 3) for n in ("image", "source")})):
+        for name, y in a(x).items():
+            np.testing.assert_allclose(numpy(b(x)[name]), numpy(y), atol=1e-5)
+
+
+def test_an_export_takes_any_number_of_images(tmp_path):
+    if BACKEND != "tensorflow":
+        pytest.skip("a SavedModel with an unknown dimension needs the TensorFlow backend")
+    import tensorflow as tf
+
+    model, _ = small()
+    model.export(str(tmp_path / "export"), verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "export"))
+    for batch in (1, 3):
+        x = inputs_of(model, batch)
+        for name, y in served.serve({k: tf.constant(v) for k, v in x.items()}).items():
+            np.testing.assert_allclose(y.numpy(), numpy(model(x)[name]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"image_size": 48, "num_downs": None}, "multiples of 2^num_downs.*Received: image_size=48, num_downs=5"),
+        ({"image_size": (16, 20)}, "multiples of 2^num_downs.*image_size=\\(16, 20\\), num_downs=3"),
+        ({"image_size": (16, 24, 3)}, "`image_size` must be .*Received: image_size="),
+        ({"num_downs": 1}, "`num_downs` at least 2"),
+        ({"condition": ()}, "`condition` must be .*Received: condition="),
+        ({"condition": ("source", "target")}, "`condition` must be"),
+        ({"num_candidates": 0}, "`num_candidates` must be `None` or a positive int. Received: num_candidates=0"),
+        ({"pool_sizes": (1, 1)}, "`pool_sizes` must be different positive ints"),
+        ({"pool_sizes": (17,)}, "greatest of `pool_sizes`"),
+        ({"selection_channels": 6}, "`selection_channels` must be more than the 6 channels"),
+        ({"dropout": 1.0}, "`dropout` must be a float in \\[0, 1\\)"),
+    ],
+)
+def test_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message.replace("2^", "2\\^")):
+        models.SelectionGANGenerator(**{**SMALL, **CHOICES, **arguments})
+
+
+def test_refuses_other_steps():
+    with pytest.raises(ValueError, match="`ablation` must be one of .*Received: ablation='I'"):
+        models.selection_gan(64, "I")
