@@ -1,0 +1,136 @@
+"""How SelectionGAN learns from pairs of views, goes on after an interruption, and is examined."""
+
+import sys
+
+import keras
+import numpy as np
+import tqdm
+from cross_view_data import painted
+
+from keras_attention import metrics, models, training
+
+RATE = 2e-4
+MEASURES = {
+    "SSIM": metrics.StructuralSimilarity,
+    "PSNR": metrics.PeakSignalToNoiseRatio,
+    "SD": metrics.SharpnessDifference,
+}
+
+
+def prepared(views, rows, mirrored=False):
+    """Some of the views, as `SelectionGANObjective` wants them: float32 between -1 and 1.
+
+    In a mirror, what is to the left in the map from above is to the left in the view as well.
+    """
+    chosen = {name: views[name][rows] for name in ("source", "image", "semantics")}
+    chosen["semantics"] = painted(chosen["semantics"])
+    turned = np.broadcast_to(mirrored, len(rows))[:, None, None, None]
+    return {
+        name: np.where(turned, x[:, :, ::-1], x).astype("float32") / 127.5 - 1 for name, x in chosen.items()
+    }
+
+
+def batches(views, batch_size, seed, first=0):
+    """Batches from batch number `first` on, without end; batch k is the same whatever the first one is.
+
+    The views are shuffled anew in each round; by chance a view is seen in a mirror.
+    """
+    a_round = len(views["image"]) // batch_size
+    number = first
+    while True:
+        order = np.random.default_rng((seed, number // a_round)).permutation(len(views["image"]))
+        rows = order[number % a_round * batch_size :][:batch_size]
+        mirrored = np.random.default_rng((seed, number // a_round, number)).random(batch_size) < 0.5
+        batch = prepared(views, rows, mirrored)
+        yield {name: batch[name] for name in ("source", "semantics")}, batch["image"]
+        number += 1
+
+
+def build(size, ablation, width, channels, seed, steps):
+    """A step of the ablation with new weights, and its training: an `AdversarialModel` that is compiled.
+
+    Adam as in the published code; its learning rate falls in the second half.
+    """
+    keras.utils.set_random_seed(seed)
+    second = {"selection_channels": channels} if ablation in "FGH" else {}
+    generator, discriminator = models.selection_gan(
+        size, ablation, discriminator_width=width, width=width, **second
+    )
+    objective = training.SelectionGANObjective(
+        condition=generator.condition, total_variation=1e-6 if ablation in "GH" else 0.0
+    )
+    model = training.AdversarialModel(generator, discriminator, objective, seed=seed)
+    schedule = training.LinearDecay(RATE, steps - steps // 2, max(1, steps // 2))
+    model.compile(*(keras.optimizers.Adam(schedule, beta_1=0.5, epsilon=1e-8) for _ in range(2)), jit_compile=False)
+    return model
+
+
+def learn(model, views, steps, batch_size, seed, folder, every=100, callbacks=()):
+    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+
+    A checkpoint holds both networks, both optimizers, the state of all chance and, in the count of updates, the
+    position in the data.
+
+    Returns:
+        The number of updates that had been done before.
+    """
+    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
+    if checkpoints.paths:
+        model.load_weights(checkpoints.paths[-1])
+    done = int(model.optimizer.iterations)
+    if done < steps:
+        data = batches(views, batch_size, seed, first=done)
+        # The second one writes the last update's, which may not be a multiple of `every`.
+        last = training.KeepLastCheckpoints(folder, keep=1)
+        stop = training.StopOnNotFinite(checkpoints, every=20)
+        watching = [stop, checkpoints, last, Progress(done, steps), *callbacks]
+        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
+    return done
+
+
+def painted_views(model, views, batch_size=25):
+    """All that the generator makes of these views, in inference mode: dict of arrays."""
+    parts = []
+    for first in range(0, len(views["image"]), batch_size):
+        batch = prepared(views, np.arange(first, min(first + batch_size, len(views["image"]))))
+        inputs = {name: batch[name] for name in model.generator.condition}
+        parts.append(model.generator.predict_on_batch(inputs))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def measured(images, views):
+    """{measure: mean over the images} of painted images [N, SIZE, SIZE, 3] against the true ones."""
+    truth = prepared(views, np.arange(len(views["image"])))["image"]
+    found = {}
+    for name, kind in MEASURES.items():
+        metric = kind()
+        for first in range(0, len(truth), 50):
+            metric.update_state(truth[first : first + 50], images[first : first + 50])
+        found[name] = float(metric.result())
+    return found
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar with the losses of the last updates."""
+
+    def __init__(self, done, steps):
+        super().__init__()
+        self.done, self.steps = done, steps
+
+    def on_train_begin(self, logs=None):
+        # Where nobody watches (a log file), a line now and then is enough.
+        pause = 0.5 if sys.stderr.isatty() else 15
+        self.bar = tqdm.tqdm(
+            initial=self.done, total=self.steps, unit=" updates", mininterval=pause, miniters=1, dynamic_ncols=True
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(self.done + batch + 1 - self.bar.n)
+        if batch % 20 == 0 and logs:
+            text = f"pixels {logs['pixel_loss']:.1f}, against {logs['adversarial_loss']:.2f}"
+            self.bar.set_postfix_str(f"{text}, discriminator {logs['discriminator_loss']:.2f}", refresh=False)
+        if batch % 100 == 99:
+            self.model.reset_metrics()
+
+    def on_train_end(self, logs=None):
+        self.bar.close()

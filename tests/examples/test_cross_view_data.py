@@ -1,0 +1,97 @@
+import types
+
+import cross_view_data as data
+import numpy as np
+import pytest
+
+
+def test_maps_to_examine_are_others_than_those_to_learn_from():
+    assert not set(data.LEARNED) & set(data.EXAMINED)
+
+
+def test_every_kind_has_a_colour_of_its_own():
+    colors = data.painted(np.arange(len(data.KINDS)))
+    assert colors.shape == (7, 3) and len(np.unique(colors, axis=0)) == 7
+    assert data.painted(np.zeros((2, 5, 4), "uint8")).shape == (2, 5, 4, 3)
+    assert list(data.KINDS)[data.FLOOR] == "floor" and list(data.KINDS)[data.CEILING] == "ceiling"
+    assert list(data.KINDS)[data.DECORATION] == "decoration"
+
+
+def test_kinds_of_a_view():
+    labels = np.zeros((120, 160), "uint8")
+    labels[:30] = labels[90:] = 1
+    labels[40:60, 60:80], labels[60:70, 100:120], labels[100:110, 20:50] = 25, 51, 200
+    labels[:, :20] = labels[:, 140:] = 200  # beyond the middle
+    found = data.kinds(labels, {25: "Monster", 51: "Ammo", 200: "Tree"})
+    assert found.shape == (64, 64) and found.dtype == "uint8"
+    assert set(np.unique(found)) == {0, 1, 2, 3, 4, 6}
+    assert (found[:16] == data.CEILING).all(), "flat and above the horizon"
+    assert (found[58:, 40:] == data.FLOOR).all()
+    # Rows and columns 40 to 60 of 120 are 21 to 32 of 64; columns are counted from the twentieth.
+    assert (found[22:31, 22:31] == 3).all() and (found[22:31, 34:] == data.WALL).all()
+    assert (found[55:58, 1:15] == data.DECORATION).all()
+
+
+def test_views_of_no_use_are_left_out():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (64, 64, 3))
+    semantics = np.zeros((64, 64), int)
+    assert not data.telling(image, semantics), "a wall alone"
+    semantics[50:] = data.FLOOR
+    assert data.telling(image, semantics)
+    assert not data.telling(image // 10, semantics), "dark"
+    semantics[:40] = 3
+    assert not data.telling(image, semantics), "a monster alone"
+
+
+def test_the_void_around_the_map_is_seen():
+    automap = np.random.default_rng(0).integers(0, 60, (120, 160, 3)).astype("uint8")
+    assert not data.outside(automap)
+    automap[:56] = data.VOID
+    assert not data.outside(automap), "a wall ahead"
+    automap[50:70, 70:90] = data.VOID + 2
+    assert data.outside(automap)
+
+
+def label(category, name):
+    return types.SimpleNamespace(object_category=category, object_name=name)
+
+
+def test_what_nobody_wants_to_see():
+    assert data.unwanted(label("Gore", "Pool")) and data.unwanted(label("Monster", "Spectre"))
+    assert data.unwanted(label("Decoration", "DeadImp"))
+    assert not data.unwanted(label("Monster", "DoomImp"))
+
+
+def test_views_are_made_once_and_as_many_of_each_map(tmp_path, monkeypatch):
+    asked = []
+
+    def in_a_map(vizdoom, name, rng, number):
+        asked.append((name, number))
+        for _ in range(number):
+            view = {part: np.full((4, 4, 3), len(asked), "uint8") for part in ("source", "image")}
+            yield {**view, "semantics": np.zeros((4, 4), "uint8")}
+
+    monkeypatch.setattr(data, "in_a_map", in_a_map)
+    monkeypatch.setattr(data, "game_package", lambda folder, download: None)
+    for _ in range(2):
+        views = data.load(7, ("map01", "map02"), 3, tmp_path / "new")
+        assert {name: x.shape for name, x in views.items()} == {
+            "source": (7, 4, 4, 3),
+            "image": (7, 4, 4, 3),
+            "semantics": (7, 4, 4),
+        }
+        assert views["image"][:, 0, 0, 0].tolist() == [1] * 3 + [2] * 4
+    assert asked == [("map01", 3), ("map02", 4)]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["views-map01-map02-7-3.npz"]
+
+
+def test_a_map_without_a_view_is_not_searched_for_ever(monkeypatch):
+    tried = []
+    state = types.SimpleNamespace(objects=[types.SimpleNamespace(position_x=0, position_y=0)])
+    game = types.SimpleNamespace(get_state=lambda: state, close=lambda: tried.append("closed"))
+    monkeypatch.setattr(data, "start", lambda *_: game)
+    monkeypatch.setattr(data, "look", lambda *_: tried.append("look"))
+    with pytest.raises(RuntimeError, match="Hardly a view of map01 is of use. Received: 0 of 1 views"):
+        list(data.in_a_map(None, "map01", np.random.default_rng(0), 1))
+    assert tried.count("look") == 660 and tried[-1] == "closed"

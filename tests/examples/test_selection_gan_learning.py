@@ -1,0 +1,71 @@
+import keras
+import numpy as np
+import pytest
+import selection_gan_learning as learning
+
+RNG = np.random.default_rng(0)
+VIEWS = {name: RNG.integers(0, 256, (10, 32, 32, 3)).astype("uint8") for name in ("source", "image")}
+VIEWS["semantics"] = RNG.integers(0, 7, (10, 32, 32)).astype("uint8")
+
+
+def take(number, first=0, seed=1):
+    data = learning.batches(VIEWS, 4, seed, first)
+    return [next(data) for _ in range(number)]
+
+
+def test_a_batch_is_the_same_wherever_the_run_began():
+    for a, b in zip(take(6)[2:], take(4, first=2), strict=True):
+        keras.tree.map_structure(np.testing.assert_array_equal, a, b)
+    assert not np.array_equal(take(1)[0][1], take(1, seed=2)[0][1])
+
+
+def test_all_three_views_are_seen_in_the_mirror():
+    plain = learning.prepared(VIEWS, np.array([3, 5]))
+    turned = learning.prepared(VIEWS, np.array([3, 5]), np.array([False, True]))
+    for name, x in plain.items():
+        assert x.shape == (2, 32, 32, 3) and x.dtype == "float32" and x.min() >= -1 and x.max() <= 1
+        np.testing.assert_array_equal(turned[name][0], x[0])
+        np.testing.assert_array_equal(turned[name][1], x[1][:, ::-1])
+
+
+def test_measures_of_what_is_true_and_of_what_is_not():
+    truth = learning.prepared(VIEWS, np.arange(10))["image"]
+    near, far = (learning.measured(np.clip(truth + noise, -1, 1), VIEWS) for noise in (0.01, 0.3))
+    assert set(near) == {"SSIM", "PSNR", "SD"}
+    assert near["SSIM"] > 0.99 and near["SSIM"] > far["SSIM"] and near["PSNR"] > far["PSNR"]
+    # A hundredth of the range everywhere is 40 dB.
+    assert abs(learning.measured(truth + 0.02, VIEWS)["PSNR"] - 40) < 0.01
+
+
+class Stop(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2:
+            raise KeyboardInterrupt
+
+
+def make(ablation="E"):
+    return learning.build(32, ablation, width=2, channels=9, seed=0, steps=4)
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
+    whole, part = make(), make()
+    assert learning.learn(whole, VIEWS, 4, 2, 1, tmp_path / "whole", every=2) == 0
+    with pytest.raises(KeyboardInterrupt):
+        learning.learn(part, VIEWS, 4, 2, 1, tmp_path / "part", every=2, callbacks=[Stop()])
+    part = make()
+    assert learning.learn(part, VIEWS, 4, 2, 1, tmp_path / "part", every=2) == 2
+    for a, b in zip(whole.get_weights(), part.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("ablation, variation", [("B", 0.0), ("F", 0.0), ("H", 1e-6)])
+def test_each_step_of_the_ablation_has_its_loss_and_paints(ablation, variation):
+    model = make(ablation)
+    assert model.objective.total_variation == variation
+    assert model.objective.condition == (["semantics"] if ablation == "B" else ["source", "semantics"])
+    outputs = learning.painted_views(model, VIEWS, batch_size=4)
+    assert ("image" in outputs) == (ablation in "FH")
+    assert outputs["first_image"].shape == (10, 32, 32, 3)
+    batch = learning.prepared(VIEWS, np.array([9]))
+    alone = model.generator.predict_on_batch({name: batch[name] for name in model.generator.input})
+    np.testing.assert_allclose(outputs["first_image"][9], alone["first_image"][0], atol=1e-5)
