@@ -37,7 +37,11 @@ def build(channels, attention_at, seed):
     """A generator and a discriminator with new weights, as one model to train."""
     keras.utils.set_random_seed(seed)
     generator, discriminator = models.sagan(
-        image_size=SIZE, num_classes=CLASSES, channels=channels, attention_at=attention_at, noise_dim=NOISE
+        image_size=SIZE,
+        num_classes=CLASSES,
+        channels=channels,
+        attention_at=attention_at,
+        generator={"noise_dim": NOISE},
     )
     game = training.NoiseToImage(NOISE, CLASSES)
     return training.AdversarialModel(generator, discriminator, game, average_decay=DECAY, seed=seed)

@@ -34,7 +34,8 @@ class AdversarialModel(keras.Model):
     vectors) is copied from G. `model.predict` and `model(...)` ask the average, or G if there is none.
 
     `model.save_weights` holds both networks, the average, the state of both optimizers and of every source of chance:
-    a new model that loads it goes on as if nothing had been. `model.optimizer.iterations` counts the steps.
+    a new model that loads it goes on as if nothing had been. `model.optimizer.iterations` counts the steps. It trains on
+    one device; strategies of `tf.distribute` with several replicas are not meant.
 
     Args:
         generator: Built `keras.Model`, such as that of `models.sagan`.
@@ -50,7 +51,8 @@ class AdversarialModel(keras.Model):
 
     Raises:
         ValueError: If an argument is out of its range; if data is (labels out of range: in arrays before training
-            starts; in a `tf.data.Dataset` and in a generator when they come).
+            starts; in a `tf.data.Dataset` and in a generator when they come, which TensorFlow's pipeline hands on as an
+            error of its own with the same words).
 
     Example:
 

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -42,24 +43,27 @@ def test_a_generator_is_looked_at_as_it_comes():
         for _ in checked(NoiseToImage(3, K), batches(), None):
             pass
     assert seen == [0, 4, 8]
-    with pytest.raises(ValueError, match=MESSAGE):
+    # TensorFlow's pipeline, which the generator is part of there, has its own kind of error around it.
+    with pytest.raises(Exception, match=MESSAGE) as error:
         fit(batches(), epochs=1, steps_per_epoch=3)
+    assert type(error.value).__name__ == ("InvalidArgumentError" if BACKEND == "tensorflow" else "ValueError")
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a tf.data.Dataset")
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_a_dataset_is_looked_at_as_it_comes(jit_compile):
+@pytest.mark.parametrize("named, jit_compile", [(False, True), (True, False)])
+def test_a_dataset_is_looked_at_as_it_comes(named, jit_compile):
     import tensorflow as tf
 
     images, labels = bad()
-    for elements in ((images, labels), {"image": images, "label": labels}):
-        dataset = tf.data.Dataset.from_tensor_slices(elements)
-        model = stand_ins.model(jit_compile=jit_compile)
-        with pytest.raises(tf.errors.OpError, match=MESSAGE):
-            model.fit(dataset.batch(4), shuffle=False, verbose=0)
-        good = dataset.take(11).batch(4)
-        model.fit(good, shuffle=False, verbose=0)
-        assert int(model.optimizer.iterations) >= 3
-    for before, after in zip(good, checked(model.objective, good, None), strict=True):
-        np.testing.assert_array_equal(before["image"], after["image"])
-        np.testing.assert_array_equal(before["label"], after["label"])
+    dataset = tf.data.Dataset.from_tensor_slices({"image": images, "label": labels} if named else (images, labels))
+    model = stand_ins.model(jit_compile=jit_compile)
+    with pytest.raises(tf.errors.OpError, match=MESSAGE):
+        model.fit(dataset.batch(6), shuffle=False, verbose=0)
+    assert int(model.optimizer.iterations) <= 1
+    good = dataset.take(6).batch(6)
+    before = int(model.optimizer.iterations)
+    model.fit(good, shuffle=False, verbose=0)
+    assert int(model.optimizer.iterations) == before + 1
+    [one], [other] = good, checked(model.objective, good, None)
+    for a, b in zip(keras.tree.flatten(one), keras.tree.flatten(other), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -14,7 +14,7 @@ from tests.backend import BACKEND
 from tests.training import stand_ins
 from tests.training.stand_ins import snapshot
 
-STEPS, EVERY = 9, 4
+STEPS, EVERY = 7, 3
 HOW = {"jit_compile": BACKEND == "jax"}
 
 
@@ -66,8 +66,8 @@ def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_pa
     whole, broken = {}, {}
     uninterrupted = run(tmp_path / "whole", seed=0, curve=whole)
     with pytest.raises(KilledError):
-        run(tmp_path / "broken", seed=0, curve=broken, kill_at=6)
-    assert sorted(broken) == list(range(6))
+        run(tmp_path / "broken", seed=0, curve=broken, kill_at=5)
+    assert sorted(broken) == list(range(5))
     # Another seed: whatever the file does not hold is other than it was.
     resumed = run(tmp_path / "broken", seed=1, curve=broken)
     assert sorted(whole) == sorted(broken) == list(range(STEPS))
@@ -85,8 +85,9 @@ def test_every_piece_of_the_state_is_needed(tmp_path):
         run(tmp_path, seed=0, curve=first, kill_at=5)
     path = training.KeepLastCheckpoints(tmp_path).paths[-1]
 
+    model = stand_ins.model(seed=1, average_decay=0.9, discriminator_steps=2, **HOW)
+
     def after(change):
-        model = stand_ins.model(seed=1, average_decay=0.9, discriminator_steps=2, **HOW)
         model.load_weights(path)
         change(model)
         reports = [model.train_on_batch(*batch, return_dict=True) for batch in list(batches(EVERY))[:2]]
@@ -138,7 +139,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 
 def main(folder):
     """What the process of the test below does."""
-    run(folder, seed=0, curve={}, kill_at=6, kill=lambda: os.kill(os.getpid(), signal.SIGKILL))
+    run(folder, seed=0, curve={}, kill_at=5, kill=lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
 @pytest.mark.slow

@@ -1,0 +1,75 @@
+"""The trainer with SAGAN's own networks, small ones, and with the baselines of its paper."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import models, training
+from tests.backend import BACKEND, numpy
+from tests.training.stand_ins import snapshot
+
+K, Z, SIZE = 5, 3, 16
+RNG = np.random.default_rng(0)
+IMAGES = RNG.uniform(-1, 1, (6, SIZE, SIZE, 3)).astype("float32")
+LABELS = RNG.integers(0, K, 6).astype("int32")
+
+
+def make(baseline=None, seed=0, **kwargs):
+    keras.utils.set_random_seed(seed)
+    attention = {} if baseline else {"attention_at": 8}
+    networks = models.sagan(
+        image_size=SIZE, num_classes=K, channels=2, baseline=baseline, generator={"noise_dim": Z}, **attention
+    )
+    for network in networks:  # gamma of the attention starts at 0 and would hide it
+        for weight in network.trainable_weights:
+            weight.assign(weight + 0.1 * RNG.normal(size=weight.shape))
+    game = training.NoiseToImage(Z, K, classifier_weight=1.0 if baseline == "ac_gan" else None)
+    model = training.AdversarialModel(*networks, game, seed=seed, **kwargs)
+    adams = (keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in (1e-3, 4e-3))
+    model.compile(*adams, jit_compile=BACKEND == "jax")
+    return model
+
+
+@pytest.mark.parametrize("baseline", [None, "sngan_projection", "ac_gan"])
+def test_each_network_learns(baseline):
+    model = make(baseline, average_decay=0.9)
+    before = {name: snapshot(getattr(model, name).trainable_variables) for name in ("generator", "discriminator")}
+    report = model.train_on_batch(IMAGES, LABELS, return_dict=True)
+    assert all(np.isfinite(value) for value in report.values()) and ("real_classes_loss" in report) == (
+        baseline == "ac_gan"
+    )
+    for name, values in before.items():
+        for variable, value in zip(getattr(model, name).trainable_variables, values):
+            changed = (numpy(variable) != value).any()
+            # The last bias of the discriminator has no gradient where no image is beyond the hinge.
+            assert changed or variable.shape == (1,), variable.path
+
+
+def test_vectors_of_the_discriminator_move_once_a_step_and_go_on_from_a_file(tmp_path):
+    model, twin = make(average_decay=0.9), None
+    vectors = [v for v in model.discriminator.weights if v.path.endswith("/u")]
+    assert len(vectors) > 10
+    model.train_on_batch(IMAGES, LABELS)
+    after = snapshot(vectors)
+    model.evaluate(IMAGES, LABELS, verbose=0)
+    for a, b in zip(after, snapshot(vectors)):
+        np.testing.assert_array_equal(a, b)
+    model.save_weights(tmp_path / "one.weights.h5")
+    twin = make(average_decay=0.9, seed=1)
+    twin.load_weights(tmp_path / "one.weights.h5")
+    reports = [m.train_on_batch(IMAGES, LABELS, return_dict=True) for m in (model, twin)]
+    assert reports[0] == reports[1]
+    for a, b in zip(model.variables, twin.variables, strict=True):
+        np.testing.assert_array_equal(*snapshot([a, b]), err_msg=a.path)
+
+
+def test_the_average_is_a_generator_of_the_same_kind(tmp_path):
+    model = make(average_decay=0.9)
+    assert type(model.average) is type(model.generator)
+    model.train_on_batch(IMAGES, LABELS)
+    inputs = {"noise": np.ones((2, Z), "float32"), "label": np.array([4, 1], "int32")}
+    expected = model.predict(inputs, verbose=0)
+    assert expected.shape == (2, SIZE, SIZE, 3)
+    model.average.save(tmp_path / "generator.keras")
+    twin = keras.models.load_model(tmp_path / "generator.keras")
+    np.testing.assert_allclose(twin.predict(inputs, verbose=0), expected, rtol=1e-5, atol=1e-6)
