@@ -34,8 +34,8 @@ class AdversarialModel(keras.Model):
     vectors) is copied from G. `model.predict` and `model(...)` ask the average, or G if there is none.
 
     `model.save_weights` holds both networks, the average, the state of both optimizers and of every source of chance:
-    a new model that loads it goes on as if nothing had been. `model.optimizer.iterations` counts the steps. It trains on
-    one device; strategies of `tf.distribute` with several replicas are not meant.
+    a new model that loads it goes on as if nothing had been. `model.optimizer.iterations` counts the steps. It trains
+    on one device: strategies of `tf.distribute` with several replicas are not meant.
 
     Args:
         generator: Built `keras.Model`, such as that of `models.sagan`.
