@@ -38,7 +38,7 @@ def inception_v3(output="features", weights="imagenet"):
     if output not in OUTPUTS:
         raise ValueError(f"`output` must be one of {tuple(OUTPUTS)}. Received: output={output!r}")
     network = keras.applications.InceptionV3(weights=weights)
-    network = keras.Model(network.inputs, network.get_layer(OUTPUTS[output]).output)
+    network = keras.Model(network.input, network.get_layer(OUTPUTS[output]).output)
     images = keras.Input((None, None, CHANNELS))
     model = keras.Model(images, network(ops.image.resize(images, (SIZE, SIZE), interpolation="bilinear")))
     return lambda images: in_batches(model, _centred(images))
