@@ -69,6 +69,13 @@ def test_sg12_fewer_samples_than_features():
     np.testing.assert_allclose(distance(real, generated), expected - 2 * root, rtol=1e-9)
 
 
+def test_a_generator_that_makes_one_image_only():
+    real = RNG.standard_normal((9, 4)) @ SHAPES[0]
+    expected = ((real.mean(axis=0) - 0.3) ** 2).sum() + np.trace(reference.covariance(real))
+    np.testing.assert_allclose(distance(real, np.full((5, 4), 0.3)), expected, rtol=1e-9)
+    np.testing.assert_allclose(distance(np.zeros((3, 4)), np.full((5, 4), 0.5)), 1, rtol=1e-12)
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 def test_batches_do_not_matter(offset):
     """And large means cost no digits: sums of squares of 1e12 would."""
