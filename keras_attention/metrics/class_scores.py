@@ -45,7 +45,7 @@ class _PairedProbabilities(HostMetric):
 class ClassAgreement(_PairedProbabilities):
     r"""How often the class of a real image is among the first k of its generated image.
 
-    $$ \frac{1}{|\{i : \max p_i > c\}|} \sum_{i : \max p_i > c} [\arg\max p_i \in \mathrm{top}_k(\hat p_i)] $$
+    $$ \frac{1}{|\{i : \max p_i > c\}|} \sum_{i : \max p_i > c} [\mathrm{argmax} \, p_i \in \mathrm{top}_k(\hat p_i)] $$
 
     "Top-1" and "top-5" in the tables of cross-view synthesis, SelectionGAN's among them ([Tang et al.,
     2019](https://arxiv.org/abs/1904.06807)): of all images, and (second column) of those whose class the classifier
