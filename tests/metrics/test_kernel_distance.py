@@ -61,6 +61,20 @@ def test_what_is_kept_is_bounded_and_uniform():
     assert counts.min() > 60 and counts.max() < 140
 
 
+def test_a_million_samples_in_constant_memory():
+    N = 10_000
+    found = metric(subsets=2, subset_size=50, max_samples=500)
+    for n in range(100):
+        where = np.arange(n * N, (n + 1) * N, dtype="float32")[:, None] / 1e6
+        found.update_state(where, where)
+    for sample in (found._real, found._generated):
+        assert sample.count == 1_000_000 and sample.kept.shape == (500, 1)
+        # Of numbers spread evenly over [0, 1]: the mean of 500 has a deviation of 0.013.
+        assert abs(sample.rows.mean() - 0.5) < 0.05 and abs(sample.rows.std() - 12**-0.5) < 0.03
+    assert not np.array_equal(found._real.rows, found._generated.rows)
+    assert abs(found.result()) < 1
+
+
 def test_batches_do_not_matter():
     real, generated = RNG.standard_normal((60, 4)), RNG.standard_normal((50, 4)) + 1
     whole, parts = (metric(subsets=5, subset_size=10, max_samples=20) for _ in range(2))
