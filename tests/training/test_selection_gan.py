@@ -79,7 +79,8 @@ class Judge:
 
     def __call__(self, inputs, training=False):
         self.calls.append((inputs, training))
-        return {"logits": ops.mean(inputs["image"], axis=-1, keepdims=True) + 2 * inputs["source"][..., :1]}
+        source = ops.convert_to_tensor(inputs["source"][..., :1])
+        return {"logits": ops.mean(inputs["image"], axis=-1, keepdims=True) + 2 * source}
 
 
 BATCH = {"source": np.tanh(random(2, 5, 7, 3, seed=3)), "semantics": np.tanh(random(2, 5, 7, 3, seed=4))}
