@@ -59,7 +59,6 @@ def test_a_dataset_is_looked_at_as_it_comes(named, jit_compile):
     model = stand_ins.model(jit_compile=jit_compile)
     with pytest.raises(tf.errors.OpError, match=MESSAGE):
         model.fit(dataset.batch(6), shuffle=False, verbose=0)
-    assert int(model.optimizer.iterations) <= 1
     good = dataset.take(6).batch(6)
     before = int(model.optimizer.iterations)
     model.fit(good, shuffle=False, verbose=0)
