@@ -1,5 +1,7 @@
 """SAGAN's networks against NumPy loops, their files, exports and precision; counts are in `test_sagan_sizes.py`."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -42,6 +44,12 @@ def small(**kwargs):
     return tuple(map(noisy, models.sagan(**arguments)))
 
 
+@functools.cache
+def of_kind(kind):
+    """The same pair for every test that leaves it as it is."""
+    return small(**KINDS[kind])
+
+
 def call_on(model):
     """What a model is called on."""
     rows = model.image_size
@@ -78,7 +86,7 @@ def weights_of(model):
 
 
 def test_the_generator_is_the_equation():
-    generator, _ = small()
+    generator, _ = of_kind("sagan")
     image = numpy(generator({"noise": NOISE, "label": LABEL}))
     assert 0.1 < image.std() < 0.95
     for b in range(2):
@@ -87,7 +95,7 @@ def test_the_generator_is_the_equation():
 
 
 def test_the_discriminator_is_the_equation():
-    _, discriminator = small()
+    _, discriminator = of_kind("sagan")
     logits = numpy(discriminator({"image": IMAGE, "label": LABEL})["logits"])
     assert logits.shape == (2, 1)
     for b in range(2):
@@ -96,7 +104,7 @@ def test_the_discriminator_is_the_equation():
 
 
 def test_sg7_classes_differ_by_the_product_of_the_features_with_their_vectors():
-    _, discriminator = small()
+    _, discriminator = of_kind("sagan")
     weights = weights_of(discriminator)
     one, other = (
         numpy(discriminator({"image": IMAGE, "label": np.full(2, label)})["logits"])[:, 0] for label in (0, 1)
@@ -108,7 +116,7 @@ def test_sg7_classes_differ_by_the_product_of_the_features_with_their_vectors():
 
 
 def test_sg9_places_are_summed_not_averaged():
-    _, discriminator = small()
+    _, discriminator = of_kind("sagan")
     head, last = discriminator.get_layer("logits"), discriminator.get_layer("last_relu").output
     inside = keras.Model([last, discriminator.input["label"]], discriminator.output["logits"])
     features = np.abs(random(2, *last.shape[1:]))
@@ -118,7 +126,7 @@ def test_sg9_places_are_summed_not_averaged():
 
 @each_kind
 def test_shapes_and_ranges(kind):
-    generator, discriminator = small(**KINDS[kind])
+    generator, discriminator = of_kind(kind)
     image = numpy(generator(call_on(generator)))
     rows = generator.image_size
     assert generator.output_shape == (None, rows, rows, 3)
@@ -128,9 +136,9 @@ def test_shapes_and_ranges(kind):
     assert {name: tuple(x.shape) for name, x in outputs.items()} == expected
 
 
-@each_kind
+@pytest.mark.parametrize("kind", ["sagan", "sngan_projection", "concatenation"])
 def test_survives_the_file(kind, tmp_path):
-    for model in small(**KINDS[kind]):
+    for model in of_kind(kind):
         model.save(tmp_path / "model.keras")
         twin = keras.models.load_model(tmp_path / "model.keras")
         assert type(twin) is type(model) and twin.get_config() == model.get_config()
@@ -142,7 +150,7 @@ def test_survives_the_file(kind, tmp_path):
 @each_kind
 def test_classes_count_where_they_are_told(kind):
     """And nowhere else; noise is in all weights."""
-    for model in small(**KINDS[kind]):
+    for model in of_kind(kind):
         if "label" not in model.input:
             assert model.num_classes is None
             continue
@@ -168,7 +176,7 @@ def test_all_weights_learn(which):
 
 
 def test_mixed_precision():
-    for whole, half in zip(small(), small(dtype="mixed_bfloat16"), strict=True):
+    for whole, half in zip(of_kind("sagan"), small(dtype="mixed_bfloat16"), strict=True):
         assert {keras.backend.standardize_dtype(w.dtype) for w in half.weights} == {"float32"}
         assert half.dtype_policy.name == "mixed_bfloat16"
         half.set_weights(whole.get_weights())
@@ -183,7 +191,7 @@ def test_an_export_takes_any_batch(tmp_path):
         pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
     import tensorflow as tf
 
-    generator, _ = small()
+    generator, _ = of_kind("sagan")
     generator.export(str(tmp_path / "export"), verbose=False)
     served = tf.saved_model.load(str(tmp_path / "export"))
     for size in (1, 2):
