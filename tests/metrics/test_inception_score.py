@@ -87,6 +87,7 @@ def test_a_million_samples_in_constant_memory():
 def test_rounded_probabilities_are_accepted():
     probs = probabilities(RNG, 20, 30)
     np.testing.assert_allclose(score(probs.astype("float16")).result(), score(probs).result(), rtol=1e-3)
+    np.testing.assert_allclose(score(0.995 * probs).result(), score(probs).result(), rtol=1e-9)
 
 
 @pytest.mark.parametrize("wrong", [[[2.0, -1.0]], [[0.4, 0.4]], [[1.0, 1.0]]])
