@@ -176,7 +176,7 @@ def _halo(blocks):
 def _tile(blocks):
     """Blocks, put together along the rows until a tile is not too small, nor its memory many times as high."""
     (qh, qw), (up, down) = blocks.query, _halo(blocks)[0]
-    least = max(TILE // qw, (up + down) // 4)
+    least = max(-(-TILE // qw), (up + down) // 4)
     return max(1, -(-least // qh)) * qh, qw
 
 

@@ -9,6 +9,7 @@ from keras_attention import layers
 from tests.layers.case import LayerCase
 from tests.layers.gate_cases import GATES
 from tests.layers.image_cases import IMAGES
+from tests.layers.local_cases import LOCAL
 
 # A constant added to all keys adds the same to all logits of a query, which the softmax takes away.
 KEY_BIAS = ("key/bias",)
@@ -284,4 +285,4 @@ TRANSFORMER = [
     ),
 ]
 
-CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *GATES, *IMAGES]
+CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *GATES, *IMAGES, *LOCAL]
