@@ -5,8 +5,8 @@
 A block of 64 channels, forward and backward to its weights and its input, TensorFlow in a graph, float32, one input at
 a time: a map of 64 x 64 and a clip of 8 x 56 x 56. "ours" is what the layer does by itself; "all pairs" the same layer
 asked for its scores, which needs all of them. Every candidate is a process of its own on the same pinned cores; those
-of a row take turns, one run each. Memory is the growth of the process's peak during the first run over what it held with
-its input. Needs Linux. All pairs of an unpooled clip would take 2.5 GB a tensor, and are left out.
+of a row take turns, one run each. Memory is the growth of the process's peak during the first run over what it held
+with its input. Needs Linux. All pairs of an unpooled clip would take 2.5 GB a tensor, and are left out.
 """
 
 import argparse
