@@ -13,7 +13,7 @@ from tests.models.image_helpers import SIZE, VARIANTS, condition, image_of, inpu
 COLD = 1e-12  # next to nothing is left to chance, however wide a logistic is
 SOME = ["2d-reference-classes-pre-norm", "mixture-2d-grey", "super-resolution"]
 # One layer: a step of the loop is slow where nothing is compiled.
-ARGUMENTS = [{**VARIANTS[name], "num_layers": 1} for name in SOME]
+ARGUMENTS = [{**VARIANTS[name], "num_layers": 2 if name == "super-resolution" else 1} for name in SOME]
 each_variant = pytest.mark.parametrize("arguments", ARGUMENTS, ids=SOME)
 
 
