@@ -2,18 +2,21 @@
 
     python benchmarks/local_attention.py [--repeat 5] [--cores 0,1] [--only 8192]
 
-Layers with their projections, B1, D512, N8 H64, window 256: `LocalAttention1D` with blocks and memories of 256, where a
-query scores 512 keys if causal and 768 if not, and `keras.layers.MultiHeadAttention(sliding_window=256)`, where it sees
-511 and scores all. Forward + backward, to the input and to all weights. Every candidate is a process of its own on the
-same cores. The candidates of a length take turns, one run each, so that a slow moment of the machine meets them all;
-the others sleep meanwhile. Memory is the growth of the process's peak over what it held with its weights and inputs
-before the first run. Needs Linux, and 16 GB of memory for Keras at 8192.
+Layers with their projections, B1, D512, N8 H64, forward + backward, to the input and to all weights, TensorFlow in a
+graph, float32. `keras.layers.MultiHeadAttention(sliding_window=256)` scores all pairs, of which a query sees 511;
+`LocalAttention1D` scores what the blocks see. Every candidate is a process of its own on the same pinned cores; those
+of a length take turns, one run each. Memory is the growth of the process's peak during the first run over what it held
+with its weights and inputs. Needs Linux, and 16 GB of memory for Keras at 8192.
 """
 
 import side_by_side
 
-WINDOW = 256
-OURS = ("ours, causal", "ours, both sides")
+# The query block, the memory block, and whether causal.
+OURS = {
+    "causal, 256 + 256": (256, 256, True),
+    "causal, 128 + 128": (128, 128, True),
+    "256 + 2 × 256": (256, 256, False),
+}
 ROWS = [
     (("8192",), {"length": 8192}, (*OURS, "keras")),
     (("16384",), {"length": 16384}, OURS),
@@ -27,8 +30,9 @@ def layer_of(candidate):
     from keras_attention import layers
 
     if candidate == "keras":
-        return keras.layers.MultiHeadAttention(8, 64, sliding_window=WINDOW)
-    return layers.LocalAttention1D(8, 64, WINDOW, WINDOW, causal=candidate == "ours, causal")
+        return keras.layers.MultiHeadAttention(8, 64, sliding_window=256)
+    query_block, memory_block, causal = OURS[candidate]
+    return layers.LocalAttention1D(8, 64, query_block, memory_block, causal=causal)
 
 
 def step_of(candidate, length):
@@ -53,5 +57,5 @@ def step_of(candidate, length):
 
 
 if __name__ == "__main__":
-    columns = ("T", "candidate", *side_by_side.SECONDS)
+    columns = ("T", "block + memory", *side_by_side.SECONDS)
     side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=5)
