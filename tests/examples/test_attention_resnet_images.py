@@ -58,16 +58,3 @@ def test_networks_of_one_kind_differ_by_the_seed():
     one, other, again = (example.build(options, "CBAM", seed).get_weights()[0] for seed in (0, 1, 0))
     assert np.abs(one - other).max() > 0
     np.testing.assert_array_equal(one, again)
-
-
-def test_the_spread_is_that_of_a_sample():
-    assert example.deviation([0.9, 0.94]) == pytest.approx(0.04 / 2**0.5)
-    assert example.deviation([0.9]) == 0
-
-
-def test_the_picture_has_a_dot_for_each_network():
-    found = {"none": [0.9, 0.92, 0.91], "SE": [0.93, 0.9, 0.95]}
-    [axes] = example.plot(found, "title").axes
-    dots = [line.get_ydata().tolist() for line in axes.lines if line.get_marker() == "o"]
-    assert dots == [pytest.approx([100 * v for v in values]) for values in found.values()]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["none", "SE"]

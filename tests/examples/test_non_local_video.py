@@ -20,20 +20,6 @@ def test_one_frame_stands_still():
     assert still.shape == clips.shape and (still == clips[:, 3:4]).all()
 
 
-def test_the_folder_of_another_run_is_refused_and_a_fresh_one_leaves_what_is_not_its_own(tmp_path):
-    settings = ["--output", str(tmp_path), "--steps"]
-    example.settle(example.parse([*settings, "9"]))
-    files = ["C2D/seed-0/step-00000003.weights.h5", "C2D/notes.txt"]
-    for name in files:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
-    with pytest.raises(example.OtherRunError, match="--steps 9, not 8.*--fresh"):
-        example.settle(example.parse([*settings, "8"]))
-    example.settle(example.parse([*settings, "8", "--fresh"]))
-    assert [name for name in files if (tmp_path / name).is_file()] == files[1:]
-    assert json.loads((tmp_path / "settings.json").read_text())["steps"] == 8
-
-
 def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(video_data.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(video_data, "pip_install", lambda folder: "no index")
