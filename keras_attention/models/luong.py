@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers import AttentionRNN, LuongAttention, TokenEmbedding
 from keras_attention.layers.checks import require_int, require_rate
+from keras_attention.models.dtypes import serialize_dtype
 
 SIZES = ("source_vocabulary_size", "target_vocabulary_size", "embedding_dim", "units", "num_layers")
 
@@ -154,8 +155,8 @@ class LuongLSTM(keras.Model):
         return self.parts.decode(target, *self.parts.encode(source, training=False), **asked)[1]
 
     def get_config(self):
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+        common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
+        return {**common, **self._arguments}
 
 
 def luong_lstm(source_vocabulary_size, target_vocabulary_size, **kwargs):
