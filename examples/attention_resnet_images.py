@@ -21,6 +21,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import fashion_data
 import numpy as np
+from fetching import UnavailableError
 from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
 from spread import deviation, plot_spread
 
@@ -40,7 +41,7 @@ def main(arguments=None):
     options = parse(arguments)
     try:
         return run(options)
-    except (fashion_data.UnavailableError, OtherRunError) as error:
+    except (UnavailableError, OtherRunError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -22,6 +22,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import digits_data
 import numpy as np
+from fetching import UnavailableError
 from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
@@ -36,7 +37,7 @@ def main(arguments=None):
     options = parse(arguments)
     try:
         return run(options)
-    except (digits_data.UnavailableError, OtherRunError) as error:
+    except (UnavailableError, OtherRunError) as error:
         print(error, file=sys.stderr)
         return 1
 

