@@ -4,6 +4,7 @@ Rendered by ViZDoom (MIT) from the maps and pictures of Freedoom (BSD), which it
 fetched by pip into a cache folder and used from there; nothing of it is part of this repository.
 """
 
+import contextlib
 import importlib
 import os
 import pathlib
@@ -12,6 +13,7 @@ import sys
 import tempfile
 
 import numpy as np
+from dates_served import quiet
 from fetching import UnavailableError, cache_folder, pip, run
 from PIL import Image
 
@@ -98,7 +100,9 @@ def make(vizdoom, number, maps, seed):
 
     rng, clips, labels = np.random.default_rng(seed), [], []
     a_map = -(-number // len(maps))
-    with tqdm.tqdm(total=number, unit=" clips", disable=not sys.stderr.isatty()) as bar:
+    bar = tqdm.tqdm(total=number, unit=" clips", file=sys.stdout, disable=not sys.stdout.isatty())
+    # The engine says at length when it has to be started again.
+    with bar, quiet():
         for name in maps:
             for clip, label in in_a_map(vizdoom, name, rng, min(a_map, number - len(clips)), len(clips)):
                 clips.append(clip)
@@ -109,35 +113,35 @@ def make(vizdoom, number, maps, seed):
 
 def in_a_map(vizdoom, name, rng, number, first):
     """Yields (clip, label) of so many clips of a map; the kinds take turns, from number `first` on."""
-    # The engine writes a file where it is started.
-    before = os.getcwd()
-    with tempfile.TemporaryDirectory() as scratch:
-        os.chdir(scratch)
-        try:
-            game = start(vizdoom, name, int(rng.integers(2**31)))
-        finally:
-            os.chdir(before)
-        try:
-            places, made, tried = [(o.position_x, o.position_y) for o in game.get_state().objects], 0, 0
-            while made < number:
-                tried += 1
-                if tried > 60 * number + 600:
-                    raise RuntimeError(f"Hardly a place of {name} lets one move. Received: {made} of {number} clips")
-                label = (first + made) % len(KINDS)
+    with tempfile.TemporaryDirectory() as folder:
+        game = start(vizdoom, name, rng, folder)
+        # The engine does not survive that this weapon is picked up.
+        objects = [o for o in game.get_state().objects if o.name != "SuperShotgun"]
+        places, made, tried = [(o.position_x, o.position_y) for o in objects], 0, 0
+        while made < number:
+            tried += 1
+            if tried > 60 * number + 600:
+                raise RuntimeError(f"Hardly a place of {name} lets one move. Received: {made} of {number} clips")
+            label = (first + made) % len(KINDS)
+            try:
                 clip = walk(game, places[rng.integers(len(places))], label, rng)
-                if clip is not None:
-                    made += 1
-                    yield clip, label
-        finally:
-            game.close()
+            except vizdoom.ViZDoomErrorException:
+                game.close()
+                game, clip = start(vizdoom, name, rng, folder), None
+            if clip is not None:
+                made += 1
+                yield clip, label
+            elif game.is_episode_finished():  # one has found the exit
+                begin(game)
+        game.close()
 
 
-def start(vizdoom, name, seed):
-    """The engine, in this map, with nobody else moving and nothing but the view on the screen."""
+def start(vizdoom, name, rng, folder):
+    """The engine, in this map, alone, and nothing but the view on the screen; it writes its files into `folder`."""
     game = vizdoom.DoomGame()
     game.set_doom_game_path(os.path.join(os.path.dirname(vizdoom.__file__), "freedoom2.wad"))
     game.set_doom_map(name)
-    game.set_seed(seed)
+    game.set_seed(int(rng.integers(2**31)))
     game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
     game.set_screen_format(vizdoom.ScreenFormat.RGB24)
     game.set_objects_info_enabled(True)
@@ -148,7 +152,7 @@ def start(vizdoom, name, seed):
     game.set_render_crosshair(False)
     game.set_render_messages(False)
     # The view neither bobs with the steps nor says that a secret was found.
-    game.add_game_args("+movebob 0 +cl_showsecretmessage 0")
+    game.add_game_args("-nomonsters +movebob 0 +cl_showsecretmessage 0")
     delta = vizdoom.Button
     for button in (
         delta.MOVE_FORWARD_BACKWARD_DELTA,
@@ -159,11 +163,18 @@ def start(vizdoom, name, seed):
     variables = vizdoom.GameVariable
     game.set_available_game_variables([variables.POSITION_X, variables.POSITION_Y, variables.ANGLE])
     game.set_episode_timeout(0)
-    game.init()
+    with contextlib.chdir(folder):
+        game.init()
+    begin(game)
+    return game
+
+
+def begin(game):
+    """A new round, in which nothing moves or hurts."""
+    game.new_episode()
     for command in ("freeze", "god", "notarget"):
         game.send_game_command(command)
     game.make_action([0, 0, 0], 1)
-    return game
 
 
 def walk(game, place, label, rng):
