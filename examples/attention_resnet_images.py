@@ -48,7 +48,7 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=positive, default=1500, help="updates of each network (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=400, help="updates of each network (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=128, help="pictures in an update (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
     parser.add_argument("--blocks", type=positive, default=1, help="of each of the 3 stages (default: %(default)s)")

@@ -47,9 +47,9 @@ def parse(arguments):
     parser.add_argument(
         "--memories", type=positive, nargs="+", default=MEMORIES, help="sizes of the memory (default: 8 16 64 256)"
     )
-    parser.add_argument("--steps", type=positive, default=1500, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=16, help="digits in an update (default: %(default)s)")
-    parser.add_argument("--layers", type=positive, default=4, help="blocks of each network (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=800, help="updates of each network (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=12, help="digits in an update (default: %(default)s)")
+    parser.add_argument("--layers", type=positive, default=3, help="blocks of each network (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=64, help="of the network (default: %(default)s)")
     likelihoods = ("categorical", "logistic_mixture")
     parser.add_argument("--likelihood", choices=likelihoods, default="categorical", help="(default: %(default)s)")
@@ -103,7 +103,7 @@ def build(options, memory):
         channels=1,
         num_layers=options.layers,
         model_dim=options.width,
-        num_heads=4,
+        num_heads=2,
         intermediate_dim=4 * options.width,
         query_block=memory,
         memory_block=memory,

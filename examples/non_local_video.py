@@ -53,9 +53,9 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=positive, default=800, help="updates of each network (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=400, help="updates of each network (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=24, help="clips in an update (default: %(default)s)")
-    parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
+    parser.add_argument("--seeds", type=positive, default=2, help="networks of each kind (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
     parser.add_argument("--clips", type=positive, default=2400, help="to learn from (default: %(default)s)")
     parser.add_argument("--examined", type=positive, default=600, help="clips to examine (default: %(default)s)")
