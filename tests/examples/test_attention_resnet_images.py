@@ -34,17 +34,20 @@ def made_up(folder):
     return (images[:40], labels[:40]), (images[40:], labels[40:])
 
 
+@pytest.mark.slow
 def test_learns_examines_draws_and_goes_on(tmp_path, capsys, monkeypatch):
+    assert list(example.NETWORKS) == ["none", "SE", "CBAM", "non-local"]
+    monkeypatch.setattr(example, "NETWORKS", {name: example.NETWORKS[name] for name in ("none", "CBAM")})
     monkeypatch.setattr(fashion_data, "load", made_up)
     settings = ["--steps", "3", "--batch", "8", "--width", "4", "--output", str(tmp_path)]
     assert example.main([*settings, "--seeds", "1"]) == 0
     first = json.loads((tmp_path / "results.json").read_text())
-    assert set(first["accuracy"]) == set(example.NETWORKS) == {"none", "SE", "CBAM", "non-local"}
-    assert first["weights"]["none"] < first["weights"]["SE"] < first["weights"]["CBAM"]
+    assert set(first["accuracy"]) == {"none", "CBAM"}
+    assert first["weights"]["none"] < first["weights"]["CBAM"]
     assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
     capsys.readouterr()
     assert example.main([*settings, "--seeds", "2"]) == 0
-    assert capsys.readouterr().out.count("went on after update 3") == 4
+    assert capsys.readouterr().out.count("went on after update 3") == 2
     second = json.loads((tmp_path / "results.json").read_text())
     for name, values in second["accuracy"].items():
         assert len(values) == 2

@@ -44,6 +44,7 @@ LOCAL = [
         (2, 5, 7, 12),
         weights=8,
         scores=(2, 4, 5, 7, 5, 7),
+        key_axes=2,
         masks=("mask",),
         dropout={"dropout": 0.5},
         dynamic=(1, 2),

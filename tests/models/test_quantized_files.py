@@ -20,6 +20,7 @@ MODELS = {
 }
 
 
+@pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
 @pytest.mark.parametrize("name", MODELS)
 def test_file_round_trip_after_int8(name, tmp_path):
