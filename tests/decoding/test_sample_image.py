@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention import decoding, models
+from keras_attention import decoding, export, models
 from keras_attention.ops import logistic_mixture_sample
 from tests.backend import BACKEND, numpy
 from tests.models.image_helpers import SIZE, VARIANTS, condition, image_of, inputs_of, small
@@ -117,6 +117,26 @@ def test_in_a_compiled_function(arguments, xla):
     else:
         pytest.skip("Keras does not promise that its layers go through `torch.compile`")
     assert (numpy(run()) == expected).mean() > 0.97
+
+
+def test_served_by_tensorflow_alone(tmp_path):
+    """The loop is a signature of the export, and takes any number of classes."""
+    if BACKEND != "tensorflow":
+        pytest.skip("a SavedModel needs the TensorFlow backend")
+    import tensorflow as tf
+
+    model = small(**ARGUMENTS[0])
+
+    def paint(label):
+        return decoding.sample_image(model, (3, 4), label=label, temperature=COLD, seed=1)
+
+    specs = [tf.TensorSpec([None], "int32", name="label")]
+    path = export.export_saved_model(model, tmp_path, signatures={"paint": (paint, specs)})
+    served = tf.saved_model.load(str(path)).signatures["paint"]
+    for labels in ([1], [0, 1, 1]):
+        found = numpy(next(iter(served(label=tf.constant(labels)).values())))
+        expected = numpy(paint(np.array(labels)))
+        assert found.shape == expected.shape and (found == expected).mean() > 0.97
 
 
 def test_seeds():

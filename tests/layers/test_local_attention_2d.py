@@ -8,7 +8,8 @@ from keras_attention import ops
 from keras_attention.layers import LocalAttention2D, MultiHeadAttention
 from tests.layers.helpers import noisy, numpy, random
 from tests.layers.local_attention import dense, seen_by, written
-from tests.reference.local_attention import mask_2d, order_2d
+from tests.reference.generation import positions
+from tests.reference.local_attention import mask_2d
 
 B, Y, X, N, D = 2, 6, 8, 4, 12
 # I2: blocks that divide, no rows or columns of memory, more memory than block, and blocks that do not divide.
@@ -33,7 +34,7 @@ def visible(layer, height=Y, width=X):
 
 def order(layer, height=Y, width=X):
     block = [q * d for q, d in zip(layer.query_block, layer.dilation)]
-    return tuple(np.array(order_2d(height, width, block)).T)
+    return tuple(np.array(positions(height, width, block)).T)
 
 
 def flat(x):
