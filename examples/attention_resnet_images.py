@@ -10,22 +10,20 @@ docs/examples/attention_resnet_images.md.
 """
 
 import argparse
-import json
 import os
 import pathlib
-import platform
 import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# All cores for each operation; the example of dates, whose helpers are used here, would ask for one.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "0")
 
 import dates_served
 import fashion_data
 import numpy as np
-from transformer_dates import heading, positive, processor, save_whole
+from fetching import UnavailableError
+from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
+from spread import deviation, plot_spread
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "attention_resnet_images"
 NETWORKS = {
@@ -36,20 +34,21 @@ NETWORKS = {
 }
 # What the checkpoints in a folder were trained with: they can go on only with the same.
 FIXED = ("steps", "batch", "blocks", "width", "pictures")
+LEARNED = ("*/seed-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
     options = parse(arguments)
     try:
         return run(options)
-    except (fashion_data.UnavailableError, OtherRunError) as error:
+    except (UnavailableError, OtherRunError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=positive, default=1500, help="updates of each network (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=400, help="updates of each network (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=128, help="pictures in an update (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
     parser.add_argument("--blocks", type=positive, default=1, help="of each of the 3 stages (default: %(default)s)")
@@ -61,10 +60,6 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-class OtherRunError(Exception):
-    """The folder belongs to a run with other settings."""
-
-
 def run(options):
     """Fetches, learns, examines and draws."""
     began = time.perf_counter()
@@ -72,7 +67,7 @@ def run(options):
     with dates_served.quiet():
         import attention_resnet_learning as learning
     describe()
-    settle(options)
+    settle(options, FIXED, LEARNED)
     (images, labels), test = fashion_data.load(options.cache)
     images, labels = images[: options.pictures], labels[: options.pictures]
     if len(images) < options.batch:
@@ -92,31 +87,8 @@ def run(options):
             found[name].append(learning.accuracy(model, *test))
             print(f"    {found[name][-1]:.2%} of the others right")
     report(options, found, sizes)
-    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
-    heading(f"Done in {minutes} min {seconds:02d} s; {options.output}")
+    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
-
-
-def settle(options):
-    """Makes the output folder this run's, or finds that it is already.
-
-    Raises:
-        OtherRunError: If it holds the checkpoints of a run with other settings.
-    """
-    options.output.mkdir(parents=True, exist_ok=True)
-    path, settings = options.output / "settings.json", {name: getattr(options, name) for name in FIXED}
-    if options.fresh:
-        for name in NETWORKS:
-            for learned in (options.output / name).glob("seed-*/step-*.weights.h5"):
-                learned.unlink()
-    elif path.is_file():
-        before = json.loads(path.read_text())
-        differ = [f"--{k} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v]
-        if differ:
-            raise OtherRunError(
-                f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
-            )
-    save_whole(path, lambda beside: beside.write_text(json.dumps(settings, indent=1)))
 
 
 def build(options, name, seed):
@@ -137,52 +109,13 @@ def report(options, found, sizes):
     for name, values in found.items():
         apart = " ".join(f"{100 * (a - b):+.2f}" for a, b in zip(values, found["none"]))
         print(f"    {name:10}{sizes[name]:>10,}{np.mean(values):>9.2%}{deviation(values):>11.2%}    {apart}")
-    figure = plot(found, f"Fashion-MNIST, {options.steps} updates of each network")
-    save_whole(options.output / "accuracy.png", lambda beside: figure.savefig(beside, dpi=150, format="png"))
+    figure = plot_spread(
+        found, f"Fashion-MNIST, {options.steps} updates of each network", "right of 10,000 unseen pictures"
+    )
+    save_figure(options.output / "accuracy.png", figure)
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds")}, "weights": sizes}
     table |= {"accuracy": found}
-    save_whole(options.output / "results.json", lambda beside: beside.write_text(json.dumps(table, indent=1)))
-
-
-def deviation(values):
-    """Of the seeds, as an estimate from a sample; 0 of one."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
-def plot(found, title):
-    """A dot for each network, and beside them the mean of its kind with its standard deviation.
-
-    Args:
-        found: {kind: accuracies}.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    for place, values in enumerate(found.values()):
-        percent = 100 * np.array(values)
-        axes.plot([place - 0.1] * len(percent), percent, "o", color="#1f5fa8", alpha=0.6)
-        style = {"color": "#c8553d", "marker": "s", "capsize": 4, "linestyle": "none"}
-        axes.errorbar(place + 0.1, percent.mean(), 100 * deviation(values), **style)
-    axes.set_xticks(range(len(found)), found)
-    axes.set_xlim(-0.5, len(found) - 0.5)
-    axes.set_ylabel("right of 10,000 unseen pictures, %\n(squares: mean, and standard deviation of the seeds)")
-    axes.set_title(title)
-    axes.grid(axis="y", alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-def describe():
-    import keras
-    import tensorflow as tf
-
-    print(f"{os.cpu_count()} cores, {processor()}")
-    print(f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}")
+    save_json(options.output / "results.json", table)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """How a small ResNet learns to tell clothes apart, goes on after an interruption, and is examined."""
 
-import sys
-
 import keras
 import numpy as np
 import tensorflow as tf
-import tqdm
+from progress import Progress
 
 from keras_attention import training
 
@@ -69,8 +67,9 @@ def learn(model, images, labels, steps, batch_size, seed, folder, rate=0.1, ever
     done = int(model.optimizer.iterations)
     if done < steps:
         data = batches(images, labels, batch_size, seed, first=done)
+        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "right {:.1%}"})
         # The second one writes the last update's, which may not be a multiple of `every`.
-        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), Progress(done, steps), *callbacks]
+        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
         model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
     return done
 
@@ -82,28 +81,3 @@ def accuracy(model, images, labels, batch_size=500):
         for i in range(0, len(images), batch_size)
     ]
     return float(np.mean(np.concatenate(right)))
-
-
-class Progress(keras.callbacks.Callback):
-    """A bar with the loss and the accuracy of the last updates."""
-
-    def __init__(self, done, steps):
-        super().__init__()
-        self.done, self.steps = done, steps
-
-    def on_train_begin(self, logs=None):
-        # Where nobody watches (a log file), a line now and then is enough.
-        pause = 0.5 if sys.stderr.isatty() else 15
-        self.bar = tqdm.tqdm(
-            initial=self.done, total=self.steps, unit=" updates", mininterval=pause, miniters=1, dynamic_ncols=True
-        )
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.bar.update(self.done + batch + 1 - self.bar.n)
-        if batch % 20 == 0 and logs:
-            self.bar.set_postfix_str(f"loss {logs['loss']:.3f}, right {logs['accuracy']:.1%}", refresh=False)
-        if batch % 100 == 99:
-            self.model.reset_metrics()
-
-    def on_train_end(self, logs=None):
-        self.bar.close()

@@ -1,12 +1,10 @@
 """How the date reader learns and reads: batches by length, the paper's training, decoding in the graph."""
 
-import sys
-
 import keras
 import numpy as np
 import tensorflow as tf
-import tqdm
 from dates_text import END, PAD, START
+from progress import Progress
 
 from keras_attention import decoding, training
 
@@ -53,7 +51,8 @@ def learn(model, dataset, steps):
         training.LabelSmoothedCrossEntropy(0.1, variant="reference"),
         metrics=[training.SequenceAccuracy()],
     )
-    return model.fit(dataset, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[Progress(steps)])
+    bar = Progress(0, steps, {"loss": "loss {:.3f}", "sequence_accuracy": "right {:.1%}"})
+    return model.fit(dataset, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[bar])
 
 
 class CoolingSchedule(training.TransformerSchedule):
@@ -101,29 +100,6 @@ def answers(read, texts, batch_size=250):
     """Reads a list of texts with a `reader` in the graph."""
     dates = [read(tf.constant(part))["dates"].numpy() for part in _split(np.array(texts, object), batch_size)]
     return [date.decode() for date in np.concatenate(dates)]
-
-
-class Progress(keras.callbacks.Callback):
-    """A bar with the loss and how many dates of the last steps were right, under teacher forcing."""
-
-    def __init__(self, steps):
-        super().__init__()
-        self.steps = steps
-
-    def on_train_begin(self, logs=None):
-        # Where nobody watches (a log file), a line now and then is enough.
-        pause = 0.5 if sys.stderr.isatty() else 15
-        self.bar = tqdm.tqdm(total=self.steps, unit=" steps", mininterval=pause, miniters=1, dynamic_ncols=True)
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.bar.update(batch + 1 - self.bar.n)
-        if batch % 20 == 0 and logs:
-            self.bar.set_postfix_str(f"loss {logs['loss']:.3f}, right {logs['sequence_accuracy']:.1%}", refresh=False)
-        if batch % 100 == 99:
-            self.model.reset_metrics()
-
-    def on_train_end(self, logs=None):
-        self.bar.close()
 
 
 def _split(rows, size):

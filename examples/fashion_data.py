@@ -9,11 +9,9 @@ import gzip
 import hashlib
 import os
 import pathlib
-import shutil
-import subprocess
 import tempfile
 
-import numpy as np
+from fetching import UnavailableError, cache_folder, idx_array, run
 
 PACKAGE = "dataset-fashion-mnist"
 INSTALLED = pathlib.Path("/usr/share/datasets/fashion-mnist")
@@ -25,16 +23,6 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-
-
-class UnavailableError(Exception):
-    """The pictures could not be fetched; the message says what to do."""
-
-
-def cache_folder():
-    """Where fetched data is kept: `keras_attention` in the user's cache folder."""
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(home) / "keras_attention"
 
 
 def load(folder=None, download=None):
@@ -54,7 +42,7 @@ def fetch(folder=None, download=None):
     """The folder that has the four files; fetched with apt if no folder has them yet."""
     if whole(INSTALLED):
         return INSTALLED
-    folder = pathlib.Path(folder or cache_folder()) / "fashion-mnist"
+    folder = cache_folder(folder) / "fashion-mnist"
     if whole(folder):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,15 +63,8 @@ def fetch(folder=None, download=None):
 
 def apt_download(folder):
     """Lets apt put the package into `folder` and unpacks it there. Returns the last of what it says if it fails."""
-    commands = [["apt-get", "download", "--quiet", PACKAGE], ["dpkg-deb", "--extract", None, "."]]
-    for command in commands:
-        if not shutil.which(command[0]):
-            return f"there is no {command[0]} here"
-        command = [next(folder.glob("*.deb")).name if part is None else part for part in command]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:]) or f"{command[0]} failed"
-    return ""
+    problem = run(["apt-get", "download", "--quiet", PACKAGE], folder)
+    return problem or run(["dpkg-deb", "--extract", next(folder.glob("*.deb")).name, "."], folder)
 
 
 def advice(folder, problem):
@@ -113,9 +94,5 @@ def checksum(path):
 
 
 def read(path):
-    """The array in a gzipped file of the IDX format."""
     with gzip.open(path) as file:
-        data = file.read()
-    axes = data[3]
-    dims = np.frombuffer(data, ">i4", axes, 4)
-    return np.frombuffer(data, "u1", offset=4 + 4 * axes).reshape(dims)
+        return idx_array(file.read())

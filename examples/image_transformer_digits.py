@@ -11,35 +11,33 @@ docs/examples/image_transformer_digits.md.
 """
 
 import argparse
-import json
 import os
 import pathlib
-import platform
 import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# All cores for each operation; the example of dates, whose helpers are used here, would ask for one.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "0")
 
 import dates_served
 import digits_data
 import numpy as np
-from transformer_dates import heading, positive, processor, save_whole
+from fetching import UnavailableError
+from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
 MEMORIES = (8, 16, 64, 256)  # of the paper's ablation
 CLASSES = 10
 # What the checkpoints in a folder were trained with: they can go on only with the same.
 FIXED = ("steps", "batch", "layers", "width", "likelihood", "pictures", "seed")
+LEARNED = ("memory-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
     options = parse(arguments)
     try:
         return run(options)
-    except (digits_data.UnavailableError, OtherRunError) as error:
+    except (UnavailableError, OtherRunError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -49,9 +47,9 @@ def parse(arguments):
     parser.add_argument(
         "--memories", type=positive, nargs="+", default=MEMORIES, help="sizes of the memory (default: 8 16 64 256)"
     )
-    parser.add_argument("--steps", type=positive, default=1500, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=16, help="digits in an update (default: %(default)s)")
-    parser.add_argument("--layers", type=positive, default=4, help="blocks of each network (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=800, help="updates of each network (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=12, help="digits in an update (default: %(default)s)")
+    parser.add_argument("--layers", type=positive, default=3, help="blocks of each network (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=64, help="of the network (default: %(default)s)")
     likelihoods = ("categorical", "logistic_mixture")
     parser.add_argument("--likelihood", choices=likelihoods, default="categorical", help="(default: %(default)s)")
@@ -65,10 +63,6 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-class OtherRunError(Exception):
-    """The folder belongs to a run with other settings."""
-
-
 def run(options):
     """Fetches, learns, examines and paints."""
     began = time.perf_counter()
@@ -77,7 +71,7 @@ def run(options):
         import digits_learning
         import keras
     describe(options.seed)
-    settle(options)
+    settle(options, FIXED, LEARNED)
     (images, labels), held_out = digits_data.load(options.cache)
     images, labels = images[: options.pictures], labels[: options.pictures]
     held_out = [x[: options.held_out] for x in held_out]
@@ -97,8 +91,7 @@ def run(options):
         print(f"    {bits[memory][0]:.4f} ± {bits[memory][1]:.4f} bits/dim of held-out digits")
     report(options, bits)
     paint(options, model, held_out)
-    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
-    heading(f"Done in {minutes} min {seconds:02d} s; {options.output}")
+    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
 
@@ -110,7 +103,7 @@ def build(options, memory):
         channels=1,
         num_layers=options.layers,
         model_dim=options.width,
-        num_heads=4,
+        num_heads=2,
         intermediate_dim=4 * options.width,
         query_block=memory,
         memory_block=memory,
@@ -121,27 +114,6 @@ def build(options, memory):
     )
 
 
-def settle(options):
-    """Makes the output folder this run's, or finds that it is already.
-
-    Raises:
-        OtherRunError: If it holds the checkpoints of a run with other settings.
-    """
-    options.output.mkdir(parents=True, exist_ok=True)
-    path, settings = options.output / "settings.json", {name: getattr(options, name) for name in FIXED}
-    if options.fresh:
-        for learned in options.output.glob("memory-*/step-*.weights.h5"):
-            learned.unlink()
-    elif path.is_file():
-        before = json.loads(path.read_text())
-        differ = [f"--{k} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v]
-        if differ:
-            raise OtherRunError(
-                f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
-            )
-    save_whole(path, lambda beside: beside.write_text(json.dumps(settings, indent=1)))
-
-
 def report(options, bits):
     """The ablation: printed, drawn, and kept as numbers."""
     import digits_pictures as pictures
@@ -150,10 +122,10 @@ def report(options, bits):
     for memory, (mean, margin) in bits.items():
         print(f"    {memory:5}  {mean:.4f} ± {margin:.4f}")
     figure = pictures.plot_bits(bits, f"MNIST, {options.steps} updates of each network")
-    save_whole(options.output / "bits_per_dim.png", lambda beside: figure.savefig(beside, dpi=150))
+    save_figure(options.output / "bits_per_dim.png", figure)
     settings = {k: v for k, v in vars(options).items() if k not in ("output", "cache")}
-    table = json.dumps({"settings": settings, "bits_per_dim": bits}, indent=1)
-    save_whole(options.output / "results.json", lambda beside: beside.write_text(table))
+    table = {"settings": settings, "bits_per_dim": bits}
+    save_json(options.output / "results.json", table)
 
 
 def paint(options, model, held_out):
@@ -171,16 +143,7 @@ def paint(options, model, held_out):
     print(f"    {count} digits in {time.perf_counter() - began:.0f} s, {size[0] * size[1]} steps each")
     title = f"memory {max(options.memories)}, {options.steps} updates, temperature {options.temperature:g}"
     figure = pictures.plot_pictures(drawn, completed, title)
-    save_whole(options.output / "pictures.png", lambda beside: figure.savefig(beside, dpi=150))
-
-
-def describe(seed):
-    import keras
-    import tensorflow as tf
-
-    print(f"seed {seed}; {os.cpu_count()} cores, {processor()}")
-    versions = {"Python": platform.python_version(), "TensorFlow": tf.__version__, "Keras": keras.__version__}
-    print(", ".join(f"{name} {version}" for name, version in versions.items()))
+    save_figure(options.output / "pictures.png", figure)
 
 
 if __name__ == "__main__":

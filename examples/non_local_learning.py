@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import tensorflow as tf
-from attention_resnet_learning import Progress
+from progress import Progress
 from video_data import MIRRORED
 
 from keras_attention import training
@@ -61,8 +61,9 @@ def learn(model, clips, labels, steps, batch_size, seed, folder, rate=1e-3, ever
     done = int(model.optimizer.iterations)
     if done < steps:
         data = batches(clips, labels, batch_size, seed, first=done)
+        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "right {:.1%}"})
         # The second one writes the last update's, which may not be a multiple of `every`.
-        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), Progress(done, steps), *callbacks]
+        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
         model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
     return done
 

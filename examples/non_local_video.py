@@ -11,22 +11,20 @@ and the last checkpoints. What it reaches: docs/examples/non_local_video.md.
 """
 
 import argparse
-import json
 import os
 import pathlib
-import platform
 import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# All cores for each operation; the example of dates, whose helpers are used here, would ask for one.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "0")
 
 import dates_served
 import numpy as np
 import video_data
-from transformer_dates import heading, positive, processor, save_whole
+from fetching import UnavailableError
+from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
+from spread import deviation, plot_spread
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_video"
 # In both stages that the clip has four frames and enough places in, after each residual block.
@@ -41,22 +39,23 @@ NETWORKS = {
 STILL = "C2D, one frame"  # of each clip it sees the fourth frame eight times
 # What the checkpoints in a folder were trained with: they can go on only with the same.
 FIXED = ("steps", "batch", "width", "clips")
+LEARNED = ("*/seed-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
     options = parse(arguments)
     try:
         return run(options)
-    except (video_data.UnavailableError, OtherRunError) as error:
+    except (UnavailableError, OtherRunError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=positive, default=800, help="updates of each network (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=400, help="updates of each network (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=24, help="clips in an update (default: %(default)s)")
-    parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
+    parser.add_argument("--seeds", type=positive, default=2, help="networks of each kind (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
     parser.add_argument("--clips", type=positive, default=2400, help="to learn from (default: %(default)s)")
     parser.add_argument("--examined", type=positive, default=600, help="clips to examine (default: %(default)s)")
@@ -64,10 +63,6 @@ def parse(arguments):
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has learned")
     return parser.parse_args(arguments)
-
-
-class OtherRunError(Exception):
-    """The folder belongs to a run with other settings, or the settings do not fit each other."""
 
 
 def run(options):
@@ -79,7 +74,7 @@ def run(options):
     describe()
     if options.batch > options.clips:
         raise OtherRunError(f"--batch must be at most --clips. Received: {options.batch} of {options.clips}")
-    settle(options)
+    settle(options, FIXED, LEARNED)
     clips, labels = video_data.load(options.clips, video_data.LEARNED, 0, options.cache)
     test, truth = video_data.load(options.examined, video_data.EXAMINED, 1, options.cache)
     kinds = len(video_data.KINDS)
@@ -99,30 +94,8 @@ def run(options):
             found[name].append(learning.answers(model, view(test)).tolist())
             print(f"    {accuracy(found[name][-1], truth):.1%} of the others right")
     report(options, found, truth, sizes)
-    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
-    heading(f"Done in {minutes} min {seconds:02d} s; {options.output}")
+    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
-
-
-def settle(options):
-    """Makes the output folder this run's, or finds that it is already.
-
-    Raises:
-        OtherRunError: If it holds the checkpoints of a run with other settings.
-    """
-    options.output.mkdir(parents=True, exist_ok=True)
-    path, settings = options.output / "settings.json", {name: getattr(options, name) for name in FIXED}
-    if options.fresh:
-        for learned in options.output.glob("*/seed-*/step-*.weights.h5"):
-            learned.unlink()
-    elif path.is_file():
-        before = json.loads(path.read_text())
-        differ = [f"--{k} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v]
-        if differ:
-            raise OtherRunError(
-                f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
-            )
-    save_whole(path, lambda beside: beside.write_text(json.dumps(settings, indent=1)))
 
 
 def build(options, name, seed):
@@ -157,46 +130,12 @@ def report(options, found, truth, sizes):
         each = "  ".join(f"{v:>{len(kind)}.0%}" for v, kind in zip(by_kind[name], video_data.KINDS))
         mean, spread = np.mean(rates[name]), deviation(rates[name])
         print(f"    {name:16}{sizes[name]:>10,}{mean:>8.1%}{spread:>11.1%}    {each}")
-    figure = plot(rates, f"{options.steps} updates of each network on {options.clips:,} clips")
-    save_whole(options.output / "accuracy.png", lambda beside: figure.savefig(beside, dpi=150, format="png"))
+    title = f"{options.steps} updates of each network on {options.clips:,} clips"
+    figure = plot_spread(rates, title, "right of the clips of unseen maps", chance=1 / len(video_data.KINDS))
+    save_figure(options.output / "accuracy.png", figure)
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}, "weights": sizes}
     table |= {"accuracy": rates, "accuracy_by_kind": by_kind}
-    save_whole(options.output / "results.json", lambda beside: beside.write_text(json.dumps(table, indent=1)))
-
-
-def deviation(values):
-    """Of the seeds, as an estimate from a sample; 0 of one."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
-def plot(rates, title):
-    """A dot for each network, and beside them the mean of its kind with its standard deviation.
-
-    Args:
-        rates: {kind: accuracies}.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for place, values in enumerate(rates.values()):
-        percent = 100 * np.array(values)
-        axes.plot([place - 0.1] * len(percent), percent, "o", color="#1f5fa8", alpha=0.6)
-        style = {"color": "#c8553d", "marker": "s", "capsize": 4, "linestyle": "none"}
-        axes.errorbar(place + 0.1, percent.mean(), 100 * deviation(values), **style)
-    axes.axhline(100 / len(video_data.KINDS), color="grey", linestyle=":", label="chance")
-    axes.set_xticks(range(len(rates)), rates)
-    axes.set_xlim(-0.5, len(rates) - 0.5)
-    axes.set_ylabel("right of the clips of unseen maps, %\n(squares: mean, and standard deviation of the seeds)")
-    axes.set_title(title)
-    axes.grid(axis="y", alpha=0.3)
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
+    save_json(options.output / "results.json", table)
 
 
 def draw_clips(options, clips, labels):
@@ -210,15 +149,7 @@ def draw_clips(options, clips, labels):
         axes.axis("off")
         if len(chosen):
             axes.imshow(np.concatenate(list(clips[chosen[0]]), axis=1))
-    save_whole(options.output / "clips.png", lambda beside: figure.savefig(beside, dpi=120, format="png"))
-
-
-def describe():
-    import keras
-    import tensorflow as tf
-
-    print(f"{os.cpu_count()} cores, {processor()}")
-    print(f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}")
+    save_figure(options.output / "clips.png", figure, dpi=120)
 
 
 if __name__ == "__main__":

@@ -14,28 +14,31 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# So small a network learns faster where each operation keeps to one core.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
 import translation_data
-from transformer_dates import heading, positive, processor, save_whole
+from fetching import UnavailableError
+from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "rnn_search_translation"
 MODELS = {"RNNsearch": True, "RNNencdec": False}  # name: with attention
 # What the checkpoints in a folder were trained with: they can go on only with the same.
 FIXED = ("pair", "steps", "batch", "units", "vocabulary", "dropout", "seed")
+LEARNED = ("*.spm", "RNN*/step-*.weights.h5")
 
 
 def main(arguments=None):
     options = parse(arguments)
     try:
         return ask(options) if options.texts else run(options)
-    except (translation_data.UnavailableError, OtherRunError) as error:
+    except (UnavailableError, OtherRunError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -63,19 +66,17 @@ def parse(arguments):
     return options
 
 
-class OtherRunError(Exception):
-    """The folder belongs to a run with other settings, or to none."""
-
-
 def run(options):
     """Fetches, learns, examines and draws."""
     began = time.perf_counter()
     heading(f"RNNsearch and RNNencdec, {options.pair}")
     with dates_served.quiet():
         import keras
+        import sacrebleu
+        import sentencepiece
         import translation_learning
-    describe(options.seed)
-    settle(options)
+    describe(options.seed, sentencepiece=sentencepiece.__version__, sacrebleu=sacrebleu.__version__)
+    settle(options, FIXED, LEARNED)
     training, held_out, subwords = prepare(options)
     source, target = translation_learning.numbers(training, *subwords)
     answers, models = {}, {}
@@ -91,30 +92,8 @@ def run(options):
         answers[name] = translate([pair.source for pair in held_out])
     examine(options, held_out, answers)
     draw(options, models["RNNsearch"], subwords, held_out, answers["RNNsearch"])
-    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
-    heading(f"Done in {minutes} min {seconds:02d} s; {options.output}")
+    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
-
-
-def settle(options):
-    """Makes the output folder this run's, or finds that it is already.
-
-    Raises:
-        OtherRunError: If it holds the checkpoints of a run with other settings.
-    """
-    options.output.mkdir(parents=True, exist_ok=True)
-    path, settings = options.output / "settings.json", {name: getattr(options, name) for name in FIXED}
-    if options.fresh:
-        for learned in (*options.output.glob("*.spm"), *options.output.glob("RNN*/step-*.weights.h5")):
-            learned.unlink()
-    elif path.is_file():
-        before = json.loads(path.read_text())
-        differ = [f"--{k} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v]
-        if differ:
-            raise OtherRunError(
-                f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
-            )
-    save_whole(path, lambda beside: beside.write_text(json.dumps(settings, indent=1)))
 
 
 def prepare(options):
@@ -168,10 +147,10 @@ def examine(options, held_out, answers):
     for words, count, *scores in rows:
         print(f"    {words:8} {count:10}" + "".join(f"{s.bleu:11.1f} ± {s.margin:4.1f}" for s in scores))
     figure = results.plot_bleu(curves, ranges, sentences, f"{options.pair}, {options.steps} updates of each model")
-    save_whole(options.output / "bleu_by_length.png", lambda beside: figure.savefig(beside, dpi=150))
+    save_figure(options.output / "bleu_by_length.png", figure)
     table = {"settings": vars(options) | {"output": None, "cache": None}, "ranges": ranges, "sentences": sentences}
     table |= {"bleu": whole, "bleu_by_length": curves}
-    save_whole(options.output / "results.json", lambda beside: beside.write_text(json.dumps(table, indent=1)))
+    save_json(options.output / "results.json", table)
     show(held_out, answers)
 
 
@@ -190,7 +169,7 @@ def draw(options, model, subwords, held_out, answers):
     for number, i in enumerate(results.worth_drawing(held_out, answers), 1):
         figure = results.plot_alignment(model, *subwords, held_out[i].source, answers[i])
         path = options.output / f"alignment-{number}.png"
-        save_whole(path, lambda beside: figure.savefig(beside, dpi=150))  # noqa: B023 - called at once
+        save_figure(path, figure)
         print(f"    {path}: {held_out[i].source}")
 
 
@@ -213,18 +192,6 @@ def ask(options):
         for text, answer in zip(options.texts, translate(map(translation_data.clean, options.texts))):
             print(f"{name:10} {text} -> {answer}")
     return 0
-
-
-def describe(seed):
-    import keras
-    import sacrebleu
-    import sentencepiece
-    import tensorflow as tf
-
-    print(f"seed {seed}; {os.cpu_count()} cores, {processor()}")
-    versions = {"Python": platform.python_version(), "TensorFlow": tf.__version__, "Keras": keras.__version__}
-    versions |= {"sentencepiece": sentencepiece.__version__, "sacrebleu": sacrebleu.__version__}
-    print(", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
 if __name__ == "__main__":

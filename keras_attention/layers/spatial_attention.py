@@ -35,8 +35,8 @@ class SpatialAttention(Gate):
     [1] with `variant="reference"`.
 
     Masking: images have no padding; where there is some (sequences), masked places are read as zeros, like those
-    beyond the border, and NaN in them goes nowhere. The mask is handed on; their output is 0. In the reference the batch
-    normalisation counts them with the logits that they get.
+    beyond the border, and NaN in them goes nowhere. The mask is handed on; their output is 0. In the reference the
+    batch normalisation counts them with the logits that they get.
 
     Args:
         kernel_size: Positive odd int k; 7 in the paper, which tries 3 too.

@@ -4,6 +4,7 @@ import keras
 
 from keras_attention.layers import get_attention
 from keras_attention.layers.checks import require_int
+from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.resnet_parts import LAYOUTS, STEMS, ResNetParts
 
 # depth: blocks of each stage, whether they are bottlenecks
@@ -106,8 +107,8 @@ class AttentionResNet(keras.Model):
             setattr(self, name, value)
 
     def get_config(self):
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+        common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
+        return {**common, **self._arguments}
 
 
 def attention_resnet(depth=50, attention=None, **kwargs):

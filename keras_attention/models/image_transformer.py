@@ -34,7 +34,7 @@ class ImageTransformer(keras.Model):
 
     What is written first: with an int for `query_block` rows follow each other, with a pair blocks of so many rows and
     columns of the grid (`ops.shift_right`). The output at a pixel is about this very pixel: targets are the images
-    themselves.
+    themselves (`training.PixelNegativeLogLikelihood`). `decoding.sample_image` draws images, and completes them.
 
     With `num_encoder_layers` an encoder reads another image, of any size, with full attention (super-resolution); with
     `num_classes` a vector of the class is added at every position.

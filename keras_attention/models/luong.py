@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers import AttentionRNN, LuongAttention, TokenEmbedding
 from keras_attention.layers.checks import require_int, require_rate
+from keras_attention.models.dtypes import serialize_dtype
 
 SIZES = ("source_vocabulary_size", "target_vocabulary_size", "embedding_dim", "units", "num_layers")
 
@@ -100,7 +101,7 @@ class LuongLSTM(keras.Model):
         require_rate(dropout, "dropout")
         parts = _Parts(arguments, dtype)
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")}
-        output, _ = parts.decode(inputs["target"], *parts.encode(inputs["source"]))
+        output = parts.decode(inputs["target"], *parts.encode(inputs["source"]))
         super().__init__(inputs=inputs, outputs=parts.logits(output), **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
@@ -150,11 +151,12 @@ class LuongLSTM(keras.Model):
             [B, T, S].
         """
         source, target = (ops.convert_to_tensor(inputs[name]) for name in ("source", "target"))
-        return self.parts.decode(target, *self.parts.encode(source, training=False), training=False)[1]
+        asked = {"return_attention_scores": True, "training": False}
+        return self.parts.decode(target, *self.parts.encode(source, training=False), **asked)[1]
 
     def get_config(self):
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+        common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
+        return {**common, **self._arguments}
 
 
 def luong_lstm(source_vocabulary_size, target_vocabulary_size, **kwargs):
@@ -198,10 +200,9 @@ class _Parts:
             states.append(last)
         return x, mask, states
 
-    def decode(self, target, memory, mask, states, training=None):
-        """Attentional vectors [B, T, n] and scores [B, T, S]."""
-        asked = {"memory_mask": mask, "initial_state": states, "return_attention_scores": True}
-        return self.decoder(self.target_embedding(target), memory, **asked, training=training)
+    def decode(self, target, memory, mask, states, **kwargs):
+        """Attentional vectors [B, T, n]; `kwargs` are more arguments of the decoder's call."""
+        return self.decoder(self.target_embedding(target), memory, memory_mask=mask, initial_state=states, **kwargs)
 
     def _embedding(self, side):
         size, width = self.arguments[f"{side}_vocabulary_size"], self.arguments["embedding_dim"]

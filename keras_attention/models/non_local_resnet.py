@@ -4,6 +4,7 @@ import keras
 
 from keras_attention.layers import NonLocalBlock
 from keras_attention.layers.checks import require_int, require_rate
+from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.non_local_resnet_parts import ClipParts
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -117,8 +118,8 @@ class NonLocalResNet(keras.Model):
             setattr(self, name, value)
 
     def get_config(self):
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+        common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
+        return {**common, **self._arguments}
 
 
 def non_local_resnet(depth=50, num_blocks=0, **kwargs):

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.checks import require_int
+from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.rnn_search_parts import Parts
 
 VOCABULARIES = ("source_vocabulary_size", "target_vocabulary_size")
@@ -170,7 +171,7 @@ class RNNSearch(keras.Model):
         return {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            "dtype": serialize_dtype(self),
             **self._arguments,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }

@@ -8,6 +8,7 @@
 A sequence is an image of one column.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,13 +50,13 @@ class Grid:
         up, down = _halo(blocks)[0]
         places = (tile[0] + up + down) * (tile[1] + sum(_halo(blocks)[1]))
         scores = columns * (tile[0] * tile[1] * places)  # of a row of tiles of a plane
-        # No fewer rows than reach into the next strip.
-        strip = minimum(rows, maximum(-(-(up + down) // tile[0]), maximum(1, ITEM // scores)))
-        strips = -(-rows // strip)
+        # No fewer rows than reach into the next strip; those that are left over are shared among all strips.
+        least = minimum(rows, maximum(-(-(up + down) // tile[0]), maximum(1, ITEM // scores)))
+        strips = rows // least
         strip = -(-rows // strips)
         planes = B * blocks.dilation[0] * blocks.dilation[1] * N
-        whole = rows * scores
-        group = _choose(planes * whole <= ITEM, planes, _choose(N * whole <= ITEM, N, 1))
+        group = _choose(_few(N, rows, scores), N, 1)
+        group = _choose(_few(planes, rows, scores), planes, group)
         return cls(blocks, Y, X, N, tile, strip, strips, columns, group, planes // group * strips)
 
     @property
@@ -176,8 +177,16 @@ def _halo(blocks):
 def _tile(blocks):
     """Blocks, put together along the rows until a tile is not too small, nor its memory many times as high."""
     (qh, qw), (up, down) = blocks.query, _halo(blocks)[0]
-    least = max(TILE // qw, (up + down) // 4)
+    least = max(-(-TILE // qw), (up + down) // 4)
     return max(1, -(-least // qh)) * qh, qw
+
+
+def _few(*factors):
+    """Whether a product of sizes is no more than may be made at once."""
+    if all(isinstance(n, int) for n in factors):
+        return math.prod(factors) <= ITEM
+    # As numbers that do not overflow.
+    return math.prod(ops.cast(n, "float32") for n in factors) <= ITEM
 
 
 def _choose(condition, a, b):

@@ -145,13 +145,17 @@ def _split(parameters, C):
             f"Received: parameters.shape={tuple(parameters.shape)}"
         )
     K, pairs = P // size, C * (C - 1) // 2
-    parameters = ops.cast(parameters, keras.backend.result_type(parameters.dtype, "float32"))
+    # At least float32. On PyTorch Keras's own promotion makes float32 of float64: here, and in `ops.maximum`.
+    dtype = keras.backend.standardize_dtype(parameters.dtype)
+    parameters = ops.cast(parameters, dtype if dtype == "float64" else "float32")
     leading = ops.shape(parameters)[:-1]
     parts = []
     for first, width in ((K, C), (K + K * C, C), (K + 2 * K * C, pairs)):
         parts.append(ops.reshape(parameters[..., first : first + K * width], (*leading, K, width)))
     means, log_scales, coefficients = parts
-    return parameters[..., :K], means, ops.maximum(log_scales, SMALLEST_LOG_SCALE), ops.tanh(coefficients)
+    smallest = ops.full_like(log_scales, SMALLEST_LOG_SCALE)
+    log_scales = ops.where(log_scales < SMALLEST_LOG_SCALE, smallest, log_scales)
+    return parameters[..., :K], means, log_scales, ops.tanh(coefficients)
 
 
 def _mean(means, coefficients, x, c):

@@ -68,15 +68,14 @@ def weigh(logits, visible=None, center=None, window=None):
     visible = both(visible, _near(distance, window))
     before = window.gaussian and window.renormalize
     probs = masked_softmax(logits - 0.5 * window.sharpness * ops.square(distance) if before else logits, visible)
-    after = window.gaussian and not window.renormalize
-    weights = probs * _gaussian(distance, window) if after else probs
+    bell = _gaussian(distance, window) if window.gaussian and not window.renormalize else None
+    weights = probs if bell is None else probs * bell
 
     def pullback(d_weights):
-        d_probs = d_weights * _gaussian(distance, window) if after else d_weights
-        d_logits = _softmax_gradient(probs, d_probs)
+        d_logits = _softmax_gradient(probs, d_weights if bell is None else d_weights * bell)
         if not window.gaussian:
             return d_logits, ops.zeros_like(center)
-        rising = d_weights * weights if after else d_logits
+        rising = d_logits if bell is None else d_weights * weights
         return d_logits, ops.sum(rising * distance, axis=-1, keepdims=True) * window.sharpness
 
     return weights, pullback

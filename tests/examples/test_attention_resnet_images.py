@@ -34,17 +34,20 @@ def made_up(folder):
     return (images[:40], labels[:40]), (images[40:], labels[40:])
 
 
+@pytest.mark.slow
 def test_learns_examines_draws_and_goes_on(tmp_path, capsys, monkeypatch):
+    assert list(example.NETWORKS) == ["none", "SE", "CBAM", "non-local"]
+    monkeypatch.setattr(example, "NETWORKS", {name: example.NETWORKS[name] for name in ("none", "CBAM")})
     monkeypatch.setattr(fashion_data, "load", made_up)
     settings = ["--steps", "3", "--batch", "8", "--width", "4", "--output", str(tmp_path)]
     assert example.main([*settings, "--seeds", "1"]) == 0
     first = json.loads((tmp_path / "results.json").read_text())
-    assert set(first["accuracy"]) == set(example.NETWORKS) == {"none", "SE", "CBAM", "non-local"}
-    assert first["weights"]["none"] < first["weights"]["SE"] < first["weights"]["CBAM"]
+    assert set(first["accuracy"]) == {"none", "CBAM"}
+    assert first["weights"]["none"] < first["weights"]["CBAM"]
     assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
     capsys.readouterr()
     assert example.main([*settings, "--seeds", "2"]) == 0
-    assert capsys.readouterr().out.count("went on after update 3") == 4
+    assert capsys.readouterr().out.count("went on after update 3") == 2
     second = json.loads((tmp_path / "results.json").read_text())
     for name, values in second["accuracy"].items():
         assert len(values) == 2
@@ -58,16 +61,3 @@ def test_networks_of_one_kind_differ_by_the_seed():
     one, other, again = (example.build(options, "CBAM", seed).get_weights()[0] for seed in (0, 1, 0))
     assert np.abs(one - other).max() > 0
     np.testing.assert_array_equal(one, again)
-
-
-def test_the_spread_is_that_of_a_sample():
-    assert example.deviation([0.9, 0.94]) == pytest.approx(0.04 / 2**0.5)
-    assert example.deviation([0.9]) == 0
-
-
-def test_the_picture_has_a_dot_for_each_network():
-    found = {"none": [0.9, 0.92, 0.91], "SE": [0.93, 0.9, 0.95]}
-    [axes] = example.plot(found, "title").axes
-    dots = [line.get_ydata().tolist() for line in axes.lines if line.get_marker() == "o"]
-    assert dots == [pytest.approx([100 * v for v in values]) for values in found.values()]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["none", "SE"]

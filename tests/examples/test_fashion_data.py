@@ -5,6 +5,7 @@ import struct
 import fashion_data
 import numpy as np
 import pytest
+from fetching import UnavailableError
 
 
 def idx(array):
@@ -59,7 +60,7 @@ def test_a_broken_file_is_fetched_again(package, tmp_path):
 
 @pytest.mark.parametrize("problem", ["no index", ""])
 def test_what_cannot_be_fetched_is_a_clear_error(package, tmp_path, problem):
-    with pytest.raises(fashion_data.UnavailableError, match=problem or "other files") as error:
+    with pytest.raises(UnavailableError, match=problem or "other files") as error:
         fashion_data.load(tmp_path, lambda folder: problem)
     assert "dataset-fashion-mnist" in str(error.value)
     assert str(tmp_path / "fashion-mnist") in str(error.value)
@@ -68,7 +69,7 @@ def test_what_cannot_be_fetched_is_a_clear_error(package, tmp_path, problem):
 def test_other_files_are_refused(package, tmp_path, monkeypatch):
     download, _ = package
     monkeypatch.setitem(fashion_data.SHA256, "t10k-labels-idx1-ubyte", "0" * 64)
-    with pytest.raises(fashion_data.UnavailableError, match="t10k-labels-idx1-ubyte.gz is not the file"):
+    with pytest.raises(UnavailableError, match="t10k-labels-idx1-ubyte.gz is not the file"):
         fashion_data.load(tmp_path, download)
     assert not list((tmp_path / "fashion-mnist").iterdir())
 

@@ -20,20 +20,6 @@ def test_one_frame_stands_still():
     assert still.shape == clips.shape and (still == clips[:, 3:4]).all()
 
 
-def test_the_folder_of_another_run_is_refused_and_a_fresh_one_leaves_what_is_not_its_own(tmp_path):
-    settings = ["--output", str(tmp_path), "--steps"]
-    example.settle(example.parse([*settings, "9"]))
-    files = ["C2D/seed-0/step-00000003.weights.h5", "C2D/notes.txt"]
-    for name in files:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
-    with pytest.raises(example.OtherRunError, match="--steps 9, not 8.*--fresh"):
-        example.settle(example.parse([*settings, "8"]))
-    example.settle(example.parse([*settings, "8", "--fresh"]))
-    assert [name for name in files if (tmp_path / name).is_file()] == files[1:]
-    assert json.loads((tmp_path / "settings.json").read_text())["steps"] == 8
-
-
 def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(video_data.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(video_data, "pip_install", lambda folder: "no index")
@@ -48,16 +34,19 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
         rng = np.random.default_rng(seed)
         return rng.integers(0, 256, (number, 8, 32, 32, 3)).astype("uint8"), np.arange(number, dtype="int32") % 6
 
+    assert list(example.NETWORKS) == ["C2D, one frame", "C2D", "NL C2D", "I3D", "NL I3D"]
+    two = {name: example.NETWORKS[name] for name in ("C2D, one frame", "NL I3D")}
     monkeypatch.setattr(video_data, "load", load)
-    sizes = ["--steps", "2", "--batch", "3", "--seeds", "2", "--width", "4", "--clips", "6", "--examined", "12"]
-    arguments = [*sizes, "--output", str(tmp_path)]
-    assert example.main(arguments) == 0
+    monkeypatch.setattr(example, "NETWORKS", two)
+    sizes = ["--steps", "2", "--batch", "3", "--width", "4", "--clips", "6", "--examined", "12"]
+    arguments = [*sizes, "--output", str(tmp_path), "--seeds"]
+    assert example.main([*arguments, "1"]) == 0
     output = capfd.readouterr().out
-    for part in (*example.NETWORKS, "of unseen maps", "Done in"):
+    for part in (*two, "of unseen maps", "Done in"):
         assert part in output
-    results = json.loads((tmp_path / "results.json").read_text())
-    assert set(results["accuracy"]) == set(example.NETWORKS)
-    assert all(len(values) == 2 for values in results["accuracy"].values())
+    first = json.loads((tmp_path / "results.json").read_text())["accuracy"]
     assert {"accuracy.png", "clips.png", "settings.json"} <= {path.name for path in tmp_path.iterdir()}
-    assert example.main(arguments) == 0
-    assert "after update 2 of an earlier run" in capfd.readouterr().out
+    assert example.main([*arguments, "2"]) == 0
+    assert capfd.readouterr().out.count("after update 2 of an earlier run") == 2
+    second = json.loads((tmp_path / "results.json").read_text())["accuracy"]
+    assert {name: (len(values), values[0]) for name, values in second.items()} == {n: (2, *first[n]) for n in two}

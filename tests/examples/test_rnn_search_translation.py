@@ -22,27 +22,6 @@ def test_each_pair_of_languages_has_its_folder():
     assert example.parse(["--pair", "en-fr"]).output.parts[-2:] == ("rnn_search_translation", "en-fr")
 
 
-def test_the_folder_of_another_run_is_refused_and_a_fresh_one_leaves_what_is_not_its_own(tmp_path):
-    settings = ["--output", str(tmp_path), "--steps"]
-    example.settle(example.parse([*settings, "9"]))
-    example.settle(example.parse([*settings, "9"]))
-    files = [
-        "RNNsearch/step-00000003.weights.h5",
-        "source.spm",
-        "RNNsearch/notes.txt",
-        "other/step-00000003.weights.h5",
-    ]
-    for name in files:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("")
-    with pytest.raises(example.OtherRunError, match="--steps 9, not 8.*--fresh"):
-        example.settle(example.parse([*settings, "8"]))
-    assert json.loads((tmp_path / "settings.json").read_text())["steps"] == 9
-    example.settle(example.parse([*settings, "8", "--fresh"]))
-    assert [name for name in files if (tmp_path / name).is_file()] == files[2:]
-    assert json.loads((tmp_path / "settings.json").read_text())["steps"] == 8
-
-
 def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(translation_data, "pip_download", lambda folder: "no index")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1

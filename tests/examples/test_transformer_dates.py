@@ -7,20 +7,6 @@ def test_a_question_before_the_first_run_is_a_clear_error(tmp_path, capsys):
     assert "run examples/transformer_dates.py first" in capsys.readouterr().err
 
 
-def test_a_picture_is_kept_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "attention.png"
-    transformer_dates.save_whole(path, lambda beside: beside.write_text("old"))
-
-    def half(beside):
-        beside.write_text("ha")
-        raise OSError("no space left")
-
-    with pytest.raises(OSError, match="no space left"):
-        transformer_dates.save_whole(path, half)
-    assert path.read_text() == "old"
-    assert [file.name for file in tmp_path.iterdir()] == ["attention.png"]
-
-
 @pytest.mark.parametrize("option", ["--steps", "--batch", "--held-out"])
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):

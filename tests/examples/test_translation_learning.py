@@ -83,6 +83,7 @@ def learn(model, folder, **kwargs):
     return learning.learn(model, source, target, 17, 4, SEED, folder, rate=0.03, every=5, **kwargs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", [True, False])
 def test_interrupted_and_resumed_is_as_never_interrupted(attention, tmp_path):
     whole = build(attention)

@@ -19,6 +19,8 @@ class LayerCase:
     scores: object = None
     # Whether the scores of a query sum to 1, not to at most 1. `None`: they are gates, each between 0 and 1.
     sums_to_one: bool | None = True
+    # How many of the last axes of the scores are the keys.
+    key_axes: int = 1
     # The padding masks, one per input, in the order of the inputs. Empty: the layer takes none.
     masks: tuple = ()
     # What switches dropout on. Empty: the layer has none.

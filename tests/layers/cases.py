@@ -9,6 +9,7 @@ from keras_attention import layers
 from tests.layers.case import LayerCase
 from tests.layers.gate_cases import GATES
 from tests.layers.image_cases import IMAGES
+from tests.layers.local_cases import LOCAL
 from tests.layers.sagan_cases import SAGAN
 from tests.layers.selection_cases import SELECTION
 
@@ -286,4 +287,4 @@ TRANSFORMER = [
     ),
 ]
 
-CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *GATES, *IMAGES, *SELECTION, *SAGAN]
+CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *GATES, *IMAGES, *LOCAL, *SELECTION, *SAGAN]

@@ -9,6 +9,12 @@ each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 each_variant = pytest.mark.parametrize("variant", ["paper", "reference"])
 
 
+def images(shape):
+    """Noise around a mean for each image and channel: near 0 it would be the biases that decide what is open."""
+    means = random(shape[0], *[1] * (len(shape) - 2), shape[-1], seed=4)
+    return random(*shape) + 2 * means
+
+
 def of_channels(layer):
     """(w0, w1) or (w0, w1, b0, b1)."""
     dense = (layer.reduce, layer.expand)

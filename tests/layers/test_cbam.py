@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import CBAM
-from tests.layers.gate_weights import each_shape, each_variant, noisy, of_channels, of_places
+from tests.layers.gate_weights import each_shape, each_variant, images, noisy, of_channels, of_places
 from tests.layers.helpers import numpy, random
 from tests.reference import gates as reference
 
@@ -33,7 +33,7 @@ def expected(layer, x):
 @each_variant
 @each_shape
 def test_cb3_is_the_equation(shape, variant, order):
-    x = random(*shape)
+    x = images(shape)
     layer = noisy(CBAM(ratio=2, kernel_size=3, variant=variant, order=order), x)
     output, gates = layer(x, return_attention_scores=True)
     whole, channels, places = expected(layer, x)

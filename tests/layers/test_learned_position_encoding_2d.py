@@ -34,7 +34,8 @@ def test_begins_with_unit_variance(variant):
 
 def test_more_positions_than_learned():
     layer = layers.LearnedPositionEncoding2D(4, 6)
-    for shape, start in (((2, 5, 6, 8), (0, 0)), ((2, 4, 7, 8), (0, 0)), ((2, 2, 2, 8), (3, 0)), ((2, 2, 2, 8), (0, -1))):
+    small = (2, 2, 2, 8)
+    for shape, start in (((2, 5, 6, 8), (0, 0)), ((2, 4, 7, 8), (0, 0)), (small, (3, 0)), (small, (0, -1))):
         with pytest.raises(ValueError, match="inside of the tables.*max_rows=4, max_columns=6"):
             layer(random(*shape), start_index=start)
     x = random(2, 2, 3, 8)

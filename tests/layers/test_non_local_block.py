@@ -278,13 +278,11 @@ def test_channels_first_is_channels_last_turned():
     np.testing.assert_allclose(np.moveaxis(turned, 1, -1), numpy(last(x)), atol=1e-6)
 
 
-def test_channels_that_the_reduction_does_not_divide_are_rounded_down():
+@pytest.mark.parametrize(("channels", "units"), [(11, 2), (3, 1)])
+def test_channels_that_the_reduction_does_not_divide_are_rounded_down(channels, units):
     layer = NonLocalBlock(reduction=4)
-    layer.build((None, 5, 7, 11))
-    assert layer.theta.units == layer.g.units == 2
-    single = NonLocalBlock(reduction=4)
-    single.build((None, 5, 7, 3))
-    assert single.g.units == 1
+    layer.build((None, 5, 7, channels))
+    assert layer.theta.units == layer.g.units == units
 
 
 @pytest.mark.parametrize(
@@ -292,11 +290,9 @@ def test_channels_that_the_reduction_does_not_divide_are_rounded_down():
     [
         ("pairwise", {"pairwise": "cosine"}),
         ("reduction", {"reduction": 0}),
-        ("extent", {"extent": "frame"}),
-        ("extent", {"extent": 0}),
+        *[("extent", {"extent": extent}) for extent in ("frame", 0)],
         ("pool", {"pool": "between"}),
-        ("scale", {"scale": 2.0}),
-        ("scale", {"pairwise": "dot_product", "scale": "inv_sqrt"}),
+        *[("scale", options) for options in ({"scale": 2.0}, {"pairwise": "dot_product", "scale": "inv_sqrt"})],
         ("data_format", {"data_format": "channels"}),
     ],
 )
@@ -308,12 +304,10 @@ def test_bad_arguments_by_name(name, kwargs):
 @pytest.mark.parametrize(
     ("name", "kwargs", "shape"),
     [
-        ("inputs", {}, (2, 6)),
-        ("inputs", {}, (2, 5, 7, None)),
+        *[("inputs", {}, shape) for shape in ((2, 6), (2, 5, 7, None))],
         ("extent", {"extent": "space"}, (2, 5, 7, 6)),
         ("extent", {"extent": 3}, (2, 4, 5, 7, 6)),
-        ("pool", {}, (2, 1, 7, 6)),
-        ("pool", {}, (2, 4, 5, 1, 6)),
+        *[("pool", {}, shape) for shape in ((2, 1, 7, 6), (2, 4, 5, 1, 6))],
     ],
 )
 def test_bad_shapes_by_name(name, kwargs, shape):

@@ -26,6 +26,7 @@ def test_file_round_trip(name, tmp_path):
     np.testing.assert_allclose(numpy(theirs), numpy(ours), atol=1e-5)
 
 
+@pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
 def test_file_round_trip_after_int8(tmp_path):
     model = small(**VARIANTS["2d"])

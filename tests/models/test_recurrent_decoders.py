@@ -179,6 +179,7 @@ def test_export_with_its_decoder(name, tmp_path):
     np.testing.assert_allclose(numpy(next(iter(own.values()))), numpy(model(INPUTS)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_learns_where_to_look():
     """Reversal: after a few hundred updates the alignment of nearly every word is the permutation."""
     if BACKEND == "torch":

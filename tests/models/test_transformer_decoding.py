@@ -96,6 +96,8 @@ def test_file_round_trip(arguments, tmp_path):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
 def test_file_round_trip_after_int8(tmp_path):
     model = small()

@@ -11,6 +11,7 @@ from tests.reference.local_attention import mask_2d
 
 B, N, H = 2, 3, 4
 CASES = {
+    "reach-of-most": (8, 1, Blocks((2, 1), (5, 0), (1, 1), True)),
     "sequence": (11, 1, Blocks((2, 1), (5, 0), (1, 1), True)),
     "both-sides": (11, 1, Blocks((3, 1), (2, 0), (2, 1), False)),
     "image": (7, 10, Blocks((2, 3), (3, 4), (1, 1), True)),
@@ -21,7 +22,7 @@ each_case = pytest.mark.parametrize("name", CASES)
 
 
 def grid_of(name, monkeypatch):
-    monkeypatch.setattr(local_grid, "ITEM", 300)
+    monkeypatch.setattr(local_grid, "ITEM", 40)
     if name != "small-blocks":
         monkeypatch.setattr(local_grid, "TILE", 1)
     Y, X, blocks = CASES[name]

@@ -6,6 +6,7 @@ import pytest
 
 from keras_attention import ops
 from tests.backend import BACKEND, numpy
+from tests.reference import generation
 from tests.reference import local_attention as reference
 
 
@@ -63,7 +64,7 @@ def test_published_memories(query, memory, keys):
 def test_no_pixel_sees_one_that_is_generated_later(name):
     Y, X, query, memory, dilation = IMAGES[name]
     block = tuple(q * d for q, d in zip(query, dilation))
-    rows, columns = np.array(reference.order_2d(Y, X, block)).T
+    rows, columns = np.array(generation.positions(Y, X, block)).T
     mask = numpy(ops.local_mask_2d(Y, X, query, memory, True, dilation))[rows, columns][:, rows, columns]
     assert not np.triu(mask, 1).any() and mask.diagonal().all()
 

@@ -17,7 +17,7 @@ GOLDEN = [0.0, 0.0, 0.1, -0.1, -2.0, -2.0, -2.0, 0.5, -0.5, 0.25]
 
 
 def log_prob(values, parameters, dtype=WIDE):
-    parameters = keras.ops.convert_to_tensor(np.asarray(parameters, dtype))
+    parameters = keras.ops.convert_to_tensor(np.asarray(parameters, dtype), dtype=dtype)
     return numpy(logistic_mixture_log_prob(np.asarray(values), parameters))
 
 

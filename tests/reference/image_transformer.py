@@ -6,29 +6,20 @@ Weights are nested dicts, as in tests/reference/transformer.py; sequences are in
 import numpy as np
 
 from tests.reference import generation
+from tests.reference.local_attention import mask_1d, mask_2d
 from tests.reference.positions import sinusoidal, sinusoidal_reference
 from tests.reference.transformer import encoder_block, feed_forward, layer_norm, multi_head, residual
 
 
-def visible(query, key, size, query_block, memory_block):
-    """Whether the position `query` (row, column) of a grid sees `key`. Ints: section 3.3, 1D; pairs: 2D."""
-    if isinstance(query_block, int):
-        i, j = (row * size[1] + column for row, column in (query, key))
-        return j <= i and j >= i // query_block * query_block - memory_block
-    (qh, qw), (fh, fw) = query_block, memory_block
-    top, left = query[0] // qh * qh, query[1] // qw * qw
-    row, column = key
-    if top <= row < top + qh and left <= column < left + qw:
-        return (row, column) <= query
-    above = top - fh <= row < top and left - fw <= column < left + qw + fw
-    beside = top <= row < top + qh and left - fw <= column < left
-    return above or beside
-
-
 def mask(size, query_block, memory_block):
-    """[L, L] in the order of generation."""
-    order = generation.positions(*size, None if isinstance(query_block, int) else query_block)
-    return np.array([[visible(p, q, size, query_block, memory_block) for q in order] for p in order])
+    """[L, L] in the order of generation. Ints: section 3.3, 1D local attention; pairs: 2D."""
+    flat = isinstance(query_block, int)
+    if flat:
+        seen = mask_1d(size[0] * size[1], query_block, memory_block, causal=True).reshape(*size, *size)
+    else:
+        seen = mask_2d(*size, query_block, memory_block, causal=True)
+    order = generation.positions(*size, None if flat else query_block)
+    return np.array([[seen[*p, *q] for q in order] for p in order])
 
 
 def position(row, column, D, variant):

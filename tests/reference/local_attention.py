@@ -47,14 +47,3 @@ def _regions(y, x, query_block, memory_block, causal):
     yield from ((v, u) for v in range(y0 - fh, y0) for u in range(x0 - fw, x0 + qw + fw))
     yield from ((v, u) for v in range(y0, y0 + qh) for u in range(x0 - fw, x0))
     yield from ((v, u) for v in range(y0, y0 + qh) for u in range(x0, x0 + qw) if (v, u) <= (y, x))
-
-
-def order_2d(height, width, block):
-    """Pixels [(y, x), ...] in the order of generation: block after block, and row by row in a block."""
-    return [
-        (y, x)
-        for y0 in range(0, height, block[0])
-        for x0 in range(0, width, block[1])
-        for y in range(y0, min(y0 + block[0], height))
-        for x in range(x0, min(x0 + block[1], width))
-    ]

@@ -1,0 +1,61 @@
+"""Time and memory of local attention beside Keras's sliding window on TensorFlow, on a CPU.
+
+    python benchmarks/local_attention.py [--repeat 5] [--cores 0,1] [--only 8192]
+
+Layers with their projections, B1, D512, N8 H64, forward + backward, to the input and to all weights, TensorFlow in a
+graph, float32. `keras.layers.MultiHeadAttention(sliding_window=256)` scores all pairs, of which a query sees 511;
+`LocalAttention1D` scores what the blocks see. Every candidate is a process of its own on the same pinned cores; those
+of a length take turns, one run each. Memory is the growth of the process's peak during the first run over what it held
+with its weights and inputs. Needs Linux, and 16 GB of memory for Keras at 8192.
+"""
+
+import side_by_side
+
+# The query block, the memory block, and whether causal.
+OURS = {
+    "causal, 256 + 256": (256, 256, True),
+    "causal, 128 + 128": (128, 128, True),
+    "256 + 2 × 256": (256, 256, False),
+}
+ROWS = [
+    (("8192",), {"length": 8192}, (*OURS, "keras")),
+    (("16384",), {"length": 16384}, OURS),
+    (("32768",), {"length": 32768}, OURS),
+]
+
+
+def layer_of(candidate):
+    import keras
+
+    from keras_attention import layers
+
+    if candidate == "keras":
+        return keras.layers.MultiHeadAttention(8, 64, sliding_window=256)
+    query_block, memory_block, causal = OURS[candidate]
+    return layers.LocalAttention1D(8, 64, query_block, memory_block, causal=causal)
+
+
+def step_of(candidate, length):
+    """A callable that runs one step, compiled to a graph but not yet run."""
+    import numpy as np
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    x, upstream = (tf.constant(rng.standard_normal((1, length, 512)).astype("float32")) for _ in range(2))
+    layer = layer_of(candidate)
+    layer.build(*[x.shape] * (2 if candidate == "keras" else 1))
+    weights = [w.value for w in layer.trainable_variables]
+
+    def both(x, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            output = layer(x, x) if candidate == "keras" else layer(x)
+        return output, tape.gradient(output, (x, *weights), upstream)
+
+    step = tf.function(both).get_concrete_function(x, upstream)
+    return lambda: step(x, upstream)
+
+
+if __name__ == "__main__":
+    columns = ("T", "block + memory", *side_by_side.SECONDS)
+    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=5)

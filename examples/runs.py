@@ -1,0 +1,93 @@
+"""What the runs of the examples have in common: what they print, and the folder they keep their results in."""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+
+
+class OtherRunError(Exception):
+    """The folder belongs to a run with other settings, or to none; or the settings do not fit each other."""
+
+
+def positive(text):
+    """A positive int, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a positive number. Received: {text}")
+    return number
+
+
+def heading(text):
+    print(f"\n{text}\n{'-' * len(text)}", flush=True)
+
+
+def describe(seed=None, **versions):
+    """Prints the seed, the machine, and versions, of what all examples use and what this one does."""
+    import keras
+    import tensorflow as tf
+
+    import keras_attention
+
+    print(f"{'' if seed is None else f'seed {seed}; '}{os.cpu_count()} cores, {processor()}")
+    usual = {"Python": platform.python_version(), "TensorFlow": tf.__version__, "Keras": keras.__version__}
+    versions = {**usual, "keras_attention": keras_attention.__version__, **versions}
+    print(", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+def processor():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def minutes(seconds):
+    return "{} min {:02d} s".format(*divmod(round(seconds), 60))
+
+
+def save_whole(path, save):
+    """`save(beside)`, then a rename: the file is never half written."""
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        save(beside)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def save_figure(path, figure, dpi=150):
+    save_whole(path, lambda beside: figure.savefig(beside, dpi=dpi, format="png"))
+
+
+def save_json(path, table):
+    save_whole(path, lambda beside: beside.write_text(json.dumps(table, indent=1)))
+
+
+def settle(options, fixed, learned):
+    """Makes the output folder this run's, or finds that it is already.
+
+    Args:
+        options: Parsed arguments; `output` is the folder, and `fresh` says to forget what an earlier run has learned.
+        fixed: Names of the arguments that an earlier run must have had alike, for this one to go on with it.
+        learned: Patterns of the files, below the folder, that an earlier run has learned.
+
+    Raises:
+        OtherRunError: If the folder holds a run with other settings.
+    """
+    options.output.mkdir(parents=True, exist_ok=True)
+    path, settings = options.output / "settings.json", {name: getattr(options, name) for name in fixed}
+    if options.fresh:
+        for pattern in learned:
+            for file in options.output.glob(pattern):
+                file.unlink()
+    elif path.is_file():
+        before = json.loads(path.read_text())
+        differ = [f"--{k} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v]
+        if differ:
+            raise OtherRunError(
+                f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
+            )
+    save_json(path, settings)

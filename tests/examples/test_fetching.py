@@ -1,0 +1,80 @@
+import importlib.metadata
+import shutil
+import sys
+
+import fetching
+import numpy as np
+import pytest
+
+HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+
+
+def writes(content):
+    def download(folder):
+        (folder / "lamp.whl").write_bytes(content)
+        return ""
+
+    return download
+
+
+def fetch(folder, download):
+    return fetching.fetch_file("lamp.whl", HELLO, "lamp==1.0 of PyPI (3 MB)", download, folder)
+
+
+def test_what_was_fetched_is_kept_and_not_fetched_again(tmp_path):
+    path = fetch(tmp_path / "cache", writes(b"hello"))
+    assert path.read_bytes() == b"hello"
+    assert fetch(tmp_path / "cache", None) == path
+    assert [p.name for p in path.parent.iterdir()] == ["lamp.whl"]
+
+
+def test_a_broken_copy_is_fetched_anew(tmp_path):
+    (tmp_path / "lamp.whl").write_bytes(b"hel")
+    assert fetch(tmp_path, writes(b"hello")).read_bytes() == b"hello"
+
+
+def test_another_file_than_the_known_one_is_refused_and_not_kept(tmp_path):
+    with pytest.raises(fetching.UnavailableError, match="has the SHA-256 0ebdc331"):
+        fetch(tmp_path, writes(b"hell"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("problem", ["no index", ""])
+def test_what_cannot_be_fetched_is_an_error_that_says_what_to_do(tmp_path, problem):
+    with pytest.raises(fetching.UnavailableError) as error:
+        fetch(tmp_path / "cache", lambda folder: problem)
+    for part in (problem or "another file", "lamp==1.0 of PyPI", "lamp.whl", HELLO, str(tmp_path / "cache")):
+        assert part in str(error.value)
+
+
+def test_the_last_of_what_a_command_says_when_it_fails():
+    code = "import sys; print('one'); print('two\\nthree\\nfour\\nfive', file=sys.stderr); sys.exit(int(sys.argv[1]))"
+    assert fetching.run([sys.executable, "-c", code, "0"]) == ""
+    assert fetching.run([sys.executable, "-c", code, "1"]) == "three\nfour\nfive"
+    assert fetching.run([sys.executable, "-c", "import sys; sys.exit(3)"]).endswith("ended with status 3")
+    assert fetching.run(["there-is-no-such-command"]) == "there is no there-is-no-such-command here"
+
+
+def test_an_environment_without_pip_takes_another_one(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda name: iter([]))
+    monkeypatch.setattr(shutil, "which", {"pip": "/bin/pip"}.get)
+    assert fetching.pip() == ["/bin/pip"]
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert fetching.run([*fetching.pip(), "download"]) == "there is no pip here"
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda name: iter([name]))
+    assert fetching.pip() == [sys.executable, "-m", "pip"]
+
+
+def test_data_are_kept_in_the_cache_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert fetching.cache_folder() == tmp_path / "keras_attention"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert fetching.cache_folder() == tmp_path / ".cache" / "keras_attention"
+    assert fetching.cache_folder("here").name == "here"
+
+
+def test_an_array_in_the_format_of_mnist():
+    array = np.random.default_rng(0).integers(0, 256, (3, 4, 5)).astype("uint8")
+    content = bytes([0, 0, 8, 3]) + np.array(array.shape, ">i4").tobytes() + array.tobytes()
+    np.testing.assert_array_equal(fetching.idx_array(content), array)

@@ -1,0 +1,50 @@
+import argparse
+import json
+
+import pytest
+import runs
+
+
+def settle(folder, steps, fresh=False):
+    options = argparse.Namespace(output=folder, steps=steps, seeds=3, fresh=fresh)
+    runs.settle(options, ("steps",), ("*.spm", "RNN*/step-*.weights.h5"))
+
+
+def test_the_folder_of_another_run_is_refused_and_a_fresh_one_leaves_what_is_not_its_own(tmp_path):
+    settle(tmp_path, 9)
+    settle(tmp_path, 9)
+    files = [
+        "RNNsearch/step-00000003.weights.h5",
+        "source.spm",
+        "RNNsearch/notes.txt",
+        "other/step-00000003.weights.h5",
+    ]
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    with pytest.raises(runs.OtherRunError, match="--steps 9, not 8.*--fresh"):
+        settle(tmp_path, 8)
+    assert json.loads((tmp_path / "settings.json").read_text()) == {"steps": 9}
+    assert all((tmp_path / name).is_file() for name in files)
+    settle(tmp_path, 8, fresh=True)
+    assert [name for name in files if (tmp_path / name).is_file()] == files[2:]
+    assert json.loads((tmp_path / "settings.json").read_text()) == {"steps": 8}
+
+
+def test_a_picture_is_kept_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "attention.png"
+    runs.save_whole(path, lambda beside: beside.write_text("old"))
+
+    def half(beside):
+        beside.write_text("ha")
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        runs.save_whole(path, half)
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["attention.png"]
+
+
+def test_minutes_are_rounded_to_seconds():
+    assert runs.minutes(59.6) == "1 min 00 s"
+    assert runs.minutes(61.2) == "1 min 01 s"

@@ -1,0 +1,42 @@
+"""What the tests of local attention share: its weights in the paper's loops, and sequences written step by step."""
+
+import numpy as np
+
+from tests.layers.helpers import numpy
+from tests.reference.multi_head_attention import multi_head
+
+
+def dense(layer, x, seen):
+    """Output and scores of the paper's loops for flat inputs [B, places, D], of which `seen` says who sees whom."""
+    named = {"query": layer.query_dense, "key": layer.key_dense, "value": layer.value_dense}
+    named["output"] = layer.output_dense
+    weights = {}
+    for name, d in named.items():
+        kernel = numpy(d.kernel)
+        shape = kernel.shape[-1:] if name == "output" else kernel.shape[1:]
+        weights[name] = (kernel, np.zeros(shape) if d.bias is None else numpy(d.bias))
+    sees = np.broadcast_to(seen, (len(x), layer.num_heads, *seen.shape))
+    return multi_head(x, x, x, weights, sees)
+
+
+def written(layer, cache, x, steps, mask=None):
+    """The outputs of steps of so many positions of x [B, places, D], and the last cache."""
+    outputs, start = [], 0
+    for count in steps:
+        part = slice(start, start + count)
+        call = {} if mask is None else {"mask": mask[:, part]}
+        output, cache = layer(x[:, part], cache=cache, cache_index=start, **call)
+        outputs.append(numpy(output))
+        start += count
+    return np.concatenate(outputs, 1), cache
+
+
+def seen_by(function, x, place):
+    """Which places of x [1, ..., D] change what `function` gives at `place`: boolean, of the places' shape."""
+    before = function(x)[(0, *place)]
+    changed = np.zeros(x.shape[1:-1], bool)
+    for other in np.ndindex(*changed.shape):
+        moved = x.copy()
+        moved[(0, *other)] += 1
+        changed[other] = np.abs(function(moved)[(0, *place)] - before).max() > 0
+    return changed

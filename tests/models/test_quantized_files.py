@@ -1,0 +1,35 @@
+"""A model that was quantised is the same network after a round through its file."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import models
+from tests.layers.helpers import numpy, random
+
+RECURRENT = {"embedding_dim": 5, "units": 6}
+IDS = {"source": np.array([[5, 7, 2], [3, 2, 0]]), "target": np.array([[1, 4, 6, 2], [1, 2, 0, 0]])}
+MODELS = {
+    "se": (lambda: models.AttentionResNet((1,), False, "se", {"ratio": 2}, 3, 4, "3x3"), lambda: random(2, 6, 5, 3)),
+    "non_local": (
+        lambda: models.NonLocalResNet((1, 1), {"res3": (0,)}, num_classes=3, width=4, temporal_stride=1),
+        lambda: random(2, 4, 16, 17, 3),
+    ),
+    "luong": (lambda: models.luong_lstm(11, 13, num_layers=1, **RECURRENT), lambda: IDS),
+    "rnn_search": (lambda: models.rnn_search(11, 13, **RECURRENT), lambda: IDS),
+}
+
+
+@pytest.mark.usefixtures("few_objects")
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+@pytest.mark.parametrize("name", MODELS)
+def test_file_round_trip_after_int8(name, tmp_path):
+    make, inputs = MODELS[name]
+    model, inputs = make(), inputs()
+    exact = numpy(model(inputs))
+    model.quantize("int8")
+    quantized = numpy(model(inputs))
+    assert np.abs(quantized - exact).max() > 1e-6
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(twin(inputs)), quantized, atol=1e-5)
