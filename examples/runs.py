@@ -1,6 +1,7 @@
 """What the runs of the examples have in common: what they print, and the folder they keep their results in."""
 
 import argparse
+import importlib
 import json
 import os
 import pathlib
@@ -26,13 +27,14 @@ def heading(text):
 def describe(seed=None, **versions):
     """Prints the seed, the machine, and versions, of what all examples use and what this one does."""
     import keras
-    import tensorflow as tf
 
     import keras_attention
 
     print(f"{'' if seed is None else f'seed {seed}; '}{os.cpu_count()} cores, {processor()}")
-    usual = {"Python": platform.python_version(), "TensorFlow": tf.__version__, "Keras": keras.__version__}
-    versions = {**usual, "keras_attention": keras_attention.__version__, **versions}
+    backend = keras.backend.backend()
+    usual = {"Python": platform.python_version(), backend: importlib.import_module(backend).__version__}
+    usual |= {"Keras": keras.__version__, "keras_attention": keras_attention.__version__}
+    versions = {**usual, **versions}
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
@@ -85,7 +87,9 @@ def settle(options, fixed, learned):
                 file.unlink()
     elif path.is_file():
         before = json.loads(path.read_text())
-        differ = [f"--{k} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v]
+        differ = [
+            f"--{k.replace('_', '-')} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v
+        ]
         if differ:
             raise OtherRunError(
                 f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
