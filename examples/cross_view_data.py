@@ -10,10 +10,10 @@ import sys
 import tempfile
 
 import numpy as np
-from fashion_data import cache_folder
-from video_data import EXAMINED, LEARNED, SIZE, UnavailableError, game_package, shrink
+from fetching import cache_folder
+from video_data import EXAMINED, LEARNED, SIZE, game_package, shrink
 
-__all__ = ["EXAMINED", "KINDS", "LEARNED", "SIZE", "UnavailableError", "load", "painted"]
+__all__ = ["EXAMINED", "KINDS", "LEARNED", "SIZE", "load", "painted"]
 
 # What there is to be seen, and its colour in a semantic map.
 KINDS = {
@@ -51,7 +51,7 @@ def load(number, maps, seed, folder=None, download=None):
     Raises:
         UnavailableError: If the package cannot be fetched.
     """
-    folder = pathlib.Path(folder or cache_folder())
+    folder = cache_folder(folder)
     path = folder / f"views-{maps[0]}-{maps[-1]}-{number}-{seed}.npz"
     if not path.is_file():
         made = make(game_package(folder, download), number, maps, seed)

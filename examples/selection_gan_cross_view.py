@@ -12,22 +12,19 @@ results.json, and the last checkpoints. What it reaches: docs/examples/selection
 """
 
 import argparse
-import json
 import os
 import pathlib
-import platform
 import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# All cores for each operation; the example of dates, whose helpers are used here, would ask for one.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "0")
 
 import cross_view_data
 import dates_served
 import numpy as np
-from transformer_dates import heading, positive, processor, save_whole
+from fetching import UnavailableError
+from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "selection_gan_cross_view"
 STEPS = {
@@ -42,13 +39,14 @@ STEPS = {
 }
 # What the checkpoints in a folder were trained with: they can go on only with the same.
 FIXED = ("steps", "batch", "width", "channels", "views")
+LEARNED = ("[A-H]/seed-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
     options = parse(arguments)
     try:
         return run(options)
-    except (cross_view_data.UnavailableError, OtherRunError) as error:
+    except (UnavailableError, OtherRunError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -75,10 +73,6 @@ def steps_of_ablation(text):
     return "".join(sorted(text))
 
 
-class OtherRunError(Exception):
-    """The folder belongs to a run with other settings, or the settings do not fit each other."""
-
-
 def run(options):
     """Renders, learns, examines and draws."""
     began = time.perf_counter()
@@ -88,7 +82,7 @@ def run(options):
     describe()
     if options.batch > options.views:
         raise OtherRunError(f"--batch must be at most --views. Received: {options.batch} of {options.views}")
-    settle(options)
+    settle(options, FIXED, LEARNED)
     views = cross_view_data.load(options.views, cross_view_data.LEARNED, 0, options.cache)
     unseen = cross_view_data.load(options.examined, cross_view_data.EXAMINED, 1, options.cache)
     print(f"{len(views['image']):,} views to learn from, {len(unseen['image']):,} of other maps to examine")
@@ -111,30 +105,8 @@ def run(options):
                 made[name] = outputs
     report(options, rows)
     draw(options, unseen, made)
-    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
-    heading(f"Done in {minutes} min {seconds:02d} s; {options.output}")
+    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
-
-
-def settle(options):
-    """Makes the output folder this run's, or finds that it is already.
-
-    Raises:
-        OtherRunError: If it holds the checkpoints of a run with other settings.
-    """
-    options.output.mkdir(parents=True, exist_ok=True)
-    path, settings = options.output / "settings.json", {name: getattr(options, name) for name in FIXED}
-    if options.fresh:
-        for learned in options.output.glob("[A-H]/seed-*/step-*.weights.h5"):
-            learned.unlink()
-    elif path.is_file():
-        before = json.loads(path.read_text())
-        differ = [f"--{k} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v]
-        if differ:
-            raise OtherRunError(
-                f"{options.output} holds a run with {', '.join(differ)}: give --fresh or another --output"
-            )
-    save_whole(path, lambda beside: beside.write_text(json.dumps(settings, indent=1)))
 
 
 def report(options, rows):
@@ -148,7 +120,7 @@ def report(options, rows):
         print(f"    {name:6}{stage:14}{means['SSIM']:>8.4f}{means['PSNR']:>8.2f}{means['SD']:>8.2f}")
     settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}
     table = {"settings": settings, "results": rows}
-    save_whole(options.output / "results.json", lambda beside: beside.write_text(json.dumps(table, indent=1)))
+    save_json(options.output / "results.json", table)
 
 
 def draw(options, views, made, number=6):
@@ -157,14 +129,14 @@ def draw(options, views, made, number=6):
     given = {"from above": views["source"], "semantic map": cross_view_data.painted(views["semantics"])}
     painted = {name: outputs.get("image", outputs["first_image"]) for name, outputs in made.items()}
     columns = {**given, **{name: as_bytes(x) for name, x in painted.items()}, "true": views["image"]}
-    save(options, "views.png", grid(columns, chosen))
+    save_figure(options.output / "views.png", grid(columns, chosen), dpi=120)
     for name, outputs in made.items():
         if "attention" in outputs:
             stages = {"first stage": as_bytes(outputs["first_image"]), "second stage": as_bytes(outputs["image"])}
             maps = {f"attention {m + 1}": outputs["attention"][..., m] for m in range(outputs["attention"].shape[-1])}
             doubt = {"uncertainty": outputs["uncertainty"][..., 0]}
             columns = {**given, **stages, "true": views["image"], **maps, **doubt}
-            save(options, f"attention-{name}.png", grid(columns, chosen))
+            save_figure(options.output / f"attention-{name}.png", grid(columns, chosen), dpi=120)
 
 
 def as_bytes(images):
@@ -190,17 +162,6 @@ def grid(columns, chosen):
             axes[i, j].imshow(images[row].astype("uint8" if images.ndim == 4 else "float32"), **scale)
             axes[i, j].axis("off")
     return figure
-
-
-def save(options, name, figure):
-    save_whole(options.output / name, lambda beside: figure.savefig(beside, dpi=120, format="png"))
-
-
-def describe():
-    import keras
-
-    print(f"{os.cpu_count()} cores, {processor()}")
-    print(f"Python {platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}")
 
 
 if __name__ == "__main__":

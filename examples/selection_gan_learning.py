@@ -1,15 +1,19 @@
 """How SelectionGAN learns from pairs of views, goes on after an interruption, and is examined."""
 
-import sys
 
 import keras
 import numpy as np
-import tqdm
 from cross_view_data import painted
+from progress import Progress
 
 from keras_attention import metrics, models, training
 
 RATE = 2e-4
+SHOWN = {
+    "pixel_loss": "pixels {:.1f}",
+    "adversarial_loss": "against {:.2f}",
+    "discriminator_loss": "discriminator {:.2f}",
+}
 MEASURES = {
     "SSIM": metrics.StructuralSimilarity,
     "PSNR": metrics.PeakSignalToNoiseRatio,
@@ -83,7 +87,8 @@ def learn(model, views, steps, batch_size, seed, folder, every=100, callbacks=()
         # The second one writes the last update's, which may not be a multiple of `every`.
         last = training.KeepLastCheckpoints(folder, keep=1)
         stop = training.StopOnNotFinite(checkpoints, every=20)
-        watching = [stop, checkpoints, last, Progress(done, steps), *callbacks]
+        bar = Progress(done, steps, SHOWN)
+        watching = [stop, checkpoints, last, bar, *callbacks]
         model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
     return done
 
@@ -108,29 +113,3 @@ def measured(images, views):
             metric.update_state(truth[first : first + 50], images[first : first + 50])
         found[name] = float(metric.result())
     return found
-
-
-class Progress(keras.callbacks.Callback):
-    """A bar with the losses of the last updates."""
-
-    def __init__(self, done, steps):
-        super().__init__()
-        self.done, self.steps = done, steps
-
-    def on_train_begin(self, logs=None):
-        # Where nobody watches (a log file), a line now and then is enough.
-        pause = 0.5 if sys.stderr.isatty() else 15
-        self.bar = tqdm.tqdm(
-            initial=self.done, total=self.steps, unit=" updates", mininterval=pause, miniters=1, dynamic_ncols=True
-        )
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.bar.update(self.done + batch + 1 - self.bar.n)
-        if batch % 20 == 0 and logs:
-            text = f"pixels {logs['pixel_loss']:.1f}, against {logs['adversarial_loss']:.2f}"
-            self.bar.set_postfix_str(f"{text}, discriminator {logs['discriminator_loss']:.2f}", refresh=False)
-        if batch % 100 == 99:
-            self.model.reset_metrics()
-
-    def on_train_end(self, logs=None):
-        self.bar.close()

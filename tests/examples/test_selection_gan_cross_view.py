@@ -22,20 +22,6 @@ def test_steps_of_the_ablation_are_different_letters(capsys):
         assert "different letters from A to H" in capsys.readouterr().err
 
 
-def test_the_folder_of_another_run_is_refused_and_a_fresh_one_leaves_what_is_not_its_own(tmp_path):
-    settings = ["--output", str(tmp_path), "--steps"]
-    example.settle(example.parse([*settings, "9"]))
-    files = ["C/seed-0/step-00000003.weights.h5", "C/notes.txt", "K/seed-0/step-00000003.weights.h5"]
-    for name in files:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
-    with pytest.raises(example.OtherRunError, match="--steps 9, not 8.*--fresh"):
-        example.settle(example.parse([*settings, "8"]))
-    example.settle(example.parse([*settings, "8", "--fresh"]))
-    assert [name for name in files if (tmp_path / name).is_file()] == files[1:]
-    assert json.loads((tmp_path / "settings.json").read_text())["steps"] == 8
-
-
 def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(video_data.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(video_data, "pip_install", lambda folder: "no index")
