@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention import metrics, training
+from keras_attention import export, metrics, training
 from tests.models.helpers import numpy
 from tests.models.image_helpers import SIZES, VARIANTS, condition, image_of, in_order, inputs_of, small
 
@@ -96,9 +96,9 @@ def test_saved_model_keeps_batch_and_size_unknown(name, tmp_path):
     import tensorflow as tf
 
     model = small(**VARIANTS[name])
-    model.export(str(tmp_path / "export"), verbose=False)
-    served = tf.saved_model.load(str(tmp_path / "export"))
+    served = tf.saved_model.load(str(export.export_saved_model(model, tmp_path))).signatures["serving_default"]
     for batch, size in ((2, (3, 4)), (3, (4, 5))):
         inputs = inputs_of(model, batch, size)
-        found = served.serve(inputs)
+        named = inputs if isinstance(inputs, dict) else {"image": inputs}
+        [found] = served(**{name: tf.constant(x) for name, x in named.items()}).values()
         np.testing.assert_allclose(numpy(found), numpy(model(inputs)), atol=1e-4)
