@@ -4,16 +4,11 @@ Rendered by ViZDoom (MIT) from the maps and pictures of Freedoom (BSD), which it
 pip into a cache folder and used from there, as in `video_data.py`. Nothing of it is part of this repository.
 """
 
-import os
-import pathlib
-import sys
-import tempfile
+import functools
 
+import game_maps
 import numpy as np
-from fetching import cache_folder
-from video_data import EXAMINED, LEARNED, SIZE, game_package, shrink
-
-__all__ = ["EXAMINED", "KINDS", "LEARNED", "SIZE", "load", "painted"]
+from game_maps import SIZE, shrink
 
 # What there is to be seen, and its colour in a semantic map.
 KINDS = {
@@ -34,7 +29,7 @@ UNWANTED_KINDS = ("Gore", "Self", "Powerup")
 UNWANTED_NAMES = ("Spectre", "Dead", "Blood", "Gib")
 
 
-def load(number, maps, seed, folder=None, download=None):
+def load(number, maps, seed, folder=None):
     """`number` places of these maps, as many of each map; made once and kept.
 
     Args:
@@ -42,25 +37,16 @@ def load(number, maps, seed, folder=None, download=None):
         maps: Tuple of names of maps.
         seed: Int.
         folder: Of fetched and made data; `None` means the user's cache folder.
-        download: `download(folder)` in place of pip.
 
     Returns:
         Dict: "source", the map from above with the view's direction up, uint8 [N, SIZE, SIZE, 3]; "image", the view
         from within, uint8 [N, SIZE, SIZE, 3]; "semantics", the numbers of `KINDS` in the view, uint8 [N, SIZE, SIZE].
 
     Raises:
-        UnavailableError: If the package cannot be fetched.
+        UnavailableError: If the game cannot be fetched.
     """
-    folder = cache_folder(folder)
-    path = folder / f"views-{maps[0]}-{maps[-1]}-{number}-{seed}.npz"
-    if not path.is_file():
-        made = make(game_package(folder, download), number, maps, seed)
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as beside:
-            np.savez_compressed(pathlib.Path(beside) / path.name, **made)
-            os.replace(pathlib.Path(beside) / path.name, path)
-    with np.load(path) as kept:
-        return dict(kept)
+    name = f"views-{maps[0]}-{maps[-1]}-{number}-{seed}"
+    return game_maps.load(name, functools.partial(make, number=number, maps=maps, seed=seed), folder)
 
 
 def painted(kinds):
@@ -69,73 +55,25 @@ def painted(kinds):
 
 
 def make(vizdoom, number, maps, seed):
-    """Renders the places, and tells how far it is."""
-    import tqdm
-
-    rng, made = np.random.default_rng(seed), []
-    with tqdm.tqdm(total=number, unit=" views", disable=not sys.stderr.isatty()) as bar:
-        for i, name in enumerate(maps):
-            share = number * (i + 1) // len(maps) - number * i // len(maps)
-            for view in in_a_map(vizdoom, name, rng, share):
-                made.append(view)
-                bar.update()
+    """Renders the places."""
+    rng = np.random.default_rng(seed)
+    made = list(game_maps.pictures(vizdoom, maps, number, rng, functools.partial(settings, vizdoom), look))
     return {name: np.stack([view[name] for view in made]) for name in ("source", "image", "semantics")}
 
 
-def in_a_map(vizdoom, name, rng, number):
-    """Yields so many views of a map."""
-    # The engine writes a file where it is started.
-    before = os.getcwd()
-    with tempfile.TemporaryDirectory() as scratch:
-        os.chdir(scratch)
-        try:
-            game = start(vizdoom, name, int(rng.integers(2**31)))
-        finally:
-            os.chdir(before)
-        try:
-            places = [(o.position_x, o.position_y) for o in game.get_state().objects]
-            made = tried = 0
-            while made < number:
-                tried += 1
-                if tried > 60 * number + 600:
-                    raise RuntimeError(f"Hardly a view of {name} is of use. Received: {made} of {number} views")
-                view = look(game, places[rng.integers(len(places))], rng)
-                if view is not None:
-                    made += 1
-                    yield view
-        finally:
-            game.close()
-
-
-def start(vizdoom, name, seed):
-    """The engine, in this map, with nobody moving, nothing but the view on the screen, and the map from above."""
-    game = vizdoom.DoomGame()
-    game.set_doom_game_path(os.path.join(os.path.dirname(vizdoom.__file__), "freedoom2.wad"))
-    game.set_doom_map(name)
-    game.set_seed(seed)
-    game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
-    game.set_screen_format(vizdoom.ScreenFormat.RGB24)
-    for part in ("window_visible", "sound_enabled", "render_hud", "render_weapon", "render_crosshair"):
-        getattr(game, f"set_{part}")(False)
-    game.set_render_messages(False)
-    game.set_objects_info_enabled(True)
+def settings(vizdoom, game):
+    """The map from above, what each pixel of the view shows, and the walker can turn."""
     game.set_labels_buffer_enabled(True)
     game.set_automap_buffer_enabled(True)
     game.set_automap_mode(vizdoom.AutomapMode.OBJECTS)
     game.set_automap_rotate(True)
     game.set_automap_render_textures(True)
     game.set_automap_render_objects_as_sprites(True)
-    game.add_game_args("+viz_am_scale 2 +cl_showsecretmessage 0")
+    game.add_game_args("+viz_am_scale 2")
     game.add_available_button(vizdoom.Button.TURN_LEFT_RIGHT_DELTA, 1000)
-    game.set_episode_timeout(0)
-    game.init()
-    for command in ("freeze", "god", "notarget"):
-        game.send_game_command(command)
-    game.make_action([0], 1)
-    return game
 
 
-def look(game, place, rng):
+def look(game, place, number, rng):
     """The view from about this place into any direction; `None` if it is of no use."""
     x, y = np.array(place) + rng.uniform(-96, 96, 2)
     game.send_game_command(f"warp {x:.0f} {y:.0f}")

@@ -22,6 +22,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import cross_view_data
 import dates_served
+import game_maps
 import numpy as np
 from fetching import UnavailableError
 from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
@@ -83,13 +84,13 @@ def run(options):
     if options.batch > options.views:
         raise OtherRunError(f"--batch must be at most --views. Received: {options.batch} of {options.views}")
     settle(options, FIXED, LEARNED)
-    views = cross_view_data.load(options.views, cross_view_data.LEARNED, 0, options.cache)
-    unseen = cross_view_data.load(options.examined, cross_view_data.EXAMINED, 1, options.cache)
+    views = cross_view_data.load(options.views, game_maps.LEARNED, 0, options.cache)
+    unseen = cross_view_data.load(options.examined, game_maps.EXAMINED, 1, options.cache)
     print(f"{len(views['image']):,} views to learn from, {len(unseen['image']):,} of other maps to examine")
     rows, made = [], {}
     for name in options.ablation:
         for seed in range(options.seeds):
-            model = learning.build(cross_view_data.SIZE, name, options.width, options.channels, seed, options.steps)
+            model = learning.build(game_maps.SIZE, name, options.width, options.channels, seed, options.steps)
             size = model.generator.count_params()
             heading(f"{name}, {STEPS[name]}: {size:,} weights, seed {seed}, {options.steps} updates of {options.batch}")
             folder = options.output / name / f"seed-{seed}"

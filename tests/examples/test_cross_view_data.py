@@ -2,11 +2,6 @@ import types
 
 import cross_view_data as data
 import numpy as np
-import pytest
-
-
-def test_maps_to_examine_are_others_than_those_to_learn_from():
-    assert not set(data.LEARNED) & set(data.EXAMINED)
 
 
 def test_every_kind_has_a_colour_of_its_own():
@@ -61,37 +56,3 @@ def test_what_nobody_wants_to_see():
     assert data.unwanted(label("Gore", "Pool")) and data.unwanted(label("Monster", "Spectre"))
     assert data.unwanted(label("Decoration", "DeadImp"))
     assert not data.unwanted(label("Monster", "DoomImp"))
-
-
-def test_views_are_made_once_and_as_many_of_each_map(tmp_path, monkeypatch):
-    asked = []
-
-    def in_a_map(vizdoom, name, rng, number):
-        asked.append((name, number))
-        for _ in range(number):
-            view = {part: np.full((4, 4, 3), len(asked), "uint8") for part in ("source", "image")}
-            yield {**view, "semantics": np.zeros((4, 4), "uint8")}
-
-    monkeypatch.setattr(data, "in_a_map", in_a_map)
-    monkeypatch.setattr(data, "game_package", lambda folder, download: None)
-    for _ in range(2):
-        views = data.load(7, ("map01", "map02"), 3, tmp_path / "new")
-        assert {name: x.shape for name, x in views.items()} == {
-            "source": (7, 4, 4, 3),
-            "image": (7, 4, 4, 3),
-            "semantics": (7, 4, 4),
-        }
-        assert views["image"][:, 0, 0, 0].tolist() == [1] * 3 + [2] * 4
-    assert asked == [("map01", 3), ("map02", 4)]
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["views-map01-map02-7-3.npz"]
-
-
-def test_a_map_without_a_view_is_not_searched_for_ever(monkeypatch):
-    tried = []
-    state = types.SimpleNamespace(objects=[types.SimpleNamespace(position_x=0, position_y=0)])
-    game = types.SimpleNamespace(get_state=lambda: state, close=lambda: tried.append("closed"))
-    monkeypatch.setattr(data, "start", lambda *_: game)
-    monkeypatch.setattr(data, "look", lambda *_: tried.append("look"))
-    with pytest.raises(RuntimeError, match="Hardly a view of map01 is of use. Received: 0 of 1 views"):
-        list(data.in_a_map(None, "map01", np.random.default_rng(0), 1))
-    assert tried.count("look") == 660 and tried[-1] == "closed"

@@ -1,10 +1,10 @@
 import json
 
 import cross_view_data
+import game_maps
 import numpy as np
 import pytest
 import selection_gan_cross_view as example
-import video_data
 
 
 @pytest.mark.parametrize("option", ["--steps", "--batch", "--seeds", "--width", "--channels", "--views", "--examined"])
@@ -23,8 +23,8 @@ def test_steps_of_the_ablation_are_different_letters(capsys):
 
 
 def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(video_data.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(video_data, "pip_install", lambda folder: "no index")
+    monkeypatch.setattr(game_maps.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(game_maps, "pip_install", lambda folder: "no index")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "vizdoom==1.3.2" in capsys.readouterr().err
 
