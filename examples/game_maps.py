@@ -114,24 +114,26 @@ def _in_a_map(vizdoom, name, rng, made, upto, settings, look):
     """Yields the pictures of a map, number `made` to `upto`."""
     with tempfile.TemporaryDirectory() as folder:
         game = _start(vizdoom, name, rng, folder, settings)
-        # The engine does not survive that this weapon is picked up.
-        objects = [o for o in game.get_state().objects if o.name != "SuperShotgun"]
-        places, tries = [(o.position_x, o.position_y) for o in objects], 60 * (upto - made) + 600
-        while made < upto:
-            if not tries:
-                raise RuntimeError(f"Hardly a place of {name} is of use. Received: {upto - made} too few")
-            tries -= 1
-            try:
-                picture = look(game, places[rng.integers(len(places))], made, rng)
-            except vizdoom.ViZDoomErrorException:
-                game.close()
-                game, picture = _start(vizdoom, name, rng, folder, settings), None
-            if picture is not None:
-                made += 1
-                yield picture
-            elif game.is_episode_finished():  # one has found the exit
-                _begin(game)
-        game.close()
+        try:
+            # The engine does not survive that this weapon is picked up.
+            objects = [o for o in game.get_state().objects if o.name != "SuperShotgun"]
+            places, tries = [(o.position_x, o.position_y) for o in objects], 60 * (upto - made) + 600
+            while made < upto:
+                if not tries:
+                    raise RuntimeError(f"Hardly a place of {name} is of use. Received: {upto - made} too few")
+                tries -= 1
+                try:
+                    picture = look(game, places[rng.integers(len(places))], made, rng)
+                except vizdoom.ViZDoomErrorException:
+                    game.close()
+                    game, picture = _start(vizdoom, name, rng, folder, settings), None
+                if picture is not None:
+                    made += 1
+                    yield picture
+                elif game.is_episode_finished():  # one has found the exit
+                    _begin(game)
+        finally:
+            game.close()
 
 
 def _start(vizdoom, name, rng, folder, settings):

@@ -178,6 +178,6 @@ def _last(output, mask):
     """[B, T, F] -> [B, F]: of the last step that is not padding."""
     if mask is None:
         return output[:, -1]
-    steps = ops.where(mask, ops.arange(ops.shape(mask)[1], dtype="int32"), 0)
-    last = ops.arange(ops.shape(mask)[1], dtype="int32") == ops.max(steps, axis=1, keepdims=True)
+    steps = ops.arange(ops.shape(mask)[1], dtype="int32")
+    last = steps == ops.max(ops.where(mask, steps, 0), axis=1, keepdims=True)
     return ops.sum(ops.where(last[..., None], output, ops.zeros_like(output)), axis=1)

@@ -26,20 +26,6 @@ def test_file_round_trip(name, tmp_path):
     np.testing.assert_allclose(numpy(theirs), numpy(ours), atol=1e-5)
 
 
-@pytest.mark.usefixtures("few_objects")
-@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
-def test_file_round_trip_after_int8(tmp_path):
-    model = small(**VARIANTS["2d"])
-    inputs = inputs_of(model)
-    exact = numpy(model(inputs))
-    model.quantize("int8")
-    quantized = numpy(model(inputs))
-    assert np.abs(quantized - exact).max() > 1e-4
-    model.save(tmp_path / "model.keras")
-    twin = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(numpy(twin(inputs)), quantized, atol=1e-5)
-
-
 @pytest.mark.parametrize("name", ["1d", "mixture-2d-grey"])
 def test_mixed_precision(name):
     model, exact = small(**VARIANTS[name], dtype="mixed_bfloat16"), small(**VARIANTS[name])
