@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import dates_served
+import game_maps
 import numpy as np
 import video_data
 from fetching import UnavailableError
@@ -75,8 +76,8 @@ def run(options):
     if options.batch > options.clips:
         raise OtherRunError(f"--batch must be at most --clips. Received: {options.batch} of {options.clips}")
     settle(options, FIXED, LEARNED)
-    clips, labels = video_data.load(options.clips, video_data.LEARNED, 0, options.cache)
-    test, truth = video_data.load(options.examined, video_data.EXAMINED, 1, options.cache)
+    clips, labels = video_data.load(options.clips, game_maps.LEARNED, 0, options.cache)
+    test, truth = video_data.load(options.examined, game_maps.EXAMINED, 1, options.cache)
     kinds = len(video_data.KINDS)
     print(f"{len(clips):,} clips to learn from, {len(test):,} of other maps to examine, of {kinds} kinds")
     draw_clips(options, test, truth)
