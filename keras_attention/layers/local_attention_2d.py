@@ -33,9 +33,9 @@ class LocalAttention2D(LocalAttention):
     the order of the rows of the image.
 
     Differs from the paper: the projections have biases unless `use_bias=False` (the published code has none).
-    Differs from the published code: sizes that do not divide are padded on the right and at the bottom and the padding
-    is masked (there it takes part in the softmax); whether a pixel lies outside of the image is known from its place,
-    not from a key of zeros; the scores may be dropped in training.
+    Differs from the published code: sizes that do not divide, or are smaller than a block, are padded on the right and
+    at the bottom, and the padding is masked (there it takes part in the softmax); whether a pixel lies outside of the
+    image is known from its place, not from a key of zeros; the scores may be dropped in training.
 
     Masking: `mask`, or the Keras mask of the inputs, is used and handed on. Padding is zeroed before the projections,
     so that NaN in it reaches neither the output nor a gradient, and its own context is zero.
