@@ -47,8 +47,8 @@ def parse(arguments):
     parser.add_argument(
         "--memories", type=positive, nargs="+", default=MEMORIES, help="sizes of the memory (default: 8 16 64 256)"
     )
-    parser.add_argument("--steps", type=positive, default=800, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=12, help="digits in an update (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=2400, help="updates of each network (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=4, help="digits in an update (default: %(default)s)")
     parser.add_argument("--layers", type=positive, default=3, help="blocks of each network (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=64, help="of the network (default: %(default)s)")
     likelihoods = ("categorical", "logistic_mixture")
