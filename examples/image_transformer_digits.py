@@ -23,7 +23,7 @@ import dates_served
 import digits_data
 import numpy as np
 from fetching import UnavailableError
-from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
+from runs import OtherRunError, above_zero, describe, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
 MEMORIES = (8, 16, 64, 256)  # of the paper's ablation
@@ -55,7 +55,7 @@ def parse(arguments):
     parser.add_argument("--likelihood", choices=likelihoods, default="categorical", help="(default: %(default)s)")
     parser.add_argument("--pictures", type=positive, help="learn only from so many digits (default: all 60,000)")
     parser.add_argument("--held-out", type=positive, default=2000, help="digits examined (default: %(default)s)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="of what is painted (default: %(default)s)")
+    parser.add_argument("--temperature", type=above_zero, default=1.0, help="of what is painted (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the batches, the weights and the paint (default: 0)")
     parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")

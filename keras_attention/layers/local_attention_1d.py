@@ -139,4 +139,6 @@ class LocalAttention1D(LocalAttention):
         return index, 0, index + 1
 
     def _room(self, cache):
-        return None
+        slots = cache["mask"].shape[1]
+        # A ring as long as the reach has room for any number of positions.
+        return None if slots is None or slots >= ring_length(self._blocks, slots + 1) else slots

@@ -26,7 +26,9 @@ class LocalAttention2D(LocalAttention):
 
     The memory of a block is (qh + 2 fh) x (qw + 2 fw) pixels; causal, qh qw + fh (qw + 2 fw) + qh fw of them: what is
     above, above to the right and to the left, and of the block itself what is not later. Time and memory grow with
-    Y X times that; only `return_attention_scores` makes [Y, X, Y, X].
+    Y X times that (blocks of few columns are computed several at once along their row, and then score all of what
+    these see: of one column with a flat memory, some tens of times as much); only `return_attention_scores` makes
+    [Y, X, Y, X].
 
     Causal means the order of generation: one row of blocks after the other, in it block after block, in a block row by
     row, as `ops.shift_right(x, block=query_block)` shifts (dilated: by blocks of `query_block * dilation`). That is not
