@@ -58,7 +58,7 @@ def parse(arguments):
     parser.add_argument("--batch", type=positive, default=24, help="clips in an update (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=2, help="networks of each kind (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
-    parser.add_argument("--clips", type=positive, default=2400, help="to learn from (default: %(default)s)")
+    parser.add_argument("--clips", type=positive, default=6000, help="to learn from (default: %(default)s)")
     parser.add_argument("--examined", type=positive, default=600, help="clips to examine (default: %(default)s)")
     parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
