@@ -88,6 +88,8 @@ def run(options):
         examination = learning.Examination(features, real, folder / "progress.json", options.seed)
         rest = (options.steps, options.batch, options.seed, folder, options.every)
         before = learning.learn(model, images, labels, *rest, callbacks=[examination])
+        if before > options.steps:
+            raise OtherRunError(f"--steps must be at least the {before} updates done, or see --fresh")
         if before:
             print(f"    went on after update {before} of an earlier run")
         found[kind], trained[kind] = learning.read(folder / "progress.json"), model

@@ -125,7 +125,8 @@ class MultiChannelAttentionSelection(KeepsAdapters, keras.layers.Layer):
         image = image if self._last else ops.moveaxis(image, -1, 1)
         if return_maps:
             maps = {"image": image, "attention": attention, "candidates": candidates}
-            return {**maps, "uncertainty": self.doubt(attention)} if self.uncertainty else maps
+            maps |= {"uncertainty": self.doubt(attention)} if self.uncertainty else {}
+            return (maps, attention) if return_attention_scores else maps
         return (image, attention) if return_attention_scores else image
 
     def compute_output_spec(self, inputs, return_attention_scores=False, return_maps=False):
@@ -138,7 +139,8 @@ class MultiChannelAttentionSelection(KeepsAdapters, keras.layers.Layer):
         image, attention = spec(*self.compute_output_shape(inputs.shape)), spec(*places, M)
         if return_maps:
             maps = {"image": image, "attention": attention, "candidates": spec(*places, M, C)}
-            return {**maps, "uncertainty": spec(*places, 1)} if self.uncertainty else maps
+            maps |= {"uncertainty": spec(*places, 1)} if self.uncertainty else {}
+            return (maps, attention) if return_attention_scores else maps
         return (image, attention) if return_attention_scores else image
 
     def compute_output_shape(self, input_shape):

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.layers.checks import require_int
 from keras_attention.ops import spectral_norm
+from keras_attention.ops.spectral import may_move
 
 LAYERS = ("Dense", "Conv1D", "Conv2D", "Conv3D", "EinsumDense", "Embedding")
 
@@ -30,10 +31,9 @@ class SpectralNormalization(keras.layers.Wrapper):
     orthogonal to it. Training and inference compute the same function; with `training=True` the next u is kept, and
     with `training=False`, or where `trainable` is false, u stays as it is.
 
-    **u moves once for each call with `training=True`.** A step that is to move it once, as published, calls the
-    discriminator once with `training=True`, on real and generated images together, and with `training=False` for all
-    the rest, as in the generator's part. Only layers with a training mode of their own (dropout, batch normalisation)
-    notice otherwise.
+    **u moves once a step**, as published, in `training.AdversarialModel`, and in any other training inside of
+    `with ops.spectral_step():`, however often the layer is called. Elsewhere it moves once for each call with
+    `training=True`.
 
     A kernel of zeros is left as it is. Regularisers and constraints see the kernel, not what is made of it. LoRA and
     int8 are refused: what they put in the kernel's place is not normalised.
@@ -104,7 +104,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         kernel = ops.convert_to_tensor(variable)
         matrix = ops.reshape(ops.transpose(kernel, self._order), (-1, self._size))
         sigma, u = spectral_norm(matrix, self.u, self.iterations, self.epsilon)
-        if training and self.trainable:
+        if training and self.trainable and may_move(self):
             self.u.assign(u)
         least = 1.0 if self.shrink_only else self.epsilon
         normalised = kernel / ops.cast(ops.where(sigma > least, sigma, 1.0), kernel.dtype)

@@ -1,13 +1,14 @@
 """How near images are to the true ones, on average: in a training step, in `compile` or alone."""
 
 import keras
+from keras import ops
 
 from keras_attention.ops import peak_signal_to_noise_ratio, sharpness_difference, structural_similarity
 from keras_attention.ops.image_quality import require_value_range, require_variant
 
 
 class _ImageMean(keras.metrics.Mean):
-    """The mean over all images of what `_score` gives each."""
+    """The mean over all images of what `_score` gives each; of any number of them, to the digits of float32."""
 
     def __init__(self, value_range, variant, name, dtype):
         require_variant(variant)
@@ -15,9 +16,19 @@ class _ImageMean(keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype)
         self.value_range = value_range
         self.variant = variant
+        # What rounding has added to the total: a million images are more than it has digits for.
+        self.surplus = self.add_variable(shape=(), initializer="zeros", name="surplus")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        return super().update_state(self._score(y_true, y_pred, self.value_range, self.variant), sample_weight)
+        scores = ops.cast(self._score(y_true, y_pred, self.value_range, self.variant), self.dtype)
+        weights = 1.0 if sample_weight is None else ops.cast(sample_weight, self.dtype)
+        weights = ops.broadcast_to(weights, ops.shape(scores))
+        added = ops.sum(scores * weights) - self.surplus
+        total = self.total + added
+        surplus = (total - self.total) - added
+        self.surplus.assign(ops.where(ops.isfinite(surplus), surplus, 0.0))
+        self.total.assign(total)
+        self.count.assign(self.count + ops.sum(weights))
 
     def get_config(self):
         return {

@@ -189,6 +189,11 @@ class SAGANDiscriminator(keras.Model):
         for name, choices in (("conditioning", CONDITIONINGS), ("hidden_width", ("out", "in"))):
             if arguments[name] not in choices:
                 raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={arguments[name]!r}")
+        if num_classes and conditioning == "concatenation" and image_size < 2 * CONCATENATE_AT:
+            raise ValueError(
+                f'`conditioning="concatenation"` needs images of at least {2 * CONCATENATE_AT} pixels: the class is '
+                f"joined to a map of {CONCATENATE_AT} x {CONCATENATE_AT}. Received: image_size={image_size}"
+            )
         inputs = {"image": keras.Input((image_size, image_size, input_channels), name="image")}
         if num_classes:
             inputs["label"] = keras.Input((), dtype="int32", name="label")
@@ -218,7 +223,9 @@ def sagan(
     | `"ac_gan"` | none | of both | auxiliary classifier |
 
     SNGAN-projection draws and normalises as its published code does: `kernel_gain` of the root of 2, momentum 0.9 and
-    epsilon 2e-5. The original AC-GAN is a smaller network of another kind; this one is its head on this trunk.
+    epsilon 2e-5. The original AC-GAN is a smaller network of another kind, without spectral
+    normalisation in its generator; this one is its head on this trunk. The paper's control, a residual block in the
+    place of the attention, is not among them.
 
     Weights that train, at 128 × 128 pixels with 1000 classes: SAGAN 42,078,852 and 39,463,618 (with 64 for
     `attention_at` 42,017,412 and 39,448,258), SNGAN-projection 41,996,931 and 30,041,857, AC-GAN 41,996,931 and

@@ -212,7 +212,8 @@ def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs
         **kwargs: The other arguments of `SelectionGANGenerator`; they go over those of the step.
 
     Returns:
-        (`SelectionGANGenerator`, `PatchDiscriminator`).
+        (`SelectionGANGenerator`, `PatchDiscriminator`). G_i, G_s and G_a are one generator, as they train as one; the
+        names of their layers begin with `image_`, `semantics_` and `selection_`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -254,6 +255,11 @@ def _require(arguments):
         raise ValueError(
             "The sides of `image_size` must be multiples of 2^num_downs, with `num_downs` at least 2. Received: "
             f"image_size={size!r}, num_downs={downs}"
+        )
+    if arguments["legacy_unused_conv"] and (arguments["num_candidates"] is None or not arguments["pool_sizes"]):
+        raise ValueError(
+            "`legacy_unused_conv` belongs to the multi-scale pooling of the second stage (ablation \"H\"). Received: "
+            f"num_candidates={arguments['num_candidates']}, pool_sizes={arguments['pool_sizes']}"
         )
     if arguments["num_candidates"] is None:
         return sides

@@ -31,7 +31,7 @@ from keras_attention.ops.resize import resize_align_corners
 from keras_attention.ops.scores import dot_product
 from keras_attention.ops.selection import select_candidates
 from keras_attention.ops.softmax import masked_softmax
-from keras_attention.ops.spectral import spectral_norm
+from keras_attention.ops.spectral import spectral_norm, spectral_step
 from keras_attention.ops.windows import gaussian_window
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "sinusoidal",
     "sinusoidal_2d",
     "spatial_pool",
-    "structural_similarity",
     "spectral_norm",
+    "spectral_step",
+    "structural_similarity",
 ]

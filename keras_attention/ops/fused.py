@@ -16,13 +16,23 @@ def fused(query, key, value, *, scale, mask, key_mask, causal, query_offset, win
         return None
     backend = keras.backend.backend()
     if backend == "torch":
-        return _kernel(query, key, value, scale, key_mask, causal)
+        return _of_one_size(query, key, value, scale, key_mask, causal)
     if backend == "jax" and key_mask is None and _is_half(query) and _has_gpu():
         try:
             return _kernel(query, key, value, scale, None, causal, flash_attention=True)
         except (ValueError, RuntimeError):  # this GPU, head size or length has no flash kernel
             return None
     return None
+
+
+def _of_one_size(query, key, value, scale, key_mask, causal):
+    """PyTorch's kernel for CPUs makes all scores where heads of queries and of values differ in size: zeros fill up."""
+    H, V = query.shape[-1], value.shape[-1]
+    if H < V:
+        query, key = (ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, V - H))) for x in (query, key))
+    if V < H:
+        value = ops.pad(value, ((0, 0), (0, 0), (0, 0), (0, H - V)))
+    return _kernel(query, key, value, scale, key_mask, causal)[..., :V]
 
 
 def _kernel(query, key, value, scale, key_mask, causal, **kwargs):

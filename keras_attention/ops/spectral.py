@@ -3,8 +3,13 @@
 Letters: I inputs, O outputs of a linear map.
 """
 
+import contextlib
+import contextvars
+
 import keras
 from keras import ops
+
+_MOVED = contextvars.ContextVar("moved", default=None)
 
 
 def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
@@ -48,6 +53,38 @@ def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
     sigma = ops.sum(v * ops.matmul(matrix, u))
     # From zero no iteration would ever come back.
     return sigma, ops.where(ops.any(u != 0), u, start)[:, 0]
+
+
+@contextlib.contextmanager
+def spectral_step():
+    """Inside, each `layers.SpectralNormalization` moves its vector once, however often it is called in training.
+
+    For training loops of one's own, around what one step calls with one and the same weights, such as several calls of
+    a discriminator; `training.AdversarialModel` does so. Steps may lie inside each other: the innermost counts.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_attention import layers
+    >>> layer = layers.SpectralNormalization(keras.layers.Dense(3))
+    >>> with spectral_step():
+    ...     outputs = [layer(keras.ops.ones((2, 5)), training=True) for _ in range(4)]
+    """
+    token = _MOVED.set([])
+    try:
+        yield
+    finally:
+        _MOVED.reset(token)
+
+
+def may_move(layer):
+    """Whether it has not moved in this step; from then on it has. Always, where there is no step."""
+    moved = _MOVED.get()
+    if moved is None:
+        return True
+    first = not any(layer is other for other in moved)
+    moved.append(layer)
+    return first
 
 
 def _unit(x, epsilon):

@@ -6,7 +6,7 @@ import keras
 def checked(objective, x, y):
     """`x`, or data that looks at each batch before it hands it on.
 
-    Arrays are looked at here and now. A `keras.utils.PyDataset` and a PyTorch `DataLoader` are not looked at.
+    Arrays are looked at here and now. A PyTorch `DataLoader` is not looked at.
     """
     if x is None:
         return x
@@ -14,10 +14,45 @@ def checked(objective, x, y):
         return _checked_dataset(objective, x)
     if hasattr(x, "__next__"):
         return _checked_batches(objective, x)
-    if isinstance(x, keras.utils.PyDataset) or type(x).__name__ == "DataLoader":
+    if isinstance(x, keras.utils.PyDataset):
+        return _CheckedPyDataset(objective, x)
+    if type(x).__name__ == "DataLoader":
         return x
     _check(objective, (x, y))
     return x
+
+
+def checked_validation(objective, data):
+    """The same of `validation_data`: a tuple of arrays, or data of any kind."""
+    if not isinstance(data, (tuple, list)):
+        return checked(objective, data, None)
+    _check(objective, data)
+    return data
+
+
+class _CheckedPyDataset(keras.utils.PyDataset):
+    """Another dataset, each of whose batches is looked at."""
+
+    def __init__(self, objective, dataset):
+        how = {name: getattr(dataset, name) for name in ("workers", "use_multiprocessing", "max_queue_size")}
+        super().__init__(**how)
+        self.objective = objective
+        self.dataset = dataset
+
+    @property
+    def num_batches(self):
+        return self.dataset.num_batches
+
+    def __getitem__(self, index):
+        data = self.dataset[index]
+        _check(self.objective, data)
+        return data
+
+    def on_epoch_begin(self):
+        self.dataset.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self.dataset.on_epoch_end()
 
 
 def _check(objective, data):

@@ -3,8 +3,9 @@
 import keras
 from keras import ops, tree
 
+from keras_attention.ops import spectral_step
 from keras_attention.training import gradients
-from keras_attention.training.adversarial_data import checked
+from keras_attention.training.adversarial_data import checked, checked_validation
 from keras_attention.training.adversarial_objective import AdversarialObjective
 from keras_attention.training.paired_optimizer import PairedOptimizer, require_optimizers
 
@@ -20,18 +21,20 @@ class AdversarialModel(keras.Model):
                       minimise L_G(G(z)) by G's weights: the same images, judged by the new D
                       average = average + (1 - decay) (G - average)
 
-    n is `discriminator_steps`; a batch is divided by n, so that `batch_size` is what one update of G takes of the data.
-    (Rows that are left over fill up from the first.) The images of the last update of D and of the update of G are the
-    same, so that G runs once for both; in training mode, as its batch normalization needs. Each network's
-    regularisers and layers' losses are added to what it minimises.
+    n is `discriminator_steps` (the discriminator's optimizer, and a schedule in it, counts n updates a step); a
+    batch is divided by n, so that `batch_size` is what one update of G takes of the data. (Rows that are left over
+    fill up from the first.) The images of the last update of D and of the update of G are the same, so that G runs
+    once for both; in training mode, as its batch normalization needs. Each network's regularisers and layers'
+    losses are added to what it minimises.
 
     The two learning rates are those of the two optimizers (TTUR, [Heusel et al.,
     2017](https://arxiv.org/abs/1706.08500)). SAGAN: `Adam(1e-4, beta_1=0.0, beta_2=0.9)` for G, `Adam(4e-4,
     beta_1=0.0, beta_2=0.9)` for D. (Its published code leaves beta_2 at 0.999.)
 
-    The average, `model.average`, is a copy of G. The decay grows with the number of updates, (1 + t) / (10 + t) up to
-    `average_decay`, so that the initial weights are soon forgotten; what is not trained (moving statistics, spectral
-    vectors) is copied from G. `model.predict` and `model(...)` ask the average, or G if there is none.
+    The average, `model.average`, is a copy of G. The decay grows with the number of updates, (1 + t) / (10 + t) up
+    to `average_decay`, so that the initial weights are soon forgotten; what is not trained (moving statistics,
+    spectral vectors) is copied from G. Spectral vectors move once for each update of the weights they belong to
+    (`ops.spectral_step`). `model.predict` and `model(...)` ask the average, or G if there is none.
 
     `model.save_weights` holds both networks, the average, the state of both optimizers and of every source of chance:
     a new model that loads it goes on as if nothing had been. `model.optimizer.iterations` counts the steps. It trains
@@ -105,9 +108,10 @@ class AdversarialModel(keras.Model):
     ):
         optimizers = [keras.optimizers.get(o) for o in (generator_optimizer, discriminator_optimizer)]
         require_optimizers(*optimizers)
-        if self.dtype_policy.name == "mixed_float16":
-            optimizers = [keras.optimizers.LossScaleOptimizer(optimizer) for optimizer in optimizers]
         networks = self.generator, self.discriminator
+        # A gradient of the generator passes through the discriminator too.
+        if any(model.dtype_policy.name == "mixed_float16" for model in (self, *networks)):
+            optimizers = [keras.optimizers.LossScaleOptimizer(optimizer) for optimizer in optimizers]
         super().compile(
             optimizer=PairedOptimizer(*optimizers, *(network.trainable_variables for network in networks)),
             jit_compile=jit_compile,
@@ -121,7 +125,15 @@ class AdversarialModel(keras.Model):
         return network(inputs, training=training)
 
     def fit(self, x=None, y=None, *args, **kwargs):
+        if kwargs.get("validation_data") is not None:
+            kwargs["validation_data"] = checked_validation(self.objective, kwargs["validation_data"])
         return super().fit(checked(self.objective, x, y), y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        return super().evaluate(checked(self.objective, x, y), y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        return super().test_on_batch(checked(self.objective, x, y), y, *args, **kwargs)
 
     def train_on_batch(self, x, y=None, *args, **kwargs):
         return super().train_on_batch(checked(self.objective, x, y), y, *args, **kwargs)
@@ -191,13 +203,17 @@ class AdversarialModel(keras.Model):
     def _train(self, data):
         batch = self._batch(data)
         *before, last = _parts(batch, self.discriminator_steps)
-        for part in before:
-            inputs = self.objective.generator_inputs(part, self.seed_generator)
-            self._update_discriminator(part, inputs, self.generator(inputs, training=True))
-        inputs = self.objective.generator_inputs(last, self.seed_generator)
-        made, pull = self._make(inputs)
-        self._update_discriminator(last, inputs, made)
-        self._update_generator(last, inputs, made, pull)
+        with spectral_step():  # of the generator, whose weights are the same for all that it makes
+            for part in before:
+                inputs = self.objective.generator_inputs(part, self.seed_generator)
+                made = self.generator(inputs, training=True)
+                with spectral_step():  # of the discriminator
+                    self._update_discriminator(part, inputs, made)
+            inputs = self.objective.generator_inputs(last, self.seed_generator)
+            made, pull = self._make(inputs)
+        with spectral_step():
+            self._update_discriminator(last, inputs, made)
+            self._update_generator(last, inputs, made, pull)
         if self.average is not None:
             self._update_average()
         self.optimizer.iterations.assign(self.optimizer.iterations + 1)

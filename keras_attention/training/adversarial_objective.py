@@ -90,7 +90,8 @@ class NoiseToImage(AdversarialObjective):
     integers [B] from 0 to K - 1.
 
     Raises:
-        ValueError: If an argument is out of its range, data is missing, or a label is out of its range.
+        ValueError: If an argument is out of its range, data is missing, images are integers or have NaN in them, or a
+            label is out of its range.
 
     Example: a step's noise and labels.
 
@@ -135,9 +136,17 @@ class NoiseToImage(AdversarialObjective):
         return {name: batch[name] for name in wanted}
 
     def check(self, batch):
+        image = np.asarray(batch["image"])
+        if not keras.backend.is_float_dtype(str(image.dtype)):
+            raise ValueError(
+                "`image` must be of floats, from -1 to 1 as the generator makes them. "
+                f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
+            )
+        if not np.isfinite(image.sum(dtype="float64")):
+            raise ValueError(f"`image` must not have NaN or infinity in it. Received: image.shape={image.shape}")
         if self.num_classes is None:
             return
-        label, image = np.asarray(batch["label"]), batch["image"]
+        label = np.asarray(batch["label"])
         if label.shape != tuple(image.shape[:1]) or label.dtype.kind not in "iu":
             raise ValueError(
                 f"`label` must be integers [B], one for each image. Received: label.shape={label.shape} "
@@ -157,7 +166,7 @@ class NoiseToImage(AdversarialObjective):
         return inputs
 
     def discriminator_losses(self, discriminator, batch, inputs, made, training):
-        images = ops.concatenate([batch["image"], ops.cast(made, batch["image"].dtype)])
+        images = ops.concatenate([ops.cast(batch["image"], made.dtype), made])
         labels = None
         if self.num_classes is not None:
             labels = ops.concatenate([ops.cast(batch["label"], "int32"), inputs["label"]])

@@ -58,7 +58,8 @@ def _record_jax(function, variables, state, inputs):
     known = [(v, v.value) for v in state]
 
     def pure(values, inputs):
-        with keras.StatelessScope(known + list(zip(variables, values))) as scope:
+        # Losses that layers add are collected only if asked for.
+        with keras.StatelessScope(known + list(zip(variables, values)), collect_losses=True) as scope:
             outputs, others = function(*inputs)
         return outputs, (others, [scope.get_current_value(v) for v in state])
 

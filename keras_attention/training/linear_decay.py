@@ -15,6 +15,9 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     as for the image-to-image networks of pix2pix and SelectionGAN (2e-4 for 15 to 50 epochs, falling for as many) and
     for SNGAN (2e-4 for 400,000 updates, falling for 50,000). s is the number of updates done.
 
+    An optimizer counts its own updates: with `AdversarialModel(discriminator_steps=n)` the discriminator's does n a
+    step, and needs n times as many `constant_steps` and `decay_steps`.
+
     Differs from the published code of the first two: there the rate is changed after each epoch, here after each
     update.
 

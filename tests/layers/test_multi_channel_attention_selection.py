@@ -126,3 +126,12 @@ def test_refuses_sizes(name, value):
 def test_refuses_shapes(shape):
     with pytest.raises(ValueError, match="`inputs` must be .* Received: inputs.shape="):
         MultiChannelAttentionSelection().build(shape)
+
+
+def test_scores_come_beside_the_maps_where_both_are_asked_for():
+    layer = noisy(MultiChannelAttentionSelection(**SIZES), X)
+    maps, attention = layer(X, return_maps=True, return_attention_scores=True)
+    np.testing.assert_array_equal(numpy(attention), numpy(maps["attention"]))
+    inputs = keras.Input(X.shape[1:])
+    specs, spec = layer(inputs, return_maps=True, return_attention_scores=True)
+    assert set(specs) == set(maps) and spec.shape == specs["attention"].shape == (None, *attention.shape[1:])

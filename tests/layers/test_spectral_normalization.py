@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_attention.layers import SpectralNormalization
+from keras_attention.ops import spectral_step
 from tests.backend import BACKEND
 from tests.layers.helpers import numpy, random
 from tests.reference import spectral as reference
@@ -121,6 +122,35 @@ def test_sg5_u_moves_once_for_each_call_in_training():
             _, expected = reference.spectral_norm(numpy(kernel), expected)
         layer(x, training=training)
         np.testing.assert_allclose(numpy(layer.u), expected, atol=1e-5)
+
+
+def test_sg5_u_moves_once_in_a_step_however_often_it_is_called():
+    layer, x, kernel = make()
+    expected = numpy(layer.u)
+    for training in ((True, True, True), (False, True), (False, False)):
+        if any(training):
+            _, expected = reference.spectral_norm(numpy(kernel), expected)
+        with spectral_step():
+            for one in training:
+                layer(x, training=one)
+        np.testing.assert_allclose(numpy(layer.u), expected, atol=1e-5)
+    layer(x, training=True)  # outside of a step, again for each call
+    np.testing.assert_allclose(numpy(layer.u), reference.spectral_norm(numpy(kernel), expected)[1], atol=1e-5)
+
+
+def test_steps_inside_each_other_and_layers_are_told_apart():
+    one, x, _ = make()
+    other, _, _ = make()
+    other.u.assign(one.u)
+    start = numpy(one.u)
+    with spectral_step():
+        one(x, training=True)
+        moved = numpy(one.u)
+        with spectral_step():
+            other(x, training=True)
+        one(x, training=True)
+        np.testing.assert_array_equal(numpy(one.u), moved)
+    assert np.abs(moved - start).max() > 1e-4 and np.abs(numpy(other.u) - start).max() > 1e-4
 
 
 @each_kind

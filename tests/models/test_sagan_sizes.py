@@ -133,6 +133,7 @@ def test_sagan_normalises_as_published():
         ({"generator": {"noise_dim": 0}}, "`noise_dim` must be a positive int"),
         ({"generator": {"output_channels": 0}}, "`output_channels` must be a positive int"),
         ({"discriminator": {"conditioning": "acgan"}}, "`conditioning` must be one of .*Received: conditioning="),
+        ({"image_size": 16, "discriminator": {"conditioning": "concatenation"}}, "needs images of at least 32 pixels"),
         ({"discriminator": {"hidden_width": 3}}, "`hidden_width` must be one of .*Received: hidden_width=3"),
         ({"discriminator": {"input_channels": 0}}, "`input_channels` must be a positive int"),
     ],

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention import models
+from keras_attention import models, visualize
 from keras_attention.models.selection_gan import ABLATIONS
 from tests.backend import BACKEND
 from tests.layers.helpers import numpy, random
@@ -215,5 +215,18 @@ def test_refuses(arguments, message):
 
 
 def test_refuses_other_steps():
+    for step in ("C", "F"):
+        with pytest.raises(ValueError, match="`legacy_unused_conv` belongs to the multi-scale pooling"):
+            small(step, legacy_unused_conv=True)
     with pytest.raises(ValueError, match="`ablation` must be one of .*Received: ablation='I'"):
         models.selection_gan(64, "I")
+
+
+@pytest.mark.parametrize("step", ["F", "H"])
+def test_its_attention_can_be_read(step):
+    model, _ = small(step)
+    x = inputs_of(model)
+    [scores] = visualize.attention_scores(model, x).values()
+    expected = model(x)
+    np.testing.assert_array_equal(numpy(scores), numpy(expected["attention"]))
+    assert set(model(x)) == ALL

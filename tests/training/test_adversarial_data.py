@@ -30,6 +30,60 @@ def test_arrays_are_refused_before_training(as_dict):
         stand_ins.model().train_on_batch(images, labels)
 
 
+def test_what_is_evaluated_is_looked_at_too():
+    model = stand_ins.model(jit_compile=BACKEND == "jax")
+    for refuse in (
+        lambda: model.evaluate(*bad(), verbose=0),
+        lambda: model.test_on_batch(*bad()),
+        lambda: model.fit(*stand_ins.data(6), validation_data=bad(), verbose=0),
+    ):
+        with pytest.raises(ValueError, match=MESSAGE):
+            refuse()
+    history = model.fit(*stand_ins.data(6), validation_data=stand_ins.data(4), verbose=0).history
+    assert np.isfinite(history["val_discriminator_loss"]).all()
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, data):
+        super().__init__()
+        self.data, self.ended = data, 0
+
+    @property
+    def num_batches(self):
+        return 3
+
+    def __getitem__(self, index):
+        return tuple(x[4 * index : 4 * index + 4] for x in self.data)
+
+    def on_epoch_end(self):
+        self.ended += 1
+
+
+def test_a_py_dataset_is_looked_at_as_it_comes():
+    good = Batches(stand_ins.data(12))
+    model = stand_ins.model(jit_compile=BACKEND == "jax")
+    model.fit(good, epochs=2, shuffle=False, verbose=0)
+    assert int(model.optimizer.iterations) == 6 and good.ended == 2
+    twin = checked(model.objective, Batches(bad()), None)
+    np.testing.assert_array_equal(twin[0][0], bad()[0][:4])
+    with pytest.raises(ValueError, match=MESSAGE):
+        twin[2]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: (255 * x).astype("uint8"), "`image` must be of floats.*uint8"),
+        (lambda x: np.where(np.arange(len(x))[:, None] == 7, np.nan, x), "`image` must not have NaN"),
+    ],
+    ids=["bytes", "nan"],
+)
+def test_images_that_nothing_can_be_learned_from_are_refused(change, message):
+    images, labels = stand_ins.data(12)
+    with pytest.raises(ValueError, match=message):
+        fit(change(images), labels)
+
+
 def test_a_generator_is_looked_at_as_it_comes():
     images, labels = bad()
     seen = []

@@ -137,6 +137,37 @@ def test_spectral_vectors_move_once_for_an_update_of_the_discriminator():
         np.testing.assert_allclose(numpy(layer.u), u, rtol=1e-4, atol=1e-5)
 
 
+class Twice(training.NoiseToImage):
+    """Asks the discriminator twice in its own part, and once more in training in the generator's."""
+
+    def discriminator_losses(self, discriminator, batch, inputs, made, training):
+        super().discriminator_losses(discriminator, batch, inputs, made, training)
+        return super().discriminator_losses(discriminator, batch, inputs, made, training)
+
+    def generator_losses(self, discriminator, batch, inputs, made, training):
+        discriminator({"image": made, "label": inputs["label"]}, training=training)
+        return super().generator_losses(discriminator, batch, inputs, made, training)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_sg5_spectral_vectors_move_once_for_each_update_however_often_a_network_is_called(steps):
+    """Of the generator once, of the discriminator as often as it is updated; with rates of 0 the kernels stay."""
+    networks = stand_ins.generator(), stand_ins.discriminator()
+    model = training.AdversarialModel(*networks, Twice(Z, K), discriminator_steps=steps, seed=3)
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), **QUICK)
+    expected = []
+    for network, moves in zip(networks, (1, steps)):
+        for layer in (layer for layer in network.layers if hasattr(layer, "u")):
+            kernel, u = snapshot(layer.layer.weights)[0], numpy(layer.u)
+            for _ in range(moves):
+                u = reference.power_iteration(kernel.T if "embedding" in layer.layer.name else kernel, u)
+            expected.append((layer, u))
+    assert len(expected) == 4
+    model.train_on_batch(*stand_ins.data(6))
+    for layer, u in expected:
+        np.testing.assert_allclose(numpy(layer.u), u, rtol=1e-4, atol=1e-5)
+
+
 def test_the_average_is_what_predicts():
     model = stand_ins.model(average_decay=0.99, **QUICK)
     images, labels = stand_ins.data()
@@ -179,6 +210,36 @@ def test_regularisers_count():
     followed.step([images], draws([4]))
     np.testing.assert_allclose(model.generator.get_weights()[0], followed.W, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(model.discriminator.get_weights()[0][:, 0], followed.w, rtol=1e-4, atol=1e-5)
+
+
+def test_what_layers_add_to_the_loss_counts():
+    """An activity regulariser, which only adds a loss when the layer is called."""
+    noise, image = keras.Input((Z,), name="noise"), keras.Input((C,), name="image")
+
+    def train(strength):
+        keras.utils.set_random_seed(3)
+        activity = {"activity_regularizer": keras.regularizers.L2(strength)}
+        model = training.AdversarialModel(
+            keras.Model({"noise": noise}, keras.layers.Dense(C, **activity)(noise)),
+            keras.Model({"image": image}, keras.layers.Dense(1, **activity)(image)),
+            training.NoiseToImage(Z),
+            seed=5,
+        )
+        model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **QUICK)
+        model.train_on_batch(stand_ins.data(4)[0])
+        return [model.generator.get_weights()[0], model.discriminator.get_weights()[0]]
+
+    for plain, regularised in zip(train(0.0), train(0.5)):
+        assert np.abs(plain - regularised).max() > 1e-3
+
+
+def test_losses_are_scaled_where_only_a_network_is_of_half_precision():
+    networks = stand_ins.generator(), stand_ins.discriminator()
+    networks[1].dtype_policy = keras.dtype_policies.get("mixed_float16")
+    model = training.AdversarialModel(*networks, training.NoiseToImage(Z, K))
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **QUICK)
+    for optimizer in (model.optimizer.generator_optimizer, model.optimizer.discriminator_optimizer):
+        assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
