@@ -30,6 +30,10 @@ class _ImageMean(keras.metrics.Mean):
         self.total.assign(total)
         self.count.assign(self.count + ops.sum(weights))
 
+    def reset_state(self):
+        super().reset_state()
+        self.surplus.assign(0.0)
+
     def get_config(self):
         return {
             "name": self.name,
