@@ -8,11 +8,14 @@ from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
 from keras_attention.layers.get_attention import get_attention
+from keras_attention.layers.glimpse_network import GlimpseNetwork
+from keras_attention.layers.glimpse_sensor import GlimpseSensor
 from keras_attention.layers.image_transformer_block import ImageTransformerBlock
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
 from keras_attention.layers.learned_position_encoding_2d import LearnedPositionEncoding2D
 from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
+from keras_attention.layers.location_policy import LocationPolicy
 from keras_attention.layers.luong_attention import LuongAttention
 from keras_attention.layers.luong_monotonic_attention import LuongMonotonicAttention
 from keras_attention.layers.maxout import Maxout
@@ -39,11 +42,14 @@ __all__ = [
     "FeedForward",
     "GatedRecurrentCell",
     "GatedRecurrentUnit",
+    "GlimpseNetwork",
+    "GlimpseSensor",
     "ImageTransformerBlock",
     "LearnedPositionEncoding",
     "LearnedPositionEncoding2D",
     "LocalAttention1D",
     "LocalAttention2D",
+    "LocationPolicy",
     "LuongAttention",
     "LuongMonotonicAttention",
     "Maxout",

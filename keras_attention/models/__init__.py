@@ -3,6 +3,7 @@ from keras_attention.models.image_transformer import ImageTransformer, image_tra
 from keras_attention.models.inflate import inflate_weights
 from keras_attention.models.luong import LuongLSTM, luong_lstm
 from keras_attention.models.non_local_resnet import NonLocalResNet, non_local_resnet
+from keras_attention.models.recurrent_attention import RecurrentAttention, recurrent_attention
 from keras_attention.models.rnn_search import RNNSearch, rnn_search
 from keras_attention.models.transformer import Transformer, transformer, transformer_base, transformer_big
 
@@ -12,12 +13,14 @@ __all__ = [
     "LuongLSTM",
     "NonLocalResNet",
     "RNNSearch",
+    "RecurrentAttention",
     "Transformer",
     "attention_resnet",
     "image_transformer",
     "inflate_weights",
     "luong_lstm",
     "non_local_resnet",
+    "recurrent_attention",
     "rnn_search",
     "transformer",
     "transformer_base",

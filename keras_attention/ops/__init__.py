@@ -2,6 +2,7 @@ from keras_attention.ops.additive import additive_attend, additive_scores
 from keras_attention.ops.attend import attend
 from keras_attention.ops.gates import channel_pool, spatial_pool
 from keras_attention.ops.generation import shift_right
+from keras_attention.ops.glimpses import glimpses, soft_glimpses
 from keras_attention.ops.local import local_attend
 from keras_attention.ops.local_masks import local_mask_1d, local_mask_2d
 from keras_attention.ops.logistic_mixture import (
@@ -36,6 +37,7 @@ __all__ = [
     "distances",
     "dot_product",
     "gaussian_window",
+    "glimpses",
     "in_band",
     "local_attend",
     "local_mask_1d",
@@ -53,5 +55,6 @@ __all__ = [
     "shift_right",
     "sinusoidal",
     "sinusoidal_2d",
+    "soft_glimpses",
     "spatial_pool",
 ]
