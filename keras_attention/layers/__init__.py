@@ -15,7 +15,6 @@ from keras_attention.layers.learned_position_encoding import LearnedPositionEnco
 from keras_attention.layers.learned_position_encoding_2d import LearnedPositionEncoding2D
 from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
-from keras_attention.layers.location_policy import LocationPolicy
 from keras_attention.layers.luong_attention import LuongAttention
 from keras_attention.layers.luong_monotonic_attention import LuongMonotonicAttention
 from keras_attention.layers.maxout import Maxout
@@ -49,7 +48,6 @@ __all__ = [
     "LearnedPositionEncoding2D",
     "LocalAttention1D",
     "LocalAttention2D",
-    "LocationPolicy",
     "LuongAttention",
     "LuongMonotonicAttention",
     "Maxout",

@@ -1,6 +1,7 @@
 from keras_attention.models.attention_resnet import AttentionResNet, attention_resnet
 from keras_attention.models.image_transformer import ImageTransformer, image_transformer
 from keras_attention.models.inflate import inflate_weights
+from keras_attention.models.location_policy import LocationPolicy
 from keras_attention.models.luong import LuongLSTM, luong_lstm
 from keras_attention.models.non_local_resnet import NonLocalResNet, non_local_resnet
 from keras_attention.models.recurrent_attention import RecurrentAttention, recurrent_attention
@@ -10,6 +11,7 @@ from keras_attention.models.transformer import Transformer, transformer, transfo
 __all__ = [
     "AttentionResNet",
     "ImageTransformer",
+    "LocationPolicy",
     "LuongLSTM",
     "NonLocalResNet",
     "RNNSearch",

@@ -8,6 +8,7 @@ import keras
 from keras_attention import layers
 from tests.layers.case import LayerCase
 from tests.layers.gate_cases import GATES
+from tests.layers.glimpse_cases import GLIMPSES
 from tests.layers.image_cases import IMAGES
 from tests.layers.local_cases import LOCAL
 
@@ -285,4 +286,4 @@ TRANSFORMER = [
     ),
 ]
 
-CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *GATES, *IMAGES, *LOCAL]
+CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *GATES, *IMAGES, *LOCAL, *GLIMPSES]

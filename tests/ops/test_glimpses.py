@@ -35,15 +35,15 @@ def images(batch, sides, channels=2, seed=1):
 @pytest.mark.parametrize(("sides", "size", "scales", "factor"), SIZES)
 def test_r1_is_pad_crop_and_mean(kind, sides, size, scales, factor):
     ours, oracle = BOTH[kind]
-    x, l = images(10, sides), places(10)
-    expected = [oracle(image, place, size, scales, factor) for image, place in zip(x, l)]
-    found = numpy(ours(x, l, size, scales, factor))
+    x, at = images(10, sides), places(10)
+    expected = [oracle(image, place, size, scales, factor) for image, place in zip(x, at)]
+    found = numpy(ours(x, at, size, scales, factor))
     assert found.shape == (10, size, size, scales * 2)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_r1_the_convention():
-    """Rows 10 to 17 of 28 in the middle, -4 to 3 and 24 to 31 at the ends, for 8 pixels; the first number is the row."""
+    """Of 28 rows, 10 to 17 in the middle, -4 to 3 and 24 to 31 at the ends; the first number is the row."""
     rows = np.broadcast_to(np.arange(1, 29, dtype="float32")[:, None], (28, 30))[None, ..., None]
     for place, first, last in ((0, 10, 17), (-1, -4, 3), (1, 24, 31)):
         seen = numpy(glimpses(rows, np.array([[place, 0.0]], "float32"), 8))[0, :, 0, 0]
@@ -71,16 +71,16 @@ def test_r2_an_image_and_a_place_moved_alike():
 
 @pytest.mark.parametrize("how", COMPILED)
 def test_r3_the_gradient_of_the_image_is_the_scattered_crop(how):
-    x, l = images(3, (9, 11)), np.array([[-1, 0.3], [0.9, -0.2], [0.1, 1]], "float32")
+    x, at = images(3, (9, 11)), np.array([[-1, 0.3], [0.9, -0.2], [0.1, 1]], "float32")
     cotangent = RNG.standard_normal((3, 4, 4, 4)).astype("float32")
-    value, [gradient] = value_and_gradients(lambda x: glimpses(x, l, 4, 2, 1.5), [x], cotangent, how)
-    np.testing.assert_allclose(value, [reference.glimpse(a, b, 4, 2, 1.5) for a, b in zip(x, l)], atol=1e-5)
+    value, [gradient] = value_and_gradients(lambda x: glimpses(x, at, 4, 2, 1.5), [x], cotangent, how)
+    np.testing.assert_allclose(value, [reference.glimpse(a, b, 4, 2, 1.5) for a, b in zip(x, at)], atol=1e-5)
     # It is linear: the gradient is the transpose, found pixel by pixel.
     for image in range(3):
         for y, row in np.ndindex(9, 11):
             unit = np.zeros((9, 11, 2))
             unit[y, row, 1] = 1
-            expected = (reference.glimpse(unit, l[image], 4, 2, 1.5) * cotangent[image]).sum()
+            expected = (reference.glimpse(unit, at[image], 4, 2, 1.5) * cotangent[image]).sum()
             np.testing.assert_allclose(gradient[image, y, row, 1], expected, atol=1e-5)
 
 
@@ -88,16 +88,16 @@ def test_r3_no_gradient_reaches_the_place():
     x = images(2, (9, 11))
     cotangent = np.ones((2, 4, 4, 2), "float32")
     # The sum is there so that there is a gradient at all: that of the sum.
-    _, [gradient] = value_and_gradients(lambda l: glimpses(x, l, 4) + ops.sum(l), [places(5)[3:]], cotangent)
+    _, [gradient] = value_and_gradients(lambda at: glimpses(x, at, 4) + ops.sum(at), [places(5)[3:]], cotangent)
     np.testing.assert_array_equal(gradient, cotangent.sum())
 
 
 @pytest.mark.parametrize("how", COMPILED)
 def test_the_gradient_reaches_the_place_of_a_soft_glimpse(how):
     x = images(4, (9, 11))
-    l = np.array([[-0.31, 0.27], [0.42, -0.13], [0.1, 0.73], [-0.8, -0.62]], "float32")
+    at = np.array([[-0.31, 0.27], [0.42, -0.13], [0.1, 0.73], [-0.8, -0.62]], "float32")
     cotangent = RNG.standard_normal((4, 3, 3, 4)).astype("float32")
-    _, [gradient] = value_and_gradients(lambda l: soft_glimpses(x, l, 3, 2), [l], cotangent, how)
+    _, [gradient] = value_and_gradients(lambda at: soft_glimpses(x, at, 3, 2), [at], cotangent, how)
 
     def loss(places):
         seen = [reference.soft_glimpse(image.astype("float64"), place, 3, 2) for image, place in zip(x, places)]
@@ -106,7 +106,7 @@ def test_the_gradient_reaches_the_place_of_a_soft_glimpse(how):
     for axis in range(2):
         step = np.zeros((4, 2))
         step[:, axis] = 1e-5
-        difference = (loss(l + step) - loss(l - step)) / 2e-5
+        difference = (loss(at + step) - loss(at - step)) / 2e-5
         np.testing.assert_allclose(gradient[:, axis], difference, rtol=2e-3, atol=1e-3)
 
 
@@ -123,9 +123,9 @@ def test_places_beyond_the_ends_are_the_ends_and_nan_is_nan(kind):
 
 def test_images_of_bytes():
     x = RNG.integers(0, 256, (2, 9, 11, 3)).astype("uint8")
-    l = places(5)[3:]
-    found = ops.convert_to_tensor(glimpses(x, l, 3, 2))
-    np.testing.assert_array_equal(numpy(found), numpy(glimpses(x.astype("float32"), l, 3, 2)))
+    at = places(5)[3:]
+    found = ops.convert_to_tensor(glimpses(x, at, 3, 2))
+    np.testing.assert_array_equal(numpy(found), numpy(glimpses(x.astype("float32"), at, 3, 2)))
     assert keras.backend.standardize_dtype(found.dtype) == "float32"
 
 

@@ -29,7 +29,7 @@ def shrink(seen, size):
 
 def glimpse(image, location, size, scales=1, factor=2.0):
     """[size, size, K C] of an image [Y, X, C] at a (row, column) between -1 and 1."""
-    row, column = (int(np.floor((l + 1) / 2 * n)) for l, n in zip(location, image.shape))
+    row, column = (int(np.floor((at + 1) / 2 * n)) for at, n in zip(location, image.shape))
     parts = []
     for k in range(scales):
         width = round(size * factor**k)
@@ -39,7 +39,7 @@ def glimpse(image, location, size, scales=1, factor=2.0):
 
 def soft_glimpse(image, location, size, scales=1, factor=2.0):
     """The same at a place between pixels: each is the mean of four, weighted by how near they are."""
-    centre = [(l + 1) / 2 * n for l, n in zip(location, image.shape)]
+    centre = [(at + 1) / 2 * n for at, n in zip(location, image.shape)]
     parts = []
     for k in range(scales):
         width = round(size * factor**k)

@@ -52,7 +52,7 @@ class LocationPolicy(KeepsAdapters, keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from keras_attention.layers import LocationPolicy
+    >>> from keras_attention.models.location_policy import LocationPolicy
     >>> locations, log_probs = LocationPolicy(0.1, kernel_initializer="zeros")(np.ones((1, 5)))
     >>> keras.ops.convert_to_numpy(locations).tolist(), round(float(log_probs[0]), 3)
     ([[0.0, 0.0]], 2.767)
