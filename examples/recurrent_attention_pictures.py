@@ -48,6 +48,9 @@ class Frames:
                     corner = (column - width // 2 - 0.5, row - width // 2 - 0.5)
                     color = "#ffd700" if last else "#3cb44b"
                     axes.add_patch(Rectangle(corner, width, width, fill=False, color=color, alpha=1 if last else 0.5))
+            beyond = self.widths[-1] // 2 + 1
+            axes.set_xlim(-beyond, len(image) + beyond)
+            axes.set_ylim(len(image) + beyond, -beyond)
             axes.set_title(f"{truth}" if truth == said else f"{truth}, taken for {said}", fontsize=9)
             axes.axis("off")
         return figure

@@ -69,7 +69,7 @@ class LocationPolicy(KeepsAdapters, keras.layers.Layer):
         self.differentiable = differentiable
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.seed = seed
-        self._seeds = keras.random.SeedGenerator(seed)
+        self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape):
         self.mean = keras.layers.Dense(
@@ -80,7 +80,7 @@ class LocationPolicy(KeepsAdapters, keras.layers.Layer):
     def call(self, states, training=None):
         cut = self.detach and not self.differentiable
         mean = ops.cast(self.mean(ops.stop_gradient(states) if cut else states), "float32")
-        noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self._seeds) if training else 0.0
+        noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.seed_generator) if training else 0.0
         drawn = mean + self.std * noise
         locations = ops.clip(drawn, -1.0, 1.0)
         if not self.differentiable:

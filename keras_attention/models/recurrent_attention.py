@@ -119,6 +119,15 @@ class RecurrentAttention(keras.Model):
         """The metrics of the classes."""
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
 
+    def save_own_variables(self, store):
+        """The state of all chance, so that an interrupted training goes on as if it had not been."""
+        for i, state in enumerate(self.parts.chance()):
+            store[str(i)] = ops.convert_to_numpy(state)
+
+    def load_own_variables(self, store):
+        for i, state in enumerate(self.parts.chance()):
+            state.assign(store[str(i)])
+
     def get_config(self):
         common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
         return {**common, **self._arguments}
@@ -143,13 +152,13 @@ class FirstLocation(keras.layers.Layer):
     def __init__(self, seed=None, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.seed = seed
-        self._seeds = keras.random.SeedGenerator(seed)
+        self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, images, training=None):
         shape = (ops.shape(images)[0], 2)
         if not training:
             return ops.zeros(shape, dtype="float32")
-        return keras.random.uniform(shape, -1.0, 1.0, dtype="float32", seed=self._seeds)
+        return keras.random.uniform(shape, -1.0, 1.0, dtype="float32", seed=self.seed_generator)
 
     def compute_output_spec(self, images, training=None):
         return keras.KerasTensor((images.shape[0], 2), dtype="float32")
@@ -181,6 +190,10 @@ class _Parts:
         self.core = (_Rnn if given["core"] == "rnn" else _Lstm)(given["units"], dtype)
         self.baseline = keras.layers.Dense(1, name="baseline", dtype=dtype)
         self.action = keras.layers.Dense(given["num_classes"], name="action", dtype=dtype)
+
+    def chance(self):
+        """The variables that what is drawn next depends on."""
+        return [layer.seed_generator.state for layer in (self.first, self.policy)]
 
     def look(self, images):
         location, state, hidden = self.first(images), None, None
