@@ -115,25 +115,27 @@ def in_a_map(vizdoom, name, rng, number, first):
     """Yields (clip, label) of so many clips of a map; the kinds take turns, from number `first` on."""
     with tempfile.TemporaryDirectory() as folder:
         game = start(vizdoom, name, rng, folder)
-        # The engine does not survive that this weapon is picked up.
-        objects = [o for o in game.get_state().objects if o.name != "SuperShotgun"]
-        places, made, tried = [(o.position_x, o.position_y) for o in objects], 0, 0
-        while made < number:
-            tried += 1
-            if tried > 60 * number + 600:
-                raise RuntimeError(f"Hardly a place of {name} lets one move. Received: {made} of {number} clips")
-            label = (first + made) % len(KINDS)
-            try:
-                clip = walk(game, places[rng.integers(len(places))], label, rng)
-            except vizdoom.ViZDoomErrorException:
-                game.close()
-                game, clip = start(vizdoom, name, rng, folder), None
-            if clip is not None:
-                made += 1
-                yield clip, label
-            elif game.is_episode_finished():  # one has found the exit
-                begin(game)
-        game.close()
+        try:
+            # The engine does not survive that this weapon is picked up.
+            objects = [o for o in game.get_state().objects if o.name != "SuperShotgun"]
+            places, made, tried = [(o.position_x, o.position_y) for o in objects], 0, 0
+            while made < number:
+                tried += 1
+                if tried > 60 * number + 600:
+                    raise RuntimeError(f"Hardly a place of {name} lets one move. Received: {made} of {number} clips")
+                label = (first + made) % len(KINDS)
+                try:
+                    clip = walk(game, places[rng.integers(len(places))], label, rng)
+                except vizdoom.ViZDoomErrorException:
+                    game.close()
+                    game, clip = start(vizdoom, name, rng, folder), None
+                if clip is not None:
+                    made += 1
+                    yield clip, label
+                elif game.is_episode_finished():  # one has found the exit
+                    begin(game)
+        finally:
+            game.close()
 
 
 def start(vizdoom, name, rng, folder):

@@ -5,16 +5,18 @@ import numpy as np
 
 BACKEND = keras.backend.backend()
 COMPILED = {"tensorflow": ("eager", "graph", "xla", "dynamic"), "jax": ("eager", "xla"), "torch": ("eager",)}[BACKEND]
+DEFAULT = "xla" if BACKEND == "jax" else "eager"
 
 
 def numpy(x):
     return np.asarray(keras.ops.convert_to_numpy(x))
 
 
-def value_and_gradients(function, arrays, cotangent, how="eager"):
+def value_and_gradients(function, arrays, cotangent, how=DEFAULT):
     """`function(*arrays)` and the gradients of its product with `cotangent`, as NumPy arrays.
 
-    how: "eager"; "graph" or "xla" (compiled); "dynamic" (a graph in which batch and lengths are not known).
+    how: "eager"; "graph" or "xla" (compiled); "dynamic" (a graph in which batch and lengths are not known). By default
+        "eager", but on JAX "xla": it would compile each operation for itself, which takes three times as long.
     """
     run = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[BACKEND]
     value, gradients = run(function, [np.asarray(a, "float32") for a in arrays], cotangent, how)

@@ -178,5 +178,6 @@ def _last(output, mask):
     """[B, T, F] -> [B, F]: of the last step that is not padding."""
     if mask is None:
         return output[:, -1]
-    steps = ops.where(mask, ops.arange(ops.shape(mask)[1], dtype="int32"), 0)
-    return ops.take_along_axis(output, ops.max(steps, axis=1)[:, None, None], axis=1)[:, 0]
+    steps = ops.arange(ops.shape(mask)[1], dtype="int32")
+    last = steps == ops.max(ops.where(mask, steps, 0), axis=1, keepdims=True)
+    return ops.sum(ops.where(last[..., None], output, ops.zeros_like(output)), axis=1)

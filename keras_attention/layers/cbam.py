@@ -4,7 +4,8 @@ import keras
 
 from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.channel_attention import ChannelAttention
-from keras_attention.layers.gate import Gate, require_choice
+from keras_attention.layers.checks import require_choice
+from keras_attention.layers.gate import Gate
 from keras_attention.layers.projections import clone
 from keras_attention.layers.spatial_attention import SpatialAttention
 

@@ -3,7 +3,7 @@
 import keras
 
 from keras_attention.layers.channel_gate import ChannelGate
-from keras_attention.layers.gate import require_choice
+from keras_attention.layers.checks import require_choice
 from keras_attention.ops.gates import POOLS
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import check_padding
+from keras_attention.layers.checks import check_padding, require_choice
 from keras_attention.ops import require_boolean
 from keras_attention.ops.padding import full_mask, zero_padding
 
@@ -82,8 +82,3 @@ class Gate(keras.layers.Layer):
         shape = tuple(inputs.shape)
         self._channels(shape)
         check_padding(mask, "mask", self._places(shape), "`inputs` without channels")
-
-
-def require_choice(value, name, choices):
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.layers.checks import check_padding, require_int
+from keras_attention.layers.checks import check_padding, require_choice, require_int
 from keras_attention.layers.projections import clone
 from keras_attention.ops import require_boolean
 from keras_attention.ops.extents import EXTENTS, Extent
@@ -94,16 +94,16 @@ class NonLocalBlock(KeepsAdapters, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        _require_one_of(PAIRWISE, pairwise=pairwise)
+        require_choice(pairwise, "pairwise", PAIRWISE)
         require_int(reduction, "reduction")
         if isinstance(extent, str) or extent is None:
-            _require_one_of(EXTENTS, extent=extent)
+            require_choice(extent, "extent", EXTENTS)
         else:
             require_int(extent, "extent")
-        _require_one_of(("after", "before", None), pool=pool)
-        _require_one_of((None, "inv_sqrt") if pairwise in SOFTMAX else (None,), scale=scale)
+        require_choice(pool, "pool", ("after", "before", None))
+        require_choice(scale, "scale", (None, "inv_sqrt") if pairwise in SOFTMAX else (None,))
         self.data_format = keras.config.image_data_format() if data_format is None else data_format
-        _require_one_of(("channels_last", "channels_first"), data_format=self.data_format)
+        require_choice(self.data_format, "data_format", ("channels_last", "channels_first"))
         self.pairwise = pairwise
         self.reduction = reduction
         self.extent = extent
@@ -239,9 +239,3 @@ def _itself(x):
 
 def _all(x, mask):
     return x, mask
-
-
-def _require_one_of(allowed, **named):
-    [(name, value)] = named.items()
-    if value not in allowed:
-        raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")

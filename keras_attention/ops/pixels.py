@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_attention.ops.choose import chosen
 from keras_attention.ops.logistic_mixture import LEVELS, logistic_mixture_log_prob
 
 LIKELIHOODS = ("categorical", "logistic_mixture")
@@ -47,8 +48,7 @@ def pixel_log_prob(values, outputs, likelihood="categorical"):
     outputs = ops.cast(outputs, "float64" if "float64" in str(outputs.dtype) else "float32")
     # Shifted by the greatest: the two terms, each as large as the logits, would cancel in their last digits.
     logits = outputs - ops.stop_gradient(ops.max(outputs, axis=-1, keepdims=True))
-    chosen = ops.take_along_axis(logits, ops.cast(values, "int32")[..., None], axis=-1)[..., 0]
-    return ops.sum(chosen - ops.logsumexp(logits, axis=-1), axis=-1)
+    return ops.sum(chosen(logits, values) - ops.logsumexp(logits, axis=-1), axis=-1)
 
 
 def require_likelihood(likelihood):

@@ -6,6 +6,7 @@ import numbers
 import keras
 from keras import ops
 
+from keras_attention.ops.choose import chosen
 from keras_attention.training.padding import not_padding, require_padding_id
 
 VARIANTS = ("paper", "reference")
@@ -107,8 +108,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         truth, others = self._weights(V)
         # Shifted by the greatest: the three terms, each as large as the logits, would cancel in their last digits.
         logits = y_pred - ops.stop_gradient(ops.max(y_pred, axis=-1, keepdims=True))
-        chosen = ops.take_along_axis(logits, ops.cast(y_true, "int32")[..., None], axis=-1)[..., 0]
-        losses = ops.logsumexp(logits, axis=-1) - truth * chosen
+        losses = ops.logsumexp(logits, axis=-1) - truth * chosen(logits, y_true)
         if others:
             losses = losses - others * ops.sum(logits, axis=-1)
         return losses - self._entropy(V)

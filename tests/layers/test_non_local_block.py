@@ -255,6 +255,16 @@ def test_masked_positions_are_neither_seen_nor_counted(pairwise, pool):
     assert not numpy(layer(garbage, mask=real))[~real].any()
 
 
+def test_masked_positions_are_no_part_of_the_statistics_of_a_batch():
+    x = random(*SHAPES["2-D"], seed=1)
+    real = np.random.default_rng(0).random(x.shape[:-1]) < 0.5
+    layer = make(x.shape)
+    y = numpy(layer(x, mask=real, training=True))[real] - x[real]
+    gamma, beta, *_ = weights_of(layer)["norm"]
+    np.testing.assert_allclose(y.mean(0), beta, atol=1e-4)
+    np.testing.assert_allclose(y.std(0), np.abs(gamma), rtol=1e-2)
+
+
 @pytest.mark.parametrize("how", COMPILED)
 @pytest.mark.parametrize("pairwise", PAIRWISE)
 def test_the_paths_of_large_maps_are_chosen_by_length_and_change_nothing(pairwise, how, monkeypatch):
@@ -283,38 +293,3 @@ def test_channels_that_the_reduction_does_not_divide_are_rounded_down(channels, 
     layer = NonLocalBlock(reduction=4)
     layer.build((None, 5, 7, channels))
     assert layer.theta.units == layer.g.units == units
-
-
-@pytest.mark.parametrize(
-    ("name", "kwargs"),
-    [
-        ("pairwise", {"pairwise": "cosine"}),
-        ("reduction", {"reduction": 0}),
-        *[("extent", {"extent": extent}) for extent in ("frame", 0)],
-        ("pool", {"pool": "between"}),
-        *[("scale", options) for options in ({"scale": 2.0}, {"pairwise": "dot_product", "scale": "inv_sqrt"})],
-        ("data_format", {"data_format": "channels"}),
-    ],
-)
-def test_bad_arguments_by_name(name, kwargs):
-    with pytest.raises(ValueError, match=f"`{name}`.*Received"):
-        NonLocalBlock(**kwargs)
-
-
-@pytest.mark.parametrize(
-    ("name", "kwargs", "shape"),
-    [
-        *[("inputs", {}, shape) for shape in ((2, 6), (2, 5, 7, None))],
-        ("extent", {"extent": "space"}, (2, 5, 7, 6)),
-        ("extent", {"extent": 3}, (2, 4, 5, 7, 6)),
-        *[("pool", {}, shape) for shape in ((2, 1, 7, 6), (2, 4, 5, 1, 6))],
-    ],
-)
-def test_bad_shapes_by_name(name, kwargs, shape):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        NonLocalBlock(**kwargs).build(shape)
-
-
-def test_a_mask_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match="`mask`"):
-        NonLocalBlock()(random(2, 5, 7, 6), mask=np.ones((2, 7), bool))

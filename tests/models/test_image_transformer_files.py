@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention import metrics, training
+from keras_attention import export, metrics, training
 from tests.models.helpers import numpy
 from tests.models.image_helpers import SIZES, VARIANTS, condition, image_of, in_order, inputs_of, small
 
@@ -24,20 +24,6 @@ def test_file_round_trip(name, tmp_path):
     start, first = condition(inputs), numpy(model.to_sequence(image_of(inputs)))[:, 0]
     ours, theirs = (m.step(first, m.start((2, 3), **start), 0)[0] for m in (model, twin))
     np.testing.assert_allclose(numpy(theirs), numpy(ours), atol=1e-5)
-
-
-@pytest.mark.usefixtures("few_objects")
-@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
-def test_file_round_trip_after_int8(tmp_path):
-    model = small(**VARIANTS["2d"])
-    inputs = inputs_of(model)
-    exact = numpy(model(inputs))
-    model.quantize("int8")
-    quantized = numpy(model(inputs))
-    assert np.abs(quantized - exact).max() > 1e-4
-    model.save(tmp_path / "model.keras")
-    twin = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(numpy(twin(inputs)), quantized, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["1d", "mixture-2d-grey"])
@@ -96,9 +82,9 @@ def test_saved_model_keeps_batch_and_size_unknown(name, tmp_path):
     import tensorflow as tf
 
     model = small(**VARIANTS[name])
-    model.export(str(tmp_path / "export"), verbose=False)
-    served = tf.saved_model.load(str(tmp_path / "export"))
+    served = tf.saved_model.load(str(export.export_saved_model(model, tmp_path))).signatures["serving_default"]
     for batch, size in ((2, (3, 4)), (3, (4, 5))):
         inputs = inputs_of(model, batch, size)
-        found = served.serve(inputs)
+        named = inputs if isinstance(inputs, dict) else {"image": inputs}
+        [found] = served(**{name: tf.constant(x) for name, x in named.items()}).values()
         np.testing.assert_allclose(numpy(found), numpy(model(inputs)), atol=1e-4)

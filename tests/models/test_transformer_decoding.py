@@ -96,20 +96,6 @@ def test_file_round_trip(arguments, tmp_path):
     )
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("few_objects")
-@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
-def test_file_round_trip_after_int8(tmp_path):
-    model = small()
-    exact = numpy(model(INPUTS))
-    model.quantize("int8")
-    quantized = numpy(model(INPUTS))
-    assert np.abs(quantized - exact).max() > 1e-4
-    model.save(tmp_path / "model.keras")
-    twin = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(numpy(twin(INPUTS)), quantized, atol=1e-5)
-
-
 def test_mixed_precision(tmp_path):
     model = small(dtype="mixed_bfloat16", num_layers=1)
     logits = model(INPUTS)

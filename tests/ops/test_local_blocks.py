@@ -7,7 +7,7 @@ import pytest
 from keras_attention.ops import local_grid
 from keras_attention.ops.local_blocks import attend_locally
 from keras_attention.ops.local_masks import Blocks
-from tests.backend import BACKEND, COMPILED, numpy, value_and_gradients
+from tests.backend import BACKEND, COMPILED, DEFAULT, numpy, value_and_gradients
 from tests.reference import local_attention as reference
 from tests.reference.attend import attend, gradient_along
 
@@ -67,7 +67,7 @@ def blocked(name, **options):
     return lambda query, key, value: attend_locally(query, key, value, CASES[name][2], **options)
 
 
-def check(name, mask=None, how="eager", **options):
+def check(name, mask=None, how=DEFAULT, **options):
     """Context and gradients are those of the oracle."""
     given = arrays(name)
     rng = np.random.default_rng(3)

@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from keras_attention import training
+from tests.backend import BACKEND
 from tests.reference import training as reference
 
 VARIANTS = ["paper", "reference"]
@@ -187,3 +188,13 @@ def test_bad_arguments_are_refused(bad, message):
 def test_targets_that_do_not_fit_are_refused(targets):
     with pytest.raises(ValueError, match="`y_true` must be integers"):
         training.LabelSmoothedCrossEntropy()(targets, np.zeros((3, 5, 7), "float32"))
+
+
+def test_batches_of_any_size_are_evaluated_under_xla():
+    """The oldest Keras makes operations of `take_along_axis` that XLA does not know where the batch is not."""
+    model = keras.Sequential([keras.Input((None, 4)), keras.layers.Dense(7)])
+    model.compile("sgd", training.LabelSmoothedCrossEntropy(0.1), jit_compile=True if BACKEND != "torch" else "auto")
+    inputs, targets = np.ones((5, 3, 4), "float32"), np.arange(15).reshape(5, 3) % 7
+    found = model.evaluate(inputs, targets, batch_size=2, verbose=0)
+    expected = training.LabelSmoothedCrossEntropy(0.1)(targets, model.predict(inputs, verbose=0))
+    np.testing.assert_allclose(found, float(expected), rtol=0.2)
