@@ -2,13 +2,20 @@
 
     python benchmarks/glimpse_cost.py [--repeat 9] [--cores 0,1] [--only "training step"]
 
-`models.recurrent_attention` with 6 glimpses of 8 x 8 pixels, and a network of three convolutions with pools; batches of
-32 grey images that are in memory already, TensorFlow in a graph. Every candidate is a process of its own on the same
-pinned cores; those of a row take turns, one run each. Memory is the growth of the process's peak during the first run
-over what it held with its images and weights. Needs Linux.
+`models.recurrent_attention` with 6 glimpses of 8 x 8 pixels, and a network of three convolutions with pools, that of
+`examples/recurrent_attention_digits.py --network convolutions`, which says how well both read digits; it stops at 400
+pixels a side, because at 1600 it would hold 16 times as much. Batches of 32 grey images that are in memory already,
+TensorFlow in a graph. Every candidate is a process of its own on the same pinned cores; those of a row take turns, one
+run each. Memory is the growth of the process's peak during the first run over what it held with its images and weights.
+Needs Linux.
 """
 
+import pathlib
+import sys
+
 import side_by_side
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "examples"))
 
 BATCH = 32
 SIDES = (28, 60, 100, 400, 1600)
@@ -22,16 +29,11 @@ ROWS = [
 
 
 def network(candidate):
-    import keras
+    from convolutions import convolutions
 
     from keras_attention import models
 
-    if candidate == "glimpses":
-        return models.recurrent_attention()
-    layers = [keras.Input((None, None, 1))]
-    for filters in (16, 32, 64):
-        layers += [keras.layers.Conv2D(filters, 3, padding="same", activation="relu"), keras.layers.MaxPooling2D()]
-    return keras.Sequential([*layers, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)])
+    return models.recurrent_attention() if candidate == "glimpses" else convolutions()
 
 
 def step_of(candidate, side, training):

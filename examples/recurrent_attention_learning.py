@@ -36,6 +36,8 @@ def batches(task, images, labels, batch_size, seed, first=0):
 def learn(model, task, images, labels, steps, batch_size, seed, folder, rate=1e-3, every=500, callbacks=()):
     """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
 
+    A network that has no places to choose is trained by cross-entropy alone.
+
     A checkpoint holds the weights, the optimizer, the state of all chance and, in its count, the position in the data.
 
     Returns:
@@ -43,7 +45,9 @@ def learn(model, task, images, labels, steps, batch_size, seed, folder, rate=1e-
     """
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=5.0)
-    model.compile(optimizer, training.HybridLoss(), metrics=["accuracy"], jit_compile=False)
+    entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    loss = training.HybridLoss() if isinstance(model, models.RecurrentAttention) else entropy
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
     checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
     model.optimizer.build(model.trainable_variables)
     if checkpoints.paths:
@@ -58,9 +62,9 @@ def learn(model, task, images, labels, steps, batch_size, seed, folder, rate=1e-
     return done
 
 
-def examined(task, images, seed):
-    """The pictures that are examined, always the same."""
-    return cluttered_digits.canvases(task, images, np.random.default_rng((seed, 1)), images)
+def examined(task, images, seed, sources):
+    """The pictures that are examined, always the same; their clutter is cut out of `sources`, the digits learned."""
+    return cluttered_digits.canvases(task, images, np.random.default_rng((seed, 1)), sources)
 
 
 def answers(model, pictures, draws=0, batch_size=500):
@@ -75,8 +79,7 @@ def answers(model, pictures, draws=0, batch_size=500):
         outputs = model.predict_on_batch(part)
         logits = outputs["logits"]
         if draws:
-            drawn = [keras.ops.softmax(model(part, training=True)["logits"]) for _ in range(draws)]
-            logits = keras.ops.convert_to_numpy(sum(drawn))
+            logits = keras.ops.convert_to_numpy(model.mean_probabilities(part, draws))
         classes.append(np.argmax(logits, -1))
         places.append(outputs["locations"])
     return np.concatenate(classes), np.concatenate(places)

@@ -7,6 +7,7 @@ from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.checks import require_int
 from keras_attention.layers.glimpse_sensor import GlimpseSensor
 from keras_attention.layers.projections import clone
+from keras_attention.ops.glimpses import require_glimpses
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -38,13 +39,14 @@ class GlimpseNetwork(KeepsAdapters, keras.layers.Layer):
 
     Call arguments:
         images: [B, Y, X, C] with a known C.
-        locations: [B, 2], (row, column) between -1 and 1.
+        locations: [B, 2], (row, column). Beyond [-1, 1] they are taken as its ends; NaN gives NaN.
 
     Returns:
         [B, units].
 
     Raises:
-        ValueError: If an argument is out of its range, or C is unknown.
+        ValueError: If an argument is out of its range, a shape does not fit, the image is smaller than a glimpse, or C
+            is unknown.
 
     Example: the paper's, with 74,752 weights.
 
@@ -78,6 +80,7 @@ class GlimpseNetwork(KeepsAdapters, keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, images_shape, locations_shape):
+        require_glimpses(images_shape, locations_shape, self.size)
         B, *_, C = images_shape
         if C is None:
             raise ValueError(f"The channels of `images` must be known. Received: images.shape={tuple(images_shape)}")
@@ -89,7 +92,7 @@ class GlimpseNetwork(KeepsAdapters, keras.layers.Layer):
     def call(self, images, locations):
         seen = self.sensor(images, locations)
         flat = ops.reshape(seen, (-1, self.see.kernel.shape[0]))
-        places = self.place(ops.cast(locations, self.compute_dtype))
+        places = self.place(ops.clip(ops.cast(locations, self.compute_dtype), -1.0, 1.0))
         return ops.relu(self.from_seen(self.see(flat)) + self.from_place(places))
 
     def compute_output_shape(self, images_shape, locations_shape):

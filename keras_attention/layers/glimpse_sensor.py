@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.checks import require_int
 from keras_attention.ops import glimpses, soft_glimpses
+from keras_attention.ops.glimpses import require_glimpses
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -42,7 +43,7 @@ class GlimpseSensor(keras.layers.Layer):
         [B, G, G, K C], of the compute dtype.
 
     Raises:
-        ValueError: If a shape does not fit, or the image is smaller than a glimpse.
+        ValueError: If a shape does not fit, or the image is smaller than a glimpse, as far as its sides are known.
 
     Example:
 
@@ -69,6 +70,7 @@ class GlimpseSensor(keras.layers.Layer):
         return ops.cast(seen, self.compute_dtype)
 
     def compute_output_shape(self, images_shape, locations_shape):
+        require_glimpses(images_shape, locations_shape, self.size)
         B, *_, C = images_shape
         return B, self.size, self.size, None if C is None else self.scales * C
 

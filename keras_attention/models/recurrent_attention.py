@@ -30,7 +30,7 @@ class RecurrentAttention(keras.Model):
         logits: [B, num_classes] = h_T W_a + b_a
 
     In training places are drawn; in inference the means are taken, and the answer is always the same. To average over
-    drawn places, call it with `training=True`: nothing else differs there.
+    drawn places, there is `mean_probabilities`.
 
     The cost and the number of weights do not depend on the size of the images.
 
@@ -39,9 +39,10 @@ class RecurrentAttention(keras.Model):
         model.compile("adam", training.HybridLoss(), metrics=["accuracy"])
         model.fit(images, labels)
 
-    Differs from the paper: nothing. What it leaves open: the baseline is a linear function of the state, and like the
-    policy it learns without reaching the state (`detach`); of the last state no place is drawn, as nobody looks there.
-    With `soft` glimpses, which it does not have, gradients pass through the places, and cross-entropy alone trains it.
+    Differs from the paper: in inference the first glimpse is in the middle, not anywhere. What it leaves open: the
+    baseline is a linear function of the state, and like the policy it learns without reaching the state (`detach`); of
+    the last state no place is drawn, as nobody looks there. With `soft` glimpses, which it does not have, gradients
+    pass through the places, and cross-entropy alone trains it.
 
     Args:
         num_classes: Positive int.
@@ -56,7 +57,7 @@ class RecurrentAttention(keras.Model):
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
-        inputs: Images [B, Y, X, channels].
+        inputs: Images [B, Y, X, channels]; what is not float32 is cast as a whole.
         training: Whether places are drawn.
 
     Returns:
@@ -113,11 +114,32 @@ class RecurrentAttention(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The loss of all outputs together: they are one answer."""
-        return self.loss(y, y_pred, sample_weight=sample_weight)
+        if not callable(self.loss):
+            raise ValueError(
+                "`compile` needs a loss of all outputs together, such as `training.HybridLoss()`. "
+                f"Received: loss={self.loss!r}"
+            )
+        return self.loss(y, y_pred, sample_weight=sample_weight) + sum(self.losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """The metrics of the classes."""
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
+
+    def mean_probabilities(self, images, draws):
+        """What is expected of the class over all that the policy may do: the mean over `draws` paths.
+
+        Args:
+            images: [B, Y, X, channels].
+            draws: Positive int.
+
+        Returns:
+            [B, num_classes]: the mean of the probabilities, of each path's own first place and others.
+
+        Raises:
+            ValueError: If `draws` is not a positive int.
+        """
+        require_int(draws, "draws")
+        return sum(ops.softmax(self(images, training=True)["logits"]) for _ in range(draws)) / draws
 
     def save_own_variables(self, store):
         """The state of all chance, so that an interrupted training goes on as if it had not been."""

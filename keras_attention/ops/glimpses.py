@@ -7,6 +7,7 @@ beyond are taken as -1 or 1, and where one is NaN, the glimpse is NaN.
 Letters: B batch, Y rows, X columns, C channels, G side of a glimpse, K scales.
 """
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -31,7 +32,7 @@ def glimpses(images, locations, size, scales=1, factor=2.0):
 
     Args:
         images: [B, Y, X, C], of any dtype.
-        locations: [B, 2], floating.
+        locations: [B, 2]; integers are taken as float32.
         size: Positive int G.
         scales: Positive int K.
         factor: Float f, 1 or more: how many times as wide a patch is as the one before; w need not be a multiple of G.
@@ -40,7 +41,8 @@ def glimpses(images, locations, size, scales=1, factor=2.0):
         [B, G, G, K C], of the dtype of the locations.
 
     Raises:
-        ValueError: If a shape does not fit, an argument is out of its range, or the image is smaller than a glimpse.
+        ValueError: If a shape does not fit, an argument is out of its range, or the image is smaller than a glimpse (as
+            far as its sides are known; where they are only known when a graph runs, there are zeros beyond it).
 
     Example:
 
@@ -98,17 +100,25 @@ def patch_widths(size, scales, factor):
 
 def _prepare(images, locations, size, scales, factor):
     images, locations = ops.convert_to_tensor(images), ops.convert_to_tensor(locations)
-    received = f"Received: images.shape={tuple(images.shape)}, locations.shape={tuple(locations.shape)}"
-    if len(images.shape) != 4 or len(locations.shape) != 2 or locations.shape[1] not in (None, 2):
-        raise ValueError(f"`images` must be [B, Y, X, C] and `locations` [B, 2]. {received}")
     if any(not isinstance(n, int) or n < 1 for n in (size, scales)) or factor < 1:
         raise ValueError(
             "`size` and `scales` must be positive ints, and `factor` at least 1. "
             f"Received: size={size!r}, scales={scales!r}, factor={factor!r}"
         )
-    if any(n is not None and n < size for n in images.shape[1:3]):
-        raise ValueError(f"`images` must not be smaller than a glimpse. {received}, size={size}")
+    require_glimpses(images.shape, locations.shape, size)
+    if not keras.backend.is_float_dtype(locations.dtype):
+        locations = ops.cast(locations, "float32")
     return images, locations
+
+
+def require_glimpses(images_shape, locations_shape, size):
+    """Raises unless there is one place [2] for each image [Y, X, C], none of which is smaller than a glimpse."""
+    received = f"Received: images.shape={tuple(images_shape)}, locations.shape={tuple(locations_shape)}"
+    ranks = len(images_shape) == 4 and len(locations_shape) == 2 and locations_shape[1] in (None, 2)
+    if not ranks or (None not in (images_shape[0], locations_shape[0]) and images_shape[0] != locations_shape[0]):
+        raise ValueError(f"`images` must be [B, Y, X, C] and `locations` [B, 2]. {received}")
+    if any(n is not None and n < size for n in images_shape[1:3]):
+        raise ValueError(f"`images` must not be smaller than a glimpse. {received}, size={size}")
 
 
 def _centre(images, locations):

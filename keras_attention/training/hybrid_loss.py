@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+OUTPUTS = ("logits", "log_probs", "baselines")
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class HybridLoss(keras.losses.Loss):
@@ -38,6 +40,9 @@ class HybridLoss(keras.losses.Loss):
     Returns:
         Float32 scalar; [B] with `reduction="none"`.
 
+    Raises:
+        ValueError: If `y_pred` has not these outputs, or `y_true` not one integer for each image.
+
     Example: sure and right, and as expected.
 
     >>> import numpy as np
@@ -52,8 +57,9 @@ class HybridLoss(keras.losses.Loss):
         self.baseline_weight = baseline_weight
 
     def call(self, y_true, y_pred):
+        _require_outputs(y_true, y_pred)
         labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-        logits, log_probs, baselines = (y_pred[name] for name in ("logits", "log_probs", "baselines"))
+        logits, log_probs, baselines = (y_pred[name] for name in OUTPUTS)
         entropy = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
         right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
         error = ops.cast(right, baselines.dtype)[:, None] - baselines
@@ -65,3 +71,12 @@ class HybridLoss(keras.losses.Loss):
     def get_config(self):
         own = {"reinforce_weight": self.reinforce_weight, "baseline_weight": self.baseline_weight}
         return {**super().get_config(), **own}
+
+
+def _require_outputs(y_true, y_pred):
+    if not isinstance(y_pred, dict) or not set(OUTPUTS) <= set(y_pred):
+        found = sorted(y_pred) if isinstance(y_pred, dict) else type(y_pred).__name__
+        raise ValueError(f"`y_pred` must be a dict of {OUTPUTS}. Received: {found}")
+    shape = tuple(y_true.shape)
+    if len(shape) > 1 and shape[1:] != (1,):
+        raise ValueError(f"`y_true` must be one class for each image, [B]. Received: y_true.shape={shape}")

@@ -17,6 +17,7 @@ def test_a_size_must_be_positive(option, capsys):
 
 def test_each_task_has_its_folder():
     assert example.parse(["--task", "cluttered"]).output.parts[-2:] == ("recurrent_attention_digits", "cluttered")
+    assert example.parse(["--network", "convolutions"]).output.name == "centred-convolutions"
 
 
 def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
@@ -52,9 +53,19 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     arguments = [*sizes, "--output", str(tmp_path)]
     assert example.main(arguments) == 0
     output = capfd.readouterr().out
-    for part in ("2 glimpses", "wrong by the means", "wrong by the mean over 2 paths", "export/1", "Done in"):
+    wrong = ("wrong by the means", "wrong by the mean over 2 paths", "4.04 % of 8 glimpses")
+    for part in ("2 glimpses", *wrong, "export/1", "Done in"):
         assert part in output
     assert {"paths.png", "paths.gif", "results.json", "settings.json", "export"} <= {p.name for p in tmp_path.iterdir()}
     assert set(json.loads((tmp_path / "results.json").read_text())["error"].values()) <= {i / 9 for i in range(10)}
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(tmp_path / "export" / "1")).signatures["serving_default"]
+    answer = served(tf.zeros((2, 60, 60, 1)))
+    assert answer["label"].shape == (2,) and answer["label"].dtype.is_integer
+    assert answer["locations"].shape == (2, 2, 2)
+    other = [*sizes, "--network", "convolutions", "--output", str(tmp_path / "convolutions")]
+    assert example.main(other) == 0
+    assert "wrong in one look" in capfd.readouterr().out
     assert example.main(arguments) == 0
     assert "after update 3 of an earlier run" in capfd.readouterr().out

@@ -40,3 +40,17 @@ def test_bad_arguments_by_name(name):
 def test_unknown_channels_are_refused():
     with pytest.raises(ValueError, match="channels of `images` must be known"):
         GlimpseNetwork(3).build((2, 9, 11, None), (2, 2))
+
+
+def test_an_image_smaller_than_a_glimpse_is_refused():
+    with pytest.raises(ValueError, match="smaller than a glimpse"):
+        GlimpseNetwork(8).build((2, 7, 11, 1), (2, 2))
+
+
+def test_places_beyond_the_ends_are_the_ends_and_nan_is_nan():
+    images = random(3, 9, 11, 2)
+    far = np.array([[-7, 0.2], [1.2, 3], [np.nan, 0.1]], "float32")
+    layer = noisy(GlimpseNetwork(3), images, np.zeros((3, 2), "float32"))
+    found = numpy(layer(images, far))
+    np.testing.assert_array_equal(found[:2], numpy(layer(images, np.clip(np.nan_to_num(far), -1, 1)))[:2])
+    assert np.isnan(found[2]).all()

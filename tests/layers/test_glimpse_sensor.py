@@ -48,3 +48,8 @@ def test_bad_arguments_by_name(name, arguments):
 def test_an_image_smaller_than_a_glimpse_is_refused():
     with pytest.raises(ValueError, match="smaller than a glimpse"):
         GlimpseSensor(8)(random(2, 7, 9, 1), np.zeros((2, 2), "float32"))
+
+
+def test_a_model_of_images_smaller_than_a_glimpse_is_refused_when_it_is_made():
+    with pytest.raises(ValueError, match="smaller than a glimpse"):
+        GlimpseSensor(8)(keras.Input((7, 9, 1)), keras.Input((2,)))

@@ -70,17 +70,19 @@ def test_r2_an_image_and_a_place_moved_alike():
 
 
 @pytest.mark.parametrize("how", COMPILED)
-def test_r3_the_gradient_of_the_image_is_the_scattered_crop(how):
+@pytest.mark.parametrize("kind", BOTH)
+def test_r3_the_gradient_of_the_image_is_the_scattered_crop(kind, how):
+    ours, oracle = BOTH[kind]
     x, at = images(3, (9, 11)), np.array([[-1, 0.3], [0.9, -0.2], [0.1, 1]], "float32")
     cotangent = RNG.standard_normal((3, 4, 4, 4)).astype("float32")
-    value, [gradient] = value_and_gradients(lambda x: glimpses(x, at, 4, 2, 1.5), [x], cotangent, how)
-    np.testing.assert_allclose(value, [reference.glimpse(a, b, 4, 2, 1.5) for a, b in zip(x, at)], atol=1e-5)
+    value, [gradient] = value_and_gradients(lambda x: ours(x, at, 4, 2, 1.5), [x], cotangent, how)
+    np.testing.assert_allclose(value, [oracle(a, b, 4, 2, 1.5) for a, b in zip(x, at)], atol=1e-5)
     # It is linear: the gradient is the transpose, found pixel by pixel.
     for image in range(3):
         for y, row in np.ndindex(9, 11):
             unit = np.zeros((9, 11, 2))
             unit[y, row, 1] = 1
-            expected = (reference.glimpse(unit, at[image], 4, 2, 1.5) * cotangent[image]).sum()
+            expected = (oracle(unit, at[image], 4, 2, 1.5) * cotangent[image]).sum()
             np.testing.assert_allclose(gradient[image, y, row, 1], expected, atol=1e-5)
 
 
@@ -121,6 +123,26 @@ def test_places_beyond_the_ends_are_the_ends_and_nan_is_nan(kind):
     assert np.isfinite(lost[0]).all() and np.isnan(lost[1:]).all()
 
 
+@pytest.mark.parametrize("kind", BOTH)
+def test_only_what_is_seen_is_read(kind):
+    """NaN anywhere else does not matter: there is no product with the whole image."""
+    ours, _ = BOTH[kind]
+    x, at = images(1, (30, 40)), np.array([[0.2, -0.3]], "float32")
+    seen = numpy(ours(x, at, 3, 2))
+    row, column = int(1.2 / 2 * 30), int(0.7 / 2 * 40)
+    hidden = np.full_like(x, np.nan)
+    patch = (slice(None), slice(row - 3, row + 4), slice(column - 3, column + 4))
+    hidden[patch] = x[patch]
+    np.testing.assert_array_equal(numpy(ours(hidden, at, 3, 2)), seen)
+
+
+def test_places_that_are_integers():
+    x = RNG.random((2, 9, 11, 3)).astype("float32")
+    corners = np.array([[0, 1], [-1, 0]], "int32")
+    for ours, _ in BOTH.values():
+        np.testing.assert_array_equal(numpy(ours(x, corners, 3)), numpy(ours(x, corners.astype("float32"), 3)))
+
+
 def test_images_of_bytes():
     x = RNG.integers(0, 256, (2, 9, 11, 3)).astype("uint8")
     at = places(5)[3:]
@@ -142,6 +164,7 @@ def test_widths_and_means():
     [
         ((np.zeros((2, 9, 11)), np.zeros((2, 2)), 3), "`images` must be"),
         ((np.zeros((2, 9, 11, 1)), np.zeros((2, 3)), 3), "`locations`"),
+        ((np.zeros((2, 9, 11, 1)), np.zeros((3, 2)), 3), r"`locations` \[B, 2\]. .*shape=\(3, 2\)"),
         ((np.zeros((2, 9, 11, 1)), np.zeros((2, 2)), 0), "`size`"),
         ((np.zeros((2, 9, 11, 1)), np.zeros((2, 2)), 3, 0), "`scales`"),
         ((np.zeros((2, 9, 11, 1)), np.zeros((2, 2)), 3, 2, 0.5), "`factor`"),

@@ -70,9 +70,19 @@ def test_r6_what_each_term_trains():
     assert not no_baseline["baselines"].any(), "REINFORCE does not train the baseline"
 
 
-@pytest.mark.parametrize("baseline", [0.0, 0.4, 1.0])
+# Of the first step a number; of the second it may depend on what was chosen in the first.
+BASELINES = {"none": (0.0, [0.0] * 3), "numbers": (0.4, [1.0] * 3), "learned": (0.3, [0.9, -0.5, 0.2])}
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
 def test_r7_two_steps_of_three_choices_against_all_their_outcomes(baseline):
-    """The mean of the gradient over all that can happen is that of the reward, whatever the baseline."""
+    """The mean of the gradient over all that can happen is that of the reward, whatever the baseline.
+
+    The reward comes at the end, so that the sum of rewards to come, which the baseline is compared with, is the reward
+    at each step.
+    """
+    first, second = BASELINES[baseline]
+    baselines = np.array([(first, second[a]) for a, _ in itertools.product(range(3), repeat=2)], "float32")
     theta = RNG.standard_normal((2, 3)).astype("float32")
     pays = RNG.random((3, 3)) < 0.5
     paths = list(itertools.product(range(3), repeat=2))
@@ -89,7 +99,7 @@ def test_r7_two_steps_of_three_choices_against_all_their_outcomes(baseline):
 
     def losses(theta):
         log_probs = ops.sum(ops.log_softmax(theta, axis=-1) * chosen, axis=-1)
-        y = {"logits": logits, "log_probs": log_probs, "baselines": np.full((9, 2), baseline, "float32")}
+        y = {"logits": logits, "log_probs": log_probs, "baselines": baselines}
         return HybridLoss(1.0, 0.0, reduction="none")(np.ones(9, "int32"), y)
 
     _, [gradient] = value_and_gradients(losses, [theta], probabilities(theta).astype("float32"))
@@ -110,3 +120,16 @@ def test_config_round_trip():
     loss = HybridLoss(0.3, 2.0, name="other")
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert twin.get_config() == loss.get_config() and twin.reinforce_weight == 0.3
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "message"),
+    [
+        (LABELS, np.zeros((B, CLASSES)), "`y_pred` must be a dict.*Received"),
+        (LABELS, {"logits": np.zeros((B, CLASSES))}, r"`y_pred` must be a dict.*\['logits'\]"),
+        (np.eye(CLASSES)[LABELS], outputs(), r"`y_true` must be one class.*shape=\(5, 4\)"),
+    ],
+)
+def test_what_it_cannot_compare_is_refused_by_name(y_true, y_pred, message):
+    with pytest.raises(ValueError, match=message):
+        HybridLoss()(y_true, y_pred)
