@@ -4,9 +4,10 @@
 
 Layers with their projections, B1, D512, N8 H64, forward + backward, to the input and to all weights, TensorFlow in a
 graph, float32. `keras.layers.MultiHeadAttention(sliding_window=256)` scores all pairs, of which a query sees 511;
-`LocalAttention1D` scores what the blocks see. Every candidate is a process of its own on the same pinned cores; those
-of a length take turns, one run each. Memory is the growth of the process's peak during the first run over what it held
-with its weights and inputs. Needs Linux, and 16 GB of memory for Keras at 8192.
+`LocalAttention1D` scores what the blocks see, and so does `LocalAttention2D`, of an image of as many pixels. Every
+candidate is a process of its own on the same pinned cores; those of a length take turns, one run each. Memory is the
+growth of the process's peak during the first run over what it held with its weights and inputs. Needs Linux, and 16 GB
+of memory for Keras at 8192.
 """
 
 import side_by_side
@@ -17,10 +18,16 @@ OURS = {
     "causal, 128 + 128": (128, 128, True),
     "256 + 2 × 256": (256, 256, False),
 }
+COLUMNS = 128  # of an image
+IMAGES = {
+    "causal, 16 × 16 + 8 around": ((16, 16), (8, 8), True),
+    "16 × 16 + 8 around": ((16, 16), (8, 8), False),
+}
 ROWS = [
     (("8192",), {"length": 8192}, (*OURS, "keras")),
     (("16384",), {"length": 16384}, OURS),
     (("32768",), {"length": 32768}, OURS),
+    *[((f"{T // COLUMNS} × {COLUMNS}",), {"length": T}, IMAGES) for T in (8192, 16384, 32768)],
 ]
 
 
@@ -31,6 +38,9 @@ def layer_of(candidate):
 
     if candidate == "keras":
         return keras.layers.MultiHeadAttention(8, 64, sliding_window=256)
+    if candidate in IMAGES:
+        query_block, memory_block, causal = IMAGES[candidate]
+        return layers.LocalAttention2D(8, 64, query_block, memory_block, causal=causal)
     query_block, memory_block, causal = OURS[candidate]
     return layers.LocalAttention1D(8, 64, query_block, memory_block, causal=causal)
 
@@ -41,7 +51,8 @@ def step_of(candidate, length):
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
-    x, upstream = (tf.constant(rng.standard_normal((1, length, 512)).astype("float32")) for _ in range(2))
+    shape = (1, length // COLUMNS, COLUMNS, 512) if candidate in IMAGES else (1, length, 512)
+    x, upstream = (tf.constant(rng.standard_normal(shape).astype("float32")) for _ in range(2))
     layer = layer_of(candidate)
     layer.build(*[x.shape] * (2 if candidate == "keras" else 1))
     weights = [w.value for w in layer.trainable_variables]

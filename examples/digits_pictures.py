@@ -53,13 +53,14 @@ def plot_pictures(drawn, completed, title):
     """New digits on the left, completions on the right."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    figure = Figure(figsize=(11, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes, images, said in (
         (left, drawn, "new digits, a column a class"),
         (right, completed, "given; completions; the digit itself"),
     ):
         axes.imshow(sheet(images)[..., 0], cmap="gray", vmin=0, vmax=255)
+        axes.set_anchor("N")
         axes.set_title(said, fontsize=10)
         axes.set_axis_off()
     figure.suptitle(title, fontsize=11)

@@ -23,7 +23,7 @@ import dates_served
 import digits_data
 import numpy as np
 from fetching import UnavailableError
-from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
+from runs import OtherRunError, above_zero, describe, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
 MEMORIES = (8, 16, 64, 256)  # of the paper's ablation
@@ -47,15 +47,15 @@ def parse(arguments):
     parser.add_argument(
         "--memories", type=positive, nargs="+", default=MEMORIES, help="sizes of the memory (default: 8 16 64 256)"
     )
-    parser.add_argument("--steps", type=positive, default=800, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=12, help="digits in an update (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=2400, help="updates of each network (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=4, help="digits in an update (default: %(default)s)")
     parser.add_argument("--layers", type=positive, default=3, help="blocks of each network (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=64, help="of the network (default: %(default)s)")
     likelihoods = ("categorical", "logistic_mixture")
     parser.add_argument("--likelihood", choices=likelihoods, default="categorical", help="(default: %(default)s)")
     parser.add_argument("--pictures", type=positive, help="learn only from so many digits (default: all 60,000)")
     parser.add_argument("--held-out", type=positive, default=2000, help="digits examined (default: %(default)s)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="of what is painted (default: %(default)s)")
+    parser.add_argument("--temperature", type=above_zero, default=1.0, help="of what is painted (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the batches, the weights and the paint (default: 0)")
     parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")

@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import dates_served
+import game_maps
 import numpy as np
 import video_data
 from fetching import UnavailableError
@@ -57,7 +58,7 @@ def parse(arguments):
     parser.add_argument("--batch", type=positive, default=24, help="clips in an update (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=2, help="networks of each kind (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
-    parser.add_argument("--clips", type=positive, default=2400, help="to learn from (default: %(default)s)")
+    parser.add_argument("--clips", type=positive, default=6000, help="to learn from (default: %(default)s)")
     parser.add_argument("--examined", type=positive, default=600, help="clips to examine (default: %(default)s)")
     parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
@@ -75,8 +76,8 @@ def run(options):
     if options.batch > options.clips:
         raise OtherRunError(f"--batch must be at most --clips. Received: {options.batch} of {options.clips}")
     settle(options, FIXED, LEARNED)
-    clips, labels = video_data.load(options.clips, video_data.LEARNED, 0, options.cache)
-    test, truth = video_data.load(options.examined, video_data.EXAMINED, 1, options.cache)
+    clips, labels = video_data.load(options.clips, game_maps.LEARNED, 0, options.cache)
+    test, truth = video_data.load(options.examined, game_maps.EXAMINED, 1, options.cache)
     kinds = len(video_data.KINDS)
     print(f"{len(clips):,} clips to learn from, {len(test):,} of other maps to examine, of {kinds} kinds")
     draw_clips(options, test, truth)

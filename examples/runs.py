@@ -20,6 +20,14 @@ def positive(text):
     return number
 
 
+def above_zero(text):
+    """A positive float, for argparse."""
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
+    return number
+
+
 def heading(text):
     print(f"\n{text}\n{'-' * len(text)}", flush=True)
 

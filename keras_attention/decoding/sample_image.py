@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.decoding.loop import run, write
 from keras_attention.decoding.sample import draw, require_seed, require_temperature
-from keras_attention.ops import logistic_mixture_sample
+from keras_attention.ops import logistic_mixture_sample, require_boolean
 
 
 def sample_image(
@@ -123,7 +123,8 @@ def _require_known(known, mask, size, channels):
             f"`known` must be [B, {wanted[0]}, {wanted[1]}, {wanted[2]}] and `known_mask` [B, Y, X] or [Y, X]. "
             f"Received: known.shape={tuple(known.shape)}, known_mask.shape={tuple(mask.shape)}"
         )
-    mask = ops.cast(mask, "bool") if len(mask.shape) == 3 else ops.cast(mask, "bool")[None]
+    mask = require_boolean(mask, "known_mask")
+    mask = mask if len(mask.shape) == 3 else mask[None]
     return known, ops.broadcast_to(mask[..., None], ops.shape(known))
 
 

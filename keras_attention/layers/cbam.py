@@ -41,7 +41,7 @@ class CBAM(KeepsAdapters, Gate):
     the mask is handed on. Its output is 0.
 
     Args:
-        ratio: Positive int r of the channels' network; 16 in the paper.
+        ratio: Positive int r of the channels' network; 16 in the paper. C / r is rounded down, but is at least 1.
         kernel_size: Positive odd int k of the convolution; 7 in the paper.
         pools: What the channels' network looks at; see `ChannelAttention`.
         order: `"channel_spatial"` (the paper's choice), `"spatial_channel"` or `"parallel"`.

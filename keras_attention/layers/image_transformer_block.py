@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.checks import require_grid
+from keras_attention.layers.local_attention import require_pair
 from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
 from keras_attention.layers.projections import clone
@@ -80,7 +81,8 @@ class ImageTransformerBlock(TransformerBlock):
             )
         self.two_dimensional = not isinstance(query_block, int)
         if self.two_dimensional:
-            query_block, memory_block = tuple(query_block), tuple(memory_block)
+            query_block = require_pair(query_block, "query_block")
+            memory_block = require_pair(memory_block, "memory_block", least=0)
         self.query_block = query_block
         self.memory_block = memory_block
         self.causal = causal

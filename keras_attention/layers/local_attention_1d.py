@@ -30,8 +30,8 @@ class LocalAttention1D(LocalAttention):
     then sees between block_length + 1 and 2 block_length keys from the second block on.
 
     Differs from the paper: the projections have biases unless `use_bias=False` (the published code has none); a length
-    that does not divide is padded at the end, and the padding masked. The scores may be dropped in training, which the
-    published code does not do.
+    that does not divide, or is smaller than a block, is padded at the end, and the padding masked. The scores may be
+    dropped in training, which the published code does not do.
 
     Masking: `mask`, or the Keras mask of the inputs, is used and handed on. Padding is zeroed before the projections,
     so that NaN in it reaches neither the output nor a gradient, and its own context is zero.
@@ -139,4 +139,6 @@ class LocalAttention1D(LocalAttention):
         return index, 0, index + 1
 
     def _room(self, cache):
-        return None
+        slots = cache["mask"].shape[1]
+        # A ring as long as the reach has room for any number of positions.
+        return None if slots is None or slots >= ring_length(self._blocks, slots + 1) else slots

@@ -26,16 +26,18 @@ class LocalAttention2D(LocalAttention):
 
     The memory of a block is (qh + 2 fh) x (qw + 2 fw) pixels; causal, qh qw + fh (qw + 2 fw) + qh fw of them: what is
     above, above to the right and to the left, and of the block itself what is not later. Time and memory grow with
-    Y X times that; only `return_attention_scores` makes [Y, X, Y, X].
+    Y X times that (blocks of few columns are computed several at once along their row, and then score all of what
+    these see: of one column with a flat memory, some tens of times as much); only `return_attention_scores` makes
+    [Y, X, Y, X].
 
     Causal means the order of generation: one row of blocks after the other, in it block after block, in a block row by
     row, as `ops.shift_right(x, block=query_block)` shifts (dilated: by blocks of `query_block * dilation`). That is not
     the order of the rows of the image.
 
     Differs from the paper: the projections have biases unless `use_bias=False` (the published code has none).
-    Differs from the published code: sizes that do not divide are padded on the right and at the bottom and the padding
-    is masked (there it takes part in the softmax); whether a pixel lies outside of the image is known from its place,
-    not from a key of zeros; the scores may be dropped in training.
+    Differs from the published code: sizes that do not divide, or are smaller than a block, are padded on the right and
+    at the bottom, and the padding is masked (there it takes part in the softmax); whether a pixel lies outside of the
+    image is known from its place, not from a key of zeros; the scores may be dropped in training.
 
     Masking: `mask`, or the Keras mask of the inputs, is used and handed on. Padding is zeroed before the projections,
     so that NaN in it reaches neither the output nor a gradient, and its own context is zero.

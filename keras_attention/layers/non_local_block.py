@@ -51,7 +51,8 @@ class NonLocalBlock(KeepsAdapters, keras.layers.Layer):
             place in all frames; an int: the frames of its group of so many frames (which must divide T). Sequences and
             images: `"spacetime"`.
         pool: Max-pooling of phi and g by 2 in space (of a sequence: along it), never over time: `"after"` the
-            projections, `"before"` them, or `None`. An odd last row is left out. `extent="time"` does not pool.
+            projections, `"before"` them, or `None`. An odd last row is left out. An axis of 1 has no half: an
+            error, or, where sizes are only known when a graph runs, no keys. `extent="time"` does not pool.
         scale: `None`, or `"inv_sqrt"`: softmax logits are scaled by one over the root of their number of features.
         batch_norm: Whether batch normalisation (momentum 0.9, epsilon 1e-5, gamma 0 at first) follows W_z; if not, W_z
             and its bias start at zero.

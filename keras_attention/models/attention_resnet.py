@@ -44,7 +44,8 @@ class AttentionResNet(keras.Model):
     the first 1 × 1, as He et al. and the authors' SE-ResNet. Which biases and normalisations the attention has is its
     own `variant`: `attention_kwargs={"variant": "reference"}` for those of the published code.
 
-    Any size of image is taken; halves are rounded up (that of the pool with `layout="caffe"` down).
+    Any size of image is taken; halves are rounded up (that of the pool with `layout="caffe"` down). Non-local blocks
+    halve the map once more for their keys, and refuse one that is a single place wide or high where they stand.
 
     Args:
         blocks: Residual blocks of each stage, a tuple of any length.
@@ -93,7 +94,7 @@ class AttentionResNet(keras.Model):
         **kwargs,
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        arguments["blocks"] = list(blocks)
+        arguments["blocks"] = list(blocks) if isinstance(blocks, (list, tuple)) else blocks
         arguments["attention_kwargs"] = dict(attention_kwargs or {})
         _check(arguments)
         image = keras.Input((None, None, input_channels), name="image")
@@ -143,9 +144,10 @@ def attention_resnet(depth=50, attention=None, **kwargs):
 def _check(arguments):
     for name in ("num_classes", "width", "input_channels"):
         require_int(arguments[name], name)
-    if not arguments["blocks"]:
-        raise ValueError("`blocks` must name the blocks of at least one stage. Received: blocks=()")
-    for number in arguments["blocks"]:
+    blocks = arguments["blocks"]
+    if not blocks or not isinstance(blocks, list):
+        raise ValueError(f"`blocks` must name the blocks of at least one stage. Received: blocks={blocks!r}")
+    for number in blocks:
         require_int(number, "blocks")
     for name, choices in (("attention", ATTENTIONS), ("stem", STEMS), ("layout", LAYOUTS)):
         if arguments[name] not in choices:

@@ -165,8 +165,9 @@ class ImageTransformer(keras.Model):
     def step(self, tokens, cache, index):
         """Reads what was written last, and scores what comes next.
 
-        Its cost does not depend on how much is written already, nor on the size of the image. Runs inside
-        `tf.function`, XLA and `jax.jit`.
+        Its cost does not depend on how much is written already, nor on the size of the image: it looks at one memory.
+        (The cache of blocks of two sizes holds all positions of the image; only outside of a compiled loop, where the
+        backend copies what it updates, does that cost anything.) Runs inside `tf.function`, XLA and `jax.jit`.
 
         Args:
             tokens: What stands at place `index - 1` of the order of generation: values [B] of one channel
@@ -228,8 +229,12 @@ def _require(arguments):
     ):
         if arguments[name] not in possible:
             raise ValueError(f"`{name}` must be one of {possible}. Received: {name}={arguments[name]!r}")
-    if arguments["position_encoding"] == "learned" and arguments["max_size"] is None:
-        raise ValueError('`position_encoding="learned"` needs `max_size`, (rows, columns). Received: max_size=None')
+    size = arguments["max_size"]
+    pair = isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size)
+    if arguments["position_encoding"] == "learned" and not pair:
+        raise ValueError(
+            f'`position_encoding="learned"` needs `max_size`, (rows, columns). Received: max_size={size!r}'
+        )
 
 
 def image_transformer(**kwargs):

@@ -25,7 +25,8 @@ def inflate_weights(source, model):
         List of the names of the layers that were written.
 
     Raises:
-        ValueError: If no layer has its namesake, or the shapes of two do not fit.
+        ValueError: If no layer has its namesake, the shapes of two do not fit, or the source is an `AttentionResNet`
+            with gates, or of the layout of Caffe: the network for clips has neither.
 
     Example:
 
@@ -36,6 +37,7 @@ def inflate_weights(source, model):
     >>> "stem_conv" in written, "logits" in written
     (True, False)
     """
+    _require_torch_without_gates(source)
     sources = {layer.name: layer for layer in source.layers if layer.weights}
     written = []
     for layer in model.layers:
@@ -58,6 +60,16 @@ def inflate_weights(source, model):
             f"No layer of `model` has the name of one of `source`. Received: source={source.name}, model={model.name}"
         )
     return written
+
+
+def _require_torch_without_gates(source):
+    """With strides elsewhere, or with gates, layers of the same names compute something else."""
+    layout, attention = getattr(source, "layout", "torch"), getattr(source, "attention", None)
+    if layout != "torch" or attention not in (None, "non_local"):
+        raise ValueError(
+            "`source` must have the layout of PyTorch and no attention but non-local blocks. "
+            f"Received: layout={layout!r}, attention={attention!r}"
+        )
 
 
 def _fit(value, shape):

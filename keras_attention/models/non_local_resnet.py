@@ -48,13 +48,15 @@ class NonLocalResNet(keras.Model):
     Clips of 8 frames: `temporal_stride=1`, which leaves time as it is up to the pool after res2. Clips of 128 frames,
     whose res3 has 16: the paper's models look at groups of four there, `NonLocalBlock(extent=4)`.
 
-    Any number of frames and any size is taken, so that the network may be run over whole frames; but the pools of
-    `variant="reference"`, which see no padding, need 8 frames, with `temporal_stride=1` 2, and a stem of 3 × 3 places.
+    Any number of frames and any size is taken, so that the network may be run over whole frames; but non-local blocks
+    halve the map once more for their keys, and refuse one that is a single place wide or high where they stand; and the
+    pools of `variant="reference"`, which see no padding, need 7 frames, with `temporal_stride=1` 2, and a stem of 3 × 3
+    places.
 
     Args:
         blocks: Residual blocks of each stage, a tuple of any length: the first is res2.
         non_local: Dict from the name of a stage (`"res2"` and so on) to the residual blocks, counted from 0, after
-            which a non-local block stands. `None` means none.
+            which a non-local block stands: an int or several. `None` means none.
         non_local_kwargs: Dict of arguments of `NonLocalBlock`.
         inflation: `None`, C2D; `"3x1x1"`, I3D with the first 1 × 1 of a block inflated; `"3x3x3"`, with its 3 × 3.
         num_classes: Positive int.
@@ -101,8 +103,8 @@ class NonLocalResNet(keras.Model):
         **kwargs,
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        arguments["blocks"] = list(blocks)
-        arguments["non_local"] = {stage: list(places) for stage, places in (non_local or {}).items()}
+        arguments["blocks"] = list(blocks) if isinstance(blocks, (list, tuple)) else blocks
+        arguments["non_local"] = {stage: _listed(places) for stage, places in (non_local or {}).items()}
         arguments["non_local_kwargs"] = dict(non_local_kwargs or {})
         _check(arguments)
         clip = keras.Input((None, None, None, input_channels), name="clip")
@@ -154,13 +156,17 @@ def non_local_resnet(depth=50, num_blocks=0, **kwargs):
     return NonLocalResNet(DEPTHS[depth], places, **kwargs)
 
 
+def _listed(places):
+    return list(places) if isinstance(places, (list, tuple)) else [places]
+
+
 def _check(arguments):
     for name in ("num_classes", "width", "input_channels"):
         require_int(arguments[name], name)
     require_rate(arguments["dropout"], "dropout")
     blocks, places = arguments["blocks"], arguments["non_local"]
-    if not blocks:
-        raise ValueError("`blocks` must name the residual blocks of at least one stage. Received: blocks=()")
+    if not blocks or not isinstance(blocks, list):
+        raise ValueError(f"`blocks` must name the residual blocks of at least one stage. Received: blocks={blocks!r}")
     for number in blocks:
         require_int(number, "blocks")
     for name, choices in (("inflation", INFLATIONS), ("temporal_stride", (1, 2)), ("variant", VARIANTS)):

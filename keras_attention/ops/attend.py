@@ -8,6 +8,7 @@ from keras_attention.ops.dense import dense
 from keras_attention.ops.fused import fused
 from keras_attention.ops.masks import alive_rows, both, require_boolean
 from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.sizes import product
 
 # From this many logits a head on, tiles are faster than the whole (docs/benchmarks.md).
 DENSE_BELOW = 1024 * 1024
@@ -157,7 +158,7 @@ def _choose(query, key, value, block_size, rest):
 
     if block_size is not None:
         return tiles() if block_size else whole()
-    logits = ops.shape(query)[1] * ops.shape(key)[1]
+    logits = product(ops.shape(query)[1], ops.shape(key)[1])
     if isinstance(logits, int):
         return whole() if logits < DENSE_BELOW else tiles()
     return ops.cond(logits < DENSE_BELOW, whole, tiles)

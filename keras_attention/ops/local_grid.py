@@ -8,7 +8,6 @@
 A sequence is an image of one column.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from keras import ops
 
 from keras_attention.ops.local_masks import Blocks, sees
 from keras_attention.ops.local_windows import add_strips, add_windows, windows
+from keras_attention.ops.sizes import product
 from keras_attention.ops.softmax import NEGATIVE
 from keras_attention.ops.stages import maximum, minimum
 
@@ -183,10 +183,7 @@ def _tile(blocks):
 
 def _few(*factors):
     """Whether a product of sizes is no more than may be made at once."""
-    if all(isinstance(n, int) for n in factors):
-        return math.prod(factors) <= ITEM
-    # As numbers that do not overflow.
-    return math.prod(ops.cast(n, "float32") for n in factors) <= ITEM
+    return product(*factors) <= ITEM
 
 
 def _choose(condition, a, b):

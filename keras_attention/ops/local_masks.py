@@ -50,12 +50,16 @@ def local_mask_1d(length, query_block, memory_block, causal=False, dilation=1):
     Returns:
         Boolean [T, T], true = visible.
 
+    Raises:
+        ValueError: If a size is out of its range.
+
     Example:
 
     >>> from keras import ops
     >>> ops.convert_to_numpy(local_mask_1d(5, query_block=2, memory_block=1, causal=True)).astype(int).tolist()
     [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 0, 1, 1]]
     """
+    _require_sizes(query_block=(query_block,), memory_block=(memory_block,), dilation=(dilation,))
     blocks = Blocks.of_sequence(query_block, memory_block, causal, dilation)
     return sees((_line(length, 2, 0), 0), (_line(length, 2, 1), 0), blocks)
 
@@ -88,6 +92,9 @@ def local_mask_2d(height, width, query_block, memory_block, causal=False, dilati
     Returns:
         Boolean [Y, X, Y, X], true = visible: query rows and columns, then key rows and columns.
 
+    Raises:
+        ValueError: If a size is out of its range, or no pair.
+
     Example:
 
     >>> from keras import ops
@@ -95,6 +102,7 @@ def local_mask_2d(height, width, query_block, memory_block, causal=False, dilati
     >>> ops.convert_to_numpy(mask)[2, 1].astype(int).tolist()
     [[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
     """
+    _require_sizes(2, query_block=query_block, memory_block=memory_block, dilation=dilation)
     blocks = Blocks(tuple(query_block), tuple(memory_block), tuple(dilation), causal)
     queries = _line(height, 4, 0), _line(width, 4, 1)
     return sees(queries, (_line(height, 4, 2), _line(width, 4, 3)), blocks)
@@ -124,6 +132,16 @@ def sees(query, key, blocks):
     left = both(own[0], place[1] < 0)
     not_later = ops.logical_or(row < query_row, both(row == query_row, column <= query_column))
     return both(visible, ops.logical_or(ops.logical_or(above, left), both(both(*own), not_later)))
+
+
+def _require_sizes(number=1, **sizes):
+    for name, value in sizes.items():
+        least = 0 if name == "memory_block" else 1
+        many = isinstance(value, (list, tuple)) and len(value) == number
+        if not many or not all(isinstance(n, int) and n >= least for n in value):
+            received = value[0] if number == 1 else value
+            what = "an int" if number == 1 else "two ints"
+            raise ValueError(f"`{name}` must be {what} of at least {least}. Received: {name}={received!r}")
 
 
 def _line(size, axes, axis):

@@ -5,6 +5,7 @@ from keras import ops
 from keras_attention.ops.attend import DENSE_BELOW, attend_finite
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.sizes import product
 
 SOFTMAX = ("gaussian", "embedded_gaussian")
 PAIRWISE = (*SOFTMAX, "dot_product", "concatenation")
@@ -124,7 +125,7 @@ class _DotProduct:
     def is_small(self):
         """Whether all pairs cost no more than the products of features; they also take no more memory then."""
         T, S, H, V = ops.shape(self.query)[1], ops.shape(self.key)[1], self.key.shape[-1], self.value.shape[-1]
-        return T * S * (H + V) <= (T + S) * H * V
+        return product(T, S) * (H + V) <= (product(T) + product(S)) * H * V
 
 
 class _Concatenation(_DotProduct):
@@ -146,7 +147,7 @@ class _Concatenation(_DotProduct):
         return query * sums[..., :V] + sums[..., V:]
 
     def is_small(self):
-        return ops.shape(self.query)[1] * ops.shape(self.key)[1] < DENSE_BELOW
+        return product(ops.shape(self.query)[1], ops.shape(self.key)[1]) < DENSE_BELOW
 
 
 def count(key, key_mask):

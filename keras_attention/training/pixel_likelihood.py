@@ -1,6 +1,7 @@
 """What an autoregressive model of images minimises."""
 
 import keras
+from keras import ops
 
 from keras_attention.ops import pixel_log_prob
 from keras_attention.ops.pixels import require_likelihood
@@ -48,6 +49,13 @@ class PixelNegativeLogLikelihood(keras.losses.Loss):
         # Keras hands `y_true` over in the dtype of the loss; bfloat16 does not hold all of 0 to 255.
         super().__init__(name=name, reduction=reduction, dtype="float32")
         self.likelihood = likelihood
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None:
+            # Keras would lay weights [B] along the columns.
+            shape = ops.shape(sample_weight)
+            sample_weight = ops.reshape(sample_weight, (*shape, *[1] * (3 - len(shape))))
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
         return -pixel_log_prob(y_true, y_pred, self.likelihood) / y_true.shape[-1]

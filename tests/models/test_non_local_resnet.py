@@ -205,6 +205,7 @@ def test_mixed_precision():
         ("non_local", lambda: NonLocalResNet(non_local={"res3": (4,)})),
         ("non_local", lambda: NonLocalResNet(non_local={"res6": (0,)})),
         ("blocks", lambda: NonLocalResNet(())),
+        ("blocks", lambda: NonLocalResNet(3)),
         ("width", lambda: NonLocalResNet(width=0)),
         ("dropout", lambda: NonLocalResNet(dropout=1.0)),
     ],

@@ -27,6 +27,7 @@ CASES = {
     "image-no-rows": (4, 9, Blocks((2, 3), (0, 5), (1, 1), True)),
     "image-no-columns": (6, 5, Blocks((2, 3), (3, 0), (1, 1), True)),
     "image-both-sides": (5, 7, Blocks((2, 3), (1, 2), (1, 1), False)),
+    "image-smaller-than-a-block": (2, 3, Blocks((4, 5), (1, 2), (1, 1), True)),
     "image-dilated": (7, 9, Blocks((2, 1), (1, 2), (2, 1), True)),
 }
 each_case = pytest.mark.parametrize("name", CASES)
@@ -115,10 +116,9 @@ def test_i12_blocks_of_half_the_length_are_full_causal_attention():
     np.testing.assert_allclose(numpy(actual)[:, :, 0], expected, atol=2e-5)
 
 
-def largest(length, block, scores=False):
-    """The most numbers of any tensor of a forward and backward pass; nothing is run."""
-    x = np.zeros((1, length, 1, 2, 3), "float32")
-    blocks = Blocks.of_sequence(block, block, True, 1)
+def largest(size, blocks, scores=False):
+    """The most numbers of any tensor of a forward and backward pass over (Y, X); nothing is run."""
+    x = np.zeros((1, *size, 2, 3), "float32")
 
     def run(query, key):
         context = attend_locally(query, key, key, blocks, return_scores=scores)
@@ -149,9 +149,20 @@ def largest(length, block, scores=False):
 def test_i11_memory_grows_with_length_times_block():
     """n = 12288, l = 64: nothing is larger than the scores of two blocks for each position, or the padded inputs."""
     n, block = 12288, 64
-    assert largest(512, 8, scores=True) >= 512 * 512, "the measure sees the scores of all pairs"
-    assert largest(n, block) <= max(2 * n * 2 * block, 2 * 2 * n * 4)
-    assert largest(n, block) < n * n / 50
+    eights, blocks = (Blocks.of_sequence(size, size, True, 1) for size in (8, block))
+    assert largest((512, 1), eights, scores=True) >= 512 * 512, "the measure sees the scores of all pairs"
+    assert largest((n, 1), blocks) <= max(2 * n * 2 * block, 2 * 2 * n * 4)
+    assert largest((n, 1), blocks) < n * n / 50
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
+@pytest.mark.parametrize("causal", [True, False])
+def test_i11_memory_of_an_image_grows_with_its_pixels_times_the_memory_of_a_block(causal):
+    """96 x 128, blocks of 8 x 16 and 4 x 8 around them: four times the pixels have at most four times the numbers."""
+    blocks, memory = Blocks((8, 16), (4, 8), (1, 1), causal), 16 * 32
+    assert largest((16, 32), blocks, scores=True) >= (16 * 32) ** 2, "the measure sees the scores of all pairs"
+    assert largest((96, 128), blocks) <= 2 * 96 * 128 * memory < (96 * 128) ** 2 / 10
+    assert largest((192, 256), blocks) <= 4 * largest((96, 128), blocks)
 
 
 @pytest.mark.parametrize("name", ["memory-of-more", "image-7x10", "image-dilated"])

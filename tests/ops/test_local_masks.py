@@ -78,3 +78,17 @@ def test_sizes_known_only_when_the_graph_runs():
     mask = tf.function(lambda t: ops.local_mask_1d(t, 3, 2))(tf.constant(7))
     np.testing.assert_array_equal(numpy(mask), reference.mask_1d(7, 3, 2))
     assert keras.backend.standardize_dtype(mask.dtype) == "bool"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ops.local_mask_1d(5, 0, 1), "`query_block` must be an int of at least 1. Received: query_block=0"),
+        (lambda: ops.local_mask_1d(5, 2, -1), "`memory_block` must be an int of at least 0"),
+        (lambda: ops.local_mask_2d(5, 5, 2, (1, 1)), "`query_block` must be two ints of at least 1. Received: .*=2"),
+        (lambda: ops.local_mask_2d(5, 5, (2, 2), (1, 1), dilation=(1, 0)), "`dilation` must be two ints"),
+    ],
+)
+def test_bad_sizes_by_name(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

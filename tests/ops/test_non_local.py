@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from keras_attention import ops
-from keras_attention.ops.non_local import PAIRWISE, seen_keys
+from keras_attention.ops.attend import DENSE_BELOW
+from keras_attention.ops.non_local import PAIRWISE, _Concatenation, _DotProduct, seen_keys
 from tests.backend import BACKEND, COMPILED, numpy, value_and_gradients
 from tests.reference import non_local as reference
 from tests.reference.attend import gradient_along
@@ -171,6 +172,18 @@ def test_bad_arguments_by_name(match, pairwise, given):
         ops.non_local(QUERY, KEY, VALUE, pairwise, **given)
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere sizes are known when the path is chosen")
+@pytest.mark.parametrize("T", [46_341, 65_536])
+@pytest.mark.parametrize(("kind", "H"), [(_DotProduct, 5), (_Concatenation, 1)])
+def test_pairs_are_many_where_an_int_cannot_count_them(kind, H, T):
+    import tensorflow as tf
+
+    spec = [tf.TensorSpec((2, None, size)) for size in (H, H, 7)]
+    is_small = tf.function(lambda *x: kind(*x, None).is_small(), input_signature=spec)
+    assert not is_small(*(tf.zeros((2, T, size)) for size in (H, H, 7)))
+    assert is_small(*(tf.zeros((2, 3, size)) for size in (H, H, 7)))
+
+
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="lists the tensors of a TensorFlow graph")
 @pytest.mark.parametrize("pairwise", PAIRWISE)
 def test_pairs_are_never_built_whole(pairwise):
@@ -179,7 +192,7 @@ def test_pairs_are_never_built_whole(pairwise):
     T, S, H = 96, 80, 6
     arrays = [tf.constant(random(2, n, H)) for n in (T, S, S)]
 
-    def largest(block_size):
+    def largest(block_size, arrays):
         def run(query, key, value):
             with tf.GradientTape() as tape:
                 tape.watch((query, key, value))
@@ -192,5 +205,8 @@ def test_pairs_are_never_built_whole(pairwise):
         tensors = [t for g in graphs for o in g.get_operations() for t in o.outputs if t.shape.is_fully_defined()]
         return max(int(np.prod(t.shape)) for t in tensors)
 
-    assert largest(0) >= 2 * T * S, "the measure sees all pairs"
-    assert largest(4) <= 2 * (T + S) * 2 * H < T * S
+    assert largest(0, arrays) >= 2 * T * S, "the measure sees all pairs"
+    assert largest(4, arrays) <= 2 * (T + S) * 2 * H < T * S
+    many = [tf.zeros((1, n, H)) for n in (1100, 1000, 1000)]
+    assert largest(0, many) >= 1_100_000 > DENSE_BELOW, "without being told, too"
+    assert largest(None, many) < 1_100_000 / 2

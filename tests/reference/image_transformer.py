@@ -22,7 +22,12 @@ def mask(size, query_block, memory_block):
     return np.array([[seen[*p, *q] for q in order] for p in order])
 
 
-def position(row, column, D, variant):
+def position(row, column, D, variant, learned=None):
+    """The vector of a place: sinusoids, or what was `learned` of rows and of columns."""
+    if learned:
+        rows, columns = (np.sqrt(D) * table for table in learned)
+        both = rows[row], columns[column]
+        return np.concatenate(both) if variant == "paper" else both[0] + both[1]
     table = {"paper": sinusoidal, "reference": sinusoidal_reference}[variant](max(row, column) + 1, D // 2)
     return np.concatenate([table[row], table[column]])
 
@@ -41,7 +46,8 @@ def encode(image, w, categorical, norm_first, variant):
     """The encoder: [S, D]."""
     grid = embed(image, w["encoder_embedding"], categorical)
     D = len(grid[0][0])
-    x = np.array([v + position(r, c, D, variant) for r, row in enumerate(grid) for c, v in enumerate(row)])
+    learned = w.get("encoder_position")
+    x = np.array([v + position(r, c, D, variant, learned) for r, row in enumerate(grid) for c, v in enumerate(row)])
     for block in w["encoder"]:
         x = encoder_block(x, block, [True] * len(x), norm_first)
     return layer_norm(x, w["encoder_norm"]) if norm_first else x
@@ -78,7 +84,7 @@ def decode(
     before = generation.shifted(vectors, block_of, each_block)
     rows = []
     for row, column in generation.positions(*size, block_of):
-        vector = before[row][column] + position(row, column, D, variant)
+        vector = before[row][column] + position(row, column, D, variant, w.get("decoder_position"))
         rows.append(vector if label is None else vector + w["classes"][label] * np.sqrt(D))
     x, sees = np.array(rows), mask(size, query_block, memory_block)
     for block in w["decoder"]:

@@ -39,6 +39,17 @@ def test_is_the_mean_over_pixels_and_channels(likelihood, outputs):
     np.testing.assert_allclose(numpy(none(IMAGES, outputs, weights)), nats * weights, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("columns", [4, 2], ids=["other-than-the-batch", "as-many-as-the-batch"])
+def test_weights_of_images_are_of_all_their_pixels(columns):
+    images, logits, weights = IMAGES[:, :, :columns], LOGITS[:, :, :columns], np.array([0.25, 2.0], "float32")
+    each = numpy(training.PixelNegativeLogLikelihood(reduction="none")(images, logits))
+    expected = each * weights[:, None, None]
+    weighted = training.PixelNegativeLogLikelihood(reduction="none")(images, logits, weights)
+    np.testing.assert_allclose(numpy(weighted), expected, rtol=1e-5)
+    mean = training.PixelNegativeLogLikelihood()(images, logits, sample_weight=weights)
+    np.testing.assert_allclose(numpy(mean), expected.mean(), rtol=1e-5)
+
+
 def test_half_precision_loses_no_value():
     """257 values do not fit into bfloat16: 255 would be 256, which no table has."""
     keras.config.set_dtype_policy("mixed_bfloat16")

@@ -1,0 +1,55 @@
+"""What a pixel costs that the Image Transformer writes, in small images and in large ones, on a CPU.
+
+    python benchmarks/sample_image.py [--repeat 5] [--cores 0,1] [--only "32 x 32"]
+
+Grey images, batches of 4, a network of 3 blocks of width 64 with blocks and memory of 64 positions; TensorFlow, in a
+graph. `cached` is `decoding.sample_image`, which keeps what later pixels need. `again` runs the whole network once for
+each pixel; it is measured where that does not take too long. Every candidate is a process of its own on the same pinned
+cores. Needs Linux.
+"""
+
+import functools
+
+import side_by_side
+
+BATCH = 4
+SIDES = (16, 32, 64, 128)
+CANDIDATES = ("cached", "again")
+LARGEST = 32  # that is written without a cache
+ROWS = [((f"{side} x {side}", str(side**2)), {"side": side}, CANDIDATES[: 1 + (side <= LARGEST)]) for side in SIDES]
+
+
+def step_of(candidate, side):
+    """A callable that writes one batch of images, built but not yet run."""
+    import keras
+    import tensorflow as tf
+
+    from keras_attention import decoding, models
+
+    keras.utils.set_random_seed(0)
+    sizes = {"num_layers": 3, "model_dim": 64, "num_heads": 2, "intermediate_dim": 128}
+    model = models.image_transformer(channels=1, query_block=64, memory_block=64, **sizes)
+    write = decoding.sample_image if candidate == "cached" else write_again
+    run = tf.function(functools.partial(write, model, (side, side), BATCH))
+    return lambda: run().numpy()
+
+
+def write_again(model, size, batch_size):
+    """Images, of which each pixel comes from a run of the whole network over all that is there."""
+    import keras
+    import tensorflow as tf
+
+    pixels = size[0] * size[1]
+
+    def advance(index, values):
+        logits = tf.reshape(model(tf.reshape(values, (batch_size, *size, 1))), (batch_size, pixels, 256))
+        drawn = keras.random.categorical(logits[:, index], 1, dtype="int32")
+        return index + 1, tf.tensor_scatter_nd_update(values, [[i, index] for i in range(batch_size)], drawn[:, 0])
+
+    start = (tf.constant(0), tf.zeros((batch_size, pixels), tf.int32))
+    return tf.while_loop(lambda index, values: index < pixels, advance, start)[1]
+
+
+if __name__ == "__main__":
+    columns = ("image", "pixels", "candidate", *side_by_side.SECONDS)
+    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=5)
