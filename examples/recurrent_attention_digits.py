@@ -98,7 +98,8 @@ def run(options):
     if len(images) < options.batch:
         raise OtherRunError(f"--batch must be at most the {len(images)} digits. Received: {options.batch}")
     model = build(options, learning)
-    heading(f"{model.count_params():,} weights, {options.steps} updates of {options.batch}")
+    looks = f"{model.num_glimpses} glimpses" if options.network == "glimpses" else "one look"
+    heading(f"{model.count_params():,} weights, {looks}, {options.steps} updates of {options.batch}")
     rest = (options.steps, options.batch, options.seed, options.output)
     before = learning.learn(model, options.task, images, labels, *rest)
     if before:
