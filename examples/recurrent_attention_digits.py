@@ -63,7 +63,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--task", choices=TASKS, default="centred", help="(default: %(default)s)")
-    add("--steps", type=positive, default=12_000, help="updates (default: %(default)s)")
+    add("--steps", type=positive, default=30_000, help="updates (default: %(default)s)")
     add("--batch", type=positive, default=128, help="pictures in an update (default: %(default)s)")
     add("--std", type=float, default=0.15, help="width of the policy (default: %(default)s)")
     networks = ("glimpses", "convolutions")
