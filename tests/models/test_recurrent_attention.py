@@ -232,23 +232,14 @@ def test_bad_arguments_by_name(name, arguments):
         models.recurrent_attention(**{**SMALL, **arguments})
 
 
-GLYPHS = """
-#####  ..#..  #####  #####  #...#  #####  #####  #####
-#...#  ..#..  ....#  ....#  #...#  #....  #....  ....#
-#...#  ..#..  #####  .####  #####  #####  #####  ...#.
-#...#  ..#..  #....  ....#  ....#  ....#  #...#  ..#..
-#####  ..#..  #####  #####  ....#  #####  #####  ..#..
-"""
-
-
-def glyphs_somewhere(number, side, rng):
-    """Images [number, side, side, 1] with a digit of 5 x 5 anywhere, and which of eight it is."""
-    rows = [[[c == "#" for c in glyph] for glyph in line.split()] for line in GLYPHS.split("\n") if line]
-    glyphs = np.array(rows, "float32").swapaxes(0, 1)
-    images, labels = np.zeros((number, side, side, 1), "float32"), rng.integers(0, len(glyphs), number)
+def stripes_somewhere(number, side, rng):
+    """Images with a patch of 8 x 8 anywhere: rows, columns or squares, which are alike from any distance."""
+    rows, columns = np.indices((8, 8))
+    patches = np.stack([rows % 2, columns % 2, (rows + columns) % 2]).astype("float32")
+    images, labels = np.zeros((number, side, side, 1), "float32"), rng.integers(0, len(patches), number)
     for image, label in zip(images, labels):
-        y, x = rng.integers(0, side - 4, 2)
-        image[y : y + 5, x : x + 5, 0] = glyphs[label]
+        y, x = rng.integers(0, side - 7, 2)
+        image[y : y + 8, x : x + 8, 0] = patches[label]
     return images, labels
 
 
@@ -274,13 +265,13 @@ def random_glimpses(number, **sensor):
     for i in range(number):
         x = new(look(images, Anywhere(i)(images)))
         hidden = keras.ops.relu(x if hidden is None else x + old(hidden))
-    return keras.Model(images, keras.layers.Dense(8)(hidden))
+    return keras.Model(images, keras.layers.Dense(3)(hidden))
 
 
 def learnt(model, loss, data, test, epochs, batch_size=64):
     """The share of right answers after training."""
     steps = epochs * -(-len(data[0]) // batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, steps)
     model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
     model.fit(*data, batch_size=batch_size, epochs=epochs, verbose=0)
     return model.evaluate(*test, verbose=0)[1]
@@ -288,10 +279,12 @@ def learnt(model, loss, data, test, epochs, batch_size=64):
 
 @pytest.mark.slow
 def test_r12_six_chosen_glimpses_see_more_than_eight_random_ones():
-    rng, sensor = np.random.default_rng(0), {"size": 8, "scales": 2}
-    data, test = glyphs_somewhere(6000, 40, rng), glyphs_somewhere(1000, 40, rng)
-    chosen = models.recurrent_attention(num_classes=8, num_glimpses=6, std=0.1, seed=0, **sensor)
-    chosen = learnt(chosen, training.HybridLoss(), data, test, epochs=20)
+    """What the patch is made of can only be seen from near; where it is, from afar: one has to go there."""
+    rng, sensor = np.random.default_rng(0), {"size": 6, "scales": 3}
+    data, test = stripes_somewhere(6000, 32, rng), stripes_somewhere(1000, 32, rng)
+    keras.utils.set_random_seed(0)
+    chosen = models.recurrent_attention(num_classes=3, num_glimpses=6, std=0.15, detach=False, seed=0, **sensor)
+    chosen = learnt(chosen, training.HybridLoss(), data, test, epochs=25)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    chance = learnt(random_glimpses(8, **sensor), loss, data, test, epochs=20)
+    chance = learnt(random_glimpses(8, **sensor), loss, data, test, epochs=25)
     assert chosen > chance + 0.1, (chosen, chance)
