@@ -9,6 +9,8 @@ from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
 from keras_attention.layers.get_attention import get_attention
+from keras_attention.layers.glimpse_network import GlimpseNetwork
+from keras_attention.layers.glimpse_sensor import GlimpseSensor
 from keras_attention.layers.image_transformer_block import ImageTransformerBlock
 from keras_attention.layers.label_concatenation import LabelConcatenation
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
@@ -47,6 +49,8 @@ __all__ = [
     "FeedForward",
     "GatedRecurrentCell",
     "GatedRecurrentUnit",
+    "GlimpseNetwork",
+    "GlimpseSensor",
     "ImageTransformerBlock",
     "LabelConcatenation",
     "LearnedPositionEncoding",

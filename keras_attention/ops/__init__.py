@@ -2,6 +2,7 @@ from keras_attention.ops.additive import additive_attend, additive_scores
 from keras_attention.ops.attend import attend
 from keras_attention.ops.gates import channel_pool, spatial_pool
 from keras_attention.ops.generation import shift_right
+from keras_attention.ops.glimpses import glimpses, soft_glimpses
 from keras_attention.ops.image_quality import (
     peak_signal_to_noise_ratio,
     sharpness_difference,
@@ -44,6 +45,7 @@ __all__ = [
     "distances",
     "dot_product",
     "gaussian_window",
+    "glimpses",
     "in_band",
     "local_attend",
     "local_mask_1d",
@@ -65,6 +67,7 @@ __all__ = [
     "shift_right",
     "sinusoidal",
     "sinusoidal_2d",
+    "soft_glimpses",
     "spatial_pool",
     "spectral_norm",
     "spectral_step",

@@ -8,6 +8,7 @@ import keras
 from keras_attention import layers
 from tests.layers.case import LayerCase
 from tests.layers.gate_cases import GATES
+from tests.layers.glimpse_cases import GLIMPSES
 from tests.layers.image_cases import IMAGES
 from tests.layers.local_cases import LOCAL
 from tests.layers.sagan_cases import SAGAN
@@ -287,4 +288,16 @@ TRANSFORMER = [
     ),
 ]
 
-CASES = [*ATTENTION, *MEMORY, *RECURRENT, *POSITIONS, *TRANSFORMER, *GATES, *IMAGES, *LOCAL, *SELECTION, *SAGAN]
+CASES = [
+    *ATTENTION,
+    *MEMORY,
+    *RECURRENT,
+    *POSITIONS,
+    *TRANSFORMER,
+    *GATES,
+    *IMAGES,
+    *LOCAL,
+    *SELECTION,
+    *SAGAN,
+    *GLIMPSES,
+]

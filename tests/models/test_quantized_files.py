@@ -11,7 +11,9 @@ from tests.models.image_helpers import VARIANTS, inputs_of, small
 
 RECURRENT = {"embedding_dim": 5, "units": 6}
 IDS = {"source": np.array([[5, 7, 2], [3, 2, 0]]), "target": np.array([[1, 4, 6, 2], [1, 2, 0, 0]])}
+GLIMPSES = {"size": 3, "glimpse_units": 7, "location_units": 5, "units": 8}
 MODELS = {
+    "recurrent_attention": (lambda: models.recurrent_attention(**GLIMPSES), lambda: random(4, 9, 11, 1)),
     "se": (lambda: models.AttentionResNet((1,), False, "se", {"ratio": 2}, 3, 4, "3x3"), lambda: random(2, 6, 5, 3)),
     "non_local": (
         lambda: models.NonLocalResNet((1, 1), {"res3": (0,)}, num_classes=3, width=4, temporal_stride=1),
@@ -26,6 +28,11 @@ SLOW = ("transformer",)
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in MODELS]
 
 
+def answer(model, inputs):
+    outputs = model(inputs)
+    return numpy(outputs["logits"] if isinstance(outputs, dict) else outputs)
+
+
 @pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
 @pytest.mark.parametrize("name", NAMES)
@@ -34,10 +41,10 @@ def test_file_round_trip_after_int8(name, tmp_path):
     model, inputs = make(), inputs()
     for i, weight in enumerate(model.trainable_variables):  # new, some answer with next to nothing
         weight.assign(numpy(weight) + 0.3 * random(*weight.shape, seed=i))
-    exact = numpy(model(inputs))
+    exact = answer(model, inputs)
     model.quantize("int8")
-    quantized = numpy(model(inputs))
+    quantized = answer(model, inputs)
     assert np.abs(quantized - exact).max() > 1e-4
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(numpy(twin(inputs)), quantized, atol=1e-5)
+    np.testing.assert_allclose(answer(twin, inputs), quantized, atol=1e-5)

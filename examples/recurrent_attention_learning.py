@@ -1,0 +1,85 @@
+"""How a network of glimpses learns, goes on after an interruption, and is examined."""
+
+import cluttered_digits
+import keras
+import numpy as np
+from progress import Progress
+
+from keras_attention import models, training
+
+# The glimpses of the paper: their side, their scales, and how many of them.
+GLIMPSES = {
+    "centred": {"size": 8, "scales": 1, "num_glimpses": 6},
+    "translated": {"size": 12, "scales": 3, "num_glimpses": 8},
+    "cluttered": {"size": 12, "scales": 3, "num_glimpses": 8},
+    "cluttered-100": {"size": 12, "scales": 4, "num_glimpses": 8},
+}
+
+
+def build(task, seed, **arguments):
+    """A network with new weights."""
+    keras.utils.set_random_seed(seed)
+    return models.recurrent_attention(**{**GLIMPSES[task], "seed": seed, **arguments})
+
+
+def batches(task, images, labels, batch_size, seed, first=0):
+    """Batches from batch number `first` on, without end; batch k is the same whatever the first one is."""
+    a_round, number = len(images) // batch_size, first
+    while True:
+        order = np.random.default_rng((seed, number // a_round)).permutation(len(images))
+        rows = order[number % a_round * batch_size :][:batch_size]
+        rng = np.random.default_rng((seed, number // a_round, number))
+        yield cluttered_digits.canvases(task, images[rows], rng, images), labels[rows]
+        number += 1
+
+
+def learn(model, task, images, labels, steps, batch_size, seed, folder, rate=1e-3, every=500, callbacks=()):
+    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+
+    A network that has no places to choose is trained by cross-entropy alone.
+
+    A checkpoint holds the weights, the optimizer, the state of all chance and, in its count, the position in the data.
+
+    Returns:
+        The number of updates that had been done before.
+    """
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    optimizer = keras.optimizers.Adam(schedule, global_clipnorm=5.0)
+    entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    loss = training.HybridLoss() if isinstance(model, models.RecurrentAttention) else entropy
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
+    model.optimizer.build(model.trainable_variables)
+    if checkpoints.paths:
+        model.load_weights(checkpoints.paths[-1])
+    done = int(model.optimizer.iterations)
+    if done < steps:
+        data = batches(task, images, labels, batch_size, seed, first=done)
+        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "right {:.1%}"})
+        # The second one writes the last update's, which may not be a multiple of `every`.
+        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
+        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
+    return done
+
+
+def examined(task, images, seed, sources):
+    """The pictures that are examined, always the same; their clutter is cut out of `sources`, the digits learned."""
+    return cluttered_digits.canvases(task, images, np.random.default_rng((seed, 1)), sources)
+
+
+def answers(model, pictures, draws=0, batch_size=500):
+    """Classes and places: by the means of the places, or by the mean of the probabilities over `draws` of them.
+
+    Returns:
+        int [N], float32 [N, T, 2].
+    """
+    classes, places = [], []
+    for start in range(0, len(pictures), batch_size):
+        part = pictures[start : start + batch_size]
+        outputs = model.predict_on_batch(part)
+        logits = outputs["logits"]
+        if draws:
+            logits = keras.ops.convert_to_numpy(model.mean_probabilities(part, draws))
+        classes.append(np.argmax(logits, -1))
+        places.append(outputs["locations"])
+    return np.concatenate(classes), np.concatenate(places)

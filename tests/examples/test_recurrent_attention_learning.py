@@ -1,0 +1,76 @@
+import keras
+import numpy as np
+import pytest
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("the examples run on TensorFlow", allow_module_level=True)
+
+import recurrent_attention_learning as learning
+
+RNG = np.random.default_rng(0)
+IMAGES, LABELS = RNG.integers(0, 256, (22, 28, 28, 1)).astype("uint8"), np.arange(22, dtype="int32") % 10
+SMALL = {"glimpse_units": 5, "location_units": 4, "units": 6}
+
+
+def taken(number, first=0, task="cluttered"):
+    data = learning.batches(task, IMAGES, LABELS, 4, 5, first)
+    return [next(data) for _ in range(number)]
+
+
+@pytest.mark.parametrize("first", [1, 4, 5, 13])
+def test_a_batch_is_the_same_wherever_one_begins(first):
+    for one, other in zip(taken(first + 2)[first:], taken(2, first), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_a_round_has_each_digit_once():
+    numbers = {(image / np.float32(255)).astype("float32").tobytes(): i for i, image in enumerate(IMAGES)}
+    rows = [numbers[image.tobytes()] for images, _ in taken(5, task="centred") for image in images]
+    assert len(set(rows)) == 20  # two of 22 are left over
+
+
+class InterruptionError(Exception):
+    pass
+
+
+class InterruptAfter(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 3:
+            raise InterruptionError
+
+
+def test_an_interrupted_run_ends_as_one_without_interruption(tmp_path):
+    def build():
+        return learning.build("centred", 5, num_glimpses=2, **SMALL)
+
+    arguments = ("centred", IMAGES, LABELS, 7, 4, 5)
+    straight = build()
+    assert learning.learn(straight, *arguments, tmp_path / "straight", every=2) == 0
+    with pytest.raises(InterruptionError):
+        learning.learn(build(), *arguments, tmp_path / "broken", every=2, callbacks=[InterruptAfter()])
+    again = build()
+    assert learning.learn(again, *arguments, tmp_path / "broken", every=2) == 4
+    assert int(again.optimizer.iterations) == 7
+    for a, b in zip(straight.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_answers_by_the_means_and_by_draws():
+    model = learning.build("centred", 5, num_glimpses=3, std=0.5, **SMALL)
+    pictures = learning.examined("centred", IMAGES, 5, IMAGES)
+    classes, places = learning.answers(model, pictures, batch_size=9)
+    assert classes.shape == (22,) and places.shape == (22, 3, 2)
+    np.testing.assert_array_equal(classes, np.argmax(model.predict_on_batch(pictures)["logits"], -1))
+    twin = learning.build("centred", 5, num_glimpses=3, std=0.5, **SMALL)
+    twin.set_weights(model.get_weights())
+    drawn, _ = learning.answers(model, pictures, draws=3, batch_size=9)
+    parts = [twin.mean_probabilities(pictures[i : i + 9], 3) for i in range(0, 22, 9)]
+    np.testing.assert_array_equal(drawn, np.argmax(np.concatenate(parts), -1))
+    np.testing.assert_array_equal(pictures, learning.examined("centred", IMAGES, 5, IMAGES))
+
+
+def test_the_clutter_that_is_examined_comes_from_the_digits_learned():
+    white = np.full_like(IMAGES, 255)
+    seen = learning.examined("cluttered", np.zeros_like(IMAGES), 5, white)
+    assert set(np.unique(seen)) == {0.0, 1.0}

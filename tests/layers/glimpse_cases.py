@@ -1,0 +1,28 @@
+"""The conformance cases of recurrent attention's layers, as in `cases.py`."""
+
+from keras_attention import layers
+from tests.layers.case import LayerCase
+
+PLACES = ((2, 7, 9, 3), (2, 2))
+
+GLIMPSES = [
+    LayerCase(layers.GlimpseSensor, {"size": 5, "scales": 2}, PLACES, (2, 5, 5, 6), weights=0, dynamic=()),
+    LayerCase(
+        layers.GlimpseSensor,
+        {"size": 4, "scales": 3, "factor": 1.5, "soft": True},
+        PLACES,
+        (2, 4, 4, 9),
+        weights=0,
+        name="soft",
+        dynamic=(),
+    ),
+    LayerCase(
+        layers.GlimpseNetwork,
+        {"size": 5, "scales": 2, "glimpse_units": 11, "location_units": 6, "units": 8},
+        PLACES,
+        (2, 8),
+        weights=8,
+        dynamic=(),
+        int8=True,
+    ),
+]

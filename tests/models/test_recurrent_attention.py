@@ -1,0 +1,290 @@
+"""The network of glimpses: the loop of the paper, counts, what learns from what, files, and checks R6, R8, R10, R12."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import layers, models, training
+from tests.backend import BACKEND
+from tests.layers.helpers import numpy, random
+from tests.reference import glimpses as reference
+
+SMALL = {"num_classes": 3, "num_glimpses": 4, "size": 3, "scales": 2, "units": 8}
+SMALL |= {"glimpse_units": 7, "location_units": 5, "channels": 2}
+JIT = [False, True] if BACKEND == "tensorflow" else ["auto"]
+
+
+def small(seed=1, **arguments):
+    model = models.recurrent_attention(**{**SMALL, **arguments}, seed=seed)
+    rng = np.random.default_rng(2)
+    for weight in model.trainable_variables:
+        weight.assign(0.4 * rng.standard_normal(weight.shape))
+    return model
+
+
+def dense(layer, x):
+    kernel, bias = map(numpy, layer.weights)
+    return x @ kernel + bias
+
+
+def rnn(core, x, state):
+    """h and the state of the paper's core; a state of `None` is 0."""
+    hidden = np.maximum(dense(core.recurrent, np.zeros_like(x) if state is None else state) + dense(core.input, x), 0)
+    return hidden, hidden
+
+
+def lstm(core, x, state):
+    """Gates in Keras's order: input, forget, candidate, output."""
+    kernel, recurrent, bias = map(numpy, core.cell.weights)
+    h, c = (np.zeros_like(x), np.zeros_like(x)) if state is None else state
+    i, f, candidate, o = np.split(x @ kernel + h @ recurrent + bias, 4)
+    i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+    c = f * c + i * np.tanh(candidate)
+    h = o * np.tanh(c)
+    return h, (h, c)
+
+
+def looked(model, image):
+    """The loop of the paper over one image, of the means of the places."""
+    parts, place, state = model.parts, np.zeros(2), None
+    core = rnn if model.core == "rnn" else lstm
+    places, baselines = [], []
+    for glimpse in range(model.num_glimpses):
+        places.append(place)
+        network = parts.glimpse
+        seen = np.maximum(dense(network.see, reference.glimpse(image, place, model.size, model.scales).reshape(-1)), 0)
+        where = np.maximum(dense(network.place, place), 0)
+        g = np.maximum(dense(network.from_seen, seen) + dense(network.from_place, where), 0)
+        hidden, state = core(parts.core, g, state)
+        if glimpse < model.num_glimpses - 1:
+            place = np.clip(dense(parts.policy.mean, hidden), -1, 1)
+            baselines.append(dense(parts.baseline, hidden)[0])
+    return {"logits": dense(parts.action, hidden), "locations": np.array(places), "baselines": np.array(baselines)}
+
+
+@pytest.mark.parametrize("core", ["rnn", "lstm"])
+def test_is_the_loop_of_the_paper(core):
+    model, images = small(core=core), random(4, 9, 11, 2)
+    found = {name: numpy(x) for name, x in model(images).items()}
+    for i, image in enumerate(images):
+        expected = looked(model, image)
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[name][i], value, atol=1e-4)
+    assert len(np.unique(found["locations"].round(4), axis=0)) == 4, "each image is looked at in its own way"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [({}, 209_677), ({"size": 12, "scales": 3}, 256_781), ({"size": 12, "scales": 4}, 275_213)],
+    ids=str,
+)
+def test_r8_counts_do_not_depend_on_the_size_of_the_image(arguments, count):
+    model = models.recurrent_attention(**arguments)
+    for side in (28, 60, 100):
+        model(np.zeros((1, side, side + 1, 1), "float32"))
+        assert model.count_params() == count
+
+
+def test_counts_of_the_other_core():
+    """Four gates of 256 in place of two matrices: 4 (256 256 + 256 256 + 256) for 2 (256 256 + 256)."""
+    model = models.recurrent_attention(core="lstm")
+    assert model.count_params() == 209_677 - 2 * (256 * 256 + 256) + 4 * (2 * 256 * 256 + 256)
+
+
+def test_mean_probabilities_are_the_mean_over_paths():
+    images = random(5, 9, 11, 2)
+    probabilities = []
+    model = small(std=0.5)
+    for _ in range(3):
+        logits = numpy(model(images, training=True)["logits"]).astype("float64")
+        probabilities.append(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
+    assert np.abs(probabilities[0] - probabilities[1]).max() > 1e-3, "paths differ"
+    found = numpy(small(std=0.5).mean_probabilities(images, draws=3))  # a twin draws the same paths
+    np.testing.assert_allclose(found, np.mean(probabilities, axis=0), atol=1e-5)
+    with pytest.raises(ValueError, match="`draws`.*Received: draws=0"):
+        model.mean_probabilities(images, draws=0)
+
+
+def test_a_loss_that_cannot_take_all_outputs_is_refused_by_name():
+    model = small()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="`compile` needs a loss of all outputs.*Received: loss='sparse"):
+        model.train_on_batch(random(6, 9, 11, 2), np.arange(6) % 3)
+
+
+def test_what_layers_add_to_the_loss_counts():
+    model, images, labels = small(), random(6, 9, 11, 2), np.arange(6) % 3
+    model.compile("sgd", training.HybridLoss())
+    plain = model.test_on_batch(images, labels)
+    model.parts.action.kernel_regularizer = keras.regularizers.L2(0.5)
+    model.parts.action.kernel.regularizer = model.parts.action.kernel_regularizer
+    more = 0.5 * (numpy(model.parts.action.kernel) ** 2).sum()
+    model.compile("sgd", training.HybridLoss())
+    np.testing.assert_allclose(model.test_on_batch(images, labels), plain + more, rtol=1e-5)
+
+
+def test_images_smaller_than_a_glimpse_are_refused():
+    with pytest.raises(ValueError, match="smaller than a glimpse"):
+        small(size=5)(random(2, 4, 11, 2))
+
+
+def test_the_first_place_is_the_middle_in_inference_and_anywhere_in_training():
+    model, images = small(), np.zeros((2000, 5, 5, 2), "float32")
+    assert not numpy(model(images[:3])["locations"])[:, 0].any()
+    first = numpy(model(images, training=True)["locations"])[:, 0]
+    assert np.abs(first).max() <= 1
+    np.testing.assert_allclose(first.mean(0), 0, atol=0.06)
+    np.testing.assert_allclose((first**2).mean(0), 1 / 3, atol=0.04)
+
+
+def test_r10_the_same_seed_takes_the_same_path():
+    images = random(3, 9, 11, 2)
+    one, again, other = (numpy(small(seed)(images, training=True)["locations"]) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).max() > 1e-2
+    model = small()
+    np.testing.assert_array_equal(numpy(model(images)["locations"]), numpy(model(images)["locations"]))
+
+
+def moved_by(loss, **arguments):
+    """The parts of the network whose weights a step with this loss moves."""
+    model = small(**arguments)
+    before = [numpy(w).copy() for w in model.trainable_variables]
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    model.train_on_batch(random(6, 9, 11, 2), np.arange(6) % 3)
+    moved = [np.abs(numpy(w) - b).max() > 0 for w, b in zip(model.trainable_variables, before)]
+    return {w.path.split("/")[0] for w, m in zip(model.trainable_variables, moved) if m}
+
+
+CORE = {"glimpse_network", "core_input", "core_recurrent"}
+
+
+class Only(training.HybridLoss):
+    """The hybrid loss without its cross-entropy."""
+
+    def call(self, y_true, y_pred):
+        entropy = training.HybridLoss(0.0, 0.0, reduction="none")(y_true, y_pred)
+        return super().call(y_true, y_pred) - entropy
+
+
+def test_r6_what_learns_from_what():
+    assert moved_by(training.HybridLoss(0.0, 0.0)) == CORE | {"action"}
+    assert moved_by(Only(1.0, 0.0)) == {"location_policy"}
+    assert moved_by(Only(0.0, 1.0)) == {"baseline"}
+    assert moved_by(Only(1.0, 0.0), detach=False) == CORE | {"location_policy"}
+    assert moved_by(Only(0.0, 1.0), detach=False) == CORE | {"baseline"}
+    assert moved_by(training.HybridLoss(0.0, 0.0), soft=True) == CORE | {"action", "location_policy"}
+
+
+@pytest.mark.parametrize("jit", JIT, ids=str)
+@pytest.mark.parametrize("arguments", [{}, {"core": "lstm"}, {"soft": True}], ids=str)
+def test_fits_evaluates_and_predicts(arguments, jit):
+    keras.utils.set_random_seed(0)
+    model = small(**arguments)
+    images, labels = random(8, 9, 11, 2), np.arange(8) % 3
+    model.compile(keras.optimizers.Adam(0.02), training.HybridLoss(), metrics=["accuracy"], jit_compile=jit)
+    history = model.fit(images, labels, batch_size=4, epochs=30, verbose=0).history
+    assert history["accuracy"][-1] > history["accuracy"][0] and np.isfinite(history["loss"]).all()
+    _, accuracy = model.evaluate(images, labels, verbose=0)
+    answers = model.predict(images, verbose=0)
+    assert accuracy == pytest.approx(np.mean(np.argmax(answers["logits"], -1) == labels))
+    assert answers["locations"].shape == (8, 4, 2)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"core": "lstm"}, {"num_glimpses": 1}, {"soft": True}], ids=str)
+def test_survives_the_file(arguments, tmp_path):
+    model, images = small(**arguments), random(3, 9, 11, 2)
+    expected = model(images)
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    assert twin.get_config() == model.get_config()
+    for name, x in twin(images).items():
+        np.testing.assert_allclose(numpy(x), numpy(expected[name]), atol=1e-6)
+
+
+def test_an_export_returns_the_class_and_the_path(tmp_path):
+    if BACKEND != "tensorflow":
+        pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
+    import tensorflow as tf
+
+    from keras_attention import export
+
+    model = small()
+    served = tf.saved_model.load(str(export.export_saved_model(model, tmp_path)))
+    for batch, sides in ((2, (9, 11)), (3, (20, 6))):
+        images = random(batch, *sides, 2)
+        found, expected = served.signatures["serving_default"](tf.constant(images)), model(images)
+        for name in ("logits", "locations"):
+            np.testing.assert_allclose(numpy(found[name]), numpy(expected[name]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        *[(name, {name: 0}) for name in ("num_classes", "num_glimpses", "size", "scales", "units", "channels")],
+        ("core", {"core": "gru"}),
+        ("std", {"std": 0.0}),
+        ("factor", {"factor": 0.5}),
+    ],
+)
+def test_bad_arguments_by_name(name, arguments):
+    with pytest.raises(ValueError, match=f"`{name}`.*Received"):
+        models.recurrent_attention(**{**SMALL, **arguments})
+
+
+def stripes_somewhere(number, side, rng):
+    """Images with a patch of 8 x 8 anywhere: rows, columns or squares, which are alike from any distance."""
+    rows, columns = np.indices((8, 8))
+    patches = np.stack([rows % 2, columns % 2, (rows + columns) % 2]).astype("float32")
+    images, labels = np.zeros((number, side, side, 1), "float32"), rng.integers(0, len(patches), number)
+    for image, label in zip(images, labels):
+        y, x = rng.integers(0, side - 7, 2)
+        image[y : y + 8, x : x + 8, 0] = patches[label]
+    return images, labels
+
+
+class Anywhere(keras.layers.Layer):
+    """A place [B, 2] for each image, uniform between -1 and 1, in training and in inference."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images):
+        return keras.random.uniform((keras.ops.shape(images)[0], 2), -1.0, 1.0, seed=self.seed_generator)
+
+    def compute_output_spec(self, images):
+        return keras.KerasTensor((images.shape[0], 2), dtype="float32")
+
+
+def random_glimpses(number, **sensor):
+    """The network of glimpses, but where it looks is left to chance: in training, and when it is examined."""
+    images = keras.Input((None, None, 1))
+    look, old, new = layers.GlimpseNetwork(**sensor, units=256), keras.layers.Dense(256), keras.layers.Dense(256)
+    hidden = None
+    for i in range(number):
+        x = new(look(images, Anywhere(i)(images)))
+        hidden = keras.ops.relu(x if hidden is None else x + old(hidden))
+    return keras.Model(images, keras.layers.Dense(3)(hidden))
+
+
+def learnt(model, loss, data, test, epochs, batch_size=64):
+    """The share of right answers after training."""
+    steps = epochs * -(-len(data[0]) // batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, steps)
+    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+    model.fit(*data, batch_size=batch_size, epochs=epochs, verbose=0)
+    return model.evaluate(*test, verbose=0)[1]
+
+
+@pytest.mark.slow
+def test_r12_six_chosen_glimpses_see_more_than_eight_random_ones():
+    """What the patch is made of can only be seen from near; where it is, from afar: one has to go there."""
+    rng, sensor = np.random.default_rng(0), {"size": 6, "scales": 3}
+    data, test = stripes_somewhere(6000, 32, rng), stripes_somewhere(1000, 32, rng)
+    keras.utils.set_random_seed(0)
+    chosen = models.recurrent_attention(num_classes=3, num_glimpses=6, std=0.15, detach=False, seed=0, **sensor)
+    chosen = learnt(chosen, training.HybridLoss(), data, test, epochs=25)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    chance = learnt(random_glimpses(8, **sensor), loss, data, test, epochs=25)
+    assert chosen > chance + 0.1, (chosen, chance)

@@ -1,0 +1,52 @@
+"""Glimpses in NumPy loops, from "Recurrent Models of Visual Attention": pad, crop, and take means of equal areas."""
+
+import numpy as np
+
+
+def patch(image, row, column, width):
+    """The pixels [width, width, C] from (row, column) on; zeros beyond the image [Y, X, C]."""
+    Y, X, C = image.shape
+    seen = np.zeros((width, width, C))
+    for y in range(width):
+        for x in range(width):
+            if 0 <= row + y < Y and 0 <= column + x < X:
+                seen[y, x] = image[row + y, column + x]
+    return seen
+
+
+def shrink(seen, size):
+    """[w, w, C] -> [size, size, C], by the area of each pixel in each of the equal parts."""
+    width = len(seen)
+    result = np.zeros((size, size, seen.shape[-1]))
+    part = width / size
+    for i, j in np.ndindex(size, size):
+        for y, x in np.ndindex(width, width):
+            tall = max(0.0, min((i + 1) * part, y + 1) - max(i * part, y))
+            wide = max(0.0, min((j + 1) * part, x + 1) - max(j * part, x))
+            result[i, j] += tall * wide / part**2 * seen[y, x]
+    return result
+
+
+def glimpse(image, location, size, scales=1, factor=2.0):
+    """[size, size, K C] of an image [Y, X, C] at a (row, column) between -1 and 1."""
+    row, column = (int(np.floor((at + 1) / 2 * n)) for at, n in zip(location, image.shape))
+    parts = []
+    for k in range(scales):
+        width = round(size * factor**k)
+        parts.append(shrink(patch(image, row - width // 2, column - width // 2, width), size))
+    return np.concatenate(parts, axis=-1)
+
+
+def soft_glimpse(image, location, size, scales=1, factor=2.0):
+    """The same at a place between pixels: each is the mean of four, weighted by how near they are."""
+    centre = [(at + 1) / 2 * n for at, n in zip(location, image.shape)]
+    parts = []
+    for k in range(scales):
+        width = round(size * factor**k)
+        seen = np.zeros((width, width, image.shape[-1]))
+        for i, j in np.ndindex(width, width):
+            u, v = centre[0] - width // 2 + i, centre[1] - width // 2 + j
+            for y, x in np.ndindex(*image.shape[:2]):
+                seen[i, j] += max(0.0, 1 - abs(u - y)) * max(0.0, 1 - abs(v - x)) * image[y, x]
+        parts.append(shrink(seen, size))
+    return np.concatenate(parts, axis=-1)
