@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.layers.checks import check_lengths, check_padding
+from keras_attention.ops.require import require_choice
 
 ORDERS = ("update_look", "look_generate_update")
 PROTOCOL = ("project_memory", "start", "step")
@@ -10,8 +11,7 @@ PROTOCOL = ("project_memory", "start", "step")
 
 def require_options(order, input_feeding, attentional_layer):
     """Raises unless the order is known and feeding goes with it. Returns the attentional layer, maybe from a config."""
-    if order not in ORDERS:
-        raise ValueError(f"`order` must be one of {ORDERS}. Received: order={order!r}")
+    require_choice(order, "order", ORDERS)
     if input_feeding and order != "update_look":
         raise ValueError(
             "`input_feeding` goes with `order='update_look'`: with 'look_generate_update' the cell reads the context "

@@ -4,10 +4,10 @@ import keras
 
 from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.channel_attention import ChannelAttention
-from keras_attention.layers.checks import require_choice
 from keras_attention.layers.gate import Gate
 from keras_attention.layers.projections import clone
 from keras_attention.layers.spatial_attention import SpatialAttention
+from keras_attention.ops.require import require_choice
 
 ORDERS = ("channel_spatial", "spatial_channel", "parallel")
 

@@ -3,8 +3,8 @@
 import keras
 
 from keras_attention.layers.channel_gate import ChannelGate
-from keras_attention.layers.checks import require_choice
 from keras_attention.ops.gates import POOLS
+from keras_attention.ops.require import require_choice
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

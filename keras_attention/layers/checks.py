@@ -14,12 +14,6 @@ def require_int(value, name, optional=False):
         raise ValueError(f"`{name}` must be {expected}. Received: {name}={value!r}")
 
 
-def require_choice(value, name, choices):
-    """Raises unless `value` is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
-
-
 def require_ints(value, name):
     """Returns `value`, an int or a list or tuple of ints, as a tuple; `None` stays `None`."""
     if value is None or value == ():

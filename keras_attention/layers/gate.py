@@ -3,9 +3,10 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import check_padding, require_choice
+from keras_attention.layers.checks import check_padding
 from keras_attention.ops import require_boolean
 from keras_attention.ops.padding import full_mask, zero_padding
+from keras_attention.ops.require import require_choice
 
 VARIANTS = ("paper", "reference")
 AXES = {3: "[B, T, C]", 4: "[B, Y, X, C]", 5: "[B, Z, Y, X, C]"}

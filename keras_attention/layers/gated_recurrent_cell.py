@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.checks import require_int
 from keras_attention.layers.projections import clone
+from keras_attention.ops.require import require_choice
 
 BIASES = (True, False, "candidate")
 
@@ -66,8 +67,7 @@ class GatedRecurrentCell(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         require_int(units, "units")
-        if use_bias not in BIASES:
-            raise ValueError(f"`use_bias` must be one of {BIASES}. Received: use_bias={use_bias!r}")
+        require_choice(use_bias, "use_bias", BIASES)
         self.units = units
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

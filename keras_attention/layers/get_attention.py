@@ -6,6 +6,7 @@ from keras_attention.layers.local_attention_2d import LocalAttention2D
 from keras_attention.layers.non_local_block import NonLocalBlock
 from keras_attention.layers.spatial_attention import SpatialAttention
 from keras_attention.layers.squeeze_excitation import SqueezeExcitation
+from keras_attention.ops.require import require_choice
 
 ATTENTIONS = {
     "se": SqueezeExcitation,
@@ -45,6 +46,5 @@ def get_attention(name, /, **kwargs):
     >>> get_attention("cbam", ratio=8, name="attention")
     <CBAM name=attention, built=False>
     """
-    if name not in ATTENTIONS:
-        raise ValueError(f"`name` must be one of {tuple(ATTENTIONS)}. Received: name={name!r}")
+    require_choice(name, "name", ATTENTIONS)
     return ATTENTIONS[name](**kwargs)

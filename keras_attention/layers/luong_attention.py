@@ -7,6 +7,7 @@ from keras_attention.layers.checks import require_int
 from keras_attention.layers.memory_attention import MemoryAttention, dense, require_equal_sizes
 from keras_attention.layers.projections import clone
 from keras_attention.ops import additive_attend, attend, local_attend
+from keras_attention.ops.require import require_choice
 
 SCORES = ("dot", "general", "concat", "location")
 WINDOWS = (None, "local_m", "local_p")
@@ -155,8 +156,7 @@ class LuongAttention(MemoryAttention):
 
     def _check_options(self):
         for name, choices in (("score", SCORES), ("window", WINDOWS)):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={getattr(self, name)!r}")
+            require_choice(getattr(self, name), name, choices)
         for name, score in (("units", "concat"), ("max_length", "location")):
             size = getattr(self, name)
             if self.score == score:

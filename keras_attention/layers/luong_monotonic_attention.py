@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.memory_attention import MemoryAttention, dense, require_equal_sizes
 from keras_attention.layers.monotonic import Monotonic
 from keras_attention.layers.projections import clone
+from keras_attention.ops.require import require_choice
 
 SCORES = ("dot", "general")
 
@@ -15,8 +16,7 @@ class _DotWeights(MemoryAttention):
 
     def __init__(self, score, scale, kernel_initializer, **kwargs):
         super().__init__(**kwargs)
-        if score not in SCORES:
-            raise ValueError(f"`score` must be one of {SCORES}. Received: score={score!r}")
+        require_choice(score, "score", SCORES)
         self.score = score
         self.scale = scale
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

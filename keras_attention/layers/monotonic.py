@@ -8,6 +8,7 @@ from keras_attention.ops import monotonic_alignment
 from keras_attention.ops.monotonic import MODES
 from keras_attention.ops.noise import normal
 from keras_attention.ops.recurrence import recur
+from keras_attention.ops.require import require_choice
 
 
 class Monotonic:
@@ -15,8 +16,7 @@ class Monotonic:
 
     def __init__(self, *args, mode, sigmoid_noise, score_bias_init, seed, **kwargs):
         super().__init__(*args, **kwargs)
-        if mode not in MODES:
-            raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")
+        require_choice(mode, "mode", MODES)
         if isinstance(sigmoid_noise, bool) or not isinstance(sigmoid_noise, (int, float)) or sigmoid_noise < 0:
             raise ValueError(f"`sigmoid_noise` must be a number from 0 on. Received: sigmoid_noise={sigmoid_noise!r}")
         self.mode = mode

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.ops import pixel_log_prob
 from keras_attention.ops.pixels import require_likelihood
+from keras_attention.ops.rank import with_rank
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -45,9 +46,7 @@ class BitsPerDim(keras.metrics.Mean):
         y_true = ops.convert_to_tensor(y_true)
         bits = pixel_log_prob(y_true, y_pred, self.likelihood) / (-math.log(2.0) * y_true.shape[-1])
         if sample_weight is not None:  # as many axes as the pixels, so that a weight of an image counts for each
-            sample_weight = ops.cast(sample_weight, bits.dtype)
-            missing = [1] * (len(bits.shape) - len(sample_weight.shape))
-            weights = ops.reshape(sample_weight, (*ops.shape(sample_weight), *missing))
+            weights = with_rank(ops.cast(sample_weight, bits.dtype), len(bits.shape))
             sample_weight = ops.broadcast_to(weights, ops.shape(bits))
         return super().update_state(bits, sample_weight)
 

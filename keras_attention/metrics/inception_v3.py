@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.ops.require import require_choice
+
 SIZE, CHANNELS, BATCH = 299, 3, 64
 OUTPUTS = {"features": "avg_pool", "probabilities": "predictions"}
 
@@ -35,8 +37,7 @@ def inception_v3(output="features", weights="imagenet"):
     >>> extractor = metrics.inception_v3("features")  # doctest: +SKIP
     >>> fid = metrics.FrechetDistance(extractor)  # doctest: +SKIP
     """
-    if output not in OUTPUTS:
-        raise ValueError(f"`output` must be one of {tuple(OUTPUTS)}. Received: output={output!r}")
+    require_choice(output, "output", OUTPUTS)
     network = keras.applications.InceptionV3(weights=weights)
     network = keras.Model(network.input, network.get_layer(OUTPUTS[output]).output)
     images = keras.Input((None, None, CHANNELS))

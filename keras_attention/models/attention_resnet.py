@@ -6,6 +6,7 @@ from keras_attention.layers import get_attention
 from keras_attention.layers.checks import require_int
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.resnet_parts import LAYOUTS, STEMS, ResNetParts
+from keras_attention.ops.require import require_choice
 
 # depth: blocks of each stage, whether they are bottlenecks
 DEPTHS = {
@@ -135,8 +136,7 @@ def attention_resnet(depth=50, attention=None, **kwargs):
     Raises:
         ValueError: If an argument is out of its range.
     """
-    if depth not in DEPTHS:
-        raise ValueError(f"`depth` must be one of {tuple(DEPTHS)}. Received: depth={depth!r}")
+    require_choice(depth, "depth", DEPTHS)
     blocks, bottleneck = DEPTHS[depth]
     return AttentionResNet(blocks, bottleneck, attention, **kwargs)
 
@@ -150,8 +150,7 @@ def _check(arguments):
     for number in blocks:
         require_int(number, "blocks")
     for name, choices in (("attention", ATTENTIONS), ("stem", STEMS), ("layout", LAYOUTS)):
-        if arguments[name] not in choices:
-            raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={arguments[name]!r}")
+        require_choice(arguments[name], name, choices)
 
 
 def _features(x, parts, arguments, dtype):

@@ -7,6 +7,7 @@ from keras_attention.layers.checks import require_int
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.image_transformer_parts import POSITIONS, Parts
 from keras_attention.ops import generation
+from keras_attention.ops.require import require_choice
 
 LIKELIHOODS = ("categorical", "logistic_mixture")
 SIZES = ("channels", "num_layers", "model_dim", "num_heads", "intermediate_dim", "num_mixtures")
@@ -227,8 +228,7 @@ def _require(arguments):
         ("position_encoding", POSITIONS),
         ("variant", ("paper", "reference")),
     ):
-        if arguments[name] not in possible:
-            raise ValueError(f"`{name}` must be one of {possible}. Received: {name}={arguments[name]!r}")
+        require_choice(arguments[name], name, possible)
     size = arguments["max_size"]
     pair = isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size)
     if arguments["position_encoding"] == "learned" and not pair:

@@ -6,6 +6,7 @@ from keras_attention.layers import NonLocalBlock
 from keras_attention.layers.checks import require_int, require_rate
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.non_local_resnet_parts import ClipParts
+from keras_attention.ops.require import require_choice
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 INFLATIONS = (None, "3x1x1", "3x3x3")
@@ -148,8 +149,7 @@ def non_local_resnet(depth=50, num_blocks=0, **kwargs):
     Raises:
         ValueError: If an argument is out of its range.
     """
-    if depth not in DEPTHS:
-        raise ValueError(f"`depth` must be one of {tuple(DEPTHS)}. Received: depth={depth!r}")
+    require_choice(depth, "depth", DEPTHS)
     if num_blocks not in (0, 1, 5, 10):
         raise ValueError(f"`num_blocks` must be 0, 1, 5 or 10. Received: num_blocks={num_blocks!r}")
     places = PLACES[depth, num_blocks] if num_blocks else None
@@ -170,8 +170,7 @@ def _check(arguments):
     for number in blocks:
         require_int(number, "blocks")
     for name, choices in (("inflation", INFLATIONS), ("temporal_stride", (1, 2)), ("variant", VARIANTS)):
-        if arguments[name] not in choices:
-            raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={arguments[name]!r}")
+        require_choice(arguments[name], name, choices)
     there = {f"res{stage}": range(number) for stage, number in enumerate(blocks, 2)}
     if not all(stage in there and all(i in there[stage] for i in at) for stage, at in places.items()):
         raise ValueError(

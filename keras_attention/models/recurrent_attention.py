@@ -7,6 +7,7 @@ from keras_attention.layers import GlimpseNetwork
 from keras_attention.layers.checks import require_int
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.location_policy import LocationPolicy
+from keras_attention.ops.require import require_choice
 
 CORES = ("rnn", "lstm")
 SIZES = ("num_classes", "num_glimpses", "size", "scales", "glimpse_units", "location_units", "units", "channels")
@@ -100,8 +101,7 @@ class RecurrentAttention(keras.Model):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
         for name in SIZES:
             require_int(arguments[name], name)
-        if core not in CORES:
-            raise ValueError(f"`core` must be one of {CORES}. Received: core={core!r}")
+        require_choice(core, "core", CORES)
         parts = _Parts(arguments, dtype)
         images = keras.Input((None, None, channels), name="images")
         super().__init__(images, parts.look(images), **kwargs)

@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers import LabelConcatenation, ProjectionHead
 from keras_attention.layers.checks import require_int
 from keras_attention.models.sagan_parts import SMALLEST, SAGANParts, check_sizes, widths
+from keras_attention.ops.require import require_choice
 
 CONDITIONINGS = ("projection", "concatenation", "classifier", None)
 CONCATENATE_AT = 16  # the size of the map that is given the class
@@ -187,8 +188,7 @@ class SAGANDiscriminator(keras.Model):
         parts = _parts(arguments, dtype)
         require_int(input_channels, "input_channels")
         for name, choices in (("conditioning", CONDITIONINGS), ("hidden_width", ("out", "in"))):
-            if arguments[name] not in choices:
-                raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={arguments[name]!r}")
+            require_choice(arguments[name], name, choices)
         if num_classes and conditioning == "concatenation" and image_size < 2 * CONCATENATE_AT:
             raise ValueError(
                 f'`conditioning="concatenation"` needs images of at least {2 * CONCATENATE_AT} pixels: the class is '
@@ -251,8 +251,7 @@ def sagan(
     >>> generator.output_shape
     (None, 32, 32, 3)
     """
-    if baseline not in BASELINES:
-        raise ValueError(f"`baseline` must be one of {tuple(BASELINES)}. Received: baseline={baseline!r}")
+    require_choice(baseline, "baseline", BASELINES)
     both = {"image_size": image_size, "num_classes": num_classes, "channels": channels, "attention_at": attention_at}
     of_generator, of_discriminator = BASELINES[baseline]
     return (

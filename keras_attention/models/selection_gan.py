@@ -4,6 +4,7 @@ import keras
 
 from keras_attention.layers.checks import require_int, require_rate
 from keras_attention.models.selection_gan_parts import SecondStage, UNet, patches
+from keras_attention.ops.require import require_choice
 
 CONDITIONS = ("source", "semantics")
 FIRST_STAGE = {"cycle": False, "uncertainty": False, "num_candidates": None, "pool_sizes": ()}
@@ -224,8 +225,7 @@ def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs
     >>> sorted(generator.output), sorted(discriminator.input)
     (['first_image'], ['image', 'source'])
     """
-    if ablation not in ABLATIONS:
-        raise ValueError(f"`ablation` must be one of {tuple(ABLATIONS)}. Received: ablation={ablation!r}")
+    require_choice(ablation, "ablation", ABLATIONS)
     generator = SelectionGANGenerator(image_size, **{**ABLATIONS[ablation], **kwargs})
     channels = generator.image_channels
     common = {"dtype": kwargs["dtype"]} if "dtype" in kwargs else {}

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.layers import LearnedPositionEncoding, SinusoidalPositionEncoding
+from keras_attention.ops.require import require_choice
 
 POSITIONS = ("sinusoidal", "sinusoidal_reference", "learned", None)
 
@@ -59,8 +60,7 @@ class Stack:
 
 def make_position(kind, max_length=None, **kwargs):
     """The position encoding called `kind`, one of `POSITIONS`; `max_length` is for `"learned"`."""
-    if kind not in POSITIONS:
-        raise ValueError(f"`position_encoding` must be one of {POSITIONS}. Received: position_encoding={kind!r}")
+    require_choice(kind, "position_encoding", POSITIONS)
     if kind is None:
         return None
     if kind != "learned":

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.require import require_choice
 from keras_attention.ops.softmax import NEGATIVE
 
 
@@ -40,8 +41,7 @@ def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
     >>> ops.convert_to_numpy(channel_pool(image)).tolist(), ops.convert_to_numpy(channel_pool(image, "max")).tolist()
     ([[2.0, 2.5]], [[3.0, 5.0]])
     """
-    if pool not in POOLS:
-        raise ValueError(f"`pool` must be one of {tuple(POOLS)}. Received: pool={pool!r}")
+    require_choice(pool, "pool", POOLS)
     axes = tuple(range(1, len(inputs.shape) - 1) if channel_axis == -1 else range(2, len(inputs.shape)))
     if mask is None:
         return POOLS[pool](inputs, axes)

@@ -7,6 +7,8 @@ import math
 
 from keras import ops
 
+from keras_attention.ops.require import require_choice
+
 VARIANTS = ("standard", "published")
 WINDOW, SIGMA = 11, 1.5
 LUMINANCE = (0.299, 0.587, 0.114)
@@ -143,8 +145,7 @@ def structural_similarity(y_true, y_pred, value_range=(-1.0, 1.0), variant="stan
 
 
 def require_variant(variant):
-    if variant not in VARIANTS:
-        raise ValueError(f"`variant` must be one of {VARIANTS}. Received: variant={variant!r}")
+    require_choice(variant, "variant", VARIANTS)
 
 
 def require_value_range(value_range):

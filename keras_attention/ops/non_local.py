@@ -5,6 +5,7 @@ from keras import ops
 from keras_attention.ops.attend import DENSE_BELOW, attend_finite
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.require import require_choice
 from keras_attention.ops.sizes import product
 
 SOFTMAX = ("gaussian", "embedded_gaussian")
@@ -70,8 +71,7 @@ def non_local(
     >>> tuple(non_local(x, x, x, "dot_product").shape)
     (2, 5, 4)
     """
-    if pairwise not in PAIRWISE:
-        raise ValueError(f"`pairwise` must be one of {PAIRWISE}. Received: pairwise={pairwise!r}")
+    require_choice(pairwise, "pairwise", PAIRWISE)
     query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
     size = 2 * key.shape[-1]
     if (vector is None) == (pairwise == "concatenation") or (vector is not None and tuple(vector.shape) != (size,)):

@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_attention.ops.choose import chosen
 from keras_attention.ops.logistic_mixture import LEVELS, logistic_mixture_log_prob
+from keras_attention.ops.require import require_choice
 
 LIKELIHOODS = ("categorical", "logistic_mixture")
 
@@ -53,5 +54,4 @@ def pixel_log_prob(values, outputs, likelihood="categorical"):
 
 def require_likelihood(likelihood):
     """Refuses any name but those in `LIKELIHOODS`."""
-    if likelihood not in LIKELIHOODS:
-        raise ValueError(f"`likelihood` must be one of {LIKELIHOODS}. Received: likelihood={likelihood!r}")
+    require_choice(likelihood, "likelihood", LIKELIHOODS)

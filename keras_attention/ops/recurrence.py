@@ -6,6 +6,8 @@ Letters: B batch, T steps.
 import keras
 from keras import ops, tree
 
+from keras_attention.ops.rank import with_rank
+
 
 def recur(step, state, blank, inputs, mask=None, reverse=False):
     """Runs `step` once for every position, each on the state that the one before left.
@@ -48,7 +50,7 @@ def _choose(seen, new, old):
     new = ops.cast(new, old.dtype)
     if seen is None:
         return new
-    return ops.where(ops.reshape(seen, (-1, *[1] * (len(new.shape) - 1))), new, old)
+    return ops.where(with_rank(seen, len(new.shape)), new, old)
 
 
 def _scan(body, carry, blanks, xs, reverse):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.ops.require import require_choice
 from keras_attention.training.adversarial_losses import ADVERSARIAL_LOSSES, auxiliary_classifier_loss
 
 
@@ -107,8 +108,7 @@ class NoiseToImage(AdversarialObjective):
                 continue
             if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
-        if loss not in ADVERSARIAL_LOSSES:
-            raise ValueError(f"`loss` must be one of {tuple(ADVERSARIAL_LOSSES)}. Received: loss={loss!r}")
+        require_choice(loss, "loss", ADVERSARIAL_LOSSES)
         if classifier_weight is not None:
             if not isinstance(classifier_weight, numbers.Real) or not classifier_weight > 0:
                 raise ValueError(

@@ -7,6 +7,8 @@ import keras
 from keras import ops
 
 from keras_attention.ops.choose import chosen
+from keras_attention.ops.rank import with_rank
+from keras_attention.ops.require import require_choice
 from keras_attention.training.padding import not_padding, require_padding_id
 
 VARIANTS = ("paper", "reference")
@@ -76,8 +78,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
     ):
         if not isinstance(smoothing, numbers.Real) or isinstance(smoothing, bool) or not 0 <= smoothing < 1:
             raise ValueError(f"`smoothing` must be a float in [0, 1). Received: smoothing={smoothing!r}")
-        if variant not in VARIANTS:
-            raise ValueError(f"`variant` must be one of {VARIANTS}. Received: variant={variant!r}")
+        require_choice(variant, "variant", VARIANTS)
         if reduction not in ("mean_with_sample_weight", "sum", "none", None):
             raise ValueError(
                 "`reduction` must be 'mean_with_sample_weight', 'sum' or 'none' (any other mean would count the "
@@ -96,9 +97,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         counts = not_padding(y_true, self.padding_id)
         weights = ops.cast(counts, "float32")
         if sample_weight is not None:
-            sample_weight = ops.cast(sample_weight, "float32")
-            missing = len(weights.shape) - len(sample_weight.shape)
-            weights = weights * ops.reshape(sample_weight, (*ops.shape(sample_weight), *[1] * missing))
+            weights = weights * with_rank(ops.cast(sample_weight, "float32"), len(weights.shape))
         # A new tensor, without the mask that `y_pred` may carry, and without what stands in the padding.
         y_pred = ops.where(counts[..., None], ops.cast(y_pred, "float32"), 0.0)
         return super().__call__(ops.where(counts, y_true, 0), y_pred, weights)

@@ -1,10 +1,10 @@
 """What an autoregressive model of images minimises."""
 
 import keras
-from keras import ops
 
 from keras_attention.ops import pixel_log_prob
 from keras_attention.ops.pixels import require_likelihood
+from keras_attention.ops.rank import with_rank
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -42,9 +42,7 @@ class PixelNegativeLogLikelihood(keras.losses.Loss):
     5.5452
     """
 
-    def __init__(
-        self, likelihood="categorical", reduction="sum_over_batch_size", name="pixel_negative_log_likelihood"
-    ):
+    def __init__(self, likelihood="categorical", reduction="sum_over_batch_size", name="pixel_negative_log_likelihood"):
         require_likelihood(likelihood)
         # Keras hands `y_true` over in the dtype of the loss; bfloat16 does not hold all of 0 to 255.
         super().__init__(name=name, reduction=reduction, dtype="float32")
@@ -53,8 +51,7 @@ class PixelNegativeLogLikelihood(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
             # Keras would lay weights [B] along the columns.
-            shape = ops.shape(sample_weight)
-            sample_weight = ops.reshape(sample_weight, (*shape, *[1] * (3 - len(shape))))
+            sample_weight = with_rank(sample_weight, 3)
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):

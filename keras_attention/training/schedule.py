@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.ops.require import require_choice
+
 VARIANTS = ("paper", "reference")
 
 
@@ -47,8 +49,7 @@ class TransformerSchedule(keras.optimizers.schedules.LearningRateSchedule):
         for name, value in {"model_dim": model_dim, "warmup_steps": warmup_steps, "factor": factor}.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
                 raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
-        if variant not in VARIANTS:
-            raise ValueError(f"`variant` must be one of {VARIANTS}. Received: variant={variant!r}")
+        require_choice(variant, "variant", VARIANTS)
         self.model_dim = model_dim
         self.warmup_steps = warmup_steps
         self.factor = factor

@@ -6,6 +6,7 @@ import numbers
 import keras
 from keras import ops
 
+from keras_attention.ops.require import require_choice
 from keras_attention.training.adversarial_objective import AdversarialObjective
 
 VARIANTS = ("reference", "paper")
@@ -152,8 +153,7 @@ class SelectionGANObjective(AdversarialObjective):
     ):
         if not condition or not set(condition) <= set(CONDITIONS):
             raise ValueError(f"`condition` must be one or both of {CONDITIONS}. Received: condition={condition!r}")
-        if variant not in VARIANTS:
-            raise ValueError(f"`variant` must be one of {VARIANTS}. Received: variant={variant!r}")
+        require_choice(variant, "variant", VARIANTS)
         if not _is_number(total_variation) or total_variation < 0:
             raise ValueError(f"`total_variation` must be at least 0. Received: total_variation={total_variation!r}")
         if not _is_number(floor) or not 0 < floor < 1:
