@@ -2,6 +2,7 @@
 
     python examples/recurrent_attention_digits.py                      # centred digits, 28 x 28, six glimpses
     python examples/recurrent_attention_digits.py --task cluttered     # 60 x 60, among pieces of other digits
+    python examples/recurrent_attention_digits.py --reinforce none     # soft glimpses, which need no REINFORCE
 
 MNIST, and MNIST on larger canvases ("Recurrent Models of Visual Attention", Mnih et al., 2014). A run that was
 interrupted goes on at its last checkpoint when it is started again. Everything is kept in
@@ -29,7 +30,7 @@ from runs import OtherRunError, describe, heading, minutes, positive, save_figur
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "recurrent_attention_digits"
 # What the checkpoints in a folder were trained with: they can go on only with the same.
-FIXED = ("network", "task", "steps", "batch", "std", "glimpses", "pictures", "seed")
+FIXED = ("network", "task", "steps", "batch", "std", "reinforce", "glimpses", "pictures", "seed")
 LEARNED = ("step-*.weights.h5",)
 # Errors in per cent that are ascribed to the paper, by glimpses: second-hand, where others' notes tell of them.
 PUBLISHED = {
@@ -68,6 +69,8 @@ def parse(arguments):
     add("--std", type=float, default=0.15, help="width of the policy (default: %(default)s)")
     networks = ("glimpses", "convolutions")
     add("--network", choices=networks, default="glimpses", help="or one to compare with (default: %(default)s)")
+    taught = "what REINFORCE teaches: the policy, the core too, or nothing: soft glimpses (default: %(default)s)"
+    add("--reinforce", choices=("policy", "core", "none"), default="policy", help=taught)
     add("--glimpses", type=positive, help="how many (default: 6 of centred digits, else 8)")
     add("--draws", type=positive, default=10, help="paths to average over in the examination (default: %(default)s)")
     add("--pictures", type=positive, help="learn only from so many digits (default: all 60,000)")
@@ -80,6 +83,7 @@ def parse(arguments):
     if not options.std > 0:
         parser.error(f"--std must be positive. Received: {options.std}")
     compared = "" if options.network == "glimpses" else f"-{options.network}"
+    compared += {"policy": "", "core": "-core", "none": "-soft"}[options.reinforce]
     options.output = options.output or OUTPUT / f"{options.task}{compared}"
     return options
 
@@ -121,7 +125,7 @@ def build(options, learning):
 
         return convolutions(options.seed)
     chosen = {"num_glimpses": options.glimpses} if options.glimpses else {}
-    return learning.build(options.task, options.seed, std=options.std, **chosen)
+    return learning.build(options.task, options.seed, options.reinforce, std=options.std, **chosen)
 
 
 def examine(options, learning, model, pictures, truth):

@@ -14,12 +14,21 @@ GLIMPSES = {
     "cluttered": {"size": 12, "scales": 3, "num_glimpses": 8},
     "cluttered-100": {"size": 12, "scales": 4, "num_glimpses": 8},
 }
+# What REINFORCE teaches: only where to look, or the core too; or nothing, where gradients pass through the places.
+TAUGHT = {"policy": {"detach": True}, "core": {"detach": False}, "none": {"soft": True}}
 
 
-def build(task, seed, **arguments):
+def build(task, seed, reinforce="policy", **arguments):
     """A network with new weights."""
     keras.utils.set_random_seed(seed)
-    return models.recurrent_attention(**{**GLIMPSES[task], "seed": seed, **arguments})
+    return models.recurrent_attention(**{**GLIMPSES[task], **TAUGHT[reinforce], "seed": seed, **arguments})
+
+
+def loss_of(model):
+    """What a network of glimpses, or one that has no places to choose, is trained by."""
+    if not isinstance(model, models.RecurrentAttention):
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return training.HybridLoss(reinforce_weight=0.0 if model.soft else 1.0)
 
 
 def batches(task, images, labels, batch_size, seed, first=0):
@@ -36,8 +45,6 @@ def batches(task, images, labels, batch_size, seed, first=0):
 def learn(model, task, images, labels, steps, batch_size, seed, folder, rate=1e-3, every=500, callbacks=()):
     """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
 
-    A network that has no places to choose is trained by cross-entropy alone.
-
     A checkpoint holds the weights, the optimizer, the state of all chance and, in its count, the position in the data.
 
     Returns:
@@ -45,9 +52,7 @@ def learn(model, task, images, labels, steps, batch_size, seed, folder, rate=1e-
     """
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=5.0)
-    entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    loss = training.HybridLoss() if isinstance(model, models.RecurrentAttention) else entropy
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    model.compile(optimizer, loss_of(model), metrics=["accuracy"], jit_compile=False)
     checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
     model.optimizer.build(model.trainable_variables)
     if checkpoints.paths:

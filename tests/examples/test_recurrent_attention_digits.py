@@ -18,6 +18,7 @@ def test_a_size_must_be_positive(option, capsys):
 def test_each_task_has_its_folder():
     assert example.parse(["--task", "cluttered"]).output.parts[-2:] == ("recurrent_attention_digits", "cluttered")
     assert example.parse(["--network", "convolutions"]).output.name == "centred-convolutions"
+    assert example.parse(["--reinforce", "none"]).output.name == "centred-soft"
 
 
 def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):

@@ -56,6 +56,24 @@ def test_an_interrupted_run_ends_as_one_without_interruption(tmp_path):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.parametrize("reinforce", ["policy", "core", "none"])
+def test_what_is_taught_by_the_places(reinforce):
+    """The loss less its cross-entropy: does it reach the core, and do the places reach the cross-entropy?"""
+    import tensorflow as tf
+
+    model = learning.build("centred", 5, reinforce, num_glimpses=2, **SMALL)
+    loss, images = learning.loss_of(model), IMAGES[:8].astype("float32") / 255
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = model(images, training=True)
+        whole = loss(LABELS[:8], outputs)
+        entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(LABELS[:8], outputs["logits"])
+    core = model.get_layer("core_input").kernel
+    difference = tape.gradient(whole, core) - tape.gradient(entropy, core)
+    assert bool(np.abs(difference).max() > 1e-4) == (reinforce == "core")
+    places = tape.gradient(entropy, model.get_layer("location_policy").trainable_variables)
+    assert all((g is not None and np.abs(g).max() > 0) == (reinforce == "none") for g in places)
+
+
 def test_answers_by_the_means_and_by_draws():
     model = learning.build("centred", 5, num_glimpses=3, std=0.5, **SMALL)
     pictures = learning.examined("centred", IMAGES, 5, IMAGES)
