@@ -84,14 +84,20 @@ class GlimpseNetwork(KeepsAdapters, keras.layers.Layer):
         B, *_, C = images_shape
         if C is None:
             raise ValueError(f"The channels of `images` must be known. Received: images.shape={tuple(images_shape)}")
+        self.channels = C
         self.see = self._dense("see", (B, self.scales * self.size**2 * C), self.glimpse_units, "relu")
         self.place = self._dense("place", (B, 2), self.location_units, "relu")
         self.from_seen = self._dense("from_seen", (B, self.glimpse_units), self.units)
         self.from_place = self._dense("from_place", (B, self.location_units), self.units)
 
     def call(self, images, locations):
+        if images.shape[-1] != self.channels:
+            raise ValueError(
+                f"`images` must be [B, Y, X, {self.channels}], as those that the layer was built for. "
+                f"Received: images.shape={tuple(images.shape)}"
+            )
         seen = self.sensor(images, locations)
-        flat = ops.reshape(seen, (-1, self.see.kernel.shape[0]))
+        flat = ops.reshape(seen, (-1, self.scales * self.size**2 * self.channels))
         places = self.place(ops.clip(ops.cast(locations, self.compute_dtype), -1.0, 1.0))
         return ops.relu(self.from_seen(self.see(flat)) + self.from_place(places))
 

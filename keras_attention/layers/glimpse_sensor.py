@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers.checks import require_int
 from keras_attention.ops import glimpses, soft_glimpses
-from keras_attention.ops.glimpses import require_glimpses
+from keras_attention.ops.glimpses import require_factor, require_glimpses
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -57,8 +57,7 @@ class GlimpseSensor(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         require_int(size, "size")
         require_int(scales, "scales")
-        if not factor >= 1:
-            raise ValueError(f"`factor` must be at least 1. Received: factor={factor!r}")
+        require_factor(factor)
         self.size = size
         self.scales = scales
         self.factor = factor

@@ -62,8 +62,8 @@ class LocationPolicy(KeepsAdapters, keras.layers.Layer):
         self, std=0.1, detach=True, differentiable=False, kernel_initializer="glorot_uniform", seed=None, **kwargs
     ):
         super().__init__(**kwargs)
-        if not std > 0:
-            raise ValueError(f"`std` must be positive. Received: std={std!r}")
+        if not 0 < std < math.inf:
+            raise ValueError(f"`std` must be a positive number. Received: std={std!r}")
         self.std = std
         self.detach = detach
         self.differentiable = differentiable

@@ -114,9 +114,9 @@ class RecurrentAttention(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The loss of all outputs together: they are one answer."""
-        if not callable(self.loss):
+        if not isinstance(self.loss, keras.losses.Loss):
             raise ValueError(
-                "`compile` needs a loss of all outputs together, such as `training.HybridLoss()`. "
+                "`compile` needs a `keras.losses.Loss` of all outputs together, such as `training.HybridLoss()`. "
                 f"Received: loss={self.loss!r}"
             )
         return self.loss(y, y_pred, sample_weight=sample_weight) + sum(self.losses)

@@ -4,12 +4,20 @@ Places are (row, column), each between -1 and 1: (-1, -1) is the upper left corn
 (1, 1) its lower right corner. A coordinate l along n pixels is c = n (l + 1) / 2 pixels from the edge. Coordinates
 beyond are taken as -1 or 1, and where one is NaN, the glimpse is NaN.
 
+A patch of even width has as many pixels before c as behind; one of odd width has the pixel that begins at c in its
+middle, and so lies half a pixel further. Scales are concentric if all their widths are even, or all odd.
+
 Letters: B batch, Y rows, X columns, C channels, G side of a glimpse, K scales.
 """
+
+import math
 
 import keras
 import numpy as np
 from keras import ops
+
+# JAX has no longer integers, unless it is told to.
+INDEX = "int32" if keras.backend.backend() == "jax" else "int64"
 
 
 def glimpses(images, locations, size, scales=1, factor=2.0):
@@ -38,11 +46,12 @@ def glimpses(images, locations, size, scales=1, factor=2.0):
         factor: Float f, 1 or more: how many times as wide a patch is as the one before; w need not be a multiple of G.
 
     Returns:
-        [B, G, G, K C], of the dtype of the locations.
+        [B, G, G, K C], of the dtype of the locations; computed in float32 at least.
 
     Raises:
         ValueError: If a shape does not fit, an argument is out of its range, or the image is smaller than a glimpse (as
-            far as its sides are known; where they are only known when a graph runs, there are zeros beyond it).
+            far as its sides are known; where they are only known when a graph runs, there are zeros beyond it). On JAX,
+            if the images have 2^31 pixels or more.
 
     Example:
 
@@ -53,8 +62,8 @@ def glimpses(images, locations, size, scales=1, factor=2.0):
     images, locations = _prepare(images, locations, size, scales, factor)
     widths = patch_widths(size, scales, factor)
     centre, known = _centre(images, ops.stop_gradient(locations))
-    patch = _patch(images, ops.cast(ops.floor(centre), "int32") - widths[-1] // 2, widths[-1], locations.dtype)
-    return _known(_shrunk(patch, widths, size), known)
+    patch = _patch(images, ops.cast(ops.floor(centre), "int32") - widths[-1] // 2, widths[-1], centre.dtype)
+    return ops.cast(_known(_shrunk(patch, widths, size), known), locations.dtype)
 
 
 def soft_glimpses(images, locations, size, scales=1, factor=2.0):
@@ -71,7 +80,7 @@ def soft_glimpses(images, locations, size, scales=1, factor=2.0):
         images, locations, size, scales, factor: As for `glimpses`.
 
     Returns:
-        [B, G, G, K C], of the dtype of the locations.
+        [B, G, G, K C], of the dtype of the locations; computed in float32 at least.
 
     Raises:
         ValueError: As `glimpses`.
@@ -86,11 +95,11 @@ def soft_glimpses(images, locations, size, scales=1, factor=2.0):
     widths = patch_widths(size, scales, factor)
     centre, known = _centre(images, locations)
     start = ops.stop_gradient(ops.floor(centre))
-    patch = _patch(images, ops.cast(start, "int32") - widths[-1] // 2, widths[-1] + 1, locations.dtype)
+    patch = _patch(images, ops.cast(start, "int32") - widths[-1] // 2, widths[-1] + 1, centre.dtype)
     down, right = ((centre - start)[:, i, None, None, None] for i in range(2))
     patch = (1 - down) * patch[:, :-1] + down * patch[:, 1:]
     patch = (1 - right) * patch[:, :, :-1] + right * patch[:, :, 1:]
-    return _known(_shrunk(patch, widths, size), known)
+    return ops.cast(_known(_shrunk(patch, widths, size), known), locations.dtype)
 
 
 def patch_widths(size, scales, factor):
@@ -100,15 +109,19 @@ def patch_widths(size, scales, factor):
 
 def _prepare(images, locations, size, scales, factor):
     images, locations = ops.convert_to_tensor(images), ops.convert_to_tensor(locations)
-    if any(not isinstance(n, int) or n < 1 for n in (size, scales)) or factor < 1:
-        raise ValueError(
-            "`size` and `scales` must be positive ints, and `factor` at least 1. "
-            f"Received: size={size!r}, scales={scales!r}, factor={factor!r}"
-        )
+    if any(not isinstance(n, int) or n < 1 for n in (size, scales)):
+        raise ValueError(f"`size` and `scales` must be positive ints. Received: size={size!r}, scales={scales!r}")
+    require_factor(factor)
     require_glimpses(images.shape, locations.shape, size)
     if not keras.backend.is_float_dtype(locations.dtype):
         locations = ops.cast(locations, "float32")
     return images, locations
+
+
+def require_factor(factor):
+    """Raises unless `factor` is a finite number of at least 1."""
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < math.inf:
+        raise ValueError(f"`factor` must be a number of at least 1. Received: factor={factor!r}")
 
 
 def require_glimpses(images_shape, locations_shape, size):
@@ -124,6 +137,8 @@ def require_glimpses(images_shape, locations_shape, size):
 def _centre(images, locations):
     """(row, column) of the centres in pixels from the edge, [B, 2], and where they are known, boolean [B]."""
     known = locations == locations  # NaN is not
+    if keras.backend.standardize_dtype(locations.dtype) != "float64":
+        locations = ops.cast(locations, "float32")  # bfloat16 has no whole numbers between 256 and 258
     extent = ops.cast(ops.stack([ops.convert_to_tensor(n) for n in ops.shape(images)[1:3]]), locations.dtype)
     inside = ops.clip(ops.where(known, locations, ops.zeros_like(locations)), -1.0, 1.0)
     return (inside + 1.0) * 0.5 * extent, ops.all(known, axis=1)
@@ -137,17 +152,22 @@ def _known(x, known):
 def _patch(images, start, width, dtype):
     """The pixels of [B, Y, X, C] from `start` [B, 2] on, zeros beyond the image: [B, width, width, C]."""
     B, Y, X, C = ops.shape(images)
-    rows, columns = (start[:, i, None] + ops.arange(width, dtype="int32") for i in range(2))
+    if INDEX == "int32" and isinstance(B, int) and B * Y * X >= 2**31:
+        raise ValueError(
+            f"On JAX, `images` must have fewer than 2^31 pixels in all. Received: images.shape={(B, Y, X, C)}"
+        )
+    Y, X = ops.cast(Y, INDEX), ops.cast(X, INDEX)
+    rows, columns = (ops.cast(start[:, i, None], INDEX) + ops.arange(width, dtype=INDEX) for i in range(2))
     inside = [ops.logical_and(place >= 0, place < size) for place, size in ((rows, Y), (columns, X))]
-    first = ops.arange(B, dtype="int32")[:, None, None] * (Y * X)
+    first = ops.arange(B, dtype=INDEX)[:, None, None] * (Y * X)
     flat = first + (ops.clip(rows, 0, Y - 1) * X)[:, :, None] + ops.clip(columns, 0, X - 1)[:, None]
-    pixels = ops.cast(ops.take(ops.reshape(images, (B * Y * X, C)), flat, axis=0), dtype)
+    pixels = ops.cast(ops.take(ops.reshape(images, (-1, C)), flat, axis=0), dtype)
     visible = ops.logical_and(inside[0][:, :, None], inside[1][:, None])
     return ops.where(visible[..., None], pixels, ops.zeros_like(pixels))
 
 
 def _shrunk(patch, widths, size):
-    """The patches of all widths, which have their centre in common with the widest: [B, G, G, K C]."""
+    """The patches of all widths around the same place: [B, G, G, K C]."""
     parts = []
     for width in widths:
         edge = widths[-1] // 2 - width // 2

@@ -41,7 +41,7 @@ class HybridLoss(keras.losses.Loss):
         Float32 scalar; [B] with `reduction="none"`.
 
     Raises:
-        ValueError: If `y_pred` has not these outputs, or `y_true` not one integer for each image.
+        ValueError: If `y_pred` has not these outputs, or `y_true` not one class for each image.
 
     Example: sure and right, and as expected.
 
@@ -78,5 +78,7 @@ def _require_outputs(y_true, y_pred):
         found = sorted(y_pred) if isinstance(y_pred, dict) else type(y_pred).__name__
         raise ValueError(f"`y_pred` must be a dict of {OUTPUTS}. Received: {found}")
     shape = tuple(y_true.shape)
-    if len(shape) > 1 and shape[1:] != (1,):
-        raise ValueError(f"`y_true` must be one class for each image, [B]. Received: y_true.shape={shape}")
+    batch = y_pred["logits"].shape[0]
+    one_each = None in (batch, *shape[:1]) or shape[:1] == (batch,)
+    if shape[1:] not in ((), (1,)) or not one_each:
+        raise ValueError(f"`y_true` must be one class for each image, [{batch or 'B'}]. Received: y_true.shape={shape}")

@@ -54,3 +54,10 @@ def test_places_beyond_the_ends_are_the_ends_and_nan_is_nan():
     found = numpy(layer(images, far))
     np.testing.assert_array_equal(found[:2], numpy(layer(images, np.clip(np.nan_to_num(far), -1, 1)))[:2])
     assert np.isnan(found[2]).all()
+
+
+def test_images_of_other_channels_than_before_are_refused():
+    layer = GlimpseNetwork(3)
+    layer(random(1, 9, 11, 1), np.zeros((1, 2), "float32"))
+    with pytest.raises(ValueError, match=r"`images` must be \[B, Y, X, 1\].*shape=\(1, 9, 11, 2\)"):
+        layer(random(1, 9, 11, 2), np.zeros((1, 2), "float32"))

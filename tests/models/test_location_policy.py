@@ -100,5 +100,6 @@ def test_gradients_reach_the_states_only_if_asked():
 
 
 def test_the_width_must_be_positive():
-    with pytest.raises(ValueError, match="`std` must be positive. Received: std=0"):
-        LocationPolicy(0)
+    for std in (0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"`std` must be a positive number. Received: std={std}"):
+            LocationPolicy(std)

@@ -105,11 +105,19 @@ def test_mean_probabilities_are_the_mean_over_paths():
         model.mean_probabilities(images, draws=0)
 
 
-def test_a_loss_that_cannot_take_all_outputs_is_refused_by_name():
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", lambda y, outputs: 0.0])
+def test_a_loss_that_cannot_take_all_outputs_is_refused_by_name(loss):
     model = small()
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    with pytest.raises(ValueError, match="`compile` needs a loss of all outputs.*Received: loss='sparse"):
+    model.compile("sgd", loss)
+    with pytest.raises(ValueError, match="`compile` needs a `keras.losses.Loss` of all outputs.*Received: loss="):
         model.train_on_batch(random(6, 9, 11, 2), np.arange(6) % 3)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_images_of_other_channels_are_refused_by_name(batch):
+    model = models.recurrent_attention(num_glimpses=1)
+    with pytest.raises(ValueError, match=r"`images` must be \[B, Y, X, 1\].*shape=\(\d, 28, 28, 3\)"):
+        model(np.zeros((batch, 28, 28, 3), "float32"))
 
 
 def test_what_layers_add_to_the_loss_counts():

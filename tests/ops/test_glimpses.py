@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_attention.ops.glimpses import area_means, glimpses, patch_widths, soft_glimpses
-from tests.backend import COMPILED, numpy, value_and_gradients
+from tests.backend import BACKEND, COMPILED, numpy, value_and_gradients
 from tests.reference import glimpses as reference
 
 RNG = np.random.default_rng(0)
@@ -136,6 +136,58 @@ def test_only_what_is_seen_is_read(kind):
     np.testing.assert_array_equal(numpy(ours(hidden, at, 3, 2)), seen)
 
 
+@pytest.mark.parametrize("kind", BOTH)
+def test_nothing_as_large_as_the_image_is_made(kind):
+    """What is computed on the way has as many numbers for 40 x 50 pixels as for 400 x 500."""
+    ours, _ = BOTH[kind]
+    assert largest(ours, (40, 50)) == largest(ours, (400, 500)) <= 3 * 2 * 7**2 * 2
+
+
+def largest(ours, sides):
+    """Of the numbers in each tensor, but for views of the image itself."""
+    shapes = [(3, *sides, 2), (3, 2)]
+    if BACKEND == "jax":
+        import jax
+
+        avals = [jax.ShapeDtypeStruct(shape, "float32") for shape in shapes]
+        steps = jax.make_jaxpr(lambda x, at: ours(x, at, 3, 2))(*avals).jaxpr.eqns
+        made = [(str(e.primitive), v.aval.shape) for e in inner(steps) for v in e.outvars]
+    elif BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        graph = tf.function(lambda x, at: ours(x, at, 3, 2)).get_concrete_function(*map(tf.TensorSpec, shapes)).graph
+        made = [(o.type, tuple(v.shape)) for o in graph.get_operations() for v in o.outputs if o.type != "Placeholder"]
+    else:
+        pytest.skip("PyTorch does not tell what it will make")
+    return max(int(np.prod(shape)) for kind, shape in made if kind.lower() != "reshape")
+
+
+def inner(steps):
+    """With the steps of functions that are called in one."""
+    for step in steps:
+        parts = [p.jaxpr for p in step.params.values() if hasattr(p, "jaxpr")]
+        yield from (e for part in parts for e in inner(part.eqns)) if parts else [step]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_places_of_half_precision_are_where_they_say(kind):
+    """In bfloat16 alone the middle would be pixels away."""
+    ours, _ = BOTH[kind]
+    x = images(2, (1600, 4))
+    at = ops.cast(np.array([[0.51, 0.1], [-0.37, 0.2]], "float32"), "bfloat16")
+    found, expected = ours(x, at, 3), ops.cast(ours(x, ops.cast(at, "float32"), 3), "bfloat16")
+    assert keras.backend.standardize_dtype(found.dtype) == "bfloat16"
+    np.testing.assert_array_equal(*(numpy(ops.cast(y, "float32")) for y in (found, expected)))
+
+
+def test_odd_and_even_widths_are_half_a_pixel_apart():
+    """The middle of 20 pixels is between the tenth and the eleventh; the one that begins there is the eleventh."""
+    ramp = np.broadcast_to(np.arange(20, dtype="float32")[:, None] + 0.5, (20, 20))[None, ..., None]
+    for ours, _ in BOTH.values():
+        seen = numpy(ours(ramp, np.zeros((1, 2), "float32"), 3, 3))  # widths 3, 6, 12
+        np.testing.assert_allclose(seen.mean((1, 2)), [[10.5, 10, 10]], rtol=1e-6)
+
+
 def test_places_that_are_integers():
     x = RNG.random((2, 9, 11, 3)).astype("float32")
     corners = np.array([[0, 1], [-1, 0]], "int32")
@@ -168,6 +220,8 @@ def test_widths_and_means():
         ((np.zeros((2, 9, 11, 1)), np.zeros((2, 2)), 0), "`size`"),
         ((np.zeros((2, 9, 11, 1)), np.zeros((2, 2)), 3, 0), "`scales`"),
         ((np.zeros((2, 9, 11, 1)), np.zeros((2, 2)), 3, 2, 0.5), "`factor`"),
+        ((np.zeros((2, 9, 11, 1)), np.zeros((2, 2)), 3, 2, float("nan")), "`factor`.*nan"),
+        ((np.zeros((2, 9, 11, 1)), np.zeros((2, 2)), 3, 2, None), "`factor`.*None"),
         ((np.zeros((2, 9, 2, 1)), np.zeros((2, 2)), 3), "smaller than a glimpse"),
     ],
 )

@@ -128,6 +128,7 @@ def test_config_round_trip():
         (LABELS, np.zeros((B, CLASSES)), "`y_pred` must be a dict.*Received"),
         (LABELS, {"logits": np.zeros((B, CLASSES))}, r"`y_pred` must be a dict.*\['logits'\]"),
         (np.eye(CLASSES)[LABELS], outputs(), r"`y_true` must be one class.*shape=\(5, 4\)"),
+        (LABELS[1:], outputs(), r"`y_true` must be one class for each image, \[5\].*shape=\(4,\)"),
     ],
 )
 def test_what_it_cannot_compare_is_refused_by_name(y_true, y_pred, message):
