@@ -60,6 +60,8 @@ def parse(arguments):
     options = parser.parse_args(arguments)
     if options.steps % options.every:
         parser.error(f"--steps must be a multiple of --every. Received: {options.steps} and {options.every}")
+    if options.held_out < 2:
+        parser.error(f"--held-out must be at least 2, to have a variance. Received: {options.held_out}")
     return options
 
 

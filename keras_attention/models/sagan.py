@@ -100,6 +100,8 @@ class SAGANGenerator(keras.Model):
         **kwargs,
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
+        if not isinstance(norm_momentum, (list, tuple)) or len(norm_momentum) != 2:
+            raise ValueError(f"`norm_momentum` must be two floats. Received: norm_momentum={norm_momentum!r}")
         arguments["norm_momentum"] = tuple(norm_momentum)
         parts = _parts(arguments, dtype)
         for name in ("noise_dim", "output_channels"):
@@ -130,8 +132,8 @@ class SAGANDiscriminator(keras.Model):
         logits: [B, 1]            = w . h + b + e[label] . h                                `ProjectionHead`
 
     The first block has no ReLU before its first convolution. Channels are 16 W at most. There is no batch
-    normalisation. All kernels have spectral normalisation: call it in training once a step, on real and generated
-    images together, as `SpectralNormalization` says.
+    normalisation. All kernels have spectral normalisation, whose vectors move once a call in training, or once a step
+    of `training.AdversarialModel`.
 
     `conditioning="concatenation"` appends 128 channels of the class to the maps of 16 × 16; `"classifier"` (the
     auxiliary classifier of AC-GAN) guesses the class in place of being told; `None` is told nothing. Their logits

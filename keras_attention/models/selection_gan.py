@@ -152,13 +152,13 @@ class PatchDiscriminator(keras.Model):
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
-        inputs: `{"image": [B, Y, X, C], "source": [B, Y, X, C']}`, of any size.
+        inputs: `{"image": [B, Y, X, C], "source": [B, Y, X, C']}`, of sides of at least 3 * 2^n.
 
     Returns:
         `{"logits": [B, Y / 2^n - 2, X / 2^n - 2, 1]}`.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of its range, or the images are too small for a patch.
 
     Example:
 
@@ -184,6 +184,15 @@ class PatchDiscriminator(keras.Model):
         for name, value in arguments.items():
             setattr(self, name, value)
 
+    def call(self, inputs, *args, **kwargs):
+        least, sides = 3 * 2**self.num_layers, tuple(inputs["image"].shape[1:3])
+        if any(side is not None and side < least for side in sides):
+            raise ValueError(
+                f"`image` must have sides of at least 3 * 2^num_layers = {least}, to have a patch. "
+                f"Received: image.shape={tuple(inputs['image'].shape)}"
+            )
+        return super().call(inputs, *args, **kwargs)
+
     def get_config(self):
         dtype = keras.dtype_policies.serialize(self.dtype_policy)
         return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
@@ -200,10 +209,10 @@ def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs
     | `"D"` | the semantic map is read off the image again | `cycle=True` |
     | `"E"` | the loss is weighed by an uncertainty map | `uncertainty=True` |
     | `"F"` | a second stage chooses among 10 images | `num_candidates=10` |
-    | `"G"` | F with the total variation in the loss: `training.SelectionGANLoss(total_variation=1e-6)`, else 0 | |
+    | `"G"` | F with the total variation in the loss: `training.SelectionGANObjective`; before, `total_variation=0` | |
     | `"H"` | the whole, with multi-scale spatial pooling | `pool_sizes=(1, 4, 9)` |
 
-    Trainable weights of the whole: generator 55,153,943 (with `legacy_unused_conv` 55,480,753, the paper's number),
+    Trainable weights of the whole: generator 55,153,943 (with `legacy_unused_conv` 55,480,753),
     discriminator 2,768,705. Of 64 × 64 pixels: generator 17,251,223, of which 16,662,147 are in G_i and 65,835 in G_s.
 
     Args:
@@ -238,7 +247,7 @@ def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs
 def _require(arguments):
     """Checks all arguments, fills in `num_downs`, and returns (rows, columns)."""
     size, condition = arguments["image_size"], arguments["condition"]
-    sides = (size, size) if isinstance(size, int) else tuple(size)
+    sides = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
     if len(sides) != 2 or not all(isinstance(n, int) and n > 0 for n in sides):
         raise ValueError(f"`image_size` must be a positive int or two, (rows, columns). Received: image_size={size!r}")
     if not condition or len(set(condition)) < len(condition) or not set(condition) <= set(CONDITIONS):

@@ -26,7 +26,7 @@ class AdversarialModel(keras.Model):
     batch is divided by n, so that `batch_size` is what one update of G takes of the data. (Rows that are left over
     fill up from the first.) The images of the last update of D and of the update of G are the same, so that G runs
     once for both; in training mode, as its batch normalization needs. Each network's regularisers and layers'
-    losses are added to what it minimises.
+    losses are added to what it minimises (what depends on the data: that of the network's last call).
 
     The two learning rates are those of the two optimizers (TTUR, [Heusel et al.,
     2017](https://arxiv.org/abs/1706.08500)). SAGAN: `Adam(1e-4, beta_1=0.0, beta_2=0.9)` for G, `Adam(4e-4,
@@ -38,7 +38,8 @@ class AdversarialModel(keras.Model):
     (`ops.spectral_step`). `model.predict` and `model(...)` ask the average, or G if there is none.
 
     `model.save_weights` holds both networks, the average, the state of both optimizers and of every source of chance:
-    a new model that loads it goes on as if nothing had been. `model.optimizer.iterations` counts the steps. It trains
+    a new model that is compiled and then loads it goes on as if nothing had been. (One that is not compiled takes the
+    networks alone, as Keras has it.) `model.optimizer.iterations` counts the steps. It trains
     on one device: strategies of `tf.distribute` with several replicas are not meant.
 
     Args:
@@ -51,7 +52,7 @@ class AdversarialModel(keras.Model):
 
     `compile(generator_optimizer, discriminator_optimizer, jit_compile="auto", run_eagerly=False,
     steps_per_execution=1)`: two Keras optimizers, each its own. `fit`, `evaluate` and callbacks are those of Keras;
-    `evaluate` measures the losses with new noise, in inference mode.
+    `evaluate` measures the losses of the average's images (of G's if there is none) with new noise, in inference mode.
 
     Raises:
         ValueError: If an argument is out of its range; if data is (labels out of range: in arrays before training
@@ -132,6 +133,10 @@ class AdversarialModel(keras.Model):
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         return super().evaluate(checked(self.objective, x, y), y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        self.objective.check_inputs(x)
+        return super().predict(x, *args, **kwargs)
 
     def test_on_batch(self, x, y=None, *args, **kwargs):
         return super().test_on_batch(checked(self.objective, x, y), y, *args, **kwargs)

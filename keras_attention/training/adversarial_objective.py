@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_classes
 from keras_attention.training.adversarial_losses import ADVERSARIAL_LOSSES, auxiliary_classifier_loss
 
 
@@ -35,6 +35,9 @@ class AdversarialObjective:
 
     def check(self, batch):
         """Refuses bad data by name: `batch` holds NumPy arrays, before they become tensors."""
+
+    def check_inputs(self, inputs):
+        """Refuses bad inputs of the generator by name, NumPy arrays that `predict` was given."""
 
     def generator_inputs(self, batch, seed):
         """What the generator is called on. `seed` is a `keras.random.SeedGenerator`, the source of all chance."""
@@ -152,11 +155,11 @@ class NoiseToImage(AdversarialObjective):
                 f"`label` must be integers [B], one for each image. Received: label.shape={label.shape} "
                 f"({label.dtype}), image.shape={tuple(image.shape)}"
             )
-        if label.size and (label.min() < 0 or label.max() >= self.num_classes):
-            raise ValueError(
-                f"`label` must be from 0 to {self.num_classes - 1} (`num_classes={self.num_classes}`). "
-                f"Received: labels from {label.min()} to {label.max()}"
-            )
+        require_classes(label, self.num_classes)
+
+    def check_inputs(self, inputs):
+        if self.num_classes is not None and isinstance(inputs, dict) and isinstance(inputs.get("label"), np.ndarray):
+            require_classes(inputs["label"], self.num_classes)
 
     def generator_inputs(self, batch, seed):
         B = ops.shape(batch["image"])[0]

@@ -26,6 +26,12 @@ def test_an_examination_must_meet_the_end(capsys):
     assert "--steps must be a multiple of --every. Received: 10 and 4" in capsys.readouterr().err
 
 
+def test_one_picture_has_no_variance(capsys):
+    with pytest.raises(SystemExit):
+        example.parse(["--held-out", "1"])
+    assert "--held-out must be at least 2" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("module", [fashion_data, offline_features])
 def test_what_cannot_be_fetched_is_a_clear_error(module, tmp_path, capsys, monkeypatch):
     def unavailable(*_):
@@ -68,5 +74,7 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     for kind, table in second["progress"].items():
         assert list(table) == ["0", "2", "4"]
         assert {key: table[key] for key in ("0", "2")} == first["progress"][kind]
+    assert example.main([*settings, "--steps", "2"]) == 1
+    assert "--steps must be at least the 4 updates done, or see --fresh" in capfd.readouterr().err
     assert example.main([*settings, "--steps", "4", "--seed", "1"]) == 1
     assert "--seed 0, not 1: give --fresh" in capfd.readouterr().err

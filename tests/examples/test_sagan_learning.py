@@ -94,6 +94,10 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_figures(tmp_path):
     assert found[0] == found[1] and list(found[0]) == [0, 2, 4, 6]
     assert set(found[0][6]) > {"FID", "KID", "discriminator_loss", "generator_loss"}
     assert learned(tmp_path / "whole", 6)[1] == 6
+    # But for their rates, the optimizers are the paper's: no first moments, and a discriminator four times as fast.
+    pair = whole.optimizer.generator_optimizer, whole.optimizer.discriminator_optimizer
+    assert [(o.beta_1, o.beta_2) for o in pair] == [(0.0, 0.9)] * 2
+    np.testing.assert_allclose(float(pair[1].learning_rate), 4 * float(pair[0].learning_rate))
 
 
 def test_the_examination_measures_what_the_average_makes(tmp_path):

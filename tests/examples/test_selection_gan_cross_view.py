@@ -49,7 +49,7 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
         return {**pictures, "semantics": rng.integers(0, 7, (number, 32, 32)).astype("uint8")}
 
     monkeypatch.setattr(cross_view_data, "load", load)
-    monkeypatch.setattr(cross_view_data, "SIZE", 32)
+    monkeypatch.setattr(game_maps, "SIZE", 32)
     sizes = ["--steps", "2", "--batch", "2", "--width", "2", "--channels", "9", "--views", "5", "--examined", "7"]
     arguments = [*sizes, "--ablation", "AH", "--output", str(tmp_path)]
     assert example.main(arguments) == 0

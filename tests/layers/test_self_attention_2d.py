@@ -1,6 +1,8 @@
 """SelfAttention2D against NumPy loops from the paper, and the numbered checks SG1 to SG4."""
 
 import importlib
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -144,11 +146,38 @@ def largest_tensor(layer, x, **kwargs):
 def test_a_map_of_128_rows_is_never_whole(variant, keys):
     """Forward and backward of 16384 places; with the scores asked for, they are all there."""
     if BACKEND == "torch":
-        pytest.skip("PyTorch's own kernel keeps no scores, and its tensors are not traced")
+        pytest.skip("PyTorch does not trace its tensors; the test below measures the memory")
     x = random(1, 128, 128, 8)
     layer = make(x.shape, variant=variant)
     assert largest_tensor(layer, x, return_attention_scores=True) >= 16384 * keys
     assert largest_tensor(layer, x) <= 16384 * keys / 32
+
+
+MEASURE = """
+import resource
+import numpy as np, torch
+from keras_attention.layers import SelfAttention2D
+
+layer = SelfAttention2D("reference")
+x = torch.zeros((1, 128, 128, 64), requires_grad=True)
+layer.build(x.shape)
+layer.gamma.assign(1.0)
+
+def step(x):
+    layer(x).sum().backward()
+
+step(torch.zeros((1, 8, 8, 64), requires_grad=True))  # what is needed once
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+step(x)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="of the other backends, tensors are traced")
+def test_a_map_of_128_rows_is_never_whole_on_pytorch():
+    """All scores would take 268 MB, and once more in the backward pass."""
+    done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
+    assert float(done.stdout.split()[-1]) < 150
 
 
 def test_large_logits_are_numbers():

@@ -199,6 +199,7 @@ def test_an_export_takes_any_number_of_images(tmp_path):
         ({"image_size": 48, "num_downs": None}, "multiples of 2^num_downs.*Received: image_size=48, num_downs=5"),
         ({"image_size": (16, 20)}, "multiples of 2^num_downs.*image_size=\\(16, 20\\), num_downs=3"),
         ({"image_size": (16, 24, 3)}, "`image_size` must be .*Received: image_size="),
+        ({"image_size": 64.0}, "`image_size` must be .*Received: image_size=64.0"),
         ({"num_downs": 1}, "`num_downs` at least 2"),
         ({"condition": ()}, "`condition` must be .*Received: condition="),
         ({"condition": ("source", "target")}, "`condition` must be"),
@@ -220,6 +221,16 @@ def test_refuses_other_steps():
             small(step, legacy_unused_conv=True)
     with pytest.raises(ValueError, match="`ablation` must be one of .*Received: ablation='I'"):
         models.selection_gan(64, "I")
+
+
+def test_refuses_images_without_a_patch():
+    discriminator = models.PatchDiscriminator(width=4, num_layers=2)
+    image = {name: np.zeros((1, 12, 11, 3), "float32") for name in ("image", "source")}
+    least = r"at least 3 \* 2\^num_layers = 12.*Received: image.shape=\(1, 12, 11, 3\)"
+    with pytest.raises(ValueError, match=f"`image` must have sides of {least}"):
+        discriminator(image)
+    least = {name: np.zeros((1, 12, 13, 3), "float32") for name in ("image", "source")}
+    assert discriminator(least)["logits"].shape == (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize("step", ["F", "H"])

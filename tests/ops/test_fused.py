@@ -38,6 +38,20 @@ def test_the_kernel_is_the_equation(asked):
         np.testing.assert_allclose(numpy(context), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("H, V", [(8, 3), (5, 8)])
+@pytest.mark.parametrize("asked", [{}, {"causal": True}, {"key_mask": KEYS}], ids=["plain", "causal", "padding"])
+def test_heads_of_two_sizes_are_the_equation_too(H, V, asked):
+    import keras
+
+    parts = QUERY[..., :H], KEY[..., :H], VALUE[..., :V]
+    tensors = [keras.ops.convert_to_tensor(x) for x in parts]
+    context = fused(*tensors, scale=0.5, seed=None, **{**ASKED, **asked})
+    assert (context is not None) == (BACKEND == "torch")
+    if context is not None:
+        expected, _ = reference(*parts, scale=0.5, **asked)
+        np.testing.assert_allclose(numpy(context), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "asked",
     [

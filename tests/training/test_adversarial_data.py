@@ -120,3 +120,12 @@ def test_a_dataset_is_looked_at_as_it_comes(named, jit_compile):
     [one], [other] = good, checked(model.objective, good, None)
     for a, b in zip(keras.tree.flatten(one), keras.tree.flatten(other), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_predict_refuses_classes_that_there_are_not():
+    model = stand_ins.model(average_decay=0.9)
+    inputs = {"noise": np.zeros((2, 3), "float32"), "label": np.array([0, K])}
+    with pytest.raises(ValueError, match=MESSAGE):
+        model.predict(inputs, verbose=0)
+    inputs["label"][1] = K - 1
+    assert model.predict(inputs, verbose=0).shape == (2, 5)
