@@ -1,5 +1,6 @@
 """Resizing of images by linear interpolation between the centres of their outermost pixels."""
 
+import numpy as np
 from keras import ops
 
 
@@ -45,6 +46,10 @@ def resize_align_corners(images, size):
 
 def _weights(target, source):
     """How much each of `source` places counts in each of `target`: [target, source]."""
+    if isinstance(target, int) and isinstance(source, int):
+        # XLA would turn the division into a product, and the last place would not be the last one exactly.
+        places = np.arange(target) * (source - 1) / max(target - 1, 1)
+        return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(source)))
     last = ops.maximum(ops.cast(target, "float32") - 1, 1.0)
     # Multiplied before divided: the last place is the last one exactly.
     places = ops.cast(ops.arange(target), "float32") * (ops.cast(source, "float32") - 1) / last

@@ -241,25 +241,22 @@ class AdversarialModel(keras.Model):
 
     def _make(self, inputs):
         """The generator's images, and what pulls a gradient through them back to its weights."""
-        optimizer, generator = self.optimizer.generator_optimizer, self.generator
+        scale, generator = _loss_scale(self.optimizer.generator_optimizer), self.generator
 
         def make():
             made = generator(inputs, training=True)
-            return (made, optimizer.scale_loss(_sum(generator.losses))), ()
+            return (made, scale * _sum(generator.losses)), ()
 
         (made, penalty), _, pull = gradients.record(make, generator.trainable_variables, self._state())
         return made, lambda cotangents: pull((cotangents, ops.ones_like(penalty)))[0]
 
     def _update_discriminator(self, batch, inputs, made):
-        optimizer, discriminator, made = (
-            self.optimizer.discriminator_optimizer,
-            self.discriminator,
-            gradients.constant(made),
-        )
+        optimizer, discriminator = self.optimizer.discriminator_optimizer, self.discriminator
+        scale, made = _loss_scale(optimizer), gradients.constant(made)
 
         def judge():
             values = self.objective.discriminator_losses(discriminator, batch, inputs, made, training=True)
-            return optimizer.scale_loss(values["discriminator_loss"] + _sum(discriminator.losses)), values
+            return scale * (values["discriminator_loss"] + _sum(discriminator.losses)), values
 
         variables = discriminator.trainable_variables
         loss, values, pull = gradients.record(judge, variables, self._state())
@@ -268,10 +265,11 @@ class AdversarialModel(keras.Model):
 
     def _update_generator(self, batch, inputs, made, pull):
         optimizer = self.optimizer.generator_optimizer
+        scale = _loss_scale(optimizer)
 
         def judge(made):
             values = self.objective.generator_losses(self.discriminator, batch, inputs, made, training=True)
-            return optimizer.scale_loss(values["generator_loss"]), values
+            return scale * values["generator_loss"], values
 
         loss, values, pull_made = gradients.record(judge, [], self._state(), (gradients.constant(made),))
         [cotangents] = pull_made(ops.ones_like(loss))[1]
@@ -299,6 +297,11 @@ def _parts(batch, count):
     size = (B + count - 1) // count
     rows = [(part * size + ops.arange(size)) % B for part in range(count)]
     return [tree.map_structure(lambda x, take=part: ops.take(x, take, axis=0), batch) for part in rows]
+
+
+def _loss_scale(optimizer):
+    """What the optimizer wants losses multiplied by. Asked before gradients are recorded, where JAX hides its state."""
+    return optimizer.scale_loss(ops.ones(()))
 
 
 def _sum(losses):

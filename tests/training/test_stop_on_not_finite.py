@@ -18,6 +18,7 @@ def batches(bad_from=5):
 
 
 def fit(model, *callbacks, **kwargs):
+    model.objective.check = lambda batch: None  # which would refuse it
     model.fit(batches(**kwargs), steps_per_epoch=3, epochs=4, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
