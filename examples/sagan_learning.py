@@ -9,8 +9,8 @@ import numpy as np
 from keras_attention import metrics, models, training
 
 CLASSES, SIZE, NOISE = 10, 32, 64
-# Five times the paper's: Adam moves a weight by at most the rate a step, and there are few steps.
-RATES = {"generator": 5e-4, "discriminator": 2e-3}
+RATES = {"generator": 1e-4, "discriminator": 4e-4}  # the paper's
+MOMENTUM = (0.9, 0.9)  # of moving statistics; the published 0.9999 remembers the first of few updates
 DECAY = 0.999
 
 
@@ -42,7 +42,7 @@ def build(channels, attention_at, seed):
         num_classes=CLASSES,
         channels=channels,
         attention_at=attention_at,
-        generator={"noise_dim": NOISE},
+        generator={"noise_dim": NOISE, "norm_momentum": MOMENTUM},
     )
     game = training.NoiseToImage(NOISE, CLASSES)
     return training.AdversarialModel(generator, discriminator, game, average_decay=DECAY, seed=seed)
