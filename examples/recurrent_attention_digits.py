@@ -69,8 +69,8 @@ def parse(arguments):
     add("--std", type=float, default=0.15, help="width of the policy (default: %(default)s)")
     networks = ("glimpses", "convolutions")
     add("--network", choices=networks, default="glimpses", help="or one to compare with (default: %(default)s)")
-    taught = "what REINFORCE teaches: the policy, the core too, or nothing: soft glimpses (default: %(default)s)"
-    add("--reinforce", choices=("policy", "core", "none"), default="policy", help=taught)
+    taught = "what REINFORCE teaches: the policy and the core, the policy alone, or nothing: soft glimpses"
+    add("--reinforce", choices=("core", "policy", "none"), default="core", help=f"{taught} (default: %(default)s)")
     add("--glimpses", type=positive, help="how many (default: 6 of centred digits, else 8)")
     add("--draws", type=positive, default=10, help="paths to average over in the examination (default: %(default)s)")
     add("--pictures", type=positive, help="learn only from so many digits (default: all 60,000)")
@@ -83,7 +83,7 @@ def parse(arguments):
     if not options.std > 0:
         parser.error(f"--std must be positive. Received: {options.std}")
     compared = "" if options.network == "glimpses" else f"-{options.network}"
-    compared += {"policy": "", "core": "-core", "none": "-soft"}[options.reinforce]
+    compared += {"core": "", "policy": "-policy", "none": "-soft"}[options.reinforce]
     options.output = options.output or OUTPUT / f"{options.task}{compared}"
     return options
 

@@ -14,11 +14,11 @@ GLIMPSES = {
     "cluttered": {"size": 12, "scales": 3, "num_glimpses": 8},
     "cluttered-100": {"size": 12, "scales": 4, "num_glimpses": 8},
 }
-# What REINFORCE teaches: only where to look, or the core too; or nothing, where gradients pass through the places.
-TAUGHT = {"policy": {"detach": True}, "core": {"detach": False}, "none": {"soft": True}}
+# What REINFORCE teaches: the policy and the core, or the policy alone; or nothing, and gradients pass through the places.
+TAUGHT = {"core": {"detach": False}, "policy": {"detach": True}, "none": {"soft": True}}
 
 
-def build(task, seed, reinforce="policy", **arguments):
+def build(task, seed, reinforce="core", **arguments):
     """A network with new weights."""
     keras.utils.set_random_seed(seed)
     return models.recurrent_attention(**{**GLIMPSES[task], **TAUGHT[reinforce], "seed": seed, **arguments})

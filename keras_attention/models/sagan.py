@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers import LabelConcatenation, ProjectionHead
 from keras_attention.layers.checks import require_int
-from keras_attention.models.sagan_parts import SMALLEST, SAGANParts, check_sizes, widths
+from keras_attention.models.sagan_parts import SMALLEST, SAGANParts, check_sizes, two_floats, widths
 from keras_attention.ops.require import require_choice
 
 CONDITIONINGS = ("projection", "concatenation", "classifier", None)
@@ -100,9 +100,7 @@ class SAGANGenerator(keras.Model):
         **kwargs,
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        if not isinstance(norm_momentum, (list, tuple)) or len(norm_momentum) != 2:
-            raise ValueError(f"`norm_momentum` must be two floats. Received: norm_momentum={norm_momentum!r}")
-        arguments["norm_momentum"] = tuple(norm_momentum)
+        arguments["norm_momentum"] = two_floats(norm_momentum, "norm_momentum")
         parts = _parts(arguments, dtype)
         for name in ("noise_dim", "output_channels"):
             require_int(arguments[name], name)

@@ -115,6 +115,13 @@ def widths(image_size):
     return [min(2 ** (blocks - 1 - block), WIDEST) for block in range(blocks)]
 
 
+def two_floats(values, name):
+    """`values` as a tuple; raises unless they are two."""
+    if not isinstance(values, (list, tuple)) or len(values) != 2:
+        raise ValueError(f"`{name}` must be two floats. Received: {name}={values!r}")
+    return tuple(values)
+
+
 def check_sizes(arguments):
     """Refuses by name what both networks refuse, and returns the sizes of maps with attention as a tuple."""
     for name in ("image_size", "channels"):

@@ -62,6 +62,7 @@ class AdversarialModel(keras.Model):
     Example:
 
     >>> from keras import layers
+    >>> from keras_attention.training import NoiseToImage
     >>> import numpy as np
     >>> noise = keras.Input((3,), name="noise")
     >>> generator = keras.Model({"noise": noise}, layers.Dense(2)(noise))
