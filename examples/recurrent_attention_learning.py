@@ -14,8 +14,8 @@ GLIMPSES = {
     "cluttered": {"size": 12, "scales": 3, "num_glimpses": 8},
     "cluttered-100": {"size": 12, "scales": 4, "num_glimpses": 8},
 }
-# What REINFORCE teaches: the policy and the core, or the policy alone; or nothing, and gradients pass through the places.
-TAUGHT = {"core": {"detach": False}, "policy": {"detach": True}, "none": {"soft": True}}
+# What REINFORCE teaches: the policy and the core, or the policy alone; or nothing: gradients pass through the places.
+TAUGHT = {"core": {"detach": False}, "policy": {"detach": True}, "none": {"soft": True, "detach": True}}
 
 
 def build(task, seed, reinforce="core", **arguments):

@@ -53,7 +53,8 @@ class RecurrentAttention(keras.Model):
         std: Positive float, σ.
         core: `"rnn"`, or `"lstm"`, as for the paper's game.
         glimpse_units, location_units, units: Widths; see `GlimpseNetwork`.
-        detach: Whether REINFORCE and the baseline leave the core and the glimpse network alone.
+        detach: Whether REINFORCE and the baseline leave the core and the glimpse network alone; `soft` glimpses
+            want it, whose places cross-entropy teaches.
         channels: Positive int, of the images.
         seed: Int, of the places that are drawn.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
