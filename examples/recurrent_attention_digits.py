@@ -30,7 +30,7 @@ from runs import OtherRunError, describe, heading, minutes, positive, save_figur
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "recurrent_attention_digits"
 # What the checkpoints in a folder were trained with: they can go on only with the same.
-FIXED = ("network", "task", "steps", "batch", "std", "reinforce", "glimpses", "pictures", "seed")
+FIXED = ("network", "task", "steps", "batch", "std", "reinforce", "weight", "glimpses", "pictures", "seed")
 LEARNED = ("step-*.weights.h5",)
 # Errors in per cent that are ascribed to the paper, by glimpses: second-hand, where others' notes tell of them.
 PUBLISHED = {
@@ -71,6 +71,7 @@ def parse(arguments):
     add("--network", choices=networks, default="glimpses", help="or one to compare with (default: %(default)s)")
     taught = "what REINFORCE teaches: the policy and the core, the policy alone, or nothing: soft glimpses"
     add("--reinforce", choices=("core", "policy", "none"), default="core", help=f"{taught} (default: %(default)s)")
+    add("--weight", type=float, help="of REINFORCE in the loss (default: 1 of centred digits, else 0.1)")
     add("--glimpses", type=positive, help="how many (default: 6 of centred digits, else 8)")
     add("--draws", type=positive, default=10, help="paths to average over in the examination (default: %(default)s)")
     add("--pictures", type=positive, help="learn only from so many digits (default: all 60,000)")
@@ -82,6 +83,8 @@ def parse(arguments):
     options = parser.parse_args(arguments)
     if not options.std > 0:
         parser.error(f"--std must be positive. Received: {options.std}")
+    if options.weight is not None and not options.weight >= 0:
+        parser.error(f"--weight must not be negative. Received: {options.weight}")
     compared = "" if options.network == "glimpses" else f"-{options.network}"
     compared += {"core": "", "policy": "-policy", "none": "-soft"}[options.reinforce]
     options.output = options.output or OUTPUT / f"{options.task}{compared}"
@@ -105,7 +108,8 @@ def run(options):
     looks = f"{model.num_glimpses} glimpses" if options.network == "glimpses" else "one look"
     heading(f"{model.count_params():,} weights, {looks}, {options.steps} updates of {options.batch}")
     rest = (options.steps, options.batch, options.seed, options.output)
-    before = learning.learn(model, options.task, images, labels, *rest)
+    weight = learning.WEIGHTS[options.task] if options.weight is None else options.weight
+    before = learning.learn(model, options.task, images, labels, *rest, weight)
     if before:
         print(f"    went on after update {before} of an earlier run")
     pictures, truth = learning.examined(options.task, held_out[0], options.seed, images), held_out[1]

@@ -14,6 +14,8 @@ GLIMPSES = {
     "cluttered": {"size": 12, "scales": 3, "num_glimpses": 8},
     "cluttered-100": {"size": 12, "scales": 4, "num_glimpses": 8},
 }
+# How much REINFORCE counts: among clutter most paths are wrong at first, and all that they would teach is noise.
+WEIGHTS = {"centred": 1.0, "translated": 0.1, "cluttered": 0.1, "cluttered-100": 0.1}
 # What REINFORCE teaches: the policy and the core, or the policy alone; or nothing: gradients pass through the places.
 TAUGHT = {"core": {"detach": False}, "policy": {"detach": True}, "none": {"soft": True, "detach": True}}
 
@@ -24,11 +26,11 @@ def build(task, seed, reinforce="core", **arguments):
     return models.recurrent_attention(**{**GLIMPSES[task], **TAUGHT[reinforce], "seed": seed, **arguments})
 
 
-def loss_of(model):
-    """What a network of glimpses, or one that has no places to choose, is trained by."""
+def loss_of(model, weight=1.0):
+    """What a network of glimpses, or one that has no places to choose, is trained by; `weight` is that of REINFORCE."""
     if not isinstance(model, models.RecurrentAttention):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return training.HybridLoss(reinforce_weight=0.0 if model.soft else 1.0)
+    return training.HybridLoss(reinforce_weight=0.0 if model.soft else weight)
 
 
 def batches(task, images, labels, batch_size, seed, first=0):
@@ -42,7 +44,9 @@ def batches(task, images, labels, batch_size, seed, first=0):
         number += 1
 
 
-def learn(model, task, images, labels, steps, batch_size, seed, folder, rate=1e-3, every=500, callbacks=()):
+def learn(
+    model, task, images, labels, steps, batch_size, seed, folder, weight=1.0, rate=1e-3, every=500, callbacks=()
+):
     """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
 
     A checkpoint holds the weights, the optimizer, the state of all chance and, in its count, the position in the data.
@@ -52,7 +56,7 @@ def learn(model, task, images, labels, steps, batch_size, seed, folder, rate=1e-
     """
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=5.0)
-    model.compile(optimizer, loss_of(model), metrics=["accuracy"], jit_compile=False)
+    model.compile(optimizer, loss_of(model, weight), metrics=["accuracy"], jit_compile=False)
     checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
     model.optimizer.build(model.trainable_variables)
     if checkpoints.paths:

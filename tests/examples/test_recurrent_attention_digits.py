@@ -15,6 +15,12 @@ def test_a_size_must_be_positive(option, capsys):
     assert option in capsys.readouterr().err
 
 
+def test_a_weight_is_not_negative(capsys):
+    with pytest.raises(SystemExit):
+        example.parse(["--weight", "-1"])
+    assert "--weight must not be negative. Received: -1.0" in capsys.readouterr().err
+
+
 def test_each_task_has_its_folder():
     assert example.parse(["--task", "cluttered"]).output.parts[-2:] == ("recurrent_attention_digits", "cluttered")
     assert example.parse(["--network", "convolutions"]).output.name == "centred-convolutions"

@@ -62,6 +62,7 @@ def test_what_is_taught_by_the_places(reinforce):
     import tensorflow as tf
 
     model = learning.build("centred", 5, reinforce, num_glimpses=2, **SMALL)
+    assert learning.loss_of(model, 0.3).reinforce_weight == (0.0 if reinforce == "none" else 0.3)
     loss, images = learning.loss_of(model), IMAGES[:8].astype("float32") / 255
     with tf.GradientTape(persistent=True) as tape:
         outputs = model(images, training=True)

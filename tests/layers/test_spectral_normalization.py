@@ -190,15 +190,16 @@ def test_sg5_the_gradient_is_orthogonal_to_the_kernel(kind, jit):
 
 
 @each_jit
-def test_sg5_training_and_prediction_compute_the_same(jit, tmp_path):
+@pytest.mark.parametrize("kind", ["dense", "conv2d", "embedding"])
+def test_sg5_training_and_prediction_compute_the_same(kind, jit, tmp_path):
     """The trap of an assigned kernel: 40 steps that learn nothing leave it as it is, and u finds sigma."""
-    model, layer, x, before, u = trained("conv2d", jit, steps=40)
+    model, layer, x, before, u = trained(kind, jit, steps=40)
     np.testing.assert_array_equal(numpy(kernel_of(layer)), before)
     expected = u
     for _ in range(40):
-        _, expected = reference.spectral_norm(before.reshape(18, 4), expected)
+        _, expected = reference.spectral_norm(matrix(kind, before), expected)
     np.testing.assert_allclose(np.abs(numpy(layer.u)), np.abs(expected), atol=1e-3)
-    greatest = np.linalg.svd(before.reshape(18, 4))[1][0]
+    greatest = np.linalg.svd(matrix(kind, before))[1][0]
     predicted = model.predict(x, verbose=0)
     np.testing.assert_allclose(predicted, divided(layer, x, greatest), rtol=2e-2, atol=1e-3)
     np.testing.assert_allclose(predicted, numpy(layer(x, training=True)), rtol=1e-3, atol=1e-4)

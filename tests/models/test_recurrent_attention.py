@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_attention import layers, models, training
 from tests.backend import BACKEND
@@ -198,6 +199,24 @@ def test_fits_evaluates_and_predicts(arguments, jit):
     answers = model.predict(images, verbose=0)
     assert accuracy == pytest.approx(np.mean(np.argmax(answers["logits"], -1) == labels))
     assert answers["locations"].shape == (8, 4, 2)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision(dtype):
+    """Places and their densities stay in float32; training moves all weights, to numbers."""
+    images, labels = random(6, 9, 11, 2), np.arange(6) % 3
+    # Soft glimpses, as rounding may move hard ones by a pixel.
+    outputs, expected = small(dtype=dtype, soft=True)(images), small(soft=True)(images)
+    for name, x in outputs.items():
+        half = name in ("logits", "baselines")
+        assert keras.backend.standardize_dtype(x.dtype) == (dtype.removeprefix("mixed_") if half else "float32"), name
+        assert np.abs(numpy(ops.cast(x, "float32")) - numpy(expected[name])).mean() < 0.1, name
+    model = small(dtype=dtype)
+    before = [numpy(w).copy() for w in model.trainable_variables]
+    model.compile(keras.optimizers.SGD(0.1), training.HybridLoss())
+    model.fit(images, labels, batch_size=3, epochs=6, verbose=0)  # the first steps find the scale of the loss
+    for w, b in zip(model.trainable_variables, before):
+        assert np.isfinite(numpy(w)).all() and np.abs(numpy(w) - b).max() > 0, w.path
 
 
 @pytest.mark.parametrize("arguments", [{}, {"core": "lstm"}, {"num_glimpses": 1}, {"soft": True}], ids=str)

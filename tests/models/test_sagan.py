@@ -103,6 +103,13 @@ def test_the_discriminator_is_the_equation():
         np.testing.assert_allclose(logits[b, 0], expected, rtol=1e-3, atol=1e-3)
 
 
+def test_sg6_at_first_what_is_made_does_not_depend_on_the_class():
+    """Scales begin at 1 and shifts at 0 for every class; with noise in them it does depend."""
+    for networks, alike in ((models.sagan(**SMALL, generator=OF_NOISE), True), (of_kind("sagan"), False)):
+        one, other = (numpy(networks[0]({"noise": NOISE, "label": np.full(2, label)})) for label in (0, 2))
+        assert (np.abs(one - other).max() < 1e-6) == alike and np.abs(one).max() > 1e-4
+
+
 def test_sg7_classes_differ_by_the_product_of_the_features_with_their_vectors():
     _, discriminator = of_kind("sagan")
     weights = weights_of(discriminator)
