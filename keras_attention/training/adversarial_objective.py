@@ -101,8 +101,8 @@ class NoiseToImage(AdversarialObjective):
 
     >>> objective = NoiseToImage(noise_dim=3, num_classes=10)
     >>> batch = objective.batch(np.zeros((4, 8, 8, 3), "float32"), np.array([1, 2, 3, 9]))
-    >>> {k: v.shape for k, v in objective.generator_inputs(batch, keras.random.SeedGenerator(0)).items()}
-    {'noise': ...(4, 3)..., 'label': ...(4,)...}
+    >>> {k: tuple(v.shape) for k, v in objective.generator_inputs(batch, keras.random.SeedGenerator(0)).items()}
+    {'noise': (4, 3), 'label': (4,)}
     """
 
     def __init__(self, noise_dim, num_classes=None, loss="hinge", classifier_weight=None):

@@ -79,8 +79,9 @@ class Judge:
 
     def __call__(self, inputs, training=False):
         self.calls.append((inputs, training))
-        source = ops.convert_to_tensor(inputs["source"][..., :1])
-        return {"logits": ops.mean(inputs["image"], axis=-1, keepdims=True) + 2 * source}
+        # A network casts its inputs, too.
+        image, source = (ops.cast(inputs[name], "float32") for name in ("image", "source"))
+        return {"logits": ops.mean(image, axis=-1, keepdims=True) + 2 * source[..., :1]}
 
 
 BATCH = {"source": np.tanh(random(2, 5, 7, 3, seed=3)), "semantics": np.tanh(random(2, 5, 7, 3, seed=4))}
