@@ -127,6 +127,13 @@ class RecurrentAttention(keras.Model):
         """The metrics of the classes."""
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
 
+    def get_metrics_result(self):
+        """The metrics by their own names: old versions of Keras put the name of an output before them."""
+        results = super().get_metrics_result()
+        prefixes = tuple(f"{name}_" for name in self.output_names)
+        own = {name: next((name[len(p) :] for p in prefixes if name.startswith(p)), name) for name in results}
+        return {own[name]: value for name, value in results.items()}
+
     def mean_probabilities(self, images, draws):
         """What is expected of the class over all that the policy may do: the mean over `draws` paths.
 
