@@ -59,7 +59,7 @@ class LocationPolicy(KeepsAdapters, keras.layers.Layer):
     """
 
     def __init__(
-        self, std=0.1, detach=False, differentiable=False, kernel_initializer="glorot_uniform", seed=None, **kwargs
+        self, std=0.1, detach=True, differentiable=False, kernel_initializer="glorot_uniform", seed=None, **kwargs
     ):
         super().__init__(**kwargs)
         if not 0 < std < math.inf:

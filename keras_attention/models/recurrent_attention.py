@@ -41,9 +41,10 @@ class RecurrentAttention(keras.Model):
         model.fit(images, labels)
 
     Differs from the paper: in inference the first glimpse is in the middle, not anywhere. What it leaves open: the
-    baseline is a linear function of the state; it and REINFORCE reach the core as well, unless they are to `detach`
-    (with the core, deterministic answers were wrong less often: docs/examples/recurrent_attention_digits.md); of the
-    last state no place is drawn, as nobody looks there. With `soft` glimpses, which it does not have, gradients pass
+    baseline is a linear function of the state; like the policy it learns without reaching the state (`detach`), which
+    is stable, while reaching it too finds better places, but wants clipped gradients and may want a smaller
+    `reinforce_weight` (docs/examples/recurrent_attention_digits.md); of the last state no place is drawn, as nobody
+    looks there. With `soft` glimpses, which it does not have, gradients pass
     through the places, and cross-entropy alone trains it.
 
     Args:
@@ -53,8 +54,7 @@ class RecurrentAttention(keras.Model):
         std: Positive float, σ.
         core: `"rnn"`, or `"lstm"`, as for the paper's game.
         glimpse_units, location_units, units: Widths; see `GlimpseNetwork`.
-        detach: Whether REINFORCE and the baseline leave the core and the glimpse network alone; `soft` glimpses
-            want it, whose places cross-entropy teaches.
+        detach: Whether REINFORCE and the baseline leave the core and the glimpse network alone.
         channels: Positive int, of the images.
         seed: Int, of the places that are drawn.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
@@ -93,7 +93,7 @@ class RecurrentAttention(keras.Model):
         glimpse_units=128,
         location_units=128,
         units=256,
-        detach=False,
+        detach=True,
         channels=1,
         seed=None,
         *,

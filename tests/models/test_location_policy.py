@@ -89,7 +89,7 @@ def bias_gradient(layer, states, rewards):
 
 def test_gradients_reach_the_states_only_if_asked():
     states = random(3, 4)
-    for arguments, reached in (({}, True), ({"detach": True}, False), ({"detach": True, "differentiable": True}, True)):
+    for arguments, reached in (({}, False), ({"detach": False}, True), ({"differentiable": True}, True)):
         layer = noisy(LocationPolicy(0.5, **arguments), states)
         _, [gradient] = value_and_gradients(
             lambda x, layer=layer: ops.sum(layer(x)[0], axis=-1) + layer(x, training=True)[1] + 0 * ops.sum(x, axis=-1),

@@ -98,7 +98,7 @@ def test_r7_two_steps_of_three_choices_against_all_their_outcomes(baseline):
     chosen = np.eye(3, dtype="float32")[np.array(paths)]  # [9, 2, 3]
 
     def losses(theta):
-        log_probs = ops.sum(ops.log_softmax(theta, axis=-1) * chosen, axis=-1)
+        log_probs = ops.sum(ops.log_softmax(theta, axis=-1) * ops.convert_to_tensor(chosen), axis=-1)
         y = {"logits": logits, "log_probs": log_probs, "baselines": baselines}
         return HybridLoss(1.0, 0.0, reduction="none")(np.ones(9, "int32"), y)
 
