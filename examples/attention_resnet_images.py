@@ -21,8 +21,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import fashion_data
 import numpy as np
-from fetching import UnavailableError
-from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
 from spread import deviation, plot_spread
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "attention_resnet_images"
@@ -38,12 +37,7 @@ LEARNED = ("*/seed-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
-    options = parse(arguments)
-    try:
-        return run(options)
-    except (UnavailableError, OtherRunError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return ended(run, parse(arguments))
 
 
 def parse(arguments):

@@ -22,8 +22,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import digits_data
 import numpy as np
-from fetching import UnavailableError
-from runs import OtherRunError, above_zero, describe, heading, minutes, positive, save_figure, save_json, settle
+from runs import above_zero, describe, ended, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
 MEMORIES = (8, 16, 64, 256)  # of the paper's ablation
@@ -34,12 +33,7 @@ LEARNED = ("memory-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
-    options = parse(arguments)
-    try:
-        return run(options)
-    except (UnavailableError, OtherRunError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return ended(run, parse(arguments))
 
 
 def parse(arguments):

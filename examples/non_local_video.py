@@ -23,8 +23,7 @@ import dates_served
 import game_maps
 import numpy as np
 import video_data
-from fetching import UnavailableError
-from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
 from spread import deviation, plot_spread
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_video"
@@ -44,12 +43,7 @@ LEARNED = ("*/seed-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
-    options = parse(arguments)
-    try:
-        return run(options)
-    except (UnavailableError, OtherRunError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return ended(run, parse(arguments))
 
 
 def parse(arguments):

@@ -25,8 +25,7 @@ import dates_served
 import digits_data
 import numpy as np
 from cluttered_digits import TASKS
-from fetching import UnavailableError
-from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, save_whole, settle
+from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, save_whole, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "recurrent_attention_digits"
 # What the checkpoints in a folder were trained with: they can go on only with the same.
@@ -52,12 +51,7 @@ SHOWN = 8  # pictures with the path of the glimpses
 
 
 def main(arguments=None):
-    options = parse(arguments)
-    try:
-        return run(options)
-    except (UnavailableError, OtherRunError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return ended(run, parse(arguments))
 
 
 def parse(arguments):

@@ -6,10 +6,22 @@ import json
 import os
 import pathlib
 import platform
+import sys
+
+from fetching import UnavailableError
 
 
 class OtherRunError(Exception):
     """The folder belongs to a run with other settings, or to none; or the settings do not fit each other."""
+
+
+def ended(run, options):
+    """What `run(options)` returns; or 1, after printing it, where data cannot be had or settings do not fit."""
+    try:
+        return run(options)
+    except (UnavailableError, OtherRunError) as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def positive(text):

@@ -23,8 +23,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import fashion_data
 import offline_features
-from fetching import UnavailableError
-from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "sagan_images"
 # What the checkpoints in a folder were trained with: they can go on only with the same.
@@ -35,12 +34,7 @@ LOOKED_AT = 6  # images whose attention is drawn
 
 
 def main(arguments=None):
-    options = parse(arguments)
-    try:
-        return run(options)
-    except (UnavailableError, OtherRunError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return ended(run, parse(arguments))
 
 
 def parse(arguments):

@@ -24,8 +24,7 @@ import cross_view_data
 import dates_served
 import game_maps
 import numpy as np
-from fetching import UnavailableError
-from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "selection_gan_cross_view"
 STEPS = {
@@ -44,12 +43,7 @@ LEARNED = ("[A-H]/seed-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
-    options = parse(arguments)
-    try:
-        return run(options)
-    except (UnavailableError, OtherRunError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return ended(run, parse(arguments))
 
 
 def parse(arguments):
