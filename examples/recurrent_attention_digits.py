@@ -25,7 +25,19 @@ import dates_served
 import digits_data
 import numpy as np
 from cluttered_digits import TASKS
-from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, save_whole, settle
+from runs import (
+    OtherRunError,
+    above_zero,
+    describe,
+    ended,
+    heading,
+    minutes,
+    positive,
+    save_figure,
+    save_json,
+    save_whole,
+    settle,
+)
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "recurrent_attention_digits"
 # What the checkpoints in a folder were trained with: they can go on only with the same.
@@ -60,7 +72,7 @@ def parse(arguments):
     add("--task", choices=TASKS, default="centred", help="(default: %(default)s)")
     add("--steps", type=positive, default=30_000, help="updates (default: %(default)s)")
     add("--batch", type=positive, default=128, help="pictures in an update (default: %(default)s)")
-    add("--std", type=float, default=0.15, help="width of the policy (default: %(default)s)")
+    add("--std", type=above_zero, default=0.15, help="width of the policy (default: %(default)s)")
     networks = ("glimpses", "convolutions")
     add("--network", choices=networks, default="glimpses", help="or one to compare with (default: %(default)s)")
     taught = "what REINFORCE teaches: the policy and the core, the policy alone, or nothing: soft glimpses"
@@ -75,8 +87,6 @@ def parse(arguments):
     add("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/TASK)")
     add("--fresh", action="store_true", help="forget what an earlier run has learned")
     options = parser.parse_args(arguments)
-    if not options.std > 0:
-        parser.error(f"--std must be positive. Received: {options.std}")
     if options.weight is not None and not options.weight >= 0:
         parser.error(f"--weight must not be negative. Received: {options.weight}")
     compared = "" if options.network == "glimpses" else f"-{options.network}"
