@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_int
 from keras_attention.layers.memory_attention import MemoryAttention, dense
 from keras_attention.layers.projections import clone
+from keras_attention.ops.require import require_int
 
 
 class AdditiveWeights(MemoryAttention):

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_int
 from keras_attention.ops import alibi, distances
+from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.layers.checks import require_int
 from keras_attention.layers.gate import Gate
 from keras_attention.layers.projections import clone
 from keras_attention.ops import channel_pool
+from keras_attention.ops.require import require_int
 
 
 class ChannelGate(KeepsAdapters, Gate):

@@ -5,31 +5,6 @@ import keras
 from keras_attention.ops.axes import scores_dims
 
 
-def require_int(value, name, optional=False):
-    """Raises unless `value` is a positive int (or `None`, if `optional`)."""
-    if optional and value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        expected = "`None` or a positive int" if optional else "a positive int"
-        raise ValueError(f"`{name}` must be {expected}. Received: {name}={value!r}")
-
-
-def require_ints(value, name):
-    """Returns `value`, an int or a list or tuple of ints, as a tuple; `None` stays `None`."""
-    if value is None or value == ():
-        return None
-    values = (value,) if isinstance(value, int) else value
-    if not isinstance(values, (list, tuple)) or not all(isinstance(v, int) for v in values):
-        raise ValueError(f"`{name}` must be `None`, an int or a tuple of ints. Received: {name}={value!r}")
-    return tuple(values)
-
-
-def require_rate(value, name):
-    """Raises unless `value` is a number in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
-
-
 def require_grid(shape, even=False):
     """Raises unless `shape` is [B, Y, X, D] with a known (and maybe even) D."""
     if len(shape) != 4 or shape[-1] is None or (even and shape[-1] % 2):

@@ -3,9 +3,8 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_int
 from keras_attention.layers.projections import clone
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int
 
 BIASES = (True, False, "candidate")
 

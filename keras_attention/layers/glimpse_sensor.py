@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_int
 from keras_attention.ops import glimpses, soft_glimpses
 from keras_attention.ops.glimpses import require_factor, require_glimpses
+from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

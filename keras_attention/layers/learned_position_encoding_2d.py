@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_grid, require_int
+from keras_attention.layers.checks import require_grid
 from keras_attention.layers.projections import clone
+from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import check_padding, require_int, require_rate
+from keras_attention.layers.checks import check_padding
 from keras_attention.layers.projections import ProjectsHeads
 from keras_attention.ops import require_boolean
 from keras_attention.ops.local_blocks import attend_locally
 from keras_attention.ops.local_cache import attend_cached
 from keras_attention.ops.padding import full_mask, zero_padding
+from keras_attention.ops.require import require_int, require_rate
 
 
 class LocalAttention(ProjectsHeads):

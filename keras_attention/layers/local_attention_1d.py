@@ -2,10 +2,10 @@
 
 import keras
 
-from keras_attention.layers.checks import require_int
 from keras_attention.layers.local_attention import LocalAttention, require_size
 from keras_attention.ops.local_cache import ring_length
 from keras_attention.ops.local_masks import Blocks
+from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -3,11 +3,10 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_int
 from keras_attention.layers.memory_attention import MemoryAttention, dense, require_equal_sizes
 from keras_attention.layers.projections import clone
 from keras_attention.ops import additive_attend, attend, local_attend
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int
 
 SCORES = ("dot", "general", "concat", "location")
 WINDOWS = (None, "local_m", "local_p")

@@ -4,10 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.layers.checks import require_int
 from keras_attention.layers.projections import clone
 from keras_attention.ops import select_candidates
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -3,14 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import (
-    check_cache,
-    check_sequences,
-    check_visibility,
-    require_int,
-    require_ints,
-    require_rate,
-)
+from keras_attention.layers.checks import check_cache, check_sequences, check_visibility
 from keras_attention.layers.flash_attention import block_size
 from keras_attention.layers.projections import ProjectsMemory
 from keras_attention.ops import require_boolean
@@ -18,6 +11,7 @@ from keras_attention.ops.axes import attend_axes
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.masks import both
 from keras_attention.ops.padding import padding_masks, zero_padding
+from keras_attention.ops.require import require_int, require_ints, require_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

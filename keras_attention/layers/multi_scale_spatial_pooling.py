@@ -3,10 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_ints
 from keras_attention.layers.gate import VARIANTS
 from keras_attention.ops import resize_align_corners
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_ints
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

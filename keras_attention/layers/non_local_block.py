@@ -4,13 +4,13 @@ import keras
 from keras import ops
 
 from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.layers.checks import check_padding, require_int
+from keras_attention.layers.checks import check_padding
 from keras_attention.layers.projections import clone
 from keras_attention.ops import require_boolean
 from keras_attention.ops.extents import EXTENTS, Extent
 from keras_attention.ops.non_local import PAIRWISE, SOFTMAX, non_local
 from keras_attention.ops.padding import full_mask, zero_padding
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int
 from keras_attention.ops.subsample import POOL, subsample, subsampled
 
 

@@ -10,9 +10,10 @@ import keras
 from keras import ops
 
 from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.layers.checks import check_padding, require_int
+from keras_attention.layers.checks import check_padding
 from keras_attention.ops import require_boolean
 from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.require import require_int
 
 MIDDLE = "TUVWXYZ"  # the axes between batch and features
 OUT = "EFGIJKLM"  # the axes of the output's features

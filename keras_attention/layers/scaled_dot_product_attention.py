@@ -3,9 +3,10 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import check_sequences, check_visibility, require_rate
+from keras_attention.layers.checks import check_sequences, check_visibility
 from keras_attention.ops import attend, require_boolean
 from keras_attention.ops.padding import padding_masks
+from keras_attention.ops.require import require_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -4,12 +4,12 @@ import keras
 from keras import ops
 
 from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.layers.checks import check_padding, require_int
+from keras_attention.layers.checks import check_padding
 from keras_attention.layers.projections import clone
 from keras_attention.layers.spectral_normalization import normalised_if
 from keras_attention.ops import non_local, require_boolean
 from keras_attention.ops.padding import full_mask, zero_padding
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int
 from keras_attention.ops.subsample import POOL, subsample, subsampled
 
 VARIANTS = ("reference", "paper")

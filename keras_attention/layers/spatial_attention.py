@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_int
 from keras_attention.layers.gate import Gate
 from keras_attention.ops import spatial_pool
+from keras_attention.ops.require import require_int
 
 CONVOLUTIONS = {3: keras.layers.Conv1D, 4: keras.layers.Conv2D, 5: keras.layers.Conv3D}
 

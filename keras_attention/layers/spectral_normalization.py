@@ -5,8 +5,8 @@ import math
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_int
 from keras_attention.ops import spectral_norm
+from keras_attention.ops.require import require_int
 from keras_attention.ops.spectral import may_move
 
 LAYERS = ("Dense", "Conv1D", "Conv2D", "Conv3D", "EinsumDense", "Embedding")

@@ -3,10 +3,10 @@
 import keras
 
 from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.layers.checks import require_int, require_rate
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.projections import clone
+from keras_attention.ops.require import require_int, require_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -3,10 +3,9 @@
 import keras
 
 from keras_attention.layers import get_attention
-from keras_attention.layers.checks import require_int
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.resnet_parts import LAYOUTS, STEMS, ResNetParts
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int
 
 # depth: blocks of each stage, whether they are bottlenecks
 DEPTHS = {

@@ -3,11 +3,10 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_int
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.image_transformer_parts import POSITIONS, Parts
 from keras_attention.ops import generation
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int
 
 LIKELIHOODS = ("categorical", "logistic_mixture")
 SIZES = ("channels", "num_layers", "model_dim", "num_heads", "intermediate_dim", "num_mixtures")

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_attention.layers import AttentionRNN, LuongAttention, TokenEmbedding
-from keras_attention.layers.checks import require_int, require_rate
 from keras_attention.models.dtypes import serialize_dtype
+from keras_attention.ops.require import require_int, require_rate
 
 SIZES = ("source_vocabulary_size", "target_vocabulary_size", "embedding_dim", "units", "num_layers")
 

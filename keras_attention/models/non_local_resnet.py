@@ -3,10 +3,9 @@
 import keras
 
 from keras_attention.layers import NonLocalBlock
-from keras_attention.layers.checks import require_int, require_rate
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.non_local_resnet_parts import ClipParts
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int, require_rate
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 INFLATIONS = (None, "3x1x1", "3x3x3")

@@ -4,10 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention.layers import GlimpseNetwork
-from keras_attention.layers.checks import require_int
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.location_policy import LocationPolicy
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int
 
 CORES = ("rnn", "lstm")
 SIZES = ("num_classes", "num_glimpses", "size", "scales", "glimpse_units", "location_units", "units", "channels")

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_int
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.rnn_search_parts import Parts
+from keras_attention.ops.require import require_int
 
 VOCABULARIES = ("source_vocabulary_size", "target_vocabulary_size")
 SIZES = (*VOCABULARIES, "embedding_dim", "units", "attention_units", "maxout_units")

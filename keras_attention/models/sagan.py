@@ -4,9 +4,8 @@ import keras
 from keras import ops
 
 from keras_attention.layers import LabelConcatenation, ProjectionHead
-from keras_attention.layers.checks import require_int
 from keras_attention.models.sagan_parts import SMALLEST, SAGANParts, check_sizes, two_floats, widths
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int
 
 CONDITIONINGS = ("projection", "concatenation", "classifier", None)
 CONCATENATE_AT = 16  # the size of the map that is given the class

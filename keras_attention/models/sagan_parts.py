@@ -5,8 +5,8 @@ import math
 import keras
 
 from keras_attention.layers import ConditionalBatchNormalization, SelfAttention2D
-from keras_attention.layers.checks import require_int
 from keras_attention.layers.spectral_normalization import normalised_if
+from keras_attention.ops.require import require_int
 
 SMALLEST = 4  # rows and columns of the first map of the generator, and of the last of the discriminator
 WIDEST = 16  # times `channels`

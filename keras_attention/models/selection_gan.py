@@ -2,9 +2,8 @@
 
 import keras
 
-from keras_attention.layers.checks import require_int, require_rate
 from keras_attention.models.selection_gan_parts import SecondStage, UNet, patches
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_int, require_rate
 
 CONDITIONS = ("source", "semantics")
 FIRST_STAGE = {"cycle": False, "uncertainty": False, "num_candidates": None, "pool_sizes": ()}

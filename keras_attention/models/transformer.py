@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention.layers import TokenEmbedding, TransformerDecoderBlock, TransformerEncoderBlock
-from keras_attention.layers.checks import require_int
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.stack import Stack, make_norm, make_position
+from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

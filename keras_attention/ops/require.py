@@ -1,13 +1,85 @@
-"""Refusing wrong arguments by name, whatever room they are given in."""
+"""Refusing wrong arguments by name, whatever module they are given in.
 
+Each function returns the value as a plain Python value: a NumPy number does not get into a configuration.
+"""
+
+import math
+import numbers
+
+import keras
 import numpy as np
+
+SEEDS = 2**32  # what Keras's random state has room for
+
+
+def require_int(value, name, optional=False, least=1, odd=False):
+    """Returns `value`, an int of at least `least` (and odd, if `odd`); or `None`, if `optional`."""
+    if optional and value is None:
+        return None
+    if not is_int(value) or value < least or (odd and not value % 2):
+        expected = "a positive int" if least == 1 else f"an int of at least {least}"
+        expected = f"{expected}, and odd" if odd else expected
+        none = "`None` or " if optional else ""
+        raise ValueError(f"`{name}` must be {none}{expected}. Received: {name}={value!r}")
+    return int(value)
+
+
+def require_ints(value, name, least=None):
+    """Returns `value`, an int or a list or tuple of ints (of at least `least`), as a tuple; `None` stays `None`."""
+    if value is None or (isinstance(value, list | tuple) and not value):
+        return None
+    values = (value,) if is_int(value) else value
+    if not isinstance(values, list | tuple) or not all(is_int(v) and (least is None or v >= least) for v in values):
+        bound = "" if least is None else f" of at least {least}"
+        raise ValueError(f"`{name}` must be `None`, an int or a tuple of ints{bound}. Received: {name}={value!r}")
+    return tuple(int(v) for v in values)
+
+
+def require_bool(value, name, optional=False):
+    """Returns `value`, a bool (or `None`, if `optional`). Text would be true whatever it says."""
+    if optional and value is None:
+        return None
+    if not isinstance(value, bool | np.bool_):
+        expected = "`None`, `True` or `False`" if optional else "`True` or `False`"
+        raise ValueError(f"`{name}` must be {expected}. Received: {name}={value!r}")
+    return bool(value)
+
+
+def require_number(value, name, optional=False, least=-math.inf, above=-math.inf):
+    """Returns `value`, a finite number (of at least `least` and greater than `above`); or `None`, if `optional`."""
+    if optional and value is None:
+        return None
+    if not is_number(value) or not math.isfinite(value) or not (value >= least and value > above):
+        bound = f" greater than {above}" if above > -math.inf else f" of at least {least}" if least > -math.inf else ""
+        none = "`None` or " if optional else ""
+        raise ValueError(f"`{name}` must be {none}a finite number{bound}. Received: {name}={value!r}")
+    return _plain(value)
+
+
+def require_rate(value, name):
+    """Returns `value`, a number in [0, 1)."""
+    if not is_number(value) or not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
+    return _plain(value)
+
+
+def require_seed(value, name="seed", generator=False):
+    """Returns `value`, `None` or an int that Keras takes as a seed (or a `keras.random.SeedGenerator`)."""
+    if value is None or (generator and isinstance(value, keras.random.SeedGenerator)):
+        return value
+    if not is_int(value) or not 0 <= value < SEEDS:
+        expected = "`None`, a `keras.random.SeedGenerator` or an int" if generator else "`None` or an int"
+        raise ValueError(f"`{name}` must be {expected} from 0 to 2**32 - 1. Received: {name}={value!r}")
+    return int(value)
 
 
 def require_choice(value, name, choices):
-    """Raises unless `value` is one of `choices`, any collection."""
+    """Returns that of `choices`, any collection, which `value` is."""
     choices = tuple(choices)
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
+    for choice in choices:
+        if _equal(value, choice):
+            return choice
+    raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
 
 
 def require_classes(label, num_classes):
@@ -21,3 +93,24 @@ def require_classes(label, num_classes):
             f"`label` must be from 0 to {num_classes - 1} (`num_classes={num_classes}`). "
             f"Received: labels from {np.min(label)} to {np.max(label)}"
         )
+
+
+def is_int(value):
+    """Whether `value` is an int of Python or NumPy. A bool is none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def is_number(value):
+    """Whether `value` is a real number of Python or NumPy. A bool is none."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _equal(value, choice):
+    """Whether the two are equal. A bool equals no int, and an array, whose `==` is an array, equals nothing."""
+    if isinstance(value, bool | np.bool_) != isinstance(choice, bool):
+        return False
+    return isinstance(value, str | numbers.Integral | np.bool_ | None) and bool(value == choice)
+
+
+def _plain(value):
+    return int(value) if is_int(value) else float(value)

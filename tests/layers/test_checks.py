@@ -5,28 +5,6 @@ import pytest
 from keras_attention.layers import checks
 
 
-@pytest.mark.parametrize("value", [0, -1, 2.0, True, "4", None])
-def test_require_int(value):
-    with pytest.raises(ValueError, match="`size` must be a positive int"):
-        checks.require_int(value, "size")
-
-
-def test_require_int_lets_through():
-    checks.require_int(3, "size")
-    checks.require_int(None, "size", optional=True)
-
-
-@pytest.mark.parametrize("value, expected", [(None, None), ((), None), (3, (3,)), ([1, 2], (1, 2)), ((-1,), (-1,))])
-def test_require_ints(value, expected):
-    assert checks.require_ints(value, "axes") == expected
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.0, 1, True, "0.1"])
-def test_require_rate(value):
-    with pytest.raises(ValueError, match="`dropout` must be a float in"):
-        checks.require_rate(value, "dropout")
-
-
 @pytest.mark.parametrize("shape", [(5, 7), (1, 5, 7), (2, 5, 7), (2, 1, 7), (2, 4, 5, 7), (1, 1, 5, 7), (2, 4, 1, 1)])
 def test_attention_masks_that_fit(shape):
     checks.check_attention_mask(np.ones(shape, bool), (2, 4, 5, 7), 1)
