@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers.memory_attention import MemoryAttention, dense
 from keras_attention.layers.projections import clone
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_bool, require_int
 
 
 class AdditiveWeights(MemoryAttention):
@@ -13,10 +13,9 @@ class AdditiveWeights(MemoryAttention):
 
     def __init__(self, units, normalize, score_bias, kernel_initializer, vector_initializer, **kwargs):
         super().__init__(**kwargs)
-        require_int(units, "units")
-        self.units = units
-        self.normalize = normalize
-        self.score_bias = score_bias
+        self.units = require_int(units, "units")
+        self.normalize = require_bool(normalize, "normalize")
+        self.score_bias = require_bool(score_bias, "score_bias", optional=True)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.vector_initializer = keras.initializers.get(vector_initializer)
 

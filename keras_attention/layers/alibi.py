@@ -55,8 +55,7 @@ class ALiBi(keras.layers.Layer):
     def __init__(self, num_heads, **kwargs):
         # Only the length of the inputs is used: token ids are welcome, and stay integers.
         super().__init__(autocast=False, **kwargs)
-        require_int(num_heads, "num_heads")
-        self.num_heads = num_heads
+        self.num_heads = require_int(num_heads, "num_heads")
 
     def call(self, query, key=None, query_offset=0):
         T, S = ops.shape(query)[1], ops.shape(query if key is None else key)[1]

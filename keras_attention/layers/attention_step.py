@@ -16,6 +16,7 @@ from keras_attention.layers.recurrent_cells import (
 )
 from keras_attention.ops import require_boolean
 from keras_attention.ops.masks import both
+from keras_attention.ops.require import require_bool
 
 
 class AttentionStep(keras.layers.Layer):
@@ -37,11 +38,11 @@ class AttentionStep(keras.layers.Layer):
         self.cell = require_cell(cell)
         self.attention = require_attention(attention)
         self.order = order
-        self.input_feeding = input_feeding
+        self.input_feeding = require_bool(input_feeding, "input_feeding")
         self.attentional_layer = require_options(order, input_feeding, attentional_layer)
-        self.output_attention = output_attention
-        self.return_sequences = return_sequences
-        self.return_state = return_state
+        self.output_attention = require_bool(output_attention, "output_attention")
+        self.return_sequences = require_bool(return_sequences, "return_sequences")
+        self.return_state = require_bool(return_state, "return_state")
         self.supports_masking = True
 
     def build(self, inputs_shape, memory_shape):

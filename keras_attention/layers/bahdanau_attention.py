@@ -8,6 +8,7 @@ from keras_attention.layers.memory_attention import mix_all, mix_one, see
 from keras_attention.layers.projections import clone
 from keras_attention.ops import additive_attend, additive_scores, masked_softmax
 from keras_attention.ops.recurrence import recur
+from keras_attention.ops.require import require_bool
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -85,7 +86,7 @@ class BahdanauAttention(AdditiveWeights):
         **kwargs,
     ):
         super().__init__(units, normalize, score_bias, kernel_initializer, vector_initializer, **kwargs)
-        self.coverage = coverage
+        self.coverage = require_bool(coverage, "coverage")
 
     def build(self, query_shape, value_shape, key_shape=None):
         super().build(query_shape, value_shape, key_shape)

@@ -85,8 +85,7 @@ class CBAM(KeepsAdapters, Gate):
         **kwargs,
     ):
         super().__init__(variant, data_format, kernel_initializer, **kwargs)
-        require_choice(order, "order", ORDERS)
-        self.order = order
+        self.order = require_choice(order, "order", ORDERS)
         shared = {"variant": variant, "data_format": self.data_format, "dtype": self.dtype_policy}
         self.channel = ChannelAttention(
             ratio, pools, kernel_initializer=clone(self.kernel_initializer), name="channel", **shared
@@ -94,7 +93,7 @@ class CBAM(KeepsAdapters, Gate):
         self.spatial = SpatialAttention(
             kernel_size, kernel_initializer=clone(self.kernel_initializer), name="spatial", **shared
         )
-        self.ratio, self.kernel_size, self.pools = ratio, kernel_size, self.channel.pools
+        self.ratio, self.kernel_size, self.pools = self.channel.ratio, self.spatial.kernel_size, self.channel.pools
 
     def build(self, input_shape):
         self.channel.build(input_shape)

@@ -15,8 +15,7 @@ class ChannelGate(KeepsAdapters, Gate):
 
     def __init__(self, ratio, pools, variant, data_format, kernel_initializer, **kwargs):
         super().__init__(variant, data_format, kernel_initializer, **kwargs)
-        require_int(ratio, "ratio")
-        self.ratio = ratio
+        self.ratio = require_int(ratio, "ratio")
         self._pools = pools
 
     def build(self, input_shape):

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.labels import check_label
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_choice, require_int, require_number, require_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -58,17 +58,10 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 
     def __init__(self, num_classes, momentum=0.999, epsilon=1e-5, axis=-1, **kwargs):
         super().__init__(**kwargs)
-        require_int(num_classes, "num_classes")
-        if not 0 <= momentum < 1:
-            raise ValueError(f"`momentum` must be in [0, 1). Received: momentum={momentum!r}")
-        if not epsilon > 0:
-            raise ValueError(f"`epsilon` must be positive. Received: epsilon={epsilon!r}")
-        if axis not in (-1, 1):
-            raise ValueError(f"`axis` must be -1 or 1. Received: axis={axis!r}")
-        self.num_classes = num_classes
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.axis = axis
+        self.num_classes = require_int(num_classes, "num_classes")
+        self.momentum = require_rate(momentum, "momentum")
+        self.epsilon = require_number(epsilon, "epsilon", above=0)
+        self.axis = require_choice(axis, "axis", (-1, 1))
 
     def build(self, inputs_shape, label_shape=None):
         channels = inputs_shape[self.axis]

@@ -43,8 +43,7 @@ class FeedForward(KeepsAdapters, keras.layers.Layer):
 
     def __init__(self, intermediate_dim, activation="relu", kernel_initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
-        require_int(intermediate_dim, "intermediate_dim")
-        self.intermediate_dim = intermediate_dim
+        self.intermediate_dim = require_int(intermediate_dim, "intermediate_dim")
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True

@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.layers.checks import check_padding
 from keras_attention.ops import require_boolean
 from keras_attention.ops.padding import full_mask, zero_padding
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_data_format
 
 VARIANTS = ("paper", "reference")
 AXES = {3: "[B, T, C]", 4: "[B, Y, X, C]", 5: "[B, Z, Y, X, C]"}
@@ -21,10 +21,8 @@ class Gate(keras.layers.Layer):
 
     def __init__(self, variant, data_format, kernel_initializer, **kwargs):
         super().__init__(**kwargs)
-        require_choice(variant, "variant", VARIANTS)
-        self.variant = variant
-        self.data_format = keras.config.image_data_format() if data_format is None else data_format
-        require_choice(self.data_format, "data_format", ("channels_last", "channels_first"))
+        self.variant = require_choice(variant, "variant", VARIANTS)
+        self.data_format = require_data_format(data_format)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True
 

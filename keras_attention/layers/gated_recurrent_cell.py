@@ -65,14 +65,12 @@ class GatedRecurrentCell(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        require_int(units, "units")
-        require_choice(use_bias, "use_bias", BIASES)
-        self.units = units
-        self.use_bias = use_bias
+        self.units = require_int(units, "units")
+        self.use_bias = require_choice(use_bias, "use_bias", BIASES)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.state_size = self.output_size = units
+        self.state_size = self.output_size = self.units
 
     def build(self, input_shape):
         U, D = self.units, input_shape[-1]

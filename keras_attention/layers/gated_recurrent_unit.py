@@ -8,6 +8,7 @@ from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.ops import require_boolean
 from keras_attention.ops.padding import full_mask, zero_padding
 from keras_attention.ops.recurrence import recur
+from keras_attention.ops.require import require_bool
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -80,11 +81,11 @@ class GatedRecurrentUnit(keras.layers.Layer):
             name="cell",
             dtype=self.dtype_policy,
         )
-        self.units = units
-        self.use_bias = use_bias
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.reverse = reverse
+        self.units = self.cell.units
+        self.use_bias = self.cell.use_bias
+        self.return_sequences = require_bool(return_sequences, "return_sequences")
+        self.return_state = require_bool(return_state, "return_state")
+        self.reverse = require_bool(reverse, "reverse")
         self.kernel_initializer = self.cell.kernel_initializer
         self.recurrent_initializer = self.cell.recurrent_initializer
         self.bias_initializer = self.cell.bias_initializer

@@ -70,13 +70,13 @@ class GlimpseNetwork(KeepsAdapters, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # an image is not cast as a whole
-        for name, value in (("glimpse_units", glimpse_units), ("location_units", location_units), ("units", units)):
-            require_int(value, name)
         self.sensor = GlimpseSensor(size, scales, factor, soft, name="sensor", dtype=self.dtype_policy)
-        self.size, self.scales, self.factor, self.soft = size, scales, factor, soft
-        self.glimpse_units = glimpse_units
-        self.location_units = location_units
-        self.units = units
+        self.size, self.scales, self.factor, self.soft = (
+            getattr(self.sensor, name) for name in ("size", "scales", "factor", "soft")
+        )
+        self.glimpse_units = require_int(glimpse_units, "glimpse_units")
+        self.location_units = require_int(location_units, "location_units")
+        self.units = require_int(units, "units")
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, images_shape, locations_shape):

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_attention.ops import glimpses, soft_glimpses
-from keras_attention.ops.glimpses import require_factor, require_glimpses
-from keras_attention.ops.require import require_int
+from keras_attention.ops.glimpses import require_glimpses
+from keras_attention.ops.require import require_bool, require_int, require_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -55,13 +55,10 @@ class GlimpseSensor(keras.layers.Layer):
 
     def __init__(self, size, scales=1, factor=2.0, soft=False, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        require_int(size, "size")
-        require_int(scales, "scales")
-        require_factor(factor)
-        self.size = size
-        self.scales = scales
-        self.factor = factor
-        self.soft = soft
+        self.size = require_int(size, "size")
+        self.scales = require_int(scales, "scales")
+        self.factor = require_number(factor, "factor", least=1)
+        self.soft = require_bool(soft, "soft")
 
     def call(self, images, locations):
         look = soft_glimpses if self.soft else glimpses

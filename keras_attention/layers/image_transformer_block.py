@@ -4,13 +4,13 @@ import keras
 from keras import ops
 
 from keras_attention.layers.checks import require_grid
-from keras_attention.layers.local_attention import require_pair
 from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
 from keras_attention.layers.projections import clone
 from keras_attention.layers.transformer_block import TransformerBlock
 from keras_attention.ops import require_boolean
 from keras_attention.ops.padding import full_mask, zero_padding
+from keras_attention.ops.require import is_int, require_bool, require_int, require_pair
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -74,18 +74,16 @@ class ImageTransformerBlock(TransformerBlock):
 
     def __init__(self, num_heads, intermediate_dim, query_block, memory_block, causal=True, **kwargs):
         super().__init__(num_heads, intermediate_dim, **kwargs)
-        if isinstance(query_block, int) != isinstance(memory_block, int):
+        if is_int(query_block) != is_int(memory_block):
             raise ValueError(
                 "`query_block` and `memory_block` must be two ints or two pairs. "
                 f"Received: query_block={query_block!r}, memory_block={memory_block!r}"
             )
-        self.two_dimensional = not isinstance(query_block, int)
-        if self.two_dimensional:
-            query_block = require_pair(query_block, "query_block")
-            memory_block = require_pair(memory_block, "memory_block", least=0)
-        self.query_block = query_block
-        self.memory_block = memory_block
-        self.causal = causal
+        self.two_dimensional = not is_int(query_block)
+        require = require_pair if self.two_dimensional else require_int
+        self.query_block = require(query_block, "query_block")
+        self.memory_block = require(memory_block, "memory_block", least=0)
+        self.causal = require_bool(causal, "causal")
 
     def build(self, inputs_shape, memory_shape=None):
         require_grid(inputs_shape)

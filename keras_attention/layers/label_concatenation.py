@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers.labels import check_label
 from keras_attention.layers.spectral_normalization import normalised_if
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_bool, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -61,11 +61,9 @@ class LabelConcatenation(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        require_int(num_classes, "num_classes")
-        require_int(embedding_dim, "embedding_dim")
-        self.num_classes = num_classes
-        self.embedding_dim = embedding_dim
-        self.spectral_normalization = spectral_normalization
+        self.num_classes = require_int(num_classes, "num_classes")
+        self.embedding_dim = require_int(embedding_dim, "embedding_dim")
+        self.spectral_normalization = require_bool(spectral_normalization, "spectral_normalization")
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, inputs_shape, label_shape=None):

@@ -52,8 +52,7 @@ class LearnedPositionEncoding(keras.layers.Layer):
 
     def __init__(self, max_length, initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
-        require_int(max_length, "max_length")
-        self.max_length = max_length
+        self.max_length = require_int(max_length, "max_length")
         self.initializer = keras.initializers.get(initializer)
         self.supports_masking = True
 

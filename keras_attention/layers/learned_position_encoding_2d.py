@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers.checks import require_grid
 from keras_attention.layers.projections import clone
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_choice, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -55,13 +55,9 @@ class LearnedPositionEncoding2D(keras.layers.Layer):
 
     def __init__(self, max_rows, max_columns, variant="paper", initializer=None, **kwargs):
         super().__init__(**kwargs)
-        for name, size in (("max_rows", max_rows), ("max_columns", max_columns)):
-            require_int(size, name)
-        if variant not in ("paper", "reference"):
-            raise ValueError(f'`variant` must be "paper" or "reference". Received: variant={variant!r}')
-        self.max_rows = max_rows
-        self.max_columns = max_columns
-        self.variant = variant
+        self.max_rows = require_int(max_rows, "max_rows")
+        self.max_columns = require_int(max_columns, "max_columns")
+        self.variant = require_choice(variant, "variant", ("paper", "reference"))
         self.initializer = keras.initializers.get(initializer)
         self.supports_masking = True
 

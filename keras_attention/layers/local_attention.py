@@ -9,7 +9,7 @@ from keras_attention.ops import require_boolean
 from keras_attention.ops.local_blocks import attend_locally
 from keras_attention.ops.local_cache import attend_cached
 from keras_attention.ops.padding import full_mask, zero_padding
-from keras_attention.ops.require import require_int, require_rate
+from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
 
 class LocalAttention(ProjectsHeads):
@@ -22,16 +22,13 @@ class LocalAttention(ProjectsHeads):
 
     def __init__(self, num_heads, key_dim, causal, value_dim, dropout, seed, **kwargs):
         super().__init__(use_gate=False, projection_activity_regularizer=None, **kwargs)
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.value_dim = key_dim if value_dim is None else value_dim
-        for name in ("num_heads", "key_dim", "value_dim"):
-            require_int(getattr(self, name), name)
-        require_rate(dropout, "dropout")
-        self.num_key_value_heads = num_heads
-        self.causal = causal
-        self.dropout = dropout
-        self.seed = seed
+        self.num_heads = require_int(num_heads, "num_heads")
+        self.key_dim = require_int(key_dim, "key_dim")
+        self.value_dim = require_int(value_dim, "value_dim", optional=True) or self.key_dim
+        self.num_key_value_heads = self.num_heads
+        self.causal = require_bool(causal, "causal")
+        self.dropout = require_rate(dropout, "dropout")
+        self.seed = require_seed(seed)
         self.supports_masking = True
         if dropout:
             self._seeds = keras.random.SeedGenerator(seed)
@@ -147,21 +144,3 @@ class LocalAttention(ProjectsHeads):
         if len(shape) != len(self.AXES) + 2 or shape[-1] is None:
             axes = ", ".join(("B", *self.AXES, "D"))
             raise ValueError(f"`inputs` must be [{axes}] with a known D. Received: inputs.shape={tuple(shape)}")
-
-
-def require_size(value, name):
-    """Raises unless `value` is an int, 0 or more."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"`{name}` must be an int, 0 or more. Received: {name}={value!r}")
-
-
-def require_pair(value, name, least=1):
-    """Returns two ints (rows, columns); one int stands for both."""
-    pair = (value, value) if isinstance(value, int) else value
-    fits = isinstance(pair, (list, tuple)) and len(pair) == 2
-    if not fits or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in pair):
-        raise ValueError(
-            f"`{name}` must be two ints (rows, columns), each at least {least}, or one for both. "
-            f"Received: {name}={value!r}"
-        )
-    return tuple(pair)

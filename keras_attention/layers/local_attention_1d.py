@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention.layers.local_attention import LocalAttention, require_size
+from keras_attention.layers.local_attention import LocalAttention
 from keras_attention.ops.local_cache import ring_length
 from keras_attention.ops.local_masks import Blocks
 from keras_attention.ops.require import require_int
@@ -115,13 +115,10 @@ class LocalAttention1D(LocalAttention):
             bias_constraint=bias_constraint,
             **kwargs,
         )
-        require_int(query_block, "query_block")
-        require_int(dilation, "dilation")
-        require_size(memory_block, "memory_block")
-        self.query_block = query_block
-        self.memory_block = memory_block
-        self.dilation = dilation
-        self._blocks = Blocks.of_sequence(query_block, memory_block, causal, dilation)
+        self.query_block = require_int(query_block, "query_block")
+        self.memory_block = require_int(memory_block, "memory_block", least=0)
+        self.dilation = require_int(dilation, "dilation")
+        self._blocks = Blocks.of_sequence(self.query_block, self.memory_block, self.causal, self.dilation)
 
     def make_cache(self, batch_size, max_length):
         """Returns an empty cache; it holds what a position can reach, which may be less than `max_length` positions."""

@@ -2,10 +2,10 @@
 
 import keras
 
-from keras_attention.layers.local_attention import LocalAttention, require_pair
+from keras_attention.layers.local_attention import LocalAttention
 from keras_attention.ops.generation import generation_coordinates
 from keras_attention.ops.local_masks import Blocks
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_int, require_pair
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -127,7 +127,7 @@ class LocalAttention2D(LocalAttention):
         self.query_block = require_pair(query_block, "query_block")
         self.memory_block = require_pair(memory_block, "memory_block", least=0)
         self.dilation = require_pair(dilation, "dilation")
-        self._blocks = Blocks(self.query_block, self.memory_block, self.dilation, causal)
+        self._blocks = Blocks(self.query_block, self.memory_block, self.dilation, self.causal)
 
     def make_cache(self, batch_size, height, width):
         """Returns an empty cache for an image of `height` x `width` pixels."""

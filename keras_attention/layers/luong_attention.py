@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.layers.memory_attention import MemoryAttention, dense, require_equal_sizes
 from keras_attention.layers.projections import clone
 from keras_attention.ops import additive_attend, attend, local_attend
-from keras_attention.ops.require import require_choice, require_int
+from keras_attention.ops.require import require_bool, require_choice, require_int, require_number
 
 SCORES = ("dot", "general", "concat", "location")
 WINDOWS = (None, "local_m", "local_p")
@@ -97,13 +97,13 @@ class LuongAttention(MemoryAttention):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.score = score
+        self.score = require_choice(score, "score", SCORES)
         self.units = units
-        self.window = window
-        self.half_width = half_width
-        self.renormalize = renormalize
+        self.window = require_choice(window, "window", WINDOWS)
+        self.half_width = require_number(half_width, "half_width", above=0)
+        self.renormalize = require_bool(renormalize, "renormalize")
         self.max_length = max_length
-        self.scale = scale
+        self.scale = require_bool(scale, "scale")
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.vector_initializer = keras.initializers.get(vector_initializer)
         self._check_options()
@@ -154,19 +154,14 @@ class LuongAttention(MemoryAttention):
         }
 
     def _check_options(self):
-        for name, choices in (("score", SCORES), ("window", WINDOWS)):
-            require_choice(getattr(self, name), name, choices)
         for name, score in (("units", "concat"), ("max_length", "location")):
             size = getattr(self, name)
             if self.score == score:
-                require_int(size, name)
+                setattr(self, name, require_int(size, name))
             elif size is not None:
                 raise ValueError(
                     f'`{name}` belongs to score="{score}". Received: {name}={size!r}, score={self.score!r}'
                 )
-        width = self.half_width
-        if isinstance(width, bool) or not isinstance(width, (int, float)) or not width > 0:
-            raise ValueError(f"`half_width` must be a positive number. Received: half_width={width!r}")
         if self.renormalize and self.window != "local_p":
             raise ValueError(f'`renormalize` belongs to window="local_p". Received: window={self.window!r}')
 

@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.layers.memory_attention import MemoryAttention, dense, require_equal_sizes
 from keras_attention.layers.monotonic import Monotonic
 from keras_attention.layers.projections import clone
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_bool, require_choice
 
 SCORES = ("dot", "general")
 
@@ -16,9 +16,8 @@ class _DotWeights(MemoryAttention):
 
     def __init__(self, score, scale, kernel_initializer, **kwargs):
         super().__init__(**kwargs)
-        require_choice(score, "score", SCORES)
-        self.score = score
-        self.scale = scale
+        self.score = require_choice(score, "score", SCORES)
+        self.scale = require_bool(scale, "scale")
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, query_shape, value_shape, key_shape=None):

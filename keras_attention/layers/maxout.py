@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_bool, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -57,11 +57,9 @@ class Maxout(KeepsAdapters, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        require_int(units, "units")
-        require_int(pieces, "pieces")
-        self.units = units
-        self.pieces = pieces
-        self.use_bias = use_bias
+        self.units = require_int(units, "units")
+        self.pieces = require_int(pieces, "pieces")
+        self.use_bias = require_bool(use_bias, "use_bias")
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.supports_masking = True

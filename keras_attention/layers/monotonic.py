@@ -8,7 +8,7 @@ from keras_attention.ops import monotonic_alignment
 from keras_attention.ops.monotonic import MODES
 from keras_attention.ops.noise import normal
 from keras_attention.ops.recurrence import recur
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_number, require_seed
 
 
 class Monotonic:
@@ -16,13 +16,10 @@ class Monotonic:
 
     def __init__(self, *args, mode, sigmoid_noise, score_bias_init, seed, **kwargs):
         super().__init__(*args, **kwargs)
-        require_choice(mode, "mode", MODES)
-        if isinstance(sigmoid_noise, bool) or not isinstance(sigmoid_noise, (int, float)) or sigmoid_noise < 0:
-            raise ValueError(f"`sigmoid_noise` must be a number from 0 on. Received: sigmoid_noise={sigmoid_noise!r}")
-        self.mode = mode
-        self.sigmoid_noise = sigmoid_noise
-        self.score_bias_init = score_bias_init
-        self.seed = seed
+        self.mode = require_choice(mode, "mode", MODES)
+        self.sigmoid_noise = require_number(sigmoid_noise, "sigmoid_noise", least=0)
+        self.score_bias_init = require_number(score_bias_init, "score_bias_init")
+        self.seed = require_seed(seed)
         if sigmoid_noise:
             self.seed_generator = keras.random.SeedGenerator(seed)
 

@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.projections import clone
 from keras_attention.ops import select_candidates
-from keras_attention.ops.require import require_choice, require_int
+from keras_attention.ops.require import require_bool, require_data_format, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -77,15 +77,11 @@ class MultiChannelAttentionSelection(KeepsAdapters, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        sizes = {"num_candidates": num_candidates, "image_channels": image_channels, "kernel_size": kernel_size}
-        for name, value in sizes.items():
-            require_int(value, name)
-            setattr(self, name, value)
-        if kernel_size % 2 == 0:
-            raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
-        self.uncertainty = uncertainty
-        self.data_format = keras.config.image_data_format() if data_format is None else data_format
-        require_choice(self.data_format, "data_format", ("channels_last", "channels_first"))
+        self.num_candidates = require_int(num_candidates, "num_candidates")
+        self.image_channels = require_int(image_channels, "image_channels")
+        self.kernel_size = require_int(kernel_size, "kernel_size", odd=True)
+        self.uncertainty = require_bool(uncertainty, "uncertainty")
+        self.data_format = require_data_format(data_format)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):

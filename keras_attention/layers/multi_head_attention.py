@@ -11,7 +11,7 @@ from keras_attention.ops.axes import attend_axes
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.masks import both
 from keras_attention.ops.padding import padding_masks, zero_padding
-from keras_attention.ops.require import require_int, require_ints, require_rate
+from keras_attention.ops.require import require_bool, require_int, require_ints, require_rate, require_seed
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -146,26 +146,24 @@ class MultiHeadAttention(ProjectsMemory):
             bias_constraint=bias_constraint,
             **kwargs,
         )
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.value_dim = key_dim if value_dim is None else value_dim
-        self.num_key_value_heads = num_heads if num_key_value_heads is None else num_key_value_heads
-        for name in ("num_heads", "key_dim", "value_dim", "num_key_value_heads"):
-            require_int(getattr(self, name), name)
-        if num_heads % self.num_key_value_heads:
+        self.num_heads = require_int(num_heads, "num_heads")
+        self.key_dim = require_int(key_dim, "key_dim")
+        self.value_dim = require_int(value_dim, "value_dim", optional=True) or self.key_dim
+        self.num_key_value_heads = (
+            require_int(num_key_value_heads, "num_key_value_heads", optional=True) or self.num_heads
+        )
+        if self.num_heads % self.num_key_value_heads:
             raise ValueError(
                 "`num_heads` must be divisible by `num_key_value_heads`. "
                 f"Received: num_heads={num_heads}, num_key_value_heads={num_key_value_heads}"
             )
-        require_int(sliding_window, "sliding_window", optional=True)
-        require_rate(dropout, "dropout")
         self.attention_axes = require_ints(attention_axes, "attention_axes")
         # Not public: a Keras layer's `output_shape` is the shape of its output.
-        self._output_shape = require_ints(output_shape, "output_shape")
-        self.sliding_window = sliding_window
-        self.flash_attention = flash_attention
-        self.dropout = dropout
-        self.seed = seed
+        self._output_shape = require_ints(output_shape, "output_shape", least=1)
+        self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)
+        self.flash_attention = require_bool(flash_attention, "flash_attention", optional=True)
+        self.dropout = require_rate(dropout, "dropout")
+        self.seed = require_seed(seed)
         self.supports_masking = True
         if dropout:
             # Only its seeds are used: a checkpoint of Keras's layer has them in this place.

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers.gate import VARIANTS
 from keras_attention.ops import resize_align_corners
-from keras_attention.ops.require import require_choice, require_ints
+from keras_attention.ops.require import require_choice, require_data_format, require_ints
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -56,13 +56,11 @@ class MultiScaleSpatialPooling(keras.layers.Layer):
 
     def __init__(self, pool_sizes=(1, 4, 9), variant="reference", data_format=None, **kwargs):
         super().__init__(**kwargs)
-        self.pool_sizes = require_ints(pool_sizes, "pool_sizes")
-        if not self.pool_sizes or min(self.pool_sizes) < 1 or len(set(self.pool_sizes)) < len(self.pool_sizes):
+        self.pool_sizes = require_ints(pool_sizes, "pool_sizes", least=1)
+        if not self.pool_sizes or len(set(self.pool_sizes)) < len(self.pool_sizes):
             raise ValueError(f"`pool_sizes` must be different positive ints. Received: pool_sizes={pool_sizes!r}")
-        require_choice(variant, "variant", VARIANTS)
-        self.variant = variant
-        self.data_format = keras.config.image_data_format() if data_format is None else data_format
-        require_choice(self.data_format, "data_format", ("channels_last", "channels_first"))
+        self.variant = require_choice(variant, "variant", VARIANTS)
+        self.data_format = require_data_format(data_format)
 
     def build(self, input_shape):
         self._check(input_shape)

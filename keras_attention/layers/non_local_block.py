@@ -10,7 +10,7 @@ from keras_attention.ops import require_boolean
 from keras_attention.ops.extents import EXTENTS, Extent
 from keras_attention.ops.non_local import PAIRWISE, SOFTMAX, non_local
 from keras_attention.ops.padding import full_mask, zero_padding
-from keras_attention.ops.require import require_choice, require_int
+from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
 from keras_attention.ops.subsample import POOL, subsample, subsampled
 
 
@@ -96,22 +96,14 @@ class NonLocalBlock(KeepsAdapters, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        require_choice(pairwise, "pairwise", PAIRWISE)
-        require_int(reduction, "reduction")
-        if isinstance(extent, str) or extent is None:
-            require_choice(extent, "extent", EXTENTS)
-        else:
-            require_int(extent, "extent")
-        require_choice(pool, "pool", ("after", "before", None))
-        require_choice(scale, "scale", (None, "inv_sqrt") if pairwise in SOFTMAX else (None,))
-        self.data_format = keras.config.image_data_format() if data_format is None else data_format
-        require_choice(self.data_format, "data_format", ("channels_last", "channels_first"))
-        self.pairwise = pairwise
-        self.reduction = reduction
-        self.extent = extent
-        self.pool = pool
-        self.scale = scale
-        self.batch_norm = batch_norm
+        self.pairwise = require_choice(pairwise, "pairwise", PAIRWISE)
+        self.reduction = require_int(reduction, "reduction")
+        by_name = isinstance(extent, str) or extent is None
+        self.extent = require_choice(extent, "extent", EXTENTS) if by_name else require_int(extent, "extent")
+        self.pool = require_choice(pool, "pool", ("after", "before", None))
+        self.scale = require_choice(scale, "scale", (None, "inv_sqrt") if pairwise in SOFTMAX else (None,))
+        self.batch_norm = require_bool(batch_norm, "batch_norm")
+        self.data_format = require_data_format(data_format)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True
 

@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.layers.labels import check_label
 from keras_attention.layers.projections import clone
 from keras_attention.layers.spectral_normalization import normalised_if
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_bool, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -54,9 +54,8 @@ class ProjectionHead(keras.layers.Layer):
 
     def __init__(self, num_classes, spectral_normalization=True, kernel_initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
-        require_int(num_classes, "num_classes")
-        self.num_classes = num_classes
-        self.spectral_normalization = spectral_normalization
+        self.num_classes = require_int(num_classes, "num_classes")
+        self.spectral_normalization = require_bool(spectral_normalization, "spectral_normalization")
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, inputs_shape, label_shape=None):

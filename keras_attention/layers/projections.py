@@ -13,7 +13,7 @@ from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.checks import check_padding
 from keras_attention.ops import require_boolean
 from keras_attention.ops.padding import zero_padding
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_bool, require_int
 
 MIDDLE = "TUVWXYZ"  # the axes between batch and features
 OUT = "EFGIJKLM"  # the axes of the output's features
@@ -40,8 +40,8 @@ class ProjectsHeads(KeepsAdapters, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.use_bias = use_bias
-        self.use_gate = use_gate
+        self.use_bias = require_bool(use_bias, "use_bias")
+        self.use_gate = require_bool(use_gate, "use_gate")
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)

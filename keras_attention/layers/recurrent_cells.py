@@ -11,10 +11,11 @@ def require_cell(cell):
     """Returns `cell`, or the cell of a config; raises unless it has what Keras asks of a cell."""
     if isinstance(cell, dict):
         cell = keras.saving.deserialize_keras_object(cell)
-    if not callable(cell) or not hasattr(cell, "state_size"):
+    # A layer that runs a cell over a sequence has a `state_size` too.
+    if not callable(cell) or not hasattr(cell, "state_size") or hasattr(cell, "return_sequences"):
         raise ValueError(
-            "`cell` must be a cell as for `keras.layers.RNN`: called on (inputs, states), with a `state_size`. "
-            f"Received: cell={cell!r}"
+            "`cell` must be a cell as for `keras.layers.RNN`: called on (inputs, states), with a `state_size` "
+            f"(`GRUCell` and not `GRU`). Received: cell={cell!r}"
         )
     return cell
 

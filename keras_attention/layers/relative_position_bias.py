@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.ops import distances, relative_bucket
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import is_int, require_bool, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -70,23 +70,22 @@ class RelativePositionBias(keras.layers.Layer):
     ):
         # Only the length of the inputs is used: token ids are welcome, and stay integers.
         super().__init__(autocast=False, **kwargs)
-        require_int(num_heads, "num_heads")
+        self.num_heads = require_int(num_heads, "num_heads")
+        self.bidirectional = require_bool(bidirectional, "bidirectional")
         least = 4 if bidirectional else 2
-        if not isinstance(num_buckets, int) or num_buckets < least or (bidirectional and num_buckets % 2):
+        if not is_int(num_buckets) or num_buckets < least or (bidirectional and num_buckets % 2):
             raise ValueError(
                 f"`num_buckets` must be an int of at least {least}, even if `bidirectional`. "
                 f"Received: num_buckets={num_buckets!r}, bidirectional={bidirectional}"
             )
         exact = (num_buckets // 2 if bidirectional else num_buckets) // 2
-        if not isinstance(max_distance, int) or max_distance <= exact:
+        if not is_int(max_distance) or max_distance <= exact:
             raise ValueError(
                 f"`max_distance` must be an int beyond the {exact} exact buckets. "
                 f"Received: max_distance={max_distance!r}, num_buckets={num_buckets}"
             )
-        self.num_heads = num_heads
-        self.num_buckets = num_buckets
-        self.max_distance = max_distance
-        self.bidirectional = bidirectional
+        self.num_buckets = int(num_buckets)
+        self.max_distance = int(max_distance)
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, query_shape):

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.ops import rotate
+from keras_attention.ops.require import require_choice, require_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -51,12 +52,8 @@ class RotaryEmbedding(keras.layers.Layer):
 
     def __init__(self, max_wavelength=10000.0, layout="interleaved", **kwargs):
         super().__init__(**kwargs)
-        if layout not in ("interleaved", "halves"):
-            raise ValueError(f'`layout` must be "interleaved" or "halves". Received: layout={layout!r}')
-        if not max_wavelength > 0:
-            raise ValueError(f"`max_wavelength` must be positive. Received: max_wavelength={max_wavelength!r}")
-        self.max_wavelength = max_wavelength
-        self.layout = layout
+        self.max_wavelength = require_number(max_wavelength, "max_wavelength", above=0)
+        self.layout = require_choice(layout, "layout", ("interleaved", "halves"))
         self.supports_masking = True
 
     def build(self, input_shape):

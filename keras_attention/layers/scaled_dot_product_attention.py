@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.layers.checks import check_sequences, check_visibility
 from keras_attention.ops import attend, require_boolean
 from keras_attention.ops.padding import padding_masks
-from keras_attention.ops.require import require_rate
+from keras_attention.ops.require import require_number, require_rate, require_seed
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -68,12 +68,9 @@ class ScaledDotProductAttention(keras.layers.Layer):
 
     def __init__(self, scale=None, dropout=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
-        require_rate(dropout, "dropout")
-        if scale is not None and (isinstance(scale, bool) or not isinstance(scale, (int, float))):
-            raise ValueError(f"`scale` must be a number or `None`. Received: scale={scale!r}")
-        self.scale = scale
-        self.dropout = dropout
-        self.seed = seed
+        self.scale = require_number(scale, "scale", optional=True)
+        self.dropout = require_rate(dropout, "dropout")
+        self.seed = require_seed(seed)
         self.supports_masking = True
         if dropout:
             self.seed_generator = keras.random.SeedGenerator(seed)

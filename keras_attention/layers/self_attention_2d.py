@@ -9,7 +9,7 @@ from keras_attention.layers.projections import clone
 from keras_attention.layers.spectral_normalization import normalised_if
 from keras_attention.ops import non_local, require_boolean
 from keras_attention.ops.padding import full_mask, zero_padding
-from keras_attention.ops.require import require_choice, require_int
+from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
 from keras_attention.ops.subsample import POOL, subsample, subsampled
 
 VARIANTS = ("reference", "paper")
@@ -83,14 +83,11 @@ class SelfAttention2D(KeepsAdapters, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        require_choice(variant, "variant", VARIANTS)
-        require_int(reduction, "reduction")
-        self.variant = variant
-        self.reduction = reduction
-        self.spectral_normalization = spectral_normalization
+        self.variant = require_choice(variant, "variant", VARIANTS)
+        self.reduction = require_int(reduction, "reduction")
+        self.spectral_normalization = require_bool(spectral_normalization, "spectral_normalization")
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.data_format = keras.config.image_data_format() if data_format is None else data_format
-        require_choice(self.data_format, "data_format", ("channels_last", "channels_first"))
+        self.data_format = require_data_format(data_format)
         self.supports_masking = True
 
     def build(self, input_shape):

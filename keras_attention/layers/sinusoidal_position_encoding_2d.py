@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.checks import require_grid
 from keras_attention.ops import sinusoidal_2d
+from keras_attention.ops.require import require_choice, require_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -45,12 +46,8 @@ class SinusoidalPositionEncoding2D(keras.layers.Layer):
 
     def __init__(self, variant="paper", max_wavelength=10000.0, **kwargs):
         super().__init__(**kwargs)
-        if variant not in ("paper", "reference"):
-            raise ValueError(f'`variant` must be "paper" or "reference". Received: variant={variant!r}')
-        if not max_wavelength > 0:
-            raise ValueError(f"`max_wavelength` must be positive. Received: max_wavelength={max_wavelength!r}")
-        self.variant = variant
-        self.max_wavelength = max_wavelength
+        self.variant = require_choice(variant, "variant", ("paper", "reference"))
+        self.max_wavelength = require_number(max_wavelength, "max_wavelength", above=0)
         self.supports_masking = True
 
     def build(self, input_shape):

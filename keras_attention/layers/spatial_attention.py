@@ -69,10 +69,7 @@ class SpatialAttention(Gate):
 
     def __init__(self, kernel_size=7, variant="paper", data_format=None, kernel_initializer="he_normal", **kwargs):
         super().__init__(variant, data_format, kernel_initializer, **kwargs)
-        require_int(kernel_size, "kernel_size")
-        if kernel_size % 2 == 0:
-            raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
-        self.kernel_size = kernel_size
+        self.kernel_size = require_int(kernel_size, "kernel_size", odd=True)
 
     def build(self, input_shape):
         self._channels(input_shape)

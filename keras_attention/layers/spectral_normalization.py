@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.ops import spectral_norm
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_bool, require_int, require_number
 from keras_attention.ops.spectral import may_move
 
 LAYERS = ("Dense", "Conv1D", "Conv2D", "Conv3D", "EinsumDense", "Embedding")
@@ -73,9 +73,9 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def __init__(self, layer, iterations=1, epsilon=1e-12, shrink_only=False, **kwargs):
         layer = _require_layer(layer)
-        require_int(iterations, "iterations")
-        if not epsilon > 0:
-            raise ValueError(f"`epsilon` must be positive. Received: epsilon={epsilon!r}")
+        iterations = require_int(iterations, "iterations")
+        epsilon = require_number(epsilon, "epsilon", above=0)
+        shrink_only = require_bool(shrink_only, "shrink_only")
         if kwargs.get("dtype") is not None:
             layer.dtype_policy = keras.dtype_policies.get(kwargs["dtype"])
         # Outside of autocasting: sigma is computed from the kernel as it is stored.

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_bool, require_int, require_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -57,12 +57,10 @@ class TokenEmbedding(keras.layers.Layer):
         # Ids must not be rounded to float16; the vectors of `reverse` are cast by hand.
         kwargs = {"autocast": False, **kwargs}
         super().__init__(**kwargs)
-        for name, size in (("input_dim", input_dim), ("output_dim", output_dim)):
-            require_int(size, name)
-        self.input_dim = input_dim
-        self.output_dim = output_dim
-        self.mask_zero = mask_zero
-        self.scale = scale
+        self.input_dim = require_int(input_dim, "input_dim")
+        self.output_dim = require_int(output_dim, "output_dim")
+        self.mask_zero = require_bool(mask_zero, "mask_zero")
+        self.scale = require_number(scale, "scale", optional=True)
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         self.supports_masking = True
 

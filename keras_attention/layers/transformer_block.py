@@ -6,7 +6,7 @@ from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.projections import clone
-from keras_attention.ops.require import require_int, require_rate
+from keras_attention.ops.require import require_bool, require_int, require_number, require_rate, require_seed
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -30,24 +30,18 @@ class TransformerBlock(KeepsAdapters, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name, size in (("num_heads", num_heads), ("intermediate_dim", intermediate_dim)):
-            require_int(size, name)
-        for name, size in (("key_dim", key_dim), ("value_dim", value_dim)):
-            require_int(size, name, optional=True)
-        for name, rate in (("dropout", dropout), ("attention_dropout", attention_dropout)):
-            require_rate(rate, name)
-        self.num_heads = num_heads
-        self.intermediate_dim = intermediate_dim
-        self.key_dim = key_dim
-        self.value_dim = value_dim
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
+        self.num_heads = require_int(num_heads, "num_heads")
+        self.intermediate_dim = require_int(intermediate_dim, "intermediate_dim")
+        self.key_dim = require_int(key_dim, "key_dim", optional=True)
+        self.value_dim = require_int(value_dim, "value_dim", optional=True)
+        self.dropout = require_rate(dropout, "dropout")
+        self.attention_dropout = require_rate(attention_dropout, "attention_dropout")
         self.activation = keras.activations.get(activation)
-        self.norm_first = norm_first
-        self.use_bias = use_bias
-        self.epsilon = epsilon
+        self.norm_first = require_bool(norm_first, "norm_first")
+        self.use_bias = require_bool(use_bias, "use_bias")
+        self.epsilon = require_number(epsilon, "epsilon", above=0)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.seed = seed
+        self.seed = require_seed(seed)
         self.supports_masking = True
 
     def get_config(self):

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.ops.require import require_bool, require_number, require_seed
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -62,13 +63,11 @@ class LocationPolicy(KeepsAdapters, keras.layers.Layer):
         self, std=0.1, detach=True, differentiable=False, kernel_initializer="glorot_uniform", seed=None, **kwargs
     ):
         super().__init__(**kwargs)
-        if not 0 < std < math.inf:
-            raise ValueError(f"`std` must be a positive number. Received: std={std!r}")
-        self.std = std
-        self.detach = detach
-        self.differentiable = differentiable
+        self.std = require_number(std, "std", above=0)
+        self.detach = require_bool(detach, "detach")
+        self.differentiable = require_bool(differentiable, "differentiable")
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.seed = seed
+        self.seed = require_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape):

@@ -35,6 +35,17 @@ def require_ints(value, name, least=None):
     return tuple(int(v) for v in values)
 
 
+def require_pair(value, name, least=1):
+    """Returns two ints (rows, columns) of at least `least`; one int stands for both."""
+    pair = (value, value) if is_int(value) else value
+    if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(is_int(n) and n >= least for n in pair):
+        raise ValueError(
+            f"`{name}` must be two ints (rows, columns), each at least {least}, or one for both. "
+            f"Received: {name}={value!r}"
+        )
+    return tuple(int(n) for n in pair)
+
+
 def require_bool(value, name, optional=False):
     """Returns `value`, a bool (or `None`, if `optional`). Text would be true whatever it says."""
     if optional and value is None:
@@ -80,6 +91,12 @@ def require_choice(value, name, choices):
         if _equal(value, choice):
             return choice
     raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
+
+
+def require_data_format(value):
+    """Returns `value`, a data format; that of Keras's settings for `None`."""
+    value = keras.config.image_data_format() if value is None else value
+    return require_choice(value, "data_format", ("channels_last", "channels_first"))
 
 
 def require_classes(label, num_classes):

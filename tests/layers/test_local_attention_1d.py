@@ -149,7 +149,7 @@ def test_writes_under_jax_jit():
     "init, message",
     [
         ({"query_block": 0}, "`query_block` must be a positive int"),
-        ({"memory_block": -1}, "`memory_block` must be an int, 0 or more"),
+        ({"memory_block": -1}, "`memory_block` must be an int of at least 0"),
         ({"memory_block": 2.0}, "`memory_block`"),
         ({"dilation": 0}, "`dilation`"),
         ({"dropout": 1.0}, "`dropout`"),

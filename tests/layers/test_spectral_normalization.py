@@ -298,7 +298,7 @@ def test_the_mask_of_an_embedding_goes_on():
         ({"layer": keras.layers.DepthwiseConv2D(3)}, "`layer` must be one of .*Received"),
         ({"layer": keras.layers.Dense(4, activity_regularizer="l2")}, "`layer` must not have .*`activity_regularizer`"),
         ({"iterations": 0}, "`iterations` must be a positive int. Received: iterations=0"),
-        ({"epsilon": 0.0}, "`epsilon` must be positive. Received: epsilon=0.0"),
+        ({"epsilon": 0.0}, "`epsilon` must be a finite number greater than 0. Received: epsilon=0.0"),
     ],
 )
 def test_refuses(arguments, message):

@@ -8,9 +8,11 @@ from keras_attention.ops.require import (
     require_bool,
     require_choice,
     require_classes,
+    require_data_format,
     require_int,
     require_ints,
     require_number,
+    require_pair,
     require_rate,
     require_seed,
 )
@@ -50,6 +52,24 @@ def test_tuples_of_ints():
     wrong = [True, 1.5, "34", (1, True), (1, 2.0), {1, 2}]
     refuses(require_ints, wrong, "`None`, an int or a tuple of ints")
     refuses(require_ints, [0, (3, 0), -1, *wrong], "`None`, an int or a tuple of ints of at least 1", least=1)
+
+
+def test_pairs():
+    for value, expected in [(3, (3, 3)), ([1, 2], (1, 2)), (np.array([4, 5]).tolist(), (4, 5)), (np.int64(6), (6, 6))]:
+        assert require_pair(value, "size") == expected
+    assert require_pair((0, 1), "size", least=0) == (0, 1)
+    wrong = [True, 1.5, "34", (1,), (1, 2, 3), (1, True), (1, 2.0), {1, 2}, None]
+    refuses(require_pair, [0, (3, 0), *wrong], "two ints (rows, columns), each at least 1, or one for both")
+    refuses(require_pair, [-1, *wrong], "two ints (rows, columns), each at least 0, or one for both", least=0)
+
+
+def test_data_formats():
+    assert require_data_format("channels_first") == "channels_first"
+    assert require_data_format(None) == keras.config.image_data_format()
+    with pytest.raises(
+        ValueError, match="`data_format` must be one of .*'channels_first'.*Received: data_format='NHWC'"
+    ):
+        require_data_format("NHWC")
 
 
 def test_bools():

@@ -1,0 +1,62 @@
+"""Every constructor argument of every public layer refuses, by name, what it cannot mean."""
+
+import json
+
+import pytest
+
+from keras_attention import layers
+from tests.layers.arguments import assert_refuses, bad_values, kind_of, of_numpy
+from tests.layers.cases import CELLS, LayerCase
+from tests.layers.conformance import each_case
+
+OF_KERAS = ("name", "trainable", "dtype")
+
+
+def arguments(case):
+    """The constructor's arguments with good values: the configuration has them all."""
+    config = case.layer(**case.init).get_config()
+    return {name: value for name, value in config.items() if name not in OF_KERAS}
+
+
+def refuses(case):
+    assert_refuses(lambda **bad: case.layer(**{**case.init, **bad}), arguments(case))
+
+
+@each_case
+def test_bad_arguments_are_refused_by_name(case):
+    refuses(case)
+
+
+def test_bad_arguments_of_cells_are_refused_by_name():
+    for cell in CELLS:
+        refuses(LayerCase(cell, {"units": 4}, (), (), 0))
+
+
+def test_what_is_bad_depends_on_the_argument():
+    assert "no" in bad_values("use_bias", True) and bad_values("kernel_initializer", "zeros") == []
+    assert 0 in bad_values("num_heads", 4) and 0 not in bad_values("memory_block", 1)
+    assert -2 in bad_values("epsilon", 1e-6) and -2 not in bad_values("scale", None)
+    assert kind_of("use_bias", "candidate") == "choice" and kind_of("seed", None) == "seed"
+
+
+@each_case
+def test_an_unknown_keyword_is_refused_by_name(case):
+    with pytest.raises(ValueError, match="dropuot"):
+        case.layer(**case.init, dropuot=0.9)
+
+
+@each_case
+def test_numbers_of_numpy_are_taken_and_saved_as_those_of_python(case):
+    good = arguments(case)
+    given = {name: of_numpy(value) for name, value in good.items() if kind_of(name, value) and value is not None}
+    config = case.layer(**{**case.init, **given}).get_config()
+    assert {name: config[name] for name in good} == good
+    json.dumps({name: config[name] for name in given})
+
+
+def test_every_layer_of_a_cell_is_told_from_the_cell():
+    import keras
+
+    for layer in (keras.layers.GRU(3), layers.GatedRecurrentUnit(3), keras.layers.RNN(keras.layers.GRUCell(3))):
+        with pytest.raises(ValueError, match="`cell` must be a cell .*`GRUCell` and not `GRU`.*Received: cell=<"):
+            layers.AttentionRNN(layer, layers.BahdanauAttention(4))
