@@ -3,9 +3,10 @@
 import keras
 
 from keras_attention.layers import get_attention
+from keras_attention.models.arguments import checked, keywords, numbers_of_blocks, one_of
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.resnet_parts import LAYOUTS, STEMS, ResNetParts
-from keras_attention.ops.require import require_choice, require_int
+from keras_attention.ops.require import require_bool, require_choice, require_int
 
 # depth: blocks of each stage, whether they are bottlenecks
 DEPTHS = {
@@ -17,6 +18,15 @@ DEPTHS = {
 }
 ATTENTIONS = (None, "se", "channel", "spatial", "cbam", "non_local")
 NON_LOCAL = {2: 2, 3: 3}  # stage: most non-local blocks in it; as in the paper's network with five
+CHECKS = {
+    "blocks": numbers_of_blocks,
+    "bottleneck": require_bool,
+    "attention": one_of(ATTENTIONS),
+    "attention_kwargs": keywords,
+    **dict.fromkeys(("num_classes", "width", "input_channels"), require_int),
+    "stem": one_of(STEMS),
+    "layout": one_of(LAYOUTS),
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -93,14 +103,13 @@ class AttentionResNet(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        arguments["blocks"] = list(blocks) if isinstance(blocks, (list, tuple)) else blocks
-        arguments["attention_kwargs"] = dict(attention_kwargs or {})
-        _check(arguments)
+        arguments = checked(AttentionResNet, locals(), CHECKS)
+        if attention is not None:
+            get_attention(attention, **arguments["attention_kwargs"])  # refuses what it does not take
         image = keras.Input((None, None, input_channels), name="image")
         x = _features(image, ResNetParts(layout, dtype), arguments, dtype)
         x = keras.layers.GlobalAveragePooling2D("channels_last", dtype=dtype, name="mean")(x)
-        super().__init__(image, keras.layers.Dense(num_classes, dtype=dtype, name="logits")(x), **kwargs)
+        super().__init__(image, keras.layers.Dense(arguments["num_classes"], dtype=dtype, name="logits")(x), **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
         self._arguments = arguments
@@ -138,18 +147,6 @@ def attention_resnet(depth=50, attention=None, **kwargs):
     require_choice(depth, "depth", DEPTHS)
     blocks, bottleneck = DEPTHS[depth]
     return AttentionResNet(blocks, bottleneck, attention, **kwargs)
-
-
-def _check(arguments):
-    for name in ("num_classes", "width", "input_channels"):
-        require_int(arguments[name], name)
-    blocks = arguments["blocks"]
-    if not blocks or not isinstance(blocks, list):
-        raise ValueError(f"`blocks` must name the blocks of at least one stage. Received: blocks={blocks!r}")
-    for number in blocks:
-        require_int(number, "blocks")
-    for name, choices in (("attention", ATTENTIONS), ("stem", STEMS), ("layout", LAYOUTS)):
-        require_choice(arguments[name], name, choices)
 
 
 def _features(x, parts, arguments, dtype):

@@ -1,15 +1,33 @@
 """The Image Transformer: images one value after the other, by local attention, and how it writes them."""
 
+import functools
+
 import keras
 from keras import ops
 
+from keras_attention.models.arguments import checked, int_or_pair, one_of, optional_int, require_heads
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.image_transformer_parts import POSITIONS, Parts
 from keras_attention.ops import generation
-from keras_attention.ops.require import require_choice, require_int
+from keras_attention.ops.require import require_bool, require_int, require_pair, require_rate, require_seed
 
 LIKELIHOODS = ("categorical", "logistic_mixture")
 SIZES = ("channels", "num_layers", "model_dim", "num_heads", "intermediate_dim", "num_mixtures")
+CHECKS = {
+    **dict.fromkeys(SIZES, require_int),
+    "query_block": int_or_pair,
+    "memory_block": functools.partial(int_or_pair, least=0),
+    "likelihood": one_of(LIKELIHOODS),
+    "num_classes": optional_int,
+    "num_encoder_layers": functools.partial(require_int, least=0),
+    "key_dim": optional_int,
+    "dropout": require_rate,
+    "norm_first": require_bool,
+    "position_encoding": one_of(POSITIONS),
+    "max_size": lambda value, name: None if value is None else require_pair(value, name),
+    "variant": one_of(("paper", "reference")),
+    "seed": require_seed,
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -112,11 +130,10 @@ class ImageTransformer(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        _require(arguments)
-        for name in ("query_block", "memory_block", "max_size"):
-            value = arguments[name]
-            arguments[name] = tuple(value) if isinstance(value, (list, tuple)) else value
+        arguments = checked(ImageTransformer, locals(), CHECKS)
+        require_heads(arguments)
+        if position_encoding == "learned" and max_size is None:
+            raise ValueError('`position_encoding="learned"` needs `max_size`, (rows, columns). Received: max_size=None')
         parts = Parts(arguments, dtype)
         inputs = {"image": keras.Input((None, None, channels), dtype="int32", name="image")}
         if num_classes:
@@ -213,27 +230,6 @@ class ImageTransformer(keras.Model):
             if given != wanted:
                 needed = "must be given" if wanted else "has no meaning"
                 raise ValueError(f"`{name}` {needed} for this model. Received: {name} {'' if given else 'not '}given")
-
-
-def _require(arguments):
-    """Refuses what no layer would refuse by the name that it has here."""
-    for name in SIZES:
-        require_int(arguments[name], name)
-    require_int(arguments["num_classes"], "num_classes", optional=True)
-    if arguments["num_encoder_layers"] != 0:
-        require_int(arguments["num_encoder_layers"], "num_encoder_layers")
-    for name, possible in (
-        ("likelihood", LIKELIHOODS),
-        ("position_encoding", POSITIONS),
-        ("variant", ("paper", "reference")),
-    ):
-        require_choice(arguments[name], name, possible)
-    size = arguments["max_size"]
-    pair = isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size)
-    if arguments["position_encoding"] == "learned" and not pair:
-        raise ValueError(
-            f'`position_encoding="learned"` needs `max_size`, (rows, columns). Received: max_size={size!r}'
-        )
 
 
 def image_transformer(**kwargs):

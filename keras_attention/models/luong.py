@@ -4,10 +4,22 @@ import keras
 from keras import ops
 
 from keras_attention.layers import AttentionRNN, LuongAttention, TokenEmbedding
+from keras_attention.layers.luong_attention import SCORES, WINDOWS
+from keras_attention.models.arguments import checked, one_of, optional_int, positive_number
 from keras_attention.models.dtypes import serialize_dtype
-from keras_attention.ops.require import require_int, require_rate
+from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
 SIZES = ("source_vocabulary_size", "target_vocabulary_size", "embedding_dim", "units", "num_layers")
+CHECKS = {
+    **dict.fromkeys(SIZES, require_int),
+    "score": one_of(SCORES),
+    "window": one_of(WINDOWS),
+    "half_width": positive_number,
+    "max_length": optional_int,
+    **dict.fromkeys(("input_feeding", "use_bias"), require_bool),
+    "dropout": require_rate,
+    "seed": require_seed,
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -95,10 +107,7 @@ class LuongLSTM(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        for name in SIZES:
-            require_int(arguments[name], name)
-        require_rate(dropout, "dropout")
+        arguments = checked(LuongLSTM, locals(), CHECKS)
         parts = _Parts(arguments, dtype)
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")}
         output = parts.decode(inputs["target"], *parts.encode(inputs["source"]))

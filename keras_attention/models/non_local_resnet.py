@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.layers import NonLocalBlock
+from keras_attention.models.arguments import checked, keywords, numbers_of_blocks, one_of
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.non_local_resnet_parts import ClipParts
 from keras_attention.ops.require import require_choice, require_int, require_rate
@@ -18,6 +19,16 @@ PLACES = {
     (101, 1): {"res4": (21,)},
     (101, 5): {"res3": (1, 3), "res4": (6, 13, 20)},
     (101, 10): {"res3": (0, 1, 2, 3), "res4": (3, 6, 10, 13, 17, 20)},
+}
+CHECKS = {
+    "blocks": numbers_of_blocks,
+    "non_local": lambda value, name: {stage: _listed(places) for stage, places in keywords(value, name).items()},
+    "non_local_kwargs": keywords,
+    "inflation": one_of(INFLATIONS),
+    **dict.fromkeys(("num_classes", "width", "input_channels"), require_int),
+    "temporal_stride": one_of((1, 2)),
+    "variant": one_of(VARIANTS),
+    "dropout": require_rate,
 }
 
 
@@ -102,15 +113,14 @@ class NonLocalResNet(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        arguments["blocks"] = list(blocks) if isinstance(blocks, (list, tuple)) else blocks
-        arguments["non_local"] = {stage: _listed(places) for stage, places in (non_local or {}).items()}
-        arguments["non_local_kwargs"] = dict(non_local_kwargs or {})
-        _check(arguments)
+        arguments = checked(NonLocalResNet, locals(), CHECKS)
+        _require_places(arguments)
+        _non_local(arguments)  # refuses what it does not take
         clip = keras.Input((None, None, None, input_channels), name="clip")
         x = _features(clip, ClipParts(inflation, temporal_stride, variant, dtype), arguments, dtype)
         x = keras.layers.GlobalAveragePooling3D("channels_last", dtype=dtype, name="mean")(x)
         x = keras.layers.Dropout(dropout, dtype=dtype, name="dropout")(x)
+        num_classes = arguments["num_classes"]
         logits = keras.layers.Dense(num_classes, kernel_initializer=_small(), dtype=dtype, name="logits")(x)
         super().__init__(clip, logits, **kwargs)
         if dtype is not None:
@@ -149,8 +159,7 @@ def non_local_resnet(depth=50, num_blocks=0, **kwargs):
         ValueError: If an argument is out of its range.
     """
     require_choice(depth, "depth", DEPTHS)
-    if num_blocks not in (0, 1, 5, 10):
-        raise ValueError(f"`num_blocks` must be 0, 1, 5 or 10. Received: num_blocks={num_blocks!r}")
+    num_blocks = require_choice(num_blocks, "num_blocks", (0, 1, 5, 10))
     places = PLACES[depth, num_blocks] if num_blocks else None
     return NonLocalResNet(DEPTHS[depth], places, **kwargs)
 
@@ -159,17 +168,8 @@ def _listed(places):
     return list(places) if isinstance(places, (list, tuple)) else [places]
 
 
-def _check(arguments):
-    for name in ("num_classes", "width", "input_channels"):
-        require_int(arguments[name], name)
-    require_rate(arguments["dropout"], "dropout")
+def _require_places(arguments):
     blocks, places = arguments["blocks"], arguments["non_local"]
-    if not blocks or not isinstance(blocks, list):
-        raise ValueError(f"`blocks` must name the residual blocks of at least one stage. Received: blocks={blocks!r}")
-    for number in blocks:
-        require_int(number, "blocks")
-    for name, choices in (("inflation", INFLATIONS), ("temporal_stride", (1, 2)), ("variant", VARIANTS)):
-        require_choice(arguments[name], name, choices)
     there = {f"res{stage}": range(number) for stage, number in enumerate(blocks, 2)}
     if not all(stage in there and all(i in there[stage] for i in at) for stage, at in places.items()):
         raise ValueError(

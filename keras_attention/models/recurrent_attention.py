@@ -1,15 +1,26 @@
 """Recurrent Models of Visual Attention: a network that looks at an image through a few glimpses."""
 
+import functools
+
 import keras
 from keras import ops
 
 from keras_attention.layers import GlimpseNetwork
+from keras_attention.models.arguments import checked, one_of, positive_number
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.location_policy import LocationPolicy
-from keras_attention.ops.require import require_choice, require_int
+from keras_attention.ops.require import require_bool, require_int, require_number, require_seed
 
 CORES = ("rnn", "lstm")
 SIZES = ("num_classes", "num_glimpses", "size", "scales", "glimpse_units", "location_units", "units", "channels")
+CHECKS = {
+    **dict.fromkeys(SIZES, require_int),
+    "factor": functools.partial(require_number, least=1),
+    **dict.fromkeys(("soft", "detach"), require_bool),
+    "std": positive_number,
+    "core": one_of(CORES),
+    "seed": require_seed,
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -99,10 +110,7 @@ class RecurrentAttention(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        for name in SIZES:
-            require_int(arguments[name], name)
-        require_choice(core, "core", CORES)
+        arguments = checked(RecurrentAttention, locals(), CHECKS)
         parts = _Parts(arguments, dtype)
         images = keras.Input((None, None, channels), name="images")
         super().__init__(images, parts.look(images), **kwargs)

@@ -3,12 +3,20 @@
 import keras
 from keras import ops
 
+from keras_attention.models.arguments import checked
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.rnn_search_parts import Parts
-from keras_attention.ops.require import require_int
+from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
 VOCABULARIES = ("source_vocabulary_size", "target_vocabulary_size")
 SIZES = (*VOCABULARIES, "embedding_dim", "units", "attention_units", "maxout_units")
+CHECKS = {
+    **dict.fromkeys(SIZES, require_int),
+    **dict.fromkeys(("attention", "use_bias"), require_bool),
+    "dropout": require_rate,
+    "kernel_initializer": lambda value, name: keras.initializers.get(value),
+    "seed": require_seed,
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -105,10 +113,7 @@ class RNNSearch(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        for name in SIZES:
-            require_int(arguments[name], name)
-        arguments["kernel_initializer"] = keras.initializers.get(kernel_initializer)
+        arguments = checked(RNNSearch, locals(), CHECKS)
         parts = Parts(arguments, dtype)
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")}
         x = parts.embed_target(inputs["target"])

@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from keras_attention.layers import LabelConcatenation, ProjectionHead
-from keras_attention.models.sagan_parts import SMALLEST, SAGANParts, check_sizes, two_floats, widths
-from keras_attention.ops.require import require_choice, require_int
+from keras_attention.models.arguments import as_locals, keywords
+from keras_attention.models.sagan_arguments import CONCATENATE_AT, complete, without
+from keras_attention.models.sagan_parts import SMALLEST, SAGANParts, widths
+from keras_attention.ops.require import require_choice
 
-CONDITIONINGS = ("projection", "concatenation", "classifier", None)
-CONCATENATE_AT = 16  # the size of the map that is given the class
 SQRT2 = 2**0.5
 # What a baseline changes, of the generator and of the discriminator.
 BASELINES = {
@@ -98,11 +98,8 @@ class SAGANGenerator(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        arguments["norm_momentum"] = two_floats(norm_momentum, "norm_momentum")
+        arguments = complete(SAGANGenerator, locals())
         parts = _parts(arguments, dtype)
-        for name in ("noise_dim", "output_channels"):
-            require_int(arguments[name], name)
         inputs = {"noise": keras.Input((noise_dim,), name="noise")}
         if num_classes:
             inputs["label"] = keras.Input((), dtype="int32", name="label")
@@ -183,16 +180,8 @@ class SAGANDiscriminator(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
+        arguments = complete(SAGANDiscriminator, locals())
         parts = _parts(arguments, dtype)
-        require_int(input_channels, "input_channels")
-        for name, choices in (("conditioning", CONDITIONINGS), ("hidden_width", ("out", "in"))):
-            require_choice(arguments[name], name, choices)
-        if num_classes and conditioning == "concatenation" and image_size < 2 * CONCATENATE_AT:
-            raise ValueError(
-                f'`conditioning="concatenation"` needs images of at least {2 * CONCATENATE_AT} pixels: the class is '
-                f"joined to a map of {CONCATENATE_AT} x {CONCATENATE_AT}. Received: image_size={image_size}"
-            )
         inputs = {"image": keras.Input((image_size, image_size, input_channels), name="image")}
         if num_classes:
             inputs["label"] = keras.Input((), dtype="int32", name="label")
@@ -236,7 +225,7 @@ def sagan(
         baseline: `None`, `"sngan_projection"` or `"ac_gan"`.
         generator: Dict of more arguments of `SAGANGenerator`, which also overrule the baseline's.
         discriminator: Dict of more arguments of `SAGANDiscriminator`, likewise.
-        **kwargs: More arguments of both, such as `attention_kwargs` and `dtype`.
+        **kwargs: More arguments of both, such as `attention_kwargs` and `dtype`, or of one of them.
 
     Returns:
         `SAGANGenerator`, `SAGANDiscriminator`.
@@ -252,21 +241,23 @@ def sagan(
     """
     require_choice(baseline, "baseline", BASELINES)
     both = {"image_size": image_size, "num_classes": num_classes, "channels": channels, "attention_at": attention_at}
-    of_generator, of_discriminator = BASELINES[baseline]
-    return (
-        SAGANGenerator(**{**both, **kwargs, **of_generator, **(generator or {})}),
-        SAGANDiscriminator(**{**both, **kwargs, **of_discriminator, **(discriminator or {})}),
-    )
+    models = (SAGANGenerator, SAGANDiscriminator)
+    own = (keywords(generator, "generator"), keywords(discriminator, "discriminator"))
+    given = [
+        {**both, **without(other, model, kwargs), **of_baseline, **more}
+        for model, other, of_baseline, more in zip(models, models[::-1], BASELINES[baseline], own)
+    ]
+    for model, arguments in zip(models, given):
+        complete(model, as_locals(model, arguments))  # of both, before one is made
+    return tuple(model(**arguments) for model, arguments in zip(models, given))
 
 
 def _parts(arguments, dtype):
-    """Checks and completes the arguments that both have, and makes the parts out of them."""
-    at = check_sizes(arguments)
-    arguments["attention_at"] = at[0] if len(at) == 1 else at or None
-    arguments["attention_kwargs"] = dict(arguments["attention_kwargs"] or {})
-    return SAGANParts(
-        arguments["spectral_normalization"], arguments["kernel_gain"], at, arguments["attention_kwargs"], dtype
-    )
+    """The parts that both networks are made of."""
+    names = ("spectral_normalization", "kernel_gain", "attention_at", "attention_kwargs")
+    normalized, gain, at, attention = (arguments[name] for name in names)
+    at = () if at is None else at if isinstance(at, tuple) else (at,)
+    return SAGANParts(normalized, gain, at, attention, dtype)
 
 
 def _image(inputs, parts, arguments):

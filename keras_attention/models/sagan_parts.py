@@ -6,7 +6,6 @@ import keras
 
 from keras_attention.layers import ConditionalBatchNormalization, SelfAttention2D
 from keras_attention.layers.spectral_normalization import normalised_if
-from keras_attention.ops.require import require_int
 
 SMALLEST = 4  # rows and columns of the first map of the generator, and of the last of the discriminator
 WIDEST = 16  # times `channels`
@@ -113,31 +112,3 @@ def widths(image_size):
     """Channels of the maps of the generator from its second to its last, in units of `channels`."""
     blocks = int(math.log2(image_size // SMALLEST))
     return [min(2 ** (blocks - 1 - block), WIDEST) for block in range(blocks)]
-
-
-def two_floats(values, name):
-    """`values` as a tuple; raises unless they are two."""
-    if not isinstance(values, (list, tuple)) or len(values) != 2:
-        raise ValueError(f"`{name}` must be two floats. Received: {name}={values!r}")
-    return tuple(values)
-
-
-def check_sizes(arguments):
-    """Refuses by name what both networks refuse, and returns the sizes of maps with attention as a tuple."""
-    for name in ("image_size", "channels"):
-        require_int(arguments[name], name)
-    require_int(arguments["num_classes"], "num_classes", optional=True)
-    image_size, at = arguments["image_size"], arguments["attention_at"]
-    if image_size < 2 * SMALLEST or image_size & (image_size - 1):
-        raise ValueError(
-            f"`image_size` must be a power of 2 from {2 * SMALLEST} on, to be halved down to {SMALLEST}. "
-            f"Received: image_size={image_size}"
-        )
-    at = () if at is None else tuple(at) if isinstance(at, (list, tuple)) else (at,)
-    possible = tuple(2**i for i in range(3, int(math.log2(image_size))))
-    if not all(size in possible for size in at):
-        raise ValueError(
-            f"`attention_at` must be the size of maps that both networks have, of {possible} with "
-            f"image_size={image_size}, several of them, or `None`. Received: attention_at={arguments['attention_at']!r}"
-        )
-    return at

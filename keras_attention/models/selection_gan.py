@@ -2,10 +2,11 @@
 
 import keras
 
+from keras_attention.models.arguments import checked
+from keras_attention.models.selection_gan_arguments import CHECKS, CONDITIONS, complete
 from keras_attention.models.selection_gan_parts import SecondStage, UNet, patches
-from keras_attention.ops.require import require_choice, require_int, require_rate
+from keras_attention.ops.require import require_choice, require_int
 
-CONDITIONS = ("source", "semantics")
 FIRST_STAGE = {"cycle": False, "uncertainty": False, "num_candidates": None, "pool_sizes": ()}
 # The steps of the paper's ablation, as arguments. F and G differ in the loss alone: G has the total variation.
 ABLATIONS = {
@@ -109,8 +110,8 @@ class SelectionGANGenerator(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        rows, columns = _require(arguments)
+        arguments = checked(SelectionGANGenerator, locals(), CHECKS)
+        rows, columns = complete(arguments)
         # Lists, as they come back from a file.
         arguments |= {k: list(v) for k, v in arguments.items() if isinstance(v, tuple | list)}
         channels = {"source": image_channels, "semantics": semantics_channels}
@@ -168,9 +169,7 @@ class PatchDiscriminator(keras.Model):
     """
 
     def __init__(self, width=64, num_layers=3, image_channels=3, condition_channels=3, *, dtype=None, **kwargs):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        for name, value in arguments.items():
-            require_int(value, name)
+        arguments = checked(PatchDiscriminator, locals(), CHECKS)
         inputs = {
             "image": keras.Input((None, None, image_channels), name="image"),
             "source": keras.Input((None, None, condition_channels), name="source"),
@@ -234,6 +233,7 @@ def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs
     (['first_image'], ['image', 'source'])
     """
     require_choice(ablation, "ablation", ABLATIONS)
+    require_int(discriminator_width, "discriminator_width")
     generator = SelectionGANGenerator(image_size, **{**ABLATIONS[ablation], **kwargs})
     channels = generator.image_channels
     common = {"dtype": kwargs["dtype"]} if "dtype" in kwargs else {}
@@ -241,43 +241,6 @@ def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs
         discriminator_width, image_channels=channels, condition_channels=channels, **common
     )
     return generator, discriminator
-
-
-def _require(arguments):
-    """Checks all arguments, fills in `num_downs`, and returns (rows, columns)."""
-    size, condition = arguments["image_size"], arguments["condition"]
-    sides = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
-    if len(sides) != 2 or not all(isinstance(n, int) and n > 0 for n in sides):
-        raise ValueError(f"`image_size` must be a positive int or two, (rows, columns). Received: image_size={size!r}")
-    if not condition or len(set(condition)) < len(condition) or not set(condition) <= set(CONDITIONS):
-        raise ValueError(f"`condition` must be one or both of {CONDITIONS}. Received: condition={condition!r}")
-    for name in ("width", "semantics_width", "selection_channels", "image_channels", "semantics_channels"):
-        require_int(arguments[name], name)
-    for name in ("num_candidates", "num_downs"):
-        require_int(arguments[name], name, optional=True)
-    require_rate(arguments["dropout"], "dropout")
-    if arguments["num_downs"] is None:
-        arguments["num_downs"] = next((n for n in (8, 7) if all(side % 2**n == 0 for side in sides)), 5)
-    downs = arguments["num_downs"]
-    if downs < 2 or any(side % 2**downs for side in sides):
-        raise ValueError(
-            "The sides of `image_size` must be multiples of 2^num_downs, with `num_downs` at least 2. Received: "
-            f"image_size={size!r}, num_downs={downs}"
-        )
-    if arguments["legacy_unused_conv"] and (arguments["num_candidates"] is None or not arguments["pool_sizes"]):
-        raise ValueError(
-            "`legacy_unused_conv` belongs to the multi-scale pooling of the second stage (ablation \"H\"). Received: "
-            f"num_candidates={arguments['num_candidates']}, pool_sizes={arguments['pool_sizes']}"
-        )
-    if arguments["num_candidates"] is None:
-        return sides
-    images = 2 * arguments["image_channels"]
-    if arguments["selection_channels"] <= images:
-        raise ValueError(
-            f"`selection_channels` must be more than the {images} channels of the source and the first image. "
-            f"Received: selection_channels={arguments['selection_channels']}"
-        )
-    return sides
 
 
 def _wire(inputs, arguments, dtype):

@@ -4,9 +4,19 @@ import keras
 from keras import ops
 
 from keras_attention.layers import TokenEmbedding, TransformerDecoderBlock, TransformerEncoderBlock
+from keras_attention.models.arguments import checked, one_of, optional_int, require_heads
 from keras_attention.models.dtypes import serialize_dtype
-from keras_attention.models.stack import Stack, make_norm, make_position
-from keras_attention.ops.require import require_int
+from keras_attention.models.stack import POSITIONS, Stack, make_norm, make_position
+from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
+
+CHECKS = {
+    **dict.fromkeys(("vocabulary_size", "num_layers", "model_dim", "num_heads", "intermediate_dim"), require_int),
+    **dict.fromkeys(("key_dim", "value_dim", "max_length"), optional_int),
+    **dict.fromkeys(("dropout", "attention_dropout"), require_rate),
+    **dict.fromkeys(("norm_first", "tie_embeddings", "use_bias"), require_bool),
+    "position_encoding": one_of(POSITIONS),
+    "seed": require_seed,
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -98,9 +108,8 @@ class Transformer(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "dtype", "__class__")}
-        for name in ("vocabulary_size", "num_layers", "model_dim"):
-            require_int(arguments[name], name)
+        arguments = checked(Transformer, locals(), CHECKS)
+        require_heads(arguments)
         names = ["embedding"] if tie_embeddings else ["encoder_embedding", "decoder_embedding", "logits"]
         tables = [TokenEmbedding(vocabulary_size, model_dim, name=name, dtype=dtype) for name in names]
         encoder = _stack("encoder", TransformerEncoderBlock, tables[0], arguments, dtype)

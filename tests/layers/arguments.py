@@ -15,6 +15,10 @@ BAD = {
     "number": [NAN, INF, True, "0.1", 1j],
     "seed": [1.5, 2.0, -1, NAN, True, "3"],
     "choice": ["no such choice", 1.5, True, 0],
+    "choices": [(), "no such choice", ("no such choice",), 3],
+    "blocks": [(), 2, "12"],
+    "dict": ["no", 3, [1], {3: 4}],
+    "rates": [0.9, (0.9,), (0.9, 1.5), ("0.9", 0.9), (0.9, True)],
 }
 # The kind of an argument where its value does not tell it.
 KINDS = {
@@ -46,14 +50,24 @@ KINDS = {
 # Choices that are good all the same: `use_bias` is one of True, False and "candidate".
 CHOICES = [("use_bias", True)]
 # Numbers and sizes that may be 0, and numbers that may be negative.
-MAY_BE_ZERO = {"memory_block", "attention_axes", "sigmoid_noise", "score_bias_init", "scale", "num_encoder_layers"}
+MAY_BE_ZERO = {
+    "memory_block",
+    "attention_axes",
+    "sigmoid_noise",
+    "score_bias_init",
+    "scale",
+    "num_encoder_layers",
+    "num_blocks",
+}
 MAY_BE_NEGATIVE = {"attention_axes", "score_bias_init", "scale"}
 # Keras's own objects, with Keras's errors.
 OBJECTS = re.compile(r"initializer|regularizer|constraint|activation|^(layer|cell|attention|attentional_layer)$")
 
 
-def kind_of(name, good):
-    """What kind of value an argument takes, `None` for an object of Keras."""
+def kind_of(name, good, kinds=None):
+    """What kind of value an argument takes, `None` for an object of Keras; `kinds` are those of one constructor."""
+    if name in (kinds or {}):
+        return kinds[name]
     if OBJECTS.search(name):
         return None
     if isinstance(good, bool):
@@ -65,9 +79,9 @@ def kind_of(name, good):
     return {int: "int", float: "number", tuple: "ints"}[type(good)]
 
 
-def bad_values(name, good):
+def bad_values(name, good, kinds=None):
     """Values that an argument, of which `good` is a good one, must refuse."""
-    kind = kind_of(name, good)
+    kind = kind_of(name, good, kinds)
     if kind is None:
         return []
     values = [value for value in BAD[kind] if (name, value) not in CHOICES]
@@ -76,15 +90,16 @@ def bad_values(name, good):
     return values
 
 
-def assert_refuses(make, names):
+def assert_refuses(make, names, kinds=None):
     """`make(**{name: value})` raises an error that names the argument and shows the value, for all that is bad.
 
     Args:
         make: Function of keyword arguments.
         names: Good values by the names of the arguments.
+        kinds: See `kind_of`.
     """
     for name, good in names.items():
-        for value in bad_values(name, good):
+        for value in bad_values(name, good, kinds):
             try:
                 make(**{name: value})
             except (ValueError, TypeError) as error:

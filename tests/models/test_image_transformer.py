@@ -216,7 +216,7 @@ def test_learned_positions(variant):
         ({"variant": "t2t"}, "`variant`.*'t2t'"),
         ({"position_encoding": "rotary"}, "`position_encoding`.*'rotary'"),
         ({"position_encoding": "learned"}, "needs `max_size`"),
-        ({"position_encoding": "learned", "max_size": (4,)}, "needs `max_size`.*(4,)"),
+        ({"position_encoding": "learned", "max_size": (4,)}, "`max_size` must be two ints.*(4,)"),
         ({"query_block": None, "memory_block": None}, "`query_block`.*None"),
         ({"channels": 0}, "`channels`.*channels=0"),
         ({"num_classes": 0}, "`num_classes`.*num_classes=0"),

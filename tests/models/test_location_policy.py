@@ -101,5 +101,5 @@ def test_gradients_reach_the_states_only_if_asked():
 
 def test_the_width_must_be_positive():
     for std in (0, float("inf"), float("nan")):
-        with pytest.raises(ValueError, match=f"`std` must be a positive number. Received: std={std}"):
+        with pytest.raises(ValueError, match=f"`std` must be a finite number greater than 0. Received: std={std}"):
             LocationPolicy(std)

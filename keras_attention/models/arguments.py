@@ -1,0 +1,92 @@
+"""Arguments of the models: checked by name before a layer is made, and none unknown."""
+
+import difflib
+import functools
+import inspect
+
+from keras_attention.ops.require import is_int, require_choice, require_int, require_number, require_pair
+
+OF_KERAS = ("name", "trainable")  # what `keras.Model` takes besides inputs and outputs
+
+optional_int = functools.partial(require_int, optional=True)
+positive_number = functools.partial(require_number, above=0)
+
+
+def checked(model, values, checks):
+    """The arguments of a model by name, as their checks return them.
+
+    Args:
+        model: Class of the model, which hands its `**kwargs` on to `keras.Model`.
+        values: `locals()` at the beginning of its `__init__`.
+        checks: Dict from the name of every argument to a function (value, name) that returns the value to keep, or
+            raises.
+
+    Raises:
+        ValueError: If an argument is out of its range, or unknown.
+    """
+    require_known(model, values["kwargs"])
+    return {name: checks[name](values[name], name) for name in own_arguments(model)}
+
+
+def as_locals(model, arguments):
+    """What `locals()` would be in the `__init__` of `model`, called with `arguments`: to check before it is made."""
+    defaults = {name: parameter.default for name, parameter in _parameters(model).items()}
+    kwargs = {name: value for name, value in arguments.items() if name not in defaults}
+    return {**defaults, **{name: value for name, value in arguments.items() if name in defaults}, "kwargs": kwargs}
+
+
+def own_arguments(model):
+    """The names of the arguments of a class, without `dtype` and those of `keras.Model`."""
+    return [name for name in _parameters(model) if name != "dtype"]
+
+
+def require_known(model, kwargs):
+    """Raises unless `keras.Model` knows all of `kwargs`, which are no arguments of `model`. Keras would drop them."""
+    unknown = [name for name in kwargs if name not in OF_KERAS]
+    if not unknown:
+        return
+    known = [*own_arguments(model), "dtype", *OF_KERAS]
+    close = {name: difflib.get_close_matches(name, known, n=1) for name in unknown}
+    named = ", ".join(f"`{name}`" + (f" (did you mean `{close[name][0]}`?)" if close[name] else "") for name in unknown)
+    received = ", ".join(f"{name}={kwargs[name]!r}" for name in unknown)
+    raise ValueError(f"`{model.__name__}` has no argument {named}. It has: {', '.join(known)}. Received: {received}")
+
+
+def one_of(choices):
+    """The check that a value is one of `choices`."""
+    return functools.partial(require_choice, choices=choices)
+
+
+def int_or_pair(value, name, least=1):
+    """Returns an int, or a pair of ints as a tuple, of at least `least`."""
+    return (require_int if is_int(value) else require_pair)(value, name, least=least)
+
+
+def numbers_of_blocks(value, name):
+    """Returns the numbers of blocks of all stages as a list, as it comes back from a file."""
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError(f"`{name}` must name the blocks of at least one stage. Received: {name}={value!r}")
+    return [require_int(number, name) for number in value]
+
+
+def keywords(value, name):
+    """Returns a dict of keyword arguments as a new dict; `None` means none."""
+    if value is not None and not (isinstance(value, dict) and all(isinstance(key, str) for key in value)):
+        raise ValueError(f"`{name}` must be `None` or a dict of arguments by name. Received: {name}={value!r}")
+    return dict(value or {})
+
+
+def require_heads(arguments):
+    """Raises unless the width divides by the number of heads, where that is what sets the size of a head."""
+    D, N = arguments["model_dim"], arguments["num_heads"]
+    sizes = [arguments.get(name, 1) for name in ("key_dim", "value_dim")]
+    if None in sizes and D % N:
+        raise ValueError(
+            "`model_dim` must be divisible by `num_heads`, or the size of a head (`key_dim`) be given. "
+            f"Received: model_dim={D}, num_heads={N}"
+        )
+
+
+def _parameters(model):
+    _, *parameters = inspect.signature(model.__init__).parameters.values()
+    return {p.name: p for p in parameters if p.kind is not p.VAR_KEYWORD}
