@@ -25,8 +25,8 @@ MAY_IMPORT = {
     "training": {"ops", "training"},
     "metrics": {"ops", "metrics"},
     "migrate": {"ops", "layers", "models", "decoding", "migrate"},
-    "visualize": {"visualize"},
-    "export": {"export"},
+    "visualize": {"ops", "visualize"},
+    "export": {"ops", "export"},
 }
 # Outside the package: what a room may import at the top of a file, and what only inside a function.
 AT_THE_TOP = {"keras", "numpy", *sys.stdlib_module_names}

@@ -1,14 +1,17 @@
 """The mean of the last checkpoints, as the paper evaluates it."""
 
+import contextlib
 import pathlib
 import shutil
 import tempfile
 import zipfile
+import zlib
 
 import keras
 import numpy as np
 
-from keras_attention.training.files import WEIGHTS, suffix, written_whole
+from keras_attention.ops.folders import require_folder
+from keras_attention.training.files import WEIGHTS, closed_by_hdf5, suffix, written_whole
 
 WEIGHTS_IN_ARCHIVE = "model.weights.h5"  # the name that a `.keras` archive gives its weights
 OPTIMIZER = "optimizer"
@@ -35,8 +38,9 @@ def average_checkpoints(paths, target):
         `target`.
 
     Raises:
-        ValueError: If there is no checkpoint, one has other weights than the first (the
-            error names them) or a quantized weight that differs; nothing is written.
+        ValueError: If there is no checkpoint, one is missing or damaged (the error names it)
+            or has other weights than the first (the error names them), or a quantized weight
+            differs; nothing is written.
 
     Example:
 
@@ -51,12 +55,7 @@ def average_checkpoints(paths, target):
     ...     average_checkpoints(paths, model).get_weights()[0].tolist()
     [[2.0]]
     """
-    if isinstance(paths, str | pathlib.Path) or not list(paths):
-        raise ValueError(f"`paths` must be a list of at least one checkpoint. Received: paths={paths!r}")
-    paths = [pathlib.Path(path) for path in paths]
-    kinds = {suffix(path) for path in paths} | (set() if isinstance(target, keras.Model) else {suffix(target)})
-    if len(kinds) > 1:
-        raise ValueError(f"All checkpoints, and the file to write, must be of one kind. Received: {sorted(kinds)}")
+    paths = _require_paths(paths, target)
     with tempfile.TemporaryDirectory() as folder:
         mean = _mean_weights(paths, pathlib.Path(folder))
         if isinstance(target, keras.Model):
@@ -70,34 +69,81 @@ def average_checkpoints(paths, target):
     return target
 
 
+def _require_paths(paths, target):
+    """The checkpoints as a list of paths, which are all there, and of the kind of the target."""
+    if isinstance(paths, str | pathlib.Path) or not hasattr(paths, "__iter__"):
+        raise ValueError(f"`paths` must be a list of at least one checkpoint. Received: paths={paths!r}")
+    paths = list(paths)
+    if not paths:
+        raise ValueError("`paths` must be a list of at least one checkpoint. Received: paths=[]")
+    kinds = {suffix(path) for path in paths} | (set() if isinstance(target, keras.Model) else {suffix(target)})
+    if len(kinds) > 1:
+        raise ValueError(f"All checkpoints, and the file to write, must be of one kind. Received: {sorted(kinds)}")
+    paths = [pathlib.Path(path) for path in paths]
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(f"There is no checkpoint {path}")
+    if not isinstance(target, keras.Model):
+        folder = require_folder(pathlib.Path(target).absolute().parent, "target")
+        if not folder.is_dir():
+            raise ValueError(f"`target` must lie in a folder that is there. Received: target={target}")
+    elif not target.built:
+        raise ValueError(f"`target` must be built: call {target.name} once on data first")
+    return paths
+
+
 def _mean_weights(paths, folder):
     """Writes the mean into a copy of the last weights file, whose layout it keeps."""
     import h5py
 
     copies = [_weights_file(path, folder / str(i)) for i, path in enumerate(paths)]
     mean = folder / f"mean{WEIGHTS}"
-    shutil.copyfile(copies[-1], mean)
-    files = [h5py.File(copy, "r") for copy in copies]
-    try:
-        tables = [_weights(file) for file in files]
+    with contextlib.ExitStack() as files:
+        tables = [_table(path, copy, files) for path, copy in zip(paths, copies)]
         for path, table in zip(paths, tables):
             _require_same(paths[0], tables[0], path, table)
-        with h5py.File(mean, "r+") as output:
+        shutil.copyfile(copies[-1], mean)
+        with closed_by_hdf5(mean), h5py.File(mean, "r+") as output:
             for name, weight in _weights(output).items():
                 weight[...] = _mean([table[name] for table in tables], name)
-    finally:
-        for file in files:
-            file.close()
     return mean
 
 
 def _weights_file(path, folder):
-    if not path.is_file():
-        raise ValueError(f"There is no checkpoint {path}")
     if suffix(path) == WEIGHTS:
         return path
-    with zipfile.ZipFile(path) as archive:
+    # An error of the system's speaks of the copy, if the disk is full, or names the path itself.
+    with _named(path, KeyError, EOFError, zlib.error, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
         return archive.extract(WEIGHTS_IN_ARCHIVE, folder)
+
+
+def _table(path, copy, files):
+    """Name -> weight of the checkpoint `path`, whose weights lie in the file `copy`; `files` closes it."""
+    import h5py
+
+    with _named(path, OSError, KeyError, RuntimeError):
+        table = _weights(files.enter_context(h5py.File(copy, "r")))
+        return {name: _Weight(path, dataset) for name, dataset in table.items()}
+
+
+class _Weight:
+    """A dataset that names its checkpoint when it cannot be read."""
+
+    def __init__(self, path, dataset):
+        self.path, self.dataset = path, dataset
+        self.shape, self.dtype, self.attrs = dataset.shape, dataset.dtype, dataset.attrs
+
+    def __getitem__(self, index):
+        with _named(self.path, OSError, KeyError, RuntimeError):
+            return self.dataset[index]
+
+
+@contextlib.contextmanager
+def _named(path, *errors):
+    try:
+        yield
+    except errors as error:
+        raise ValueError(f"{path} is no checkpoint, or a damaged one: {error}") from error
 
 
 def _load_or_leave(model, weights):

@@ -1,13 +1,15 @@
 """Keeps the last k checkpoints of a training run, to average them."""
 
-import numbers
+import math
 import pathlib
 import re
 
 import keras
 from keras import ops
 
-from keras_attention.training.files import WEIGHTS, written_whole
+from keras_attention.ops.folders import require_folder, working_folder
+from keras_attention.ops.require import is_int, require_int
+from keras_attention.training.files import HALF_WRITTEN, WEIGHTS, written_whole
 
 
 class KeepLastCheckpoints(keras.callbacks.Callback):
@@ -18,8 +20,9 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
     checkpoints of the base model, written every 10 minutes, and the last 20 of the big.
 
     A file is named after the number of updates done so far, `step-00001234.weights.h5`;
-    it is written beside and renamed, so that a file of that name is always whole. Other
-    files in the folder are left alone.
+    it is written beside and renamed, so that a file of that name is always whole. What runs
+    that were killed left half written (hidden folders `.step-...`) is removed; other files in
+    the folder are left alone.
 
     A run that goes on (the optimizer's count of updates is not 0) counts the files of
     its earlier part. A run that would go over files of a later step, another run's, is
@@ -39,6 +42,9 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
     Raises:
         ValueError: If an argument is out of its range; when training starts, if the
             folder holds checkpoints of a later step.
+        OSError: `NotADirectoryError` or `PermissionError`, if `directory` is a file or
+            cannot be written; if that does not show before, when training starts. When a
+            checkpoint is due, if the disk is full: the other checkpoints stay as they are.
         FloatingPointError: When a checkpoint is due, if a weight or the optimizer's state is not finite.
 
     Example:
@@ -55,13 +61,11 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
 
     def __init__(self, directory, keep=5, every="epoch"):
         super().__init__()
-        if not _is_count(keep):
-            raise ValueError(f"`keep` must be a positive int. Received: keep={keep!r}")
-        if every != "epoch" and not _is_count(every):
+        if every != "epoch" and not (is_int(every) and every > 0):
             raise ValueError(f"`every` must be 'epoch' or a positive int. Received: every={every!r}")
-        self.directory = pathlib.Path(directory)
-        self.keep = keep
-        self.every = every
+        self.directory = require_folder(directory, "directory")
+        self.keep = require_int(keep, "keep")
+        self.every = every if every == "epoch" else int(every)
         self._step = self._step_at_epoch_begin = self._saved_at = 0
 
     @property
@@ -70,7 +74,7 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
         return sorted(ours, key=_step_of)
 
     def on_train_begin(self, logs=None):
-        self.directory.mkdir(parents=True, exist_ok=True)
+        _try_to_write(self.directory)
         self._step = self._saved_at = int(self.model.optimizer.iterations)
         later = [path for path in self.paths if _step_of(path) > self._step]
         if later:
@@ -97,7 +101,8 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
         # With `steps_per_execution` the last batches of an epoch may be fewer than Keras says.
         self._step = int(self.model.optimizer.iterations)
         self._require_finite()
-        with written_whole(self.directory / f"step-{self._step:08d}{WEIGHTS}") as beside:
+        path = self.directory / f"step-{self._step:08d}{WEIGHTS}"
+        with written_whole(path, _most_bytes([*self.model.variables, *self.model.optimizer.variables])) as beside:
             self.model.save_weights(beside)
         self._saved_at = self._step
         for path in self.paths[: -self.keep]:
@@ -120,8 +125,20 @@ def last_good(checkpoints):
     return f"The last good checkpoint is {paths[-1]}: load it, and go on with a lower learning rate or with other data."
 
 
-def _is_count(value):
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
+def _most_bytes(variables):
+    """At least what a file of these takes, each with its groups and headers."""
+    sizes = [math.prod(v.shape) * int((re.search(r"\d+", v.dtype) or ["8"])[0]) // 8 for v in variables]
+    return sum(sizes) + 8192 * len(sizes) + 65536
+
+
+def _try_to_write(directory):
+    """Makes the folder and something in it, so that what forbids it shows before the work and not after an epoch."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with working_folder(directory, f".step-try{WEIGHTS}.", HALF_WRITTEN):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, f"`directory` cannot be written ({error.strerror})", str(directory)) from error
 
 
 def _step_of(path):

@@ -1,6 +1,7 @@
 import os
 import stat
 import threading
+import time
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_nothing_is_seen_until_it_is_whole(tmp_path):
 
     def look(folder):
         write(folder)
-        seen.extend((versions(tmp_path), folder.parent == tmp_path))
+        seen.extend((versions(tmp_path), folder.parent.parent == tmp_path))
 
     write_version(tmp_path, look)
     assert seen == [set(), True]
@@ -134,7 +135,31 @@ def test_a_remote_folder_is_refused():
         write_version("gs://bucket/model", pytest.fail)
 
 
+@pytest.mark.parametrize("directory", [None, 3, "", ["a"]], ids=str)
+def test_what_is_no_path_is_refused(directory):
+    with pytest.raises(ValueError, match="`directory` must be the local path of a folder. Received: directory="):
+        write_version(directory, pytest.fail)
+
+
+def test_what_a_killed_export_left_is_removed_and_an_export_in_progress_is_not(tmp_path):
+    """Of this release, which locks its folder, and of an older one, whose name was longer."""
+    for name, seconds in (("a" * 32, 0), ("b" * 32, time.time()), ("c" * 8, 0)):
+        folder = tmp_path / f".exporting-{name}"
+        (folder / "variables").mkdir(parents=True)
+        (folder / "variables" / "data").write_text("half")
+        for path in (folder / "variables" / "data", folder / "variables", folder):
+            os.utime(path, (seconds, seconds))
+
+    def beside(folder):
+        write(folder)
+        assert write_version(tmp_path, write).name == "1"
+        assert folder.is_dir()
+
+    assert write_version(tmp_path, beside).name == "2"
+    assert sorted(os.listdir(tmp_path)) == [f".exporting-{'b' * 32}", "1", "2"]
+
+
 @pytest.mark.parametrize("version", [0, -1, True, 1.0, "3"])
 def test_a_version_is_a_positive_int(tmp_path, version):
-    with pytest.raises(ValueError, match="`version` must be a positive int"):
+    with pytest.raises(ValueError, match="`version` must be `None` or a positive int"):
         write_version(tmp_path, pytest.fail, version=version)

@@ -110,6 +110,8 @@ def test_quantized_weights_are_refused(tmp_path):
     [
         ([], "mean.weights.h5", "`paths` must be a list of at least one"),
         ("a.weights.h5", "mean.weights.h5", "`paths` must be a list"),
+        (None, "mean.weights.h5", "`paths` must be a list"),
+        ([3], "mean.weights.h5", "must be a `.keras` or a"),
         (["a.weights.h5"], "mean.keras", "must be of one kind"),
         (["a.weights.h5", "b.keras"], "mean.keras", "must be of one kind"),
         (["a.h5"], "mean.keras", "must be a `.keras` or a"),
@@ -119,3 +121,41 @@ def test_quantized_weights_are_refused(tmp_path):
 def test_bad_arguments_are_refused(paths, target, message):
     with pytest.raises(ValueError, match=message):
         training.average_checkpoints(paths, target)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_missing_or_damaged_checkpoint_is_named(kind, tmp_path):
+    paths, _ = save(tmp_path, kind)
+    whole = paths[1].read_bytes()
+    model = make()
+    before = weights(model)
+    for damaged in (b"", b"no checkpoint", whole[: len(whole) // 2], None):
+        paths[1].unlink() if damaged is None else paths[1].write_bytes(damaged)
+        message = "There is no checkpoint" if damaged is None else "no checkpoint, or a damaged one"
+        for target in (model, tmp_path / f"mean.{kind}"):
+            with pytest.raises(ValueError, match=message) as error:
+                training.average_checkpoints(paths, target)
+            assert f"1.{kind}" in str(error.value) and f"0.{kind}" not in str(error.value)
+    assert not (tmp_path / f"mean.{kind}").exists()
+    for a, b in zip(before, weights(model)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_paths_may_come_one_by_one(tmp_path):
+    paths, saved = save(tmp_path)
+    for given in (iter(paths), tuple(map(str, paths))):
+        model = training.average_checkpoints(given, make())
+        np.testing.assert_allclose(weights(model)[0], np.mean([ws[0] for ws in saved], axis=0), rtol=1e-6, atol=1e-6)
+
+
+def test_bad_targets_are_refused(tmp_path):
+    [path], _ = save(tmp_path, k=1)
+    for target, message in (
+        (None, "Received: None"),
+        (tmp_path / "nowhere" / "mean.weights.h5", "`target` must lie in a folder that is there"),
+        (keras.Sequential([keras.layers.Dense(2)]), "`target` must be built"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            training.average_checkpoints([path], target)
+    with pytest.raises(NotADirectoryError, match="`target` must be a folder, and"):
+        training.average_checkpoints([path], path / "mean.weights.h5")

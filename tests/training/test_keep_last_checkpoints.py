@@ -1,8 +1,13 @@
+import os
+import pathlib
+
 import keras
 import numpy as np
 import pytest
 
 from keras_attention import training
+from keras_attention.training.keep_last_checkpoints import _most_bytes
+from tests.training.test_files import full_disk, open_files
 
 DATA = np.ones((10, 2), "float32"), np.ones((10, 3), "float32")
 
@@ -75,7 +80,72 @@ def test_another_run_in_the_same_folder_is_refused_and_nothing_is_lost(tmp_path)
     assert (tmp_path / "step-notes.weights.h5").exists()
 
 
-@pytest.mark.parametrize("bad", [{"keep": 0}, {"keep": 1.5}, {"every": 0}, {"every": "batch"}], ids=str)
+def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("precious")
+    for path in ("file", "file/below"):
+        with pytest.raises(NotADirectoryError, match="`directory` must be a folder"):
+            training.KeepLastCheckpoints(tmp_path / path)
+    for bad in (None, 3, ""):
+        with pytest.raises(ValueError, match="`directory` must be the local path of a folder"):
+            training.KeepLastCheckpoints(bad)
+    last = training.KeepLastCheckpoints(tmp_path / "folder")
+    assert not last.directory.exists()
+    last.set_model(make())
+    monkeypatch.setattr(pathlib.Path, "mkdir", lambda *a, **k: os.listdir("/nowhere"))  # root may write everywhere
+    with pytest.raises(OSError, match=r"`directory` cannot be written \(No such file"):
+        last.on_train_begin()
+
+
+def last_size(model, folder):
+    model.save_weights(folder / "size.weights.h5")
+    size = (folder / "size.weights.h5").stat().st_size
+    (folder / "size.weights.h5").unlink()
+    return size
+
+
+def test_room_is_asked_for_as_much_as_a_file_takes(tmp_path):
+    layers = [keras.layers.Dense(1, dtype=("bfloat16", "float32")[i % 2]) for i in range(8)]
+    inner = keras.Sequential([keras.Input((1,)), *(keras.Sequential([layer]) for layer in layers)])
+    for model in (keras.Sequential([keras.Input((1,)), inner, keras.layers.Dense(9)]), make()):
+        model.compile("adam", "mse")
+        model.optimizer.build(model.trainable_variables)
+        wanted = _most_bytes([*model.variables, *model.optimizer.variables])
+        assert wanted / 10 < last_size(model, tmp_path) < wanted
+
+
+def test_a_checkpoint_on_a_full_disk_fails_alone(tmp_path):
+    model = keras.Sequential([keras.Input((90,)), keras.layers.Dense(200)])
+    model.compile("sgd", "mse")
+    model.optimizer.build(model.trainable_variables)
+    last = training.KeepLastCheckpoints(tmp_path)
+    last.set_model(model)
+    last.on_train_begin()
+    size = last_size(model, tmp_path)
+    # Full from the start, within the weights, and where only the end of the file has no room.
+    for room in (0, size // 2, size - 3000):
+        with full_disk(room), pytest.raises(OSError, match="There is no room"):
+            last.on_epoch_end(0)
+        assert not open_files() and list(tmp_path.iterdir()) == []
+    last.on_epoch_end(0)
+    twin = keras.Sequential([keras.Input((90,)), keras.layers.Dense(200)])
+    np.testing.assert_array_equal(training.average_checkpoints(last.paths, twin).get_weights()[0], model.get_weights()[0])
+
+
+def test_training_begins_by_removing_what_a_killed_run_left(tmp_path):
+    half = tmp_path / ".step-00000005.weights.h5.0a1b2c3d"
+    half.mkdir()
+    (half / "written.weights.h5").write_text("half")
+    for path in (half / "written.weights.h5", half):
+        os.utime(path, (0, 0))
+    last = training.KeepLastCheckpoints(tmp_path)
+    last.set_model(make())
+    last.on_train_begin()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "bad", [{"keep": 0}, {"keep": 1.5}, {"keep": True}, {"every": 0}, {"every": "batch"}, {"every": True}], ids=str
+)
 def test_bad_arguments_are_refused(bad, tmp_path):
     with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
         training.KeepLastCheckpoints(tmp_path, **bad)
