@@ -7,7 +7,7 @@ import keras
 from keras_attention.export.core_ops import forget_gradients, require_core_ops
 from keras_attention.export.signatures import concrete, extra_signature, own_signature
 from keras_attention.export.verify import verify_export
-from keras_attention.export.versions import write_version
+from keras_attention.export.versions import require_version, write_version
 
 DEFAULT = "serving_default"
 
@@ -20,13 +20,18 @@ def export_saved_model(
         directory/1/saved_model.pb, variables/, assets/
 
     The signature `serving_default` is the model's call (not training): its inputs by name -> its outputs by name.
-    Batch and length stay dynamic. Whatever varies in length takes its lengths instead of a mask:
+    Batch and length stay dynamic: see `input_signature`. Whatever varies in length takes its lengths, not a mask:
 
         tokens: [B, T], tokens_lengths: [B] int32 -> outputs: [B, ...]
 
     for every input `[B, None]` or `[B, None, D]`. What lies beyond a length is replaced by zeros inside the graph:
     integer inputs then hold the padding id 0, and floating inputs also carry the Keras mask. So the padding that a
     client or a server's batcher adds, garbage included, changes nothing. A length above T means T, one below 0 means 0.
+
+    An input is called by its key in a dict (`{"a": {"b": x}}`: `a_b`; `{"a": [x, y]}`: `a_0`, `a_1`), else by its own
+    name, else `inputs`, or `input_0`, `input_1`, ... if there are several. What names of Python and TensorFlow may not
+    hold becomes `_`, and a name that they refuse gets `input_` in front: `x.y` is served as `x_y`, `1st` as
+    `input_1st`, `class` as `input_class`. Several outputs without names are `output_0`, `output_1`, ...
 
     Only the variables that the signatures read are stored, each once (`model.export` stores them twice). The folder
     appears complete or not at all: everything is written, and verified, in a hidden folder beside and then renamed.
@@ -39,8 +44,12 @@ def export_saved_model(
         model: Built `keras.Model` (functional, `Sequential` or subclassed; quantised ones too).
         directory: Folder of the versions; made if it is missing.
         input_signature: What the model is called on: a spec or a nest of specs (`keras.InputSpec(shape=(None, None),
-            dtype="int32")`, `tf.TensorSpec`) in the structure that `call` takes. `None`: the inputs of a functional
-            model. A subclassed model without it exports its `signatures` alone.
+            dtype="int32")`, `tf.TensorSpec`), or an example, an array, in the structure that `call` takes. `None`: the
+            inputs of a functional or `Sequential` model. A subclassed model without it exports its `signatures` alone.
+            Specs are kept as they are. Sizes that come from data (an example, or what a `Sequential` without an
+            `Input` was built on by its first call or by `fit`) are left open where the model does not depend on them:
+            the batch, and each length with another value of which the model runs when it is tried. The input of a
+            `Sequential` without an `Input` is int32 if it does not see fractions, as an `Embedding`, else float.
         lengths: Dict input name -> name of its lengths, for the inputs that take lengths. `None`: every input `[B,
             None]` or `[B, None, D]`, as `<input>_lengths`. Two inputs may share one name; `{}` turns lengths off.
         signatures: Dict name -> `(function, specs)` of further signatures: a Python function of tensors that returns a
@@ -77,6 +86,7 @@ def export_saved_model(
     (1, 4)
     """
     _require_model(model)
+    require_version(directory, version)
     functions, own = _functions(model, input_signature, lengths, signatures)
 
     def write(folder):
@@ -114,7 +124,7 @@ def _functions(model, input_signature, lengths, signatures):
     if call is None and not functions:
         raise ValueError(
             f"{model.name} does not know its inputs (it is not a functional model): give `input_signature`, what it is "
-            "called on, or `signatures`."
+            "called on (an example will do), or `signatures`."
         )
     if call is None:
         return functions, None

@@ -14,6 +14,9 @@ import warnings
 import keras
 from keras import ops
 
+from keras_attention.export.names import input_names, output_names, served_name
+from keras_attention.export.sizes import with_unknown_sizes
+
 LENGTHS = "_lengths"
 
 
@@ -22,15 +25,17 @@ class ForwardSignature:
 
     Args:
         model: The Keras model.
-        structure: What the model is called on: a spec (anything with `shape` and `dtype`) or a nest of specs.
+        structure: What the model is called on: a spec (anything with `shape` and `dtype`), an array, or a nest of them.
         lengths: As in `export_saved_model`.
     """
 
     def __init__(self, model, structure, lengths=None):
+        _require_specs(structure)
+        names = input_names(structure)
         self.model = model
-        self.structure = structure
-        self.inputs = _named_inputs(structure)
-        self.lengths = _automatic_lengths(self.inputs) if lengths is None else dict(lengths)
+        self.structure = with_unknown_sizes(model, structure)
+        self.inputs = dict(zip(names, keras.tree.flatten(self.structure)))
+        self.lengths = _automatic_lengths(self.inputs) if lengths is None else _named_lengths(lengths)
         _require_lengths(self.lengths, self.inputs)
 
     def specs(self):
@@ -54,7 +59,7 @@ class ForwardSignature:
             # A functional model hands the mask to its layers, but Keras warns that it hands none on to its caller.
             warnings.filterwarnings("ignore", f"Layer '{re.escape(getattr(self.model, 'name', ''))}' .*with a mask")
             outputs = self.model(keras.tree.pack_sequence_as(self.structure, inputs), training=False)
-        return name_outputs(outputs, getattr(self.model, "output_names", None))
+        return name_outputs(outputs, output_names(self.model))
 
 
 class _PaddingFromLengths(keras.layers.Layer):
@@ -95,7 +100,7 @@ def own_signature(model, input_signature=None, lengths=None):
 
 
 def extra_signature(name, signature):
-    """A signature given by the user as (function, specs): a function of named tensors, and its specs by name."""
+    """A signature given by the user as (function, specs): a function of named tensors, and its specs by served name."""
     try:
         function, specs = signature
     except (TypeError, ValueError):
@@ -106,9 +111,11 @@ def extra_signature(name, signature):
             f"dict from argument to tf.TensorSpec. Received: {signature!r}"
         )
     if isinstance(specs, dict):
-        return (lambda **tensors: name_outputs(function(**tensors))), specs
+        arguments = {served_name(argument): argument for argument in specs}
+        named = {name: specs[argument] for name, argument in arguments.items()}
+        return (lambda **tensors: name_outputs(function(**{a: tensors[n] for n, a in arguments.items()}))), named
     parameters = list(inspect.signature(function).parameters)
-    names = [getattr(spec, "name", None) or parameters[i] for i, spec in enumerate(specs)]
+    names = [served_name(getattr(spec, "name", None) or parameters[i]) for i, spec in enumerate(specs)]
     return (lambda **tensors: name_outputs(function(*[tensors[n] for n in names]))), dict(zip(names, specs))
 
 
@@ -145,23 +152,15 @@ def _model_inputs(model):
     return model.input
 
 
-def _named_inputs(structure):
-    named = {}
-    for i, (path, spec) in enumerate(keras.tree.flatten_with_path(structure)):
+def _require_specs(structure):
+    for spec in keras.tree.flatten(structure):
         if not hasattr(spec, "shape") or not hasattr(spec, "dtype"):
             raise ValueError(
-                "`input_signature` must hold specs with a shape and a dtype (keras.InputSpec, keras.KerasTensor or "
-                f"tf.TensorSpec). Received: {spec!r}"
+                "`input_signature` must hold arrays, or specs with a shape and a dtype (keras.InputSpec, "
+                f"keras.KerasTensor or tf.TensorSpec). Received: {spec!r}"
             )
         if spec.shape is None or spec.dtype is None:
             raise ValueError(f"Every spec must have a shape and a dtype. Received: {spec!r}")
-        keys = [key for key in path if isinstance(key, str)]
-        alone = "inputs" if not path else f"input_{i}"
-        name = "_".join(keys) or getattr(spec, "name", None) or alone
-        if name in named:
-            raise ValueError(f"Two inputs of the signature are called {name!r}; name them apart.")
-        named[name] = spec
-    return named
 
 
 def _automatic_lengths(inputs):
@@ -169,6 +168,13 @@ def _automatic_lengths(inputs):
     return {
         name: name + LENGTHS for name, spec in inputs.items() if len(spec.shape) in (2, 3) and spec.shape[1] is None
     }
+
+
+def _named_lengths(lengths):
+    """`lengths` as it was given, by the names that are served."""
+    if not isinstance(lengths, dict):
+        raise ValueError(f"`lengths` must be a dict from input to the name of its lengths. Received: {lengths!r}")
+    return {served_name(name): served_name(lengths_name) for name, lengths_name in lengths.items()}
 
 
 def _require_lengths(lengths, inputs):

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_attention.export.names import served_name
+
 # Of the largest value. A wrong weight or a wrong wire is looked for, not rounding, which int8 and bfloat16 do coarsely.
 FINE, COARSE = 1e-3, 2e-2
 
@@ -27,12 +29,14 @@ def verify_export(folder, name, signature, examples=None):
         return
     specs = signature.specs()
     if examples is not None:
-        candidates = [examples]
+        candidates = [{served_name(key): value for key, value in examples.items()}]
     elif any(spec.dtype == tf.string for spec in specs.values()):
         return  # what a string may say, only the model knows
     else:
         # Different ids let attention show; but how many there are, only the model knows.
-        candidates = [random_examples(specs, set(signature.lengths.values()), ids) for ids in (10, 4, 2)]
+        lengths = set(signature.lengths.values())
+        candidates = [random_examples(specs, lengths, ids) for ids in (10, 4, 2)]
+        candidates.append(random_examples(specs, lengths, whole=True))
     inputs, expected = _first_that_runs(signature, specs, candidates)
     got = loaded[name](**inputs)
     tolerance = _tolerance(signature.model)
@@ -59,8 +63,11 @@ def _first_that_runs(signature, specs, candidates):
     ) from cause
 
 
-def random_examples(specs, lengths=(), ids=2):
-    """Name -> array for every spec: noise, or whole numbers below `ids`; `lengths` names those that count steps."""
+def random_examples(specs, lengths=(), ids=2, whole=False):
+    """Name -> array for every spec: noise, or whole numbers below `ids`; `lengths` names those that count steps.
+
+    With `whole`, floats are whole numbers too: a model may read ids as floats.
+    """
     rng = np.random.default_rng(0)
     examples = {}
     for name, spec in specs.items():
@@ -69,7 +76,7 @@ def random_examples(specs, lengths=(), ids=2):
         shape = [(2 if axis == 0 else unknown) if size is None else size for axis, size in enumerate(spec.shape)]
         if name in lengths:
             examples[name] = np.arange(shape[0], 0, -1) + 1
-        elif spec.dtype.is_floating:
+        elif spec.dtype.is_floating and not whole:
             examples[name] = rng.standard_normal(shape)
         else:
             examples[name] = rng.integers(0, 2 if spec.dtype.is_bool else ids, shape)

@@ -11,7 +11,6 @@ In the folder that a model server watches:
 import contextlib
 import errno
 import os
-import pathlib
 import re
 
 from keras_attention.ops.folders import require_folder, sync, working_folder

@@ -1,7 +1,6 @@
 """Keeps the last k checkpoints of a training run, to average them."""
 
 import math
-import pathlib
 import re
 
 import keras

@@ -183,6 +183,82 @@ def test_a_subclassed_model_needs_its_signature(tmp_path):
         np.testing.assert_allclose(out[side], expected[side], atol=1e-6)
 
 
+def test_models_built_by_fit_or_an_example_are_served_for_every_batch_and_length(tmp_path):
+    """Sizes of the build: 2 and 5. The first model knows them from `fit`, the other from the example."""
+    ids = np.array([[1, 4, 2, 6, 3], [5, 5, 1, 2, 0]], "int32")
+    sequential = keras.Sequential(
+        [keras.layers.Embedding(7, 3), keras.layers.Conv1D(4, 2), keras.layers.GlobalMaxPooling1D()]
+    )
+    sequential.compile("sgd", "mse")
+    sequential.fit(ids, np.ones((2, 3)), batch_size=2, verbose=0)
+    subclassed = Subclassed()
+    subclassed({"left": ids, "right": ids})
+    for model, name, options in (
+        (sequential, "inputs", {}),
+        (subclassed, "left", {"input_signature": {"left": ids, "right": ids}, "lengths": {"left": "left_lengths"}}),
+    ):
+        models.noisy(model)
+        serve = signature(export_saved_model(model, tmp_path, **options))
+        for shape in ((1, 3), (4, 8)):
+            x = np.random.default_rng(0).integers(1, 7, shape).astype("int32")
+            longer = np.pad(x, ((0, 0), (0, 2)), constant_values=5)
+            given = {name: longer, f"{name}_lengths": [shape[1]] * shape[0]}
+            if name == "inputs":
+                # Beyond the length are zeros, which this model reads as an id like any other.
+                expected = {"outputs": model(np.pad(x, ((0, 0), (0, 2))))}
+            else:
+                given["right"] = x
+                expected = model({"left": x, "right": x})
+            out = serve(**given)
+            assert set(out) == set(expected) and serve.specs[name].dtype == "int32"
+            for key, value in expected.items():
+                np.testing.assert_allclose(out[key], value, atol=1e-6)
+
+
+def test_inputs_of_every_name_and_nest_are_served(tmp_path):
+    names = ["1st", "x.y", "a b", "self", "class"]
+    inputs = {"deep": {name: keras.Input((2,), name=name) for name in names[:2]}}
+    inputs["list"] = [keras.Input((2,)), [keras.Input((2,)), keras.Input((2,), name=names[2])]]
+    inputs |= {name: keras.Input((2,), name=name) for name in names[3:]}
+    scaled = [keras.layers.Rescaling(10.0**i)(x) for i, x in enumerate(keras.tree.flatten(inputs))]
+    model = keras.Model(inputs, [keras.layers.Add()(scaled), keras.layers.Add(name="chosen")(scaled)])
+    serve = signature(export_saved_model(model, tmp_path))
+    expected = ["deep_1st", "deep_x_y", "input_class", "input_self", "list_0", "list_1_0", "list_1_1"]
+    assert sorted(serve.specs) == expected
+    given = {name: np.full((3, 2), i + 1.0) for i, name in enumerate(sorted(expected))}
+    nest = {"deep": {"1st": given["deep_1st"], "x.y": given["deep_x_y"]}, "class": given["input_class"]}
+    nest |= {"self": given["input_self"], "list": [given["list_0"], [given["list_1_0"], given["list_1_1"]]]}
+    out = serve(**given)
+    assert sorted(out) == ["chosen", "output_0"]
+    for value, mine in zip((out["output_0"], out["chosen"]), model(nest)):
+        np.testing.assert_allclose(value, mine, rtol=1e-6)
+
+
+def test_a_flat_list_of_odd_names_is_served(tmp_path):
+    names = ["1st", "x.y", "a b", "self", "class"]
+    inputs = [keras.Input((None,), name=name) for name in names]
+    model = keras.Model(inputs, keras.layers.Concatenate()(inputs))
+    example = {name: np.full((1, 3), i) for i, name in enumerate(names)} | {"n": [3]}
+    path = export_saved_model(model, tmp_path, lengths=dict.fromkeys(names, "n"), verify=example)
+    serve = signature(path)
+    assert sorted(serve.specs) == ["a_b", "input_1st", "input_class", "input_self", "n", "x_y"]
+    given = dict(zip(["input_1st", "x_y", "a_b", "input_self", "input_class"], np.arange(20.0).reshape(5, 2, 2)))
+    out = serve(**given, n=[2, 2])["outputs"]
+    np.testing.assert_array_equal(out, np.concatenate(list(given.values()), axis=1))
+
+
+def test_a_directory_that_cannot_be_is_refused_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_attention.export.saved_model._functions", pytest.fail)
+    (tmp_path / "file").write_text("precious")
+    model = models.classifier()
+    with pytest.raises(ValueError, match="`directory` must be the local path of a folder. Received: directory=None"):
+        export_saved_model(model, None)
+    with pytest.raises(NotADirectoryError, match="`directory` must be a folder"):
+        export_saved_model(model, tmp_path / "file")
+    with pytest.raises(ValueError, match="`version` must be `None` or a positive int"):
+        export_saved_model(model, tmp_path, version=True)
+
+
 def test_a_failed_export_leaves_nothing_behind(tmp_path):
     model = models.classifier()
     python = (lambda x: tf.numpy_function(np.sin, [x], tf.float32), [tf.TensorSpec([None])])

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_attention.export.names import output_names, served_name
 from keras_attention.export.signatures import ForwardSignature, concrete, extra_signature, name_outputs, own_signature
 from tests.export import models
 
@@ -49,6 +50,7 @@ def test_lengths_may_be_shared_named_and_left_out():
         ({"c": "lengths"}, r"an input that is not there: 'c'. The inputs are \['a', 'b'\]"),
         ({"a": "b"}, "cannot be called 'b'"),
         ({"b": "lengths"}, "has no axis of length"),
+        ("lengths", "`lengths` must be a dict"),
     ],
 )
 def test_lengths_that_cannot_be(lengths, message):
@@ -115,12 +117,12 @@ def test_a_subclassed_model_is_called_as_its_signature_says():
             return {"sum": inputs["left"][0] + inputs["left"][1], "right": inputs["right"]}
 
     spec = keras.InputSpec(shape=(None, 2), dtype="float32")
-    structure = {"left": [spec, tf.TensorSpec([None, 2], name="second")], "right": spec}
-    with pytest.raises(ValueError, match="Two inputs of the signature are called 'left'"):
-        own_signature(Pair(), structure)
-    structure = {"left": (spec, spec), "right": spec}
-    with pytest.raises(ValueError, match="Two inputs"):
-        own_signature(Pair(), structure)
+    signature = own_signature(Pair(), {"left": [spec, tf.TensorSpec([None, 2], name="second")], "right": spec})
+    assert list(signature.specs()) == ["left_0", "left_1", "right"]
+    left, right = tf.constant([[1.0, 2.0]]), tf.constant([[5.0, 7.0]])
+    out = signature(left_0=left, left_1=right, right=left)
+    np.testing.assert_array_equal(out["sum"], [[6, 9]])
+    np.testing.assert_array_equal(out["right"], left)
 
 
 def test_inputs_take_the_names_that_they_have():
@@ -134,6 +136,14 @@ def test_inputs_take_the_names_that_they_have():
     assert names([spec, named]) == ["input_0", "second"]
     assert names({"a": {"b": spec}, "c": named}) == ["a_b", "c"]
     assert names(keras.Input((None,), name="text")) == ["text", "text_lengths"]
+    assert names(keras.Input((2,))) == ["inputs"]
+    assert names([keras.Input((2,)), [spec, keras.Input((2,), name="input_layer_7")]]) == [
+        f"input_{i}" for i in range(3)
+    ]
+    assert names({"a": [spec, {"b": spec}], "c": [spec]}) == ["a", "a_b", "c"]
+    assert names({"a": [spec, [spec]]}) == ["a_0", "a_1_0"]
+    with pytest.raises(ValueError, match="Two inputs of the signature are called 'x_y'"):
+        names({"x.y": spec, "x_y": spec})
 
 
 @pytest.mark.parametrize("structure", [[(None, 3)], keras.InputSpec(ndim=2), [keras.InputSpec(shape=(None,)), 3]])
@@ -163,6 +173,25 @@ def test_outputs_have_names():
         name_outputs({"a": [x, y]})
 
 
+def test_names_that_tensorflow_and_python_refuse():
+    served = {"1st": "input_1st", "x.y": "x_y", "a b": "a_b", "self": "input_self", "class": "input_class"}
+    served |= {"_x": "input__x", "A-b": "A_b", "\u00e9t\u00e9": "input__t_", "inputs": "inputs", "name": "name"}
+    for name, expected in served.items():
+        assert served_name(name) == expected == served_name(expected)
+
+
+def test_outputs_that_keras_named_are_counted_from_zero():
+    def build(**named):
+        x = keras.Input((3,))
+        outputs = [keras.layers.Dense(2)(x), keras.layers.Dense(2, **named)(x), x + 1.0]
+        return keras.Model(x, outputs)
+
+    for _ in range(2):
+        assert output_names(build()) == ["output_0", "output_1", "output_2"]
+        assert output_names(build(name="score")) == ["output_0", "score", "output_2"]
+    assert output_names(keras.layers.Dense(2)) is None
+
+
 def test_extra_signatures_are_called_as_their_specs_say():
     def divide(a, b):
         return a / b
@@ -173,6 +202,14 @@ def test_extra_signatures_are_called_as_their_specs_say():
         traced = concrete(function, named)
         values = dict(zip(named, (tf.constant([6.0]), tf.constant([3.0]))))
         assert float(traced(**values)["outputs"][0]) == (0.5 if isinstance(specs, dict) else 2.0)
+
+
+def test_arguments_of_extra_signatures_get_names_that_are_served():
+    spec = tf.TensorSpec([None], name="1st")
+    for function, specs in ((lambda x: -x, [spec]), (lambda **x: -x["1st"], {"1st": spec})):
+        function, named = extra_signature("minus", (function, specs))
+        assert list(named) == ["input_1st"]
+        assert float(concrete(function, named)(input_1st=tf.constant([3.0]))["outputs"][0]) == -3
 
 
 @pytest.mark.parametrize("signature", [abs, (abs,), (3, [tf.TensorSpec([])]), (abs, tf.TensorSpec([]))])

@@ -128,7 +128,9 @@ def test_a_checkpoint_on_a_full_disk_fails_alone(tmp_path):
         assert not open_files() and list(tmp_path.iterdir()) == []
     last.on_epoch_end(0)
     twin = keras.Sequential([keras.Input((90,)), keras.layers.Dense(200)])
-    np.testing.assert_array_equal(training.average_checkpoints(last.paths, twin).get_weights()[0], model.get_weights()[0])
+    np.testing.assert_array_equal(
+        training.average_checkpoints(last.paths, twin).get_weights()[0], model.get_weights()[0]
+    )
 
 
 def test_training_begins_by_removing_what_a_killed_run_left(tmp_path):
