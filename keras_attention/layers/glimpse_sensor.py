@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import require_int
 from keras_attention.ops import glimpses, soft_glimpses
 from keras_attention.ops.glimpses import require_factor, require_glimpses
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class GlimpseSensor(keras.layers.Layer):
+class GlimpseSensor(BaseLayer):
     r"""Cuts patches of several widths out of an image, around a place, and shrinks them to the same side.
 
     $$ \rho(x, l) = [\mathrm{shrink}(x[l; w_1]), \dots, \mathrm{shrink}(x[l; w_K])], \quad w_k = G f^{k - 1} $$
@@ -62,6 +63,9 @@ class GlimpseSensor(keras.layers.Layer):
         self.scales = scales
         self.factor = factor
         self.soft = soft
+
+    def build(self, images_shape, locations_shape):
+        require_glimpses(images_shape, locations_shape, self.size)
 
     def call(self, images, locations):
         look = soft_glimpses if self.soft else glimpses

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import require_int
 from keras_attention.layers.projections import clone
 from keras_attention.ops import select_candidates
@@ -11,7 +11,7 @@ from keras_attention.ops.require import require_choice
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiChannelAttentionSelection(KeepsAdapters, keras.layers.Layer):
+class MultiChannelAttentionSelection(BaseLayer):
     r"""Paints M images out of features, and mixes them at every pixel by attention.
 
     $$ I_m = \tanh(W_m * F + b_m), \quad A = \mathrm{softmax}_m(W_A F + b_A), \quad

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import require_ints
 from keras_attention.layers.gate import VARIANTS
 from keras_attention.ops import resize_align_corners
@@ -10,7 +11,7 @@ from keras_attention.ops.require import require_choice
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiScaleSpatialPooling(keras.layers.Layer):
+class MultiScaleSpatialPooling(BaseLayer):
     r"""Multiplies features by their own averages over squares of several sizes.
 
     $$ F' = [F \odot up(pool_{p_1}(F)), \dots, F \odot up(pool_{p_n}(F)), \; F] $$

@@ -6,11 +6,18 @@ import inspect
 import keras
 from keras import ops, tree
 
+from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
+
 
 def require_cell(cell):
     """Returns `cell`, or the cell of a config; raises unless it has what Keras asks of a cell."""
     if isinstance(cell, dict):
         cell = keras.saving.deserialize_keras_object(cell)
+    if isinstance(cell, (keras.layers.RNN, keras.layers.Bidirectional, GatedRecurrentUnit)):
+        raise ValueError(
+            "`cell` must be a cell, which makes one step, and not a layer that runs over a whole sequence: "
+            f"`keras.layers.GRUCell(3)` and not `keras.layers.GRU(3)`. Received: cell={cell!r}"
+        )
     if not callable(cell) or not hasattr(cell, "state_size"):
         raise ValueError(
             "`cell` must be a cell as for `keras.layers.RNN`: called on (inputs, states), with a `state_size`. "

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import check_sequences, check_visibility, require_rate
 from keras_attention.ops import attend, require_boolean
 from keras_attention.ops.padding import padding_masks
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ScaledDotProductAttention(keras.layers.Layer):
+class ScaledDotProductAttention(BaseLayer):
     r"""Scaled dot-product attention over queries, values and keys that are already projected.
 
     $$ \mathrm{Attention}(Q, K, V) = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{H}}\right) V $$

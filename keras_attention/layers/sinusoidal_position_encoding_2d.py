@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import require_grid
 from keras_attention.ops import sinusoidal_2d
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class SinusoidalPositionEncoding2D(keras.layers.Layer):
+class SinusoidalPositionEncoding2D(BaseLayer):
     r"""Adds sinusoids of row and column to an image.
 
     $$ y_{rc} = x_{rc} + [PE_{D/2}(r), \; PE_{D/2}(c)] $$
@@ -62,6 +63,9 @@ class SinusoidalPositionEncoding2D(keras.layers.Layer):
         )
         encoding = sinusoidal_2d(rows, columns, inputs.shape[-1], self.variant, self.max_wavelength)
         return inputs + ops.cast(encoding, inputs.dtype)
+
+    def compute_output_shape(self, inputs_shape):
+        return tuple(inputs_shape)
 
     def compute_output_spec(self, inputs, start_index=(0, 0)):
         return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
