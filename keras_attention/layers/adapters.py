@@ -1,7 +1,12 @@
 """int8 and LoRA survive `.keras`: a layer remembers what was done to its projections after they were built."""
 
-import keras
+import json
 
+import keras
+import numpy as np
+
+# Where a file of weights says what was done to the sublayers of a layer.
+_RECORD = "adapted"
 # What `quantize` and `enable_lora` leave in the config of a projection.
 _KEYS = ("dtype", "lora_rank", "lora_alpha", "quantization_config")
 
@@ -12,16 +17,31 @@ class KeepsAdapters:
     `quantize` and `enable_lora` change sublayers after they were built, and the config of the
     owner does not know. This mixin writes it into the build config that `.keras` files hold
     beside the config, and does it again on loading, before the weights are read.
+
+    Inside of a user's own layer, whose build config Keras does not ask the sublayers for, it stands beside the weights.
     """
 
     def get_build_config(self):
         config = super().get_build_config()
         adapted = _describe(self) if self.built else {}
-        return {**(config or {}), "adapted": adapted} if adapted else config
+        return {**(config or {}), _RECORD: adapted} if adapted else config
 
     def build_from_config(self, config):
-        super().build_from_config({k: v for k, v in (config or {}).items() if k != "adapted"})
-        _restore(self, (config or {}).get("adapted", {}))
+        super().build_from_config({k: v for k, v in (config or {}).items() if k != _RECORD})
+        _restore(self, (config or {}).get(_RECORD, {}))
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        adapted = _describe(self) if self.built else {}
+        if adapted:
+            store[_RECORD] = np.frombuffer(json.dumps(adapted).encode(), "uint8")
+
+    def load_own_variables(self, store):
+        keys = list(store.keys())
+        if _RECORD in keys:
+            _restore(self, json.loads(np.asarray(store[_RECORD]).astype("uint8").tobytes()))
+            store = {key: store[key] for key in keys if key != _RECORD}
+        super().load_own_variables(store)
 
 
 def _sublayers(layer):

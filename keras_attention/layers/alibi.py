@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.ops import alibi, distances
 from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ALiBi(keras.layers.Layer):
+class ALiBi(BaseLayer):
     r"""Attention bias that falls linearly with distance, without weights.
 
     $$ \mathrm{softmax}(q_t \cdot k_s - m_n |t - s|), \quad m_n = 2^{-8 n / N} $$
@@ -61,10 +62,13 @@ class ALiBi(keras.layers.Layer):
         T, S = ops.shape(query)[1], ops.shape(query if key is None else key)[1]
         return ops.cast(alibi(distances(T, S, query_offset), self.num_heads), self.compute_dtype)
 
+    def compute_output_shape(self, query_shape, key_shape=None):
+        T, S = query_shape[1], (query_shape if key_shape is None else key_shape)[1]
+        return (1, self.num_heads, None if T is None or S is None else T + S - 1)
+
     def compute_output_spec(self, query, key=None, query_offset=0):
-        T, S = query.shape[1], (query if key is None else key).shape[1]
-        length = None if T is None or S is None else T + S - 1
-        return keras.KerasTensor((1, self.num_heads, length), dtype=self.compute_dtype)
+        shape = self.compute_output_shape(query.shape, None if key is None else key.shape)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "num_heads": self.num_heads}

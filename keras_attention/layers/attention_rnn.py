@@ -109,13 +109,21 @@ class AttentionRNN(AttentionStep):
         memory = self.project_memory(memory, memory_mask, memory_lengths)
         state = self.start(memory, initial_state)
         written, state = self._run(zero_padding(inputs, mask), memory, state, mask, return_attention_scores, training)
-        output = zero_padding(self._output(written), mask)
+        output = zero_padding(self._output(written, training), mask)
         if not self.return_sequences:
             output = _last(output, mask)
         result = (output,)
         result += (written["scores"],) if return_attention_scores else ()
         result += (state,) if self.return_state else ()
         return result if len(result) > 1 else output
+
+    def compute_output_shape(self, inputs_shape, memory_shape):
+        check_call(inputs_shape, memory_shape)
+        if self.return_state:
+            return self._trace_shapes(inputs_shape, memory_shape)
+        B, T, _ = inputs_shape
+        size = self._find_attentional_size(B, memory_shape[-1]) if self.output_attention else self._query_size
+        return (B, T, size) if self.return_sequences else (B, size)
 
     def compute_output_spec(
         self,
@@ -134,16 +142,23 @@ class AttentionRNN(AttentionStep):
         if self.return_state:  # of any cell and any attention: only a trace knows its shapes
             arguments = (mask, memory_mask, memory_lengths, initial_state, return_attention_scores, training)
             return super().compute_output_spec(inputs, memory, *arguments)
-        B, T, _ = inputs.shape
-        size = self._attentional_size if self.output_attention else self._query_size
-        shape = (B, T, size) if self.return_sequences else (B, size)
+        shape = self.compute_output_shape(inputs.shape, memory.shape)
         output = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return output
-        return output, keras.KerasTensor((B, T, memory.shape[1]), dtype=self.compute_dtype)
+        return output, keras.KerasTensor((*inputs.shape[:2], memory.shape[1]), dtype=self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
         return mask if self.return_sequences else None
+
+    def _trace_shapes(self, inputs_shape, memory_shape):
+        """The shapes of the output and of the state of any cell and any attention."""
+        layer = self
+        if not self.built:
+            layer = type(self).from_config(self.get_config())
+            layer.build(inputs_shape, memory_shape)
+        tensors = (keras.KerasTensor(shape, dtype=self.compute_dtype) for shape in (inputs_shape, memory_shape))
+        return keras.tree.map_structure(lambda x: tuple(x.shape), layer.compute_output_spec(*tensors))
 
     def _run(self, inputs, memory, state, mask, return_scores, training):
         """All steps: what they write, {name: [B, T, ...]}, and the last state."""

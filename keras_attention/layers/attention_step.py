@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.arguments import standardize
 from keras_attention.layers.attention_rnn_checks import check_call, require_attention, require_options
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.memory_attention import memory_mask
 from keras_attention.layers.recurrent_cells import (
     CellInput,
@@ -19,7 +21,7 @@ from keras_attention.ops.masks import both
 from keras_attention.ops.require import require_bool
 
 
-class AttentionStep(keras.layers.Layer):
+class AttentionStep(BaseLayer):
     """The half of `AttentionRNN` that knows a single step; its docstring says what the arguments mean."""
 
     def __init__(
@@ -48,8 +50,6 @@ class AttentionStep(keras.layers.Layer):
     def build(self, inputs_shape, memory_shape):
         check_call(inputs_shape, memory_shape)
         B, T, D = inputs_shape
-        self._looks_first = self.order == "look_generate_update"
-        self._query_size = first_state(self.cell, self.cell.state_size) if self._looks_first else output_size(self.cell)
         self._context_size = memory_shape[-1]
         self._attentional_size = self._build_attentional_layer(B)
         fed = self._context_size if self._looks_first else self._attentional_size if self.input_feeding else 0
@@ -60,6 +60,14 @@ class AttentionStep(keras.layers.Layer):
         ):
             if not getattr(layer, "built", True):
                 layer.build(*shapes)
+
+    @property
+    def _looks_first(self):
+        return self.order == "look_generate_update"
+
+    @property
+    def _query_size(self):
+        return first_state(self.cell, self.cell.state_size) if self._looks_first else output_size(self.cell)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -88,7 +96,7 @@ class AttentionStep(keras.layers.Layer):
             The attention's memory: a dict of tensors, batch first.
         """
         self._require_built("project_memory")
-        memory = ops.convert_to_tensor(memory)
+        memory, mask = ops.convert_to_tensor(memory), standardize(mask, "mask")
         if lengths is not None:
             mask = both(require_boolean(mask, "mask"), memory_mask(memory, None, lengths))
         return self.attention.project_memory(memory, mask=mask)
@@ -133,7 +141,7 @@ class AttentionStep(keras.layers.Layer):
         with self._dropout_masks(inputs, state, training):
             cell = CellInput(self.cell, self._input_size, training)
             written, state = self._advance(cell.prepare(inputs), state, cell, memory, training)
-        return self._output(written), self._cast(written["scores"]), state
+        return self._output(written, training), self._cast(written["scores"]), state
 
     def _advance(self, x, state, cell, memory, training, ahead=False):
         """One step: what it writes, {name: [B, ...]}, and the new state."""
@@ -146,32 +154,33 @@ class AttentionStep(keras.layers.Layer):
         context, scores, looked = self.attention.step(query, memory, state["attention"], training=training)
         written, state = {"query": query, "context": context, "scores": scores}, {"cell": states, "attention": looked}
         if self.input_feeding:
-            written["attentional"] = state["fed"] = self._attentional(query, context)
+            written["attentional"] = state["fed"] = self._attentional(query, context, training)
         return written, state
 
-    def _output(self, written):
+    def _output(self, written, training):
         if not self.output_attention:
             return self._cast(written["query"])
         if "attentional" in written:
             return written["attentional"]
-        return self._attentional(written["query"], written["context"])
+        return self._attentional(written["query"], written["context"], training)
 
-    def _attentional(self, query, context):
+    def _attentional(self, query, context, training):
         """g([h; c])."""
         if self.attentional_layer == "context":
             return self._cast(context)
         both = ops.concatenate([self._cast(query), self._cast(context)], axis=-1)
-        return both if self.attentional_layer is None else self._cast(self.attentional_layer(both))
+        return both if self.attentional_layer is None else self._cast(self.attentional_layer(both, training=training))
 
     def _build_attentional_layer(self, batch):
+        if isinstance(self.attentional_layer, keras.layers.Layer) and not self.attentional_layer.built:
+            self.attentional_layer.build((batch, self._query_size + self._context_size))
+        return self._find_attentional_size(batch, self._context_size)
+
+    def _find_attentional_size(self, batch, context_size):
         if self.attentional_layer == "context":
-            return self._context_size
-        shape = (batch, self._query_size + self._context_size)
-        if self.attentional_layer is None:
-            return shape[-1]
-        if not self.attentional_layer.built:
-            self.attentional_layer.build(shape)
-        return self.attentional_layer.compute_output_shape(shape)[-1]
+            return context_size
+        shape = (batch, self._query_size + context_size)
+        return (shape if self.attentional_layer is None else self.attentional_layer.compute_output_shape(shape))[-1]
 
     def _dropout_masks(self, inputs, state, training):
         fed = state.get("fed")

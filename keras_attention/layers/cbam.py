@@ -2,7 +2,6 @@
 
 import keras
 
-from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.channel_attention import ChannelAttention
 from keras_attention.layers.gate import Gate
 from keras_attention.layers.projections import clone
@@ -13,7 +12,7 @@ ORDERS = ("channel_spatial", "spatial_channel", "parallel")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class CBAM(KeepsAdapters, Gate):
+class CBAM(Gate):
     r"""Scales the channels of an image, and then its places.
 
     $$ F' = M_c(F) \odot F, \quad F'' = M_s(F') \odot F' $$

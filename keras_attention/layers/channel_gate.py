@@ -3,14 +3,13 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.gate import Gate
 from keras_attention.layers.projections import clone
 from keras_attention.ops import channel_pool
 from keras_attention.ops.require import require_int
 
 
-class ChannelGate(KeepsAdapters, Gate):
+class ChannelGate(Gate):
     """Pools the places, lets one network look at each pool, and gates the channels by the sum of its answers."""
 
     def __init__(self, ratio, pools, variant, data_format, kernel_initializer, **kwargs):

@@ -1,8 +1,17 @@
 """Refusing wrong masks, biases and lengths by name, before any op runs. Works on symbolic tensors too."""
 
 import keras
+import numpy as np
 
 from keras_attention.ops.axes import scores_dims
+from keras_attention.ops.require import is_int
+
+
+def require_batch_size(value):
+    """Raises unless `value` is an int, 0 or more, or a scalar tensor."""
+    tensor = not isinstance(value, np.generic) and len(getattr(value, "shape", (0,))) == 0
+    if not tensor and not (is_int(value) and value >= 0):
+        raise ValueError(f"`batch_size` must be an int, 0 or more, or a scalar tensor. Received: batch_size={value!r}")
 
 
 def require_grid(shape, even=False):
@@ -49,9 +58,7 @@ def check_padding(mask, name, dims, of):
     shape = tuple(mask.shape)
     fits = 2 <= len(shape) <= len(dims) and all(_may_equal(a, b) for a, b in zip(shape[1:], dims[1:]))
     if not fits or not (shape[0] == 1 or _may_equal(shape[0], dims[0])):
-        raise ValueError(
-            f"`{name}` must have the shape of {of}, {_show(dims)}. Received: {name}.shape={shape}"
-        )
+        raise ValueError(f"`{name}` must have the shape of {of}, {_show(dims)}. Received: {name}.shape={shape}")
 
 
 def check_lengths(lengths, name, memory, of):
@@ -158,7 +165,7 @@ def check_sequences(query, value, key, axes):
 
 
 def check_cache(cache, index, query, value, heads, key_dim, value_dim):
-    """A cache is {"key": [B, L, K, H], "value": [B, L, K, V]} with room for what is written.
+    """A cache is {"key": [B, L, K, H], "value": [B, L, K, V]}, maybe "mask": [B, L], with room for what is written.
 
     Args:
         cache: Dict of tensors, or `None`.
@@ -179,13 +186,17 @@ def check_cache(cache, index, query, value, heads, key_dim, value_dim):
             "With a `cache`, keys and values come from it: pass `query` only (or, with `cache_index`, as many values "
             f"as queries). Received: query.shape={tuple(query.shape)}, value.shape={tuple(value.shape)}"
         )
-    if not hasattr(cache, "keys") or set(cache.keys()) != {"key", "value"}:
-        raise ValueError(f"`cache` must be a dict with a `key` and a `value`. Received: cache={cache!r}")
+    if not hasattr(cache, "keys") or set(cache.keys()) not in ({"key", "value"}, {"key", "value", "mask"}):
+        raise ValueError(
+            f"`cache` must be a dict with a `key` and a `value` (and maybe a `mask`). Received: cache={cache!r}"
+        )
     for name, size in (("key", key_dim), ("value", value_dim)):
         shape = tuple(cache[name].shape)
         if len(shape) != 4 or not _may_equal(shape[2], heads) or not _may_equal(shape[3], size):
             raise ValueError(f"`cache[{name!r}]` must be [B, L, {heads}, {size}]. Received: shape={shape}")
     length = cache["key"].shape[1]
+    if "mask" in cache:
+        check_padding(cache["mask"], "cache['mask']", (None, length), "the cache")
     if isinstance(index, int) and not (index >= 0 and (length is None or index + (rows or 1) <= length)):
         raise ValueError(
             f"The cache has room for positions 0 to {length} (exclusive). "

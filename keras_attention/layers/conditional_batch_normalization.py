@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.labels import check_label
 from keras_attention.ops.require import require_choice, require_int, require_number, require_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ConditionalBatchNormalization(keras.layers.Layer):
+class ConditionalBatchNormalization(BaseLayer):
     r"""Normalises each channel over the batch, then scales and shifts it as the class of the example says.
 
     $$ y = \gamma_{c} \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta_{c} $$
@@ -81,12 +82,16 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         )
         self.norm.build(inputs_shape)
 
+    @property
+    def _features_axis(self):
+        return self.axis
+
     def call(self, inputs, label, training=None):
         check_label(label, inputs.shape[0])
         shape = [1] * len(inputs.shape)
         shape[0], shape[self.axis] = -1, inputs.shape[self.axis]
         gamma, beta = (ops.reshape(ops.take(table, label, axis=0), shape) for table in (self.gamma, self.beta))
-        return self.norm(inputs) * gamma + beta
+        return self.norm(inputs, training=training) * gamma + beta
 
     def compute_output_shape(self, inputs_shape, label_shape=None):
         return tuple(inputs_shape)

@@ -2,13 +2,13 @@
 
 import keras
 
-from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.projections import clone
 from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class FeedForward(KeepsAdapters, keras.layers.Layer):
+class FeedForward(BaseLayer):
     r"""Two dense layers, applied to each position alike.
 
     $$ \mathrm{FFN}(x) = \max(0, x W_1 + b_1) W_2 + b_2 $$

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import check_padding
 from keras_attention.ops import require_boolean
 from keras_attention.ops.padding import full_mask, zero_padding
@@ -12,7 +13,7 @@ VARIANTS = ("paper", "reference")
 AXES = {3: "[B, T, C]", 4: "[B, Y, X, C]", 5: "[B, Z, Y, X, C]"}
 
 
-class Gate(keras.layers.Layer):
+class Gate(BaseLayer):
     """A layer that multiplies its input by numbers between 0 and 1, computed from it.
 
     A subclass has `_apply(inputs, mask, training)`, which returns the output and the gates, and `_gate_dims(dims)`,

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.projections import clone
 from keras_attention.ops.require import require_choice, require_int
 
@@ -10,7 +11,7 @@ BIASES = (True, False, "candidate")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class GatedRecurrentCell(keras.layers.Layer):
+class GatedRecurrentCell(BaseLayer):
     r"""One step of the gated hidden unit.
 
     $$ z = \sigma(x W_z + h U_z), \quad r = \sigma(x W_r + h U_r), \quad

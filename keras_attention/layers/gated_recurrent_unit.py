@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import check_padding
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.ops import require_boolean
@@ -12,7 +13,7 @@ from keras_attention.ops.require import require_bool
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class GatedRecurrentUnit(keras.layers.Layer):
+class GatedRecurrentUnit(BaseLayer):
     r"""`GatedRecurrentCell` over a sequence.
 
     $$ h_t = (1 - z_t) \circ h_{t-1} + z_t \circ \tilde{h}_t $$
@@ -37,6 +38,9 @@ class GatedRecurrentUnit(keras.layers.Layer):
         return_state: Whether to return the last state as well.
         reverse: Whether to read from the end. The outputs stay where their inputs are:
             h of step t has seen the inputs t to T.
+        go_backwards: Whether to read from the end and return the outputs, and the mask,
+            in the order of reading, as Keras's recurrent layers do.
+            `keras.layers.Bidirectional` sets it.
         kernel_initializer: See `GatedRecurrentCell`.
         recurrent_initializer: See `GatedRecurrentCell`.
         bias_initializer: See `GatedRecurrentCell`.
@@ -44,7 +48,7 @@ class GatedRecurrentUnit(keras.layers.Layer):
 
     Call arguments:
         inputs: [B, T, D].
-        initial_state: [B, U]; `None` means zeros.
+        initial_state: [B, U], or a list of it; `None` means zeros.
         mask: [B, T], true = no padding.
         inputs_mask: Where Keras puts the mask of `inputs` if there is an initial state;
             the same as `mask`.
@@ -59,6 +63,10 @@ class GatedRecurrentUnit(keras.layers.Layer):
     (None, None, 8)
     """
 
+    # What Keras's `Bidirectional` asks of a recurrent layer.
+    stateful = False
+    states = None
+
     def __init__(
         self,
         units,
@@ -69,9 +77,16 @@ class GatedRecurrentUnit(keras.layers.Layer):
         kernel_initializer="glorot_uniform",
         recurrent_initializer="orthogonal",
         bias_initializer="zeros",
+        *,
+        go_backwards=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if reverse and go_backwards:
+            raise ValueError(
+                "`reverse` leaves the outputs where their inputs are, and `go_backwards` returns them in the order of "
+                f"reading: at most one may be true. Received: reverse={reverse!r}, go_backwards={go_backwards!r}"
+            )
         self.cell = GatedRecurrentCell(
             units,
             use_bias=use_bias,
@@ -86,6 +101,7 @@ class GatedRecurrentUnit(keras.layers.Layer):
         self.return_sequences = require_bool(return_sequences, "return_sequences")
         self.return_state = require_bool(return_state, "return_state")
         self.reverse = require_bool(reverse, "reverse")
+        self.go_backwards = require_bool(go_backwards, "go_backwards")
         self.kernel_initializer = self.cell.kernel_initializer
         self.recurrent_initializer = self.cell.recurrent_initializer
         self.bias_initializer = self.cell.bias_initializer
@@ -97,7 +113,7 @@ class GatedRecurrentUnit(keras.layers.Layer):
         self.cell.build((inputs_shape[0], inputs_shape[2]))
 
     def call(self, inputs, initial_state=None, mask=None, inputs_mask=None):
-        mask = inputs_mask if mask is None else mask
+        mask, initial_state = inputs_mask if mask is None else mask, _single(initial_state)
         self._check(inputs, initial_state, mask)
         mask = full_mask(require_boolean(mask, "mask"), ops.shape(inputs)[:2])
         inputs = zero_padding(inputs, mask)
@@ -109,19 +125,28 @@ class GatedRecurrentUnit(keras.layers.Layer):
             return (h if self.return_sequences else ()), h
 
         blank = ops.zeros_like(initial_state) if self.return_sequences else ()
-        outputs, h = recur(step, initial_state, blank, self.cell.projection()(inputs), mask, self.reverse)
+        backwards = self.reverse or self.go_backwards
+        outputs, h = recur(step, initial_state, blank, self.cell.projection()(inputs), mask, backwards)
         output = outputs if self.return_sequences else h
+        if self.go_backwards and self.return_sequences:
+            output = ops.flip(output, axis=1)
         return (output, h) if self.return_state else output
 
+    def compute_output_shape(self, inputs_shape, initial_state_shape=None):
+        B, T, _ = inputs_shape
+        output = (B, T, self.units) if self.return_sequences else (B, self.units)
+        return (output, (B, self.units)) if self.return_state else output
+
     def compute_output_spec(self, inputs, initial_state=None, mask=None, inputs_mask=None):
-        self._check(inputs, initial_state, inputs_mask if mask is None else mask)
-        B, T, _ = inputs.shape
-        state = keras.KerasTensor((B, self.units), dtype=self.compute_dtype)
-        output = keras.KerasTensor((B, T, self.units), dtype=self.compute_dtype) if self.return_sequences else state
-        return (output, state) if self.return_state else output
+        self._check(inputs, _single(initial_state), inputs_mask if mask is None else mask)
+        shapes = self.compute_output_shape(inputs.shape)
+        shapes, pack = (shapes, tuple) if self.return_state else ((shapes,), next)
+        return pack(keras.KerasTensor(shape, dtype=self.compute_dtype) for shape in shapes)
 
     def compute_mask(self, inputs, mask=None):
-        return mask if self.return_sequences else None
+        if not self.return_sequences or mask is None:
+            return None
+        return ops.flip(mask, axis=1) if self.go_backwards else mask
 
     def get_config(self):
         return {
@@ -131,6 +156,7 @@ class GatedRecurrentUnit(keras.layers.Layer):
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
             "reverse": self.reverse,
+            "go_backwards": self.go_backwards,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
@@ -146,3 +172,8 @@ class GatedRecurrentUnit(keras.layers.Layer):
                     f"initial_state.shape={shape}, inputs.shape={tuple(inputs.shape)}"
                 )
         check_padding(mask, "mask", (B, T), "the inputs")
+
+
+def _single(state):
+    """A state out of the list that Keras's recurrent layers take."""
+    return state[0] if isinstance(state, (list, tuple)) and len(state) == 1 else state

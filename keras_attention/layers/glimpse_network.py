@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.glimpse_sensor import GlimpseSensor
 from keras_attention.layers.projections import clone
 from keras_attention.ops.glimpses import require_glimpses
@@ -11,7 +11,7 @@ from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class GlimpseNetwork(KeepsAdapters, keras.layers.Layer):
+class GlimpseNetwork(BaseLayer):
     r"""One vector of what a glimpse shows and of where it was taken.
 
     $$ g = \mathrm{ReLU}(W_{hg} h_g + b_{hg} + W_{hl} h_l + b_{hl}), \quad h_g = \mathrm{ReLU}(W_g \rho(x, l) + b_g),
@@ -85,6 +85,7 @@ class GlimpseNetwork(KeepsAdapters, keras.layers.Layer):
         if C is None:
             raise ValueError(f"The channels of `images` must be known. Received: images.shape={tuple(images_shape)}")
         self.channels = C
+        self.sensor.build(images_shape, locations_shape)
         self.see = self._dense("see", (B, self.scales * self.size**2 * C), self.glimpse_units, "relu")
         self.place = self._dense("place", (B, 2), self.location_units, "relu")
         self.from_seen = self._dense("from_seen", (B, self.glimpse_units), self.units)

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.ops import glimpses, soft_glimpses
 from keras_attention.ops.glimpses import require_glimpses
 from keras_attention.ops.require import require_bool, require_int, require_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class GlimpseSensor(keras.layers.Layer):
+class GlimpseSensor(BaseLayer):
     r"""Cuts patches of several widths out of an image, around a place, and shrinks them to the same side.
 
     $$ \rho(x, l) = [\mathrm{shrink}(x[l; w_1]), \dots, \mathrm{shrink}(x[l; w_K])], \quad w_k = G f^{k - 1} $$
@@ -59,6 +60,9 @@ class GlimpseSensor(keras.layers.Layer):
         self.scales = require_int(scales, "scales")
         self.factor = require_number(factor, "factor", least=1)
         self.soft = require_bool(soft, "soft")
+
+    def build(self, images_shape, locations_shape):
+        require_glimpses(images_shape, locations_shape, self.size)
 
     def call(self, images, locations):
         look = soft_glimpses if self.soft else glimpses

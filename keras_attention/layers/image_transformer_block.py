@@ -103,7 +103,7 @@ class ImageTransformerBlock(TransformerBlock):
             batch_size: Int or int32 scalar tensor, B.
             height, width: Ints, Y and X.
             memory: [B, S, D'], projected once; if the block was built with a memory.
-            memory_mask: [B, S], true where there is no padding. Pass it to the calls as well.
+            memory_mask: [B, S], true where there is no padding. The cache keeps it.
 
         Returns:
             Nested dicts of tensors, every one batch first.
@@ -132,14 +132,18 @@ class ImageTransformerBlock(TransformerBlock):
         # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
         inputs = zero_padding(inputs, mask)
         x = self._enter(self.self_attention_norm, inputs)
-        y, written = self._attend_to_itself(x, mask, cache, cache_index)
-        x = self._leave(self.self_attention_norm, inputs, y)
+        y, written = self._attend_to_itself(x, mask, cache, cache_index, training)
+        x = self._leave(self.self_attention_norm, inputs, y, training)
         if self.memory_attention is not None:
-            y = self._attend_to_memory(self._enter(self.memory_attention_norm, x), memory, memory_mask, cache)
-            x = self._leave(self.memory_attention_norm, x, y)
+            read = self._enter(self.memory_attention_norm, x)
+            y = self._attend_to_memory(read, memory, memory_mask, cache, training)
+            x = self._leave(self.memory_attention_norm, x, y, training)
         y = self.feed_forward(self._enter(self.feed_forward_norm, x))
-        output = self._leave(self.feed_forward_norm, x, y)
+        output = self._leave(self.feed_forward_norm, x, y, training)
         return output if cache is None else (output, {**cache, "self": written})
+
+    def compute_output_shape(self, inputs_shape, memory_shape=None):
+        return tuple(inputs_shape)
 
     def compute_output_spec(self, inputs, memory=None, *args, cache=None, **kwargs):
         self._check_memory(memory, cache)
@@ -180,17 +184,18 @@ class ImageTransformerBlock(TransformerBlock):
         attention.build(tuple(inputs_shape) if self.two_dimensional else (inputs_shape[0], None, D))
         return attention
 
-    def _attend_to_itself(self, x, mask, cache, cache_index):
+    def _attend_to_itself(self, x, mask, cache, cache_index, training):
         if cache is not None:
             return self.self_attention(x, mask=mask, cache=cache["self"], cache_index=cache_index)
         if self.two_dimensional:
-            return self.self_attention(x, mask=mask), None
+            return self.self_attention(x, mask=mask, training=training), None
         mask = None if mask is None else ops.reshape(mask, (ops.shape(x)[0], -1))
-        return ops.reshape(self.self_attention(_flat(x), mask=mask), ops.shape(x)), None
+        y = self.self_attention(_flat(x), mask=mask, training=training)
+        return ops.reshape(y, ops.shape(x)), None
 
-    def _attend_to_memory(self, x, memory, mask, cache):
+    def _attend_to_memory(self, x, memory, mask, cache, training):
         source = {"value": memory} if cache is None else {"cache": cache["memory"]}
-        y = self.memory_attention(_flat(x), **source, value_mask=mask)
+        y = self.memory_attention(_flat(x), **source, value_mask=mask, training=training)
         return ops.reshape(y, ops.shape(x))
 
     def _check_memory(self, memory, cache):

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.labels import check_label
 from keras_attention.layers.spectral_normalization import normalised_if
 from keras_attention.ops.require import require_bool, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class LabelConcatenation(keras.layers.Layer):
+class LabelConcatenation(BaseLayer):
     r"""Appends a vector of the class to the channels of every place.
 
     $$ y_s = [x_s; e_c] $$
@@ -75,7 +76,7 @@ class LabelConcatenation(keras.layers.Layer):
 
     def call(self, inputs, label, training=None):
         check_label(label, inputs.shape[0])
-        vectors = self.embedding(label)
+        vectors = self.embedding(label, training=training)
         for _ in inputs.shape[2:]:
             vectors = ops.expand_dims(vectors, 1)
         vectors = ops.broadcast_to(vectors, (*ops.shape(inputs)[:-1], self.embedding_dim))

@@ -3,11 +3,12 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class LearnedPositionEncoding(keras.layers.Layer):
+class LearnedPositionEncoding(BaseLayer):
     r"""Adds a learned vector of position to a sequence.
 
     $$ y_p = x_p + W_p $$
@@ -68,6 +69,9 @@ class LearnedPositionEncoding(keras.layers.Layer):
         positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
         rows = ops.take(self.table, ops.clip(positions, 0, self.max_length - 1), axis=0)
         return inputs + ops.cast(rows, inputs.dtype)
+
+    def compute_output_shape(self, inputs_shape):
+        return tuple(inputs_shape)
 
     def compute_output_spec(self, inputs, start_index=0):
         self._check_length(inputs, start_index)

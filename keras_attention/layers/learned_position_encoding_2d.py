@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import require_grid
 from keras_attention.layers.projections import clone
 from keras_attention.ops.require import require_choice, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class LearnedPositionEncoding2D(keras.layers.Layer):
+class LearnedPositionEncoding2D(BaseLayer):
     r"""Adds learned vectors of row and column to an image.
 
     $$ y_{rc} = x_{rc} + \sqrt{D} \, [R_r, \; C_c] $$
@@ -82,6 +83,9 @@ class LearnedPositionEncoding2D(keras.layers.Layer):
             rows = ops.pad(rows, [[0, 0], [0, 0], [0, columns.shape[-1]]])
             columns = ops.pad(columns, [[0, 0], [0, 0], [columns.shape[-1], 0]])
         return inputs + ops.cast((rows + columns) * inputs.shape[-1] ** 0.5, inputs.dtype)
+
+    def compute_output_shape(self, inputs_shape):
+        return tuple(inputs_shape)
 
     def compute_output_spec(self, inputs, start_index=(0, 0)):
         self._check_size(inputs, start_index)

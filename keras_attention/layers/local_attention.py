@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import check_padding
+from keras_attention.layers.checks import check_padding, require_batch_size
 from keras_attention.layers.projections import ProjectsHeads
 from keras_attention.ops import require_boolean
 from keras_attention.ops.local_blocks import attend_locally
@@ -105,6 +105,7 @@ class LocalAttention(ProjectsHeads):
         return self._output_dense(context), cache
 
     def _empty_cache(self, batch_size, rows, columns):
+        require_batch_size(batch_size)
         dims = (batch_size, rows, columns)
         return {
             "key": ops.zeros((*dims, self.num_heads, self.key_dim), dtype=self.compute_dtype),

@@ -3,12 +3,12 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.ops.require import require_bool, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Maxout(KeepsAdapters, keras.layers.Layer):
+class Maxout(BaseLayer):
     r"""A dense layer of which the greatest of each few neighbouring features is kept.
 
     $$ t_j = \max_{1 \le k \le P} \tilde{t}_{P (j - 1) + k}, \quad \tilde{t} = x W + b $$

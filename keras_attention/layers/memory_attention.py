@@ -3,14 +3,15 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.arguments import standardize
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import check_lengths, check_padding, check_sequences, check_visibility
 from keras_attention.ops import require_boolean
 from keras_attention.ops.masks import both
 from keras_attention.ops.padding import padding_masks, zero_padding
 
 
-class MemoryAttention(KeepsAdapters, keras.layers.Layer):
+class MemoryAttention(BaseLayer):
     """Attention of queries [B, T, Dq] to a memory [B, S, Dv], all at once or a query at a time.
 
     A subclass makes its weights in `build`, and defines
@@ -24,6 +25,12 @@ class MemoryAttention(KeepsAdapters, keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
+
+    @classmethod
+    def from_config(cls, config, **kwargs):
+        # A reader of `.h5` files takes the name "dot" for that of the function `keras.layers.dot`.
+        named = {key: "dot" if value is keras.layers.dot else value for key, value in config.items()}
+        return super().from_config(named, **kwargs)
 
     def call(
         self,
@@ -83,6 +90,7 @@ class MemoryAttention(KeepsAdapters, keras.layers.Layer):
         """
         self._check_set_up("project_memory")
         value = ops.convert_to_tensor(value)
+        self._check_widths({"value": value, "key": key})
         mask = memory_mask(value, mask, lengths)
         self._require_lengths(mask)
         self._check_shapes((value.shape[0], None, self._query_size()), tuple(value.shape), _shape(key))
@@ -193,6 +201,7 @@ class MemoryAttention(KeepsAdapters, keras.layers.Layer):
 
 def memory_mask(value, mask, lengths):
     """The boolean mask [B, S] of a memory out of its mask or its lengths; `None` if nothing is padding."""
+    mask = standardize(mask, "mask")
     if mask is not None and lengths is not None:
         raise ValueError("Pass the `mask` of the memory or its `lengths`, not both.")
     if lengths is not None:

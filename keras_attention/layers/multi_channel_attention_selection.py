@@ -3,14 +3,14 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.projections import clone
 from keras_attention.ops import select_candidates
 from keras_attention.ops.require import require_bool, require_data_format, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiChannelAttentionSelection(KeepsAdapters, keras.layers.Layer):
+class MultiChannelAttentionSelection(BaseLayer):
     r"""Paints M images out of features, and mixes them at every pixel by attention.
 
     $$ I_m = \tanh(W_m * F + b_m), \quad A = \mathrm{softmax}_m(W_A F + b_A), \quad
@@ -113,9 +113,7 @@ class MultiChannelAttentionSelection(KeepsAdapters, keras.layers.Layer):
         self._dims(inputs.shape)
         x = inputs if self._last else ops.moveaxis(inputs, 1, -1)
         candidates = self.paint(x)
-        candidates = ops.reshape(
-            candidates, (*ops.shape(candidates)[:-1], self.num_candidates, self.image_channels)
-        )
+        candidates = ops.reshape(candidates, (*ops.shape(candidates)[:-1], self.num_candidates, self.image_channels))
         image, attention = select_candidates(candidates, self.score(x))
         image = image if self._last else ops.moveaxis(image, -1, 1)
         if return_maps:

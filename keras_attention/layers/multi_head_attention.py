@@ -88,7 +88,8 @@ class MultiHeadAttention(ProjectsMemory):
         cache: What `make_cache` or `project_memory` returned.
         cache_index: With a cache of `make_cache`: the position of the first query.
             Keys and values are written there, and the queries see, causally, all that
-            was written. `value_mask` is then [B, L] over the cache.
+            was written and is no padding by the `query_mask` of its call. `value_mask`
+            is then [B, L] over the cache.
         mask: The Keras mask of a single input. The same as `query_mask`.
 
     Returns:
@@ -200,14 +201,15 @@ class MultiHeadAttention(ProjectsMemory):
         query_mask, key_mask = self._padding(query, value, *given)
         queries = zero_padding(query, query_mask)
         if cache_index is not None:
-            rows = self._project(query if value is None else value, key, query_mask)
-            cache = {name: write_rows(cache[name], rows[name], cache_index) for name in rows}
+            cache = self._write(cache, query if value is None else value, key, query_mask, cache_index)
             # What is not written yet lies after the queries, so that causality hides it.
             query_offset, use_causal_mask = cache_index, True
         if cache is None:
             memory = self._project(query if value is None else value, key, key_mask)
         else:
-            memory = {name: zero_padding(rows, key_mask) for name, rows in cache.items()}
+            memory = {name: zero_padding(cache[name], key_mask) for name in ("key", "value")}
+            # The padding that was written is finite: it needs no zeros.
+            key_mask = both(key_mask, require_boolean(cache.get("mask"), "cache['mask']"))
         dropout = self.dropout if training else 0.0
         context = attend_axes(
             self._query_dense(queries),
@@ -293,6 +295,13 @@ class MultiHeadAttention(ProjectsMemory):
         masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
         return check_visibility(masks, attention_mask, bias, self.num_heads, axes, tuple(query.shape[:-1]), tuple(keys))
 
+    def _write(self, cache, value, key, mask, index):
+        """The cache with the keys and values of `value` at `index`, and with which of them are no padding."""
+        rows = self._project(value, key, mask)
+        if "mask" in cache:
+            rows["mask"] = ops.ones(ops.shape(value)[:2], dtype="bool") if mask is None else mask
+        return {name: write_rows(cache[name], rows[name], index) for name in cache}
+
     def _padding(self, query, value, query_mask, value_mask, key_mask, attention_mask, bias, cache, cache_index):
         """Boolean masks of the queries [B, T] and of the keys [B, S], or `None`."""
         if cache is None:
@@ -302,7 +311,7 @@ class MultiHeadAttention(ProjectsMemory):
             keys = ops.shape(cache["key"])[:2]
         nobody = attention_mask if cache is None and len(query.shape) == 3 else None
         queries, keys = padding_masks(ops.shape(query)[:-1], keys, query_mask, value_mask, key_mask, nobody)
-        if cache_index is not None and queries is not None:
+        if cache_index is not None and queries is not None and "mask" not in cache:
             everything = ops.ones(ops.shape(cache["key"])[:2], dtype="bool")
             keys = both(keys, write_rows(everything, queries, cache_index))
         return queries, keys

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.gate import VARIANTS
 from keras_attention.ops import resize_align_corners
 from keras_attention.ops.require import require_choice, require_data_format, require_ints
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiScaleSpatialPooling(keras.layers.Layer):
+class MultiScaleSpatialPooling(BaseLayer):
     r"""Multiplies features by their own averages over squares of several sizes.
 
     $$ F' = [F \odot up(pool_{p_1}(F)), \dots, F \odot up(pool_{p_n}(F)), \; F] $$

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import check_padding
 from keras_attention.layers.projections import clone
 from keras_attention.ops import require_boolean
@@ -15,7 +15,7 @@ from keras_attention.ops.subsample import POOL, subsample, subsampled
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class NonLocalBlock(KeepsAdapters, keras.layers.Layer):
+class NonLocalBlock(BaseLayer):
     r"""Non-local block over sequences, images or clips, by the rank of its input.
 
     $$ z_i = W_z \, \frac{1}{\mathcal{C}(x)} \sum_j f(x_i, x_j) \, W_g x_j + x_i $$

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.labels import check_label
 from keras_attention.layers.projections import clone
 from keras_attention.layers.spectral_normalization import normalised_if
@@ -10,7 +11,7 @@ from keras_attention.ops.require import require_bool, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ProjectionHead(keras.layers.Layer):
+class ProjectionHead(BaseLayer):
     r"""A linear score of the features, and their product with a vector of the class.
 
     $$ D(x, c) = w \cdot h(x) + b + \langle e_c, h(x) \rangle $$
@@ -78,7 +79,8 @@ class ProjectionHead(keras.layers.Layer):
 
     def call(self, inputs, label, training=None):
         check_label(label, inputs.shape[0])
-        return self.linear(inputs) + ops.sum(inputs * self.embedding(label), axis=-1, keepdims=True)
+        vectors = self.embedding(label, training=training)
+        return self.linear(inputs, training=training) + ops.sum(inputs * vectors, axis=-1, keepdims=True)
 
     def compute_output_shape(self, inputs_shape, label_shape=None):
         return (inputs_shape[0], 1)

@@ -9,17 +9,18 @@ import math
 import keras
 from keras import ops
 
-from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.layers.checks import check_padding
+from keras_attention.layers.arguments import standardize
+from keras_attention.layers.base_layer import BaseLayer
+from keras_attention.layers.checks import check_padding, require_batch_size
 from keras_attention.ops import require_boolean
-from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.padding import full_mask, zero_padding
 from keras_attention.ops.require import require_bool, require_int
 
 MIDDLE = "TUVWXYZ"  # the axes between batch and features
 OUT = "EFGIJKLM"  # the axes of the output's features
 
 
-class ProjectsHeads(KeepsAdapters, keras.layers.Layer):
+class ProjectsHeads(BaseLayer):
     """The half of an attention of many heads that has the weights: its projections and what is done to them.
 
     The other half sets `num_heads`, `num_key_value_heads`, `key_dim` and `value_dim`.
@@ -139,12 +140,23 @@ class ProjectsMemory(ProjectsHeads):
         }
 
     def make_cache(self, batch_size, max_length):
-        """Returns an empty cache for `max_length` positions: {"key": [B, L, K, H], "value": [B, L, K, V]}."""
+        """Returns an empty cache for `max_length` positions.
+
+        Args:
+            batch_size: Int or int32 scalar tensor, B.
+            max_length: Positive int, L.
+
+        Returns:
+            {"key": [B, L, K, H], "value": [B, L, K, V], "mask": [B, L]}: the mask is boolean, true where a position is
+            written that is no padding.
+        """
+        require_batch_size(batch_size)
         require_int(max_length, "max_length")
         dims = (batch_size, max_length, self.num_key_value_heads)
         return {
             "key": ops.zeros((*dims, self.key_dim), dtype=self.compute_dtype),
             "value": ops.zeros((*dims, self.value_dim), dtype=self.compute_dtype),
+            "mask": ops.zeros(dims[:2], dtype="bool"),
         }
 
     def project_memory(self, value, key=None, value_mask=None):
@@ -153,18 +165,22 @@ class ProjectsMemory(ProjectsHeads):
         Args:
             value: [B, S, Dv].
             key: [B, S, Dk]; `None` means `value`.
-            value_mask: [B, S], true = no padding. Pass it to the calls as well.
+            value_mask: [B, S], true = no padding.
 
         Returns:
-            What to pass as `cache`: {"key": [B, S, K, H], "value": [B, S, K, V]}.
+            What to pass as `cache`: {"key": [B, S, K, H], "value": [B, S, K, V]} and, where there is a mask, "mask".
         """
         if not self.built:
             raise ValueError("Build the layer, or call it once, before `project_memory`.")
         value = ops.convert_to_tensor(value)
+        value_mask = standardize(value_mask, "value_mask")
         if value_mask is None:
             value_mask = getattr(value, "_keras_mask", None)
         check_padding(value_mask, "value_mask", value.shape[:-1], "the keys")
-        return self._project(value, key, require_boolean(value_mask, "value_mask"))
+        self._check_widths({"value": value, "key": key})
+        mask = full_mask(require_boolean(value_mask, "value_mask"), ops.shape(value)[:-1])
+        memory = self._project(value, key, mask)
+        return memory if mask is None else {**memory, "mask": mask}
 
 
 def into_heads(input_shape, heads, size, use_bias, initializer, **kwargs):

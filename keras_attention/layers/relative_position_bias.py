@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.ops import distances, relative_bucket
 from keras_attention.ops.require import is_int, require_bool, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RelativePositionBias(keras.layers.Layer):
+class RelativePositionBias(BaseLayer):
     r"""Attention bias learned by (bucketed) distance.
 
     $$ \mathrm{softmax}(q_t \cdot k_s + b_{n, \mathrm{bucket}(s - t)}) $$
@@ -88,6 +89,10 @@ class RelativePositionBias(keras.layers.Layer):
         self.max_distance = int(max_distance)
         self.initializer = keras.initializers.get(initializer)
 
+    @property
+    def _features_axis(self):
+        return None  # only the lengths of the inputs are used
+
     def build(self, query_shape):
         self.table = self.add_weight(
             shape=(self.num_buckets, self.num_heads), initializer=self.initializer, name="table"
@@ -101,10 +106,13 @@ class RelativePositionBias(keras.layers.Layer):
         rows = ops.take(ops.cast(self.table, self.compute_dtype), buckets, axis=0)
         return ops.transpose(rows)[None]
 
+    def compute_output_shape(self, query_shape, key_shape=None):
+        T, S = query_shape[1], (query_shape if key_shape is None else key_shape)[1]
+        return (1, self.num_heads, None if T is None or S is None else T + S - 1)
+
     def compute_output_spec(self, query, key=None, query_offset=0):
-        T, S = query.shape[1], (query if key is None else key).shape[1]
-        length = None if T is None or S is None else T + S - 1
-        return keras.KerasTensor((1, self.num_heads, length), dtype=self.compute_dtype)
+        shape = self.compute_output_shape(query.shape, None if key is None else key.shape)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
         return {

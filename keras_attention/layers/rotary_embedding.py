@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.ops import rotate
 from keras_attention.ops.require import require_choice, require_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RotaryEmbedding(keras.layers.Layer):
+class RotaryEmbedding(BaseLayer):
     r"""Rotary position embedding of queries or keys.
 
     $$ f(x_p)_i = \begin{pmatrix} \cos p\theta_i & -\sin p\theta_i \\ \sin p\theta_i & \cos p\theta_i \end{pmatrix}
@@ -65,6 +66,9 @@ class RotaryEmbedding(keras.layers.Layer):
     def call(self, inputs, start_index=0):
         positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
         return rotate(inputs, positions, self.layout, self.max_wavelength)
+
+    def compute_output_shape(self, inputs_shape):
+        return tuple(inputs_shape)
 
     def compute_output_spec(self, inputs, start_index=0):
         return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import check_sequences, check_visibility
 from keras_attention.ops import attend, require_boolean
 from keras_attention.ops.padding import padding_masks
@@ -10,7 +11,7 @@ from keras_attention.ops.require import require_number, require_rate, require_se
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ScaledDotProductAttention(keras.layers.Layer):
+class ScaledDotProductAttention(BaseLayer):
     r"""Scaled dot-product attention over queries, values and keys that are already projected.
 
     $$ \mathrm{Attention}(Q, K, V) = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{H}}\right) V $$

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import check_padding
 from keras_attention.layers.projections import clone
 from keras_attention.layers.spectral_normalization import normalised_if
@@ -16,7 +16,7 @@ VARIANTS = ("reference", "paper")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class SelfAttention2D(KeepsAdapters, keras.layers.Layer):
+class SelfAttention2D(BaseLayer):
     r"""Self-attention over the places of an image, added to it by a gate that learns to open.
 
     $$ o_j = W_v \sum_i \mathrm{softmax}_i(q_j \cdot k_i) \, h_i, \quad y_j = \gamma \, o_j + x_j $$
@@ -110,9 +110,9 @@ class SelfAttention2D(KeepsAdapters, keras.layers.Layer):
         mask = full_mask(require_boolean(mask, "mask"), dims)
         x = zero_padding(x, mask)
         pool = subsample if self.variant == "reference" else _all
-        query = self.query(x)
-        key, key_mask = pool(self.key(x), mask)
-        value, _ = pool(self.value(x), mask)
+        query = self.query(x, training=training)
+        key, key_mask = pool(self.key(x, training=training), mask)
+        value, _ = pool(self.value(x, training=training), mask)
         result = non_local(
             *(_flat(t) for t in (query, key, value)),
             query_mask=None if mask is None else ops.reshape(mask, (dims[0], -1)),
@@ -121,7 +121,7 @@ class SelfAttention2D(KeepsAdapters, keras.layers.Layer):
         )
         context, scores = result if return_attention_scores else (result, None)
         context = ops.reshape(context, (*dims, context.shape[-1]))
-        output = x + self.gamma * self.out(context)
+        output = x + self.gamma * self.out(context, training=training)
         output = output if self.data_format == "channels_last" else ops.moveaxis(output, -1, 1)
         return (output, scores[:, None]) if return_attention_scores else output
 
@@ -168,7 +168,7 @@ class SelfAttention2D(KeepsAdapters, keras.layers.Layer):
         dims = tuple(shape[:-1]) if self.data_format == "channels_last" else (shape[0], *shape[2:])
         if self.variant == "reference" and any(n is not None and n < POOL for n in dims[1:]):
             raise ValueError(
-                f"`inputs` must have {POOL} rows and columns at least, to be pooled; `variant=\"paper\"` takes any. "
+                f'`inputs` must have {POOL} rows and columns at least, to be pooled; `variant="paper"` takes any. '
                 f"{received}"
             )
         return dims

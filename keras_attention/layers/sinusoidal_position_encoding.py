@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.ops import sinusoidal
 from keras_attention.ops.require import require_choice, require_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class SinusoidalPositionEncoding(keras.layers.Layer):
+class SinusoidalPositionEncoding(BaseLayer):
     r"""Adds sinusoids of position to a sequence.
 
     $$ y_p = x_p + PE(p), \quad PE(p, 2i) = \sin(p / 10000^{2i/D}), \quad PE(p, 2i+1) = \cos(p / 10000^{2i/D}) $$
@@ -60,6 +61,9 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
         positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
         encoding = sinusoidal(positions, inputs.shape[-1], self.variant, self.max_wavelength)
         return inputs + ops.cast(encoding, inputs.dtype)
+
+    def compute_output_shape(self, inputs_shape):
+        return tuple(inputs_shape)
 
     def compute_output_spec(self, inputs, start_index=0):
         return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import require_grid
 from keras_attention.ops import sinusoidal_2d
 from keras_attention.ops.require import require_choice, require_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class SinusoidalPositionEncoding2D(keras.layers.Layer):
+class SinusoidalPositionEncoding2D(BaseLayer):
     r"""Adds sinusoids of row and column to an image.
 
     $$ y_{rc} = x_{rc} + [PE_{D/2}(r), \; PE_{D/2}(c)] $$
@@ -54,11 +55,12 @@ class SinusoidalPositionEncoding2D(keras.layers.Layer):
         require_grid(input_shape, even=True)
 
     def call(self, inputs, start_index=(0, 0)):
-        rows, columns = (
-            ops.arange(n, dtype="int32") + first for n, first in zip(ops.shape(inputs)[1:3], start_index)
-        )
+        rows, columns = (ops.arange(n, dtype="int32") + first for n, first in zip(ops.shape(inputs)[1:3], start_index))
         encoding = sinusoidal_2d(rows, columns, inputs.shape[-1], self.variant, self.max_wavelength)
         return inputs + ops.cast(encoding, inputs.dtype)
+
+    def compute_output_shape(self, inputs_shape):
+        return tuple(inputs_shape)
 
     def compute_output_spec(self, inputs, start_index=(0, 0)):
         return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)

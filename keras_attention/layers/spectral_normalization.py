@@ -5,15 +5,17 @@ import math
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.ops import spectral_norm
 from keras_attention.ops.require import require_bool, require_int, require_number
 from keras_attention.ops.spectral import may_move
 
-LAYERS = ("Dense", "Conv1D", "Conv2D", "Conv3D", "EinsumDense", "Embedding")
+CONVOLUTIONS = ("Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
+LAYERS = ("Dense", *CONVOLUTIONS, "DepthwiseConv1D", "DepthwiseConv2D", "EinsumDense", "Embedding")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class SpectralNormalization(keras.layers.Wrapper):
+class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
     r"""Divides the kernel of a layer by its greatest singular value.
 
     $$ \bar{W} = W / \sigma(W), \quad y = \mathrm{layer}_{\bar{W}}(x) $$
@@ -85,6 +87,12 @@ class SpectralNormalization(keras.layers.Wrapper):
         self.shrink_only = shrink_only
         self.supports_masking = layer.supports_masking
 
+    @property
+    def _features_axis(self):
+        if not hasattr(self.layer, "data_format"):
+            return -1 if isinstance(self.layer, keras.layers.Dense) else None
+        return -1 if self.layer.data_format == "channels_last" else 1
+
     def build(self, input_shape):
         super().build(input_shape)
         inputs, outputs = _axes(self.layer)
@@ -110,7 +118,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         normalised = kernel / ops.cast(ops.where(sigma > least, sigma, 1.0), kernel.dtype)
         state = [(w, normalised if w is variable else w.value) for w in self.layer.variables]
         with keras.StatelessScope(state):
-            return self.layer(inputs)
+            return self.layer(inputs, training=training)
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)

@@ -3,11 +3,12 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.ops.require import require_bool, require_int, require_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TokenEmbedding(keras.layers.Layer):
+class TokenEmbedding(BaseLayer):
     r"""Embedding scaled by the root of its width, and its reverse with the same table.
 
     $$ x = \sqrt{D} \, E_{token}, \quad \mathrm{logits} = x E^\top $$
@@ -64,6 +65,10 @@ class TokenEmbedding(keras.layers.Layer):
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         self.supports_masking = True
 
+    @property
+    def _features_axis(self):
+        return None  # ids have no features
+
     def build(self, input_shape=None):
         initializer = self.embeddings_initializer
         if initializer is None:
@@ -88,14 +93,16 @@ class TokenEmbedding(keras.layers.Layer):
             return ops.not_equal(inputs, 0)
         return mask
 
+    def compute_output_shape(self, inputs_shape, reverse=False):
+        return (*inputs_shape[:-1], self.input_dim) if reverse else (*inputs_shape, self.output_dim)
+
     def compute_output_spec(self, inputs, reverse=False):
         if reverse and inputs.shape[-1] != self.output_dim:
             raise ValueError(
                 f"The last axis of `inputs` must be `output_dim`. Received: inputs.shape={tuple(inputs.shape)}, "
                 f"output_dim={self.output_dim}"
             )
-        shape = (*inputs.shape[:-1], self.input_dim) if reverse else (*inputs.shape, self.output_dim)
-        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape, reverse), dtype=self.compute_dtype)
 
     def get_config(self):
         return {

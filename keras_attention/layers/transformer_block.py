@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.projections import clone
@@ -10,7 +10,7 @@ from keras_attention.ops.require import require_bool, require_int, require_numbe
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TransformerBlock(KeepsAdapters, keras.layers.Layer):
+class TransformerBlock(BaseLayer):
     """Base of `TransformerEncoderBlock` and `TransformerDecoderBlock`; their docstrings say what the arguments mean."""
 
     def __init__(
@@ -74,6 +74,7 @@ class TransformerBlock(KeepsAdapters, keras.layers.Layer):
         self.residual_dropout = keras.layers.Dropout(
             self.dropout, seed=self.seed, name="residual_dropout", dtype=self.dtype_policy
         )
+        self.residual_dropout.build(inputs_shape)
 
     def _attention(self, name, query_shape, value_shape, seed_offset):
         D = query_shape[-1]
@@ -107,7 +108,7 @@ class TransformerBlock(KeepsAdapters, keras.layers.Layer):
         """What a sub-layer reads: the residual stream, normalised first or as it is."""
         return norm(x) if self.norm_first else x
 
-    def _leave(self, norm, x, y):
+    def _leave(self, norm, x, y, training):
         """The residual stream after a sub-layer that wrote `y`."""
-        x = x + self.residual_dropout(y)
+        x = x + self.residual_dropout(y, training=training)
         return x if self.norm_first else norm(x)

@@ -54,8 +54,8 @@ class TransformerDecoderBlock(TransformerBlock):
         memory_attention_mask: [T, S], [B, T, S] or [B, N, T, S].
         attention_bias: Added to the scores of the self-attention: [B|1, N|1, T, T],
             or by distance [B|1, N, 2T-1]. With a cache of length L, S = L.
-        cache: What `make_cache` or the previous step returned: `{"self": {"key",
-            "value"}, "memory": {"key", "value"}}`.
+        cache: What `make_cache` or the previous step returned. It keeps the padding of
+            what was written (`inputs_mask`, on either side) and of the memory.
         cache_index: Position of the first of `inputs`: int or int32 scalar tensor.
         use_causal_mask: Whether a position sees no later one; with a cache, always.
         training: Whether dropout is on.
@@ -94,12 +94,11 @@ class TransformerDecoderBlock(TransformerBlock):
         Args:
             memory: [B, S, D'].
             max_length: Int, the most positions that will be written.
-            memory_mask: [B, S], true where there is no padding. Pass it to the calls
-                as well.
+            memory_mask: [B, S], true where there is no padding. The cache keeps it.
 
         Returns:
-            `{"self": {"key", "value"}, "memory": {"key", "value"}}`, every tensor
-            batch first.
+            `{"self": {"key", "value", "mask"}, "memory": {"key", "value"}}`, the memory
+            with its "mask" if there is one; every tensor batch first.
         """
         if not self.built:
             raise ValueError(f"Build or call the block before its cache is made. Received: built={self.built}")
@@ -127,10 +126,11 @@ class TransformerDecoderBlock(TransformerBlock):
         # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
         inputs = zero_padding(inputs, require_boolean(inputs_mask, "inputs_mask"))
         x = self._enter(self.self_attention_norm, inputs)
+        asked = {"training": training, "return_attention_scores": return_attention_scores}
         y, self_scores, self_cache = self._attend_to_itself(
-            x, inputs_mask, attention_mask, attention_bias, cache, cache_index, use_causal_mask, return_attention_scores
+            x, inputs_mask, attention_mask, attention_bias, cache, cache_index, use_causal_mask, **asked
         )
-        x = self._leave(self.self_attention_norm, inputs, y)
+        x = self._leave(self.self_attention_norm, inputs, y, training)
         y, memory_scores = self._attend_to_memory(
             self._enter(self.memory_attention_norm, x),
             memory,
@@ -138,16 +138,19 @@ class TransformerDecoderBlock(TransformerBlock):
             memory_mask,
             memory_attention_mask,
             cache,
-            return_attention_scores,
+            **asked,
         )
-        x = self._leave(self.memory_attention_norm, x, y)
+        x = self._leave(self.memory_attention_norm, x, y, training)
         y = self.feed_forward(self._enter(self.feed_forward_norm, x))
-        result = (self._leave(self.feed_forward_norm, x, y),)
+        result = (self._leave(self.feed_forward_norm, x, y, training),)
         if return_attention_scores:
             result += ({"self": self_scores, "memory": memory_scores},)
         if cache is not None:
             result += ({"self": self_cache, "memory": cache["memory"]},)
         return result if len(result) > 1 else result[0]
+
+    def compute_output_shape(self, inputs_shape, memory_shape=None):
+        return tuple(inputs_shape)
 
     def compute_output_spec(
         self, inputs, memory=None, *args, cache=None, cache_index=None, return_attention_scores=False, **kwargs
@@ -166,16 +169,16 @@ class TransformerDecoderBlock(TransformerBlock):
             result += (keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=x.dtype), cache),)
         return result if len(result) > 1 else result[0]
 
-    def _attend_to_itself(self, x, mask, attention_mask, bias, cache, cache_index, causal, return_scores):
-        arguments = {"attention_mask": attention_mask, "attention_bias": bias, "query_mask": mask}
-        arguments["return_attention_scores"] = return_scores
+    def _attend_to_itself(self, x, mask, attention_mask, bias, cache, cache_index, causal, **asked):
+        arguments = {"attention_mask": attention_mask, "attention_bias": bias, "query_mask": mask, **asked}
+        return_scores = asked["return_attention_scores"]
         if cache is not None:
             y = self.self_attention(x, cache=cache["self"], cache_index=cache_index, **arguments)
             return (y[0], y[1], y[2]) if return_scores else (y[0], None, y[1])
         y = self.self_attention(x, x, value_mask=mask, use_causal_mask=causal, **arguments)
         return (y[0], y[1], None) if return_scores else (y, None, None)
 
-    def _attend_to_memory(self, x, memory, mask, memory_mask, attention_mask, cache, return_scores):
+    def _attend_to_memory(self, x, memory, mask, memory_mask, attention_mask, cache, **asked):
         source = {"value": memory} if cache is None else {"cache": cache["memory"]}
         y = self.memory_attention(
             x,
@@ -183,9 +186,9 @@ class TransformerDecoderBlock(TransformerBlock):
             query_mask=mask,
             value_mask=memory_mask,
             attention_mask=attention_mask,
-            return_attention_scores=return_scores,
+            **asked,
         )
-        return y if return_scores else (y, None)
+        return y if asked["return_attention_scores"] else (y, None)
 
     def _check_cache(self, memory, cache, cache_index):
         if cache is None and memory is None:

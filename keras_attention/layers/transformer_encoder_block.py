@@ -99,13 +99,17 @@ class TransformerEncoderBlock(TransformerBlock):
             attention_mask=attention_mask,
             attention_bias=attention_bias,
             use_causal_mask=use_causal_mask,
+            training=training,
             return_attention_scores=return_attention_scores,
         )
         y, scores = y if return_attention_scores else (y, None)
-        x = self._leave(self.self_attention_norm, inputs, y)
+        x = self._leave(self.self_attention_norm, inputs, y, training)
         y = self.feed_forward(self._enter(self.feed_forward_norm, x))
-        output = self._leave(self.feed_forward_norm, x, y)
+        output = self._leave(self.feed_forward_norm, x, y, training)
         return (output, scores) if return_attention_scores else output
+
+    def compute_output_shape(self, inputs_shape):
+        return tuple(inputs_shape)
 
     def compute_output_spec(self, inputs, *args, return_attention_scores=False, **kwargs):
         B, T, _ = inputs.shape

@@ -113,4 +113,3 @@ def to_host(x, name, as_floats=True):
                 f"Received: {type(x).__name__}"
             ) from error
     return x.astype("float32") if as_floats and x.dtype not in (np.float32, np.float64) else x
-

@@ -12,6 +12,7 @@ from keras_attention.layers import (
     TokenEmbedding,
     TransformerEncoderBlock,
 )
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.models.stack import make_norm
 from keras_attention.ops import logistic_mixture_size, shift_right
 from keras_attention.ops.generation import begins_block, generation_coordinates
@@ -24,7 +25,7 @@ Half = collections.namedtuple("Half", "pixels grid position dropout blocks norm"
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ImageGrid(keras.layers.Layer):
+class ImageGrid(BaseLayer):
     """The vectors of an image as the grid that is attended.
 
         grid:   [B, Y, X·C, D] of [B, Y, X, C, D], the channels of a pixel beside each other; [B, Y, X, D] stays
@@ -51,7 +52,7 @@ class ImageGrid(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class SplitChannels(keras.layers.Layer):
+class SplitChannels(BaseLayer):
     """[B, Y, X·C, V] -> [B, Y, X, C, V]."""
 
     def __init__(self, channels, **kwargs):

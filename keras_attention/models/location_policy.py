@@ -5,12 +5,12 @@ import math
 import keras
 from keras import ops
 
-from keras_attention.layers.adapters import KeepsAdapters
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.ops.require import require_bool, require_number, require_seed
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class LocationPolicy(KeepsAdapters, keras.layers.Layer):
+class LocationPolicy(BaseLayer):
     r"""Draws a place from a Gaussian of fixed width, whose mean is a linear function of the state.
 
     $$ l \sim \mathcal{N}(W h + b, \sigma^2 I), \quad \log \pi(l) = - \frac{\lVert l - W h - b \rVert^2}{2 \sigma^2}

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers import GlimpseNetwork
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.models.arguments import checked, one_of, positive_number
 from keras_attention.models.dtypes import serialize_dtype
 from keras_attention.models.location_policy import LocationPolicy
@@ -184,7 +185,7 @@ def recurrent_attention(**kwargs):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class FirstLocation(keras.layers.Layer):
+class FirstLocation(BaseLayer):
     """Where to look first at images [B, Y, X, C]: anywhere in training, else in the middle. [B, 2], float32."""
 
     def __init__(self, seed=None, **kwargs):

@@ -33,9 +33,7 @@ class ResNetParts:
         # What comes in is not negative, so that zeros are never the greatest but where all are zero.
         edge = 1 if self.layout == "torch" else 0
         x = self._pad(x, ((edge, 1), (edge, 1)), "stem_pool_pad")
-        return keras.layers.MaxPooling2D(
-            3, 2, data_format="channels_last", dtype=self.dtype, name="stem_pool"
-        )(x)
+        return keras.layers.MaxPooling2D(3, 2, data_format="channels_last", dtype=self.dtype, name="stem_pool")(x)
 
     def basic(self, x, filters, strides, name, attention=None):
         """Two 3 × 3 convolutions; see `residual`."""

@@ -11,11 +11,12 @@ from keras_attention.layers import (
     Maxout,
     TokenEmbedding,
 )
+from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.models.recurrent_decoders import FixedDecoder, SearchingDecoder
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Bias(keras.layers.Layer):
+class Bias(BaseLayer):
     """Adds a vector: the authors' code has one on every embedding."""
 
     def build(self, input_shape):

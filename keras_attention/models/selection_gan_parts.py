@@ -6,6 +6,7 @@ They wire layers; they are none. Images are [B, Y, X, C], whatever `keras.config
 import keras
 
 from keras_attention.layers import MultiChannelAttentionSelection, MultiScaleSpatialPooling
+from keras_attention.layers.base_layer import BaseLayer
 
 # What PyTorch has; Keras's defaults are 0.99 and 1e-3.
 MOMENTUM, EPSILON = 0.9, 1e-5
@@ -166,7 +167,7 @@ class SecondStage(Parts):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class UnusedConvolution(keras.layers.Layer):
+class UnusedConvolution(BaseLayer):
     """Hands its input on, and has the weights of a 3 × 3 convolution that is never run, as the published generator.
 
     Args:

@@ -152,9 +152,7 @@ def auxiliary_classifier_loss(labels, class_logits):
     1.3863
     """
     return _mean(
-        keras.losses.sparse_categorical_crossentropy(
-            ops.cast(labels, "int32"), _float(class_logits), from_logits=True
-        )
+        keras.losses.sparse_categorical_crossentropy(ops.cast(labels, "int32"), _float(class_logits), from_logits=True)
     )
 
 

@@ -17,8 +17,17 @@ def idx(array):
 def package(monkeypatch, tmp_path):
     """Makes a small package known, and returns what downloads it and what it holds."""
     rng = np.random.default_rng(0)
-    arrays = dict(zip(fashion_data.SHA256, (rng.integers(0, 256, (5, 4, 3)), rng.integers(0, 10, 5),
-                                            rng.integers(0, 256, (2, 4, 3)), rng.integers(0, 10, 2))))
+    arrays = dict(
+        zip(
+            fashion_data.SHA256,
+            (
+                rng.integers(0, 256, (5, 4, 3)),
+                rng.integers(0, 10, 5),
+                rng.integers(0, 256, (2, 4, 3)),
+                rng.integers(0, 10, 2),
+            ),
+        )
+    )
     sums = {name: hashlib.sha256(idx(array)).hexdigest() for name, array in arrays.items()}
     monkeypatch.setattr(fashion_data, "SHA256", sums)
     monkeypatch.setattr(fashion_data, "INSTALLED", tmp_path / "not installed")

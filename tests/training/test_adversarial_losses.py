@@ -72,7 +72,5 @@ def test_half_precision_is_summed_in_single(kind):
 
 def test_the_classifier_is_a_cross_entropy():
     labels, logits = np.array([2, 0, 3]), RNG.normal(size=(3, 4))
-    expected = -sum(
-        row[label] - math.log(sum(math.exp(x) for x in row)) for label, row in zip(labels, logits)
-    ) / 3
+    expected = -sum(row[label] - math.log(sum(math.exp(x) for x in row)) for label, row in zip(labels, logits)) / 3
     np.testing.assert_allclose(float(training.auxiliary_classifier_loss(labels, logits)), expected, rtol=1e-6)

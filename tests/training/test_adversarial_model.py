@@ -105,7 +105,8 @@ def test_sg10_the_two_optimizers_are_their_own():
     model = stand_ins.model()
     pair = model.optimizer
     assert [float(o.learning_rate) for o in (pair.generator_optimizer, pair.discriminator_optimizer)] == [
-        pytest.approx(1e-2), pytest.approx(4e-2),
+        pytest.approx(1e-2),
+        pytest.approx(4e-2),
     ]
     for optimizer in (pair.generator_optimizer, pair.discriminator_optimizer):
         assert (optimizer.beta_1, optimizer.beta_2) == (0.0, 0.9)

@@ -58,7 +58,9 @@ def test_the_discriminator_sees_real_and_made_at_once_and_is_only_asked_for_the_
     made = IMAGES - 0.2
     values = objective.discriminator_losses(judge, batch, inputs, made, training=True)
     assert {k: float(v) for k, v in values.items()} == {
-        "discriminator_loss": pytest.approx(0.5), "real_logits": pytest.approx(0.5), "fake_logits": pytest.approx(-2)
+        "discriminator_loss": pytest.approx(0.5),
+        "real_logits": pytest.approx(0.5),
+        "fake_logits": pytest.approx(-2),
     }
     values = objective.generator_losses(judge, batch, inputs, made, training=True)
     assert float(values["generator_loss"]) == pytest.approx(2)

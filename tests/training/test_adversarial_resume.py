@@ -108,6 +108,7 @@ def test_every_piece_of_the_state_is_needed(tmp_path):
     if BACKEND == "torch":
         del pieces["dropout"]  # drawn from numbers made of "noise" and "updates" there
     for name, piece in pieces.items():
+
         def change(model, piece=piece):
             variable = piece(model)
             variable.assign(variable + keras.ops.cast(3, variable.dtype))

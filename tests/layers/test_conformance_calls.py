@@ -1,0 +1,182 @@
+"""One suite over every public layer: how Keras and users call a layer, wrap it and look at its shapes."""
+
+import copy
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention.layers.base_layer import BaseLayer
+from tests.layers.cases import CASES
+from tests.layers.conformance import IDS, alone, arrays, close, make, numpy, symbols
+from tests.layers.test_conformance_masks import padding
+
+TRAINS_OTHERWISE = ("BatchNormalization", "SpectralNormalization")
+
+
+@pytest.fixture(scope="module", params=CASES, ids=IDS)
+def built(request):
+    """A case, its layer with noise in all weights, its inputs and what the layer answers: one build for many tests."""
+    layer, x = make(request.param), arrays(request.param)
+    for w in layer.weights:
+        if w.path.endswith("moving_variance"):  # which is no variance any more with noise below 0
+            w.assign(ops.abs(w))
+    return request.param, layer, x, numpy(layer(*x, **request.param.call))
+
+
+def test_computed_shapes_are_the_eager_shapes(built):
+    case, layer, _, output = built
+    new = case.layer(**case.init)
+    unknown = [tuple(x.shape) for x in symbols(case, unknown=True)]
+    longer = layer(*arrays(case, batch=3, longer=1), **case.call).shape
+    for one in (new, layer):
+        assert tuple(one.compute_output_shape(*case.inputs)) == output.shape
+        expected = tuple(a if a == b else None for a, b in zip(output.shape, longer, strict=True))
+        assert tuple(one.compute_output_shape(*unknown)) == expected
+    assert not new.built
+
+
+def test_lists_are_taken_for_arrays(built):
+    case, layer, x, output = built
+    given = constants(case, layer)
+    expected = output
+    if given:
+        tensors = {name: ops.convert_to_tensor(a) for name, a in given.items()}
+        expected = numpy(layer(*x, **tensors, **case.call))
+        assert np.abs(expected - output).max() > 1e-3
+        close(numpy(layer(*x, **given, **case.call)), expected)
+    lists = {name: a.tolist() for name, a in given.items()}
+    close(numpy(layer(*(a.tolist() for a in x), **lists, **case.call)), expected)
+
+
+def constants(case, layer):
+    """Masks, biases and lengths that the layer takes, by name."""
+    if "attention_axes" in case.init:
+        return {}
+    names = inspect.signature(layer.call).parameters
+    given = dict(zip(case.masks, padding(case))) if case.masks else {}
+    rng = np.random.default_rng(3)
+    if "attention_mask" in names and case.scores:
+        given["attention_mask"] = rng.random((1, *scores_of(case)[-2:])) > 0.3
+    if "attention_bias" in names and case.scores:
+        given["attention_bias"] = rng.standard_normal(scores_of(case)).astype("float32")
+    if "memory_lengths" in names:
+        given["memory_lengths"] = np.array([4, 6])
+    return given
+
+
+def scores_of(case):
+    return case.scores["self"] if isinstance(case.scores, dict) else case.scores
+
+
+def test_inputs_in_a_list_are_refused_with_how_to_call(built):
+    case, layer, x, _ = built
+    names = list(inspect.signature(layer.call).parameters)[: len(x)]
+    for inputs in (x, [ops.convert_to_tensor(a) for a in x], symbols(case)):
+        with pytest.raises(
+            ValueError, match=rf"`{names[0]}` must be one tensor.*layer\({names[0]}.*Received: {names[0]}"
+        ):
+            layer(inputs)
+
+
+def test_inputs_of_another_width_are_refused_by_name(built):
+    case, layer, x, _ = built
+    axis = layer._features_axis
+    if not case.weights or axis is None:
+        return
+    names = list(inspect.signature(layer.call).parameters)
+    for i, name in enumerate(names[: len(x)]):
+        if x[i].ndim < 2 or name == "initial_state":
+            continue
+        wide = [np.concatenate([a, a], axis) if i == j else a for j, a in enumerate(x)]
+        with pytest.raises(
+            ValueError, match=f"`{name}` must have {x[i].shape[axis]} features.*Received: {name}.shape="
+        ):
+            layer(*wide, **case.call)
+
+
+def test_configs_are_left_as_they_are(built):
+    case, layer, *_ = built
+    config = layer.get_config()
+    before = copy.deepcopy(config)
+    case.layer.from_config(config)
+    assert config == before
+    assert issubclass(case.layer, BaseLayer)
+
+
+def test_time_distributed(built):
+    case, layer, x, output = built
+    if len(x) > 1 or case.call:
+        return
+    every = keras.layers.TimeDistributed(layer)
+    close(numpy(every(np.stack([*x, *x], axis=1))), np.stack([output, output], axis=1))
+    symbolic = every(keras.Input((2, *case.inputs[0][1:]), dtype=x[0].dtype))
+    assert tuple(symbolic.shape)[1:] == (2, *output.shape[1:])
+
+
+def test_a_stateless_call_trains_as_a_call(built):
+    case, layer, x, output = built
+    if case.dropout:
+        layer = make(case, **case.dropout)
+    elif not any(name in str(type(sub)) for sub in layer._flatten_layers() for name in TRAINS_OTHERWISE):
+        return
+    before = [numpy(w) for w in layer.non_trainable_variables]
+    state = [w.value for w in layer.trainable_variables], [w.value for w in layer.non_trainable_variables]
+    stateless, moved = layer.stateless_call(*state, *map(ops.convert_to_tensor, x), training=True, **case.call)
+    trained = numpy(layer(*x, training=True, **case.call))
+    close(numpy(stateless), trained)
+    for new, variable in zip(moved, layer.non_trainable_variables, strict=True):
+        close(numpy(new), numpy(variable))
+    otherwise = np.abs(trained - output).max() > 1e-3
+    assert otherwise or any(np.abs(a - numpy(b)).max() > 1e-3 for a, b in zip(before, moved, strict=True))
+    assert otherwise or not case.dropout
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Own(keras.layers.Layer):
+    """A user's layer with a layer of this package inside, made from its arguments."""
+
+    def __init__(self, case, **kwargs):
+        super().__init__(**kwargs)
+        self.case = case
+        self.inner = CASES[case].layer(**CASES[case].init)
+
+    def build(self, input_shape):
+        self.inner.build(*input_shape)
+
+    def call(self, inputs, training=None):
+        return self.inner(*inputs, training=training, **CASES[self.case].call)
+
+    def get_config(self):
+        return {**super().get_config(), "case": self.case}
+
+
+def own(case):
+    """A model of a user's layer that no one has called yet."""
+    inputs = symbols(case)
+    model = keras.Model(alone(inputs), Own(CASES.index(case))(inputs))
+    rng = np.random.default_rng(5)
+    for w in model.weights:
+        w.assign(ops.convert_to_numpy(w) + 0.3 * rng.standard_normal(w.shape))
+    return model
+
+
+QUANTISED = {case.layer: case for case in reversed(CASES) if case.int8}.values()  # one of each layer
+
+
+@pytest.mark.parametrize("case", QUANTISED, ids=str)
+@pytest.mark.usefixtures("few_objects")
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+def test_inside_a_users_own_layer(case, tmp_path):
+    model, x = own(case), alone(arrays(case))
+    exact = numpy(model(x))
+    model.quantize("int8")
+    rounded = numpy(model(x))
+    assert 0 < np.abs(rounded - exact).max() < 0.3 * np.abs(exact).max()
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    close(numpy(twin(x)), rounded)
+    int8 = [keras.backend.standardize_dtype(w.dtype) == "int8" for w in twin.weights]
+    assert any(int8) and int8 == [keras.backend.standardize_dtype(w.dtype) == "int8" for w in model.weights]
