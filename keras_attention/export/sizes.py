@@ -89,7 +89,8 @@ class _Trial:
 
     def finds_examples(self):
         """Whether the model runs on the sizes that it knows: on noise, or on whole numbers, as ids are."""
-        for self.whole in (False, True):
+        for whole in (False, True):
+            self.whole = whole
             if self._runs(set(), lambda size: size):
                 return True
         return False

@@ -48,7 +48,8 @@ def attention_resnet(weights, layout=None, **kwargs):
 
         ResNet:      torchvision (`layer1.0.conv1.weight`, `layer1.0.downsample.0.weight`, `fc.weight`)
         SE-ResNet:   pretrainedmodels (`layer1.0.se_module.fc1.weight`, `layer0.conv1.weight`, `last_linear.weight`),
-                     timm (`layer1.0.se.fc1.weight`), senet.pytorch (`layer1.0.se.fc.0.weight`, without biases)
+                     timm (`layer1.0.se.fc1.weight`; the ratio may differ from stage to stage),
+                     senet.pytorch (`layer1.0.se.fc.0.weight`, without biases)
         CBAM-ResNet: its authors (`module.layer1.0.cbam.ChannelGate.mlp.1.weight`,
                      `module.layer1.0.cbam.SpatialGate.spatial.conv.weight`)
 
@@ -59,6 +60,9 @@ def attention_resnet(weights, layout=None, **kwargs):
 
     The model takes images [B, Y, X, C] with the values that the weights were trained on: RGB in [0, 1], less the mean
     (0.485, 0.456, 0.406) and divided by (0.229, 0.224, 0.225), for all of these.
+
+    timm's `legacy_seresnet18` and `legacy_seresnet34` are refused: they have a ReLU between the last normalisation and
+    the gate, which no other of these networks has, and `models.AttentionResNet` neither.
 
     Where a stage halves the map cannot be read out of the weights: `layout` says it. Further training is not as in
     PyTorch to the last digit: the variances that are kept are unbiased there.
@@ -73,7 +77,8 @@ def attention_resnet(weights, layout=None, **kwargs):
         A `models.AttentionResNet`, built and filled.
 
     Raises:
-        ValueError: If a weight is missing, is left over, or has another shape than its place.
+        ValueError: If a weight is missing, is left over, or has another shape than its place; for the two networks
+            that are refused.
 
     Example:
 
@@ -93,11 +98,22 @@ def attention_resnet(weights, layout=None, **kwargs):
         raise ValueError(f"`weights` must be a mapping of names to arrays. Received: {type(weights).__name__}")
     if layout is None:
         layout = "caffe" if any(re.match(r"(module\.)?layer0\.", name) for name in weights) else "torch"
+    _refuse_second_relu(weights)
     kept = {name: array for name, array in weights.items() if not name.endswith("num_batches_tracked")}
     arrays = {_renamed(name, SPELLINGS): np.asarray(array) for name, array in kept.items()}
     model = AttentionResNet(**_describe(arrays), layout=layout, **kwargs)
     _fill(model, arrays)
     return model
+
+
+def _refuse_second_relu(weights):
+    names = "\n".join(weights)
+    if re.search(r"layer\d+\.\d+\.se_module\.", names) and not re.search(r"layer\d+\.\d+\.conv3\.", names):
+        raise ValueError(
+            "`weights` must not be those of timm's legacy_seresnet18 or legacy_seresnet34 (blocks of two convolutions "
+            "with an `se_module`): these have a ReLU before the gate, which `models.AttentionResNet` has not, and "
+            f"would give other logits. Received: {next(name for name in weights if '.se_module.' in name)}"
+        )
 
 
 def _renamed(name, table):
@@ -118,13 +134,22 @@ def _describe(arrays):
         "input_channels": _find(arrays, "conv1.weight").shape[1],
         "stem": "7x7" if _find(arrays, "conv1.weight").shape[-1] == 7 else "3x3",
     }
-    last = f"layer{len(blocks)}.0"
-    for name, layer in (("se", f"{last}.se.fc1"), ("cbam", f"{last}.cbam.ChannelGate.mlp.1")):
-        if f"{layer}.weight" in arrays:
-            hidden, channels = arrays[f"{layer}.weight"].shape[:2]
-            variant = "reference" if f"{layer}.bias" in arrays else "paper"
-            found |= {"attention": name, "attention_kwargs": {"ratio": channels // hidden, "variant": variant}}
+    stages = range(1, len(blocks) + 1)
+    for name, layer in (("se", "se.fc1"), ("cbam", "cbam.ChannelGate.mlp.1")):
+        if f"layer{len(blocks)}.0.{layer}.weight" in arrays:
+            sizes = [_find(arrays, f"layer{stage}.0.{layer}.weight").shape[:2] for stage in stages]
+            variant = "reference" if f"layer1.0.{layer}.bias" in arrays else "paper"
+            found |= {"attention": name, "attention_kwargs": {"ratio": _ratio(sizes), "variant": variant}}
     return found
+
+
+def _ratio(sizes):
+    """The ratio of all (hidden, channels), or, if none fits all, that of each: timm rounds hidden sizes to eights."""
+    ratios = [channels // hidden for hidden, channels in sizes]
+    for ratio in ratios:
+        if ratio and all(channels // ratio == hidden for hidden, channels in sizes):
+            return ratio
+    return ratios
 
 
 def _fill(model, arrays):

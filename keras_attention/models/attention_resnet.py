@@ -61,7 +61,7 @@ class AttentionResNet(keras.Model):
         blocks: Residual blocks of each stage, a tuple of any length.
         bottleneck: Whether blocks have three convolutions (ResNet-50 and deeper) or two.
         attention: `None`, `"se"`, `"channel"`, `"spatial"`, `"cbam"` or `"non_local"`: see `layers.get_attention`.
-        attention_kwargs: Dict of the attention's arguments.
+        attention_kwargs: Dict of the attention's arguments. Its `ratio` may be a list of one for each stage.
         num_classes: Positive int.
         width: Channels W of the first stage's convolutions; they double from stage to stage.
         stem: `"7x7"`, for ImageNet; `"3x3"`, for small images: a convolution that does not halve, and no pool.
@@ -154,9 +154,9 @@ def _features(x, parts, arguments, dtype):
     name, blocks = arguments["attention"], arguments["blocks"]
     inside = name not in (None, "non_local")
 
-    def attention(place):
+    def attention(place, stage):
         place = {"name": f"{place}attention", "dtype": dtype, "data_format": "channels_last"}
-        return get_attention(name, **arguments["attention_kwargs"], **place)
+        return get_attention(name, **_of_stage(arguments["attention_kwargs"], stage, len(blocks)), **place)
 
     x = parts.stem(x, arguments["width"], arguments["stem"])
     add = parts.bottleneck if arguments["bottleneck"] else parts.basic
@@ -165,10 +165,21 @@ def _features(x, parts, arguments, dtype):
         for block in range(1, number + 1):
             place = f"stage{stage}_block{block}_"
             strides = 2 if block == 1 and stage > 1 else 1
-            x = add(x, arguments["width"] * 2 ** (stage - 1), strides, place, attention(place) if inside else None)
+            gate = attention(place, stage) if inside else None
+            x = add(x, arguments["width"] * 2 ** (stage - 1), strides, place, gate)
             if block in between:
-                x = attention(place)(x)
+                x = attention(place, stage)(x)
     return x
+
+
+def _of_stage(attention_kwargs, stage, stages):
+    """The arguments of the attention in one stage."""
+    ratio = attention_kwargs.get("ratio")
+    if not isinstance(ratio, (list, tuple)):
+        return attention_kwargs
+    if len(ratio) != stages:
+        raise ValueError(f"`ratio` must be an int, or one for each of {stages} stages. Received: ratio={ratio!r}")
+    return {**attention_kwargs, "ratio": ratio[stage - 1]}
 
 
 def _non_local_places(stage, blocks):

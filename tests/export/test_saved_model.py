@@ -187,7 +187,7 @@ def test_models_built_by_fit_or_an_example_are_served_for_every_batch_and_length
     """Sizes of the build: 2 and 5. The first model knows them from `fit`, the other from the example."""
     ids = np.array([[1, 4, 2, 6, 3], [5, 5, 1, 2, 0]], "int32")
     sequential = keras.Sequential(
-        [keras.layers.Embedding(7, 3), keras.layers.Conv1D(4, 2), keras.layers.GlobalMaxPooling1D()]
+        [keras.layers.Embedding(7, 3), keras.layers.Conv1D(3, 2), keras.layers.GlobalMaxPooling1D()]
     )
     sequential.compile("sgd", "mse")
     sequential.fit(ids, np.ones((2, 3)), batch_size=2, verbose=0)

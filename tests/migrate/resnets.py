@@ -19,6 +19,13 @@ def se_timm(block, C, r):
     return {name.replace("se_module", "se"): shape for name, shape in se_module(block, C, r).items()}
 
 
+def se_timm_rounded(block, C, r):
+    """timm's smaller networks: hidden sizes are multiples of eight, the nearest to C / r, and eight at least."""
+    hidden = max(8, int(C / r + 4) // 8 * 8)
+    weights = se_timm(block, C, r)
+    return {name: tuple(hidden if n == C // r else n for n in shape) for name, shape in weights.items()}
+
+
 def se_linear(block, C, r):
     """senet.pytorch: dense layers without biases."""
     return {f"{block}.se.fc.0.weight": (C // r, C), f"{block}.se.fc.2.weight": (C, C // r)}

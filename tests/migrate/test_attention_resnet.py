@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention import migrate
+from keras_attention import migrate, models
 from tests.migrate import resnets
 from tests.reference import resnet as reference
 
@@ -49,6 +49,35 @@ def test_resnet_50_in_its_full_depth(attention):
     assert model.blocks == [3, 4, 6, 3]
     assert model.attention_kwargs == {"ratio": 16, "variant": "reference"}
     check(model, weights, images(), sizes["blocks"], caffe)
+
+
+def test_timm_s_hidden_sizes_that_are_rounded_to_eights(tmp_path):
+    """seresnet18 in small: at 64, 128, 256 and 512 channels it has 8, 8, 16 and 32 hidden ones."""
+    sizes = {"blocks": (1, 1, 1), "width": 32, "attention": resnets.se_timm_rounded, "ratio": 8, "bottleneck": False}
+    weights = resnets.weights(**sizes)
+    assert [weights[f"layer{s}.0.se.fc1.weight"].shape[0] for s in (1, 2, 3)] == [8, 8, 16]
+    model = migrate.attention_resnet(weights)
+    assert model.attention_kwargs == {"ratio": [4, 8, 8], "variant": "reference"}
+    x = images(17, 22)
+    check(model, weights, x, sizes["blocks"])
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(*(keras.ops.convert_to_numpy(m(x)) for m in (model, twin)), atol=1e-5)
+    with pytest.raises(ValueError, match="one for each of 3 stages. Received: ratio=.4, 8."):
+        models.AttentionResNet((1, 1, 1), False, "se", {"ratio": [4, 8]}, width=32)
+
+
+def test_timm_s_networks_with_a_second_relu_are_refused():
+    """Two convolutions and `se_module`: legacy_seresnet18 and 34, which give other logits without that ReLU."""
+    sizes = {**SMALL, "attention": resnets.se_module, "bottleneck": False, "caffe": True}
+    weights = resnets.weights(**sizes)
+    x = images(9, 12).transpose(0, 3, 1, 2).astype("float64")
+    theirs = reference.network(x, weights, SMALL["blocks"], True, second_relu=True)
+    assert np.abs(theirs - reference.network(x, weights, SMALL["blocks"], True)).max() > 0.01 * np.abs(theirs).max()
+    for given in (weights, {f"module.{name}": array for name, array in weights.items()}):
+        for layout in (None, "torch"):
+            with pytest.raises(ValueError, match="legacy_seresnet18.*a ReLU before the gate.*se_module"):
+                migrate.attention_resnet(given, layout)
 
 
 def test_the_oracle_reads_every_weight():

@@ -81,7 +81,7 @@ def attend(x, w, block):
     return cbam(x, w, f"{block}.cbam") if f"{block}.cbam.ChannelGate.mlp.1.weight" in w else x
 
 
-def residual_block(x, w, name, stride, first_1x1_halves):
+def residual_block(x, w, name, stride, first_1x1_halves, second_relu=False):
     bottleneck = f"{name}.conv3.weight" in w
     strides = {False: (stride, 1), True: (1, stride, 1)}[bottleneck]
     if bottleneck and first_1x1_halves:
@@ -89,20 +89,21 @@ def residual_block(x, w, name, stride, first_1x1_halves):
     y = x
     for i, s in enumerate(strides, 1):
         y = normalise(convolve(y, w[f"{name}.conv{i}.weight"], s), w, f"{name}.bn{i}")
-        y = relu(y) if i < len(strides) else y
+        y = relu(y) if i < len(strides) or second_relu else y
     y = attend(y, w, name)
     if f"{name}.downsample.0.weight" in w:
         x = normalise(convolve(x, w[f"{name}.downsample.0.weight"], stride), w, f"{name}.downsample.1")
     return relu(x + y)
 
 
-def network(x, w, blocks, caffe=False):
-    """Logits of images [B, C, Y, X]. caffe: names, pool and strides of pretrainedmodels."""
+def network(x, w, blocks, caffe=False, second_relu=False):
+    """Logits of images [B, C, Y, X]. caffe: names, pool and strides of pretrainedmodels; second_relu: before the gate,
+    as timm's legacy_seresnet18 has it."""
     stem, head = ("layer0.", "last_linear") if caffe else ("", "fc")
     x = relu(normalise(convolve(x, w[f"{stem}conv1.weight"], 2), w, f"{stem}bn1"))
     x = pool(x, padded=not caffe)
     for stage, number in enumerate(blocks, 1):
         for block in range(number):
             stride = 2 if stage > 1 and block == 0 else 1
-            x = residual_block(x, w, f"layer{stage}.{block}", stride, caffe)
+            x = residual_block(x, w, f"layer{stage}.{block}", stride, caffe, second_relu)
     return dense(x.mean((2, 3)), w, head)
