@@ -4,6 +4,22 @@ import keras
 
 from keras_attention.ops.axes import scores_dims
 from keras_attention.ops.masks import refuse_float
+from keras_attention.ops.require import require_ints
+
+
+def require_features(output_shape):
+    """Returns `output_shape` as a tuple or `None`. The error begins with Keras's words, which callers match on."""
+    try:
+        return require_ints(output_shape, "output_shape", least=1)
+    except ValueError as error:
+        raise ValueError(f"Invalid `output_shape`: {error}") from None
+
+
+def check_flags(**flags):
+    """Arguments of a call that switch something are no text, which would be true whatever it says."""
+    for name, value in flags.items():
+        if isinstance(value, str | bytes | float):
+            raise ValueError(f"The argument `{name}` must be `True` or `False`. Received: {name}={value!r}")
 
 
 def require_grid(shape, even=False):

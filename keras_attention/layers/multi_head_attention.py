@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import check_cache, check_sequences, check_visibility
+from keras_attention.layers.checks import check_cache, check_flags, check_sequences, check_visibility, require_features
 from keras_attention.layers.extension_point import ExtensionPoint
 from keras_attention.layers.projections import ProjectsMemory
 from keras_attention.ops.cache import write_rows
@@ -160,7 +160,7 @@ class MultiHeadAttention(ExtensionPoint, ProjectsMemory):
             )
         self.attention_axes = require_ints(attention_axes, "attention_axes")
         # Not public: a Keras layer's `output_shape` is the shape of its output.
-        self._output_shape = _require_features(output_shape)
+        self._output_shape = require_features(output_shape)
         self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)
         self.flash_attention = require_bool(flash_attention, "flash_attention", optional=True)
         self.dropout = require_rate(dropout, "dropout")
@@ -196,6 +196,7 @@ class MultiHeadAttention(ExtensionPoint, ProjectsMemory):
         cache_index=None,
         mask=None,
     ):
+        check_flags(return_attention_scores=return_attention_scores, use_causal_mask=use_causal_mask)
         query_mask = mask if query_mask is None else query_mask
         given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
         self._check(query, value, key, *given)
@@ -249,6 +250,7 @@ class MultiHeadAttention(ExtensionPoint, ProjectsMemory):
         cache_index=None,
         mask=None,
     ):
+        check_flags(return_attention_scores=return_attention_scores, use_causal_mask=use_causal_mask)
         query_mask = mask if query_mask is None else query_mask
         given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
         scores = self._check(query, value, key, *given)
@@ -304,11 +306,3 @@ class MultiHeadAttention(ExtensionPoint, ProjectsMemory):
             everything = ops.ones(ops.shape(cache["key"])[:2], dtype="bool")
             keys = both(keys, write_rows(everything, queries, cache_index))
         return queries, keys
-
-
-def _require_features(output_shape):
-    """`output_shape` as a tuple. The error begins with Keras's own words, which callers match on."""
-    try:
-        return require_ints(output_shape, "output_shape", least=1)
-    except ValueError as error:
-        raise ValueError(f"Invalid `output_shape`: {error}") from None
