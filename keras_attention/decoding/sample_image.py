@@ -7,6 +7,8 @@ from keras_attention.decoding.loop import run, write
 from keras_attention.decoding.sample import draw, require_seed, require_temperature
 from keras_attention.ops import logistic_mixture_sample, require_boolean
 
+METHODS = ("start", "step", "to_sequence", "to_image")
+
 
 def sample_image(
     model,
@@ -66,6 +68,7 @@ def sample_image(
     >>> tuple(sample_image(model, (3, 5), batch_size=2).shape)
     (2, 3, 5, 1)
     """
+    _require_model(model)
     require_temperature(temperature)
     require_seed(seed)
     known, known_mask = _require_known(known, known_mask, size, model.channels)
@@ -92,6 +95,20 @@ def sample_image(
 
     index = ops.convert_to_tensor(0, dtype="int32")
     return model.to_image(run(active, advance, (index, blank[:, 0], blank, cache))[2], size)
+
+
+def _require_model(model):
+    """Refuses a model without the protocol that is read here, by the name of what it lacks."""
+    missing = [name for name in METHODS if not callable(getattr(model, name, None))]
+    attributes = ("likelihood", "channels", "num_mixtures")
+    if getattr(model, "likelihood", None) == "categorical":
+        attributes = attributes[:-1]
+    missing += [name for name in attributes if not hasattr(model, name)]
+    if missing:
+        raise ValueError(
+            f"`model` must be a `models.ImageTransformer`, or have its protocol: {', '.join(METHODS)}, `likelihood`, "
+            f"`channels` and `num_mixtures`. Received: model={model!r}, without {', '.join(missing)}"
+        )
 
 
 def _chooser(model, batch_size, steps, temperature, seed):

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 
 from keras_attention.ops.axes import scores_dims
-from keras_attention.ops.require import is_int
+from keras_attention.ops.masks import refuse_float
+from keras_attention.ops.require import is_int, require_ints
 
 
 def require_batch_size(value):
@@ -12,6 +13,21 @@ def require_batch_size(value):
     tensor = not isinstance(value, np.generic) and len(getattr(value, "shape", (0,))) == 0
     if not tensor and not (is_int(value) and value >= 0):
         raise ValueError(f"`batch_size` must be an int, 0 or more, or a scalar tensor. Received: batch_size={value!r}")
+
+
+def require_features(output_shape):
+    """Returns `output_shape` as a tuple or `None`. The error begins with Keras's words, which callers match on."""
+    try:
+        return require_ints(output_shape, "output_shape", least=1)
+    except ValueError as error:
+        raise ValueError(f"Invalid `output_shape`: {error}") from None
+
+
+def check_flags(**flags):
+    """Arguments of a call that switch something are no text, which would be true whatever it says."""
+    for name, value in flags.items():
+        if isinstance(value, str | bytes | float):
+            raise ValueError(f"The argument `{name}` must be `True` or `False`. Received: {name}={value!r}")
 
 
 def require_grid(shape, even=False):
@@ -54,7 +70,7 @@ def check_padding(mask, name, dims, of):
     """
     if mask is None:
         return
-    _check_dtype(mask, name)
+    refuse_float(mask.dtype, name)
     shape = tuple(mask.shape)
     fits = 2 <= len(shape) <= len(dims) and all(_may_equal(a, b) for a, b in zip(shape[1:], dims[1:]))
     if not fits or not (shape[0] == 1 or _may_equal(shape[0], dims[0])):
@@ -89,7 +105,7 @@ def check_attention_mask(mask, scores, attended):
     """
     if mask is None:
         return
-    _check_dtype(mask, "attention_mask")
+    refuse_float(mask.dtype, "attention_mask")
     shape = tuple(mask.shape)
     least = 2 * attended
     if least <= len(shape) <= len(scores):
@@ -157,11 +173,11 @@ def check_sequences(query, value, key, axes):
     value = query if value is None else value
     key = value if key is None else key
     if not len(query) == len(value) == len(key):
-        raise ValueError(f"`query`, `value` and `key` must have the same rank. {received}")
+        raise ValueError(f"The ranks of `query`, `value` and `key` must be equal. {received}")
     if not all(_may_equal(a, b) for a, b in zip(value[:-1], key[:-1])):
-        raise ValueError(f"`value` and `key` must have equal lengths. {received}")
+        raise ValueError(f"The lengths (all axes but the last) of `value` and `key` must be equal. {received}")
     if not all(_may_equal(query[i], value[i]) for i in range(len(query) - 1) if i not in axes):
-        raise ValueError(f"`query` and `value` must have equal dimensions where they are not attended. {received}")
+        raise ValueError(f"The axes of `query` and `value` that are not attended must be equal. {received}")
 
 
 def check_cache(cache, index, query, value, heads, key_dim, value_dim):
@@ -201,15 +217,6 @@ def check_cache(cache, index, query, value, heads, key_dim, value_dim):
         raise ValueError(
             f"The cache has room for positions 0 to {length} (exclusive). "
             f"Received: cache_index={index}, and {rows} rows to write"
-        )
-
-
-def _check_dtype(mask, name):
-    if keras.backend.is_float_dtype(keras.backend.standardize_dtype(mask.dtype)):
-        raise ValueError(
-            f"`{name}` must be boolean or integer, true where a position takes part. An additive mask (0 and a large "
-            "negative number) belongs in `attention_bias`, where a layer takes one. "
-            f"Received: {name}.dtype={mask.dtype}"
         )
 
 

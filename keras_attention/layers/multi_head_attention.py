@@ -3,11 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import check_cache, check_sequences, check_visibility
-from keras_attention.layers.flash_attention import block_size
+from keras_attention.layers.checks import check_cache, check_flags, check_sequences, check_visibility, require_features
+from keras_attention.layers.extension_point import ExtensionPoint
 from keras_attention.layers.projections import ProjectsMemory
-from keras_attention.ops import require_boolean
-from keras_attention.ops.axes import attend_axes
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.masks import both
 from keras_attention.ops.padding import padding_masks, zero_padding
@@ -15,7 +13,7 @@ from keras_attention.ops.require import require_bool, require_int, require_ints,
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiHeadAttention(ProjectsMemory):
+class MultiHeadAttention(ExtensionPoint, ProjectsMemory):
     r"""Multi-head scaled dot-product attention.
 
     $$ \mathrm{MultiHead}(Q, K, V) = \mathrm{Concat}(\mathrm{head}_1, \ldots, \mathrm{head}_N) W^O, \quad
@@ -34,7 +32,10 @@ class MultiHeadAttention(ProjectsMemory):
     changes nothing and weights can be copied over. It adds `attention_bias`,
     `query_offset`, `num_key_value_heads` (grouped heads:
     [Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)) and a cache for
-    decoding; `layer(x)` is self-attention.
+    decoding; `layer(x)` is self-attention. A subclass may override
+    `_compute_attention(query, key, value, attention_mask, training,
+    return_attention_scores)` as it may Keras's: projected heads and one mask of
+    all that hides go in, context and scores come out.
 
     Differs from the paper: the projections have biases unless `use_bias=False`.
     Differs from Keras: a query that sees nothing gets zeros of context; a float
@@ -160,7 +161,7 @@ class MultiHeadAttention(ProjectsMemory):
             )
         self.attention_axes = require_ints(attention_axes, "attention_axes")
         # Not public: a Keras layer's `output_shape` is the shape of its output.
-        self._output_shape = require_ints(output_shape, "output_shape", least=1)
+        self._output_shape = require_features(output_shape)
         self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)
         self.flash_attention = require_bool(flash_attention, "flash_attention", optional=True)
         self.dropout = require_rate(dropout, "dropout")
@@ -175,6 +176,7 @@ class MultiHeadAttention(ProjectsMemory):
         value_shape = query_shape if value_shape is None else tuple(value_shape)
         key_shape = value_shape if key_shape is None else tuple(key_shape)
         check_sequences(query_shape, value_shape, key_shape, self._axes(len(query_shape)))
+        self._rank = len(query_shape)
         self._build_projections(query_shape, value_shape, key_shape, self._output_shape or query_shape[-1:])
 
     def call(
@@ -195,6 +197,7 @@ class MultiHeadAttention(ProjectsMemory):
         cache_index=None,
         mask=None,
     ):
+        check_flags(return_attention_scores=return_attention_scores, use_causal_mask=use_causal_mask)
         query_mask = mask if query_mask is None else query_mask
         given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
         self._check(query, value, key, *given)
@@ -210,28 +213,24 @@ class MultiHeadAttention(ProjectsMemory):
             memory = {name: zero_padding(cache[name], key_mask) for name in ("key", "value")}
             # The padding that was written is finite: it needs no zeros.
             key_mask = both(key_mask, require_boolean(cache.get("mask"), "cache['mask']"))
-        dropout = self.dropout if training else 0.0
-        context = attend_axes(
+        context, scores = self._attend(
             self._query_dense(queries),
             memory["key"],
             memory["value"],
-            self._axes(len(query.shape)),
-            mask=require_boolean(attention_mask),
+            attention_mask,
+            training,
+            return_attention_scores,
+            use_causal_mask,
             query_mask=query_mask,
             key_mask=key_mask,
             bias=attention_bias,
-            causal=use_causal_mask,
             query_offset=query_offset,
             window=self.sliding_window,
-            dropout=dropout,
-            seed=self._dropout_layer.seed_generator.next() if dropout else None,
-            return_scores=return_attention_scores,
-            block_size=block_size(self.flash_attention),
         )
-        context, *scores = context if return_attention_scores else (context,)
         if self.use_gate:
             context = context * self._gate_dense(queries)
         output = self._output_dense(context)
+        scores = [scores] if return_attention_scores else []
         written = [] if cache_index is None else [cache]
         return (output, *scores, *written) if scores or written else output
 
@@ -253,6 +252,7 @@ class MultiHeadAttention(ProjectsMemory):
         cache_index=None,
         mask=None,
     ):
+        check_flags(return_attention_scores=return_attention_scores, use_causal_mask=use_causal_mask)
         query_mask = mask if query_mask is None else query_mask
         given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
         scores = self._check(query, value, key, *given)

@@ -25,13 +25,23 @@ def require_boolean(mask, name="attention_mask"):
     if mask is None:
         return None
     mask = ops.convert_to_tensor(mask)
-    if keras.backend.is_float_dtype(keras.backend.standardize_dtype(mask.dtype)):
-        raise ValueError(
-            f"`{name}` must be boolean or integer, true where a position takes part. An additive mask (0 and a large "
-            "negative number) belongs in `attention_bias`, where a layer takes one. "
-            f"Received: {name}.dtype={mask.dtype}"
-        )
+    refuse_float(mask.dtype, name)
     return ops.cast(mask, "bool")
+
+
+def refuse_float(dtype, name):
+    """Raises if the dtype of a mask is floating, and says what to do with the mask.
+
+    Args:
+        dtype: Of the mask.
+        name: What the caller calls it.
+    """
+    if keras.backend.is_float_dtype(keras.backend.standardize_dtype(dtype)):
+        raise ValueError(
+            f"`{name}` must be boolean or integer, true where a position takes part. A mask of floats 0 and 1 becomes "
+            f'one by `{name} > 0.5` or `keras.ops.cast({name}, "bool")`. An additive mask (0 and a large negative '
+            f"number) belongs in `attention_bias`, where a layer takes one. Received: {name}.dtype={dtype}"
+        )
 
 
 def in_band(query_positions, key_positions, causal=False, window=None):

@@ -20,7 +20,7 @@ def require_int(value, name, optional=False, least=1, odd=False):
         expected = "a positive int" if least == 1 else f"an int of at least {least}"
         expected = f"{expected}, and odd" if odd else expected
         none = "`None` or " if optional else ""
-        raise ValueError(f"`{name}` must be {none}{expected}. Received: {name}={value!r}")
+        raise ValueError(f"The argument `{name}` must be {none}{expected}. Received: {name}={value!r}")
     return int(value)
 
 
@@ -31,7 +31,9 @@ def require_ints(value, name, least=None):
     values = (value,) if is_int(value) else value
     if not isinstance(values, list | tuple) or not all(is_int(v) and (least is None or v >= least) for v in values):
         bound = "" if least is None else f" of at least {least}"
-        raise ValueError(f"`{name}` must be `None`, an int or a tuple of ints{bound}. Received: {name}={value!r}")
+        raise ValueError(
+            f"The argument `{name}` must be `None`, an int or a tuple of ints{bound}. Received: {name}={value!r}"
+        )
     return tuple(int(v) for v in values)
 
 
@@ -40,7 +42,7 @@ def require_pair(value, name, least=1):
     pair = (value, value) if is_int(value) else value
     if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(is_int(n) and n >= least for n in pair):
         raise ValueError(
-            f"`{name}` must be two ints (rows, columns), each at least {least}, or one for both. "
+            f"The argument `{name}` must be two ints (rows, columns), each at least {least}, or one for both. "
             f"Received: {name}={value!r}"
         )
     return tuple(int(n) for n in pair)
@@ -52,7 +54,7 @@ def require_bool(value, name, optional=False):
         return None
     if not isinstance(value, bool | np.bool_):
         expected = "`None`, `True` or `False`" if optional else "`True` or `False`"
-        raise ValueError(f"`{name}` must be {expected}. Received: {name}={value!r}")
+        raise ValueError(f"The argument `{name}` must be {expected}. Received: {name}={value!r}")
     return bool(value)
 
 
@@ -63,14 +65,14 @@ def require_number(value, name, optional=False, least=-math.inf, above=-math.inf
     if not is_number(value) or not math.isfinite(value) or not (value >= least and value > above):
         bound = f" greater than {above}" if above > -math.inf else f" of at least {least}" if least > -math.inf else ""
         none = "`None` or " if optional else ""
-        raise ValueError(f"`{name}` must be {none}a finite number{bound}. Received: {name}={value!r}")
+        raise ValueError(f"The argument `{name}` must be {none}a finite number{bound}. Received: {name}={value!r}")
     return _plain(value)
 
 
 def require_rate(value, name):
     """Returns `value`, a number in [0, 1)."""
     if not is_number(value) or not 0 <= value < 1:
-        raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
+        raise ValueError(f"The argument `{name}` must be a float in [0, 1). Received: {name}={value!r}")
     return _plain(value)
 
 
@@ -80,7 +82,7 @@ def require_seed(value, name="seed", generator=False):
         return value
     if not is_int(value) or not 0 <= value < SEEDS:
         expected = "`None`, a `keras.random.SeedGenerator` or an int" if generator else "`None` or an int"
-        raise ValueError(f"`{name}` must be {expected} from 0 to 2**32 - 1. Received: {name}={value!r}")
+        raise ValueError(f"The argument `{name}` must be {expected} from 0 to 2**32 - 1. Received: {name}={value!r}")
     return int(value)
 
 
@@ -90,7 +92,7 @@ def require_choice(value, name, choices):
     for choice in choices:
         if _equal(value, choice):
             return choice
-    raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
+    raise ValueError(f"The argument `{name}` must be one of {choices}. Received: {name}={value!r}")
 
 
 def require_data_format(value):

@@ -167,3 +167,21 @@ def test_seeds():
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         decoding.sample_image(TwoPixels(), (1, 2), **{"batch_size": 2, **options})
+
+
+def test_a_model_of_another_kind_is_refused_by_what_it_lacks():
+    class Words:
+        """Decodes words: it has `start` and `step`, and no images."""
+
+        def start(self, source, max_length):
+            raise AssertionError("never called")
+
+        step = start
+
+    for model, lacks in (
+        (Words(), "to_sequence, to_image, likelihood, channels, num_mixtures"),
+        (keras.Sequential(name="plain"), "start, step, to_sequence, to_image, likelihood, channels, num_mixtures"),
+        (None, "start, step, to_sequence, to_image, likelihood, channels, num_mixtures"),
+    ):
+        with pytest.raises(ValueError, match=f"`model` must be .*protocol.*Received: model=.*, without {lacks}$"):
+            decoding.sample_image(model, (1, 2), batch_size=2)

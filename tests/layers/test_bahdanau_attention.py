@@ -160,7 +160,7 @@ def test_bad_arguments_by_name():
             use()
     fill(layer)
     for match, wrong in {
-        "equal lengths": lambda: layer(QUERY, VALUE, KEY[:, :6]),
+        "`value` and `key` must be equal": lambda: layer(QUERY, VALUE, KEY[:, :6]),
         "`value_mask`": lambda: layer(QUERY, VALUE, KEY, value_mask=MASK[:, :6]),
         "`attention_mask`": lambda: layer(QUERY, VALUE, KEY, attention_mask=np.ones((2, 1, 5, 7), bool)),
         "`query`": lambda: layer(QUERY[0], VALUE, KEY),

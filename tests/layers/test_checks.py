@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attention import layers
 from keras_attention.layers import checks
 
 
@@ -33,6 +34,19 @@ def test_padding_of_images_may_have_fewer_axes():
     checks.check_padding(np.ones((2, 3), bool), "query_mask", (2, 3, 5), "the queries")
     with pytest.raises(ValueError, match="`query_mask` must have the shape of the queries"):
         checks.check_padding(np.ones((2, 5), bool), "query_mask", (2, 3, 5), "the queries")
+
+
+def test_flags_are_no_text():
+    checks.check_flags(causal=True, scores=0, asked=None)
+    for value in ("yes", "", b"no", 0.0):
+        with pytest.raises(ValueError, match="`causal` must be `True` or `False`. Received: causal="):
+            checks.check_flags(scores=False, causal=value)
+    x = np.ones((2, 5, 12), "float32")
+    for layer in (layers.MultiHeadAttention(4, 3), layers.ScaledDotProductAttention()):
+        for name in ("use_causal_mask", "return_attention_scores"):
+            for inputs in (x, keras.Input((5, 12))):
+                with pytest.raises(ValueError, match=f"`{name}` must be `True` or `False`. Received: {name}='no'"):
+                    layer(inputs, **{name: "no"})
 
 
 def test_symbolic_tensors_are_checked_too():

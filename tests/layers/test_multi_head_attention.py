@@ -224,9 +224,9 @@ def test_wrong_masks_are_refused_by_name(call, message, symbolic):
 @pytest.mark.parametrize(
     "inputs, call, message",
     [
-        (((B, T, D), (B, S, D), (B, T, D)), {}, "`value` and `key` must have equal lengths"),
-        (((B, T, D), (3, S, D)), {}, "equal dimensions where they are not attended"),
-        (((B, T, D), (B, 6, S, D)), {}, "the same rank"),
+        (((B, T, D), (B, S, D), (B, T, D)), {}, "lengths .* of `value` and `key` must be equal"),
+        (((B, T, D), (3, S, D)), {}, "`query` and `value` that are not attended must be equal"),
+        (((B, T, D), (B, 6, S, D)), {}, "ranks of `query`, `value` and `key` must be equal"),
         (((B, D),), {}, "`query` must be .B, T, D."),
         (((B, T, D), (B, S, D)), {"attention_bias": (N, T, S)}, "Received: attention_bias.shape"),
         (((B, T, D), (B, S, D)), {"attention_bias": (1, N, T + S)}, "T.S-1.*11.*Received: attention_bias.shape"),

@@ -66,7 +66,7 @@ def test_bias_by_distance():
     "shapes, message",
     [
         (((B, T), (B, T), (B, T)), "`query` must be .B, T, H. or .B, T, N, H."),
-        (((B, T, H), (B, S, V), (B, T, H)), "equal lengths"),
+        (((B, T, H), (B, S, V), (B, T, H)), "`value` and `key` must be equal"),
         (((B, T, H), (B, S, V), (B, S, 4)), "equal sizes"),
         (((B, T, H), (B, S, 1, V), (B, S, 1, H)), "the same rank"),
         (((B, T, N, H), (B, S, 3, V), (B, S, 3, H)), "multiple"),

@@ -24,7 +24,7 @@ def refuses(check, values, expected, *args, **options):
     for value in values:
         with pytest.raises(ValueError) as raised:
             check(value, "size", *args, **options)
-        assert str(raised.value) == f"`size` must be {expected}. Received: size={value!r}"
+        assert str(raised.value) == f"The argument `size` must be {expected}. Received: size={value!r}"
 
 
 def lets_through(check, values, **options):

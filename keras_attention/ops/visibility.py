@@ -1,0 +1,50 @@
+"""All that hides in one boolean mask [.., T, S]: for who attends by other means than `attend`, and can afford it."""
+
+import math
+
+from keras import ops
+
+from keras_attention.ops.axes import free_axes
+from keras_attention.ops.masks import both, in_band
+
+
+def visible_pairs(axes, query_dims, key_dims, *, mask, query_mask, key_mask, causal=False, query_offset=0, window=None):
+    """Which query sees which key, as `attend_axes` has it.
+
+    Args:
+        axes: Tuple of ints: the attended axes.
+        query_dims, key_dims: [B, *middle] of the queries and of the keys, static or dynamic.
+        mask: Boolean, broadcastable to the scores [B, *free, N, *query axes, *key axes]; of a lower rank, the axes
+            just before the query axes are the missing ones (the heads first). Or `None`.
+        query_mask, key_mask: Boolean [B, *middle], or `None`.
+        causal, query_offset, window: As of `attend`.
+
+    Returns:
+        Boolean [B or 1, *free or 1, *query axes, *key axes], after the free axes N or 1 too if `mask` has heads;
+        `None` if all is visible.
+    """
+    free, attended = free_axes(len(query_dims), axes), len(axes)
+    visible = None
+    if query_mask is not None:
+        visible = _spread(ops.transpose(query_mask, (*free, *axes)), len(free) + attended, attended)
+    if key_mask is not None:
+        visible = both(visible, _spread(ops.transpose(key_mask, (*free, *axes)), len(free), attended))
+    if causal or window is not None:
+        lengths = [[dims[i] for i in axes] for dims in (query_dims, key_dims)]
+        T, S = (ops.arange(math.prod(dims), dtype="int32") for dims in lengths)
+        band = in_band(T[:, None] + ops.cast(query_offset, "int32"), S[None], causal, window)
+        visible = both(visible, ops.reshape(band, (*(1,) * len(free), *lengths[0], *lengths[1])))
+    if mask is None:
+        return visible
+    while len(mask.shape) < len(free) + 2 * attended:
+        mask = _spread(mask, len(mask.shape) - 2 * attended, 1)
+    if visible is not None and len(mask.shape) > len(visible.shape):
+        visible = _spread(visible, len(free), 1)
+    return both(visible, mask)
+
+
+def _spread(x, axis, number):
+    """`number` axes of size 1 before `axis`."""
+    for _ in range(number):
+        x = ops.expand_dims(x, axis)
+    return x
