@@ -1,17 +1,24 @@
 """Scaled dot-product attention: score, who may be seen, normalise, mix. Written once, for every layer."""
 
+import math
+
 from keras import ops
 
 from keras_attention.ops.blockwise import blockwise
-from keras_attention.ops.checks import check_attend
+from keras_attention.ops.checks import check_options, check_tensors
 from keras_attention.ops.dense import dense
+from keras_attention.ops.distances import hide_distances
 from keras_attention.ops.fused import fused
 from keras_attention.ops.masks import alive_rows, both, require_boolean
 from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.require import is_int
 from keras_attention.ops.sizes import product
+from keras_attention.ops.softmax import computed_in
 
 # From this many logits a head on, tiles are faster than the whole (docs/benchmarks.md).
 DENSE_BELOW = 1024 * 1024
+
+LARGEST = 3.4028234663852886e38  # of float32
 
 
 def attend(
@@ -39,16 +46,17 @@ def attend(
     as in "Attention Is All You Need", eq. 1 ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out,
     with B batch, T queries, S keys, N heads, K key/value heads, H head size, V value head size:
 
-        logits:  [B, N, T, S] = query . key * scale + bias        (float32, whatever the inputs are)
+        logits:  [B, N, T, S] = query . key * scale + bias        (float32; float64 if an input is)
         probs:   [B, N, T, S] = softmax over S of logits, zero where not visible
         context: [B, T, N, V] = probs . value
 
     The blockwise path computes a tile of a few hundred queries at a time and, for the gradient, computes it again, so
     that memory grows with T + S. It is exact. Causal and windowed runs skip the tiles that nobody sees.
 
-    Masking: a key is visible where `mask`, `query_mask`, `key_mask`, `causal` and `window` all agree. A query that
-    may see nothing gets zeros. What stands at a position that `key_mask` or `query_mask` excludes, even NaN, changes
-    nothing elsewhere, forward or backward.
+    Masking: a key is visible where `mask`, `query_mask`, `key_mask`, `causal` and `window` all agree and the bias is
+    not -inf; a finite bias, however low, hides nothing and shows nothing. A query that may see nothing gets zeros. What
+    stands at a position that `key_mask` or `query_mask` excludes, even NaN, changes nothing elsewhere, forward or
+    backward.
 
     Args:
         query: [B, T, N, H].
@@ -57,9 +65,10 @@ def attend(
         mask: Boolean or integer, true = visible: [T, S], [B, T, S] or anything that broadcasts to [B, N, T, S].
         query_mask: [B, T], true = real.
         key_mask: [B, S], true = real.
-        bias: Floating, added to the logits: four axes that broadcast to [B, N, T, S]; or, in linear memory, three
-            axes [B or 1, N, T + S - 1] by distance: entry j for key s and query t with s - t = j - (T - 1), both
-            counted from the start of this call.
+        bias: Number, added to the logits, -inf = hidden: four axes that broadcast to [B, N, T, S]; or, in linear
+            memory, three axes [B or 1, N or 1, T + S - 1] by distance: entry j for key s and query t with
+            s - t = j - (T - 1), both counted from the start of this call. Give it in float32 where the inputs are of
+            half precision.
         causal: Whether query t sees only keys s <= t + query_offset.
         query_offset: Position of the first query among the keys: an int, or a scalar integer tensor.
         window: Positive int: query t sees only keys with |t + query_offset - s| < window.
@@ -76,7 +85,7 @@ def attend(
         context [B, T, N, V] of the dtype of `value`; with `return_scores`, `(context, probs [B, N, T, S])`.
 
     Raises:
-        ValueError: If shapes do not fit, a mask is floating, or an argument is out of range.
+        ValueError: If shapes do not fit, a mask is floating, or an argument is of a wrong type or out of range.
 
     Example:
 
@@ -88,7 +97,18 @@ def attend(
     query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
     mask = require_boolean(mask, "attention_mask")
     query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
-    check_attend(query, key, value, mask, query_mask, key_mask, bias, window, dropout, seed)
+    bias = None if bias is None else ops.convert_to_tensor(bias)
+    check_tensors(query, key, value, mask, query_mask, key_mask, bias)
+    check_options(
+        causal=causal,
+        query_offset=query_offset,
+        window=window,
+        scale=scale,
+        dropout=dropout,
+        seed=seed,
+        return_scores=return_scores,
+        block_size=block_size,
+    )
     return attend_finite(
         zero_padding(query, query_mask),
         zero_padding(key, key_mask),
@@ -128,17 +148,22 @@ def attend_finite(
 ):
     """`attend` where all is known to fit, masks are boolean, and no padded position holds NaN."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    band = {"causal": causal, "query_offset": query_offset, "window": window}
+    band = {"causal": causal, "query_offset": _int32(query_offset), "window": window}
+    dtype, wide = value.dtype, computed_in(query, key, value)
+    bias = _full_precision(bias, wide)
+    if bias is not None and len(bias.shape) == 3:
+        bias = hide_distances(bias, ops.shape(query)[1], **band)
     rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
     alive = query_mask
-    if mask is None:
+    if mask is None and bias is None:
         alive = both(alive, alive_rows(ops.shape(query)[1], ops.shape(key)[1], key_mask, **band))
+    if 0 in (*query.shape[:2], key.shape[1]):
+        block_size = 0
     if block_size is None and not return_scores:
         context = fused(query, key, value, scale=scale, **rest)
         if context is not None:
             return zero_padding(context, alive)
-    dtype = value.dtype
-    query, key, value = (ops.cast(x, "float32") for x in (query, key, value))
+    query, key, value = (ops.cast(x, wide) for x in (query, key, value))
     query = query * scale
     if return_scores:
         context, probs = dense(query, key, value, **rest)
@@ -162,6 +187,21 @@ def _choose(query, key, value, block_size, rest):
     if isinstance(logits, int):
         return whole() if logits < DENSE_BELOW else tiles()
     return ops.cond(logits < DENSE_BELOW, whole, tiles)
+
+
+def _int32(offset):
+    """A tensor of any integer dtype is added to positions in int32; an int stays one."""
+    return int(offset) if is_int(offset) else ops.cast(offset, "int32")
+
+
+def _full_precision(bias, dtype):
+    """The bias in the dtype of the logits. What is finite stays so: only -inf hides."""
+    if bias is None:
+        return None
+    if computed_in(bias) == "float64" and dtype == "float32":
+        lowest = ops.cast(-LARGEST, "float64")
+        bias = ops.where(bias > -math.inf, ops.maximum(bias, lowest), bias)
+    return ops.cast(bias, dtype)
 
 
 def _four_axes(mask):

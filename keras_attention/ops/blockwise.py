@@ -17,8 +17,8 @@ Dao et al., 2022, "FlashAttention", appendix B). Memory grows with T + S; no [T,
 from keras import ops
 
 from keras_attention.ops.layout import Layout
-from keras_attention.ops.softmax import NEGATIVE
-from keras_attention.ops.stages import minimum
+from keras_attention.ops.masks import NEGATIVE
+from keras_attention.ops.stages import maximum, minimum
 from keras_attention.ops.tiles import Tiles
 
 # Rows of a tile, as measured (docs/benchmarks.md): fewer are slower, more need more memory.
@@ -26,12 +26,12 @@ ROWS = 256
 
 
 def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
-    """Returns the context [B, T, N, V]; arguments as for `attend`, float32, query scaled."""
-    T, S, heads = ops.shape(query)[1], ops.shape(key)[1], key.shape[2]
+    """Returns the context [B, T, N, V]; arguments as for `attend`, of one floating dtype, query scaled."""
+    (B, T), S, heads = ops.shape(query)[:2], ops.shape(key)[1], key.shape[2]
     groups = query.shape[2] // heads
-    rows = minimum(T, max(1, ROWS // groups) if block_size is None else block_size)
-    layout = Layout(T, S, heads, groups, rows, (T + rows - 1) // rows)
-    if mask is None and key_mask is not None:
+    rows = maximum(1, minimum(T, max(1, ROWS // groups) if block_size is None else block_size))
+    layout = Layout(B, T, S, heads, groups, rows, maximum(1, (T + rows - 1) // rows))
+    if mask is None and bias is None and key_mask is not None:
         query, key, key_mask = *_mask_as_feature(query, key, key_mask), None
     tiles = Tiles(
         layout=layout,
@@ -39,14 +39,13 @@ def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_of
         window=window,
         query_offset=query_offset,
         mask=None if mask is None else layout.grid(mask),
-        mask_shape=() if mask is None else tuple(mask.shape),
+        mask_dims=() if mask is None else layout.dims(mask),
         key_mask=key_mask,
-        bias_shape=() if bias is None else tuple(bias.shape),
+        bias_dims=() if bias is None else layout.dims(bias),
         dropout=dropout,
         seed=seed,
     )
     if bias is not None:
-        bias = ops.cast(bias, "float32")
         bias = layout.grid(bias) if len(bias.shape) == 4 else layout.distances(bias)
     return layout.unqueries(_attend(layout.queries(query), layout.keys(key), layout.values(value), bias, tiles))
 
@@ -54,7 +53,7 @@ def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_of
 def _mask_as_feature(query, key, key_mask):
     """One more feature, 1 in the queries and far below zero in the padded keys: a mask without a pass of its own."""
     query = ops.concatenate([query, ops.ones_like(query[..., :1])], axis=-1)
-    hidden = ops.where(key_mask, 0.0, NEGATIVE)[:, :, None, None]
+    hidden = ops.where(key_mask, ops.zeros((), key.dtype), NEGATIVE)[:, :, None, None]
     return query, ops.concatenate([key, ops.broadcast_to(hidden, (*ops.shape(key)[:-1], 1))], axis=-1)
 
 
@@ -62,7 +61,7 @@ def _attend(query, key, value, bias, tiles):
     """Attention in tiles, with the backward pass above.
 
     Args:
-        query: [P, blocks, M, H], scaled; float32, as are the others.
+        query: [P, blocks, M, H], scaled; of the dtype of the others.
         key: [P, H, S].
         value: [P, S, V].
         bias: `Layout.grid` or `Layout.distances` of a bias, or `None`.

@@ -4,8 +4,8 @@ from keras import ops
 
 from keras_attention.ops.distances import shear
 from keras_attention.ops.dropout import column_hashes, keep, row_hashes
-from keras_attention.ops.masks import both, in_band
-from keras_attention.ops.softmax import NEGATIVE, softmax
+from keras_attention.ops.masks import NEGATIVE, both, hide, in_band, revive
+from keras_attention.ops.softmax import softmax
 
 
 def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
@@ -17,17 +17,14 @@ def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bi
     S, K = ops.shape(key)[1], key.shape[2]
     query = ops.reshape(ops.transpose(query, (0, 2, 1, 3)), (B, K, N // K * T, H))
     logits = ops.reshape(ops.matmul(query, ops.transpose(key, (0, 2, 3, 1))), (B, N, T, S))
-    if bias is not None:
-        bias = ops.cast(bias, "float32")
-        logits = logits + (bias if len(bias.shape) == 4 else shear(bias, T, S))
     rows, columns = ops.arange(T, dtype="int32")[:, None], ops.arange(S, dtype="int32")
-    visible = both(mask, in_band(rows + query_offset, columns[None, :], causal, window))
-    visible = both(visible, None if key_mask is None else key_mask[:, None, None, :])
-    if visible is not None:
-        logits = logits + ops.where(visible, 0.0, NEGATIVE)
-    probs = softmax(logits)
-    if mask is not None:  # else which rows see nothing is known without looking at [T, S], and the caller's to zero
-        probs = probs * ops.cast(ops.any(visible, axis=-1, keepdims=True), probs.dtype)
+    by_distance = bias is not None and len(bias.shape) == 3  # the band is in the bias already
+    visible = None if by_distance else in_band(rows + query_offset, columns[None, :], causal, window)
+    visible = both(mask, both(visible, None if key_mask is None else key_mask[:, None, None, :]))
+    addend, alive = _addend(shear(bias, T, S) if by_distance else bias, mask, visible, logits.dtype)
+    probs = softmax(logits if addend is None else logits + addend)
+    if alive is not None:
+        probs = probs * ops.cast(alive, probs.dtype)
     kept = probs
     if dropout:
         batch, head = ops.arange(B, dtype="int32")[:, None, None, None], ops.arange(N, dtype="int32")[:, None, None]
@@ -36,3 +33,16 @@ def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bi
     kept = ops.reshape(kept, (B, K, N // K * T, S))
     context = ops.matmul(kept, ops.transpose(value, (0, 2, 1, 3)))
     return ops.transpose(ops.reshape(context, (B, N, T, value.shape[-1])), (0, 2, 1, 3)), probs
+
+
+def _addend(bias, mask, visible, dtype):
+    """What is added to the logits, finite, and which rows see something, both broadcastable to [B, N, T, S].
+
+    Without a mask or a bias, which rows see nothing is known without looking at [T, S], and the caller's to zero.
+    """
+    zero = ops.zeros((), dtype)
+    if bias is not None:
+        return revive(hide(bias, visible))
+    if visible is None:
+        return None, None
+    return ops.where(visible, zero, NEGATIVE), None if mask is None else ops.any(visible, axis=-1, keepdims=True)

@@ -3,10 +3,14 @@
 Letters: B batch, T queries, S keys, N heads.
 """
 
+import math
+
 import keras
 from keras import ops
 
-from keras_attention.ops.softmax import NEGATIVE
+# Far below any real logit, yet far from the overflow of float32. Added to logits, it hides only where no bias could lie
+# as low: beside a bias, `hide` does.
+NEGATIVE = -1e30
 
 
 def require_boolean(mask, name="attention_mask"):
@@ -67,12 +71,27 @@ def in_band(query_positions, key_positions, causal=False, window=None):
     return visible
 
 
-def band_penalty(query_positions, key_positions, causal=False, window=None):
+def hide(logits, visible):
+    """-inf where not visible: a choice, which holds whatever the logits are, even NaN. `None`: all are visible."""
+    return logits if visible is None else ops.where(visible, logits, -math.inf)
+
+
+def revive(logits, axis=-1):
+    """Makes rows of nothing but -inf zero, so that their softmax is no NaN.
+
+    Returns:
+        The logits, and which rows were not so, with an axis of one; the others' softmax is the caller's to zero.
+    """
+    alive = ops.max(logits, axis=axis, keepdims=True, initial=-math.inf) > -math.inf
+    return ops.where(alive, logits, 0.0), alive
+
+
+def band_penalty(query_positions, key_positions, causal=False, window=None, dtype="float32"):
     """`in_band` as a bias: 0 where visible, at most -1e30 elsewhere. Arithmetic, which is faster than a choice.
 
     penalty[t, s] = -1e30 * (max(s - t, 0) if causal, + max(|t - s| - window + 1, 0) if there is a window)
     """
-    ahead = ops.cast(key_positions, "float32") - ops.cast(query_positions, "float32")
+    ahead = ops.cast(key_positions, dtype) - ops.cast(query_positions, dtype)
     outside = None
     if causal:
         outside = ops.maximum(ahead, 0.0)

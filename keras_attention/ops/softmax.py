@@ -1,34 +1,68 @@
 """Softmax over those who take part."""
 
+import keras
 from keras import ops
 
-# Far below any real logit, yet far from the overflow of float32.
-NEGATIVE = -1e30
+from keras_attention.ops.masks import NEGATIVE as NEGATIVE
+from keras_attention.ops.masks import hide, require_boolean, revive
+from keras_attention.ops.require import is_int
 
 
 def masked_softmax(logits, mask=None, axis=-1):
     """Softmax over `axis` in which masked entries weigh exactly zero.
 
     Args:
-        logits: Tensor of any shape. float16 and bfloat16 are normalised in float32.
-        mask: Boolean, broadcastable to `logits`; `True` takes part. A row with
-            no `True` at all yields zeros, never a uniform or NaN row.
+        logits: Floating tensor of any shape. float16 and bfloat16 are normalised in float32.
+        mask: Boolean or integer, broadcastable to `logits`; true takes part. A row with
+            no true entry at all yields zeros, never a uniform or NaN row.
         axis: The axis that sums to one.
 
     Returns:
         Tensor shaped like `logits`, of its dtype.
+
+    Raises:
+        ValueError: If `mask` is floating or does not broadcast to `logits`, or there is no such axis.
     """
+    logits, mask = ops.convert_to_tensor(logits), require_boolean(mask, "mask")
+    _check(logits, mask, axis)
     dtype = logits.dtype
-    logits = ops.cast(logits, "float32")
+    logits = ops.cast(logits, computed_in(logits))
     if mask is None:
         return ops.cast(softmax(logits, axis), dtype)
-    probs = softmax(ops.where(mask, logits, NEGATIVE), axis)
+    logits, alive = revive(hide(logits, mask), axis)
     # Without this, a fully masked row would be uniform: it would attend to padding.
-    return ops.cast(ops.where(mask, probs, ops.zeros_like(probs)), dtype)
+    return ops.cast(ops.where(alive, softmax(logits, axis), 0.0), dtype)
 
 
 def softmax(logits, axis=-1):
-    """Softmax that takes a single entry without Keras's warning: one key is not a mistake here."""
+    """Softmax that takes a single entry without Keras's warning: one key is not a mistake here; nor is none."""
+    if logits.shape[axis] == 0:
+        return logits
     if logits.shape[axis] == 1:
         return ops.exp(logits - logits)
     return ops.softmax(logits, axis=axis)
+
+
+def computed_in(*tensors):
+    """The dtype to compute logits and their softmax in: float64 if any of the tensors is, else float32."""
+    return "float64" if any(keras.backend.standardize_dtype(x.dtype) == "float64" for x in tensors) else "float32"
+
+
+def _check(logits, mask, axis):
+    rank = len(logits.shape)
+    if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(logits.dtype)):
+        raise ValueError(f"`logits` must be floating. Received: logits.dtype={logits.dtype}")
+    if not is_int(axis) or not -rank <= axis < rank:
+        raise ValueError(
+            f"`axis` must be an axis of `logits`. Received: axis={axis!r}, logits.shape={tuple(logits.shape)}"
+        )
+    if mask is None:
+        return
+    fits = len(mask.shape) <= rank and all(
+        a in (1, b, None) or b is None for a, b in zip(mask.shape[::-1], logits.shape[::-1])
+    )
+    if not fits:
+        raise ValueError(
+            "`mask` must broadcast to the shape of `logits`. "
+            f"Received: mask.shape={tuple(mask.shape)}, logits.shape={tuple(logits.shape)}"
+        )

@@ -45,7 +45,7 @@ def stages(layout, causal, window, query_offset):
 
 
 def _causal(first, last, rows, S, query_offset):
-    size = maximum(1, minimum(S, last * rows + query_offset))
+    size = minimum(S, maximum(1, last * rows + query_offset))
     prefix = maximum(0, minimum(size, first * rows + query_offset + 1))
     return Stage(first, last, size, prefix, lambda i: 0)
 

@@ -7,8 +7,8 @@ from keras import ops
 from keras_attention.ops.distances import shear, unshear
 from keras_attention.ops.dropout import column_hashes, keep, row_hashes
 from keras_attention.ops.layout import Layout
-from keras_attention.ops.masks import band_penalty
-from keras_attention.ops.softmax import NEGATIVE, softmax
+from keras_attention.ops.masks import band_penalty, both, hide, in_band, revive
+from keras_attention.ops.softmax import softmax
 from keras_attention.ops.stages import stages
 
 
@@ -47,9 +47,9 @@ class Tiles:
     window: object = None
     query_offset: object = 0
     mask: object = None  # Layout.grid of a mask
-    mask_shape: tuple = ()  # [B|1, N|1, T|1, S|1] before
-    key_mask: object = None  # [B, S], only beside a mask: whether a row sees anything then depends on both
-    bias_shape: tuple = ()  # before it became a grid; of three dimensions: by distance
+    mask_dims: tuple = ()  # [B|1, N|1, T|1, S|1] before
+    key_mask: object = None  # [B, S], only beside a mask or a bias: whether a row sees anything then depends on both
+    bias_dims: tuple = ()  # before it became a grid; of three dimensions: by distance
     dropout: float = 0.0
     seed: object = None
 
@@ -64,13 +64,15 @@ class Tiles:
     def probs(self, at, query, key, bias=None):
         """softmax(query . key + bias) [M, span]; and 1 for rows that see something, else 0, [M, 1] (`None`: all)."""
         cuts = [(0, at.prefix, False), (at.prefix, at.size, True)]
+        if len(self.bias_dims) == 3:  # what position hides is in the bias
+            cuts = [(0, at.size, False)]
         pieces = [self._logits(at, query, key, bias, *cut) for cut in cuts if not _same(cut[0], cut[1])]
-        logits = [logits for logits, _ in pieces]
-        alive = None
-        for _, sees in pieces:
-            alive = sees if alive is None or sees is None else ops.logical_or(alive, sees)
-        probs = softmax(logits[0] if len(logits) == 1 else ops.concatenate(logits, axis=-1))
-        return probs, None if alive is None else ops.cast(self._join(alive), probs.dtype)
+        logits = pieces[0] if len(pieces) == 1 else ops.concatenate(pieces, axis=-1)
+        if bias is None and self.mask is None:
+            return softmax(logits), None
+        logits, alive = revive(logits)
+        probs = softmax(logits)
+        return probs, ops.cast(alive, probs.dtype)
 
     def drop(self, at, probs):
         """Dropout on [M, span], the same whenever it is asked for."""
@@ -87,11 +89,12 @@ class Tiles:
 
     def add_bias_gradient(self, at, gradient, d_logits):
         """Adds the d_logits [M, span] of a tile to the gradient of the bias."""
-        layout, slot = self.layout, self.layout.slot(self.bias_shape, at.p, at.i)
+        layout, slot = self.layout, self.layout.slot(self.bias_dims, at.p, at.i)
         d_bias = self._split(d_logits)
-        if len(self.bias_shape) == 3:
+        if len(self.bias_dims) == 3:
             begin, _ = layout.distance_range(at.i, at.start, at.size)
             d_bias = unshear(d_bias, layout.rows, at.size)
+            d_bias = ops.sum(d_bias, axis=0, keepdims=True) if gradient.shape[1] == 1 else d_bias
         else:
             begin = at.start
             for axis in range(3):
@@ -113,44 +116,41 @@ class Tiles:
         return At(p, i, start, stage.size, stage.prefix, whole)
 
     def _logits(self, at, query, key, bias, begin, end, banded):
-        """Columns `begin` to `end` of the span: logits [M, columns], and which rows see some of them, or `None`."""
+        """Columns `begin` to `end` of the span: logits [M, columns], far below zero or -inf where hidden."""
         if not (_same(begin, 0) and _same(end, at.size)):
             key = key[..., begin:end]
         logits = ops.matmul(query, key)
         if bias is None and self.mask is None and not banded:
-            return logits, None
+            return logits
         logits = self._split(logits)
+        if bias is None and self.mask is None:
+            return self._join(logits + band_penalty(*self._positions(at, begin, end), dtype=logits.dtype))
         if bias is not None:
             logits = logits + self._bias(at, bias, begin, end)
-        if banded:
-            logits = logits + self._penalty(at, begin, end)
-        if self.mask is None:
-            return self._join(logits), None
-        visible = self._visible(at, begin, end)
-        alive = ops.logical_and(visible, self._penalty(at, begin, end) == 0) if banded else visible
-        alive = ops.any(alive, axis=-1, keepdims=True)
-        alive = ops.broadcast_to(alive, (self.layout.groups, self.layout.rows, 1))
-        return self._join(ops.where(visible, logits, NEGATIVE)), alive
+        visible = in_band(*self._positions(at, begin, end)) if banded else None
+        return self._join(hide(logits, both(visible, self._visible(at, begin, end))))
 
-    def _penalty(self, at, begin, end):
-        """0 where a row may see a key as far as position goes, far below zero elsewhere: [rows, end - begin]."""
+    def _positions(self, at, begin, end):
+        """Positions [rows, 1] of the queries and [1, end - begin] of the keys, causality and the window."""
         queries = at.i * self.layout.rows + ops.arange(self.layout.rows, dtype="int32") + self.query_offset
         keys = at.start + begin + ops.arange(end - begin, dtype="int32")
-        return band_penalty(queries[:, None], keys[None, :], self.causal, self.window)
+        return queries[:, None], keys[None, :], self.causal, self.window
 
     def _visible(self, at, begin, end):
-        """The mask's and the key mask's word, boolean, broadcastable to [G, rows, end - begin]."""
-        mask = ops.take(self.mask, self.layout.slot(self.mask_shape, at.p, at.i), axis=0)
-        visible = _last_axis(mask, at.start + begin, end - begin)
+        """The mask's and the key mask's word, boolean, broadcastable to [G, rows, end - begin], or `None`."""
+        visible = None
+        if self.mask is not None:
+            mask = ops.take(self.mask, self.layout.slot(self.mask_dims, at.p, at.i), axis=0)
+            visible = _last_axis(mask, at.start + begin, end - begin)
         if self.key_mask is None:
             return visible
         row = ops.take(self.key_mask, at.p // self.layout.heads, axis=0)
-        return ops.logical_and(visible, ops.slice(row, (at.start + begin,), (end - begin,)))
+        return both(visible, ops.slice(row, (at.start + begin,), (end - begin,)))
 
     def _bias(self, at, bias, begin, end):
         """Broadcastable to [G, rows, end - begin]."""
-        bias = ops.take(bias, self.layout.slot(self.bias_shape, at.p, at.i), axis=0)
-        if len(self.bias_shape) == 4:
+        bias = ops.take(bias, self.layout.slot(self.bias_dims, at.p, at.i), axis=0)
+        if len(self.bias_dims) == 4:
             return _last_axis(bias, at.start + begin, end - begin)
         first, width = self.layout.distance_range(at.i, at.start + begin, end - begin)
         return shear(_last_axis(bias, first, width), self.layout.rows, end - begin)

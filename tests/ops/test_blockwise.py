@@ -77,7 +77,7 @@ def test_no_tensor_has_queries_times_keys(name):
 @pytest.mark.parametrize("causal, window", [(True, None), (True, 12), (False, 12)])
 def test_stages_cover_what_is_visible_and_little_else(causal, window, query_offset):
     rows = 16
-    layout = Layout(T, S, heads=1, groups=1, rows=rows, blocks=T // rows)
+    layout = Layout(B=2, T=T, S=S, heads=1, groups=1, rows=rows, blocks=T // rows)
     touched = np.zeros((T, S), bool)
     for stage in stages(layout, causal, window, query_offset):
         for i in range(stage.first, stage.last):

@@ -33,6 +33,7 @@ def attend(
             and (key_mask is None or key_mask[b, s])
             and (not causal or s <= t + query_offset)
             and (window is None or abs(t + query_offset - s) < window)
+            and _bias(bias, b, n, t, s, (B, N, T, S)) > -np.inf
         ]
         if not seen:
             continue
@@ -55,7 +56,34 @@ def _bias(bias, b, n, t, s, shape):
         return 0.0
     if bias.ndim == 4:
         return np.broadcast_to(bias, shape)[b, n, t, s]
-    return bias[b % bias.shape[0], n, s - t + shape[2] - 1]
+    return bias[b % bias.shape[0], n % bias.shape[1], s - t + shape[2] - 1]
+
+
+def gradients(query, key, value, bias, probs, cotangent, scale=None):
+    """Those of <cotangent, context> with respect to query, key, value and bias, from the probabilities, by name."""
+    (B, T, N, H), (S, K) = query.shape, key.shape[1:3]
+    scale = 1 / np.sqrt(H) if scale is None else scale
+    query, key, value = (x.astype("f8") for x in (query, key, value))
+    d_query, d_key, d_value, d_logits = (np.zeros(x.shape) for x in (query, key, value, probs))
+    for b, n, t in np.ndindex(B, N, T):
+        k = n * K // N
+        d_probs = value[b, :, k] @ cotangent[b, t, n]
+        d = d_logits[b, n, t] = probs[b, n, t] * (d_probs - probs[b, n, t] @ d_probs)
+        d_value[b, :, k] += np.outer(probs[b, n, t], cotangent[b, t, n])
+        d_query[b, t, n] = scale * d @ key[b, :, k]
+        d_key[b, :, k] += scale * np.outer(d, query[b, t, n])
+    return {"query": d_query, "key": d_key, "value": d_value, "bias": _sum_to(d_logits, bias)}
+
+
+def _sum_to(d_logits, bias):
+    """The gradient of a bias that was broadcast, or given by distance."""
+    if bias is None:
+        return None
+    total, (T, S) = np.zeros(bias.shape), d_logits.shape[2:]
+    for b, n, t, s in np.ndindex(d_logits.shape):
+        index = (b, n, t, s) if bias.ndim == 4 else (b, n, s - t + T - 1)
+        total[tuple(i % d for i, d in zip(index, bias.shape, strict=True))] += d_logits[b, n, t, s]
+    return total
 
 
 def gradient_along(function, arrays, direction, cotangent, step=1e-5):

@@ -1,0 +1,39 @@
+"""Random calls of `ops.attend`, run in any way, against the loops of the paper: values, scores and gradients."""
+
+import numpy as np
+
+from keras_attention import ops
+from tests.ops.random_attend import random_call
+from tests.random_runs import any_way, configurations, run
+from tests.reference.attend import attend, gradients
+
+HEADS = {"query": (2, 3), "key": (2, 3), "value": (2, 3)}  # sizes that are known even in graphs of unknown sizes
+
+
+def check(rng):
+    arrays, options = random_call(rng)
+    known = dict(options)
+    scores = known.pop("return_scores", False)
+    known.pop("block_size")
+    expected, probs = attend(**arrays, **known)
+    cotangent = rng.standard_normal(expected.shape)
+    trained = [name for name in ("query", "key", "value", "bias") if name in arrays]
+    results, actual = run(
+        lambda **tensors: ops.attend(**tensors, **options), arrays, trained, cotangent, any_way(rng), HEADS
+    )
+    tolerance = 1e-10 if arrays["query"].dtype == "float64" else 1e-5
+    for one, other in zip(results, [expected, probs][: 1 + scores], strict=True):
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=2 * tolerance)
+    wanted = gradients(*(arrays.get(n) for n in ("query", "key", "value", "bias")), probs, cotangent, options["scale"])
+    for name in trained:
+        np.testing.assert_allclose(
+            actual[name], wanted[name], rtol=10 * tolerance, atol=20 * tolerance, err_msg=f"gradient of {name}"
+        )
+
+
+def test_any_call_is_the_paper():
+    for name, rng in configurations(few=40):
+        try:
+            check(rng)
+        except Exception as error:
+            raise AssertionError(name) from error

@@ -1,0 +1,97 @@
+"""Random configurations: which there are, and how a function runs on them (eager, graph of unknown sizes, XLA).
+
+A test runs a few, the same each time. For a longer run, with other ones:
+
+    RANDOM_RUNS=2000 RANDOM_SEED=7 python -m pytest -q tests/ops/test_random_attend.py
+
+What fails names its seed and its index; `RANDOM_SEED=7 RANDOM_FIRST=1234 RANDOM_RUNS=1` runs that one alone.
+"""
+
+import os
+
+import numpy as np
+
+from tests.backend import BACKEND, numpy
+
+EAGER, UNKNOWN, XLA = "eager", "unknown", "xla"
+
+
+def configurations(few):
+    """Yields a name and a random generator for each of `few` configurations, or of as many as the environment asks."""
+    seed, first = int(os.environ.get("RANDOM_SEED", 0)), int(os.environ.get("RANDOM_FIRST", 0))
+    for index in range(first, first + int(os.environ.get("RANDOM_RUNS", few))):
+        yield f"RANDOM_SEED={seed} RANDOM_FIRST={index}", np.random.default_rng([seed, index])
+
+
+def any_way(rng):
+    """How to run: half in graphs whose sizes are unknown and a tenth under XLA, where the backend has these."""
+    way = rng.choice([EAGER, UNKNOWN, XLA], p=[0.4, 0.5, 0.1])
+    return {"tensorflow": way, "jax": XLA if way == XLA else EAGER, "torch": EAGER}[BACKEND]
+
+
+def run(function, arrays, trained, cotangent, way, known=None):
+    """`function(**arrays)` and the gradients of its product with `cotangent`, as NumPy arrays.
+
+    Args:
+        function: Takes tensors by name; returns a tensor or a tuple whose first is multiplied by the cotangent.
+        arrays: {name: array}.
+        trained: The names of those whose gradients are wanted.
+        cotangent: Array of the shape of the (first) result.
+        way: `"eager"`; `"unknown"`: in a graph in which no size is known, but for those of `known`; `"xla"`: such a
+            graph, compiled.
+        known: {name: tuple of axes whose sizes are known}.
+
+    Returns:
+        List of results, and {name: gradient}; a gradient is `None` where the result does not depend on the array.
+    """
+    runner = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[BACKEND]
+    results, gradients = runner(function, arrays, trained, cotangent, way, known or {})
+    return [numpy(x) for x in results], {n: None if g is None else numpy(g) for n, g in gradients.items()}
+
+
+def _results(x):
+    return list(x) if isinstance(x, tuple) else [x]
+
+
+def _tensorflow(function, arrays, trained, cotangent, way, known):
+    import tensorflow as tf
+
+    def step(tensors):
+        with tf.GradientTape() as tape:
+            tape.watch([tensors[name] for name in trained])
+            results = _results(function(**tensors))
+        wanted = {name: tensors[name] for name in trained}
+        return results, tape.gradient(results[0], wanted, tf.cast(cotangent, results[0].dtype))
+
+    if way != EAGER:
+        specs = {
+            name: tf.TensorSpec([d if i in known.get(name, ()) else None for i, d in enumerate(np.shape(a))], a.dtype)
+            for name, a in arrays.items()
+        }
+        step = tf.function(step, input_signature=[specs], jit_compile=way == XLA, autograph=False)
+    return step({name: tf.constant(a) for name, a in arrays.items()})
+
+
+def _jax(function, arrays, trained, cotangent, way, known):
+    import jax
+
+    def step(tensors):
+        fixed = {name: x for name, x in tensors.items() if name not in trained}
+        results, pullback, rest = jax.vjp(
+            lambda wanted: (lambda r: (r[0], r[1:]))(_results(function(**fixed, **wanted))),
+            {name: tensors[name] for name in trained},
+            has_aux=True,
+        )
+        return [results, *rest], pullback(jax.numpy.asarray(cotangent, results.dtype))[0]
+
+    tensors = {name: jax.numpy.asarray(a) for name, a in arrays.items()}
+    return (jax.jit(step) if way == XLA else step)(tensors)
+
+
+def _torch(function, arrays, trained, cotangent, way, known):
+    import torch
+
+    tensors = {name: torch.tensor(a, requires_grad=name in trained) for name, a in arrays.items()}
+    results = _results(function(**tensors))
+    results[0].backward(torch.tensor(cotangent, dtype=results[0].dtype))
+    return [x.detach() for x in results], {name: tensors[name].grad for name in trained}
