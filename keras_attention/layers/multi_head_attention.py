@@ -7,7 +7,7 @@ from keras_attention.layers.checks import check_cache, check_flags, check_sequen
 from keras_attention.layers.extension_point import ExtensionPoint
 from keras_attention.layers.projections import ProjectsMemory
 from keras_attention.ops.cache import write_rows
-from keras_attention.ops.masks import both
+from keras_attention.ops.masks import both, require_boolean
 from keras_attention.ops.padding import padding_masks, zero_padding
 from keras_attention.ops.require import require_bool, require_int, require_ints, require_rate, require_seed
 
