@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.memory_attention import MemoryAttention, dense
 from keras_attention.layers.projections import clone
+from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool, require_int
 
 
@@ -53,7 +54,7 @@ class AdditiveWeights(MemoryAttention):
         return query + ops.cast(self.bias, query.dtype) if self._has_bias() else query
 
     def _score_vector(self):
-        vector = ops.cast(self.vector, "float32")
+        [vector] = at_least_float32(self.vector)
         if not self.normalize:
             return vector
-        return ops.cast(self.scale, "float32") * vector * ops.rsqrt(ops.sum(ops.square(vector)))
+        return ops.cast(self.scale, vector.dtype) * vector * ops.rsqrt(ops.sum(ops.square(vector)))

@@ -7,6 +7,7 @@ from keras_attention.layers.attention_rnn_checks import check_call
 from keras_attention.layers.attention_step import AttentionStep
 from keras_attention.layers.recurrent_cells import CellInput
 from keras_attention.ops import require_boolean
+from keras_attention.ops.empty import fill_empty
 from keras_attention.ops.padding import full_mask, zero_padding
 from keras_attention.ops.recurrence import recur
 
@@ -40,7 +41,8 @@ class AttentionRNN(AttentionStep):
     exports and compiles as any other.
 
     Masking: a padded step leaves the state as it is and writes zeros (`keras.layers.RNN`
-    repeats the output before it). `mask` and `memory_mask`, or the Keras masks of
+    repeats the output before it); an attention that counts steps (the window local_m of
+    `LuongAttention`) counts no padding, as in its own call. `mask` and `memory_mask`, or the Keras masks of
     `inputs` and `memory`; the first is handed on with `return_sequences`.
 
     Args:
@@ -162,7 +164,8 @@ class AttentionRNN(AttentionStep):
 
     def _run(self, inputs, memory, state, mask, return_scores, training):
         """All steps: what they write, {name: [B, T, ...]}, and the last state."""
-        with self._dropout_masks(inputs[:, 0], state, training):
+        one = ops.zeros((ops.shape(inputs)[0], inputs.shape[-1]), dtype=inputs.dtype)
+        with self._dropout_masks(one, state, training):
             cell = CellInput(self.cell, self._input_size, training)
             # The cell's product with c is the mixture of its products with the values, which need no loop.
             ahead = self._looks_first and cell.splits
@@ -190,7 +193,8 @@ class AttentionRNN(AttentionStep):
 
 
 def _last(output, mask):
-    """[B, T, F] -> [B, F]: of the last step that is not padding."""
+    """[B, T, F] -> [B, F]: of the last step that is not padding; zeros where there is no step."""
+    output, mask = fill_empty(output, 1), None if mask is None else fill_empty(mask, 1)
     if mask is None:
         return output[:, -1]
     steps = ops.arange(ops.shape(mask)[1], dtype="int32")

@@ -98,7 +98,7 @@ class BahdanauAttention(AdditiveWeights):
     def start(self, memory):
         """Returns the state before the first step: nothing, or with `coverage` zeros [B, S]."""
         self._check_set_up("start")
-        return ops.zeros(ops.shape(memory["key"])[:2], dtype="float32") if self.coverage else ()
+        return ops.zeros(ops.shape(memory["key"])[:2], dtype=self._score_dtype()) if self.coverage else ()
 
     def step(self, query, memory, state, training=None):
         if not self.coverage:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_attention.ops.axes import scores_dims
+from keras_attention.ops.known import known_values
 from keras_attention.ops.masks import refuse_float
 from keras_attention.ops.require import is_int, require_ints
 
@@ -78,7 +79,7 @@ def check_padding(mask, name, dims, of):
 
 
 def check_lengths(lengths, name, memory, of):
-    """Lengths are integers [B], one for each entry of the memory.
+    """Lengths are integers [B], one for each entry of the memory, 0 or more as far as they are known.
 
     Args:
         lengths: Tensor.
@@ -93,6 +94,9 @@ def check_lengths(lengths, name, memory, of):
             f"`{name}` must be integers [B], one for each entry of `{of}`. Received: {name}.shape={shape}, "
             f"{name}.dtype={dtype}, {of}.shape={tuple(memory)}"
         )
+    values = known_values(lengths)
+    if values is not None and (values < 0).any():
+        raise ValueError(f"`{name}` must be 0 or more. Received: {name}={values.tolist()}")
 
 
 def check_attention_mask(mask, scores, attended):

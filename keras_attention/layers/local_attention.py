@@ -48,15 +48,15 @@ class LocalAttention(ProjectsHeads):
         flat = ops.reshape(zero_padding(inputs, mask), (dims[0], rows * columns, inputs.shape[-1]))
         dropout = self.dropout if training else 0.0
         result = attend_locally(
-            *(ops.reshape(x, (-1, rows, columns, *x.shape[-2:])) for x in self._heads(flat)),
+            *(ops.reshape(x, (dims[0], rows, columns, *x.shape[-2:])) for x in self._heads(flat)),
             self._blocks,
-            mask=None if mask is None else ops.reshape(mask, (-1, rows, columns)),
+            mask=None if mask is None else ops.reshape(mask, (dims[0], rows, columns)),
             dropout=dropout,
             seed=self._seeds.next() if dropout else None,
             return_scores=return_attention_scores,
         )
         context, *scores = result if return_attention_scores else (result,)
-        context = ops.reshape(context, (-1, rows * columns, *context.shape[-2:]))
+        context = ops.reshape(context, (dims[0], rows * columns, *context.shape[-2:]))
         output = ops.reshape(self._output_dense(context), ops.shape(inputs))
         if not return_attention_scores:
             return output

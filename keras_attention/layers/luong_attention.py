@@ -33,7 +33,9 @@ class LuongAttention(MemoryAttention):
         local_p: p = length * sigmoid(position_vector . tanh(query . W_p)), and every score is multiplied by
                  exp(-(s - p)^2 / (2 sigma^2)), sigma = half_width / 2
 
-    Positions are counted from 0, `length` is the number of the memory's real positions. As in the paper, the scores of
+    Positions are counted from 0 and without padding, as in `AttentionRNN`: those of queries from the first real query,
+    padding between them left out; those of keys from the first real key. So it does not matter on which side padding
+    stands. `length` is the number of the memory's real positions. As in the paper, the scores of
     local_p are not normalised again: their sum is at most 1. With `renormalize`, the Gaussian goes before the softmax,
     and the sum is 1.
 
@@ -168,11 +170,12 @@ class LuongAttention(MemoryAttention):
     def _attend(self, query, memory, query_mask, mask, scores, position=None):
         """`position`: [B, T], those of the queries where they are not 0 to T - 1."""
         given = {"mask": mask, "query_mask": query_mask, "key_mask": memory["mask"], "return_scores": scores}
-        # With all queries at once, the window of local_m is a band, whose outside `attend` never touches.
-        band = self.window == "local_m" and self.score != "concat" and position is None
+        # All queries at once, no padding: the window of local_m is a band, whose outside `attend` never touches.
+        padded = position is not None or "place" in memory or "first" in memory
+        band = self.window == "local_m" and self.score != "concat" and not padded
         local = {}
         if self.window is not None and not band:
-            local = {"center": self._center(query, memory["mask"], position), "half_width": self.half_width}
+            local = {"center": self._center(query, memory, position), "half_width": self.half_width}
             local = {**local, "gaussian": self.window == "local_p", "renormalize": self.renormalize}
         if self.score == "concat":
             vector = self.vector * self.logit_scale if self.scale else self.vector
@@ -185,14 +188,29 @@ class LuongAttention(MemoryAttention):
         result = attend(*heads, scale=1.0, window=int(self.half_width) + 1 if band else None, **given)
         return (result[0][:, :, 0], result[1][:, 0]) if scores else result[:, :, 0]
 
-    def _center(self, query, mask, position):
-        """p of each query, [B, T], float32."""
+    def _places(self, queries, keys):
+        """Of a window: the positions of the queries, where the memory begins, and how long it is."""
+        places = {}
+        if self.window is not None and keys is not None:
+            real = ops.cast(keys, "int32")
+            places["first"] = ops.sum(ops.cast(ops.cumsum(real, axis=1) == 0, "int32"), axis=1)
+            places["length"] = ops.sum(real, axis=1)
+        if self.window == "local_m" and queries is not None:
+            places["place"] = ops.cumsum(ops.cast(queries, "int32"), axis=1) - 1
+        return places
+
+    def _center(self, query, memory, position):
+        """p of each query, [B, T], as an index into the memory."""
+        dtype = self._score_dtype()
         if self.window == "local_m":
+            position = memory.get("place") if position is None else position
             position = ops.arange(ops.shape(query)[1], dtype="int32")[None] if position is None else position
-            return ops.broadcast_to(ops.cast(position, "float32"), ops.shape(query)[:2])
-        hidden = ops.cast(ops.tanh(self.position_dense(query)), "float32")
-        length = ops.sum(ops.cast(mask, "float32"), axis=1)[:, None]
-        return length * ops.sigmoid(ops.matmul(hidden, ops.cast(self.position_vector, "float32")[:, None])[..., 0])
+            center = ops.broadcast_to(ops.cast(position, dtype), ops.shape(query)[:2])
+        else:
+            hidden = ops.cast(ops.tanh(self.position_dense(query)), dtype)
+            logits = ops.matmul(hidden, ops.cast(self.position_vector, dtype)[:, None])[..., 0]
+            center = ops.cast(memory["length"], dtype)[:, None] * ops.sigmoid(logits)
+        return center + ops.cast(memory["first"], dtype)[:, None] if "first" in memory else center
 
     def _project_key(self, key):
         if self.score != "location":

@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.memory_attention import MemoryAttention, dense, require_equal_sizes
 from keras_attention.layers.monotonic import Monotonic
 from keras_attention.layers.projections import clone
+from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool, require_choice
 
 SCORES = ("dot", "general")
@@ -128,6 +129,6 @@ class LuongMonotonicAttention(Monotonic, _DotWeights):
         )
 
     def _energies(self, query, memory):
-        query, key = (ops.cast(x, "float32") for x in (query, memory["key"]))
+        query, key = at_least_float32(query, memory["key"])
         energies = ops.matmul(query, ops.swapaxes(key, 1, 2))
-        return energies * ops.cast(self.logit_scale, "float32") if self.scale else energies
+        return energies * ops.cast(self.logit_scale, energies.dtype) if self.scale else energies

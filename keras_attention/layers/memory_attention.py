@@ -45,10 +45,10 @@ class MemoryAttention(BaseLayer):
         training=None,
     ):
         self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask)
-        query_mask, mask = padding_masks(
-            ops.shape(query)[:2], ops.shape(value)[:2], query_mask, value_mask, key_mask, attention_mask
-        )
-        memory = self._project(value, key, mask)
+        given = (ops.shape(query)[:2], ops.shape(value)[:2], query_mask, value_mask, key_mask)
+        places = self._places(*padding_masks(*given))
+        query_mask, mask = padding_masks(*given, attention_mask)
+        memory = {**self._project(value, key, mask), **places}
         query = zero_padding(query, query_mask)
         visible = require_boolean(attention_mask)
         result = self._attend_all(query, memory, query_mask, visible, return_attention_scores, training)
@@ -94,7 +94,7 @@ class MemoryAttention(BaseLayer):
         mask = memory_mask(value, mask, lengths)
         self._require_lengths(mask)
         self._check_shapes((value.shape[0], None, self._query_size()), tuple(value.shape), _shape(key))
-        memory = self._project(value, key, mask)
+        memory = {**self._project(value, key, mask), **self._places(None, mask)}
         everything = ops.ones(ops.shape(value)[:2], dtype="bool")
         return {**memory, "mask": everything if mask is None else mask}
 
@@ -123,6 +123,14 @@ class MemoryAttention(BaseLayer):
         """Attends with all queries [B, T, Dq]; context [B, T, Dv], or with the scores [B, T, S]."""
         return self._attend(query, memory, query_mask, mask, scores)
 
+    def _places(self, queries, keys):
+        """What a subclass needs to know of where there is padding, for `memory`: {name: [B, ...]}.
+
+        Args:
+            queries, keys: Boolean [B, T] and [B, S], true = no padding, or `None`.
+        """
+        return {}
+
     def _project(self, value, key, mask):
         padded = zero_padding(self._cast(value), mask)
         key = padded if key is None else zero_padding(self._cast(key), mask)
@@ -139,6 +147,10 @@ class MemoryAttention(BaseLayer):
 
     def _cast(self, x):
         return ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
+
+    def _score_dtype(self):
+        """That of scores between steps: float32, or float64 where the layer computes in it."""
+        return keras.backend.result_type(self.compute_dtype, "float32")
 
     def _query_size(self):
         return self._sizes[0]

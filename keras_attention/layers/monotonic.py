@@ -7,12 +7,13 @@ from keras_attention.layers.memory_attention import mix_all, mix_one, see
 from keras_attention.ops import monotonic_alignment
 from keras_attention.ops.monotonic import MODES
 from keras_attention.ops.noise import normal
+from keras_attention.ops.padding import zero_padding
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.require import require_choice, require_number, require_seed
 
 
 class Monotonic:
-    """Mixin before a `MemoryAttention` that defines `_energies(query [B, T, Dq], memory)`: [B, T, S], float32."""
+    """Mixin before a `MemoryAttention` that defines `_energies(query [B, T, Dq], memory)`: [B, T, S], float32 at least."""
 
     def __init__(self, *args, mode, sigmoid_noise, score_bias_init, seed, **kwargs):
         super().__init__(*args, **kwargs)
@@ -32,7 +33,7 @@ class Monotonic:
         """Returns the state before the first step: the alignment [B, S], 1 at key 0, and the noise's seed and place."""
         self._check_set_up("start")
         B, S = ops.shape(memory["value"])[:2]
-        first = ops.cast(ops.arange(S, dtype="int32") == 0, "float32")
+        first = ops.cast(ops.arange(S, dtype="int32") == 0, self._score_dtype())
         state = {"alignment": ops.broadcast_to(first, (B, S))}
         if not self.sigmoid_noise:
             return state
@@ -68,15 +69,15 @@ class Monotonic:
 
     def _walk(self, energies, visible, state, training):
         """Scores [B, S] of one query, and the new state; a query that sees nothing leaves attention where it was."""
-        energies = energies + ops.cast(self.energy_bias, "float32")
+        energies = energies + ops.cast(self.energy_bias, energies.dtype)
         more = {}
         if self.sigmoid_noise:
             more = {"seed": state["seed"], "index": state["index"] + 1}
             if training:
                 noise = normal(state["seed"], state["index"], ops.shape(energies)[1])
-                energies = energies + self.sigmoid_noise * noise
-        choose = ops.cast(energies > 0, "float32") if self.mode == "hard" else ops.sigmoid(energies)
-        choose = ops.where(visible, choose, 0.0)
-        probs = ops.where(visible, monotonic_alignment(choose, state["alignment"], self.mode), 0.0)
+                energies = energies + self.sigmoid_noise * ops.cast(noise, energies.dtype)
+        choose = ops.cast(energies > 0, energies.dtype) if self.mode == "hard" else ops.sigmoid(energies)
+        choose = zero_padding(choose, visible)
+        probs = zero_padding(monotonic_alignment(choose, state["alignment"], self.mode), visible)
         sees = ops.any(visible, axis=1, keepdims=True)
         return probs, {"alignment": ops.where(sees, probs, state["alignment"]), **more}

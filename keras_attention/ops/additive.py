@@ -8,8 +8,12 @@
 
 from keras import ops
 
+from keras_attention.ops.empty import cut_filled, fill_empty
+from keras_attention.ops.pair_checks import check_block_size, check_pairs, check_shape, check_window
 from keras_attention.ops.pairs import attend_pairs, mix, prepare
-from keras_attention.ops.rows import choose_rows, fold, tensors
+from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.require import require_bool
+from keras_attention.ops.rows import backward_arguments, choose_rows, fold, tensors
 from keras_attention.ops.stages import maximum
 from keras_attention.ops.windows import Window
 
@@ -37,7 +41,7 @@ def additive_scores(query, key, vector, *, coverage=None, coverage_vector=None, 
         block_size: Rows of queries per tile, 0 for no tiles, `None` to choose.
 
     Returns:
-        [B, T, S], float32.
+        [B, T, S], float32, or float64 if an input is.
 
     Example:
 
@@ -46,16 +50,22 @@ def additive_scores(query, key, vector, *, coverage=None, coverage_vector=None, 
     >>> tuple(additive_scores(query, key, keras.ops.ones((6,))).shape)
     (2, 5, 7)
     """
-    query, key, vector = _float32(query, key, vector)
-    covered = [] if coverage is None else _float32(coverage, coverage_vector)
+    query, key, vector = at_least_float32(query, key, vector)
+    check_pairs(query, key)
+    check_shape(vector, "vector", key.shape[-1:])
+    check_block_size(block_size)
+    covered = [ops.cast(x, query.dtype) for x in _coverage(coverage, coverage_vector, key)]
+    (B, T), S = ops.shape(query)[:2], ops.shape(key)[1]
+    query, key = fill_empty(query, 0, 1), fill_empty(key, 0, 1)
+    covered[:1] = [fill_empty(x, 0, 1) for x in covered[:1]]
     rows = choose_rows(query, key, key.shape[-1], block_size)
 
     @ops.custom_gradient
     def run(*inputs):
-        query, key, vector, *covered = tensors(inputs)
+        inputs = tensors(inputs)
 
         def gradient(*args, upstream=None):
-            upstream = args[-1] if upstream is None else upstream
+            (query, key, vector, *covered), upstream = backward_arguments(inputs, args, upstream)
             d_query, d_key, d_vector = _scores_backward(query, _cover(key, *covered), vector, upstream, rows)
             if not covered:
                 return d_query, d_key, d_vector
@@ -63,9 +73,10 @@ def additive_scores(query, key, vector, *, coverage=None, coverage_vector=None, 
             d_coverage = ops.matmul(d_key, coverage_vector[:, None])[..., 0]
             return d_query, d_key, d_vector, d_coverage, ops.sum(d_key * coverage[..., None], axis=(0, 1))
 
+        query, key, vector, *covered = inputs
         return _scores_forward(query, _cover(key, *covered), vector, rows), gradient
 
-    return run(query, key, vector, *covered)
+    return cut_filled(run(query, key, vector, *covered), B, T, S)
 
 
 def additive_attend(
@@ -100,7 +111,7 @@ def additive_attend(
         key: [B, S, U].
         value: [B, S, V].
         vector: [U].
-        mask: Boolean or integer, true = visible: [T, S] or [B, T, S].
+        mask: Boolean or integer, true = visible: [T, S] or [B, T, S], or 1 for any of them.
         query_mask: [B, T], true = real.
         key_mask: [B, S], true = real.
         center: [B, T], floating, or `None`: what `local_attend` does with it is done here, too.
@@ -118,11 +129,15 @@ def additive_attend(
     >>> tuple(additive_attend(x, x, x, keras.ops.ones((4,))).shape)
     (2, 5, 4)
     """
-    dtype, window = ops.convert_to_tensor(value).dtype, None
-    if center is not None:
-        window = Window(half_width, gaussian, renormalize)
+    query, key, value, vector = (ops.convert_to_tensor(x) for x in (query, key, value, vector))
+    center = None if center is None else ops.convert_to_tensor(center)
+    check_window(center, half_width, gaussian, renormalize)
+    check_block_size(block_size)
+    require_bool(return_scores, "return_scores")
+    dtype, window = value.dtype, None if center is None else Window(half_width, gaussian, renormalize)
     (query, key, value), masks = prepare(query, key, value, mask, query_mask, key_mask, center)
-    [vector] = _float32(vector)
+    check_shape(vector, "vector", key.shape[-1:])
+    vector = ops.cast(vector, query.dtype)
     if return_scores:
         scores = additive_scores(query, key, vector, block_size=block_size)
         context, weights = mix(scores, value, window=window, **masks)
@@ -145,8 +160,19 @@ def additive(query, key, vector):
     return scores, pullback
 
 
-def _float32(*tensors):
-    return [ops.cast(ops.convert_to_tensor(x), "float32") for x in tensors]
+def _coverage(coverage, coverage_vector, key):
+    """Neither, or both as tensors that fit the keys."""
+    if (coverage is None) != (coverage_vector is None):
+        raise ValueError(
+            "`coverage` and `coverage_vector` go together. "
+            f"Received: coverage={coverage!r}, coverage_vector={coverage_vector!r}"
+        )
+    if coverage is None:
+        return []
+    coverage, coverage_vector = ops.convert_to_tensor(coverage), ops.convert_to_tensor(coverage_vector)
+    check_shape(coverage, "coverage", tuple(key.shape[:2]))
+    check_shape(coverage_vector, "coverage_vector", key.shape[-1:])
+    return [coverage, coverage_vector]
 
 
 def _cover(key, coverage=None, coverage_vector=None):

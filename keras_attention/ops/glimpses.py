@@ -10,11 +10,11 @@ middle, and so lies half a pixel further. Scales are concentric if all their wid
 Letters: B batch, Y rows, X columns, C channels, G side of a glimpse, K scales.
 """
 
-import math
-
 import keras
 import numpy as np
 from keras import ops
+
+from keras_attention.ops.require import require_int, require_number
 
 # JAX has no longer integers, unless it is told to.
 INDEX = "int32" if keras.backend.backend() == "jax" else "int64"
@@ -109,8 +109,8 @@ def patch_widths(size, scales, factor):
 
 def _prepare(images, locations, size, scales, factor):
     images, locations = ops.convert_to_tensor(images), ops.convert_to_tensor(locations)
-    if any(not isinstance(n, int) or n < 1 for n in (size, scales)):
-        raise ValueError(f"`size` and `scales` must be positive ints. Received: size={size!r}, scales={scales!r}")
+    require_int(size, "size")
+    require_int(scales, "scales")
     require_factor(factor)
     require_glimpses(images.shape, locations.shape, size)
     if not keras.backend.is_float_dtype(locations.dtype):
@@ -120,8 +120,7 @@ def _prepare(images, locations, size, scales, factor):
 
 def require_factor(factor):
     """Raises unless `factor` is a finite number of at least 1."""
-    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < math.inf:
-        raise ValueError(f"`factor` must be a number of at least 1. Received: factor={factor!r}")
+    require_number(factor, "factor", least=1)
 
 
 def require_glimpses(images_shape, locations_shape, size):

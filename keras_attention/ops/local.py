@@ -2,7 +2,9 @@
 
 from keras import ops
 
+from keras_attention.ops.pair_checks import check_block_size, check_window
 from keras_attention.ops.pairs import attend_pairs, mix, prepare
+from keras_attention.ops.require import require_bool
 from keras_attention.ops.windows import Window
 
 
@@ -49,7 +51,11 @@ def local_attend(
     >>> tuple(local_attend(x, x, x, center=keras.ops.ones((2, 5)), half_width=2).shape)
     (2, 5, 4)
     """
-    dtype, window = ops.convert_to_tensor(value).dtype, Window(half_width, gaussian, renormalize)
+    query, key, value, center = (ops.convert_to_tensor(x) for x in (query, key, value, center))
+    check_window(center, half_width, gaussian, renormalize)
+    check_block_size(block_size)
+    require_bool(return_scores, "return_scores")
+    dtype, window = value.dtype, Window(half_width, gaussian, renormalize)
     (query, key, value), masks = prepare(query, key, value, mask, query_mask, key_mask, center)
     if return_scores:
         context, weights = mix(dot(query, key)[0], value, window=window, **masks)

@@ -4,9 +4,9 @@ Forward, for the queries Q of a tile with the keys K and values V of its memory:
 
     P = softmax(Q K^T + penalty),   O = P V
 
-Backward, from dO, with P computed again and delta = rowsum(dO * O):
+Backward, from dO, with P computed again:
 
-    dV = P^T dO,   dS = P * (dO V^T - delta),   dQ = dS K,   dK = dS^T Q
+    dV = P^T dO,   dP = dO V^T,   dS = P * (dP - rowsum(P * dP)),   dQ = dS K,   dK = dS^T Q
 
 as `blockwise`, but a tile sees few keys, and so many tiles are computed at once; where dK and dV overlap, they add up.
 Positions outside of the image and padding have one more feature, far below zero, in their keys: nobody sees them.
@@ -18,10 +18,12 @@ from keras import ops
 
 from keras_attention.ops.attend import attend_finite
 from keras_attention.ops.dropout import column_hashes, keep, row_hashes
+from keras_attention.ops.empty import cut_filled, fill_empty
 from keras_attention.ops.local_grid import Grid
 from keras_attention.ops.local_masks import sees
 from keras_attention.ops.padding import zero_padding
-from keras_attention.ops.rows import tensors
+from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.rows import backward_arguments, tensors
 from keras_attention.ops.softmax import NEGATIVE, softmax
 
 
@@ -35,19 +37,25 @@ def attend_locally(query, key, value, blocks, *, mask=None, dropout=0.0, seed=No
         dropout, seed: As for `attend`.
         return_scores: Whether to return the scores too.
     """
+    sizes = ops.shape(query)[:3]
+    query, key, value = (fill_empty(x, 0, 1, 2) for x in (query, key, value))
+    mask = None if mask is None else fill_empty(mask, 0, 1, 2)
     if return_scores:
-        return _dense(query, key, value, blocks, mask, dropout, seed)
+        context, scores = _dense(query, key, value, blocks, mask, dropout, seed)
+        B, Y, X = sizes
+        return cut_filled(context, *sizes), cut_filled(scores, B, scores.shape[1], Y, X, Y, X)
     dtype = value.dtype
-    query, key, value = (ops.cast(x, "float32") for x in (query, key, value))
+    query, key, value = at_least_float32(query, key, value)
     grid = Grid.of(query, blocks)
     dims = (*ops.shape(query)[:-1], 1)
-    query = ops.concatenate([query * query.shape[-1] ** -0.5, ops.ones(dims)], axis=-1)
-    hidden = ops.zeros(dims) if mask is None else ops.where(mask[..., None, None], ops.zeros(dims), NEGATIVE)
+    query = ops.concatenate([query * query.shape[-1] ** -0.5, ops.ones(dims, query.dtype)], axis=-1)
+    hidden = ops.zeros(dims, key.dtype)
+    hidden = hidden if mask is None else ops.where(mask[..., None, None], hidden, NEGATIVE)
     key = ops.concatenate([grid.keys(key), grid.keys(hidden, fill=NEGATIVE)], axis=-1)
     tiles = Tiles(grid, dropout, *(_hashes(grid, dims, seed) if dropout else ()))
     context = grid.unqueries(_attend(grid.queries(query), key, grid.keys(value), tiles))
     # Every other position sees itself.
-    return ops.cast(zero_padding(context, mask), dtype)
+    return ops.cast(cut_filled(zero_padding(context, mask), *sizes), dtype)
 
 
 @dataclass(frozen=True)
@@ -65,19 +73,13 @@ class Tiles:
         query = query[item]
         keys, values = (grid.memories(grid.strip(x, item)) for x in (key, value))
         logits = ops.matmul(query, _swap(keys))
-        penalty = grid.penalty()
+        penalty = grid.penalty(logits.dtype)
         probs = softmax(logits if penalty is None else logits + penalty)
         kept = self._kept(item, probs)
 
-        def pullback(d_context, delta):
-            if self.dropout:
-                d_probs = self._kept(item, ops.matmul(d_context, _swap(values))) - delta
-            else:
-                # The subtraction as one more feature of the product.
-                ones = ops.ones_like(values[..., :1])
-                wide = ops.concatenate([d_context, -delta], axis=-1), ops.concatenate([values, ones], axis=-1)
-                d_probs = ops.matmul(wide[0], _swap(wide[1]))
-            d_logits = probs * d_probs
+        def pullback(d_context):
+            d_probs = self._kept(item, ops.matmul(d_context, _swap(values)))
+            d_logits = probs * (d_probs - ops.sum(probs * d_probs, axis=-1, keepdims=True))
             d_keys, d_values = ops.matmul(_swap(d_logits), query), ops.matmul(_swap(kept), d_context)
             return ops.matmul(d_logits, keys), grid.add_memories(d_keys), grid.add_memories(d_values)
 
@@ -87,7 +89,8 @@ class Tiles:
         if not self.dropout:
             return x
         columns = self.grid.memories(self.grid.strip(self.columns, item))
-        return ops.where(keep(self.rows[item], _swap(columns), self.dropout), x * (1 / (1 - self.dropout)), 0.0)
+        scaled = x * (1 / (1 - self.dropout))
+        return ops.where(keep(self.rows[item], _swap(columns), self.dropout), scaled, ops.zeros_like(x))
 
 
 def _attend(query, key, value, tiles):
@@ -96,18 +99,14 @@ def _attend(query, key, value, tiles):
 
     @ops.custom_gradient
     def run(*inputs):
-        query, key, value = tensors(inputs)
-        context = _each(grid.items, lambda i: tiles.run(i, query, key, value)[0])
+        inputs = tensors(inputs)
 
         def gradient(*args, upstream=None):
-            upstream = args[-1] if upstream is None else upstream
-            delta = ops.sum(upstream * context, axis=-1, keepdims=True)
-            d_query, d_key, d_value = _each(
-                grid.items, lambda i: tiles.run(i, query, key, value)[1](upstream[i], delta[i])
-            )
+            given, upstream = backward_arguments(inputs, args, upstream)
+            d_query, d_key, d_value = _each(grid.items, lambda i: tiles.run(i, *given)[1](upstream[i]))
             return d_query, grid.add_strips(d_key), grid.add_strips(d_value)
 
-        return context, gradient
+        return _each(grid.items, lambda i: tiles.run(i, *inputs)[0]), gradient
 
     return run(query, key, value)
 

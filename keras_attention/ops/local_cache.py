@@ -31,6 +31,8 @@ def attend_cached(rows, cache, index, blocks, place):
     Returns:
         context [B, t, N, V], cache.
     """
+    if rows["query"].shape[1] == 0:
+        return rows["value"], cache
     if rows["query"].shape[1] == 1:
         return _step(rows, cache, place(index), blocks)
     rows = {name: ops.swapaxes(x, 0, 1)[:, :, None] for name, x in rows.items()}

@@ -133,7 +133,7 @@ class Grid:
         x = ops.swapaxes(ops.concatenate([top, rest], axis=3), 2, 3)
         return add_windows(add_windows(x, 3, tw, horizontal), 1, th, vertical)
 
-    def penalty(self):
+    def penalty(self, dtype):
         """0 where a query of a tile sees a place of its memory, far below zero elsewhere: [M, W]; or `None`: all is."""
         if not self.blocks.causal and self.tile == self.blocks.query:
             return None
@@ -145,7 +145,7 @@ class Grid:
         # Any multiple of the dilation keeps the residue.
         dy, dx = self.blocks.dilation
         query, key = (rows * dy, columns * dx), (key_rows[seen] * dy, key_columns[seen] * dx)
-        return ops.where(sees(query, key, self.blocks), 0.0, NEGATIVE)
+        return ops.where(sees(query, key, self.blocks), ops.zeros((), dtype), NEGATIVE)
 
     @property
     def _narrow(self):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from keras import ops
 
 from keras_attention.ops.masks import both
+from keras_attention.ops.pair_checks import require_length
+from keras_attention.ops.require import is_int, require_bool
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ def local_mask_1d(length, query_block, memory_block, causal=False, dilation=1):
     >>> ops.convert_to_numpy(local_mask_1d(5, query_block=2, memory_block=1, causal=True)).astype(int).tolist()
     [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 0, 1, 1]]
     """
+    require_length(length, "length")
+    require_bool(causal, "causal")
     _require_sizes(query_block=(query_block,), memory_block=(memory_block,), dilation=(dilation,))
     blocks = Blocks.of_sequence(query_block, memory_block, causal, dilation)
     return sees((_line(length, 2, 0), 0), (_line(length, 2, 1), 0), blocks)
@@ -102,6 +106,9 @@ def local_mask_2d(height, width, query_block, memory_block, causal=False, dilati
     >>> ops.convert_to_numpy(mask)[2, 1].astype(int).tolist()
     [[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
     """
+    require_length(height, "height")
+    require_length(width, "width")
+    require_bool(causal, "causal")
     _require_sizes(2, query_block=query_block, memory_block=memory_block, dilation=dilation)
     blocks = Blocks(tuple(query_block), tuple(memory_block), tuple(dilation), causal)
     queries = _line(height, 4, 0), _line(width, 4, 1)
@@ -138,7 +145,7 @@ def _require_sizes(number=1, **sizes):
     for name, value in sizes.items():
         least = 0 if name == "memory_block" else 1
         many = isinstance(value, (list, tuple)) and len(value) == number
-        if not many or not all(isinstance(n, int) and n >= least for n in value):
+        if not many or not all(is_int(n) and n >= least for n in value):
             received = value[0] if number == 1 else value
             what = "an int" if number == 1 else "two ints"
             raise ValueError(f"`{name}` must be {what} of at least {least}. Received: {name}={received!r}")

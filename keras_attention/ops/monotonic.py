@@ -3,7 +3,10 @@
 import numpy as np
 from keras import ops
 
+from keras_attention.ops.pair_checks import check_shape
+from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.recurrence import recur
+from keras_attention.ops.require import require_choice
 
 MODES = ("recursive", "parallel", "hard")
 
@@ -25,7 +28,10 @@ def monotonic_alignment(choose, previous, mode="parallel"):
             of `previous` on, whose p is 1; for decoding.
 
     Returns:
-        [B, S], float32.
+        [B, S], float32, or float64 if an input is.
+
+    Raises:
+        ValueError: If `mode` is none of these, or the shapes do not fit.
 
     Example:
 
@@ -33,7 +39,12 @@ def monotonic_alignment(choose, previous, mode="parallel"):
     >>> [float(x) for x in monotonic_alignment(np.array([[0.5, 0.5, 1.0]]), np.array([[1.0, 0.0, 0.0]]))[0]]
     [0.5, 0.25, 0.25]
     """
-    choose, previous = (ops.cast(ops.convert_to_tensor(x), "float32") for x in (choose, previous))
+    require_choice(mode, "mode", MODES)
+    choose, previous = at_least_float32(choose, previous)
+    for name, x in (("choose", choose), ("previous", previous)):
+        if len(x.shape) != 2:
+            raise ValueError(f"`{name}` must be [B, S]. Received: {name}.shape={tuple(x.shape)}")
+    check_shape(previous, "previous", tuple(choose.shape))
     if mode == "recursive":
         return choose * _arrivals(choose, previous)
     if mode == "parallel":
@@ -51,7 +62,7 @@ def _arrivals(choose, previous):
         q = x["pass"] * q + x["start"]
         return q, q
 
-    zero = ops.zeros_like(previous[:, 0])
+    zero = ops.sum(ops.zeros_like(previous), axis=1)
     return recur(step, zero, zero, {"pass": _shift(1.0 - choose, 0.0), "start": previous})[0]
 
 

@@ -5,8 +5,11 @@ from keras import ops
 from keras_attention.ops.attend import DENSE_BELOW, attend_finite
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.padding import zero_padding
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.pair_checks import check_block_size, check_pairs
+from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.require import require_bool, require_choice, require_number
 from keras_attention.ops.sizes import product
+from keras_attention.ops.stages import maximum
 
 SOFTMAX = ("gaussian", "embedded_gaussian")
 PAIRWISE = (*SOFTMAX, "dot_product", "concatenation")
@@ -62,7 +65,7 @@ def non_local(
         context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, scores [B, T, S])`.
 
     Raises:
-        ValueError: If `pairwise` is not one of the names, or `vector` does not fit it.
+        ValueError: If `pairwise` is not one of the names, `vector` does not fit it, or a shape or an argument is wrong.
 
     Example:
 
@@ -73,13 +76,19 @@ def non_local(
     """
     require_choice(pairwise, "pairwise", PAIRWISE)
     query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
-    size = 2 * key.shape[-1]
-    if (vector is None) == (pairwise == "concatenation") or (vector is not None and tuple(vector.shape) != (size,)):
+    query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
+    check_pairs(query, key, value, query_mask, key_mask)
+    check_block_size(block_size)
+    require_bool(return_scores, "return_scores")
+    if not ops.is_tensor(scale):
+        require_number(scale, "scale", optional=True)
+    if (vector is None) == (pairwise == "concatenation") or (
+        vector is not None and tuple(vector.shape) != (2 * key.shape[-1],)
+    ):
         raise ValueError(
             '`vector` must be [2 H] with pairwise="concatenation", and `None` otherwise. '
             f"Received: vector.shape={getattr(vector, 'shape', None)}, pairwise={pairwise!r}, H={key.shape[-1]}"
         )
-    query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     if pairwise in SOFTMAX:
         heads = (x[:, :, None] for x in (query, key, value))
@@ -87,9 +96,9 @@ def non_local(
         result = attend_finite(*heads, scale=scale, return_scores=return_scores, block_size=block_size, **masks)
         return (result[0][:, :, 0], result[1][:, 0]) if return_scores else result[:, :, 0]
     dtype = value.dtype
-    query, key, value = (ops.cast(x, "float32") for x in (query, key, value))
+    query, key, value = at_least_float32(query, key, value)
     if pairwise == "concatenation":
-        query, key = _apart(query, key, ops.cast(vector, "float32"))
+        query, key = _apart(query, key, ops.cast(vector, query.dtype))
     function = {"dot_product": _DotProduct, "concatenation": _Concatenation}[pairwise](query, key, value, key_mask)
     if return_scores:
         scores = zero_padding(function.scores(), query_mask)
@@ -105,7 +114,7 @@ class _DotProduct:
     """f = query . key.
 
     Args:
-        query, key, value: [B, T, H], [B, S, H], [B, S, V]; float32, zero where masked.
+        query, key, value: [B, T, H], [B, S, H], [B, S, V]; float32 or float64, zero where masked.
         key_mask: Boolean [B, S] or `None`.
     """
 
@@ -137,7 +146,7 @@ class _Concatenation(_DotProduct):
 
     def linear(self):
         # Only their sum counts. Around the keys' mean, less of it is lost in the difference of two large sums.
-        middle = ops.stop_gradient(ops.mean(self.key, axis=1, keepdims=True))
+        middle = ops.stop_gradient(ops.sum(self.key, axis=1, keepdims=True) / count(self.key, None))
         query, key = self.query + middle, self.key - middle
         order = ops.argsort(ops.stop_gradient(-key[..., 0]), axis=1)
         sums = ops.concatenate([self.value, self.value * key], axis=-1) * self.share
@@ -151,10 +160,10 @@ class _Concatenation(_DotProduct):
 
 
 def count(key, key_mask):
-    """How many keys there are, float32: a number, or [B, 1, 1]; at least 1."""
+    """How many keys there are, in the dtype of the keys: a number, or [B, 1, 1]; at least 1."""
     if key_mask is None:
-        return ops.cast(ops.shape(key)[1], "float32")
-    return ops.maximum(ops.sum(ops.cast(key_mask, "float32"), axis=1), 1.0)[:, None, None]
+        return ops.cast(maximum(1, ops.shape(key)[1]), key.dtype)
+    return ops.maximum(ops.sum(ops.cast(key_mask, key.dtype), axis=1), 1.0)[:, None, None]
 
 
 def seen_keys(query, key):

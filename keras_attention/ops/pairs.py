@@ -15,9 +15,12 @@ from dataclasses import dataclass
 
 from keras import ops
 
+from keras_attention.ops.empty import cut_filled, fill_empty
 from keras_attention.ops.masks import both, require_boolean
 from keras_attention.ops.padding import zero_padding
-from keras_attention.ops.rows import choose_rows, fold, tensors, widen
+from keras_attention.ops.pair_checks import check_pairs, check_shape
+from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.rows import backward_arguments, choose_rows, entry, fold, tensors, widen
 from keras_attention.ops.windows import weigh
 
 
@@ -29,8 +32,8 @@ class Pairs:
     size: int  # of the keys; the queries have their centre as one more column, if there is a window
     window: object
     rows: object
-    mask: object  # [B|1, T, S], cut if there are rows
-    key_mask: object
+    mask: object  # [B|1, T|1, S|1]
+    key_mask: object  # [B|1, S]
 
     def tile(self, query, key, value, parameters, visible):
         """Context, and a function from its gradient to those of query, key, value and the parameters."""
@@ -52,9 +55,9 @@ class Pairs:
 
     def visible_at(self, b):
         """A function from a block to what its rows see, broadcastable to [rows, S], or to `None`."""
-        mask = None if self.mask is None else self.mask[0 if self.mask.shape[0] == 1 else b]
-        keys = None if self.key_mask is None else self.key_mask[b][None]
-        return lambda i: both(None if mask is None else mask[i], keys)
+        mask = None if self.mask is None else entry(self.mask, b)
+        keys = None if self.key_mask is None else entry(self.key_mask, b)[None]
+        return lambda i: both(None if mask is None else self.rows.of(mask, i), keys)
 
 
 def attend_pairs(
@@ -67,28 +70,31 @@ def attend_pairs(
         score, window: As in `Pairs`.
         parameters: Tuple of tensors that the score needs.
         width: Int: how many numbers the score makes for a pair.
-        mask, query_mask, key_mask: Boolean [T, S] or [B, T, S], [B, T], [B, S], each or `None`.
+        mask, query_mask, key_mask: Boolean [B|1, T|1, S|1], [B|1, T], [B|1, S], each or `None`.
         center: [B, T], with a window.
         block_size: Rows per tile, 0 for no tiles, `None` to choose.
     """
-    size = key.shape[-1]
+    size, (B, T) = key.shape[-1], ops.shape(query)[:2]
     if window is not None:
         query = ops.concatenate([query, center[..., None]], axis=-1)
-    rows = choose_rows(query, key, width, block_size)
-    mask = mask if rows is None or mask is None else rows.cut(mask)
-    pairs = Pairs(score, size, window, rows, mask, key_mask)
+    # An entry that is put into an empty axis weighs nothing: its value is zero, and its rows are cut off.
+    query, key, value = (fill_empty(x, 0, 1) for x in (query, key, value))
+    mask = None if mask is None else fill_empty(mask, 0, 1, 2)
+    key_mask = None if key_mask is None else fill_empty(key_mask, 0, 1)
+    pairs = Pairs(score, size, window, choose_rows(query, key, width, block_size), mask, key_mask)
 
     @ops.custom_gradient
     def run(*inputs):
-        query, key, value, *parameters = tensors(inputs)
+        inputs = tensors(inputs)
 
         def gradient(*args, upstream=None):
-            upstream = args[-1] if upstream is None else upstream
+            (query, key, value, *parameters), upstream = backward_arguments(inputs, args, upstream)
             return _backward(pairs, query, key, value, parameters, upstream)
 
+        query, key, value, *parameters = inputs
         return _forward(pairs, query, key, value, parameters), gradient
 
-    return zero_padding(run(query, key, value, *parameters), query_mask)
+    return zero_padding(cut_filled(run(query, key, value, *parameters), B, T), query_mask)
 
 
 def mix(logits, value, *, mask, query_mask, key_mask, center, window):
@@ -100,13 +106,17 @@ def mix(logits, value, *, mask, query_mask, key_mask, center, window):
 
 
 def prepare(query, key, value, mask, query_mask, key_mask, center):
-    """What a caller gave as `attend_pairs` takes it: float32 tensors in which padding is zero, and boolean masks."""
-    query, key, value = (ops.cast(ops.convert_to_tensor(x), "float32") for x in (query, key, value))
+    """What a caller gave, checked, as `attend_pairs` takes it: float32 at least, zero in padding; boolean masks."""
+    query, key, value = at_least_float32(query, key, value)
     mask = require_boolean(mask, "attention_mask")
     query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
+    check_pairs(query, key, value, query_mask, key_mask)
+    (B, T, _), S = query.shape, key.shape[1]
+    check_shape(mask, "attention_mask", (T, S), (B, T, S), broadcast=True)
+    check_shape(center, "center", (B, T))
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     if center is not None:
-        center = zero_padding(ops.cast(ops.convert_to_tensor(center), "float32"), query_mask)
+        center = zero_padding(ops.cast(center, query.dtype), query_mask)
     mask = mask[None] if mask is not None and len(mask.shape) == 2 else mask
     masks = {"mask": mask, "query_mask": query_mask, "key_mask": key_mask, "center": center}
     return (query, key, value), masks

@@ -13,6 +13,9 @@ import math
 import numpy as np
 from keras import ops
 
+from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.require import require_bool, require_int, require_number
+
 
 def sinusoidal(positions, size, variant="paper", max_wavelength=10000.0):
     r"""Sinusoids of geometrically growing wavelength ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), 3.5).
@@ -38,6 +41,8 @@ def sinusoidal(positions, size, variant="paper", max_wavelength=10000.0):
     """
     if variant not in ("paper", "reference"):
         raise ValueError(f'`variant` must be "paper" or "reference". Received: variant={variant!r}')
+    require_int(size, "size")
+    require_number(max_wavelength, "max_wavelength", above=0)
     paper = variant == "paper"
     pairs = -(-size // 2) if paper else size // 2
     exponents = 2 * np.arange(pairs) / size if paper else np.arange(pairs) / max(pairs - 1, 1)
@@ -72,6 +77,7 @@ def sinusoidal_2d(rows, columns, size, variant="paper", max_wavelength=10000.0):
     >>> tuple(sinusoidal_2d(ops.arange(3), ops.arange(5), 16).shape)
     (3, 5, 16)
     """
+    require_int(size, "size")
     if size % 2:
         raise ValueError(f"`size` must be even: half of it is for the rows. Received: size={size}")
     down, across = (sinusoidal(x, size // 2, variant, max_wavelength) for x in (rows, columns))
@@ -87,7 +93,7 @@ def rotate(x, positions, layout="interleaved", max_wavelength=10000.0):
        \quad \theta_i = 10000^{-2i/H} $$
 
     The dot product of a rotated query and a rotated key depends on their
-    distance only. Computed in float32, returned in the dtype of `x`.
+    distance only. Computed in float32 (float64 of an `x` in float64), returned in the dtype of `x`.
 
     Args:
         x: [B, T, N, H], H even.
@@ -107,10 +113,13 @@ def rotate(x, positions, layout="interleaved", max_wavelength=10000.0):
         raise ValueError(
             f"The last axis of `x` must be even: channels turn in pairs. Received: x.shape={tuple(x.shape)}"
         )
-    rates = ops.convert_to_tensor((float(max_wavelength) ** -(2 * np.arange(H // 2) / H)).astype("float32"))
-    angles = ops.cast(positions, "float32")[..., None, None] * rates  # [T, 1, H/2] or [B, T, 1, H/2]
+    if len(x.shape) != 4:
+        raise ValueError(f"`x` must be [B, T, N, H]. Received: x.shape={tuple(x.shape)}")
+    require_number(max_wavelength, "max_wavelength", above=0)
+    [y] = at_least_float32(x)
+    rates = ops.cast(float(max_wavelength) ** -(2 * np.arange(H // 2) / H), y.dtype)
+    angles = ops.cast(positions, y.dtype)[..., None, None] * rates  # [T, 1, H/2] or [B, T, 1, H/2]
     cos, sin = ops.cos(angles), ops.sin(angles)
-    y = ops.cast(x, "float32")
     if layout == "halves":
         a, b = y[..., : H // 2], y[..., H // 2 :]
         rotated = ops.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
@@ -139,6 +148,7 @@ def alibi_slopes(num_heads):
     Returns:
         NumPy float32 [N].
     """
+    require_int(num_heads, "num_heads")
     lower = 2 ** int(math.log2(num_heads))
     slopes = [2.0 ** (-8 * i / lower) for i in range(1, lower + 1)]
     between = [2.0 ** (-8 * i / (2 * lower)) for i in range(1, 2 * lower + 1, 2)]
@@ -171,6 +181,11 @@ def relative_bucket(distance, num_buckets=32, max_distance=128, bidirectional=Tr
     Returns:
         int32 tensor shaped like `distance`, from 0 to `num_buckets - 1`.
     """
+    require_bool(bidirectional, "bidirectional")
+    require_int(num_buckets, "num_buckets", least=4 if bidirectional else 2)
+    if bidirectional and num_buckets % 2:
+        raise ValueError(f"`num_buckets` must be even with `bidirectional`. Received: num_buckets={num_buckets}")
+    require_int(max_distance, "max_distance", least=num_buckets // (4 if bidirectional else 2) + 1)
     distance = ops.cast(distance, "int32")
     if bidirectional:
         num_buckets //= 2

@@ -35,6 +35,8 @@ def recur(step, state, blank, inputs, mask=None, reverse=False):
         return new, [_choose(seen, a, b) for a, b in zip(tree.flatten(output), blanks, strict=True)]
 
     carry, blanks = ([ops.convert_to_tensor(x) for x in tree.flatten(nest)] for nest in (state, blank))
+    if xs[0].shape[0] == 0:
+        return tree.pack_sequence_as(blank, [x[:, None][:, :0] for x in blanks]), state
     run = _tensorflow if keras.backend.backend() == "tensorflow" else _scan
     carry, written = run(body, carry, blanks, [*xs, *masks], reverse)
     return tree.pack_sequence_as(blank, [_swap(y) for y in written]), tree.pack_sequence_as(state, carry)
@@ -61,9 +63,11 @@ def _tensorflow(body, carry, blanks, xs, reverse):
     """As `ops.scan`, which on TensorFlow can write nothing but what has the shapes of the state."""
     import tensorflow as tf
 
-    length = tf.shape(xs[0])[0]
+    length, known = tf.shape(xs[0])[0], xs[0].shape[0]
     read = [tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x) for x in xs]
-    write = [tf.TensorArray(b.dtype, length, element_shape=b.shape) for b in blanks]
+    write = [tf.TensorArray(b.dtype, tf.maximum(length, 1), element_shape=b.shape) for b in blanks]
+    if known is None:  # there may be no step, and an array that nothing was written to has no shape
+        write = [array.write(0, b) for array, b in zip(write, blanks)]
 
     def advance(i, old, write):
         t = length - 1 - i if reverse else i
@@ -76,7 +80,8 @@ def _tensorflow(body, carry, blanks, xs, reverse):
     _, carry_end, write = tf.while_loop(
         lambda i, *_: i < length, advance, (0, carry, write), maximum_iterations=length, parallel_iterations=1
     )
-    return carry_end, [_with_length(array.stack(), xs[0].shape[0]) for array in write]
+    written = [array.stack() for array in write]
+    return carry_end, [x[:length] if known is None else _with_length(x, known) for x in written]
 
 
 def _with_length(x, length):

@@ -1,7 +1,10 @@
 """Resizing of images by linear interpolation between the centres of their outermost pixels."""
 
+import keras
 import numpy as np
 from keras import ops
+
+from keras_attention.ops.require import is_int
 
 
 def resize_align_corners(images, size):
@@ -27,7 +30,7 @@ def resize_align_corners(images, size):
         [B, I, J, C], of the dtype of `images`; the weights are computed in float32.
 
     Raises:
-        ValueError: If `images` has not four axes.
+        ValueError: If `images` has not four axes or is not floating, or a size is not positive.
 
     Example:
 
@@ -37,10 +40,19 @@ def resize_align_corners(images, size):
     >>> ops.convert_to_numpy(resize_align_corners(line, (1, 5)))[0, 0, :, 0].tolist()
     [0.0, 0.5, 1.0, 2.5, 4.0]
     """
-    if len(images.shape) != 4:
-        raise ValueError(f"`images` must be [B, Y, X, C]. Received: images.shape={tuple(images.shape)}")
+    images = ops.convert_to_tensor(images)
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    if len(images.shape) != 4 or not keras.backend.is_float_dtype(dtype):
+        raise ValueError(
+            "`images` must be floating [B, Y, X, C]. "
+            f"Received: images.shape={tuple(images.shape)}, images.dtype={dtype}"
+        )
+    if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(ops.is_tensor(n) or is_int(n) for n in size):
+        raise ValueError(f"`size` must be two ints or scalar integer tensors. Received: size={size!r}")
+    if any(is_int(n) and n < 1 for n in size):
+        raise ValueError(f"`size` must be two positive ints. Received: size={size!r}")
     Y, X = ops.shape(images)[1:3]
-    rows, columns = (ops.cast(_weights(*n), images.dtype) for n in ((size[0], Y), (size[1], X)))
+    rows, columns = (ops.cast(_weights(*n), dtype) for n in ((size[0], Y), (size[1], X)))
     return ops.einsum("jx,bixc->bijc", columns, ops.einsum("iy,byxc->bixc", rows, images))
 
 

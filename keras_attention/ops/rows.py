@@ -20,21 +20,31 @@ class Rows:
 
     def cut(self, x):
         """[B, T, *] -> [B, blocks, rows, *], padded with zeros."""
-        dims = tuple(ops.shape(x)[2:])
+        B, _, *dims = ops.shape(x)
         x = ops.pad(x, [(0, 0), (0, self.blocks * self.rows - self.T), *[(0, 0)] * len(dims)])
-        return ops.reshape(x, (-1, self.blocks, self.rows, *dims))
+        return ops.reshape(x, (B, self.blocks, self.rows, *dims))
 
     def join(self, x):
         """The inverse of `cut`."""
-        dims = tuple(ops.shape(x)[3:])
-        return ops.reshape(x, (-1, self.blocks * self.rows, *dims))[:, : self.T]
+        B, _, _, *dims = ops.shape(x)
+        return ops.reshape(x, (B, self.blocks * self.rows, *dims))[:, : self.T]
+
+    def of(self, x, i):
+        """Those rows of `x` [T, *] that are in block `i`, or its only row: [rows or 1, *]. Beyond T the last is taken.
+
+        A selection: whether there is one row or T may be known only when a graph runs.
+        """
+        if x.shape[0] == 1:
+            return x
+        row = i * self.rows + ops.arange(self.rows, dtype="int32")
+        return ops.take(x, ops.minimum(row, ops.shape(x)[0] - 1), axis=0)
 
 
 def choose_rows(query, key, width, block_size):
     """`Rows` for tiles of [rows, S, width] numbers; `None` if all is small enough, or asked, to be made at once.
 
     Args:
-        query: [B, T, *].
+        query: [B, T, *]; none of B, T and S is 0.
         key: [B, S, *].
         width: Int: numbers per query and key.
         block_size: Rows per tile; 0 for no tiles; `None` to choose. A tile of one row is never larger than the keys.
@@ -79,6 +89,14 @@ def fold(slots, sums, totals, at):
     return ops.fori_loop(0, ops.shape(slots)[0], entry, (slots, sums, totals))
 
 
+def entry(x, b):
+    """Entry `b` of `x`, or its only one. Which it is may be known only when a graph runs."""
+    size = ops.shape(x)[0]
+    if isinstance(size, int):
+        return x[0 if size == 1 else b]
+    return ops.take(x, ops.minimum(b, size - 1), axis=0)
+
+
 def put(x, index, update):
     """x with `update` in the place of x[index]."""
     return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), update[None])
@@ -92,6 +110,15 @@ def widen(x, width):
 def tensors(arrays):
     """JAX may hand the arrays of its caller to a custom gradient: NumPy's know no index that is only traced."""
     return [ops.convert_to_tensor(x) for x in arrays]
+
+
+def backward_arguments(inputs, args, upstream):
+    """The inputs of a custom gradient and what arrives at it, out of what the backend calls it with.
+
+    TensorFlow and JAX pass on what arrives alone. PyTorch passes the inputs on too, and those are to be used: it ran
+    the forward pass without its tape, and a second derivative would miss them.
+    """
+    return (inputs, args[-1]) if upstream is None else (list(args), upstream)
 
 
 def _add(sums, more):

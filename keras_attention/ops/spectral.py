@@ -9,6 +9,9 @@ import contextvars
 import keras
 from keras import ops
 
+from keras_attention.ops.pair_checks import check_shape
+from keras_attention.ops.require import require_int, require_number
+
 _MOVED = contextvars.ContextVar("moved", default=None)
 
 
@@ -34,6 +37,9 @@ def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
     Returns:
         sigma [] and the next u [O].
 
+    Raises:
+        ValueError: If the shapes do not fit, or an argument is out of its range.
+
     Example:
 
     >>> from keras import ops
@@ -44,6 +50,11 @@ def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
     3.0
     """
     matrix, start = ops.convert_to_tensor(matrix), ops.convert_to_tensor(u)
+    if len(matrix.shape) != 2:
+        raise ValueError(f"`matrix` must be [I, O]. Received: matrix.shape={tuple(matrix.shape)}")
+    check_shape(start, "u", matrix.shape[1:])
+    require_int(iterations, "iterations")
+    require_number(epsilon, "epsilon", above=0)
     dtype = keras.backend.result_type(matrix.dtype, "float32")
     matrix, start = ops.cast(matrix, dtype), ops.stop_gradient(ops.cast(start, dtype))[:, None]
     constant, u = ops.stop_gradient(matrix), start

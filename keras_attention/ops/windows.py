@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from keras import ops
 
 from keras_attention.ops.masks import both
+from keras_attention.ops.pair_checks import require_length
+from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.require import require_number
 from keras_attention.ops.softmax import masked_softmax
 
 
@@ -19,11 +22,6 @@ class Window:
     half_width: float
     gaussian: bool = True
     renormalize: bool = False
-
-    @property
-    def sharpness(self):
-        """1 / sigma^2."""
-        return 4.0 / self.half_width**2
 
 
 def gaussian_window(center, length, half_width):
@@ -40,35 +38,38 @@ def gaussian_window(center, length, half_width):
         half_width: Positive number, D.
 
     Returns:
-        [..., S], float32; 0 outside of the window.
+        [..., S], float32 (float64 of a centre in float64); 0 outside of the window.
 
     Example:
 
     >>> [round(float(x), 3) for x in gaussian_window(1.0, 5, half_width=2)]
     [0.607, 1.0, 0.607, 0.135, 0.0]
     """
-    window = Window(half_width)
-    distance = _distance(ops.convert_to_tensor(center)[..., None], length)
-    return ops.where(_near(distance, window), _gaussian(distance, window), 0.0)
+    require_number(half_width, "half_width", above=0)
+    require_length(length, "length")
+    [center] = at_least_float32(center)
+    near, ratio = _offset(center[..., None], length, half_width)
+    bell = _gaussian(ratio)
+    return ops.where(near, bell, ops.zeros_like(bell))
 
 
 def weigh(logits, visible=None, center=None, window=None):
     """The weights of keys [..., T, S], and a function from their gradient to those of the logits and the centre.
 
     Args:
-        logits: [..., T, S], float32.
+        logits: [..., T, S], float32 or float64.
         visible: Boolean, broadcastable to the logits, or `None`.
-        center: [..., T, 1], float32, or `None`.
+        center: [..., T, 1], of the dtype of the logits, or `None`.
         window: `Window`; with `center`.
     """
     if window is None:
         probs = masked_softmax(logits, visible)
         return probs, lambda d_probs: (_softmax_gradient(probs, d_probs), None)
-    distance = _distance(center, ops.shape(logits)[-1])
-    visible = both(visible, _near(distance, window))
+    near, ratio = _offset(center, ops.shape(logits)[-1], window.half_width)
+    visible = both(visible, near)
     before = window.gaussian and window.renormalize
-    probs = masked_softmax(logits - 0.5 * window.sharpness * ops.square(distance) if before else logits, visible)
-    bell = _gaussian(distance, window) if window.gaussian and not window.renormalize else None
+    probs = masked_softmax(logits - 2.0 * ops.square(ratio) if before else logits, visible)
+    bell = _gaussian(ratio) if window.gaussian and not window.renormalize else None
     weights = probs if bell is None else probs * bell
 
     def pullback(d_weights):
@@ -76,7 +77,7 @@ def weigh(logits, visible=None, center=None, window=None):
         if not window.gaussian:
             return d_logits, ops.zeros_like(center)
         rising = d_logits if bell is None else d_weights * weights
-        return d_logits, ops.sum(rising * distance, axis=-1, keepdims=True) * window.sharpness
+        return d_logits, ops.sum(rising * ratio, axis=-1, keepdims=True) * (4.0 / window.half_width)
 
     return weights, pullback
 
@@ -85,13 +86,16 @@ def _softmax_gradient(probs, d_probs):
     return probs * (d_probs - ops.sum(probs * d_probs, axis=-1, keepdims=True))
 
 
-def _distance(center, length):
-    return ops.cast(ops.arange(length, dtype="int32"), "float32") - center
+def _offset(center, length, half_width):
+    """Which keys are in the window, and how far they are from its centre, in half widths (0 outside): [..., T, S].
+
+    Outside it is 0, because the centre may be anywhere: infinite, or no number.
+    """
+    distance = ops.cast(ops.arange(length, dtype="int32"), center.dtype) - center
+    near = ops.abs(distance) <= half_width
+    return near, ops.where(near, distance, ops.zeros_like(distance)) / half_width
 
 
-def _near(distance, window):
-    return ops.abs(distance) <= window.half_width
-
-
-def _gaussian(distance, window):
-    return ops.exp(-0.5 * window.sharpness * ops.square(distance))
+def _gaussian(ratio):
+    """exp(-(s - center)^2 / (2 sigma^2)) with sigma = half_width / 2."""
+    return ops.exp(-2.0 * ops.square(ratio))

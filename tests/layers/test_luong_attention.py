@@ -77,7 +77,8 @@ def test_scores_of_local_p_sum_to_at_most_1_and_its_place_is_in_the_memory():
     total = numpy(scores).sum(-1)
     assert (total <= 1 + 1e-6).all() and (total < 0.99).any()
     query = keras.ops.convert_to_tensor(10 * QUERY)
-    center = numpy(layer._center(query, keras.ops.convert_to_tensor(MASK), None))
+    memory = layer.project_memory(VALUE, KEY, mask=MASK)
+    center = numpy(layer._center(query, memory, None))
     assert (center >= 0).all() and (center <= LENGTHS[:, None]).all()
 
 

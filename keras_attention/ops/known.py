@@ -1,0 +1,18 @@
+"""What can be known of a tensor before a graph runs."""
+
+import keras
+import numpy as np
+
+
+def known_values(x):
+    """The values of `x` as a NumPy array; `None` where only a graph that runs knows them.
+
+    Args:
+        x: Number, list, array or tensor.
+    """
+    if isinstance(x, keras.KerasTensor):
+        return None
+    try:
+        return np.asarray(x)
+    except (NotImplementedError, RuntimeError, TypeError, ValueError):  # traced, or on another device
+        return None

@@ -1,0 +1,72 @@
+"""What must hold of [B, T, *] queries, [B, S, *] keys and what goes with them, and what to say where it does not."""
+
+import keras
+from keras import ops
+
+from keras_attention.ops.require import require_bool, require_int, require_number
+
+
+def check_pairs(query, key, value=None, query_mask=None, key_mask=None):
+    """Raises a `ValueError` that names the argument unless the shapes fit: [B, T, U], [B, S, U], [B, S, V]; masks."""
+    named = {"query": query, "key": key} if value is None else {"query": query, "key": key, "value": value}
+    received = "Received: " + ", ".join(f"{name}.shape={tuple(x.shape)}" for name, x in named.items())
+    for name, x in named.items():
+        if len(x.shape) != 3 or x.shape[-1] is None:
+            raise ValueError(f"`{name}` must have three axes [batch, length, size], of a known size. {received}")
+    (B, T, U), S = query.shape, key.shape[1]
+    if key.shape[-1] != U:
+        raise ValueError(f"`query` and `key` must have the same size. {received}")
+    if not _fits(key.shape[0], B) or (value is not None and not _fits(value.shape[0], B)):
+        raise ValueError(f"`query`, `key` and `value` must have the same batch size. {received}")
+    if value is not None and not _fits(value.shape[1], S):
+        raise ValueError(f"`key` and `value` must have the same length. {received}")
+    check_shape(query_mask, "query_mask", (B, T))
+    check_shape(key_mask, "key_mask", (B, S))
+
+
+def check_shape(x, name, *shapes, broadcast=False):
+    """Raises unless `x`, if it is given, has one of the shapes (`None`: unknown), or broadcasts to it."""
+    if x is None:
+        return
+    shape = tuple(x.shape)
+    for wanted in shapes:
+        if len(shape) == len(wanted) and all(
+            _fits(a, b) or (broadcast and a == 1) for a, b in zip(shape, wanted, strict=True)
+        ):
+            return
+    options = " or ".join(str(wanted) for wanted in shapes)
+    raise ValueError(f"`{name}` must have the shape {options}. Received: {name}.shape={shape}")
+
+
+def require_length(value, name):
+    """Raises unless it is an int of 0 or more, or a scalar integer tensor."""
+    if not ops.is_tensor(value):
+        require_int(value, name, least=0)
+    elif len(value.shape) or not keras.backend.is_int_dtype(keras.backend.standardize_dtype(value.dtype)):
+        raise ValueError(
+            f"`{name}` must be an int or a scalar integer tensor. "
+            f"Received: {name}.shape={tuple(value.shape)}, {name}.dtype={value.dtype}"
+        )
+
+
+def check_block_size(block_size):
+    """Raises unless it is `None` or an int, 0 or more."""
+    require_int(block_size, "block_size", optional=True, least=0)
+
+
+def check_window(center, half_width, gaussian, renormalize):
+    """Raises unless there is neither a centre nor a width, or both: positions and a positive number."""
+    require_bool(gaussian, "gaussian")
+    require_bool(renormalize, "renormalize")
+    if center is None:
+        if half_width is not None:
+            raise ValueError(f"`half_width` needs a `center`. Received: center=None, half_width={half_width!r}")
+        return
+    require_number(half_width, "half_width", above=0)
+    if keras.backend.standardize_dtype(center.dtype) == "bool":
+        raise ValueError("`center` must be a position, counted in keys. Received: center.dtype=bool")
+
+
+def _fits(a, b):
+    """Whether two static sizes can be equal; `None` is not known yet."""
+    return a is None or b is None or a == b
