@@ -6,6 +6,8 @@ import numpy as np
 BACKEND = keras.backend.backend()
 COMPILED = {"tensorflow": ("eager", "graph", "xla", "dynamic"), "jax": ("eager", "xla"), "torch": ("eager",)}[BACKEND]
 DEFAULT = "xla" if BACKEND == "jax" else "eager"
+# How to compile a model of which a training step is tested, and not the compiler, which takes most of the time.
+QUICK = {"jit_compile": BACKEND == "jax", "run_eagerly": BACKEND == "tensorflow"}
 
 
 def numpy(x):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from keras_attention.export import export_saved_model
@@ -18,55 +19,64 @@ strangers = {"keras": None, "tf_keras": None, "keras_attention": None}
 sys.modules.update(strangers)
 import tensorflow as tf
 
-path, name, inputs = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-function = tf.saved_model.load(path).signatures[name]
-specs = function.structured_input_signature[1]
-outputs = function(**{key: tf.constant(value, specs[key].dtype) for key, value in inputs.items()})
-outputs = {key: value.numpy().tolist() for key, value in outputs.items()}
-print(json.dumps(outputs, default=bytes.decode))
+requests, answers = json.load(sys.stdin), []
+loaded = {path: tf.saved_model.load(path) for path in {path for path, _, _ in requests}}
+for path, name, inputs in requests:
+    function = loaded[path].signatures[name]
+    specs = function.structured_input_signature[1]
+    outputs = function(**{key: tf.constant(value, specs[key].dtype) for key, value in inputs.items()})
+    answers.append({key: value.numpy().tolist() for key, value in outputs.items()})
+print(json.dumps(answers, default=bytes.decode))
 assert {name for name in sys.modules if name.partition(".")[0] in strangers} == set(strangers)
 """
+TEXTS = ["abc", "", "hgfedcba" * 3, "zz \u2603", "cab"]
+TOKENS = models.tokens(2, 6)
+SOURCES, TARGETS = models.tokens(4, 7), models.tokens(5, 3, seed=2)
 
 
-def serve(path, name, **inputs):
-    """The answer of a fresh process, by way of JSON as over REST."""
-    command = [sys.executable, "-c", SERVE, str(path), name, json.dumps(inputs)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return {key: np.array(value) for key, value in json.loads(done.stdout).items()}
-
-
-def test_our_attention(tmp_path):
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
     model = exported.classifier()
-    path = export_saved_model(model, tmp_path)
-    short, long = models.tokens(2, 6)
-    merged = models.as_a_batcher(short, long).tolist()
-    out = serve(path, "serving_default", tokens=merged, tokens_lengths=[2, 6])["outputs"]
-    np.testing.assert_allclose(out, np.concatenate([model(short), model(long)]), atol=1e-6)
+    return model, export_saved_model(model, tmp_path_factory.mktemp("classifier"))
 
 
-def test_the_logits_of_the_transformer(writer):
-    model, path = writer
-    sources, targets = models.tokens(4, 7), models.tokens(5, 3, seed=2)
-    out = serve(
-        path,
-        "serving_default",
-        source=models.as_a_batcher(*sources).tolist(),
-        source_lengths=[4, 7],
-        target=models.as_a_batcher(*targets).tolist(),
-        target_lengths=[5, 3],
-    )["outputs"]
-    for row, source, target in zip(out, sources, targets, strict=True):
+@pytest.fixture(scope="module")
+def answers(classifier, writer, tmp_path_factory):
+    """What one fresh process answers to all requests, by way of JSON as over REST."""
+    source, target = (models.as_a_batcher(*rows).tolist() for rows in (SOURCES, TARGETS))
+    logits = {"source": source, "source_lengths": [4, 7], "target": target, "target_lengths": [5, 3]}
+    requests = {
+        "classes": (classifier[1], {"tokens": models.as_a_batcher(*TOKENS).tolist(), "tokens_lengths": [2, 6]}),
+        "logits": (writer[1], logits),
+        "write": (writer[1], {"text": TEXTS}),
+    }
+    sent = [(str(p), "write" if kind == "write" else "serving_default", x) for kind, (p, x) in requests.items()]
+    folder = tmp_path_factory.mktemp("elsewhere")
+    command = [sys.executable, "-c", SERVE]
+    done = subprocess.run(command, input=json.dumps(sent), capture_output=True, text=True, timeout=120, cwd=folder)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    return {kind: {key: np.array(x) for key, x in answer.items()} for kind, answer in zip(requests, found, strict=True)}
+
+
+def test_our_attention(classifier, answers):
+    model, _ = classifier
+    expected = np.concatenate([model(row) for row in TOKENS])
+    np.testing.assert_allclose(answers["classes"]["outputs"], expected, atol=1e-6)
+
+
+def test_the_logits_of_the_transformer(writer, answers):
+    model, _ = writer
+    for row, source, target in zip(answers["logits"]["outputs"], SOURCES, TARGETS, strict=True):
         alone = model({"source": source, "target": target})
         np.testing.assert_allclose(row[None, : target.shape[1]], alone, atol=1e-5)
 
 
-def test_what_the_transformer_writes(writer):
-    model, path = writer
-    texts = ["abc", "", "hgfedcba" * 3, "zz \u2603", "cab"]
-    out = serve(path, "write", text=texts)
-    write = tf.function(exported.string_signature(model)[0])
-    expected = write(tf.constant(texts))
+def test_what_the_transformer_writes(writer, answers):
+    model, _ = writer
+    out = answers["write"]
+    write = tf.function(exported.string_signature(model)[0], input_signature=[tf.TensorSpec([None], tf.string)])
+    expected = write(tf.constant(TEXTS))
     np.testing.assert_array_equal(out["tokens"], expected["tokens"])
     assert out["text"].tolist() == [text.decode() for text in expected["text"].numpy()]
     assert len(set(out["text"])) > 2, "a writer that always writes the same tests nothing"

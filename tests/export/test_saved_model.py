@@ -61,7 +61,7 @@ def bytes_of_variables(path):
 
 def test_every_weight_is_stored_once(tmp_path):
     model = models.classifier(vocabulary=2000, width=64)
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", run_eagerly=True)
     model.fit(np.ones((2, 3), "int32"), np.ones((2, 3)), verbose=0)  # the optimizer's copies stay out
     weights = sum(keras.ops.convert_to_numpy(weight).nbytes for weight in model.weights)
     # A second signature reads the same variables.

@@ -21,7 +21,7 @@ NETWORKS = {
 each_network = pytest.mark.parametrize("sizes", NETWORKS.values(), ids=NETWORKS)
 
 
-def images(rows=33, columns=46):
+def images(rows=17, columns=22):
     return np.random.default_rng(5).standard_normal((2, rows, columns, 3)).astype("float32")
 
 
@@ -37,7 +37,7 @@ def test_answers_as_the_published_network(sizes):
     weights = resnets.weights(**SMALL, **sizes)
     model = migrate.attention_resnet(weights)
     check(model, weights, images(), SMALL["blocks"], sizes.get("caffe", False))
-    check(model, weights, images(32, 47), SMALL["blocks"], sizes.get("caffe", False))
+    check(model, weights, images(16, 23), SMALL["blocks"], sizes.get("caffe", False))
 
 
 @pytest.mark.parametrize("attention", [resnets.se_module, resnets.cbam], ids=["se", "cbam"])

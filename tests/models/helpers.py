@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.models import transformer
+from tests.backend import BACKEND
 
 # No two sizes are equal.
 SIZES = {
@@ -22,6 +23,19 @@ INPUTS = {"source": SOURCE, "target": TARGET}
 
 def numpy(x):
     return np.asarray(ops.convert_to_numpy(x))
+
+
+def compiled(function, xla=False):
+    """`function` in the backend's compiler; as it is on PyTorch, through whose compiler Keras's layers may not go."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=xla, autograph=False)
+    if BACKEND == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
 
 
 def noisy(model, seed=0):

@@ -1,12 +1,14 @@
 """SelectionGAN: its equations in loops, the steps of the ablation, files, sizes."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 
 from keras_attention import export, models, visualize
 from keras_attention.models.selection_gan import ABLATIONS
-from tests.backend import BACKEND
+from tests.backend import BACKEND, QUICK
 from tests.layers.helpers import numpy, random
 from tests.models.selection_gan_weights import noisy, of_discriminator, of_second_stage, of_u_net
 from tests.reference import selection_gan as reference
@@ -35,13 +37,19 @@ def small(ablation="H", **arguments):
     return tuple(noisy(network) for network in networks)
 
 
+@functools.cache
+def of_step(ablation):
+    """The same networks for every test that leaves them as they are."""
+    return small(ablation)
+
+
 def inputs_of(model, batch=2):
     shapes = {name: (batch, *x.shape[1:]) for name, x in model.input.items()}
     return {name: np.tanh(random(*shape, seed=i)) for i, (name, shape) in enumerate(sorted(shapes.items()))}
 
 
 def test_sl4_is_the_published_network_in_loops():
-    model, _ = small()
+    model, _ = of_step("H")
     x = inputs_of(model)
     outputs = {name: numpy(y) for name, y in model(x).items()}
     joined = np.concatenate([x["source"], x["semantics"]], axis=-1)
@@ -61,7 +69,7 @@ def test_sl4_is_the_published_network_in_loops():
 
 
 def test_sl3_attention_and_images_of_the_network():
-    model, _ = small()
+    model, _ = of_step("H")
     outputs = {name: numpy(y) for name, y in model(inputs_of(model)).items()}
     np.testing.assert_allclose(outputs["attention"].sum(-1), 1, atol=1e-5)
     mixed = np.einsum("byxm,byxmc->byxc", outputs["attention"], outputs["candidates"])
@@ -81,7 +89,7 @@ def test_the_discriminator_is_the_published_one_in_loops(size):
 
 @pytest.mark.parametrize("ablation", STEPS)
 def test_every_step_of_the_ablation_has_its_inputs_and_outputs(ablation):
-    generator, discriminator = small(ablation)
+    generator, discriminator = of_step(ablation)
     assert (set(generator.input), set(generator.output)) == STEPS[ablation]
     assert set(discriminator.input) == {"image", "source"}
     names = {layer.name for layer in generator.layers}
@@ -92,10 +100,10 @@ def test_every_step_of_the_ablation_has_its_inputs_and_outputs(ablation):
 def test_all_weights_learn(ablation):
     generator, _ = small(ablation)
     x, outputs = inputs_of(generator), STEPS[ablation][1]
-    # XLA takes its time: on TensorFlow only for the one with most in it.
-    jit = {"tensorflow": ablation == "H", "jax": True, "torch": False}[BACKEND]
+    # Tracing takes its time: on TensorFlow only for the one with most in it.
+    how = {"jit_compile": False} if ablation == "H" and BACKEND == "tensorflow" else QUICK
     losses = {name: None if name in ("attention", "candidates") else "mse" for name in outputs}
-    generator.compile(keras.optimizers.Adam(0.1), losses, jit_compile=jit)
+    generator.compile(keras.optimizers.Adam(0.1), losses, **how)
     before = [numpy(w) for w in generator.trainable_variables]
     generator.train_on_batch(x, {name: np.ones(y.shape, "float32") for name, y in generator(x).items()})
     for w, old in zip(generator.trainable_variables, before, strict=True):
@@ -127,7 +135,7 @@ def test_sl13_one_candidate_is_the_image():
 
 
 def test_the_unused_convolution_changes_nothing():
-    model, _ = small()
+    model, _ = of_step("H")
     legacy, _ = small(legacy_unused_conv=True)
     unused = legacy.get_layer("selection_unused")
     assert unused.count_params() == 9 * 3 * 11 * 11 + 11
@@ -158,7 +166,7 @@ def test_survives_the_file(ablation, arguments, tmp_path):
 
 
 def test_mixed_precision():
-    exact, half = small()[0], small(dtype="mixed_bfloat16")[0]
+    exact, half = of_step("H")[0], small(dtype="mixed_bfloat16")[0]
     assert {keras.backend.standardize_dtype(w.dtype) for w in half.trainable_variables} == {"float32"}
     x = inputs_of(exact)
     expected = exact(x)
@@ -168,7 +176,7 @@ def test_mixed_precision():
 
 
 def test_images_are_channels_last_whatever_keras_is_set_to():
-    last = small()
+    last = of_step("H")
     keras.config.set_image_data_format("channels_first")
     try:
         first = small()
@@ -184,7 +192,7 @@ def test_an_export_takes_any_number_of_images(tmp_path):
         pytest.skip("a SavedModel with an unknown dimension needs the TensorFlow backend")
     import tensorflow as tf
 
-    model, _ = small()
+    model, _ = of_step("H")
     # Keras's own `export` takes no dict of inputs in old versions.
     folder = export.export_saved_model(model, tmp_path)
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
@@ -236,7 +244,7 @@ def test_refuses_images_without_a_patch():
 
 @pytest.mark.parametrize("step", ["F", "H"])
 def test_its_attention_can_be_read(step):
-    model, _ = small(step)
+    model, _ = of_step(step)
     x = inputs_of(model)
     [scores] = visualize.attention_scores(model, x).values()
     expected = model(x)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention import models, training
-from tests.backend import BACKEND
+from tests.backend import BACKEND, QUICK
 from tests.layers.helpers import numpy, random
 from tests.models.selection_gan_weights import noisy
 
@@ -20,15 +20,14 @@ SIZES = {
     "dropout": 0.0,
 }
 DATA = {name: np.tanh(random(2, 16, 16, 3, seed=i)) for i, name in enumerate(("source", "semantics", "image"))}
-JIT = {"tensorflow": True, "jax": True, "torch": False}[BACKEND]
 
 
-def make(generator_rate=0.0, discriminator_rate=0.0, jit_compile=JIT, **objective):
+def make(generator_rate=0.0, discriminator_rate=0.0, **objective):
     generator = noisy(models.SelectionGANGenerator(**SIZES))
     discriminator = noisy(models.PatchDiscriminator(width=2, num_layers=1))
     model = training.AdversarialModel(generator, discriminator, training.SelectionGANObjective(**objective), seed=0)
     rates = generator_rate, discriminator_rate
-    model.compile(*(keras.optimizers.SGD(rate) for rate in rates), jit_compile=jit_compile)
+    model.compile(*(keras.optimizers.SGD(rate) for rate in rates), **QUICK)
     return model
 
 
@@ -54,9 +53,7 @@ def test_sl9_the_gradient_of_the_shared_network_is_the_sum_of_both_readings():
     found = {}
     for names in (("first_semantics",), ("semantics",), ("first_semantics", "semantics")):
         weights = dict.fromkeys(names, 1.0)
-        model = make(
-            1.0, jit_compile=False, pixel_weights=weights, adversarial_weights={"image": 0.0}, total_variation=0.0
-        )
+        model = make(1.0, pixel_weights=weights, adversarial_weights={"image": 0.0}, total_variation=0.0)
         read = [w.path.startswith("semantics_") for w in model.generator.trainable_variables]
         assert any(read) and not all(read)
         moved = change(model.generator, lambda model=model: model.train_on_batch(DATA))
@@ -68,8 +65,8 @@ def test_sl9_the_gradient_of_the_shared_network_is_the_sum_of_both_readings():
 
 
 def test_losses_are_finite_and_fall():
-    model = make(jit_compile=False)
-    model.compile(*(keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in range(2)), jit_compile=False)
+    model = make()
+    model.compile(*(keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in range(2)), jit_compile=BACKEND == "jax")
     data = {name: np.repeat(x, 4, 0) for name, x in DATA.items()}
     history = model.fit(data, batch_size=4, epochs=12, verbose=0).history
     assert set(history) == set(model.objective.names)
@@ -80,6 +77,6 @@ def test_losses_are_finite_and_fall():
 
 
 def test_data_out_of_range_is_refused_before_training():
-    model = make(jit_compile=False)
+    model = make()
     with pytest.raises(ValueError, match="`image` must have values between -1 and 1. Received: values from"):
         model.fit({**DATA, "image": 255 * DATA["image"]}, verbose=0)
