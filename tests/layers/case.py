@@ -35,6 +35,20 @@ class LayerCase:
     int8: bool = False
     # Arguments of `__init__` that are in the config, but not attributes of that name.
     hidden: tuple = ()
+    # Of a layer that has keys: ends of the paths of those weights that, all zero, make every context zero. Empty: the
+    # values are an input. `None`: the layer has no keys. `memory_values`: those of a second attention, to the memory.
+    values: tuple | None = None
+    memory_values: tuple = ()
+    # Arguments of a call that make it causal; `None`: nothing is promised. The tokens of the first input are in order,
+    # those of all inputs if `all_in_order`.
+    causal: dict | None = None
+    all_in_order: bool = False
+    # Whether [T, S] is part of the method: its scores are a recurrence, or [T, S] is in its equation.
+    pairs: bool = False
+    # Arguments of `__init__` for heads of size 1.
+    narrow: dict = field(default_factory=dict)
+    # Arguments of `__init__` for the long inputs of the test of the memory, where those of `init` are too small.
+    long: dict = field(default_factory=dict)
 
     def __str__(self):
         return self.layer.__name__ + (f"-{self.name}" if self.name else "")

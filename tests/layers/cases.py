@@ -18,6 +18,9 @@ from tests.layers.selection_cases import SELECTION
 KEY_BIAS = ("key/bias",)
 # On a Keras layer these names mean the shape and the regulariser of the layer's own output.
 HIDDEN = ("output_shape", "activity_regularizer")
+CAUSAL = {"use_causal_mask": True}
+VALUES = ("value/kernel", "value/bias")
+NARROW = {"key_dim": 1, "value_dim": 1}
 
 ATTENTION = [
     LayerCase(
@@ -29,6 +32,9 @@ ATTENTION = [
         scores=(2, 4, 5, 7),
         masks=("query_mask", "value_mask", "key_mask"),
         dropout={"dropout": 0.5},
+        values=(),
+        causal=CAUSAL,
+        all_in_order=True,
     ),
     LayerCase(
         layers.ScaledDotProductAttention,
@@ -41,6 +47,8 @@ ATTENTION = [
         scores=(2, 1, 5, 5),
         masks=("query_mask",),
         dropout={"dropout": 0.5},
+        values=(),
+        causal=CAUSAL,
     ),
     LayerCase(
         layers.MultiHeadAttention,
@@ -54,6 +62,10 @@ ATTENTION = [
         no_gradient=KEY_BIAS,
         int8=True,
         hidden=HIDDEN,
+        values=VALUES,
+        causal=CAUSAL,
+        all_in_order=True,
+        narrow=NARROW,
     ),
     LayerCase(
         layers.MultiHeadAttention,
@@ -75,6 +87,9 @@ ATTENTION = [
         dropout={"dropout": 0.5},
         int8=True,
         hidden=HIDDEN,
+        values=VALUES,
+        causal=CAUSAL,
+        narrow=NARROW,
     ),
     LayerCase(
         layers.MultiHeadAttention,
@@ -90,6 +105,10 @@ ATTENTION = [
         no_gradient=KEY_BIAS,
         int8=True,
         hidden=HIDDEN,
+        values=VALUES,
+        causal=CAUSAL,
+        all_in_order=True,
+        narrow=NARROW,
     ),
 ]
 
@@ -99,6 +118,7 @@ MEMORY_INPUTS = {
     "output": (2, 5, 6),
     "scores": (2, 5, 7),
     "masks": ("query_mask", "value_mask", "key_mask"),
+    "values": (),
 }
 MEMORY = [
     LayerCase(layers.BahdanauAttention, {"units": 8}, weights=3, int8=True, **MEMORY_INPUTS),
@@ -116,6 +136,7 @@ MEMORY = [
         weights=5,
         name="coverage",
         int8=True,
+        pairs=True,
         **MEMORY_INPUTS,
     ),
     LayerCase(
@@ -127,6 +148,7 @@ MEMORY = [
         name="dot",
         scores=(2, 5, 7),
         masks=("query_mask", "value_mask"),
+        values=(),
     ),
     LayerCase(
         layers.LuongAttention,
@@ -149,6 +171,7 @@ MEMORY = [
         {"score": "location", "max_length": 9, "window": "local_m", "half_width": 2},
         weights=1,
         name="location-local-m",
+        long={"max_length": 1039},
         **MEMORY_INPUTS,
     ),
     LayerCase(
@@ -158,6 +181,7 @@ MEMORY = [
         dropout={"sigmoid_noise": 0.5},
         sums_to_one=False,
         int8=True,
+        pairs=True,
         **MEMORY_INPUTS,
     ),
     LayerCase(
@@ -167,6 +191,7 @@ MEMORY = [
         dropout={"sigmoid_noise": 0.5},
         sums_to_one=False,
         int8=True,
+        pairs=True,
         **MEMORY_INPUTS,
     ),
 ]
@@ -207,6 +232,9 @@ RECURRENT = [
         masks=("mask", "memory_mask"),
         int8=True,
         hidden=("cell", "attention"),
+        values=(),
+        causal={},
+        pairs=True,
     ),
     LayerCase(
         layers.AttentionRNN,
@@ -224,6 +252,9 @@ RECURRENT = [
         masks=("mask", "memory_mask"),
         int8=True,
         hidden=("cell", "attention", "attentional_layer"),
+        values=(),
+        causal={},
+        pairs=True,
     ),
 ]
 
@@ -272,6 +303,9 @@ TRANSFORMER = [
         masks=("mask",),
         dropout={"dropout": 0.5, "attention_dropout": 0.5},
         int8=True,
+        values=("self_attention/value/kernel",),
+        causal=CAUSAL,
+        narrow=NARROW,
     ),
     LayerCase(
         layers.TransformerDecoderBlock,
@@ -283,6 +317,10 @@ TRANSFORMER = [
         masks=("inputs_mask", "memory_mask"),
         dropout={"dropout": 0.5, "attention_dropout": 0.5},
         int8=True,
+        values=("self_attention/value/kernel",),
+        memory_values=("memory_attention/value/kernel",),
+        causal=CAUSAL,
+        narrow=NARROW,
     ),
 ]
 

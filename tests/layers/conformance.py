@@ -1,5 +1,7 @@
 """What the suites over all public layers share: inputs, layers full of noise, models around them."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -9,12 +11,19 @@ from tests.layers.cases import CASES
 
 BACKEND = keras.backend.backend()
 IDS = [str(case) for case in CASES]
-each_case = pytest.mark.parametrize("case", CASES, ids=IDS)
+
+
+def each(cases):
+    """Runs a test for each of these cases."""
+    cases = list(cases)
+    return pytest.mark.parametrize("case", cases, ids=[str(case) for case in cases])
+
+
+each_case = each(CASES)
 
 
 def cases_with(attribute):
-    chosen = [case for case in CASES if getattr(case, attribute)]
-    return pytest.mark.parametrize("case", chosen, ids=[str(case) for case in chosen])
+    return each(case for case in CASES if getattr(case, attribute))
 
 
 def arrays(case, seed=0, batch=None, longer=0):
@@ -55,9 +64,51 @@ def make(case, **init):
     return layer
 
 
+_KEPT = {"case": None}
+
+
+def kept(build):
+    """Remembers what `build(case, ...)` returned as long as the tests stay with this case, which they are sorted by."""
+
+    @functools.wraps(build)
+    def remembered(case, *args, **kwargs):
+        if _KEPT["case"] is not case:
+            _KEPT.clear()
+            _KEPT["case"] = case
+        key = (build.__name__, *args, *sorted(kwargs.items()))
+        if key not in _KEPT:
+            _KEPT[key] = build(case, *args, **kwargs)
+        return _KEPT[key]
+
+    return remembered
+
+
+@kept
+def _made(case, **init):
+    layer = make(case, **init)
+    return layer, [ops.convert_to_numpy(v) for v in layer.variables]
+
+
+def built(case, **init):
+    """What `make` returns, but made once for all tests of the case: all variables are put back to what they were.
+
+    A test that changes more of a layer than its variables makes its own.
+    """
+    layer, values = _made(case, **init)
+    for variable, value in zip(layer.variables, values, strict=True):
+        variable.assign(value)
+    return layer
+
+
+@kept
+def expected(case):
+    """The output of `built(case)` for `arrays(case)`."""
+    return numpy(built(case)(*arrays(case), **case.call))
+
+
 def functional(case, layer=None, unknown=True):
     inputs = symbols(case, unknown)
-    output = (make(case) if layer is None else layer)(*inputs, **case.call)
+    output = (built(case) if layer is None else layer)(*inputs, **case.call)
     return keras.Model(alone(inputs), output)
 
 

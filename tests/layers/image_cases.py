@@ -7,6 +7,8 @@ from tests.layers.case import LayerCase
 # by batch normalisation.
 NO_GRADIENT = ("phi/bias", "g/bias", "w_z/bias")
 
+VALUES = ("g/kernel", "g/bias")
+
 NON_LOCAL = [
     LayerCase(
         layers.NonLocalBlock,
@@ -19,6 +21,7 @@ NON_LOCAL = [
         dynamic=(1, 2),
         no_gradient=NO_GRADIENT,
         int8=True,
+        values=VALUES,
     ),
     LayerCase(
         layers.NonLocalBlock,
@@ -30,6 +33,7 @@ NON_LOCAL = [
         scores=(2, 1, 5, 2),
         masks=("mask",),
         int8=True,
+        values=VALUES,
     ),
     LayerCase(
         layers.NonLocalBlock,
@@ -41,6 +45,7 @@ NON_LOCAL = [
         dynamic=(2, 3, 4),
         no_gradient=("w_z/bias",),
         int8=True,
+        values=VALUES,
     ),
     LayerCase(
         layers.NonLocalBlock,
@@ -53,8 +58,11 @@ NON_LOCAL = [
         dynamic=(1, 2, 3),
         no_gradient=("w_z/bias",),
         int8=True,
+        values=VALUES,
     ),
 ]
+
+NARROW = {"key_dim": 1, "value_dim": 1}
 
 IMAGE_TRANSFORMER = [
     LayerCase(
@@ -64,6 +72,9 @@ IMAGE_TRANSFORMER = [
         (2, 5, 7, 12),
         weights=12,
         masks=("mask",),
+        values=("self_attention/value/kernel",),
+        causal={},
+        narrow=NARROW,
         dynamic=(1, 2),
         int8=True,
     ),
@@ -82,6 +93,10 @@ IMAGE_TRANSFORMER = [
         weights=18,
         name="of-a-sequence-with-a-memory",
         masks=("inputs_mask", "memory_mask"),
+        values=("self_attention/value/kernel",),
+        memory_values=("memory_attention/value/kernel",),
+        causal={},
+        narrow=NARROW,
         int8=True,
     ),
 ]

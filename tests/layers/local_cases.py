@@ -3,6 +3,9 @@
 from keras_attention import layers
 from tests.layers.case import LayerCase
 
+VALUES = ("value/kernel", "value/bias")
+NARROW = {"key_dim": 1, "value_dim": 1}
+
 LOCAL = [
     LayerCase(
         layers.LocalAttention1D,
@@ -15,6 +18,8 @@ LOCAL = [
         dropout={"dropout": 0.5},
         no_gradient=("key/bias",),
         int8=True,
+        values=VALUES,
+        narrow=NARROW,
     ),
     LayerCase(
         layers.LocalAttention1D,
@@ -32,10 +37,13 @@ LOCAL = [
         (2, 5, 12),
         weights=4,
         name="causal-dilated",
+        causal={},
         scores=(2, 4, 5, 5),
         masks=("mask",),
         dropout={"dropout": 0.5},
         int8=True,
+        values=VALUES,
+        narrow=NARROW,
     ),
     LayerCase(
         layers.LocalAttention2D,
@@ -45,10 +53,13 @@ LOCAL = [
         weights=8,
         scores=(2, 4, 5, 7, 5, 7),
         key_axes=2,
+        causal={},
         masks=("mask",),
         dropout={"dropout": 0.5},
         dynamic=(1, 2),
         no_gradient=("key/bias",),
         int8=True,
+        values=VALUES,
+        narrow=NARROW,
     ),
 ]

@@ -46,6 +46,7 @@ ATTENTION = [
         masks=("mask",),
         dynamic=(1, 2),
         int8=True,
+        values=("value/kernel",),
     ),
     LayerCase(
         layers.SelfAttention2D,
@@ -56,6 +57,7 @@ ATTENTION = [
         name="paper-normalised",
         scores=(2, 1, 35, 35),
         dynamic=(2, 3),
+        values=("value/kernel",),
     ),
 ]
 CONDITIONED = [

@@ -1,0 +1,16 @@
+"""The suites over all public layers run case by case: what is built of a layer serves all of its tests."""
+
+from tests.layers.cases import CASES
+
+
+def pytest_collection_modifyitems(items):
+    """Sorts the tests of the conformance suites by their case."""
+    number = {id(case): i for i, case in enumerate(CASES)}
+
+    def at(item):
+        case = item.callspec.params.get("case") if hasattr(item, "callspec") else None
+        return number.get(id(case), -1)
+
+    places = [i for i, item in enumerate(items) if item.path.name.startswith("test_conformance")]
+    for place, item in zip(places, sorted((items[i] for i in places), key=at)):
+        items[place] = item

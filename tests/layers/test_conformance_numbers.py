@@ -1,0 +1,243 @@
+"""One suite over every public layer that has keys: large logits, every floatx, derivatives, empty axes, memory."""
+
+import contextlib
+
+import keras
+import numpy as np
+import pytest
+
+from tests.layers.conformance import BACKEND, CASES, arrays, built, close, each
+from tests.layers.paths import CHEAP, HOWS, Passes, along, passes, tensors
+from tests.layers.visibility import blind, everything
+
+KEYED = each(case for case in CASES if case.values is not None)
+MASKED = each(case for case in CASES if case.values is not None and case.masks)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@KEYED
+def test_large_logits_are_finite_in_half_precision(case, policy):
+    """Logits of some ten thousands, near the end of float16, forward and backward."""
+    x = [np.clip(60 * a, -100, 100) for a in arrays(case)]
+    built(case, dtype=policy)
+    output, gradients = passes(case, CHEAP, dtype=policy)(x)
+    assert np.isfinite(output).all() and np.ptp(output) > 0
+    assert all(np.isfinite(g).all() for g in gradients)
+
+
+@contextlib.contextmanager
+def floatx(dtype):
+    """Sets the dtype of everything, as `keras.config.set_floatx` at the start of a program does."""
+    before, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    with jax_of_64_bits(dtype == "float64"):
+        yield
+    keras.config.set_floatx(before)
+    keras.config.set_dtype_policy(policy)
+
+
+@contextlib.contextmanager
+def jax_of_64_bits(wanted):
+    """JAX has no float64 unless it is asked for."""
+    if BACKEND != "jax" or not wanted:
+        yield
+        return
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
+
+
+def some_hidden(case):
+    """Every mask and bias that a call takes, hiding a few keys."""
+    rest = everything(case)
+    for name, x in rest.items():
+        if name == "attention_bias":
+            rest[name] = np.random.default_rng(5).standard_normal(x.shape).astype("float32")
+        else:
+            x[0, ..., -1] = False
+    return rest
+
+
+def full_call(case):
+    return {**case.call, **(case.causal or {})}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@KEYED
+def test_half_floatx_with_masks_and_causality(case, dtype):
+    rest, weights = some_hidden(case), built(case).get_weights()
+    exact = passes(case, CHEAP, tuple((case.causal or {}).items())).forward(arrays(case), rest)
+    with floatx(dtype):
+        run = Passes(with_weights(case, weights), full_call(case), case.dynamic, CHEAP)
+        output = run.forward(arrays(case), rest)
+    assert run.dtype == dtype
+    np.testing.assert_allclose(output, exact, atol=0.06 * max(1, np.abs(exact).max()))
+
+
+def with_weights(case, weights):
+    """A layer of the present floatx."""
+    layer = case.layer(**case.init)
+    layer(*arrays(case), **case.call)
+    layer.set_weights(weights)
+    return layer
+
+
+@KEYED
+def test_float64_computes_in_float64_and_has_second_derivatives(case):
+    """Against differences of the function itself, which in float32 would be noise."""
+    rng, weights, h = np.random.default_rng(6), built(case).get_weights(), 2e-4
+    x = [a.astype("float64") for a in arrays(case)]
+    direction, scale = [rng.standard_normal(a.shape) for a in x], rng.standard_normal(case.output)
+    with floatx("float64"):
+        layer = with_weights(case, weights)
+        f = along(layer, {**some_hidden(case), **full_call(case)}, x, direction, scale)
+        values = {n: f(n * h)[0] for n in (-2, -1, 1, 2)}
+        value, slope, bend = f(0.0)
+    size = 1 + max(np.abs(v) for v in values.values())
+    first = (8 * (values[1] - values[-1]) - (values[2] - values[-2])) / (12 * h)
+    second = (16 * (values[1] + values[-1]) - (values[2] + values[-2]) - 30 * value) / (12 * h**2)
+    np.testing.assert_allclose(slope, first, rtol=1e-9, atol=1e-10 * size)
+    np.testing.assert_allclose(bend, second, rtol=1e-4, atol=1e-5 * size)
+    assert abs(bend) > 1e-3
+
+
+def resized(case, batch=2, queries=None, keys=None):
+    """The inputs, and every mask and bias, cut to the first entries, queries and keys."""
+    last = max(case.dynamic)
+    keys = queries if len(case.inputs) == 1 else keys
+    lengths = [queries if i == 0 else keys for i in range(len(case.inputs))]
+    x = [a[:batch].swapaxes(last, -1)[..., :n].swapaxes(last, -1) for a, n in zip(arrays(case), lengths, strict=True)]
+    rest = everything(case)
+    for name, n in zip(case.masks, lengths):
+        rest[name] = rest[name][:batch, ..., :n]
+    for name in set(rest) - set(case.masks):
+        of_itself = isinstance(case.scores, dict)  # as the first attention of a decoder
+        rest[name] = rest[name][:batch, ..., :queries, : queries if of_itself else keys]
+    return x, rest
+
+
+@pytest.mark.parametrize("how", [how for how in HOWS if how != "xla" or BACKEND == "jax"])
+@KEYED
+def test_empty_axes(case, how):
+    run = passes(case, how, tuple((case.causal or {}).items()))
+    built(case)
+    sizes = {"batch": {"batch": 0}, "queries": {"queries": 0}}
+    if len(case.inputs) > 1:
+        sizes |= {"keys": {"keys": 0}, "all": {"batch": 0, "queries": 0, "keys": 0}}
+    for name, size in sizes.items():
+        x, rest = resized(case, **size)
+        try:
+            output = run.forward(x, rest)
+        except ValueError as error:
+            assert "`pool` needs at least" in str(error), name
+            continue
+        shape = list(case.output)
+        shape[0] = size.get("batch", shape[0])
+        shape[max(case.dynamic)] = size.get("queries", shape[max(case.dynamic)])
+        assert output.shape == tuple(shape), name
+        if name == "keys":
+            _, x = blind(case, case.memory_values or case.values)
+            close(output, run.forward(x, everything(case)))
+
+
+def hide_all_but(case, length):
+    """Padding from this length on, in all inputs."""
+    rest = everything(case)
+    for name in case.masks:
+        rest[name][..., length:] = False
+    return rest
+
+
+@pytest.mark.parametrize("how", [CHEAP, *(["dynamic"] if "dynamic" in HOWS else [])])
+@MASKED
+def test_one_token_is_the_first_of_more_that_are_padding(case, how):
+    run = passes(case, how, tuple((case.causal or {}).items()))
+    built(case)
+    x, rest = resized(case, queries=1, keys=1)
+    try:
+        output = run.forward(x, rest)
+    except ValueError as error:
+        assert "`pool` needs at least" in str(error)
+        return
+    close(output, first(run.forward(arrays(case), hide_all_but(case, 1)), case, 1))
+
+
+def first(x, case, length):
+    last = max(case.dynamic)
+    return x.swapaxes(last, -1)[..., :length].swapaxes(last, -1)
+
+
+@each(case for case in CASES if case.narrow)
+def test_as_many_heads_of_size_1_as_tokens(case):
+    """Four heads and four tokens, with a bias where one is taken: the same with a fifth token that is padding."""
+    run = passes(case, CHEAP, tuple((case.causal or {}).items()), **case.narrow)
+    built(case, **case.narrow)
+    bias = np.random.default_rng(7).standard_normal((2, 4, 5, 5)).astype("float32")
+    x, rest = resized(case, queries=4, keys=4)
+    longer, hidden = resized(case, queries=5, keys=5)
+    for name in case.masks:
+        hidden[name][..., 4:] = False
+    if "attention_bias" in rest:
+        shape = rest["attention_bias"].shape
+        rest["attention_bias"] = np.broadcast_to(bias[..., :4, :4].reshape(2, *[1] * (len(shape) - 4), 4, 4, 4), shape)
+        shape = hidden["attention_bias"].shape
+        hidden["attention_bias"] = np.broadcast_to(bias.reshape(2, *[1] * (len(shape) - 4), 4, 5, 5), shape)
+    close(run.forward(x, rest), first(run.forward(longer, hidden), case, 4))
+
+
+def long_shapes(case):
+    """Shapes of one entry with so many positions that all pairs are too many."""
+    sizes = {1: (1031,), 2: (43, 53), 3: (3, 43, 53)}[len(case.dynamic)]
+    if "attention_axes" in case.init:
+        sizes = (2, 1031)
+    if case.init.get("extent") == "time":
+        sizes = (1031, 2, 3)
+    if len(case.inputs[0]) == 4 and len(case.dynamic) == 1:
+        sizes = (43, 53)
+    shapes = []
+    for i, shape in enumerate(case.inputs):
+        dims = [1, *shape[1:]]
+        axes = case.dynamic if i or len(sizes) == len(case.dynamic) else range(1, 1 + len(sizes))
+        for axis, n in zip(axes, sizes if i == 0 or len(case.dynamic) > 1 else (1031,), strict=True):
+            dims[axis] = n + 2 * (i > 0 and axis == max(axes))
+        shapes.append(tuple(dims))
+    return shapes
+
+
+def pairs(case, x):
+    """The numbers of queries and of keys that each of them may see."""
+    positions = [
+        int(np.prod([a.shape[i] for i in range(1, a.ndim) if a.shape[i] != 12 and i != a.ndim - 1])) for a in x
+    ]
+    if "attention_axes" in case.init:
+        return tuple(a.shape[2] for a in x)
+    if case.init.get("extent") == "time":
+        return x[0].shape[1], x[0].shape[1]
+    pooled = ("NonLocal" in str(case) and case.init.get("pool", "after")) or str(case) == "SelfAttention2D"
+    return positions[0], positions[-1] // 4 if pooled else positions[-1]
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
+@each(case for case in CASES if case.values is not None and not case.pairs)
+def test_no_tensor_holds_all_pairs_of_long_inputs(case):
+    """Traced forward and backward, not run."""
+    layer = built(case, **case.long)
+    x = [np.zeros(shape, "float32") for shape in long_shapes(case)]
+    T, S = pairs(case, x)
+    assert T * S > 1024 * 1024
+
+    def run(*x):
+        return layer(*x, **case.call)
+
+    def scored(*x):
+        return layer(*x, return_attention_scores=True, **case.call)
+
+    if case.scores:
+        assert max(map(np.prod, tensors(scored, x, backward=False))) >= T * S, "the measure sees the scores"
+    found = tensors(run, x)
+    assert max(map(np.prod, found)) < T * S
+    if len({T, S} & {1031, 1033}) == len({T, S}):
+        assert not [shape for shape in found if T in shape and S in shape and (T != S or shape.count(T) > 1)]

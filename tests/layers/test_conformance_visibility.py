@@ -1,0 +1,167 @@
+"""One suite over every public layer that has keys: who sees nothing, who sees what is later, which masks are taken."""
+
+import numpy as np
+import pytest
+
+from tests.layers.conformance import CASES, arrays, built, cases_with, close, each
+from tests.layers.paths import CHEAP, HOWS, WITH_GRADIENTS, passes
+from tests.layers.visibility import blind, everything, hidings, order, scores_shape, takes
+
+each_how = pytest.mark.parametrize("how", HOWS)
+KEYED = each(case for case in CASES if case.values is not None and case.masks)
+CAUSAL = each(case for case in CASES if case.causal is not None)
+MASKED = each(case for case in CASES if takes(case, "attention_mask"))
+BIASED = each(case for case in CASES if takes(case, "attention_bias"))
+
+
+def full(case, how):
+    """The layer with every mask and bias it takes, causal where it can be: one compilation for many tests."""
+    return passes(case, how, tuple((case.causal or {}).items()))
+
+
+def outcome(run, x, rest, cotangent):
+    """The output and, but for graphs without sizes, gradients."""
+    return run(x, rest, cotangent) if run.how in WITH_GRADIENTS else (run.forward(x, rest), [])
+
+
+@each_how
+@KEYED
+def test_a_query_without_a_visible_key_gives_zeros_and_zero_gradients(case, how):
+    """What a layer makes of a context of zeros is what it gives when all of its values are zero."""
+    run = full(case, how)
+    for name, rest, rows, values in hidings(case):
+        cotangent = np.random.default_rng(3).standard_normal(case.output) * rows[..., None]
+        built(case)
+        output, gradients = outcome(run, arrays(case), rest, cotangent)
+        _, x = blind(case, values)
+        unseen, through = outcome(run, x, everything(case), cotangent)
+        assert np.isfinite(output).all(), name
+        np.testing.assert_allclose(output[rows], unseen[rows], atol=1e-5, err_msg=name)
+        for i, (gradient, other) in enumerate(zip(gradients, through, strict=True)):
+            # The zeros of `blind` are seen by queries, and have gradients; those of what is hidden are zero.
+            other = other if values or (i == 0 and len(x) > 1) else 0
+            np.testing.assert_allclose(gradient, np.broadcast_to(other, gradient.shape), atol=1e-5, err_msg=name)
+
+
+@each_how
+@KEYED
+def test_a_batch_entry_that_is_all_padding_is_finite_and_has_no_gradient(case, how):
+    rest = {name: x.copy() for name, x in everything(case).items()}
+    for name in case.masks:
+        rest[name][1] = False
+    built(case)
+    output, gradients = outcome(full(case, how), arrays(case), rest, np.ones(case.output))
+    assert np.isfinite(output).all()
+    for gradient in gradients:
+        assert np.isfinite(gradient).all() and (gradient[1] == 0).all()
+    assert not gradients or any(gradient[0].any() for gradient in gradients)
+
+
+@KEYED
+def test_scores_of_a_query_without_a_visible_key_are_zero(case):
+    if not case.scores:
+        pytest.skip("this layer returns no scores")
+    run = passes(case, CHEAP, (("return_attention_scores", True), *(case.causal or {}).items()))
+    plain = run.forward(arrays(case), everything(case))[1]
+    for name, rest, rows, values in hidings(case):
+        scores, before = run.forward(arrays(case), rest)[1], plain
+        if isinstance(scores, dict):
+            which = "memory" if values == case.memory_values else "self"
+            scores, before = scores[which], before[which]
+        at = rows if scores.ndim == rows.ndim + 1 else np.broadcast_to(np.expand_dims(rows, -2), scores.shape[:-1])
+        assert (scores[at] == 0).all(), name
+        assert (before[at].sum(-1) > 0).all()
+        if "bias" in name or name == "attention_mask":
+            close(scores[~at], before[~at])
+
+
+@each_how
+@BIASED
+def test_a_bias_at_the_minimum_of_its_dtype_is_finite_and_shows_nothing_hidden(case, how):
+    least = np.finfo("float32").min
+    rest = everything(case)
+    rest["attention_bias"][0, ..., 3, :] = least
+    rest["attention_mask"][0, ..., 3, 1] = False
+    built(case)
+    output, gradients = outcome(full(case, how), arrays(case), rest, np.ones(case.output))
+    assert np.isfinite(output).all() and all(np.isfinite(g).all() for g in gradients)
+    if how != CHEAP:
+        return
+    run = passes(case, CHEAP, (("return_attention_scores", True), *(case.causal or {}).items()))
+    again, scores = run.forward(arrays(case), rest)
+    close(again, output)
+    row = (scores["self"] if isinstance(scores, dict) else scores)[0, ..., 3, :]
+    close(row.sum(-1), np.ones(row.shape[:-1]))
+    assert (row[..., 1] == 0).all() and (row[..., 4:] == 0).all() and (row[..., [0, 2]] > 0).all()
+
+
+@each_how
+@CAUSAL
+def test_what_is_later_changes_nothing_before(case, how):
+    run = full(case, how)
+    x, rest = arrays(case), everything(case)
+    when = order(case, case.output)
+    cut = when.max() // 2
+    changed = arrays(case, seed=1)
+    for i, (old, new) in enumerate(zip(x, changed, strict=True)):
+        later = order(case, old.shape) > cut if case.all_in_order or i == 0 else np.zeros(old.shape[1:-1], bool)
+        changed[i] = np.where(later[..., None], new, old)
+    built(case)
+    cotangent = np.random.default_rng(2).standard_normal(case.output) * (when <= cut)[..., None]
+    output, gradients = outcome(run, x, rest, cotangent)
+    other = outcome(run, changed, rest, cotangent)[0]
+    np.testing.assert_allclose(other[:, when <= cut], output[:, when <= cut], atol=1e-6)
+    assert (np.abs(other - output)[:, when > cut].max(-1) > 1e-4).all()
+    for gradient, old in list(zip(gradients, x))[: None if case.all_in_order else 1]:
+        when_read = order(case, old.shape)
+        assert (gradient[:, when_read > cut] == 0).all() and gradient[:, when_read <= cut].any()
+
+
+def legal_masks(case):
+    """Random masks of the ranks that `attention_mask` may have, with every axis whole or broadcast."""
+    scores = scores_shape(case)
+    rng = np.random.default_rng(4)
+    for rank in range(2, len(scores) + 1):
+        shape = (*scores[: rank - 2], *scores[-2:])
+        broadcast = ((), (rank - 1,), (rank - 2,), tuple(range(rank - 2)), tuple(range(rank)))
+        # XLA compiles for each shape.
+        for ones in broadcast[rank - 1 : rank] if CHEAP == "xla" else broadcast:
+            yield rng.random([1 if i in ones else n for i, n in enumerate(shape)]) < 0.6
+
+
+def whole(mask, case):
+    """The mask with all axes of the scores."""
+    mask = mask.reshape(*mask.shape[:-2], *[1] * (len(scores_shape(case)) - mask.ndim), *mask.shape[-2:])
+    return np.broadcast_to(mask, scores_shape(case)).copy()
+
+
+@MASKED
+def test_masks_of_every_legal_shape(case):
+    """The same as a mask of all axes, also where no size is known: as a row for each pair, or one for all."""
+    rest, x = everything(case), arrays(case)
+    built(case)
+    plain, wholes, graph = full(case, CHEAP).forward(x, rest), full(case, CHEAP), full(case, "dynamic")
+    changed = False
+    for mask in legal_masks(case):
+        expected = wholes.forward(x, {**rest, "attention_mask": whole(mask, case)})
+        close(wholes.forward(x, {**rest, "attention_mask": mask}), expected)
+        if "dynamic" in HOWS and mask.ndim in (2, len(scores_shape(case))):
+            close(graph.forward(x, {**rest, "attention_mask": mask}), expected)
+        changed = changed or not np.allclose(expected, plain)
+    assert changed
+
+
+@cases_with("masks")
+def test_masks_of_wrong_shapes_are_refused_by_name(case):
+    layer, x = built(case), arrays(case)
+    wrong = {}
+    for name, mask in everything(case).items():
+        shape = mask.shape
+        wrong[name] = [(*shape[:-1], shape[-1] + 1), (shape[0] + 1, *shape[1:]), (*shape, 1), shape[-1:]]
+        if name.startswith("attention"):
+            wrong[name] += [(*shape[:-2], shape[-2] + 1, shape[-1])]
+    for name, shapes in wrong.items():
+        for shape in shapes:
+            given = np.ones(shape, "float32" if name == "attention_bias" else bool)
+            with pytest.raises(ValueError, match=rf"`{name}`[^R]* must .*Received: .*{name}"):
+                layer(*x, **{name: given}, **case.call)

@@ -1,0 +1,101 @@
+"""What the tests of visibility share: every mask and bias that a layer takes, and the order of its positions."""
+
+import inspect
+
+import numpy as np
+
+from tests.layers.conformance import arrays, built
+
+
+def padding(case):
+    """Masks in which the last positions of each sequence are padding, differently for each of the batch."""
+    masks = []
+    for shape in case.inputs:
+        dims = shape[: 1 + len(case.dynamic)]
+        mask = np.ones(dims, bool)
+        mask[0, ..., -1] = False
+        mask[1, ..., -2:] = False
+        masks.append(mask)
+    return masks
+
+
+def takes(case, name):
+    return name in inspect.signature(case.layer.call).parameters
+
+
+def scores_shape(case):
+    """Of the attention that `attention_mask` is about."""
+    return case.scores["self"] if isinstance(case.scores, dict) else case.scores
+
+
+def everything(case):
+    """All masks and biases of a call, all of which hide nothing: {name: array}."""
+    rest = {name: np.ones_like(mask) for name, mask in zip(case.masks, padding(case))}
+    if takes(case, "attention_mask"):
+        rest["attention_mask"] = np.ones(scores_shape(case), bool)
+    if takes(case, "attention_bias"):
+        rest["attention_bias"] = np.zeros(scores_shape(case), "float32")
+    return rest
+
+
+def hidings(case):
+    """(name, what to give for masks and biases, which positions of the output see nothing, weights of the values)."""
+    rest, output = everything(case), case.output
+    if "attention_mask" in rest:
+        yield "attention_mask", *_row(case, "attention_mask", np.s_[0, ..., 2, :], False, np.s_[0, ..., 2]), case.values
+    if "attention_bias" in rest:
+        nobody = _row(case, "attention_bias", np.s_[1, ..., 3, :], -np.inf, np.s_[1, ..., 3])
+        yield "attention_bias", *nobody, case.values
+        # Causality hides the later keys: they must not get what the -inf of all others leaves over.
+        earlier = _row(case, "attention_bias", np.s_[1, ..., 3, :4], -np.inf, np.s_[1, ..., 3])
+        if case.causal:
+            yield "attention_bias of all that causality leaves", *earlier, case.values
+    memory = case.memory_values or case.values
+    for name in case.masks:
+        hidden = np.zeros(output[: rest[name].ndim], bool)
+        if name in ("value_mask", "key_mask", "memory_mask"):
+            hidden[1] = True
+            yield name, {**rest, name: _with(rest[name], 1, False)}, np.broadcast_to(hidden, output[:-1]), memory
+        elif name == "query_mask" and len(case.inputs) > 1:
+            hidden[0, ..., 1] = True
+            yield name, {**rest, name: _with(rest[name], np.s_[0, ..., 1], False)}, hidden, memory
+
+
+def _row(case, name, at, value, rows):
+    rest = everything(case)
+    hidden = np.zeros(case.output[:-1], bool)
+    hidden[rows] = True
+    return {**rest, name: _with(rest[name], at, value)}, hidden
+
+
+def _with(x, at, value):
+    x = x.copy()
+    x[at] = value
+    return x
+
+
+def blind(case, values):
+    """(layer, inputs) with which every context is zero, whatever is visible."""
+    layer, x = built(case), arrays(case)
+    if not values:
+        x[1 if len(x) > 1 else 0][:] = 0
+    for weight in layer.weights:
+        if weight.path.endswith(values or ("?",)):
+            weight.assign(np.zeros(weight.shape))
+    return layer, x
+
+
+def order(case, shape):
+    """When each position of an input of this shape is generated: ints of the shape without batch and features."""
+    dims = shape[1:-1]
+    if "attention_axes" in case.init:
+        return np.broadcast_to(np.arange(dims[-1]), dims)
+    block = case.init.get("query_block")
+    if not isinstance(block, tuple):
+        return np.arange(np.prod(dims)).reshape(dims)
+    places = [(y, x) for y in range(dims[0]) for x in range(dims[1])]
+    places.sort(key=lambda at: (at[0] // block[0], at[1] // block[1], at))
+    ranks = np.zeros(dims, int)
+    for rank, at in enumerate(places):
+        ranks[at] = rank
+    return ranks
