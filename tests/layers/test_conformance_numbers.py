@@ -31,10 +31,12 @@ def floatx(dtype):
     before, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
-    with jax_of_64_bits(dtype == "float64"):
-        yield
-    keras.config.set_floatx(before)
-    keras.config.set_dtype_policy(policy)
+    try:
+        with jax_of_64_bits(dtype == "float64"):
+            yield
+    finally:
+        keras.config.set_floatx(before)
+        keras.config.set_dtype_policy(policy)
 
 
 @contextlib.contextmanager
@@ -46,8 +48,10 @@ def jax_of_64_bits(wanted):
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", False)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", False)
 
 
 def some_hidden(case):
