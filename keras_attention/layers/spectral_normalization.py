@@ -121,7 +121,7 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
             return self.layer(inputs, training=training)
 
     def compute_output_shape(self, input_shape):
-        return self.layer.compute_output_shape(input_shape)
+        return tuple(self.layer.compute_output_shape(input_shape))
 
     def compute_output_spec(self, inputs, training=None):
         return self.layer.compute_output_spec(inputs)

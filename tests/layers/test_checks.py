@@ -16,6 +16,17 @@ def test_require_int_lets_through():
     checks.require_int(None, "size", optional=True)
 
 
+@pytest.mark.parametrize("value", [-1, np.int64(-1), True, 2.0, "2", None, np.ones(1, int), (2,)], ids=repr)
+def test_require_batch_size(value):
+    with pytest.raises(ValueError, match="`batch_size` must be an int, 0 or more, or a scalar tensor"):
+        checks.require_batch_size(value)
+
+
+def test_require_batch_size_lets_through():
+    for value in (0, 3, np.int32(3), keras.ops.convert_to_tensor(3), keras.KerasTensor((), "int32")):
+        checks.require_batch_size(value)
+
+
 @pytest.mark.parametrize("value, expected", [(None, None), ((), None), (3, (3,)), ([1, 2], (1, 2)), ((-1,), (-1,))])
 def test_require_ints(value, expected):
     assert checks.require_ints(value, "axes") == expected
