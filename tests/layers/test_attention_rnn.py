@@ -238,7 +238,7 @@ def test_shapes_of_the_state_are_computed():
     rnn = AttentionRNN(cells, LuongAttention("general", window="local_m"), input_feeding=True, return_state=True)
     new = rnn.compute_output_shape((None, 5, 3), (None, 7, 6))
     assert not rnn.built
-    state = {"cell": [[(None, 3), (None, 3)], (None, 4)], "attention": (None,), "fed": (None, 10)}
+    state = {"cell": [[(None, 3), (None, 3)], [(None, 4)]], "attention": (None,), "fed": (None, 10)}
     assert new == ((None, 5, 10), state)
     rnn(random(2, 5, 3), random(2, 7, 6))
     assert rnn.compute_output_shape((None, 5, 3), (None, 7, 6)) == new
