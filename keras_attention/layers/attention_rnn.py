@@ -143,7 +143,7 @@ class AttentionRNN(AttentionStep):
         check_call(inputs.shape, memory.shape, mask, memory_mask, memory_lengths)
         if self.return_state:  # of any cell and any attention: only a trace knows its shapes
             arguments = (mask, memory_mask, memory_lengths, initial_state, return_attention_scores, training)
-            return super().compute_output_spec(inputs, memory, *arguments)
+            return keras.Operation.compute_output_spec(self, inputs, memory, *arguments)
         shape = self.compute_output_shape(inputs.shape, memory.shape)
         output = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:

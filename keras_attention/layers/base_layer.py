@@ -6,7 +6,7 @@ import inspect
 import keras
 
 from keras_attention.layers.adapters import KeepsAdapters
-from keras_attention.layers.arguments import refuse_list, standardize
+from keras_attention.layers.arguments import NESTS, refuse_list, standardize
 
 # A sequence that is not given: which one is read in its place.
 STANDS_FOR = {"value": "query", "key": "value"}
@@ -56,7 +56,7 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
             shape = tuple(getattr(x, "shape", ()))
             if len(shape) > 1 and shape[axis] not in (None, size):
                 raise ValueError(
-                    f"`{name}` must have {size} features, as those that `{self.name}` was built for, on axis {axis}. "
+                    f"`{name}` must be of size {size} on axis {axis}, as what `{self.name}` was built for. "
                     f"Received: {name}.shape={shape}"
                 )
 
@@ -77,7 +77,7 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
         widths = {}
         for name, shape in shapes.items():
             plain = isinstance(shape, (list, tuple)) and all(n is None or isinstance(n, int) for n in shape)
-            if plain and len(shape) > 1 and shape[axis] is not None:
+            if plain and name.removesuffix("_shape") not in NESTS and len(shape) > 1 and shape[axis] is not None:
                 widths[name.removesuffix("_shape")] = shape[axis]
         for name, source in STANDS_FOR.items():
             if name in names and source in widths:

@@ -92,11 +92,6 @@ class GlimpseNetwork(BaseLayer):
         self.from_place = self._dense("from_place", (B, self.location_units), self.units)
 
     def call(self, images, locations):
-        if images.shape[-1] != self.channels:
-            raise ValueError(
-                f"`images` must be [B, Y, X, {self.channels}], as those that the layer was built for. "
-                f"Received: images.shape={tuple(images.shape)}"
-            )
         seen = self.sensor(images, locations)
         flat = ops.reshape(seen, (-1, self.scales * self.size**2 * self.channels))
         places = self.place(ops.clip(ops.cast(locations, self.compute_dtype), -1.0, 1.0))

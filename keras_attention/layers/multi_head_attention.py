@@ -295,13 +295,6 @@ class MultiHeadAttention(ExtensionPoint, ProjectsMemory):
         masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
         return check_visibility(masks, attention_mask, bias, self.num_heads, axes, tuple(query.shape[:-1]), tuple(keys))
 
-    def _write(self, cache, value, key, mask, index):
-        """The cache with the keys and values of `value` at `index`, and with which of them are no padding."""
-        rows = self._project(value, key, mask)
-        if "mask" in cache:
-            rows["mask"] = ops.ones(ops.shape(value)[:2], dtype="bool") if mask is None else mask
-        return {name: write_rows(cache[name], rows[name], index) for name in cache}
-
     def _padding(self, query, value, query_mask, value_mask, key_mask, attention_mask, bias, cache, cache_index):
         """Boolean masks of the queries [B, T] and of the keys [B, S], or `None`."""
         if cache is None:

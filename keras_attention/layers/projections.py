@@ -13,6 +13,7 @@ from keras_attention.layers.arguments import standardize
 from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import check_padding, require_batch_size
 from keras_attention.ops import require_boolean
+from keras_attention.ops.cache import write_rows
 from keras_attention.ops.padding import full_mask, zero_padding
 from keras_attention.ops.require import require_bool, require_int
 
@@ -138,6 +139,13 @@ class ProjectsMemory(ProjectsHeads):
             "key": self._key_dense(padded if key is None else zero_padding(key, mask)),
             "value": self._value_dense(padded),
         }
+
+    def _write(self, cache, value, key, mask, index):
+        """The cache with the keys and values of `value` at `index`, and with which of them are no padding."""
+        rows = self._project(value, key, mask)
+        if "mask" in cache:
+            rows["mask"] = ops.ones(ops.shape(value)[:2], dtype="bool") if mask is None else mask
+        return {name: write_rows(cache[name], rows[name], index) for name in cache}
 
     def make_cache(self, batch_size, max_length):
         """Returns an empty cache for `max_length` positions.

@@ -25,7 +25,9 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
     one matrix:
 
         W:       [I, O]  = the kernel: [*k * C, O] of a convolution, [D, K] of an embedding of K tokens (its table
-                           turned), [contracted, other] letters of the equation of `EinsumDense`
+                           turned), [contracted, other] letters of the equation of `EinsumDense`; of transposed
+                           convolutions [*k * filters, C] and of depthwise ones [*k * C, multiplier]: O is the last
+                           axis of any kernel, as in `keras.layers.SpectralNormalization`
         sigma:   []      = `iterations` of `ops.spectral_norm` from the stored u [O]
         outputs:         = layer(inputs), with kernel / sigma in the kernel's place; a bias is left as it is
 
@@ -46,7 +48,8 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
     Weights: those of `layer` under its name, and `u` [O], which does not train.
 
     Args:
-        layer: `Dense`, `Conv1D`, `Conv2D`, `Conv3D`, `EinsumDense` or `Embedding` of Keras, or its config.
+        layer: `Dense`, `Conv1D` to `Conv3D`, `Conv1DTranspose` to `Conv3DTranspose`, `DepthwiseConv1D`,
+            `DepthwiseConv2D`, `EinsumDense` or `Embedding` of Keras, or its config.
         iterations: Positive int: power iterations of a call. 1 in the paper.
         epsilon: Positive float, added to the lengths that are divided by.
         shrink_only: Whether to divide by max(1, sigma), as the TF-GAN library does: kernels that stretch nothing by
@@ -121,7 +124,7 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
             return self.layer(inputs, training=training)
 
     def compute_output_shape(self, input_shape):
-        return self.layer.compute_output_shape(input_shape)
+        return tuple(self.layer.compute_output_shape(input_shape))
 
     def compute_output_spec(self, inputs, training=None):
         return self.layer.compute_output_spec(inputs)

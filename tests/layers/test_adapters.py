@@ -42,5 +42,39 @@ def test_one_projection_alone(tmp_path):
     np.testing.assert_allclose(numpy(twin(x)), numpy(model(x)), atol=1e-5)
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Adapted(keras.layers.Layer):
+    """A user's own layer, which says nothing of what was done to the block inside."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.block = TransformerEncoderBlock(4, 9)
+
+    def build(self, input_shape):
+        self.block.build(input_shape)
+
+    def call(self, inputs):
+        return self.block(inputs)
+
+
+def test_inside_a_users_own_layer_and_a_file_of_weights(tmp_path):
+    models = [keras.Sequential([keras.Input((None, D)), Adapted()]) for _ in range(2)]
+    block, x = models[0].layers[0].block, random(B, T, D, seed=1)
+    block.self_attention.enable_lora(2)
+    adapter = block.self_attention.value_dense.lora_kernel_b
+    adapter.assign(random(*adapter.shape, seed=2))
+    block.feed_forward.expand.quantize("int8")
+    expected = numpy(models[0](x))
+    models[0].save(tmp_path / "model.keras")
+    models[0].save_weights(tmp_path / "model.weights.h5")
+    models[1].load_weights(tmp_path / "model.weights.h5")
+    for twin in (keras.models.load_model(tmp_path / "model.keras"), models[1]):
+        np.testing.assert_allclose(numpy(twin(x)), expected, atol=1e-5)
+        assert twin.layers[0].block.self_attention.value_dense.lora_rank == 2
+        assert twin.layers[0].block.feed_forward.expand.quantization_mode == "int8"
+
+
 def test_nothing_is_written_where_nothing_was_done():
-    assert "adapted" not in model_of(TransformerEncoderBlock(4, 9)).layers[0].get_build_config()
+    layer, store = model_of(TransformerEncoderBlock(4, 9)).layers[0], {}
+    layer.save_own_variables(store)
+    assert "adapted" not in {**layer.get_build_config(), **store}

@@ -217,3 +217,28 @@ def test_states_have_symbolic_shapes():
     assert tuple(output.shape) == (None, None, 9) and tuple(scores.shape) == (None, None, None)
     assert [tuple(x.shape) for x in keras.tree.flatten(state["cell"])] == [(None, 8), (None, 8), (None, 4)]
     assert tuple(state["fed"].shape) == (None, 9) and tuple(state["attention"].shape) == (None, None)
+
+
+@pytest.mark.parametrize("input_feeding", [False, True])
+def test_dropout_in_the_cell_and_after_it_in_a_stateless_call(input_feeding):
+    cell, after = keras.layers.GRUCell(4, dropout=0.4, seed=1), keras.layers.Dropout(0.5, seed=2)
+    rnn = AttentionRNN(cell, BahdanauAttention(5), input_feeding=input_feeding, attentional_layer=after)
+    x, memory = random(2, 5, 3), random(2, 7, 6)
+    rnn(x, memory)
+    state = [w.value for w in rnn.trainable_variables], [w.value for w in rnn.non_trainable_variables]
+    given = [keras.ops.convert_to_tensor(a) for a in (x, memory)]
+    stateless, _ = rnn.stateless_call(*state, *given, training=True)
+    trained = numpy(rnn(x, memory, training=True))
+    assert 0.3 < np.mean(trained == 0) < 0.7
+    np.testing.assert_allclose(numpy(stateless), trained, atol=1e-6)
+
+
+def test_shapes_of_the_state_are_computed():
+    cells = keras.layers.StackedRNNCells([keras.layers.LSTMCell(3), keras.layers.GRUCell(4)])
+    rnn = AttentionRNN(cells, LuongAttention("general", window="local_m"), input_feeding=True, return_state=True)
+    new = rnn.compute_output_shape((None, 5, 3), (None, 7, 6))
+    assert not rnn.built
+    state = {"cell": [[(None, 3), (None, 3)], [(None, 4)]], "attention": (None,), "fed": (None, 10)}
+    assert new == ((None, 5, 10), state)
+    rnn(random(2, 5, 3), random(2, 7, 6))
+    assert rnn.compute_output_shape((None, 5, 3), (None, 7, 6)) == new

@@ -4,7 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.layers import AttentionRNN, BahdanauAttention, GatedRecurrentCell, LuongAttention
+from keras_attention.layers import (
+    AttentionRNN,
+    BahdanauAttention,
+    GatedRecurrentCell,
+    GatedRecurrentUnit,
+    LuongAttention,
+)
 from tests.layers.helpers import random
 
 X, MEMORY = random(2, 5, 3), random(2, 7, 6)
@@ -22,6 +28,8 @@ def make(**kwargs):
         ({"attentional_layer": "h"}, "`attentional_layer` must be.*'h'"),
         ({"cell": 4}, "`cell` must be a cell.*cell=4"),
         ({"cell": keras.layers.Dense(4)}, "`cell` must be a cell"),
+        ({"cell": keras.layers.GRU(3)}, "`cell` must be a cell.*one step.*Received: cell=<GRU"),
+        ({"cell": GatedRecurrentUnit(3)}, "`cell` must be a cell.*one step.*Received: cell=<GatedRecurrentUnit"),
         ({"attention": keras.layers.Attention()}, "`attention` must be.*without project_memory, start, step"),
     ],
 )

@@ -6,6 +6,17 @@ from keras_attention import layers
 from keras_attention.layers import checks
 
 
+@pytest.mark.parametrize("value", [-1, np.int64(-1), True, 2.0, "2", None, np.ones(1, int), (2,)], ids=repr)
+def test_require_batch_size(value):
+    with pytest.raises(ValueError, match="`batch_size` must be an int, 0 or more, or a scalar tensor"):
+        checks.require_batch_size(value)
+
+
+def test_require_batch_size_lets_through():
+    for value in (0, 3, np.int32(3), keras.ops.convert_to_tensor(3), keras.KerasTensor((), "int32")):
+        checks.require_batch_size(value)
+
+
 @pytest.mark.parametrize("shape", [(5, 7), (1, 5, 7), (2, 5, 7), (2, 1, 7), (2, 4, 5, 7), (1, 1, 5, 7), (2, 4, 1, 1)])
 def test_attention_masks_that_fit(shape):
     checks.check_attention_mask(np.ones(shape, bool), (2, 4, 5, 7), 1)

@@ -92,7 +92,7 @@ def test_inputs_of_another_width_are_refused_by_name(built):
             continue
         wide = [np.concatenate([a, a], axis) if i == j else a for j, a in enumerate(x)]
         with pytest.raises(
-            ValueError, match=f"`{name}` must have {x[i].shape[axis]} features.*Received: {name}.shape="
+            ValueError, match=f"`{name}` must be of size {x[i].shape[axis]} on axis.*Received: {name}.shape="
         ):
             layer(*wide, **case.call)
 

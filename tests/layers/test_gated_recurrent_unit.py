@@ -26,6 +26,51 @@ def test_is_the_loop_over_what_is_not_padding(reverse):
         np.testing.assert_allclose(state[b], h, atol=1e-5)
 
 
+def both_directions(layer, x, start):
+    """The loops of Keras's `Bidirectional` around the unit: h of every step, zero at padding, and the last states."""
+    states, outputs = [], np.zeros((2, 5, 8))
+    for unit, columns, step in ((layer.forward_layer, slice(0, 4), 1), (layer.backward_layer, slice(4, 8), -1)):
+        states.append(np.zeros((2, 4)))
+        for b in range(2):
+            h = start[len(states) - 1][b].astype("float64")
+            for t in np.flatnonzero(MASK[b])[::step]:
+                h = outputs[b, t, columns] = reference.gated_unit(x[b, t], h, weights_of(unit.cell))
+            states[-1][b] = h
+    return outputs, states
+
+
+def test_bidirectional(tmp_path):
+    x, start = random(2, 5, 3), [random(2, 4, seed=5), random(2, 4, seed=6)]
+    every = noisy(keras.layers.Bidirectional(GatedRecurrentUnit(4, return_sequences=True, return_state=True)), x)
+    expected, states = both_directions(every, x, start)
+    assert every.compute_output_shape((None, 5, 3)) == ((None, 5, 8), (None, 4), (None, 4))
+    for got, right in zip(every(x, mask=MASK, initial_state=start), (expected, *states), strict=True):
+        np.testing.assert_allclose(numpy(got), right, atol=1e-5)
+    last = keras.layers.Bidirectional(GatedRecurrentUnit(4))
+    last(x)
+    last.set_weights(every.get_weights())
+    np.testing.assert_allclose(numpy(last(x, mask=MASK, initial_state=start)), np.concatenate(states, 1), atol=1e-5)
+    inputs, mask = keras.Input((None, 3)), keras.Input((None,), dtype="bool")
+    model = keras.Model([inputs, mask], last(inputs, mask=mask))
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(twin([x, MASK])), numpy(model([x, MASK])), atol=1e-6)
+
+
+def test_going_backwards_returns_outputs_and_mask_in_the_order_of_reading():
+    backwards = GatedRecurrentUnit(4, return_sequences=True, go_backwards=True)
+    reverse = GatedRecurrentUnit(4, return_sequences=True, reverse=True)
+    x = random(2, 5, 3)
+    noisy(backwards, x)
+    noisy(reverse, x)
+    reverse.set_weights(backwards.get_weights())
+    np.testing.assert_allclose(numpy(backwards(x, mask=MASK)), numpy(reverse(x, mask=MASK))[:, ::-1], atol=1e-6)
+    assert numpy(backwards.compute_mask(x, MASK)).tolist() == MASK[:, ::-1].tolist()
+    assert reverse.compute_mask(x, MASK) is MASK
+    with pytest.raises(ValueError, match="`reverse`.*`go_backwards`.*Received: reverse=True, go_backwards=True"):
+        GatedRecurrentUnit(4, reverse=True, go_backwards=True)
+
+
 def test_what_is_returned():
     x = random(2, 5, 3)
     last = noisy(GatedRecurrentUnit(4), x)

@@ -59,5 +59,5 @@ def test_places_beyond_the_ends_are_the_ends_and_nan_is_nan():
 def test_images_of_other_channels_than_before_are_refused():
     layer = GlimpseNetwork(3)
     layer(random(1, 9, 11, 1), np.zeros((1, 2), "float32"))
-    with pytest.raises(ValueError, match=r"`images` must be \[B, Y, X, 1\].*shape=\(1, 9, 11, 2\)"):
+    with pytest.raises(ValueError, match=r"`images` must be of size 1 on axis -1.*shape=\(1, 9, 11, 2\)"):
         layer(random(1, 9, 11, 2), np.zeros((1, 2), "float32"))

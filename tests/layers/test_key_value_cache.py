@@ -33,7 +33,8 @@ def test_equals_the_full_forward(init, steps):
 
 def test_the_cache_has_the_key_value_heads():
     cache = layer_of(num_key_value_heads=2, value_dim=6).make_cache(B, L)
-    assert {name: tuple(x.shape) for name, x in cache.items()} == {"key": (B, L, 2, 3), "value": (B, L, 2, 6)}
+    shapes = {name: tuple(x.shape) for name, x in cache.items()}
+    assert shapes == {"key": (B, L, 2, 3), "value": (B, L, 2, 6), "mask": (B, L)}
 
 
 def test_half_precision():
@@ -87,6 +88,42 @@ def test_a_memory_is_projected_once(init):
     value[0, 4:] = np.nan
     output = layer(x, cache=layer.project_memory(value, key, value_mask=mask), value_mask=mask)
     np.testing.assert_allclose(numpy(output), numpy(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("init", INITS[:2], ids=str)
+def test_padding_of_a_prompt_is_remembered(init):
+    """On the left, where prompts of several lengths have it, and in between."""
+    layer, x = layer_of(**init), random(B, T, D, seed=1)
+    mask = np.array([[False, False, True, True, True], [True, False, True, True, True]])
+    expected, scores = layer(x, query_mask=mask, use_causal_mask=True, return_attention_scores=True)
+    cache, start = layer.make_cache(B, L), 0
+    prompt = np.where(mask[:, :3, None], x[:, :3], np.nan)
+    for rows, given in ((prompt, {"query_mask": mask[:, :3]}), (x[:, 3:4], {}), (x[:, 4:], {})):
+        stop = start + rows.shape[1]
+        given = {**given, "cache_index": np.int64(start), "return_attention_scores": True}
+        output, probs, cache = layer(rows, cache=cache, **given)
+        np.testing.assert_allclose(numpy(output), numpy(expected)[:, start:stop], atol=1e-5)
+        np.testing.assert_allclose(numpy(probs)[..., :T], numpy(scores)[:, :, start:stop], atol=1e-5)
+        start = stop
+    assert numpy(cache["mask"]).tolist() == [[*row, *[False] * (L - T)] for row in mask.tolist()]
+
+
+def test_padding_of_a_memory_is_remembered():
+    layer = noisy(MultiHeadAttention(N, 3), random(B, T, D), random(B, S, 10))
+    x, value = random(B, T, D, seed=1), random(B, S, 10, seed=2)
+    mask = np.arange(S) < np.array([[4], [7]])
+    expected = layer(x, value, value_mask=mask)
+    for given in (mask, mask.tolist()):
+        output = layer(x, cache=layer.project_memory(np.where(mask[..., None], value, np.nan), value_mask=given))
+        np.testing.assert_allclose(numpy(output), numpy(expected), atol=1e-5)
+    with pytest.raises(ValueError, match=r"`value` must be of size 10 on axis -1.*\(2, 7, 12\)"):
+        layer.project_memory(random(B, S, D))
+
+
+@pytest.mark.parametrize("batch", [-2, 2.0, True, "2", (2,)])
+def test_a_cache_of_no_batch_is_refused_by_name(batch):
+    with pytest.raises(ValueError, match="`batch_size` must be an int, 0 or more.*Received: batch_size="):
+        layer_of().make_cache(batch, 3)
 
 
 def test_symbolic_shapes():
@@ -160,6 +197,7 @@ def test_decodes_under_jax_jit():
     "call, message",
     [
         ({"cache_index": L - 1}, "room for positions 0 to 9.*cache_index=8"),
+        ({"cache_index": np.int64(L)}, "room for positions 0 to 9.*cache_index=9"),
         ({"cache_index": -1}, "cache_index=-1"),
         (
             {"cache_index": 0, "value_mask": np.ones((B, T), bool)},

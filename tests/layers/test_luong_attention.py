@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.layers import LuongAttention
+from keras_attention.layers import LuongAttention, LuongMonotonicAttention
 from tests.backend import BACKEND
 from tests.layers.helpers import numpy, random
 from tests.layers.memory import KEY, LENGTHS, MASK, QUERY, VALUE, check_steps, fill, steps
@@ -186,3 +186,14 @@ def test_bad_arguments_by_name():
         layer(QUERY, VALUE)
     with pytest.raises(ValueError, match="needs the lengths"):
         layer.project_memory(VALUE)
+
+
+@pytest.mark.parametrize("layer", [LuongAttention, LuongMonotonicAttention])
+def test_the_dot_score_comes_back_from_an_h5_file(layer, tmp_path):
+    inputs = keras.Input((5, 6)), keras.Input((7, 6))
+    model = keras.Model(inputs, layer("dot")(*inputs))
+    model.save(tmp_path / "model.h5")
+    twin = keras.models.load_model(tmp_path / "model.h5")
+    x = [random(2, 5, 6), random(2, 7, 6)]
+    np.testing.assert_allclose(numpy(twin(x)), numpy(model(x)), atol=1e-6)
+    assert twin.layers[-1].score == "dot"

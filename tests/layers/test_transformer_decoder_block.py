@@ -28,6 +28,18 @@ def test_is_the_block_of_the_paper(norm_first, use_bias):
         np.testing.assert_allclose(output[i], expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_left_padding_of_a_prompt_is_remembered(norm_first):
+    layer = block(norm_first=norm_first)
+    mask = np.array([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]], bool)
+    whole = numpy(layer(X, MEMORY, inputs_mask=mask, memory_mask=MASK))
+    output, cache = layer(X[:, :3], cache=layer.make_cache(MEMORY, 8, MASK), cache_index=0, inputs_mask=mask[:, :3])
+    np.testing.assert_allclose(numpy(output), whole[:, :3], atol=1e-4)
+    for i in range(3, 6):
+        output, cache = layer(X[:, i : i + 1], cache=cache, cache_index=i)
+        np.testing.assert_allclose(numpy(output)[:, 0], whole[:, i], atol=1e-4)
+
+
 @pytest.mark.parametrize("chunks", [(1, 1, 1, 1, 1, 1), (3, 1, 2), (6,)], ids=str)
 def test_pieces_with_a_cache_are_the_whole(chunks):
     layer = block()

@@ -117,7 +117,7 @@ def test_a_loss_that_cannot_take_all_outputs_is_refused_by_name(loss):
 @pytest.mark.parametrize("batch", [1, 3])
 def test_images_of_other_channels_are_refused_by_name(batch):
     model = models.recurrent_attention(num_glimpses=1)
-    with pytest.raises(ValueError, match=r"`images` must be \[B, Y, X, 1\].*shape=\(\d, 28, 28, 3\)"):
+    with pytest.raises(ValueError, match=r"`images` must be of size 1 on axis -1.*shape=\(\d, 28, 28, 3\)"):
         model(np.zeros((batch, 28, 28, 3), "float32"))
 
 
@@ -227,6 +227,17 @@ def test_survives_the_file(arguments, tmp_path):
     assert twin.get_config() == model.get_config()
     for name, x in twin(images).items():
         np.testing.assert_allclose(numpy(x), numpy(expected[name]), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+def test_is_quantised_before_its_first_call(tmp_path):
+    model = models.recurrent_attention(size=3, glimpse_units=7, location_units=5, units=8)
+    model.quantize("int8")
+    x = random(2, 9, 11, 1)
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(twin(x)["logits"]), numpy(model(x)["logits"]), atol=1e-5)
+    assert any(w.dtype == "int8" for w in twin.weights)
 
 
 def test_an_export_returns_the_class_and_the_path(tmp_path):
