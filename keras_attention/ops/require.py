@@ -9,7 +9,7 @@ import numbers
 import keras
 import numpy as np
 
-SEEDS = 2**32  # what Keras's random state has room for
+SEEDS = 2 ** (31 if keras.backend.backend() == "torch" else 32)  # what Keras's random state has room for
 
 
 def require_int(value, name, optional=False, least=1, odd=False):
@@ -82,7 +82,7 @@ def require_seed(value, name="seed", generator=False):
         return value
     if not is_int(value) or not 0 <= value < SEEDS:
         expected = "`None`, a `keras.random.SeedGenerator` or an int" if generator else "`None` or an int"
-        raise ValueError(f"The argument `{name}` must be {expected} from 0 to 2**32 - 1. Received: {name}={value!r}")
+        raise ValueError(f"The argument `{name}` must be {expected} from 0 to {SEEDS - 1}. Received: {name}={value!r}")
     return int(value)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention.ops.require import (
+    SEEDS,
     require_bool,
     require_choice,
     require_classes,
@@ -98,14 +99,14 @@ def test_rates():
 
 def test_seeds():
     generator = keras.random.SeedGenerator(3)
-    wrong = [1.5, 2.0, NAN, True, "3", -1, 2**32]
-    refuses(require_seed, [generator, *wrong], "`None` or an int from 0 to 2**32 - 1")
-    expected = "`None`, a `keras.random.SeedGenerator` or an int from 0 to 2**32 - 1"
+    wrong = [1.5, 2.0, NAN, True, "3", -1, SEEDS]
+    refuses(require_seed, [generator, *wrong], f"`None` or an int from 0 to {SEEDS - 1}")
+    expected = f"`None`, a `keras.random.SeedGenerator` or an int from 0 to {SEEDS - 1}"
     refuses(require_seed, wrong, expected, generator=True)
-    lets_through(require_seed, [0, np.int64(3), 2**32 - 1])
+    lets_through(require_seed, [0, np.int64(3), SEEDS - 1])
     assert require_seed(None) is None
     assert require_seed(generator, generator=True) is generator
-    keras.random.SeedGenerator(2**32 - 1)  # the largest that Keras takes
+    keras.random.SeedGenerator(SEEDS - 1)  # the largest that Keras takes
 
 
 @pytest.mark.parametrize("choices", [("sum", "mean", None), {"sum": 1, "mean": 2, None: 3}])
