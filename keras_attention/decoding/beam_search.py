@@ -1,20 +1,18 @@
 """Beam search with the length penalty of the Transformer."""
 
-import math
-import numbers
-
 from keras import ops, tree
 
 from keras_attention.decoding.loop import (
     blank,
     call_step,
+    has_nan,
     is_end,
     require_inputs,
-    require_int,
     run,
     take_rows,
     write,
 )
+from keras_attention.ops.require import require_bool, require_int, require_number
 
 NEVER = float("-inf")  # the score of a place in the beam that holds no sequence
 
@@ -29,16 +27,20 @@ def length_penalty(length, alpha=0.6):
 
     Args:
         length: Number of generated tokens, the end token included; a number or a tensor.
-        alpha: Float; 0 means no penalty.
+        alpha: Float of at least 0; 0 means no penalty.
 
     Returns:
         Float32 tensor of the shape of `length`.
+
+    Raises:
+        ValueError: If `alpha` is out of its range.
 
     Example:
 
     >>> round(float(length_penalty(25)), 6)
     2.626528
     """
+    require_number(alpha, "alpha", least=0)
     return ops.power((5.0 + ops.cast(length, "float32")) / 6.0, alpha)
 
 
@@ -77,6 +79,10 @@ def beam_search(
     on the rest of the batch; a beam of one ends only with its best token, which makes it greedy; places that
     were never filled have score minus infinity.
 
+    A sequence whose logits have a NaN in them, as those of a model that has diverged, leaves
+    the beam. Where none is left and none has ended, tokens are `pad_token` and scores minus
+    infinity; other rows of the batch are not touched by it.
+
     Args:
         step: See `greedy`; it is called with B * K tokens.
         cache: Any nest of tensors whose first axis is B (not B * K); `()` for none.
@@ -94,8 +100,8 @@ def beam_search(
         it, and float32 [B, K], best first.
 
     Raises:
-        ValueError: If an argument is out of its range, or `step` returns logits or a
-            cache of another shape.
+        ValueError: If an argument is out of its range, or `step` returns no pair, or
+            logits or a cache of another shape.
 
     Example: greedy takes 1 (0.6) and can only go on to 0.6 * 0.5; the best is 2, 3.
 
@@ -110,9 +116,8 @@ def beam_search(
     [[0.36, 0.3]]
     """
     cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
-    K = require_int(beam_size, "beam_size", 1)
-    if not isinstance(alpha, numbers.Real) or not 0 <= alpha < math.inf:
-        raise ValueError(f"`alpha` must be a float of at least 0. Received: alpha={alpha!r}")
+    K = require_int(beam_size, "beam_size")
+    require_bool(stop_early, "stop_early")
     longest = length_penalty(max_length, alpha)
 
     def active(index, tokens, cache, alive, alive_scores, finished, finished_scores, over):
@@ -152,7 +157,9 @@ def beam_search(
 def _expand(logits, alive_scores, K):
     """The best 2 K continuations: their log-probabilities, beams and tokens, each [B, 2 K], best first."""
     V = logits.shape[-1]
-    log_probs = ops.reshape(ops.log_softmax(logits, axis=-1), (-1, K, V)) + alive_scores[:, :, None]
+    log_probs = ops.log_softmax(logits, axis=-1)
+    log_probs = ops.where(has_nan(log_probs)[:, None], NEVER, log_probs)
+    log_probs = ops.reshape(log_probs, (-1, K, V)) + alive_scores[:, :, None]
     # Twice the beam: at most K of them end, so K open ones remain.
     scores, chosen = ops.top_k(ops.reshape(log_probs, (-1, K * V)), min(2, V) * K)
     chosen = ops.cast(chosen, "int32")

@@ -20,10 +20,11 @@ def greedy(step, cache, start_tokens, max_length, end_token, *, pad_token=0):
         step: Callable `(tokens [B] int32, cache, index [] int32) -> (logits [B, V], cache)`:
             reads the token at position `index`, counted from 0, and returns the logits
             of the next one. It returns the cache with the structure, shapes and dtypes
-            it was given. To go on after a prompt of n tokens, pass
+            it was given. A sequence whose logits have a NaN in them ends there, without
+            another token; the others are not touched by it. To go on after a prompt of n tokens, pass
             `lambda tokens, cache, index: step(tokens, cache, index + n)`.
         cache: Any nest of tensors whose first axis is B; `()` for none.
-        start_tokens: Integers [B], read at position 0 and not part of the output.
+        start_tokens: Integers [B] of at least 0, read at position 0 and not part of the output.
         max_length: Positive int L; the longest output, end token included.
         end_token: Int; a sequence stops after writing it. `None`: all run to L.
         pad_token: Int that fills the positions after the end.
@@ -32,8 +33,8 @@ def greedy(step, cache, start_tokens, max_length, end_token, *, pad_token=0):
         Int32 [B, L]: the end token included, `pad_token` after it.
 
     Raises:
-        ValueError: If an argument is out of its range, or `step` returns logits or a
-            cache of another shape.
+        ValueError: If an argument is out of its range, or `step` returns no pair, or
+            logits or a cache of another shape.
 
     Example: a model that counts, and ends at 3.
 

@@ -10,33 +10,29 @@ A decoder reads a model only through `step(tokens, cache, index) -> (logits, cac
 Letters: B batch, L the longest output, V vocabulary.
 """
 
-import numbers
-
 import keras
 from keras import ops, tree
 
-
-def require_int(value, name, minimum):
-    """Returns `value` if it is an int of at least `minimum`; refuses anything else by name."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:
-        raise ValueError(f"`{name}` must be an int of at least {minimum}. Received: {name}={value!r}")
-    return int(value)
+from keras_attention.ops.known import known_values
+from keras_attention.ops.require import require_int
 
 
 def require_inputs(step, cache, start_tokens, max_length, end_token, pad_token):
     """Checks what all decoders take. Returns `cache` as tensors and `start_tokens` [B] as int32."""
     if not callable(step):
         raise ValueError(f"`step` must be callable: (tokens, cache, index) -> (logits, cache). Received: step={step!r}")
-    require_int(max_length, "max_length", 1)
-    require_int(pad_token, "pad_token", 0)
-    if end_token is not None:
-        require_int(end_token, "end_token", 0)
+    require_int(max_length, "max_length")
+    require_int(pad_token, "pad_token", least=0)
+    require_int(end_token, "end_token", optional=True, least=0)
     start_tokens = ops.convert_to_tensor(start_tokens)
     if len(start_tokens.shape) != 1 or "int" not in keras.backend.standardize_dtype(start_tokens.dtype):
         raise ValueError(
             "`start_tokens` must be integers of shape [B], one a sequence. Received: "
             f"start_tokens.shape={tuple(start_tokens.shape)}, dtype={start_tokens.dtype}"
         )
+    known = known_values(start_tokens)
+    if known is not None and (known < 0).any():
+        raise ValueError(f"`start_tokens` must be at least 0. Received: start_tokens={known.tolist()}")
     cache = tree.map_structure(lambda leaf: _require_batch(leaf, start_tokens), cache)
     return cache, ops.cast(start_tokens, "int32")
 
@@ -56,7 +52,7 @@ def _require_batch(leaf, start_tokens):
 
 def call_step(step, tokens, cache, index, end_token):
     """`step`, with its logits checked and in float32."""
-    logits, cache = step(tokens, cache, index)
+    logits, cache = require_pair(step(tokens, cache, index))
     if len(logits.shape) != 2 or logits.shape[-1] is None:
         raise ValueError(
             f"`step` must return logits of shape [B, V] with a known V. Received: logits.shape={tuple(logits.shape)}"
@@ -64,6 +60,21 @@ def call_step(step, tokens, cache, index, end_token):
     if end_token is not None and end_token >= logits.shape[-1]:
         raise ValueError(f"`end_token` must be one of the V={logits.shape[-1]} tokens. Received: end_token={end_token}")
     return ops.cast(logits, "float32"), cache
+
+
+def require_pair(answer):
+    """Returns what a step returned, if it is a pair. A tensor of two rows could be taken apart like one."""
+    if not isinstance(answer, tuple | list) or len(answer) != 2 or not hasattr(answer[0], "shape"):
+        received = type(answer).__name__
+        if isinstance(answer, tuple | list):
+            received += f" of {len(answer)}: {', '.join(type(x).__name__ for x in answer)}"
+        raise ValueError(f"`step` must return a pair (logits, cache). Received: {received}")
+    return answer
+
+
+def has_nan(x):
+    """Boolean [...], which rows of `x` [..., V] have a NaN in them."""
+    return ops.any(ops.isnan(x), axis=-1)
 
 
 def run(active, advance, state):
@@ -124,6 +135,8 @@ def take_rows(x, chosen, M):
 def generate(choose, step, cache, start_tokens, max_length, end_token, pad_token):
     """Writes one token after the other, each by `choose(logits [B, V], index) -> [B]`, until all have ended.
 
+    A sequence whose logits have a NaN in them ends without another token: no choice among them would mean anything.
+
     Args:
         choose: The decoder: picks the next tokens.
         step, cache, start_tokens, max_length, end_token, pad_token: See `greedy`; already checked.
@@ -137,6 +150,7 @@ def generate(choose, step, cache, start_tokens, max_length, end_token, pad_token
 
     def advance(index, tokens, ended, sequences, cache):
         logits, cache = call_step(step, tokens, cache, index, end_token)
+        ended = ops.logical_or(ended, has_nan(logits))
         tokens = ops.where(ended, pad_token, ops.cast(choose(logits, index), "int32"))
         sequences = write(sequences, index, tokens)
         return index + 1, tokens, ops.logical_or(ended, is_end(tokens, end_token)), sequences, cache

@@ -1,11 +1,10 @@
 """Sampling: the next token is drawn from the model's distribution, tempered and truncated."""
 
-import numbers
-
 import keras
 from keras import ops
 
-from keras_attention.decoding.loop import generate, require_inputs, require_int
+from keras_attention.decoding.loop import generate, require_inputs
+from keras_attention.ops.require import is_number, require_int, require_number, require_seed
 
 
 def sample(
@@ -35,7 +34,8 @@ def sample(
         tokens:  [B] = first v whose cumulative weight exceeds noise * total
 
     Runs wholly inside the graph, as `greedy` does, and stops as soon as every sequence
-    has ended. Truncation sorts: `top_k` alone sorts k tokens, `top_p` alone all V.
+    has ended. A sequence whose logits have a NaN in them ends there, without another
+    token; the others are not touched by it. Truncation sorts: `top_k` alone sorts k tokens, `top_p` alone all V.
 
     Args:
         step: See `greedy`.
@@ -46,7 +46,7 @@ def sample(
         temperature: Positive float; below 1 sharpens, above 1 flattens.
         top_k: Positive int, or `None` for all tokens. More than V means all.
         top_p: Float in (0, 1], or `None` for all tokens.
-        seed: Int (the same sample at every call; TensorFlow's XLA draws another than
+        seed: Int from 0 to 2**32 - 1 (the same sample at every call; TensorFlow's XLA draws another than
             TensorFlow without), `keras.random.SeedGenerator` (a new one at every call;
             for a SavedModel, keep its state as an attribute of what is saved), or
             `None` for Keras's global generator.
@@ -56,8 +56,8 @@ def sample(
         Int32 [B, L]: the end token included, `pad_token` after it.
 
     Raises:
-        ValueError: If an argument is out of its range, or `step` returns logits or a
-            cache of another shape.
+        ValueError: If an argument is out of its range, or `step` returns no pair, or
+            logits or a cache of another shape.
 
     Example: with `top_k=1` nothing is left to chance.
 
@@ -86,24 +86,11 @@ def draw(logits, noise, temperature=1.0, top_k=None, top_p=None):
     return ranks if tokens is None else ops.take_along_axis(tokens, ranks[:, None], axis=1)[:, 0]
 
 
-def require_temperature(temperature):
-    """Refuses what is no positive number."""
-    if not isinstance(temperature, numbers.Real) or not 0 < temperature < float("inf"):
-        raise ValueError(f"`temperature` must be a positive float. Received: temperature={temperature!r}")
-
-
-def require_seed(seed):
-    """Refuses what `keras.random` does not take."""
-    if seed is not None and not isinstance(seed, (int, keras.random.SeedGenerator)):
-        raise ValueError(f"`seed` must be an int, a keras.random.SeedGenerator or None. Received: seed={seed!r}")
-
-
 def _require_options(temperature, top_k, top_p, seed):
-    require_temperature(temperature)
-    require_seed(seed)
-    if top_k is not None:
-        require_int(top_k, "top_k", 1)
-    if top_p is not None and (not isinstance(top_p, numbers.Real) or not 0 < top_p <= 1):
+    require_number(temperature, "temperature", above=0)
+    require_seed(seed, generator=True)
+    require_int(top_k, "top_k", optional=True)
+    if top_p is not None and not (is_number(top_p) and 0 < top_p <= 1):
         raise ValueError(f"`top_p` must be a float in (0, 1], or None. Received: top_p={top_p!r}")
 
 

@@ -3,11 +3,14 @@
 import keras
 from keras import ops
 
-from keras_attention.decoding.loop import run, write
-from keras_attention.decoding.sample import draw, require_seed, require_temperature
+from keras_attention.decoding.loop import has_nan, require_pair, run, write
+from keras_attention.decoding.sample import draw
 from keras_attention.ops import logistic_mixture_sample, require_boolean
+from keras_attention.ops.labels import require_labels
+from keras_attention.ops.pixels import LIKELIHOODS
+from keras_attention.ops.require import is_int, require_int, require_number, require_seed
 
-METHODS = ("start", "step", "to_sequence", "to_image")
+PROTOCOL = ("start", "step", "to_sequence", "to_image", "likelihood", "channels", "num_mixtures")
 
 
 def sample_image(
@@ -40,6 +43,8 @@ def sample_image(
     Values that are known (half of an image, say) are kept as they are, wherever they lie; what comes after them in the
     order of generation is drawn given them.
 
+    Where the model's output has a NaN in it, as that of a model that has diverged, the value is 0.
+
     Args:
         model: What has the protocol of `models.ImageTransformer`: `start(size, batch_size, label, source)`,
             `step(values, cache, index)`, `to_sequence`, `to_image`, and the attributes `likelihood`, `channels` and
@@ -51,14 +56,15 @@ def sample_image(
         temperature: Positive float; below 1 the probable values are favoured.
         known: Images [B, Y, X, C], integers from 0 to 255, of which some pixels are to be kept.
         known_mask: Boolean, [B, Y, X] or [Y, X], true where they are.
-        seed: Int (the same images at every call), `keras.random.SeedGenerator` (new ones) or `None` for Keras's global
-            generator.
+        seed: Int from 0 to 2**32 - 1 (the same images at every call), `keras.random.SeedGenerator` (new ones) or `None`
+            for Keras's global generator.
 
     Returns:
         Int32 [B, Y, X, C], from 0 to 255.
 
     Raises:
-        ValueError: If an argument is out of its range, or `known` comes without `known_mask`.
+        ValueError: If `model` has not this protocol, an argument is out of its range, or `known` comes without
+            `known_mask`.
 
     Example:
 
@@ -69,8 +75,9 @@ def sample_image(
     (2, 3, 5, 1)
     """
     _require_model(model)
-    require_temperature(temperature)
-    require_seed(seed)
+    size = _require_size(size)
+    require_number(temperature, "temperature", above=0)
+    require_seed(seed, generator=True)
     known, known_mask = _require_known(known, known_mask, size, model.channels)
     batch_size = _batch_size(batch_size, label, source, known)
     start = {"label": label, "source": source}
@@ -86,8 +93,10 @@ def sample_image(
         return index < blank.shape[1]
 
     def advance(index, last, written, cache):
-        output, cache = model.step(last, cache, index)
-        values = choose(ops.cast(output, "float32"), index)
+        output, cache = require_pair(model.step(last, cache, index))
+        output = ops.cast(output, "float32")
+        values = choose(output, index)
+        values = ops.where(has_nan(output) if len(values.shape) == 1 else has_nan(output)[:, None], 0, values)
         if kept:
             old, keep = (ops.take(x, index, axis=1) for x in kept)
             values = ops.where(keep, old, values)
@@ -98,17 +107,19 @@ def sample_image(
 
 
 def _require_model(model):
-    """Refuses a model without the protocol that is read here, by the name of what it lacks."""
-    missing = [name for name in METHODS if not callable(getattr(model, name, None))]
-    attributes = ("likelihood", "channels", "num_mixtures")
-    if getattr(model, "likelihood", None) == "categorical":
-        attributes = attributes[:-1]
-    missing += [name for name in attributes if not hasattr(model, name)]
-    if missing:
+    mixture = getattr(model, "likelihood", None) != "categorical"
+    missing = [name for name in PROTOCOL if not hasattr(model, name) and (mixture or name != "num_mixtures")]
+    if missing or model.likelihood not in LIKELIHOODS:
         raise ValueError(
-            f"`model` must be a `models.ImageTransformer`, or have its protocol: {', '.join(METHODS)}, `likelihood`, "
-            f"`channels` and `num_mixtures`. Received: model={model!r}, without {', '.join(missing)}"
+            f"`model` must be an autoregressive model of images, as `models.ImageTransformer`, with {PROTOCOL} and a "
+            f"likelihood of {LIKELIHOODS}. Received: a {type(model).__name__} without {missing}"
         )
+
+
+def _require_size(size):
+    if not isinstance(size, tuple | list) or len(size) != 2 or not all(is_int(n) and n > 0 for n in size):
+        raise ValueError(f"`size` must be (rows, columns), two positive ints. Received: size={size!r}")
+    return tuple(int(n) for n in size)
 
 
 def _chooser(model, batch_size, steps, temperature, seed):
@@ -142,7 +153,9 @@ def _require_known(known, mask, size, channels):
         )
     mask = require_boolean(mask, "known_mask")
     mask = mask if len(mask.shape) == 3 else mask[None]
-    return known, ops.broadcast_to(mask[..., None], ops.shape(known))
+    mask = ops.broadcast_to(mask[..., None], ops.shape(known))
+    require_labels(ops.where(mask, known, 0), "known", 256)
+    return known, mask
 
 
 def _batch_size(batch_size, *given):
@@ -151,4 +164,6 @@ def _batch_size(batch_size, *given):
             return ops.shape(ops.convert_to_tensor(x))[0]
     if batch_size is None:
         raise ValueError("`batch_size` must be given where no other argument tells it. Received: batch_size=None")
+    if not hasattr(batch_size, "shape"):
+        require_int(batch_size, "batch_size")
     return batch_size

@@ -8,6 +8,7 @@ from keras_attention.export.core_ops import forget_gradients, require_core_ops
 from keras_attention.export.signatures import concrete, extra_signature, own_signature
 from keras_attention.export.verify import verify_export
 from keras_attention.export.versions import require_version, write_version
+from keras_attention.ops.require import require_bool
 
 DEFAULT = "serving_default"
 
@@ -87,6 +88,7 @@ def export_saved_model(
     """
     _require_model(model)
     require_version(directory, version)
+    _require_options(signatures, verify, allowed_ops)
     functions, own = _functions(model, input_signature, lengths, signatures)
 
     def write(folder):
@@ -98,9 +100,9 @@ def export_saved_model(
         tf.saved_model.save(_holder(traced), str(folder), signatures=traced, options=options)
         forget_gradients(folder)
         require_core_ops(folder, allowed_ops)
-        if verify is not False:
+        if verify or isinstance(verify, dict):
             own_function = functions[own][0] if own else None
-            verify_export(folder, own, own_function, None if verify is True else verify)
+            verify_export(folder, own, own_function, verify if isinstance(verify, dict) else None)
 
     return write_version(directory, write, version)
 
@@ -115,6 +117,15 @@ def _require_model(model):
         raise ValueError(f"`model` must be a Keras model. Received: {model!r}")
     if not model.built:
         raise ValueError(f"`model` must be built: call {model.name} once on data first.")
+
+
+def _require_options(signatures, verify, allowed_ops):
+    if signatures is not None and not isinstance(signatures, dict):
+        raise ValueError(f"`signatures` must be a dict from name to (function, specs). Received: {signatures!r}")
+    if not isinstance(verify, dict):
+        require_bool(verify, "verify")
+    if isinstance(allowed_ops, str) or not all(isinstance(name, str) for name in allowed_ops):
+        raise ValueError(f"`allowed_ops` must be names of operations. Received: allowed_ops={allowed_ops!r}")
 
 
 def _functions(model, input_signature, lengths, signatures):

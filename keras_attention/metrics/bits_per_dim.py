@@ -17,7 +17,8 @@ class BitsPerDim(keras.metrics.Mean):
     $$ \mathrm{bits/dim} = -\frac{1}{Y X C} \sum_{y, x} \log_2 p(v_{yx} \mid \text{what is written before}) $$
 
     as "Image Transformer" ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)) and the models before it report
-    it. 8 for a model that knows nothing. The mean runs over all pixels of all batches.
+    it. 8 for a model that knows nothing. The mean runs over all pixels of all batches. A value of a weight that is not
+    0 must be from 0 to 255; in a compiled step, where values are not known, another one makes the mean NaN.
 
     Args:
         likelihood: `"categorical"` or `"logistic_mixture"`, see `training.PixelNegativeLogLikelihood`.
@@ -44,10 +45,11 @@ class BitsPerDim(keras.metrics.Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true = ops.convert_to_tensor(y_true)
-        bits = pixel_log_prob(y_true, y_pred, self.likelihood) / (-math.log(2.0) * y_true.shape[-1])
         if sample_weight is not None:  # as many axes as the pixels, so that a weight of an image counts for each
-            weights = with_rank(ops.cast(sample_weight, bits.dtype), len(bits.shape))
-            sample_weight = ops.broadcast_to(weights, ops.shape(bits))
+            weights = with_rank(ops.cast(sample_weight, self.dtype), len(y_true.shape) - 1)
+            sample_weight = ops.broadcast_to(weights, ops.shape(y_true)[:-1])
+            y_true = ops.where(sample_weight[..., None] == 0, ops.zeros_like(y_true), y_true)
+        bits = pixel_log_prob(y_true, y_pred, self.likelihood) / (-math.log(2.0) * y_true.shape[-1])
         return super().update_state(bits, sample_weight)
 
     def get_config(self):

@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_attention.metrics.host import HostMetric, to_host
 from keras_attention.metrics.probabilities import LEAST, require_probabilities, top_classes
+from keras_attention.ops.require import require_int, require_rate
 
 
 class _PairedProbabilities(HostMetric):
@@ -77,12 +78,9 @@ class ClassAgreement(_PairedProbabilities):
     """
 
     def __init__(self, k=1, confidence=0.0, name="class_agreement"):
-        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-            raise ValueError(f"`k` must be a positive int. Received: k={k!r}")
-        if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 <= confidence < 1:
-            raise ValueError(f"`confidence` must be a float in [0, 1). Received: confidence={confidence!r}")
+        k, confidence = require_int(k, "k"), float(require_rate(confidence, "confidence"))
         super().__init__(name)
-        self.k, self.confidence = k, float(confidence)
+        self.k, self.confidence = k, confidence
 
     def result(self):
         self._require_samples(f"real image with a probability above {self.confidence}" if self.confidence else "sample")

@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_attention.metrics.host import FeatureMetric
 from keras_attention.metrics.probabilities import LEAST, require_probabilities, shuffled_parts, top_classes
+from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -66,10 +67,8 @@ class InceptionScore(FeatureMetric):
     output = "probabilities"
 
     def __init__(self, extractor="inception_v3", splits=1, top_k=None, seed=0, name="inception_score"):
-        for argument, value in (("splits", splits), ("top_k", top_k)):
-            optional = argument == "top_k" and value is None
-            if not optional and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-                raise ValueError(f"`{argument}` must be a positive int. Received: {argument}={value!r}")
+        splits, top_k = require_int(splits, "splits"), require_int(top_k, "top_k", optional=True)
+        seed = require_int(seed, "seed", least=0)
         super().__init__(extractor, name)
         self.splits, self.top_k, self.seed = splits, top_k, seed
         self.reset_state()

@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_attention.metrics.host import FeatureMetric, to_host
 from keras_attention.metrics.moments import Moments, frechet
+from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -51,8 +52,7 @@ class IntraClassFrechetDistance(FeatureMetric):
     """
 
     def __init__(self, num_classes, extractor="inception_v3", name="intra_class_frechet_distance"):
-        if not isinstance(num_classes, int) or isinstance(num_classes, bool) or num_classes < 1:
-            raise ValueError(f"`num_classes` must be a positive int. Received: num_classes={num_classes!r}")
+        num_classes = require_int(num_classes, "num_classes")
         super().__init__(extractor, name)
         self.num_classes = num_classes
         self.reset_state()

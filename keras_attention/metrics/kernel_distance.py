@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_attention.metrics.reservoir import Reservoir, kernel_distance
 from keras_attention.metrics.two_samples import TwoSampleMetric
+from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -61,14 +62,10 @@ class KernelDistance(TwoSampleMetric):
         seed=0,
         name="kernel_distance",
     ):
-        for argument, value, least in (
-            ("subsets", subsets, 1),
-            ("subset_size", subset_size, 2),
-            ("max_samples", max_samples, subset_size),
-        ):
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"`{argument}` must be an int of at least {least}. Received: {argument}={value!r}")
-        self.subsets, self.subset_size, self.max_samples, self.seed = subsets, subset_size, max_samples, seed
+        self.subsets = require_int(subsets, "subsets")
+        self.subset_size = require_int(subset_size, "subset_size", least=2)
+        self.max_samples = require_int(max_samples, "max_samples", least=self.subset_size)
+        self.seed = require_int(seed, "seed", least=0)
         super().__init__(extractor, name)
 
     @property

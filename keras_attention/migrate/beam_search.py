@@ -1,21 +1,19 @@
 """The beam search of `tfa.seq2seq.BeamSearchDecoder`, in which ended sequences keep their places in the beam."""
 
-import math
-import numbers
-
 from keras import ops, tree
 
 from keras_attention.decoding import length_penalty
 from keras_attention.decoding.loop import (
     blank,
     call_step,
+    has_nan,
     is_end,
     require_inputs,
-    require_int,
     run,
     take_rows,
     write,
 )
+from keras_attention.ops.require import require_int, require_number
 
 NEVER = float("-inf")  # the score of a place in the beam that holds no sequence
 
@@ -39,7 +37,8 @@ def beam_search(
 
     Differs from tensorflow-addons: what follows the end is `pad_token`, not the end token; `cache` is not tiled
     (`tile_batch` is done here); tokens always stand beside their own score (there, if a beam is reordered after all
-    of its row have ended, the tokens keep the older order); there is no coverage penalty.
+    of its row have ended, the tokens keep the older order); there is no coverage penalty; a sequence whose
+    logits have a NaN in them has a score of minus infinity from then on.
 
     Args:
         step: See `decoding.greedy`; it is called with B * K tokens.
@@ -70,13 +69,9 @@ def beam_search(
     [[[2, 3, 0], [1, 0, 1]]]
     """
     cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
-    K = require_int(beam_width, "beam_width", 1)
-    require_int(end_token, "end_token", 0)
-    weight = length_penalty_weight
-    if not isinstance(weight, numbers.Real) or not 0 <= weight < math.inf:
-        raise ValueError(
-            f"`length_penalty_weight` must be a float of at least 0. Received: length_penalty_weight={weight!r}"
-        )
+    K = require_int(beam_width, "beam_width")
+    require_int(end_token, "end_token", least=0)
+    weight = require_number(length_penalty_weight, "length_penalty_weight", least=0)
 
     def active(index, tokens, cache, sequences, log_probs, scores, lengths, ended):
         return ops.logical_and(index < max_length, ops.logical_not(ops.all(ended)))
@@ -112,7 +107,9 @@ def beam_search(
 def _continuations(logits, ended, end_token):
     """Log-probabilities [B, K, V] of the next tokens; what has ended can only end again, for nothing."""
     V = logits.shape[-1]
-    log_probs = ops.reshape(ops.log_softmax(logits, axis=-1), (-1, ended.shape[-1], V))
+    log_probs = ops.log_softmax(logits, axis=-1)
+    log_probs = ops.where(has_nan(log_probs)[:, None], NEVER, log_probs)
+    log_probs = ops.reshape(log_probs, (-1, ended.shape[-1], V))
     only_the_end = ops.where(ops.arange(V) == end_token, 0.0, NEVER)
     return ops.where(ended[:, :, None], only_the_end, log_probs)
 

@@ -7,7 +7,7 @@ import math
 
 from keras import ops
 
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import is_number, require_choice
 
 VARIANTS = ("standard", "published")
 WINDOW, SIGMA = 11, 1.5
@@ -151,7 +151,7 @@ def require_variant(variant):
 def require_value_range(value_range):
     """Returns `value_range` as two floats, the lower first; raises if it is anything else."""
     try:
-        low, high = map(float, value_range)
+        low, high = (float(value) if is_number(value) else math.nan for value in value_range)
     except (TypeError, ValueError):
         low, high = 0.0, 0.0
     if not (low < high and math.isfinite(high - low)):

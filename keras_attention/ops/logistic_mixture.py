@@ -12,6 +12,8 @@ import math
 import keras
 from keras import ops
 
+from keras_attention.ops.labels import nan_unless_label, require_labels
+
 LEVELS = 256
 SMALLEST_LOG_SCALE = -7.0
 SERIES_BELOW = 1e-3  # the next term of the series is 1e-16 there
@@ -51,14 +53,15 @@ def logistic_mixture_log_prob(values, parameters):
     always sum to 1. Logarithms and gradients are finite wherever the parameters are.
 
     Args:
-        values: [..., C], integers from 0 to 255 (of any dtype).
+        values: [..., C], integers from 0 to 255 (of any dtype). Another value is refused; in a compiled function, where
+            it is not known, the result is NaN.
         parameters: [..., K * logistic_mixture_size(C)], floating.
 
     Returns:
         [...], nats for all C channels together, in float32 or the wider dtype of `parameters`.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not fit, or a value is known and out of its range.
 
     Example: the wider the logistic, the more even are the values.
 
@@ -68,6 +71,7 @@ def logistic_mixture_log_prob(values, parameters):
     values, parameters = ops.convert_to_tensor(values), ops.convert_to_tensor(parameters)
     C = values.shape[-1]
     logits, means, log_scales, coefficients = _split(parameters, C)
+    require_labels(values, "values", LEVELS)
     values = ops.cast(values, logits.dtype)[..., None, :]
     x = values / 127.5 - 1.0
     means = ops.stack([_mean(means, coefficients, x, c) for c in range(C)], axis=-1)
@@ -78,6 +82,7 @@ def logistic_mixture_log_prob(values, parameters):
     above = ops.where(values < 0.5, ops.zeros_like(above), above)
     inside = ops.logical_and(values > 0.5, values < LEVELS - 1.5)
     channels = below + above + ops.where(inside, _log_width(log_scales), ops.zeros_like(below))
+    channels = nan_unless_label(channels, values, LEVELS)
     return ops.logsumexp(ops.log_softmax(logits, axis=-1) + ops.sum(channels, axis=-1), axis=-1)
 
 

@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_attention.ops.choose import chosen
+from keras_attention.ops.labels import nan_unless_label, require_labels
 from keras_attention.ops.logistic_mixture import LEVELS, logistic_mixture_log_prob
 from keras_attention.ops.require import require_choice
 
@@ -17,7 +18,8 @@ def pixel_log_prob(values, outputs, likelihood="categorical"):
     or, with `likelihood="logistic_mixture"`, what `logistic_mixture_log_prob` says. Computed in float32 at least.
 
     Args:
-        values: [..., C], integers from 0 to 255 (of any dtype). 0 is a value like the others, never padding.
+        values: [..., C], integers from 0 to 255 (of any dtype). 0 is a value like the others, never padding. Another
+            value is refused; in a compiled function, where it is not known, the result is NaN.
         outputs: Logits [..., C, 256], or parameters [..., P].
         likelihood: `"categorical"` or `"logistic_mixture"`.
 
@@ -25,7 +27,7 @@ def pixel_log_prob(values, outputs, likelihood="categorical"):
         [...], nats.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not fit, or a value is known and out of its range.
 
     Example: where all values are alike, each of three channels takes 8 bits.
 
@@ -46,10 +48,11 @@ def pixel_log_prob(values, outputs, likelihood="categorical"):
         )
     if likelihood == "logistic_mixture":
         return logistic_mixture_log_prob(values, outputs)
+    require_labels(values, "values", LEVELS)
     outputs = ops.cast(outputs, "float64" if "float64" in str(outputs.dtype) else "float32")
     # Shifted by the greatest: the two terms, each as large as the logits, would cancel in their last digits.
     logits = outputs - ops.stop_gradient(ops.max(outputs, axis=-1, keepdims=True))
-    return ops.sum(chosen(logits, values) - ops.logsumexp(logits, axis=-1), axis=-1)
+    return ops.sum(nan_unless_label(chosen(logits, values) - ops.logsumexp(logits, axis=-1), values, LEVELS), axis=-1)
 
 
 def require_likelihood(likelihood):

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.ops.labels import require_labels
+from keras_attention.ops.rank import with_rank
 from keras_attention.training.padding import not_padding, require_padding_id
 
 
@@ -15,8 +17,13 @@ class _Accuracy(keras.metrics.Mean):
         self.padding_id = padding_id
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_true = ops.convert_to_tensor(y_true)
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        _require_shapes(y_true, y_pred)
         counts = not_padding(y_true, self.padding_id)
+        read = counts
+        if sample_weight is not None:
+            read = ops.logical_and(counts, with_rank(ops.convert_to_tensor(sample_weight), len(counts.shape)) != 0)
+        require_labels(ops.where(read, y_true, ops.zeros_like(y_true)), "y_true", y_pred.shape[-1])
         right = ops.equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), ops.cast(y_true, "int32"))
         right, counts = self.score(right, counts)
         weights = ops.cast(counts, "float32")
@@ -28,9 +35,20 @@ class _Accuracy(keras.metrics.Mean):
         return {"name": self.name, "dtype": self.dtype, "padding_id": self.padding_id}
 
 
+def _require_shapes(y_true, y_pred):
+    tokens, logits = tuple(y_true.shape), tuple(y_pred.shape)
+    if len(logits) != len(tokens) + 1 or any(a != b and None not in (a, b) for a, b in zip(tokens, logits)):
+        raise ValueError(
+            "`y_true` must be integers [B, T] and `y_pred` logits [B, T, V]. "
+            f"Received: y_true.shape={tokens}, y_pred.shape={logits}"
+        )
+
+
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TokenAccuracy(_Accuracy):
     """Part of the tokens that are not padding whose greatest logit is the right one.
+
+    A token that counts and is not from 0 to V - 1 is refused; in a compiled step, where it is not known, it is wrong.
 
     Args:
         padding_id: Int, the token that does not count; `None` if all do.
@@ -60,6 +78,8 @@ class TokenAccuracy(_Accuracy):
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SequenceAccuracy(_Accuracy):
     """Part of the sequences in which every token that is not padding is right, under teacher forcing.
+
+    A token that counts and is not from 0 to V - 1 is refused; in a compiled step, where it is not known, it is wrong.
 
     Args:
         padding_id: Int, the token that does not count; `None` if all do.

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.ops.labels import nan_unless_label, require_labels
+
 
 def hinge_discriminator_loss(real_logits, fake_logits):
     r"""The discriminator's hinge loss: real images above 1 and made ones below -1 cost nothing.
@@ -140,7 +142,7 @@ def auxiliary_classifier_loss(labels, class_logits):
     for what it makes. In float32.
 
     Args:
-        labels: Integers [B] from 0 to K - 1.
+        labels: Integers [B] from 0 to K - 1. Others are refused; in a compiled step the loss is NaN.
         class_logits: Logits [B, K].
 
     Returns:
@@ -151,9 +153,19 @@ def auxiliary_classifier_loss(labels, class_logits):
     >>> print(f"{float(auxiliary_classifier_loss([1, 3], [[0.0] * 4] * 2)):.4f}")
     1.3863
     """
-    return _mean(
-        keras.losses.sparse_categorical_crossentropy(ops.cast(labels, "int32"), _float(class_logits), from_logits=True)
-    )
+    return _mean(class_cross_entropy(labels, class_logits, "labels"))
+
+
+def class_cross_entropy(labels, logits, name):
+    """Cross-entropy [B] of logits [B, K]; labels [B] that are not classes are refused by `name`, or give NaN."""
+    logits, labels = _float(logits), ops.convert_to_tensor(labels)
+    classes = logits.shape[-1]
+    require_labels(labels, name, classes)
+    labels = ops.cast(labels, "int32")
+    # Backends differ in what they do with a class that there is not: an error without a name, 0 or NaN.
+    safe = ops.clip(labels, 0, classes - 1)
+    losses = keras.losses.sparse_categorical_crossentropy(safe, logits, from_logits=True)
+    return nan_unless_label(losses, labels, classes)
 
 
 ADVERSARIAL_LOSSES = {

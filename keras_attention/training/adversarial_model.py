@@ -4,6 +4,7 @@ import keras
 from keras import ops, tree
 
 from keras_attention.ops import spectral_step
+from keras_attention.ops.require import is_number, require_int, require_seed
 from keras_attention.training import gradients
 from keras_attention.training.adversarial_data import checked, checked_validation
 from keras_attention.training.adversarial_objective import AdversarialObjective
@@ -86,16 +87,14 @@ class AdversarialModel(keras.Model):
                 raise ValueError(f"`{name}` must be a `keras.Model` that is built. Received: {network!r}")
         if not isinstance(objective, AdversarialObjective):
             raise ValueError(f"`objective` must be an `AdversarialObjective`. Received: {objective!r}")
-        if isinstance(discriminator_steps, bool) or not isinstance(discriminator_steps, int) or discriminator_steps < 1:
-            raise ValueError(f"`discriminator_steps` must be a positive int. Received: {discriminator_steps!r}")
-        if average_decay is not None and not 0 < average_decay < 1:
-            raise ValueError(f"`average_decay` must be in (0, 1) or None. Received: {average_decay!r}")
+        if average_decay is not None and not (is_number(average_decay) and 0 < average_decay < 1):
+            raise ValueError(f"`average_decay` must be in (0, 1) or None. Received: average_decay={average_decay!r}")
         self.generator = generator
         self.discriminator = discriminator
         self.objective = objective
-        self.discriminator_steps = discriminator_steps
+        self.discriminator_steps = require_int(discriminator_steps, "discriminator_steps")
         self.average_decay = average_decay
-        self.seed = seed
+        self.seed = require_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.average = None if average_decay is None else untrained_copy(generator)
         self.trackers = [keras.metrics.Mean(name=name) for name in objective.names]

@@ -1,12 +1,10 @@
 """What two networks that train against each other are given, and what each minimises."""
 
-import numbers
-
 import keras
 import numpy as np
 from keras import ops
 
-from keras_attention.ops.require import require_choice, require_classes
+from keras_attention.ops.require import require_choice, require_classes, require_int, require_number
 from keras_attention.training.adversarial_losses import ADVERSARIAL_LOSSES, auxiliary_classifier_loss
 
 
@@ -106,23 +104,12 @@ class NoiseToImage(AdversarialObjective):
     """
 
     def __init__(self, noise_dim, num_classes=None, loss="hinge", classifier_weight=None):
-        for name, value in {"noise_dim": noise_dim, "num_classes": num_classes}.items():
-            if value is None and name == "num_classes":
-                continue
-            if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
-        require_choice(loss, "loss", ADVERSARIAL_LOSSES)
-        if classifier_weight is not None:
-            if not isinstance(classifier_weight, numbers.Real) or not classifier_weight > 0:
-                raise ValueError(
-                    f"`classifier_weight` must be a positive float or None. Received: {classifier_weight!r}"
-                )
-            if num_classes is None:
-                raise ValueError("`classifier_weight` needs `num_classes`: there is no class to tell")
-        self.noise_dim = noise_dim
-        self.num_classes = num_classes
-        self.loss = loss
-        self.classifier_weight = classifier_weight
+        self.noise_dim = require_int(noise_dim, "noise_dim")
+        self.num_classes = require_int(num_classes, "num_classes", optional=True)
+        self.loss = require_choice(loss, "loss", ADVERSARIAL_LOSSES)
+        self.classifier_weight = require_number(classifier_weight, "classifier_weight", optional=True, above=0)
+        if classifier_weight is not None and num_classes is None:
+            raise ValueError("`classifier_weight` needs `num_classes`: there is no class to tell")
 
     @property
     def names(self):

@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+from keras_attention.ops.require import require_number
+from keras_attention.training.adversarial_losses import class_cross_entropy
+
 OUTPUTS = ("logits", "log_probs", "baselines")
 
 
@@ -27,13 +30,13 @@ class HybridLoss(keras.losses.Loss):
     In evaluation the second term means nothing; look at the accuracy.
 
     Args:
-        reinforce_weight: Float λ, 0 for soft glimpses.
-        baseline_weight: Float μ.
+        reinforce_weight: Float λ of at least 0; 0 for soft glimpses.
+        baseline_weight: Float μ of at least 0.
         reduction: See `keras.losses.Loss`; by default the mean over the batch.
         name: Optional name.
 
     Call arguments:
-        y_true: Classes [B], integers.
+        y_true: Classes [B], integers from 0 on. Others are refused; in a compiled step the loss is NaN.
         y_pred: What `models.RecurrentAttention` returns.
         sample_weight: Weights [B], or `None`.
 
@@ -41,7 +44,8 @@ class HybridLoss(keras.losses.Loss):
         Float32 scalar; [B] with `reduction="none"`.
 
     Raises:
-        ValueError: If `y_pred` has not these outputs, or `y_true` not one class for each image.
+        ValueError: If `y_pred` has not these outputs, `y_true` not one class for each image, or an argument is out of
+            its range.
 
     Example: sure and right, and as expected.
 
@@ -53,15 +57,15 @@ class HybridLoss(keras.losses.Loss):
 
     def __init__(self, reinforce_weight=1.0, baseline_weight=1.0, reduction="sum_over_batch_size", name="hybrid_loss"):
         super().__init__(name=name, reduction=reduction, dtype="float32")
-        self.reinforce_weight = reinforce_weight
-        self.baseline_weight = baseline_weight
+        self.reinforce_weight = require_number(reinforce_weight, "reinforce_weight", least=0)
+        self.baseline_weight = require_number(baseline_weight, "baseline_weight", least=0)
 
     def call(self, y_true, y_pred):
         _require_outputs(y_true, y_pred)
-        labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        labels = ops.reshape(y_true, (-1,))
         logits, log_probs, baselines = (y_pred[name] for name in OUTPUTS)
-        entropy = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-        right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
+        entropy = class_cross_entropy(labels, logits, "y_true")
+        right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), ops.cast(labels, "int32"))
         error = ops.cast(right, baselines.dtype)[:, None] - baselines
         reinforce = ops.sum(-log_probs * ops.stop_gradient(error), axis=-1)
         steps = max(baselines.shape[-1], 1)

@@ -1,14 +1,14 @@
 """Cross-entropy against smoothed labels, over the tokens that are not padding."""
 
 import math
-import numbers
 
 import keras
 from keras import ops
 
 from keras_attention.ops.choose import chosen
+from keras_attention.ops.labels import nan_unless_label, require_labels
 from keras_attention.ops.rank import with_rank
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_rate
 from keras_attention.training.padding import not_padding, require_padding_id
 
 VARIANTS = ("paper", "reference")
@@ -36,9 +36,11 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
 
     Computed in float32, whatever the dtype of the logits.
 
-    Masking: where `y_true` is `padding_id` nothing counts, not even a NaN, and the mean
-    is over the other tokens. The Keras mask of `y_pred` is not consulted: it speaks of
-    the decoder's input, whose start token may well be 0.
+    Masking: where `y_true` is `padding_id`, or the weight is 0, nothing counts, not even a
+    NaN, and the mean is over the other tokens. The Keras mask of `y_pred` is not
+    consulted: it speaks of the decoder's input, whose start token may well be 0.
+
+    A token that is not from 0 to V - 1 is refused; in a compiled step its loss is NaN.
 
     Args:
         smoothing: Float e in [0, 1); 0 is the plain cross-entropy.
@@ -57,7 +59,8 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         Float32 scalar; [B, T] with `reduction="none"`.
 
     Raises:
-        ValueError: If an argument is out of its range, or the shapes do not fit.
+        ValueError: If an argument is out of its range, a token that counts is none of the V,
+            or the shapes do not fit.
 
     Example: the best prediction has loss 0; the second token is padding.
 
@@ -76,8 +79,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         reduction="mean_with_sample_weight",
         name="label_smoothed_cross_entropy",
     ):
-        if not isinstance(smoothing, numbers.Real) or isinstance(smoothing, bool) or not 0 <= smoothing < 1:
-            raise ValueError(f"`smoothing` must be a float in [0, 1). Received: smoothing={smoothing!r}")
+        require_rate(smoothing, "smoothing")
         require_choice(variant, "variant", VARIANTS)
         if reduction not in ("mean_with_sample_weight", "sum", "none", None):
             raise ValueError(
@@ -98,9 +100,12 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         weights = ops.cast(counts, "float32")
         if sample_weight is not None:
             weights = weights * with_rank(ops.cast(sample_weight, "float32"), len(weights.shape))
+            counts = ops.logical_and(counts, ops.not_equal(weights, 0.0))
         # A new tensor, without the mask that `y_pred` may carry, and without what stands in the padding.
         y_pred = ops.where(counts[..., None], ops.cast(y_pred, "float32"), 0.0)
-        return super().__call__(ops.where(counts, y_true, 0), y_pred, weights)
+        y_true = ops.where(counts, y_true, 0)
+        require_labels(y_true, "y_true", y_pred.shape[-1])
+        return super().__call__(y_true, y_pred, weights)
 
     def call(self, y_true, y_pred):
         V = y_pred.shape[-1]
@@ -110,7 +115,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         losses = ops.logsumexp(logits, axis=-1) - truth * chosen(logits, y_true)
         if others:
             losses = losses - others * ops.sum(logits, axis=-1)
-        return losses - self._entropy(V)
+        return nan_unless_label(losses - self._entropy(V), y_true, V)
 
     def get_config(self):
         return {

@@ -1,9 +1,9 @@
 """A learning rate that stays, and then falls to zero in a line."""
 
-import numbers
-
 import keras
 from keras import ops
+
+from keras_attention.ops.require import require_int, require_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -43,14 +43,9 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, learning_rate, constant_steps, decay_steps):
-        if isinstance(learning_rate, bool) or not isinstance(learning_rate, numbers.Real) or not learning_rate > 0:
-            raise ValueError(f"`learning_rate` must be a positive float. Received: learning_rate={learning_rate!r}")
-        for name, value, least in (("constant_steps", constant_steps, 0), ("decay_steps", decay_steps, 1)):
-            if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-                raise ValueError(f"`{name}` must be an int of at least {least}. Received: {name}={value!r}")
-        self.learning_rate = float(learning_rate)
-        self.constant_steps = int(constant_steps)
-        self.decay_steps = int(decay_steps)
+        self.learning_rate = float(require_number(learning_rate, "learning_rate", above=0))
+        self.constant_steps = require_int(constant_steps, "constant_steps", least=0)
+        self.decay_steps = require_int(decay_steps, "decay_steps")
 
     def __call__(self, step):
         # As integers: float32 could not count beyond 2^24.

@@ -1,14 +1,16 @@
 """Which tokens count."""
 
-import numbers
-
 from keras import ops
+
+from keras_attention.ops.require import is_int
 
 
 def require_padding_id(padding_id):
     """Refuses a `padding_id` that is neither an int nor `None`."""
-    if padding_id is not None and (not isinstance(padding_id, numbers.Integral) or isinstance(padding_id, bool)):
-        raise ValueError(f"`padding_id` must be an int, or None if all tokens count. Received: {padding_id!r}")
+    if padding_id is not None and not is_int(padding_id):
+        raise ValueError(
+            f"`padding_id` must be an int, or None if all tokens count. Received: padding_id={padding_id!r}"
+        )
 
 
 def not_padding(tokens, padding_id):

@@ -1,6 +1,7 @@
 """What an autoregressive model of images minimises."""
 
 import keras
+from keras import ops
 
 from keras_attention.ops import pixel_log_prob
 from keras_attention.ops.pixels import require_likelihood
@@ -18,7 +19,8 @@ class PixelNegativeLogLikelihood(keras.losses.Loss):
 
         losses: [B, Y, X] = -pixel_log_prob(images, outputs) / C
 
-    Masking: 0 is a value like the others. Pixels that do not count get a `sample_weight` of 0.
+    Masking: 0 is a value like the others. Pixels that do not count get a `sample_weight` of 0, and may hold anything.
+    Another value that is not from 0 to 255 is refused; in a compiled step its loss is NaN.
 
     Args:
         likelihood: `"categorical"`, outputs are logits [B, Y, X, C, 256]; or `"logistic_mixture"`, they are parameters
@@ -52,6 +54,8 @@ class PixelNegativeLogLikelihood(keras.losses.Loss):
         if sample_weight is not None:
             # Keras would lay weights [B] along the columns.
             sample_weight = with_rank(sample_weight, 3)
+            y_true = ops.convert_to_tensor(y_true)
+            y_true = ops.where(sample_weight[..., None] == 0, ops.zeros_like(y_true), y_true)
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import require_choice, require_number
 
 VARIANTS = ("paper", "reference")
 
@@ -46,14 +46,10 @@ class TransformerSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, model_dim, warmup_steps=4000, factor=1.0, variant="paper"):
-        for name, value in {"model_dim": model_dim, "warmup_steps": warmup_steps, "factor": factor}.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
-        require_choice(variant, "variant", VARIANTS)
-        self.model_dim = model_dim
-        self.warmup_steps = warmup_steps
-        self.factor = factor
-        self.variant = variant
+        self.model_dim = require_number(model_dim, "model_dim", above=0)
+        self.warmup_steps = require_number(warmup_steps, "warmup_steps", above=0)
+        self.factor = require_number(factor, "factor", above=0)
+        self.variant = require_choice(variant, "variant", VARIANTS)
 
     def __call__(self, step):
         s = ops.cast(step, "float32") + (1.0 if self.variant == "reference" else 0.0)

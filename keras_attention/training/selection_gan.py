@@ -46,6 +46,8 @@ def uncertainty_guided_loss(target, image, uncertainty=None, variant="reference"
     >>> print(f"{float(uncertainty_guided_loss(np.ones((1, 2, 2, 3)), np.zeros((1, 2, 2, 3)), half)):.4f}")
     2.3069
     """
+    require_choice(variant, "variant", VARIANTS)
+    _require_floor(floor)
     difference = ops.abs(_float(target) - _float(image))
     error = ops.mean(difference)
     if uncertainty is None:
@@ -156,8 +158,7 @@ class SelectionGANObjective(AdversarialObjective):
         require_choice(variant, "variant", VARIANTS)
         if not _is_number(total_variation) or total_variation < 0:
             raise ValueError(f"`total_variation` must be at least 0. Received: total_variation={total_variation!r}")
-        if not _is_number(floor) or not 0 < floor < 1:
-            raise ValueError(f"`floor` must be in (0, 1). Received: floor={floor!r}")
+        _require_floor(floor)
         self.condition = [name for name in CONDITIONS if name in condition]
         self.pixel_weights = _weights(pixel_weights, PIXEL, "pixel_weights")
         self.adversarial_weights = _weights(adversarial_weights, ADVERSARIAL, "adversarial_weights")
@@ -250,6 +251,11 @@ def _weights(given, published, name):
     if not weights or not set(weights) <= set(published) or not all(_is_number(w) and w >= 0 for w in weights.values()):
         raise ValueError(f"`{name}` must have numbers of at least 0 for {tuple(published)}. Received: {name}={given!r}")
     return {key: float(weight) for key, weight in weights.items()}
+
+
+def _require_floor(floor):
+    if not _is_number(floor) or not 0 < floor < 1:
+        raise ValueError(f"`floor` must be in (0, 1). Received: floor={floor!r}")
 
 
 def _is_number(value):

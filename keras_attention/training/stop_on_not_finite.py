@@ -1,10 +1,9 @@
 """Stops a training whose losses are no numbers any more, and says where to go on."""
 
-import numbers
-
 import keras
 import numpy as np
 
+from keras_attention.ops.require import require_int
 from keras_attention.training.keep_last_checkpoints import KeepLastCheckpoints, last_good
 
 
@@ -41,10 +40,8 @@ class StopOnNotFinite(keras.callbacks.Callback):
         super().__init__()
         if checkpoints is not None and not isinstance(checkpoints, KeepLastCheckpoints):
             raise ValueError(f"`checkpoints` must be a `KeepLastCheckpoints` or None. Received: {checkpoints!r}")
-        if not isinstance(every, numbers.Integral) or isinstance(every, bool) or every < 1:
-            raise ValueError(f"`every` must be a positive int. Received: every={every!r}")
         self.checkpoints = checkpoints
-        self.every = every
+        self.every = require_int(every, "every")
         self._epoch = self._batch = 0
 
     def on_epoch_begin(self, epoch, logs=None):

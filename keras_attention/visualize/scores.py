@@ -34,8 +34,8 @@ def attention_scores(model, inputs, **kwargs):
         ends in `:1`, `:2` and so on.
 
     Raises:
-        ValueError: If `model` is no Keras layer, no attention layer took part, or one runs where its scores cannot be
-            read from outside.
+        ValueError: If `model` is no Keras model or layer, no attention layer took part, or one runs where its scores
+            cannot be read from outside.
 
     Example:
 
@@ -47,9 +47,9 @@ def attention_scores(model, inputs, **kwargs):
     {'look': (1, 2, 5, 5)}
     """
     if not isinstance(model, keras.Layer):
-        raise ValueError(f"`model` must be a `keras.Model` or a `keras.Layer`. Received: model={model!r}")
+        raise ValueError(f"`model` must be a Keras model or layer. Received: model={model!r}")
     with _eagerly():
-        if not getattr(model, "built", True):
+        if not model.built:
             # A subclassed layer may make its sub-layers when it is built.
             model(inputs, **kwargs)
         record = {}

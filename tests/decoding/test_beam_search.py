@@ -128,8 +128,24 @@ def test_stops_when_the_best_of_every_row_is_certain(lengths, steps):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"beam_size": 0}, {"beam_size": 1.5}, {"alpha": -0.1}, {"alpha": float("nan")}, {"alpha": None}], ids=str
+    "bad",
+    [
+        {"beam_size": 0},
+        {"beam_size": 1.5},
+        {"alpha": -0.1},
+        {"alpha": float("nan")},
+        {"alpha": None},
+        {"alpha": True},
+        {"stop_early": "no"},
+    ],
+    ids=str,
 )
 def test_bad_options_are_refused(bad):
     with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
         search("eager", toy.tables(1, 3, 2), 2, 1, **bad)
+
+
+def test_a_penalty_below_zero_is_refused():
+    for alpha in (-0.6, float("nan"), "0.6"):
+        with pytest.raises(ValueError, match="`alpha` must be a finite number of at least 0. Received: alpha="):
+            decoding.length_penalty(3, alpha)

@@ -5,6 +5,7 @@ import pytest
 from keras import ops
 
 from keras_attention import decoding
+from tests.decoding import toy
 
 DECODERS = [decoding.greedy, decoding.sample, decoding.beam_search]
 each_decoder = pytest.mark.parametrize("decode", DECODERS, ids=lambda f: f.__name__)
@@ -22,14 +23,15 @@ GOOD = {"step": step, "cache": (), "start_tokens": [1, 2], "max_length": 3, "end
     "bad, message",
     [
         ({"step": None}, "`step` must be callable"),
-        ({"max_length": 0}, "`max_length` must be an int of at least 1. Received: max_length=0"),
-        ({"max_length": 2.5}, "`max_length` must be an int"),
-        ({"max_length": True}, "`max_length` must be an int"),
-        ({"end_token": -1}, "`end_token` must be an int of at least 0"),
+        ({"max_length": 0}, "`max_length` must be a positive int. Received: max_length=0"),
+        ({"max_length": 2.5}, "`max_length` must be a positive int"),
+        ({"max_length": True}, "`max_length` must be a positive int"),
+        ({"end_token": -1}, "`end_token` must be `None` or an int of at least 0"),
         ({"end_token": 5}, "`end_token` must be one of the V=5 tokens"),
         ({"pad_token": None}, "`pad_token` must be an int"),
         ({"start_tokens": [[1, 2]]}, "`start_tokens` must be integers of shape [B]"),
         ({"start_tokens": 1}, "`start_tokens` must be integers of shape [B]"),
+        ({"start_tokens": [1, -2]}, "`start_tokens` must be at least 0. Received: start_tokens=[1, -2]"),
         ({"start_tokens": [1.0, 2.0]}, "`start_tokens` must be integers of shape [B]"),
         ({"cache": {"a": np.zeros((3, 7))}}, "first axis of every leaf of `cache` must be the batch"),
         ({"cache": {"a": np.zeros(())}}, "first axis of every leaf of `cache` must be the batch"),
@@ -46,6 +48,10 @@ def test_bad_arguments_are_refused(decode, bad, message):
     "broken, message",
     [
         (lambda t, c, i: (ops.one_hot(t, 5)[:, None], c), "logits of shape [B, V]"),
+        (lambda t, c, i: ops.one_hot(t, 5), "`step` must return a pair (logits, cache). Received:"),
+        (lambda t, c, i: (ops.one_hot(t, 5), c, i), "`step` must return a pair (logits, cache). Received: tuple of 3:"),
+        (lambda t, c, i: (c, ops.one_hot(t, 5)), "must return a pair (logits, cache). Received: tuple of 2: dict"),
+        (lambda t, c, i: None, "`step` must return a pair (logits, cache). Received: NoneType"),
         (lambda t, c, i: (ops.one_hot(t, 5), {}), "a cache of the structure it was given"),
         (lambda t, c, i: (ops.one_hot(t, 5), {"a": c["a"][:, :2]}), "with the shape and dtype it was given"),
         (lambda t, c, i: (ops.one_hot(t, 5), {"a": ops.cast(c["a"], "int32")}), "with the shape and dtype"),
@@ -68,3 +74,39 @@ def test_half_precision_logits_are_read_in_float32(decode):
         np.testing.assert_array_equal(ops.convert_to_numpy(scores), ops.convert_to_numpy(exact))
     else:
         assert tuple(decode(**{**GOOD, "step": half}).shape) == (2, 3)
+
+
+def diverging(tokens, cache, index):
+    """Counts on from the token; the logits of row 1 have a NaN in them from its second token on."""
+    row, logits = cache, ops.one_hot(tokens + 1, 9) * 5.0
+    broken = ops.logical_and(row == 1, index >= 1)[:, None]
+    return ops.where(broken, ops.convert_to_tensor([0.0] * 8 + [float("nan")]), logits), cache
+
+
+@pytest.mark.parametrize("path", toy.PATHS)
+def test_a_sequence_whose_logits_have_a_nan_ends_and_the_others_do_not_see_it(path):
+    row, start = np.array([0, 1, 2]), np.array([1, 1, 3])
+    options = {"max_length": 4, "end_token": 5, "pad_token": 7}
+
+    def run(row, start):
+        greedy = decoding.greedy(diverging, row, start, **options)
+        sampled = decoding.sample(diverging, row, start, **options, top_k=1, seed=0)
+        return greedy, sampled, decoding.beam_search(diverging, row, start, **options, beam_size=2)
+
+    greedy, sampled, (tokens, scores) = toy.run(path, run, row, start)
+    np.testing.assert_array_equal(greedy, [[2, 3, 4, 5], [2, 7, 7, 7], [4, 5, 7, 7]])
+    np.testing.assert_array_equal(sampled, greedy)
+    np.testing.assert_array_equal(tokens[:, 0], [[2, 3, 4, 5], [7, 7, 7, 7], [4, 5, 7, 7]])
+    assert np.isneginf(scores[1]).all()
+    step_loss = np.log(np.exp(5) + 8) - 5
+    np.testing.assert_allclose(scores[[0, 2], 0], [-n * step_loss / ((5 + n) / 6) ** 0.6 for n in (4, 2)], rtol=1e-5)
+
+
+def test_a_finished_sequence_stays_when_the_open_ones_have_a_nan():
+    def step(tokens, cache, index):
+        first = ops.log(ops.convert_to_tensor([[0.1, 0.5, 0.4]]))
+        return ops.where(index == 0, first, float("nan")) + ops.cast(0 * tokens, "float32")[:, None], cache
+
+    tokens, scores = decoding.beam_search(step, (), [0], 3, end_token=2, beam_size=2, alpha=0.0)
+    assert ops.convert_to_numpy(tokens).tolist() == [[[2, 0, 0], [0, 0, 0]]]
+    np.testing.assert_allclose(ops.convert_to_numpy(scores), [[np.log(0.4), -np.inf]], rtol=1e-5)

@@ -148,7 +148,11 @@ def test_seeds():
     ("options", "message"),
     [
         ({"temperature": 0}, "`temperature` must be"),
+        ({"temperature": True}, "`temperature` must be"),
         ({"seed": 0.5}, "`seed` must be"),
+        ({"seed": -1}, "`seed` must be"),
+        ({"batch_size": 0}, "`batch_size` must be a positive int"),
+        ({"known": np.full((2, 1, 2, 1), 256), "known_mask": np.ones((1, 2), bool)}, "`known` must be whole numbers"),
         ({"batch_size": None}, "`batch_size` must be given"),
         ({"known": np.zeros((2, 1, 2, 1))}, "`known` and `known_mask`"),
         ({"known": np.zeros((2, 1, 2, 1)), "known_mask": np.ones((1, 2))}, "`known_mask`.*float"),
@@ -162,19 +166,27 @@ def test_bad_options(options, message):
         decoding.sample_image(TwoPixels(), (1, 2), **{"batch_size": 2, **options})
 
 
-def test_a_model_of_another_kind_is_refused_by_what_it_lacks():
-    class Words:
-        """Decodes words: it has `start` and `step`, and no images."""
+def test_a_wrong_model_is_refused_by_what_it_lacks():
+    for model in (None, keras.Sequential([keras.layers.Dense(2)])):
+        with pytest.raises(ValueError, match="`model` must be an autoregressive model of images.*without .'start'"):
+            decoding.sample_image(model, (1, 2), 2)
+    for size in (3, (1, 2, 3), (0, 2), (1.0, 2), "12"):
+        with pytest.raises(ValueError, match="`size` must be .rows, columns., two positive ints. Received: size="):
+            decoding.sample_image(TwoPixels(), size, 2)
 
-        def start(self, source, max_length):
-            raise AssertionError("never called")
 
-        step = start
+@pytest.mark.parametrize("likelihood", ["categorical", "logistic_mixture"])
+def test_where_the_output_has_a_nan_the_value_is_0(likelihood):
+    class Broken(TwoPixels):
+        num_mixtures = 1
 
-    for model, lacks in (
-        (Words(), "to_sequence, to_image, likelihood, channels, num_mixtures"),
-        (keras.Sequential(name="plain"), "start, step, to_sequence, to_image, likelihood, channels, num_mixtures"),
-        (None, "start, step, to_sequence, to_image, likelihood, channels, num_mixtures"),
-    ):
-        with pytest.raises(ValueError, match=f"`model` must be .*protocol.*Received: model=.*, without {lacks}$"):
-            decoding.sample_image(model, (1, 2), batch_size=2)
+        def step(self, values, cache, index):
+            whole = [-50.0] + [0.0] * 255 if self.likelihood == "categorical" else [0.0, 0.1, -5.0]
+            return ops.convert_to_tensor(np.array([whole, whole[:-1] + [np.nan]], "float32")), cache
+
+    model = Broken()
+    model.likelihood = likelihood
+    if likelihood == "logistic_mixture":
+        model.to_sequence = lambda image: ops.reshape(image, (-1, 2, 1))
+    drawn = numpy(decoding.sample_image(model, (1, 2), 2, seed=1))
+    assert (drawn[0] > 0).all() and (drawn[1] == 0).all()

@@ -257,6 +257,9 @@ def test_a_directory_that_cannot_be_is_refused_before_any_work(tmp_path, monkeyp
         export_saved_model(model, tmp_path / "file")
     with pytest.raises(ValueError, match="`version` must be `None` or a positive int"):
         export_saved_model(model, tmp_path, version=True)
+    for options in ({"verify": "no"}, {"allowed_ops": "PyFunc"}, {"signatures": ["shout"]}):
+        with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
+            export_saved_model(model, tmp_path, **options)
 
 
 def test_a_failed_export_leaves_nothing_behind(tmp_path):

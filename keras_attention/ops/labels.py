@@ -1,0 +1,31 @@
+"""Whole numbers in a range, where losses and metrics take no others: classes, tokens, values of pixels."""
+
+from keras import ops
+
+from keras_attention.ops.known import known_values
+
+
+def require_labels(labels, name, classes):
+    """Raises if the values of `labels` are known and not all whole numbers from 0 to `classes` - 1.
+
+    In a compiled step they are not known: see `nan_unless_label`.
+    """
+    values = known_values(labels)
+    if values is None or not values.size:
+        return
+    # Written so that a NaN is refused too.
+    if not (values.min() >= 0 and values.max() < classes) or (values.dtype.kind == "f" and (values % 1).any()):
+        raise ValueError(
+            f"`{name}` must be whole numbers from 0 to {classes - 1}. "
+            f"Received: values from {values.min()} to {values.max()} ({values.dtype})"
+        )
+
+
+def nan_unless_label(x, labels, classes):
+    """`x`, NaN where the number of the same place in `labels` is not from 0 to `classes` - 1.
+
+    So that a loss in a compiled step, which cannot refuse a label by name, shows that there was a wrong one.
+    """
+    labels = ops.cast(labels, "float32")  # 256 is no uint8
+    ok = ops.logical_and(labels >= 0, labels < classes)
+    return ops.where(ok, x, ops.full_like(x, float("nan")))
