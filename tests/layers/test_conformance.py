@@ -129,6 +129,15 @@ def test_saved_model_file_round_trip(case, tmp_path):
     close(numpy(twin(alone(x))), expected)
 
 
+@each_case
+def test_the_case_says_what_attention_is_held_to(case):
+    """Without them a layer would pass for one that has no keys, or is never causal."""
+    arguments = inspect.signature(case.layer.call).parameters
+    gates = case.sums_to_one is None
+    assert case.values is not None or not ("attention_mask" in arguments or (case.scores and case.masks and not gates))
+    assert case.causal is not None or not ("use_causal_mask" in arguments or case.init.get("causal"))
+
+
 @kept
 def step(case):
     """The output, the loss and the gradients of the weights of a step of training, compiled into one by XLA."""
