@@ -3,13 +3,14 @@ import numpy as np
 import pytest
 
 from keras_attention import training
+from tests.backend import QUICK
 
 DATA = np.ones((10, 2), "float32"), np.ones((10, 3), "float32")
 
 
 def make():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", **QUICK)
     return model
 
 
