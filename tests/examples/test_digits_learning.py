@@ -84,7 +84,7 @@ def test_bits_of_each_are_what_keras_evaluates():
     from keras_attention import metrics, training
 
     model, (images, labels) = build(), digits()
-    model.compile(loss=training.PixelNegativeLogLikelihood(), metrics=[metrics.BitsPerDim()])
+    model.compile(loss=training.PixelNegativeLogLikelihood(), metrics=[metrics.BitsPerDim()], run_eagerly=True)
     each = learning.bits_of_each(model, images, labels, batch_size=4)
     _, expected = model.evaluate({"image": images.astype("int32"), "label": labels}, images.astype("int32"), verbose=0)
     assert each.shape == (11,)

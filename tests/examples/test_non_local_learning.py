@@ -33,7 +33,7 @@ def test_clips_in_a_mirror_have_the_label_of_the_mirror():
 
 def make():
     keras.utils.set_random_seed(0)
-    return NonLocalResNet((1, 1), {"res3": (0,)}, num_classes=6, width=4, temporal_stride=1, dropout=0.0)
+    return NonLocalResNet((1,), {"res2": (0,)}, num_classes=6, width=4, temporal_stride=1, dropout=0.0)
 
 
 class Stop(keras.callbacks.Callback):

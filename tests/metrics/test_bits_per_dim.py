@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention import metrics, ops
-from tests.backend import numpy
+from tests.backend import BACKEND, numpy
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (3, 2, 4, 3)).astype("uint8")
@@ -45,7 +45,8 @@ def test_in_training_and_config():
     inputs = keras.Input((2, 4, 3), dtype="float32")
     outputs = keras.layers.Dense(256)(keras.ops.expand_dims(inputs, -1))
     model = keras.Model(inputs, outputs)
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=[metrics.BitsPerDim()])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, metrics=[metrics.BitsPerDim()], jit_compile=BACKEND == "jax")
     loss, found = model.test_on_batch(IMAGES.astype("float32") / 255, IMAGES.astype("int32"))
     np.testing.assert_allclose(found, loss / math.log(2), rtol=1e-4)
     metric = metrics.BitsPerDim("logistic_mixture", name="bits")

@@ -28,8 +28,7 @@ def test_is_the_mean_over_the_images_of_all_batches(metric, variant):
     np.testing.assert_allclose(float(found(IMAGES, OTHERS, weights)), np.average(each, weights=weights), rtol=1e-5)
 
 
-@pytest.mark.parametrize("jit", [False, True])
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize(("jit", "policy"), [(False, "mixed_float16"), (True, "float32")])
 def test_in_a_compiled_step(jit, policy):
     """As metrics of a model, in the compiled steps of each back end."""
     if jit and BACKEND == "torch":

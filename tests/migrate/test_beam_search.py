@@ -1,5 +1,7 @@
 """The beam search of tensorflow-addons, and what the beam search of this library does better."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -13,17 +15,30 @@ CASES = goldens.cases("beam_search")
 ATOL = 1e-5
 
 
-def search(case, name, **kwargs):
+@functools.cache
+def search(name):
+    """Tokens and scores of the old search."""
+    case = CASES[name]
     step, cache = decoder(case, name)
     settings = {"beam_width": int(case["beams"]), "length_penalty_weight": float(case["length_penalty_weight"])}
-    tokens, scores = migrate.beam_search(step, cache, starts(case), LONGEST, END, **settings, **kwargs)
+    tokens, scores = migrate.beam_search(step, cache, starts(case), LONGEST, END, **settings, pad_token=END)
+    return numpy(tokens), numpy(scores)
+
+
+@functools.cache
+def search_here(name):
+    """Tokens and scores of `decoding.beam_search`, of the same width and penalty."""
+    case = CASES[name]
+    step, cache = decoder(case, name)
+    settings = {"beam_size": int(case["beams"]), "alpha": float(case["length_penalty_weight"])}
+    tokens, scores = decoding.beam_search(step, cache, starts(case), LONGEST, END, **settings, pad_token=END)
     return numpy(tokens), numpy(scores)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_searches_as_tensorflow_addons_did(name):
     case = CASES[name]
-    tokens, scores = search(case, name, pad_token=END)
+    tokens, scores = search(name)
     expected = case["predicted_ids"].transpose(0, 2, 1)
     steps = expected.shape[-1]
     np.testing.assert_array_equal(tokens[..., :steps], expected)
@@ -36,15 +51,12 @@ def test_here_the_best_that_ends_is_no_worse(name):
     """By the penalty of `decoding.beam_search`, with which the old results are scored anew; sequences without an end
     count here only if none ends."""
     case = CASES[name]
-    step, cache = decoder(case, name)
     alpha = float(case["length_penalty_weight"])
-    settings = {"beam_size": int(case["beams"]), "alpha": alpha}
-    _, scores = decoding.beam_search(step, cache, starts(case), LONGEST, END, **settings)
-    tokens, _ = search(case, name)
+    (_, scores), (tokens, _) = search_here(name), search(name)
     ended = (tokens == END).any(-1)
     lengths = np.where(ended, (tokens == END).argmax(-1) + 1, LONGEST)
     penalised = np.where(ended, case["log_probs"] / numpy(decoding.length_penalty(lengths, alpha)), -np.inf)
-    assert (numpy(scores)[:, 0] >= penalised.max(-1) - ATOL).all()
+    assert (scores[:, 0] >= penalised.max(-1) - ATOL).all()
 
 
 def test_without_a_penalty_both_searches_find_the_same_best_or_ours_a_better_one():
@@ -52,9 +64,7 @@ def test_without_a_penalty_both_searches_find_the_same_best_or_ours_a_better_one
     better = []
     for name, case in CASES.items():
         if not case["length_penalty_weight"]:
-            step, cache = decoder(case, name)
-            found = decoding.beam_search(step, cache, starts(case), LONGEST, END, int(case["beams"]), 0.0)
-            (tokens, scores), (ours, our_scores) = search(case, name), map(numpy, found)
+            (tokens, scores), (ours, our_scores) = search(name), search_here(name)
             same = (ours[:, 0] == tokens[:, 0]).all(-1)
             np.testing.assert_allclose(our_scores[same, 0], scores[same, 0], atol=ATOL)
             assert (our_scores[~same, 0] > scores[~same, 0] + 0.5).all()

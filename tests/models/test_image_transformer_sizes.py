@@ -18,7 +18,6 @@ SUPER_RESOLUTION = {"num_layers": 8, "num_encoder_layers": 4, "num_heads": 8, "q
 TWO_DIMENSIONS = {"num_layers": 8, "model_dim": 1024, "num_heads": 16, "query_block": (8, 16), "memory_block": (0, 32)}
 COUNTS = {
     "cifar10": ({}, 38_328_576),
-    "cifar10-8-layers": ({"num_layers": 8}, 25_727_232),
     # The published code's tables have as many rows and columns as an image has values, and three to spare.
     "cifar10-mixture": (
         {**MIXTURE, "position_encoding": "learned", "max_size": (3075, 3075), "variant": "reference"},
@@ -27,8 +26,6 @@ COUNTS = {
     "cifar10-mixture-sinusoids": (MIXTURE, 9_485_312),
     "two-dimensions": (TWO_DIMENSIONS, 68_215_040),
     "super-resolution": (SUPER_RESOLUTION, 47_118_592),
-    "super-resolution-4-12": ({**SUPER_RESOLUTION, "num_layers": 12}, 63_918_336),
-    "super-resolution-6-12": ({**SUPER_RESOLUTION, "num_layers": 12, "num_encoder_layers": 6}, 70_219_008),
     "super-resolution-6-12-pre-norm": (
         {**SUPER_RESOLUTION, "num_layers": 12, "num_encoder_layers": 6, "norm_first": True},
         70_219_008 + 2_048,

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_attention.models import LocationPolicy
-from tests.backend import value_and_gradients
+from tests.backend import QUICK, value_and_gradients
 from tests.layers.helpers import noisy, numpy, random
 
 
@@ -82,7 +82,7 @@ def bias_gradient(layer, states, rewards):
     model = keras.Model(inputs, layer(inputs)[1])
     before = numpy(layer.mean.bias).copy()
     # A step of plain gradient descent at rate 1 moves the bias by the gradient.
-    model.compile(keras.optimizers.SGD(1.0), lambda y, log_probs: -ops.reshape(y, (-1,)) * log_probs)
+    model.compile(keras.optimizers.SGD(1.0), lambda y, log_probs: -ops.reshape(y, (-1,)) * log_probs, **QUICK)
     model.train_on_batch(states, rewards.astype("float32"))
     return numpy(layer.mean.bias) - before
 

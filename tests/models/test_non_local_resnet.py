@@ -1,11 +1,14 @@
 """C2D and I3D with non-local blocks: published counts, shapes and places."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 
 from keras_attention.layers import NonLocalBlock
 from keras_attention.models import NonLocalResNet, non_local_resnet
+from tests.backend import BACKEND
 from tests.layers.helpers import numpy, random
 
 COUNTS = {  # depth, non-local blocks, inflation: trainable weights with 400 classes
@@ -30,10 +33,21 @@ def trainable(model):
     return sum(int(np.prod(w.shape)) for w in model.trainable_variables)
 
 
-def structure(*args, **kwargs):
-    """A network without its (large) memory: nothing is initialised in here."""
-    with keras.StatelessScope(initialize_variables=False):
-        return non_local_resnet(*args, **kwargs)
+def structure(depth, blocks=0, inflation=None, **kwargs):
+    """A network without its (large) memory; the same for every test, none of which changes it."""
+    return _structure(depth, blocks, inflation, **kwargs)
+
+
+@functools.cache
+def _structure(depth, blocks, inflation, **kwargs):
+    with keras.StatelessScope(initialize_variables=False):  # nothing is initialised in here
+        return non_local_resnet(depth, blocks, inflation=inflation, **kwargs)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget():
+    yield
+    _structure.cache_clear()
 
 
 def places(model):
@@ -54,7 +68,7 @@ def _order(name):
 
 @pytest.mark.parametrize("depth, blocks, inflation", COUNTS, ids=lambda x: str(x))
 def test_nl1_counts(depth, blocks, inflation):
-    assert trainable(structure(depth, blocks, inflation=inflation)) == COUNTS[depth, blocks, inflation]
+    assert trainable(structure(depth, blocks, inflation)) == COUNTS[depth, blocks, inflation]
 
 
 def test_nl1_ratios_of_the_paper():
@@ -67,7 +81,7 @@ def test_nl1_ratios_of_the_paper():
 
     plain = count()
     assert plain == 43_214_416
-    ratios = [count(inflation=kind) / plain for kind in ("3x1x1", "3x3x3")] + [count(num_blocks=5) / plain]
+    ratios = [count(inflation=kind) / plain for kind in ("3x1x1", "3x3x3")] + [count(blocks=5) / plain]
     assert [round(ratio, 2) for ratio in ratios] == [1.20, 1.46, 1.17]
 
 
@@ -84,11 +98,11 @@ def test_nl1_ratios_of_the_paper():
     ],
 )
 def test_where_non_local_blocks_stand(depth, blocks, expected):
-    assert places(structure(depth, blocks, width=2)) == expected
+    assert places(structure(depth, blocks)) == expected
 
 
 def test_what_i3d_inflates():
-    frames = {kind: structure(50, inflation=kind, width=2) for kind in (None, "3x1x1", "3x3x3")}
+    frames = {kind: structure(50, inflation=kind) for kind in (None, "3x1x1", "3x3x3")}
     inflated = [1, 1, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0]
     assert kernels(frames[None], "_conv1") == [(1, 1, 1)] * 16
     assert kernels(frames["3x1x1"], "_conv1") == [(3, 1, 1) if i else (1, 1, 1) for i in inflated]
@@ -97,7 +111,7 @@ def test_what_i3d_inflates():
     assert kernels(frames["3x3x3"], "_conv2") == [(3, 3, 3) if i else (1, 3, 3) for i in inflated]
     stems = [model.get_layer("stem_conv").kernel_size for model in frames.values()]
     assert stems == [(1, 7, 7), (5, 7, 7), (5, 7, 7)]
-    in_res4 = [size[0] == 3 for size in kernels(structure(101, inflation="3x1x1", width=2), "_conv1")[7:30]]
+    in_res4 = [size[0] == 3 for size in kernels(structure(101, inflation="3x1x1"), "_conv1")[7:30]]
     assert sum(in_res4) == 12
 
 
@@ -105,13 +119,18 @@ PAPER = [(8, 16, 16, 8), (8, 16, 16, 32), (4, 16, 16, 32), (4, 8, 8, 64), (4, 4,
 REFERENCE = [(8, 15, 15, 8), (8, 15, 15, 32), (4, 15, 15, 32), *PAPER[3:]]
 
 
-@pytest.mark.parametrize("inflation", [None, "3x1x1"])
-@pytest.mark.parametrize("frames", [32, 8])
-@pytest.mark.parametrize(("variant", "expected"), [("paper", PAPER), ("reference", REFERENCE)])
+@pytest.mark.parametrize(
+    ("variant", "expected", "frames", "inflation"),
+    [  # every two of the three together
+        ("paper", PAPER, 32, None),
+        ("paper", PAPER, 8, "3x1x1"),
+        ("reference", REFERENCE, 32, "3x1x1"),
+        ("reference", REFERENCE, 8, None),
+    ],
+)
 def test_nl13_shapes(variant, expected, frames, inflation):
-    model = structure(
-        50, inflation=inflation, variant=variant, temporal_stride=2 if frames == 32 else 1, num_blocks=5, **SMALL
-    )
+    stride = 2 if frames == 32 else 1
+    model = structure(50, 5, inflation, variant=variant, temporal_stride=stride, **SMALL)
     stages = keras.Model(model.input, [model.get_layer(name).output for name in STAGES])
     outputs = stages.compute_output_spec(keras.KerasTensor((2, frames, 64, 64, 3)))
     assert [tuple(x.shape) for x in outputs] == [(2, *shape) for shape in expected]
@@ -178,7 +197,7 @@ def test_saved_and_trained(tmp_path):
     )
     x, y = random(4, 9, 16, 18, 3), np.array([0, 1, 2, 1])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), loss)
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), loss, jit_compile=BACKEND == "jax")
     before = numpy(model.get_layer("stage2_block1_non_local").norm.gamma).copy()
     assert np.isfinite([model.train_on_batch(x, y) for _ in range(2)]).all()
     assert np.abs(numpy(model.get_layer("stage2_block1_non_local").norm.gamma) - before).max() > 0

@@ -6,13 +6,12 @@ import pytest
 from keras import ops
 
 from keras_attention import layers, models, training
-from tests.backend import BACKEND
+from tests.backend import BACKEND, QUICK
 from tests.layers.helpers import numpy, random
 from tests.reference import glimpses as reference
 
 SMALL = {"num_classes": 3, "num_glimpses": 4, "size": 3, "scales": 2, "units": 8}
 SMALL |= {"glimpse_units": 7, "location_units": 5, "channels": 2}
-JIT = [False, True] if BACKEND == "tensorflow" else ["auto"]
 
 
 def small(seed=1, **arguments):
@@ -123,12 +122,12 @@ def test_images_of_other_channels_are_refused_by_name(batch):
 
 def test_what_layers_add_to_the_loss_counts():
     model, images, labels = small(), random(6, 9, 11, 2), np.arange(6) % 3
-    model.compile("sgd", training.HybridLoss())
+    model.compile("sgd", training.HybridLoss(), **QUICK)
     plain = model.test_on_batch(images, labels)
     model.parts.action.kernel_regularizer = keras.regularizers.L2(0.5)
     model.parts.action.kernel.regularizer = model.parts.action.kernel_regularizer
     more = 0.5 * (numpy(model.parts.action.kernel) ** 2).sum()
-    model.compile("sgd", training.HybridLoss())
+    model.compile("sgd", training.HybridLoss(), **QUICK)
     np.testing.assert_allclose(model.test_on_batch(images, labels), plain + more, rtol=1e-5)
 
 
@@ -159,7 +158,7 @@ def moved_by(loss, **arguments):
     """The parts of the network whose weights a step with this loss moves."""
     model = small(**arguments)
     before = [numpy(w).copy() for w in model.trainable_variables]
-    model.compile(keras.optimizers.SGD(0.1), loss)
+    model.compile(keras.optimizers.SGD(0.1), loss, **QUICK)
     model.train_on_batch(random(6, 9, 11, 2), np.arange(6) % 3)
     moved = [np.abs(numpy(w) - b).max() > 0 for w, b in zip(model.trainable_variables, before)]
     return {w.path.split("/")[0] for w, m in zip(model.trainable_variables, moved) if m}
@@ -185,9 +184,11 @@ def test_r6_what_learns_from_what():
     assert moved_by(training.HybridLoss(0.0, 0.0), soft=True) == CORE | {"action", "location_policy"}
 
 
-@pytest.mark.parametrize("jit", JIT, ids=str)
-@pytest.mark.parametrize("arguments", [{}, {"core": "lstm"}, {"soft": True}], ids=str)
-def test_fits_evaluates_and_predicts(arguments, jit):
+@pytest.mark.parametrize(
+    ("arguments", "xla"), [({}, False), ({"core": "lstm"}, True), ({"soft": True}, False)], ids=str
+)
+def test_fits_evaluates_and_predicts(arguments, xla):
+    jit = xla if BACKEND == "tensorflow" else "auto"
     keras.utils.set_random_seed(0)
     model = small(**arguments)
     images, labels = random(8, 9, 11, 2), np.arange(8) % 3
@@ -212,7 +213,7 @@ def test_mixed_precision(dtype):
         assert np.abs(numpy(ops.cast(x, "float32")) - numpy(expected[name])).mean() < 0.1, name
     model = small(dtype=dtype)
     before = [numpy(w).copy() for w in model.trainable_variables]
-    model.compile(keras.optimizers.SGD(0.1), training.HybridLoss())
+    model.compile(keras.optimizers.SGD(0.1), training.HybridLoss(), **QUICK)
     model.fit(images, labels, batch_size=3, epochs=6, verbose=0)  # the first steps find the scale of the loss
     for w, b in zip(model.trainable_variables, before):
         assert np.isfinite(numpy(w)).all() and np.abs(numpy(w) - b).max() > 0, w.path

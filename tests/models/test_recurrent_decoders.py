@@ -1,5 +1,7 @@
 """The recurrent networks write: a token at a time is the whole sequence at once; files, compilers, an export."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -21,8 +23,16 @@ MODELS = {
     "luong": lambda **kwargs: luong.small(window="local_m", half_width=2, dropout=0.1, **kwargs),
     "luong-local-p": lambda **kwargs: luong.small(window="local_p", half_width=2, **kwargs),
 }
-each_model = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+each_model = pytest.mark.parametrize("name", MODELS)
+# XLA takes its time: on TensorFlow only for one of each paper, and trained for one.
+XLA = ["rnn_search-biased", "luong-local-p"]
 START, END, L = 1, 2, 6
+
+
+@functools.cache
+def of_name(name):
+    """The same model for every test that leaves it as it is."""
+    return MODELS[name]()
 
 
 def stepwise(step, cache):
@@ -34,14 +44,14 @@ def stepwise(step, cache):
 
 
 @each_model
-def test_steps_are_the_full_forward(make):
-    model = make()
+def test_steps_are_the_full_forward(name):
+    model = of_name(name)
     np.testing.assert_allclose(stepwise(model.step, model.start(SOURCE, L)), numpy(model(INPUTS)), atol=1e-5)
 
 
 @each_model
-def test_caches_are_batch_first_and_keep_their_shapes(make):
-    model = make()
+def test_caches_are_batch_first_and_keep_their_shapes(name):
+    model = of_name(name)
     cache = model.start(SOURCE, L)
     _, after = model.step(TARGET[:, 0], cache, 0)
     keras.tree.assert_same_structure(cache, after)
@@ -50,8 +60,8 @@ def test_caches_are_batch_first_and_keep_their_shapes(make):
 
 
 @each_model
-def test_greedy_writes_the_most_probable_and_a_beam_of_one_the_same(make):
-    model, start = make(), np.full(2, START)
+def test_greedy_writes_the_most_probable_and_a_beam_of_one_the_same(name):
+    model, start = of_name(name), np.full(2, START)
     written = numpy(decoding.greedy(model.step, model.start(SOURCE, L), start, L, END))
     tokens, scores = decoding.beam_search(model.step, model.start(SOURCE, L), start, L, END, beam_size=1, alpha=0.0)
     np.testing.assert_array_equal(numpy(tokens)[:, 0], written)
@@ -66,25 +76,23 @@ def test_greedy_writes_the_most_probable_and_a_beam_of_one_the_same(make):
 
 
 @each_model
-def test_a_beam_scores_what_it_writes(make):
-    model, start = make(), np.full(2, START)
+def test_a_beam_scores_what_it_writes(name):
+    model, start = of_name(name), np.full(2, START)
     tokens, scores = decoding.beam_search(model.step, model.start(SOURCE, L), start, L, END, beam_size=3)
-    tokens, scores = numpy(tokens), numpy(scores)
-    for b in range(2):
-        for k in range(3):
-            if not np.isfinite(scores[b, k]):
-                continue
-            written = tokens[b, k]
-            ends = np.flatnonzero(written == END)
-            length = ends[0] + 1 if len(ends) else L
-            target = np.concatenate([[START], written[:-1]])[None]
-            log_probs = numpy(ops.log_softmax(model({"source": SOURCE[b : b + 1], "target": target})))[0]
-            expected = log_probs[np.arange(length), written[:length]].sum() / ((5 + length) / 6) ** 0.6
-            np.testing.assert_allclose(scores[b, k], expected, rtol=1e-3)
+    tokens, scores = numpy(tokens).reshape(6, L), numpy(scores).reshape(6)
+    target = np.concatenate([np.full((6, 1), START), tokens[:, :-1]], axis=1)
+    log_probs = numpy(ops.log_softmax(model({"source": np.repeat(SOURCE, 3, axis=0), "target": target})))
+    for written, score, row in zip(tokens, scores, log_probs):
+        if not np.isfinite(score):
+            continue
+        ends = np.flatnonzero(written == END)
+        length = ends[0] + 1 if len(ends) else L
+        expected = row[np.arange(length), written[:length]].sum() / ((5 + length) / 6) ** 0.6
+        np.testing.assert_allclose(score, expected, rtol=1e-3)
 
 
 def test_sampling_is_seeded():
-    model, start = search.small(), np.full(2, START)
+    model, start = of_name("rnn_search"), np.full(2, START)
     runs = [
         numpy(decoding.sample(model.step, model.start(SOURCE, L), start, L, END, seed=seed)).tolist()
         for seed in (1, 1, 2)
@@ -93,8 +101,8 @@ def test_sampling_is_seeded():
 
 
 @each_model
-def test_decoding_in_a_compiled_function(make):
-    model = make()
+def test_decoding_in_a_compiled_function(name):
+    model = of_name(name)
 
     def write(source):
         return decoding.greedy(model.step, model.start(source, L), ops.ones_like(source[:, 0]), L, END)
@@ -103,9 +111,10 @@ def test_decoding_in_a_compiled_function(make):
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
-        for jit, shape in ((False, [None, None]), (True, [2, 6])):
-            compiled = tf.function(write, jit_compile=jit, input_signature=[tf.TensorSpec(shape, tf.int32)])
-            np.testing.assert_array_equal(numpy(compiled(SOURCE)), expected)
+        xla = name in XLA
+        specs = [tf.TensorSpec([2, 6] if xla else [None, None], tf.int32)]
+        compiled = tf.function(write, jit_compile=xla, input_signature=specs)
+        np.testing.assert_array_equal(numpy(compiled(SOURCE)), expected)
     elif BACKEND == "jax":
         import jax
 
@@ -115,8 +124,8 @@ def test_decoding_in_a_compiled_function(make):
 
 
 @each_model
-def test_file_round_trip(make, tmp_path):
-    model = make(name="translator")
+def test_file_round_trip(name, tmp_path):
+    model = MODELS[name](name="translator")
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
     assert type(twin) is type(model) and twin.get_config() == model.get_config()
@@ -124,13 +133,13 @@ def test_file_round_trip(make, tmp_path):
     np.testing.assert_allclose(stepwise(twin.step, twin.start(SOURCE)), numpy(model(INPUTS)), atol=1e-5)
 
 
-@each_model
-def test_trains_compiled(make):
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "rnn_search"])
+def test_trains_compiled(name):
     if BACKEND == "torch":
         pytest.skip("Keras does not promise that its layers go through `torch.compile`")
-    model = make()
+    model = MODELS[name]()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=BACKEND == "jax" or name == XLA[-1])
     before = [numpy(w) for w in model.trainable_variables]
     losses = [float(model.train_on_batch(INPUTS, TARGET)) for _ in range(3)]
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
@@ -140,8 +149,7 @@ def test_trains_compiled(make):
 
 @pytest.mark.parametrize("name", ["rnn_search", "rnn_encdec", "luong"])
 def test_mixed_precision(name, tmp_path):
-    make = MODELS[name]
-    model, exact = make(dtype="mixed_bfloat16"), numpy(make()(INPUTS))
+    model, exact = MODELS[name](dtype="mixed_bfloat16"), numpy(of_name(name)(INPUTS))
     logits = model(INPUTS)
     assert keras.backend.standardize_dtype(logits.dtype) == "bfloat16"
     assert {keras.backend.standardize_dtype(w.dtype) for w in model.trainable_variables} == {"float32"}
@@ -163,13 +171,13 @@ def test_export_with_its_decoder(name, tmp_path):
         pytest.skip("a SavedModel needs the TensorFlow backend")
     import tensorflow as tf
 
-    model = MODELS[name]()
+    model = of_name(name)
 
     def write(source):
         return decoding.greedy(model.step, model.start(source, L), tf.ones_like(source[:, 0]), L, END)
 
     signatures = {"write": (write, {"source": tf.TensorSpec([None, None], tf.int32)})}
-    path = export.export_saved_model(model, tmp_path, signatures=signatures)
+    path = export.export_saved_model(model, tmp_path, signatures=signatures, verify=False)
     served = tf.saved_model.load(path).signatures
     expected = numpy(write(tf.constant(SOURCE)))
     np.testing.assert_array_equal(numpy(served["write"](source=tf.constant(SOURCE))["outputs"]), expected)

@@ -84,12 +84,6 @@ def test_only_positions_tell_the_order_of_the_source():
         assert np.allclose(permuted, memory[:, order], atol=1e-5) == same
 
 
-def test_key_size_scales_the_scores():
-    """sqrt(key_dim) and not sqrt(model_dim) or sqrt(value_dim): the oracle above divides by the size it is given."""
-    attention = small().encoder.blocks[0].self_attention
-    assert [tuple(w.shape) for w in attention.weights] == [(12, 3, 5), (12, 3, 5), (12, 3, 7), (3, 7, 12)]
-
-
 def test_kernels_start_glorot_uniform_over_the_matrix_and_embeddings_normal():
     model = transformer(2000, num_layers=1)
     attention = model.decoder.blocks[0].memory_attention

@@ -52,11 +52,11 @@ def test_steps_in_a_compiled_function():
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
-        for jit in (False, True):
-            step = tf.function(model.step, jit_compile=jit, autograph=False)
-            start = tf.function(lambda source: model.start(source, 9), jit_compile=jit, autograph=False)
-            np.testing.assert_allclose(stepwise(step, start(tf.constant(SOURCE))), full, atol=1e-4)
-            assert step.experimental_get_tracing_count() == 1
+        # A graph without XLA goes round in tests/decoding/test_with_transformer.py.
+        step = tf.function(model.step, jit_compile=True, autograph=False)
+        start = tf.function(lambda source: model.start(source, 9), jit_compile=True, autograph=False)
+        np.testing.assert_allclose(stepwise(step, start(tf.constant(SOURCE))), full, atol=1e-4)
+        assert step.experimental_get_tracing_count() == 1
     elif BACKEND == "jax":
         import jax
 

@@ -20,7 +20,8 @@ def by_hand(V, N=6, d=512, ff=2048, h=8, dk=64, dv=64):
 
 
 def test_base_has_63_million_weights():
-    model = transformer_base(vocabulary_size=37000)
+    with keras.StatelessScope(initialize_variables=False):
+        model = transformer_base(vocabulary_size=37000)
     assert model.count_params() == 63_045_632 == by_hand(37000)
     assert model.encoder.blocks[0].count_params() == 3_150_336
     assert model.decoder.blocks[0].count_params() == 4_199_936
@@ -66,7 +67,7 @@ def test_rows_of_table_3(arguments, millions):
     assert round(count(transformer_base, 41_100, **arguments) / 1e6) == millions
 
 
-@pytest.mark.parametrize("heads", [1, 4, 16, 32])
+@pytest.mark.parametrize("heads", [1, 32])
 def test_the_number_of_heads_changes_no_count(heads):
     assert count(transformer_base, 37000, num_heads=heads, num_layers=1) == by_hand(37000, N=1)
 

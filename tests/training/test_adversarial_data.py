@@ -4,7 +4,7 @@ import pytest
 
 from keras_attention.training import NoiseToImage
 from keras_attention.training.adversarial_data import checked
-from tests.backend import BACKEND
+from tests.backend import BACKEND, QUICK
 from tests.training import stand_ins
 from tests.training.stand_ins import K
 
@@ -18,7 +18,7 @@ def bad():
 
 
 def fit(*data, **kwargs):
-    stand_ins.model(jit_compile=BACKEND == "jax").fit(*data, shuffle=False, verbose=0, **kwargs)
+    stand_ins.model(**QUICK).fit(*data, shuffle=False, verbose=0, **kwargs)
 
 
 @pytest.mark.parametrize("as_dict", [False, True])
@@ -31,7 +31,7 @@ def test_arrays_are_refused_before_training(as_dict):
 
 
 def test_what_is_evaluated_is_looked_at_too():
-    model = stand_ins.model(jit_compile=BACKEND == "jax")
+    model = stand_ins.model(**QUICK)
     for refuse in (
         lambda: model.evaluate(*bad(), verbose=0),
         lambda: model.test_on_batch(*bad()),
@@ -61,7 +61,7 @@ class Batches(keras.utils.PyDataset):
 
 def test_a_py_dataset_is_looked_at_as_it_comes():
     good = Batches(stand_ins.data(12))
-    model = stand_ins.model(jit_compile=BACKEND == "jax")
+    model = stand_ins.model(**QUICK)
     model.fit(good, epochs=2, shuffle=False, verbose=0)
     assert int(model.optimizer.iterations) == 6 and good.ended >= 2
     twin = checked(model.objective, Batches(bad()), None)
@@ -104,13 +104,13 @@ def test_a_generator_is_looked_at_as_it_comes():
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a tf.data.Dataset")
-@pytest.mark.parametrize("named, jit_compile", [(False, True), (True, False)])
-def test_a_dataset_is_looked_at_as_it_comes(named, jit_compile):
+@pytest.mark.parametrize("named, how", [(False, {"jit_compile": False}), (True, QUICK)])
+def test_a_dataset_is_looked_at_as_it_comes(named, how):
     import tensorflow as tf
 
     images, labels = bad()
     dataset = tf.data.Dataset.from_tensor_slices({"image": images, "label": labels} if named else (images, labels))
-    model = stand_ins.model(jit_compile=jit_compile)
+    model = stand_ins.model(**how)
     with pytest.raises(tf.errors.OpError, match=MESSAGE):
         model.fit(dataset.batch(6), shuffle=False, verbose=0)
     good = dataset.take(6).batch(6)

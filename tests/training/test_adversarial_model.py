@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from keras_attention import training
-from tests.backend import BACKEND, numpy
+from tests.backend import BACKEND, QUICK, numpy
 from tests.reference import adversarial as reference
 from tests.training import stand_ins
 from tests.training.stand_ins import C, K, Z, snapshot
@@ -18,7 +18,7 @@ WAYS = {
     "jax": {"xla": {"jit_compile": True}},
     "torch": {"eager": {}},
 }[BACKEND]
-QUICK = {"jit_compile": BACKEND == "jax"}
+GRAPH = {"jit_compile": BACKEND == "jax"}
 
 
 def linear(rates, how, **kwargs):
@@ -125,7 +125,7 @@ def test_sg10_the_two_optimizers_are_their_own():
 
 def test_spectral_vectors_move_once_for_an_update_of_the_discriminator():
     images, labels = stand_ins.data(6)
-    model = stand_ins.model(rates=(0.0, 0.0), **QUICK)
+    model = stand_ins.model(rates=(0.0, 0.0), **GRAPH)
     layers = [layer for layer in model.discriminator.layers if hasattr(layer, "u")]
     kernels = [snapshot(layer.layer.weights)[0] for layer in layers]
     kernels = [k.T if isinstance(layer.layer, keras.layers.Embedding) else k for layer, k in zip(layers, kernels)]
@@ -173,7 +173,7 @@ def test_sg5_spectral_vectors_move_once_for_each_update_however_often_a_network_
 def test_the_average_is_what_predicts():
     model = stand_ins.model(average_decay=0.99, **QUICK)
     images, labels = stand_ins.data()
-    model.fit(images, labels, batch_size=6, epochs=2, verbose=0)
+    model.fit(images, labels, batch_size=6, verbose=0)
     inputs = {"noise": np.ones((2, Z), "float32"), "label": np.array([1, 3])}
     averaged = model.predict(inputs, verbose=0)
     np.testing.assert_allclose(averaged, numpy(model.average(inputs)), rtol=1e-5, atol=1e-6)
@@ -190,7 +190,7 @@ def test_the_average_is_what_predicts():
 def test_without_classes_and_with_a_head_that_tells_them(classes, head):
     model = stand_ins.model(classes=classes, head=head, **QUICK)
     images, labels = stand_ins.data()
-    history = model.fit(images, labels if classes else None, batch_size=8, epochs=2, verbose=0).history
+    history = model.fit(images, labels if classes else None, batch_size=11, verbose=0).history
     assert set(history) == set(model.objective.names) and len(model.objective.names) == (6 if head else 4)
     assert all(np.isfinite(values).all() for values in history.values())
 
@@ -247,7 +247,7 @@ def test_losses_are_scaled_where_only_a_network_is_of_half_precision():
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_learns(policy):
     keras.config.set_dtype_policy(policy)
-    model = stand_ins.model(**QUICK)
+    model = stand_ins.model(**GRAPH)
     scaled = isinstance(model.optimizer.generator_optimizer, keras.optimizers.LossScaleOptimizer)
     assert scaled == (policy == "mixed_float16")
     before = snapshot(model.generator.trainable_variables)
@@ -294,7 +294,7 @@ def test_sg15_two_hundred_steps_lower_the_distance():
         training.NoiseToImage(4),
         seed=0,
     )
-    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in (2e-3, 8e-3)), **QUICK)
+    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in (2e-3, 8e-3)), **GRAPH)
     features = rng.normal(size=(2, 9)), rng.normal(size=9)
 
     def distance():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention import models, training
-from tests.backend import BACKEND, numpy
+from tests.backend import QUICK, numpy
 from tests.training.stand_ins import snapshot
 
 K, Z, SIZE = 5, 3, 16
@@ -26,7 +26,7 @@ def make(baseline=None, seed=0, **kwargs):
     game = training.NoiseToImage(Z, K, classifier_weight=1.0 if baseline == "ac_gan" else None)
     model = training.AdversarialModel(*networks, game, seed=seed, **kwargs)
     adams = (keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in (1e-3, 4e-3))
-    model.compile(*adams, jit_compile=BACKEND == "jax")
+    model.compile(*adams, **QUICK)
     return model
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from keras_attention import training
 from keras_attention.training.keep_last_checkpoints import _most_bytes
+from tests.backend import QUICK
 from tests.training.test_files import full_disk, open_files
 
 DATA = np.ones((10, 2), "float32"), np.ones((10, 3), "float32")
@@ -14,7 +15,7 @@ DATA = np.ones((10, 2), "float32"), np.ones((10, 3), "float32")
 
 def make():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", **QUICK)
     return model
 
 

@@ -154,7 +154,8 @@ def test_a_model_trains_with_it_and_comes_back_from_a_file(tmp_path):
     targets, inputs = batch(B=8)
     model = keras.Sequential([keras.Input((5, 7)), keras.layers.Dense(7)])
     loss = training.LabelSmoothedCrossEntropy(0.3, "reference", padding_id=2)
-    model.compile("adam", loss, metrics=[training.TokenAccuracy(2), training.SequenceAccuracy(2)])
+    metrics = [training.TokenAccuracy(2), training.SequenceAccuracy(2)]
+    model.compile("adam", loss, metrics=metrics, jit_compile=BACKEND == "jax")
     history = model.fit(inputs, targets, epochs=2, verbose=0).history
     assert history["loss"][1] < history["loss"][0]
     np.testing.assert_allclose(

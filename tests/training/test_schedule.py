@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from keras_attention import training
+from tests.backend import BACKEND
 from tests.reference import training as reference
 
 
@@ -47,7 +48,7 @@ def test_an_optimizer_takes_it_and_it_comes_back_from_its_config():
     assert keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))(5) == schedule(5)
 
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    model.compile(optimizer, "mse")
+    model.compile(optimizer, "mse", jit_compile=BACKEND == "jax")
     model.fit(np.ones((6, 3)), np.ones((6, 2)), batch_size=2, verbose=0)
     np.testing.assert_allclose(float(optimizer.learning_rate), reference.learning_rate(4, 32, 7) / 2, rtol=1e-5)
 

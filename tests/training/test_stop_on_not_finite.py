@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from keras_attention import training
-from tests.backend import BACKEND
+from tests.backend import QUICK
 from tests.training import stand_ins
 
 
@@ -24,7 +24,7 @@ def fit(model, *callbacks, **kwargs):
 
 @pytest.mark.parametrize("every, bad_from, batch", [(1, 5, 3), (2, 4, 2)])
 def test_training_stops_with_the_name_and_the_last_good_checkpoint(every, bad_from, batch, tmp_path):
-    model = stand_ins.model(jit_compile=BACKEND == "jax")
+    model = stand_ins.model(**QUICK)
     checkpoints = training.KeepLastCheckpoints(tmp_path, keep=2, every=2)
     stop = training.StopOnNotFinite(checkpoints, every=every)
     with pytest.raises(FloatingPointError) as error:
@@ -39,28 +39,28 @@ def test_training_stops_with_the_name_and_the_last_good_checkpoint(every, bad_fr
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     checkpoints = training.KeepLastCheckpoints(tmp_path, keep=1, every=2)
     with pytest.raises(FloatingPointError, match="is not finite after update 6.*step-00000004.weights.h5: load it"):
-        fit(stand_ins.model(jit_compile=BACKEND == "jax"), checkpoints)
+        fit(stand_ins.model(**QUICK), checkpoints)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000004.weights.h5"]
 
 
 def test_without_a_checkpoint_it_says_so(tmp_path):
     for checkpoints in (None, training.KeepLastCheckpoints(tmp_path, every=9)):
         with pytest.raises(FloatingPointError, match="There is no checkpoint of an earlier update"):
-            fit(stand_ins.model(jit_compile=BACKEND == "jax"), training.StopOnNotFinite(checkpoints), bad_from=0)
+            fit(stand_ins.model(**QUICK), training.StopOnNotFinite(checkpoints), bad_from=0)
 
 
 def test_the_last_batches_of_an_epoch_are_looked_at_too():
     with pytest.raises(FloatingPointError, match="after batch 3 of epoch 2"):
-        fit(stand_ins.model(jit_compile=BACKEND == "jax"), training.StopOnNotFinite(every=100))
+        fit(stand_ins.model(**QUICK), training.StopOnNotFinite(every=100))
 
 
 def test_infinity_and_other_models():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", **QUICK)
     with pytest.raises(FloatingPointError, match="`loss` is inf"):
         model.fit(np.full((2, 1), 3e38), np.ones((2, 1)), verbose=0, callbacks=[training.StopOnNotFinite()])
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", **QUICK)
     model.fit(np.ones((2, 1)), np.ones((2, 1)), verbose=0, callbacks=[training.StopOnNotFinite()])
 
 
