@@ -4,7 +4,8 @@ import keras
 import numpy as np
 
 BACKEND = keras.backend.backend()
-COMPILED = {"tensorflow": ("eager", "graph", "xla", "dynamic"), "jax": ("eager", "xla"), "torch": ("eager",)}[BACKEND]
+# A graph of known dimensions is between the last two: it has the dimensions of the one and the kernels of the other.
+COMPILED = {"tensorflow": ("eager", "xla", "dynamic"), "jax": ("eager", "xla"), "torch": ("eager",)}[BACKEND]
 DEFAULT = "xla" if BACKEND == "jax" else "eager"
 # How to compile a model of which a training step is tested, and not the compiler, which takes most of the time.
 QUICK = {"jit_compile": BACKEND == "jax", "run_eagerly": BACKEND == "tensorflow"}
@@ -17,8 +18,8 @@ def numpy(x):
 def value_and_gradients(function, arrays, cotangent, how=DEFAULT):
     """`function(*arrays)` and the gradients of its product with `cotangent`, as NumPy arrays.
 
-    how: "eager"; "graph" or "xla" (compiled); "dynamic" (a graph in which batch and lengths are not known). By default
-        "eager", but on JAX "xla": it would compile each operation for itself, which takes three times as long.
+    how: "eager"; "xla" (compiled); "dynamic" (a graph in which batch and lengths are not known). By default "eager",
+        but on JAX "xla": it would compile each operation for itself, which takes three times as long.
     """
     run = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[BACKEND]
     value, gradients = run(function, [np.asarray(a, "float32") for a in arrays], cotangent, how)
@@ -34,7 +35,10 @@ def _tensorflow(function, arrays, cotangent, how):
             value = function(*tensors)
         return value, tape.gradient(value, tensors, tf.cast(cotangent, value.dtype))
 
-    if how != "eager":
+    if how == "eager":
+        # `map_fn` would translate its body for AutoGraph at each call, which takes longer than all that it computes.
+        run = tf.autograph.experimental.do_not_convert(run)
+    else:
         open_ = [None, None] if how == "dynamic" else []
         specs = [tf.TensorSpec([*open_, *a.shape[len(open_) :]]) for a in arrays]
         run = tf.function(run, input_signature=specs, jit_compile=how == "xla")

@@ -1,7 +1,9 @@
-"""What every test starts from: quiet backends, one thread for each of several processes, the same seed."""
+"""What every test starts from: quiet backends, one thread for each of several processes, one seed, little memory."""
 
+import ctypes
 import gc
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if os.environ.get("PYTEST_XDIST_WORKER"):
@@ -9,11 +11,19 @@ if os.environ.get("PYTEST_XDIST_WORKER"):
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
-# Tests of a few numbers wait for XLA to compile, not for what it has compiled.
+# Tests of a few numbers wait for XLA to compile, not for what it has compiled. These are switches of LLVM: the
+# program that it is given, and so the order of every sum, stays the same. A third of the time of a compilation.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import keras
 import pytest
+
+
+def pytest_collection_finish():
+    """Hides what importing and collecting has made from the garbage collector, which would visit it all every time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -44,14 +54,46 @@ def optimizers_built_early(monkeypatch):
         monkeypatch.setattr(owner, "compile", compile_and_build)
 
 
+@pytest.fixture(autouse=True)
+def forget_gradients():
+    """Drops the gradients that TensorFlow has registered for the graphs of the test.
+
+    Tracing a custom gradient puts a function into a registry that nothing ever leaves, and with the function its
+    graph and all that the graph calls: 13 GB at the end of the suite.
+    """
+    registry = gradient_registry()
+    before = set(registry)
+    yield
+    for name in registry.keys() - before:
+        if name.startswith("CustomGradient"):
+            del registry[name]
+
+
+def gradient_registry():
+    if keras.backend.backend() != "tensorflow":
+        return {}
+    from tensorflow.python.framework import ops  # there is no public way to it
+
+    return ops.gradient_registry._registry
+
+
+@pytest.fixture(autouse=True, scope="module")
+def give_memory_back():
+    """Frees the cycles that graphs are, and returns to the system what the C library would keep."""
+    yield
+    gc.collect()
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "malloc_trim"):
+            libc.malloc_trim(0)
+
+
 @pytest.fixture
 def few_objects():
     """Hides all objects that there are from the garbage collector.
 
     Keras collects garbage for each kernel that it quantises, which takes long where there are as many objects as
-    hundreds of tests leave behind.
+    the tests before have left behind.
     """
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()

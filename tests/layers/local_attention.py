@@ -31,12 +31,14 @@ def written(layer, cache, x, steps, mask=None):
     return np.concatenate(outputs, 1), cache
 
 
-def seen_by(function, x, place):
-    """Which places of x [1, ..., D] change what `function` gives at `place`: boolean, of the places' shape."""
-    before = function(x)[(0, *place)]
-    changed = np.zeros(x.shape[1:-1], bool)
-    for other in np.ndindex(*changed.shape):
+def seen_by(function, x, places):
+    """For each of `places`, which places of x [1, ..., D] change what `function` gives there: booleans."""
+    before, shape = function(x), x.shape[1:-1]
+    changed = np.zeros((len(places), *shape), bool)
+    for other in np.ndindex(*shape):
         moved = x.copy()
         moved[(0, *other)] += 1
-        changed[other] = np.abs(function(moved)[(0, *place)] - before).max() > 0
+        after = function(moved)
+        for at, place in zip(changed, places, strict=True):
+            at[other] = np.abs(after[(0, *place)] - before[(0, *place)]).max() > 0
     return changed

@@ -61,11 +61,10 @@ def test_i12_half_the_length_is_full_causal_attention():
     np.testing.assert_allclose(numpy(layer(x)), numpy(full(x, use_causal_mask=True)), atol=1e-5)
 
 
-@pytest.mark.parametrize("place", [0, 4, 10])
-def test_i3_an_output_depends_on_what_it_sees_and_nothing_else(place):
-    layer, x = layer_of(), random(1, T, D, seed=1)
-    changed = seen_by(lambda x: numpy(layer(x)), x, (place,))
-    np.testing.assert_array_equal(changed, visible(layer)[place])
+def test_i3_an_output_depends_on_what_it_sees_and_nothing_else():
+    layer, x, places = layer_of(), random(1, T, D, seed=1), [(0,), (4,), (10,)]
+    for place, changed in zip(places, seen_by(lambda x: numpy(layer(x)), x, places), strict=True):
+        np.testing.assert_array_equal(changed, visible(layer)[place])
 
 
 @pytest.mark.parametrize("steps", [(1,) * T, (3, 1, 7), (T,)], ids=str)

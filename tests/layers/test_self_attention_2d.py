@@ -104,8 +104,18 @@ def test_masked_places_are_not_seen(variant):
     np.testing.assert_allclose(numpy(scores)[:, 0], maps, atol=1e-5)
 
 
-@pytest.mark.parametrize("how", COMPILED)
-@each_variant
+# Each variant eager and on one compiled path; the conformance suite has the others.
+@pytest.mark.parametrize(
+    ("variant", "how"),
+    sorted(
+        {
+            ("reference", COMPILED[0]),
+            ("paper", COMPILED[0]),
+            ("reference", COMPILED[-1]),
+            ("paper", COMPILED[1 % len(COMPILED)]),
+        }
+    ),
+)
 def test_blocks_of_large_maps_change_nothing(variant, how, monkeypatch):
     x, cotangent = random(*SHAPE), random(*SHAPE, seed=1)
     layer = make(variant=variant)

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.ops import generation, shift_right
 from tests.backend import BACKEND, COMPILED, numpy, value_and_gradients
+from tests.pairs import all_pairs
 from tests.reference import generation as reference
 
 SIZES = [(6, 8, None), (6, 8, (2, 4)), (5, 7, (2, 3)), (3, 4, (8, 3)), (4, 3, (2, 8)), (7, 10, (3, 4)), (1, 1, (2, 2))]
@@ -33,10 +34,9 @@ def test_image_to_sequence_and_back(Y, X, block):
     np.testing.assert_array_equal(numpy(generation.to_image(sequence, Y, X, block)), image)
 
 
-@pytest.mark.parametrize("how", COMPILED)
-@pytest.mark.parametrize("each_block", [False, True])
-@pytest.mark.parametrize(("Y", "X", "block"), SIZES, ids=str)
-def test_shift_along_the_order(Y, X, block, each_block, how):
+@pytest.mark.parametrize(("size", "each_block", "how"), all_pairs(SIZES, [False, True], COMPILED), ids=str)
+def test_shift_along_the_order(size, each_block, how):
+    Y, X, block = size
     rng = np.random.default_rng(0)
     image = np.arange(1, Y * X + 1).reshape(Y, X)
     source = np.array(reference.shifted(image, block, each_block))  # which pixel, from 1; 0 is none

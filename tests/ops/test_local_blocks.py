@@ -93,9 +93,19 @@ def test_a_few_tiles_at_a_time_are_the_paper(name, few):
     check(name, mask=np.random.default_rng(4).random((B, Y, X)) < 0.7)
 
 
-@pytest.mark.parametrize("name", ["memory-of-more", "both-sides", "image-7x10"])
-@pytest.mark.parametrize("how", COMPILED[1:])
+# A sequence and an image on each path; a memory on one side and on both.
+@pytest.mark.parametrize(
+    "how, name",
+    [
+        ("xla", "memory-of-more"),
+        ("xla", "image-7x10"),
+        ("dynamic", "both-sides"),
+        ("dynamic", "image-7x10"),
+    ],
+)
 def test_compiled(name, how, few):
+    if how not in COMPILED:
+        pytest.skip(f"{BACKEND} has no such path")
     check(name, how=how)
 
 
@@ -151,8 +161,9 @@ def test_i11_memory_grows_with_length_times_block():
     n, block = 12288, 64
     eights, blocks = (Blocks.of_sequence(size, size, True, 1) for size in (8, block))
     assert largest((512, 1), eights, scores=True) >= 512 * 512, "the measure sees the scores of all pairs"
-    assert largest((n, 1), blocks) <= max(2 * n * 2 * block, 2 * 2 * n * 4)
-    assert largest((n, 1), blocks) < n * n / 50
+    greatest = largest((n, 1), blocks)
+    assert greatest <= max(2 * n * 2 * block, 2 * 2 * n * 4)
+    assert greatest < n * n / 50
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
@@ -161,11 +172,12 @@ def test_i11_memory_of_an_image_grows_with_its_pixels_times_the_memory_of_a_bloc
     """96 x 128, blocks of 8 x 16 and 4 x 8 around them: four times the pixels have at most four times the numbers."""
     blocks, memory = Blocks((8, 16), (4, 8), (1, 1), causal), 16 * 32
     assert largest((16, 32), blocks, scores=True) >= (16 * 32) ** 2, "the measure sees the scores of all pairs"
-    assert largest((96, 128), blocks) <= 2 * 96 * 128 * memory < (96 * 128) ** 2 / 10
-    assert largest((192, 256), blocks) <= 4 * largest((96, 128), blocks)
+    small = largest((96, 128), blocks)
+    assert small <= 2 * 96 * 128 * memory < (96 * 128) ** 2 / 10
+    assert largest((192, 256), blocks) <= 4 * small
 
 
-@pytest.mark.parametrize("name", ["memory-of-more", "image-7x10", "image-dilated"])
+@pytest.mark.parametrize("name", ["memory-of-more", "image-dilated"])
 def test_dropout_drops_what_the_dense_path_drops(name, few):
     options = {"dropout": 0.3, "seed": np.array([5, 6], "int32")}
     given, cotangent = arrays(name), RNG.standard_normal((B, *CASES[name][:2], N, V))

@@ -1,5 +1,7 @@
 """The four pairwise functions against NumPy loops: on every path, with their gradients, and what they never build."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ def random(*shape, seed=0):
 QUERY, KEY, VALUE, VECTOR = random(B, T, H), random(B, S, H, seed=1), random(B, S, V, seed=2), random(2 * H, seed=3)
 
 
+@functools.cache
 def masks():
     rng = np.random.default_rng(5)
     query_mask, key_mask = rng.random((B, T)) < 0.7, rng.random((B, S)) < 0.7
@@ -40,16 +43,16 @@ def extra(pairwise, vector=VECTOR):
     return {"vector": vector} if pairwise == "concatenation" else {}
 
 
-@pytest.mark.parametrize("block_size", [0, 2, None])
 @pytest.mark.parametrize("given", [{}, masks()], ids=["plain", "masks"])
 @pytest.mark.parametrize("pairwise", PAIRWISE)
-def test_is_the_equation(pairwise, given, block_size):
+def test_is_the_equation(pairwise, given):
     context, scores = oracle(QUERY, KEY, VALUE, VECTOR, pairwise, **given)
-    given = {**given, **extra(pairwise), "block_size": block_size}
-    np.testing.assert_allclose(numpy(ops.non_local(QUERY, KEY, VALUE, pairwise, **given)), context, atol=1e-5)
-    got = ops.non_local(QUERY, KEY, VALUE, pairwise, return_scores=True, **given)
-    np.testing.assert_allclose(numpy(got[0]), context, atol=1e-5)
-    np.testing.assert_allclose(numpy(got[1]), scores, atol=1e-5)
+    for block_size in (0, 2, None):
+        call = {**given, **extra(pairwise), "block_size": block_size}
+        np.testing.assert_allclose(numpy(ops.non_local(QUERY, KEY, VALUE, pairwise, **call)), context, atol=1e-5)
+        got = ops.non_local(QUERY, KEY, VALUE, pairwise, return_scores=True, **call)
+        np.testing.assert_allclose(numpy(got[0]), context, atol=1e-5)
+        np.testing.assert_allclose(numpy(got[1]), scores, atol=1e-5)
 
 
 @pytest.mark.parametrize(("scale", "factor"), [(0.7, 0.7), (None, H**-0.5)])
@@ -58,11 +61,30 @@ def test_the_softmax_is_scaled(scale, factor):
     np.testing.assert_allclose(numpy(ops.non_local(QUERY, KEY, VALUE, "gaussian", scale=scale)), context, atol=1e-5)
 
 
-@pytest.mark.parametrize("how", COMPILED)
-@pytest.mark.parametrize("path", [0, 2, None, "scores"])
-@pytest.mark.parametrize("pairwise", PAIRWISE)
+@functools.cache
+def slopes(pairwise):
+    """Context, and directional derivatives of the loops in float64, one for each argument alone."""
+    cotangent, arrays = random(B, T, V, seed=6), [QUERY, KEY, VALUE, VECTOR]
+
+    def loops(*arrays):
+        return oracle(*arrays, pairwise, **masks())[0]
+
+    directions = [[random(*a.shape, seed=7) * (i == j) for j, a in enumerate(arrays)] for i in range(4)]
+    return loops(*arrays), [(d[i], gradient_along(loops, arrays, d, cotangent)) for i, d in enumerate(directions)]
+
+
+# The two Gaussians are one function here. Memory in blocks is what differs most: it takes every path; the others, each
+# path once for each function.
+FUNCTIONS, PATHS = ("gaussian", "dot_product", "concatenation"), (0, None, "scores")
+GRADIENTS = [
+    *[(pairwise, 2, how) for pairwise in FUNCTIONS for how in COMPILED],
+    *[(f, p, COMPILED[(i + j) % len(COMPILED)]) for i, f in enumerate(FUNCTIONS) for j, p in enumerate(PATHS)],
+    ("embedded_gaussian", 2, COMPILED[0]),
+]
+
+
+@pytest.mark.parametrize(("pairwise", "path", "how"), GRADIENTS)
 def test_gradients_are_those_of_the_equation(pairwise, path, how):
-    """Directional derivatives of the loops in float64, one for each argument alone."""
     given, cotangent = masks(), random(B, T, V, seed=6)
     arrays = [QUERY, KEY, VALUE, VECTOR][: 4 if pairwise == "concatenation" else 3]
     # In a graph of unknown dimensions the vector stays a constant.
@@ -76,14 +98,10 @@ def test_gradients_are_those_of_the_equation(pairwise, path, how):
 
     value, gradients = value_and_gradients(run, differentiated, cotangent, how)
 
-    def loops(query, key, value, vector=None):
-        return oracle(query, key, value, vector, pairwise, **given)[0]
-
-    np.testing.assert_allclose(value, loops(*arrays), atol=1e-5)
-    for i, gradient in enumerate(gradients):
-        direction = [random(*a.shape, seed=7) * (i == j) for j, a in enumerate(arrays)]
-        expected = gradient_along(loops, arrays, direction, cotangent)
-        np.testing.assert_allclose(np.sum(gradient * direction[i]), expected, rtol=2e-3, atol=2e-4)
+    expected, slope = slopes(pairwise)
+    np.testing.assert_allclose(value, expected, atol=1e-5)
+    for gradient, (direction, along) in zip(gradients, slope):
+        np.testing.assert_allclose(np.sum(gradient * direction), along, rtol=2e-3, atol=2e-4)
 
 
 @pytest.mark.parametrize("block_size", [0, 2])

@@ -42,7 +42,7 @@ def test_many_iterations_are_many_calls():
     np.testing.assert_allclose(numpy(u), numpy(at_once[1]), atol=1e-6)
 
 
-@pytest.mark.parametrize("how", COMPILED[:3])
+@pytest.mark.parametrize("how", COMPILED[:2])
 def test_the_gradient_takes_u_and_v_as_constants(how):
     matrix, u = noise(5, 7), noise(7, seed=1)
     sigma, [gradient] = value_and_gradients(lambda m: spectral_norm(m, u)[0], [matrix], np.float32(1), how)

@@ -23,12 +23,13 @@ def attend(
     S, K = key.shape[1:3]
     scale = 1 / np.sqrt(H) if scale is None else scale
     context, probs = np.zeros((B, T, N, value.shape[-1])), np.zeros((B, N, T, S))
+    mask = None if mask is None else np.broadcast_to(_four(mask), (B, N, T, S))
     for b, n, t in np.ndindex(B, N, T):
         k = n * K // N  # neighbouring query heads share a key/value head
         seen = [
             s
             for s in range(S)
-            if (mask is None or np.broadcast_to(_four(mask), (B, N, T, S))[b, n, t, s])
+            if (mask is None or mask[b, n, t, s])
             and (query_mask is None or query_mask[b, t])
             and (key_mask is None or key_mask[b, s])
             and (not causal or s <= t + query_offset)
