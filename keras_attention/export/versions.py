@@ -13,7 +13,7 @@ import errno
 import os
 import re
 
-from keras_attention.ops.folders import require_folder, sync, working_folder
+from keras_attention.folders import require_folder, sync, working_folder
 from keras_attention.ops.require import require_int
 
 WORKING = ".exporting-"

@@ -10,7 +10,7 @@ import zlib
 import keras
 import numpy as np
 
-from keras_attention.ops.folders import require_folder
+from keras_attention.folders import require_folder
 from keras_attention.training.files import WEIGHTS, closed_by_hdf5, suffix, written_whole
 
 WEIGHTS_IN_ARCHIVE = "model.weights.h5"  # the name that a `.keras` archive gives its weights

@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import sys
 
-from keras_attention.ops.folders import sync, working_folder
+from keras_attention.folders import sync, working_folder
 
 WEIGHTS = ".weights.h5"
 HALF_WRITTEN = r"\..+(\.keras|\.weights\.h5)\.\w{8}"

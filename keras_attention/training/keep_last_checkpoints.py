@@ -6,7 +6,7 @@ import re
 import keras
 from keras import ops
 
-from keras_attention.ops.folders import require_folder, working_folder
+from keras_attention.folders import require_folder, working_folder
 from keras_attention.ops.require import is_int, require_int
 from keras_attention.training.files import HALF_WRITTEN, WEIGHTS, written_whole
 

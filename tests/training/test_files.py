@@ -116,7 +116,7 @@ def test_what_killed_writers_left_is_removed_by_the_next(tmp_path):
             (works[-1].__enter__() / "written").write_text("half")
         os._exit(9)
     """
-    folders = sys.modules["keras_attention.ops.folders"].__file__
+    folders = sys.modules["keras_attention.folders"].__file__
     command = [sys.executable, "-S", "-c", source, folders, tmp_path, "step-00000012.weights.h5", "mean.keras", "mine"]
     subprocess.run(command, check=False, timeout=60)
     assert len(list(tmp_path.iterdir())) == 3

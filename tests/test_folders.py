@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from keras_attention.ops import folders
-from keras_attention.ops.folders import require_folder, working_folder
+from keras_attention import folders
+from keras_attention.folders import require_folder, working_folder
 
 PATTERN = r"\.work-\w{8}"
 # A process that works until its input ends, and then ends well.
