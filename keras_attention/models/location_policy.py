@@ -87,9 +87,11 @@ class LocationPolicy(BaseLayer):
         distance = ops.sum(ops.square((drawn - mean) / self.std), axis=-1)
         return locations, -0.5 * distance - 2.0 * math.log(self.std * math.sqrt(2.0 * math.pi))
 
+    def compute_output_shape(self, states_shape):
+        return (states_shape[0], 2), (states_shape[0],)
+
     def compute_output_spec(self, states, training=None):
-        batch = states.shape[0]
-        return keras.KerasTensor((batch, 2), dtype="float32"), keras.KerasTensor((batch,), dtype="float32")
+        return tuple(keras.KerasTensor(shape, dtype="float32") for shape in self.compute_output_shape(states.shape))
 
     def get_config(self):
         return {

@@ -199,8 +199,11 @@ class FirstLocation(BaseLayer):
             return ops.zeros(shape, dtype="float32")
         return keras.random.uniform(shape, -1.0, 1.0, dtype="float32", seed=self.seed_generator)
 
+    def compute_output_shape(self, images_shape):
+        return (images_shape[0], 2)
+
     def compute_output_spec(self, images, training=None):
-        return keras.KerasTensor((images.shape[0], 2), dtype="float32")
+        return keras.KerasTensor(self.compute_output_shape(images.shape), dtype="float32")
 
 
 class _Parts:

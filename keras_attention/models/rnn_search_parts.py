@@ -25,6 +25,9 @@ class Bias(BaseLayer):
     def call(self, inputs):
         return inputs + self.bias
 
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
 
 class Parts:
     """Wires layers; is none itself.

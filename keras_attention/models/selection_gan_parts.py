@@ -183,8 +183,15 @@ class UnusedConvolution(BaseLayer):
         self.kernel = self.add_weight(shape=shape, initializer=small(), name="kernel")
         self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
 
+    @property
+    def _features_axis(self):
+        return None  # no input meets the kernel
+
     def call(self, inputs):
         return inputs
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
 
     def get_config(self):
         return {**super().get_config(), "in_channels": self.in_channels, "filters": self.filters}

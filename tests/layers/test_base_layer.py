@@ -11,6 +11,10 @@ import pytest
 
 from keras_attention import layers, models
 from keras_attention.layers.base_layer import BaseLayer
+from keras_attention.models.location_policy import LocationPolicy
+from keras_attention.models.recurrent_attention import FirstLocation
+from keras_attention.models.rnn_search_parts import Bias
+from keras_attention.models.selection_gan_parts import UnusedConvolution
 from tests.layers.helpers import numpy, random
 
 
@@ -24,6 +28,23 @@ def test_every_layer_of_the_models_is_one():
     }
     assert len(found) > 8
     assert not [c for c in found if not issubclass(c, BaseLayer | keras.Model)]
+
+
+@pytest.mark.parametrize(
+    "layer, shape, expected",
+    [
+        (Bias(), (None, 5, 3), (None, 5, 3)),
+        (UnusedConvolution(2, 3), (2, 4, 5, 7), (2, 4, 5, 7)),
+        (FirstLocation(), (2, 5, 6, 1), (2, 2)),
+        (LocationPolicy(), (None, 4), ((None, 2), (None,))),
+    ],
+    ids=lambda x: getattr(x, "name", ""),
+)
+def test_layers_of_the_models_compute_their_shapes(layer, shape, expected):
+    assert layer.compute_output_shape(shape) == expected
+    given = tuple(2 if n is None else n for n in shape)
+    shapes = keras.tree.map_structure(lambda x: tuple(x.shape), layer(random(*given)))
+    assert shapes == layer.compute_output_shape(given)
 
 
 def test_a_key_that_was_left_out_has_the_width_of_the_value():
