@@ -43,16 +43,16 @@ class Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def make(ablation="E"):
+def make(ablation):
     return learning.build(32, ablation, width=2, channels=9, seed=0, steps=4)
 
 
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
-    whole, part = make(), make()
+    whole, part = make("A"), make("A")
     assert learning.learn(whole, VIEWS, 4, 2, 1, tmp_path / "whole", every=2) == 0
     with pytest.raises(KeyboardInterrupt):
         learning.learn(part, VIEWS, 4, 2, 1, tmp_path / "part", every=2, callbacks=[Stop()])
-    part = make()
+    part = make("A")
     assert learning.learn(part, VIEWS, 4, 2, 1, tmp_path / "part", every=2) == 2
     for a, b in zip(whole.get_weights(), part.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)

@@ -76,7 +76,8 @@ def test_dropout_is_off_at_inference_and_on_in_training():
     assert len(seeds) == len(set(seeds)) == 1 + 2
 
 
-@pytest.mark.parametrize("name", SOME)
+# The one with classes is exported, and draws, in tests/decoding/test_sample_image.py.
+@pytest.mark.parametrize("name", [SOME[0], SOME[-1]])
 def test_saved_model_keeps_batch_and_size_unknown(name, tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
