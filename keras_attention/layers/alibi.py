@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.full_precision import bias_dtype
 from keras_attention.ops import alibi, distances
 from keras_attention.ops.require import require_int
 
@@ -41,7 +42,7 @@ class ALiBi(keras.layers.Layer):
             scalar tensor (when decoding, the `cache_index`).
 
     Returns:
-        [1, N, T+S-1].
+        [1, N, T+S-1]; float32 under float16 and bfloat16, too, as the logits are.
 
     Example:
 
@@ -60,12 +61,12 @@ class ALiBi(keras.layers.Layer):
 
     def call(self, query, key=None, query_offset=0):
         T, S = ops.shape(query)[1], ops.shape(query if key is None else key)[1]
-        return ops.cast(alibi(distances(T, S, query_offset), self.num_heads), self.compute_dtype)
+        return ops.cast(alibi(distances(T, S, query_offset), self.num_heads), bias_dtype(self))
 
     def compute_output_spec(self, query, key=None, query_offset=0):
         T, S = query.shape[1], (query if key is None else key).shape[1]
         length = None if T is None or S is None else T + S - 1
-        return keras.KerasTensor((1, self.num_heads, length), dtype=self.compute_dtype)
+        return keras.KerasTensor((1, self.num_heads, length), dtype=bias_dtype(self))
 
     def get_config(self):
         return {**super().get_config(), "num_heads": self.num_heads}

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.checks import check_cache, check_sequences, check_visibility
 from keras_attention.layers.flash_attention import block_size
+from keras_attention.layers.full_precision import KeepsBiasPrecision
 from keras_attention.layers.projections import ProjectsMemory
 from keras_attention.ops import require_boolean
 from keras_attention.ops.axes import attend_axes
@@ -15,7 +16,7 @@ from keras_attention.ops.require import require_int, require_ints, require_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiHeadAttention(ProjectsMemory):
+class MultiHeadAttention(KeepsBiasPrecision, ProjectsMemory):
     r"""Multi-head scaled dot-product attention.
 
     $$ \mathrm{MultiHead}(Q, K, V) = \mathrm{Concat}(\mathrm{head}_1, \ldots, \mathrm{head}_N) W^O, \quad
@@ -84,6 +85,7 @@ class MultiHeadAttention(ProjectsMemory):
         use_causal_mask: Whether query t sees key s only if `s <= t + query_offset`.
         attention_bias: Added to the logits: broadcastable to [B, N, T, S], or by
             distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` make it.
+            -inf hides. It keeps its precision where the layer computes in half.
         query_offset: Position of the first query, counted in keys.
         cache: What `make_cache` or `project_memory` returned.
         cache_index: With a cache of `make_cache`: the position of the first query.
@@ -200,6 +202,7 @@ class MultiHeadAttention(ProjectsMemory):
         given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
         self._check(query, value, key, *given)
         query_mask, key_mask = self._padding(query, value, *given)
+        query, value, key, cache = self._autocast(query, value, key, cache)
         queries = zero_padding(query, query_mask)
         if cache_index is not None:
             rows = self._project(query if value is None else value, key, query_mask)
@@ -259,7 +262,7 @@ class MultiHeadAttention(ProjectsMemory):
         output = keras.KerasTensor(self.compute_output_shape(query.shape), dtype=self.compute_dtype)
         returned = [keras.KerasTensor(scores, dtype=self.compute_dtype)] if return_attention_scores else []
         if cache_index is not None:
-            returned += [{name: keras.KerasTensor(x.shape, dtype=x.dtype) for name, x in cache.items()}]
+            returned += [{name: keras.KerasTensor(x.shape, dtype=self.compute_dtype) for name, x in cache.items()}]
         return (output, *returned) if returned else output
 
     def compute_output_shape(self, query_shape, value_shape=None, key_shape=None):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.full_precision import bias_dtype
 from keras_attention.ops import distances, relative_bucket
 from keras_attention.ops.require import require_int
 
@@ -47,7 +48,7 @@ class RelativePositionBias(keras.layers.Layer):
             scalar tensor (when decoding, the `cache_index`).
 
     Returns:
-        [1, N, T+S-1].
+        [1, N, T+S-1]; float32 under float16 and bfloat16, too, as the logits are.
 
     Example:
 
@@ -91,7 +92,7 @@ class RelativePositionBias(keras.layers.Layer):
 
     def build(self, query_shape):
         self.table = self.add_weight(
-            shape=(self.num_buckets, self.num_heads), initializer=self.initializer, name="table"
+            shape=(self.num_buckets, self.num_heads), initializer=self.initializer, autocast=False, name="table"
         )
 
     def call(self, query, key=None, query_offset=0):
@@ -99,13 +100,13 @@ class RelativePositionBias(keras.layers.Layer):
         buckets = relative_bucket(
             distances(T, S, query_offset), self.num_buckets, self.max_distance, self.bidirectional
         )
-        rows = ops.take(ops.cast(self.table, self.compute_dtype), buckets, axis=0)
+        rows = ops.take(ops.cast(self.table, bias_dtype(self)), buckets, axis=0)
         return ops.transpose(rows)[None]
 
     def compute_output_spec(self, query, key=None, query_offset=0):
         T, S = query.shape[1], (query if key is None else key).shape[1]
         length = None if T is None or S is None else T + S - 1
-        return keras.KerasTensor((1, self.num_heads, length), dtype=self.compute_dtype)
+        return keras.KerasTensor((1, self.num_heads, length), dtype=bias_dtype(self))
 
     def get_config(self):
         return {

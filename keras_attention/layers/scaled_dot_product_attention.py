@@ -4,13 +4,14 @@ import keras
 from keras import ops
 
 from keras_attention.layers.checks import check_sequences, check_visibility
+from keras_attention.layers.full_precision import KeepsBiasPrecision
 from keras_attention.ops import attend, require_boolean
 from keras_attention.ops.padding import padding_masks
 from keras_attention.ops.require import require_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ScaledDotProductAttention(keras.layers.Layer):
+class ScaledDotProductAttention(KeepsBiasPrecision, keras.layers.Layer):
     r"""Scaled dot-product attention over queries, values and keys that are already projected.
 
     $$ \mathrm{Attention}(Q, K, V) = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{H}}\right) V $$
@@ -48,6 +49,7 @@ class ScaledDotProductAttention(keras.layers.Layer):
         use_causal_mask: Whether query t sees key s only if `s <= t + query_offset`.
         attention_bias: Added to the logits: broadcastable to [B, N, T, S], or by
             distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` make it.
+            -inf hides. It keeps its precision where the layer computes in half.
         query_offset: Position of the first query, counted in keys.
         mask: The Keras mask of a single input. The same as `query_mask`.
 
@@ -106,7 +108,7 @@ class ScaledDotProductAttention(keras.layers.Layer):
             ops.shape(query)[:2], ops.shape(value)[:2], query_mask, value_mask, key_mask, attention_mask
         )
         one_head = len(query.shape) == 3
-        query, key, value = (ops.expand_dims(x, 2) if one_head else x for x in (query, key, value))
+        query, key, value = (ops.expand_dims(x, 2) if one_head else x for x in self._autocast(query, key, value))
         dropout = self.dropout if training else 0.0
         result = attend(
             query,

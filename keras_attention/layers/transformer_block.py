@@ -4,13 +4,14 @@ import keras
 
 from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.full_precision import KeepsBiasPrecision
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.projections import clone
 from keras_attention.ops.require import require_int, require_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TransformerBlock(KeepsAdapters, keras.layers.Layer):
+class TransformerBlock(KeepsBiasPrecision, KeepsAdapters, keras.layers.Layer):
     """Base of `TransformerEncoderBlock` and `TransformerDecoderBlock`; their docstrings say what the arguments mean."""
 
     def __init__(

@@ -208,4 +208,3 @@ def _four_axes(mask):
     if mask is None or len(mask.shape) == 4:
         return mask
     return mask[None, None] if len(mask.shape) == 2 else mask[:, None]
-

@@ -61,7 +61,7 @@ def _bias(bias, b, n, t, s, shape):
 
 def gradients(query, key, value, bias, probs, cotangent, scale=None):
     """Those of <cotangent, context> with respect to query, key, value and bias, from the probabilities, by name."""
-    (B, T, N, H), (S, K) = query.shape, key.shape[1:3]
+    (B, T, N, H), K = query.shape, key.shape[2]
     scale = 1 / np.sqrt(H) if scale is None else scale
     query, key, value = (x.astype("f8") for x in (query, key, value))
     d_query, d_key, d_value, d_logits = (np.zeros(x.shape) for x in (query, key, value, probs))
@@ -79,7 +79,7 @@ def _sum_to(d_logits, bias):
     """The gradient of a bias that was broadcast, or given by distance."""
     if bias is None:
         return None
-    total, (T, S) = np.zeros(bias.shape), d_logits.shape[2:]
+    total, T = np.zeros(bias.shape), d_logits.shape[2]
     for b, n, t, s in np.ndindex(d_logits.shape):
         index = (b, n, t, s) if bias.ndim == 4 else (b, n, s - t + T - 1)
         total[tuple(i % d for i, d in zip(index, bias.shape, strict=True))] += d_logits[b, n, t, s]
