@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.base_layer import BaseLayer
+from keras_attention.layers.full_precision import bias_dtype
 from keras_attention.ops import alibi, distances
 from keras_attention.ops.require import require_int
 
@@ -42,7 +43,7 @@ class ALiBi(BaseLayer):
             scalar tensor (when decoding, the `cache_index`).
 
     Returns:
-        [1, N, T+S-1].
+        [1, N, T+S-1]; float32 under float16 and bfloat16, too, as the logits are.
 
     Example:
 
@@ -60,7 +61,7 @@ class ALiBi(BaseLayer):
 
     def call(self, query, key=None, query_offset=0):
         T, S = ops.shape(query)[1], ops.shape(query if key is None else key)[1]
-        return ops.cast(alibi(distances(T, S, query_offset), self.num_heads), self.compute_dtype)
+        return ops.cast(alibi(distances(T, S, query_offset), self.num_heads), bias_dtype(self))
 
     def compute_output_shape(self, query_shape, key_shape=None):
         T, S = query_shape[1], (query_shape if key_shape is None else key_shape)[1]
@@ -68,7 +69,7 @@ class ALiBi(BaseLayer):
 
     def compute_output_spec(self, query, key=None, query_offset=0):
         shape = self.compute_output_shape(query.shape, None if key is None else key.shape)
-        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+        return keras.KerasTensor(shape, dtype=bias_dtype(self))
 
     def get_config(self):
         return {**super().get_config(), "num_heads": self.num_heads}

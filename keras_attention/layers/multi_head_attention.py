@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.checks import check_cache, check_flags, check_sequences, check_visibility, require_features
 from keras_attention.layers.extension_point import ExtensionPoint
+from keras_attention.layers.full_precision import KeepsBiasPrecision
 from keras_attention.layers.projections import ProjectsMemory
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.masks import both, require_boolean
@@ -13,7 +14,7 @@ from keras_attention.ops.require import require_bool, require_int, require_ints,
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiHeadAttention(ExtensionPoint, ProjectsMemory):
+class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
     r"""Multi-head scaled dot-product attention.
 
     $$ \mathrm{MultiHead}(Q, K, V) = \mathrm{Concat}(\mathrm{head}_1, \ldots, \mathrm{head}_N) W^O, \quad
@@ -85,6 +86,7 @@ class MultiHeadAttention(ExtensionPoint, ProjectsMemory):
         use_causal_mask: Whether query t sees key s only if `s <= t + query_offset`.
         attention_bias: Added to the logits: broadcastable to [B, N, T, S], or by
             distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` make it.
+            -inf hides. It keeps its precision where the layer computes in half.
         query_offset: Position of the first query, counted in keys.
         cache: What `make_cache` or `project_memory` returned.
         cache_index: With a cache of `make_cache`: the position of the first query.
@@ -202,6 +204,7 @@ class MultiHeadAttention(ExtensionPoint, ProjectsMemory):
         given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
         self._check(query, value, key, *given)
         query_mask, key_mask = self._padding(query, value, *given)
+        query, value, key, cache = self._autocast(query, value, key, cache)
         queries = zero_padding(query, query_mask)
         if cache_index is not None:
             cache = self._write(cache, query if value is None else value, key, query_mask, cache_index)
@@ -259,7 +262,7 @@ class MultiHeadAttention(ExtensionPoint, ProjectsMemory):
         output = keras.KerasTensor(self.compute_output_shape(query.shape), dtype=self.compute_dtype)
         returned = [keras.KerasTensor(scores, dtype=self.compute_dtype)] if return_attention_scores else []
         if cache_index is not None:
-            returned += [{name: keras.KerasTensor(x.shape, dtype=x.dtype) for name, x in cache.items()}]
+            returned += [{name: keras.KerasTensor(x.shape, dtype=self.compute_dtype) for name, x in cache.items()}]
         return (output, *returned) if returned else output
 
     def compute_output_shape(self, query_shape, value_shape=None, key_shape=None):

@@ -191,10 +191,35 @@ class ProjectsMemory(ProjectsHeads):
         return memory if mask is None else {**memory, "mask": mask}
 
 
+class WithAxisOfOne(keras.layers.EinsumDense):
+    """`EinsumDense` whose equation has one axis more, after the batch: it is added before and taken away after.
+
+    For biases whose last axis is one, [N, 1]. On TensorFlow, `keras.ops.add` takes a bias with one axis that is not one
+    for a vector, and adds it along axis 1 of the inputs if that is as long: to the T positions where T = N.
+    """
+
+    def build(self, input_shape):
+        super().build((input_shape[0], 1, *input_shape[1:]))
+        self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes={-1: input_shape[-1]})
+
+    def call(self, inputs, training=None):
+        return ops.squeeze(super().call(ops.expand_dims(inputs, 1), training=training), 1)
+
+    def quantized_call(self, inputs, training=None):
+        return ops.squeeze(super().quantized_call(ops.expand_dims(inputs, 1), training=training), 1)
+
+    def compute_output_shape(self, input_shape):
+        batch, _, *rest = super().compute_output_shape((input_shape[0], 1, *input_shape[1:]))
+        return (batch, *rest)
+
+    def quantize(self, mode=None, type_check=True, **kwargs):
+        super().quantize(mode, type_check=False, **kwargs)  # of this class, too
+
+
 def into_heads(input_shape, heads, size, use_bias, initializer, **kwargs):
     """Builds the projection of `input_shape` [B, *T, D] into heads [B, *T, heads, size]."""
-    middle = MIDDLE[: len(input_shape) - 2]
-    dense = keras.layers.EinsumDense(
+    kind, middle = _kind(use_bias, size, len(input_shape) - 2)
+    dense = kind(
         f"B{middle}D,DNH->B{middle}NH",
         output_shape=(*(None,) * len(middle), heads, size),
         bias_axes="NH" if use_bias else None,
@@ -207,8 +232,9 @@ def into_heads(input_shape, heads, size, use_bias, initializer, **kwargs):
 
 def out_of_heads(input_shape, output_shape, use_bias, initializer, **kwargs):
     """Builds the projection of `input_shape` [B, *T, N, V] to features [B, *T, *output_shape]."""
-    middle, out = MIDDLE[: len(input_shape) - 3], OUT[: len(output_shape)]
-    dense = keras.layers.EinsumDense(
+    out = OUT[: len(output_shape)]
+    kind, middle = _kind(use_bias, output_shape[-1], len(input_shape) - 3)
+    dense = kind(
         f"B{middle}NH,NH{out}->B{middle}{out}",
         output_shape=(*(None,) * len(middle), *output_shape),
         bias_axes=out if use_bias else None,
@@ -217,6 +243,13 @@ def out_of_heads(input_shape, output_shape, use_bias, initializer, **kwargs):
     )
     dense.build(input_shape)
     return _drawn_as_a_matrix(dense, initializer, (input_shape[-2] * input_shape[-1], math.prod(output_shape)))
+
+
+def _kind(use_bias, last, middle):
+    """The class of a projection, and the letters of its axes between batch and features."""
+    if use_bias and last == 1:
+        return WithAxisOfOne, MIDDLE[: middle + 1]
+    return keras.layers.EinsumDense, MIDDLE[:middle]
 
 
 def clone(initializer):

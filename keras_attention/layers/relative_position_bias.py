@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.base_layer import BaseLayer
+from keras_attention.layers.full_precision import bias_dtype
 from keras_attention.ops import distances, relative_bucket
 from keras_attention.ops.require import is_int, require_bool, require_int
 
@@ -48,7 +49,7 @@ class RelativePositionBias(BaseLayer):
             scalar tensor (when decoding, the `cache_index`).
 
     Returns:
-        [1, N, T+S-1].
+        [1, N, T+S-1]; float32 under float16 and bfloat16, too, as the logits are.
 
     Example:
 
@@ -95,7 +96,7 @@ class RelativePositionBias(BaseLayer):
 
     def build(self, query_shape):
         self.table = self.add_weight(
-            shape=(self.num_buckets, self.num_heads), initializer=self.initializer, name="table"
+            shape=(self.num_buckets, self.num_heads), initializer=self.initializer, autocast=False, name="table"
         )
 
     def call(self, query, key=None, query_offset=0):
@@ -103,7 +104,7 @@ class RelativePositionBias(BaseLayer):
         buckets = relative_bucket(
             distances(T, S, query_offset), self.num_buckets, self.max_distance, self.bidirectional
         )
-        rows = ops.take(ops.cast(self.table, self.compute_dtype), buckets, axis=0)
+        rows = ops.take(ops.cast(self.table, bias_dtype(self)), buckets, axis=0)
         return ops.transpose(rows)[None]
 
     def compute_output_shape(self, query_shape, key_shape=None):
@@ -112,7 +113,7 @@ class RelativePositionBias(BaseLayer):
 
     def compute_output_spec(self, query, key=None, query_offset=0):
         shape = self.compute_output_shape(query.shape, None if key is None else key.shape)
-        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+        return keras.KerasTensor(shape, dtype=bias_dtype(self))
 
     def get_config(self):
         return {

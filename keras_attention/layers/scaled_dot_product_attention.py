@@ -5,13 +5,14 @@ from keras import ops
 
 from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.checks import check_flags, check_sequences, check_visibility
+from keras_attention.layers.full_precision import KeepsBiasPrecision
 from keras_attention.ops import attend, require_boolean
 from keras_attention.ops.padding import padding_masks
 from keras_attention.ops.require import require_number, require_rate, require_seed
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ScaledDotProductAttention(BaseLayer):
+class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
     r"""Scaled dot-product attention over queries, values and keys that are already projected.
 
     $$ \mathrm{Attention}(Q, K, V) = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{H}}\right) V $$
@@ -49,6 +50,7 @@ class ScaledDotProductAttention(BaseLayer):
         use_causal_mask: Whether query t sees key s only if `s <= t + query_offset`.
         attention_bias: Added to the logits: broadcastable to [B, N, T, S], or by
             distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` make it.
+            -inf hides. It keeps its precision where the layer computes in half.
         query_offset: Position of the first query, counted in keys.
         mask: The Keras mask of a single input. The same as `query_mask`.
 
@@ -105,7 +107,7 @@ class ScaledDotProductAttention(BaseLayer):
             ops.shape(query)[:2], ops.shape(value)[:2], query_mask, value_mask, key_mask, attention_mask
         )
         one_head = len(query.shape) == 3
-        query, key, value = (ops.expand_dims(x, 2) if one_head else x for x in (query, key, value))
+        query, key, value = (ops.expand_dims(x, 2) if one_head else x for x in self._autocast(query, key, value))
         dropout = self.dropout if training else 0.0
         result = attend(
             query,

@@ -4,13 +4,14 @@ import keras
 
 from keras_attention.layers.base_layer import BaseLayer
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.full_precision import KeepsBiasPrecision
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.projections import clone
 from keras_attention.ops.require import require_bool, require_int, require_number, require_rate, require_seed
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TransformerBlock(BaseLayer):
+class TransformerBlock(KeepsBiasPrecision, BaseLayer):
     """Base of `TransformerEncoderBlock` and `TransformerDecoderBlock`; their docstrings say what the arguments mean."""
 
     def __init__(

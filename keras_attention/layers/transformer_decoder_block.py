@@ -123,6 +123,7 @@ class TransformerDecoderBlock(TransformerBlock):
         return_attention_scores=False,
     ):
         self._check_cache(memory, cache, cache_index)
+        inputs, memory, cache = self._autocast(inputs, memory, cache)
         # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
         inputs = zero_padding(inputs, require_boolean(inputs_mask, "inputs_mask"))
         x = self._enter(self.self_attention_norm, inputs)
@@ -166,7 +167,7 @@ class TransformerDecoderBlock(TransformerBlock):
             shapes = {name: (B, self.num_heads, T, length) for name, length in lengths.items()}
             result += ({n: keras.KerasTensor(shape, dtype=self.compute_dtype) for n, shape in shapes.items()},)
         if cache is not None:
-            result += (keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=x.dtype), cache),)
+            result += (keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=self.compute_dtype), cache),)
         return result if len(result) > 1 else result[0]
 
     def _attend_to_itself(self, x, mask, attention_mask, bias, cache, cache_index, causal, **asked):

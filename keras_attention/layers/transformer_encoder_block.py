@@ -89,7 +89,7 @@ class TransformerEncoderBlock(TransformerBlock):
     ):
         mask = inputs_mask if mask is None else mask
         # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
-        inputs = zero_padding(inputs, require_boolean(mask, "mask"))
+        inputs = zero_padding(*self._autocast(inputs), require_boolean(mask, "mask"))
         x = self._enter(self.self_attention_norm, inputs)
         y = self.self_attention(
             x,

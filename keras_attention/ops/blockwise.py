@@ -53,7 +53,7 @@ def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_of
 def _mask_as_feature(query, key, key_mask):
     """One more feature, 1 in the queries and far below zero in the padded keys: a mask without a pass of its own."""
     query = ops.concatenate([query, ops.ones_like(query[..., :1])], axis=-1)
-    hidden = ops.where(key_mask, ops.zeros((), key.dtype), NEGATIVE)[:, :, None, None]
+    hidden = ops.where(key_mask, ops.zeros((), key.dtype), ops.cast(NEGATIVE, key.dtype))[:, :, None, None]
     return query, ops.concatenate([key, ops.broadcast_to(hidden, (*ops.shape(key)[:-1], 1))], axis=-1)
 
 
@@ -95,7 +95,7 @@ def _forward(query, key, value, bias, tiles):
 
         def tile(at, slots):
             probs, alive = tiles.probs(at, slots[at.i][:, :H], at.columns(keys), *bias)
-            mixed = ops.matmul(tiles.drop(at, probs), at.rows(values))
+            mixed = tiles.drop(at, probs) @ at.rows(values)
             return _put(slots, at.i, _widen(mixed if alive is None else mixed * alive, width))
 
         # The context takes the place of its queries, and so every tile waits for the one before: TensorFlow would
@@ -122,9 +122,9 @@ def _backward(query, key, value, bias, context, d_context, tiles):
             d_out = d_out if alive is None else d_out * alive
             d_logits = probs * tiles.d_probs(at, d_out, at.columns(values))
             return (
-                _put(slots, at.i, ops.matmul(d_logits, at.rows(rows))),
-                at.add_to_columns(d_keys, ops.matmul(_swap(q), d_logits)),
-                at.add_to_columns(d_values, ops.matmul(_swap(d_out[..., :-1]), tiles.drop(at, probs))),
+                _put(slots, at.i, d_logits @ at.rows(rows)),
+                at.add_to_columns(d_keys, _swap(q) @ d_logits),
+                at.add_to_columns(d_values, _swap(d_out[..., :-1]) @ tiles.drop(at, probs)),
                 *(tiles.add_bias_gradient(at, g, d_logits) for g in d_bias),
             )
 

@@ -83,8 +83,8 @@ class Tiles:
     def d_probs(self, at, d_out, value):
         """[dO, -delta] [V, 1]^T; what dropout dropped passes no gradient on, but delta holds for all."""
         if not self.dropout:
-            return ops.matmul(d_out, value)
-        d_probs = ops.matmul(d_out[..., :-1], value[:-1])
+            return d_out @ value
+        d_probs = d_out[..., :-1] @ value[:-1]
         return self.drop(at, d_probs) + d_out[..., -1:]
 
     def add_bias_gradient(self, at, gradient, d_logits):
@@ -119,7 +119,7 @@ class Tiles:
         """Columns `begin` to `end` of the span: logits [M, columns], far below zero or -inf where hidden."""
         if not (_same(begin, 0) and _same(end, at.size)):
             key = key[..., begin:end]
-        logits = ops.matmul(query, key)
+        logits = query @ key
         if bias is None and self.mask is None and not banded:
             return logits
         logits = self._split(logits)

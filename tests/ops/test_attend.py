@@ -200,9 +200,81 @@ def test_half_precision_survives_large_logits(dtype, atol, block_size):
         ({"window": 0}, "window"),
         ({"dropout": 1.0, "seed": 1}, "dropout"),
         ({"dropout": 0.5}, "seed"),
+        ({"key": np.zeros((B + 1, S, K, H))}, "`query`, `key` and `value` must have the same batch"),
+        ({"value": np.zeros((B + 1, S, K, V))}, "same batch"),
+        ({"bias": np.ones((1, 1, T, S), bool)}, "`attention_bias`.*must be a number"),
+        ({"block_size": -1}, "block_size"),
+        ({"block_size": 2.0}, "block_size"),
+        ({"block_size": True}, "block_size"),
+        ({"window": True}, "window"),
+        ({"window": 2.5}, "window"),
+        ({"scale": float("nan")}, "scale"),
+        ({"scale": "big"}, "scale"),
+        ({"scale": np.ones(2)}, "scale"),
+        ({"causal": "yes"}, "causal"),
+        ({"causal": 1}, "causal"),
+        ({"return_scores": "no"}, "return_scores"),
+        ({"dropout": "0.1", "seed": 1}, "dropout"),
+        ({"dropout": float("nan"), "seed": 1}, "dropout"),
+        ({"dropout": 0.5, "seed": 1.5}, "seed"),
+        ({"dropout": 0.5, "seed": np.ones(2, "float32")}, "seed"),
+        ({"query_offset": 1.5}, "query_offset"),
+        ({"query_offset": None}, "query_offset"),
+        ({"query_offset": np.array([1, 2])}, "query_offset"),
+        ({"query_offset": np.array(1.0)}, "query_offset"),
     ],
 )
 def test_bad_arguments_are_named(changes, said):
     arguments = {"query": QUERY, "key": KEY, "value": VALUE, **changes}
     with pytest.raises(ValueError, match=said):
         ops.attend(**{k: a.astype("float32") if k in ("query", "key", "value") else a for k, a in arguments.items()})
+
+
+LOWEST = float(np.finfo("float32").min)
+
+
+@pytest.mark.parametrize("block_size", [0, 3], ids=["dense", "blocks"])
+def test_hidden_is_hidden_whatever_the_bias(block_size):
+    """All keys at the minimum, or at -inf: what a mask, padding, causality or a window hides stays hidden."""
+    query, key, value = QUERY[:1, :5, :2], KEY[:1, :7, :1], VALUE[:1, :7, :1]
+    cases = [
+        ({"causal": True}, (1, 2, 5, 7)),
+        ({"causal": True}, (1, 2, 11)),
+        ({"causal": True, "query_offset": -2, "window": 2}, (1, 1, 1, 7)),
+        ({"mask": np.tile(np.arange(7) % 3 > 0, (5, 1))}, (1, 2, 11)),
+        ({"key_mask": np.arange(7)[None] % 3 > 0}, (1, 1, 5, 1)),
+    ]
+    for low in (LOWEST, -np.inf):
+        for options, shape in cases:
+            arrays = [query, key, value, np.full(shape, low)]
+            expected, _ = call(reference, options)(*arrays)
+            actual, gradients = value_and_gradients(
+                call(ops.attend, options, block_size=block_size), arrays, np.ones((1, 5, 2, V))
+            )
+            np.testing.assert_allclose(actual, expected, atol=2e-5)
+            assert all(np.isfinite(g).all() for g in gradients)
+            if low == -np.inf:
+                assert (actual == 0).all() and all((g == 0).all() for g in gradients)
+
+
+def test_a_bias_of_float64_stays_finite_beside_inputs_of_float32():
+    arrays = [a.astype("float32") for a in (QUERY, KEY, VALUE)]
+    bias = np.full((1, 1, T, S), np.finfo("float64").min)
+    expected, _ = reference(*arrays, bias=bias)
+    np.testing.assert_allclose(numpy(ops.attend(*arrays, bias=bias)), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("floatx", ["float16", "bfloat16", "float64"])
+def test_the_global_dtype_changes_nothing(floatx):
+    arrays = [a.astype("float32") for a in (QUERY, KEY, VALUE)]
+    given = {"causal": True, "mask": MASK, "key_mask": KEYS, "query_offset": np.int64(2)}
+    expected, _ = reference(*arrays, **given)
+    alone, _ = reference(*arrays, key_mask=KEYS, causal=True)
+    keras.config.set_floatx(floatx)
+    try:
+        for options, wanted in ((given, expected), ({"key_mask": KEYS, "causal": True}, alone)):
+            for block_size in (0, 40):
+                context = numpy(ops.attend(*arrays, **options, block_size=block_size))
+                np.testing.assert_allclose(context, wanted, atol=2e-5)
+    finally:
+        keras.config.set_floatx("float32")

@@ -117,3 +117,39 @@ def test_long_inputs_take_the_tiles_by_themselves(monkeypatch):
         x = np.zeros((1, length, 1, 1), "float32")
         ops.attend(x, x, x)
     assert [tuple(c) for c in calls] == [(1, 1024, 1, 1)]
+
+
+@pytest.mark.parametrize("given", [{}, {"causal": True}], ids=["plain", "causal"])
+def test_second_derivatives_are_those_of_the_dense_path(given):
+    """Not under XLA on TensorFlow, which refuses the loops' gradient of a gradient."""
+    rng = np.random.default_rng(0)
+    query, key, value = (rng.standard_normal((1, n, 2, 3)).astype("float32") for n in (5, 7, 7))
+
+    def loss(block_size):
+        return lambda x: keras.ops.sum(ops.attend(x, key, value, block_size=block_size, **given) ** 2)
+
+    np.testing.assert_allclose(second(loss(3), query), second(loss(0), query), atol=1e-4)
+
+
+def second(loss, x):
+    """The gradient of the squared gradient."""
+    if BACKEND == "jax":
+        import jax
+
+        return numpy(jax.jit(jax.grad(lambda x: jax.numpy.sum(jax.grad(loss)(x) ** 2)))(x))
+    if BACKEND == "torch":
+        import torch
+
+        x = torch.tensor(x, requires_grad=True)
+        (gradient,) = torch.autograd.grad(loss(x), x, create_graph=True)
+        return torch.autograd.grad((gradient**2).sum(), x)[0].numpy()
+    import tensorflow as tf
+
+    x = tf.constant(x)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            value = loss(x)
+        squared = tf.reduce_sum(inner.gradient(value, x) ** 2)
+    return outer.gradient(squared, x).numpy()

@@ -32,5 +32,27 @@ def test_a_row_that_sees_nothing_has_no_gradient_and_no_nan():
     assert np.isfinite(value).all() and np.isfinite(gradient).all() and (gradient[0] == 0).all()
 
 
+def test_infinitely_low_is_hidden_and_finitely_low_is_not():
+    lowest, inf = np.finfo("float32").min, np.inf
+    logits = np.array([[-inf, 1.0, -inf], [lowest, lowest, -inf], [-inf, -inf, -inf]], "float32")
+    expected = [[0, 1, 0], [0.5, 0.5, 0], [0, 0, 0]]
+    assert numpy(ops.masked_softmax(logits, np.ones((3, 3), bool))).tolist() == expected
+    assert numpy(ops.masked_softmax(np.full((1, 2), lowest), [[True, False]])).tolist() == [[1, 0]]
+
+
+def test_bad_arguments_are_named():
+    logits = np.zeros((2, 5), "float32")
+    for arguments, said in (
+        ({"mask": np.ones((2, 5), "float32")}, "`mask` must be boolean or integer"),
+        ({"mask": np.ones((2, 4), bool)}, "`mask` must broadcast"),
+        ({"mask": np.ones((1, 2, 5), bool)}, "`mask` must broadcast"),
+        ({"axis": 2}, "`axis` must be an axis"),
+        ({"axis": "last"}, "`axis` must be an axis"),
+        ({"logits": np.zeros((2, 5), "int32")}, "`logits` must be floating"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            ops.masked_softmax(**{"logits": logits, **arguments})
+
+
 def test_a_single_entry_is_one():
     assert numpy(ops.masked_softmax(np.array([[3.0], [4.0]], "float32"))).tolist() == [[1.0], [1.0]]
