@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.checks import check_padding, require_batch_size
 from keras_attention.layers.projections import ProjectsHeads
 from keras_attention.ops import require_boolean
+from keras_attention.ops.known import known_values
 from keras_attention.ops.local_blocks import attend_locally
 from keras_attention.ops.local_cache import attend_cached
 from keras_attention.ops.padding import full_mask, zero_padding
@@ -135,7 +136,15 @@ class LocalAttention(ProjectsHeads):
         if not hasattr(cache, "keys") or set(cache.keys()) != {"key", "value", "mask"}:
             raise ValueError(f"`cache` must be what `make_cache` returned. Received: cache={cache!r}")
         room = self._room(cache)
-        if isinstance(index, int) and not (index >= 0 and (room is None or index + (inputs.shape[1] or 1) <= room)):
+        known = known_values(index)
+        if known is None:
+            return
+        if known.shape != () or known.dtype.kind not in "iu":
+            raise ValueError(
+                f"`cache_index` must be an int or a scalar integer tensor. Received: cache_index={index!r}"
+            )
+        count = 1 if inputs.shape[1] is None else inputs.shape[1]
+        if not (known >= 0 and (room is None or known + count <= room)):
             raise ValueError(
                 f"The cache has room for positions 0 to {room} (exclusive). "
                 f"Received: cache_index={index}, and {inputs.shape[1]} positions to write"

@@ -13,7 +13,7 @@ from keras_attention.ops.require import require_choice, require_number, require_
 
 
 class Monotonic:
-    """Mixin before a `MemoryAttention` that defines `_energies(query [B, T, Dq], memory)`: [B, T, S]."""
+    """Mixin before a `MemoryAttention` that defines `_energies(query [B, T, Dq], memory)`: [B, T, S], float32 or 64."""
 
     def __init__(self, *args, mode, sigmoid_noise, score_bias_init, seed, **kwargs):
         super().__init__(*args, **kwargs)

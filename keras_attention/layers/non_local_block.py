@@ -213,7 +213,7 @@ class NonLocalBlock(BaseLayer):
             raise ValueError(f"`extent` is for clips [B, T, Y, X, C]. {received}, extent={self.extent!r}")
         if isinstance(self.extent, int) and dims[1] is not None and dims[1] % self.extent:
             raise ValueError(f"`extent` must divide the frames of `inputs`. {received}, extent={self.extent}")
-        if self._pools() and 0 in subsampled(dims)[1:]:
+        if self._pools() and 0 in subsampled(dims)[1:] and 0 not in dims[1:]:
             raise ValueError(
                 f"`pool` needs at least {POOL} positions along every axis of space; `pool=None` takes any. "
                 f"{received}, pool={self.pool!r}"

@@ -115,8 +115,8 @@ class SelfAttention2D(BaseLayer):
         value, _ = pool(self.value(x, training=training), mask)
         result = non_local(
             *(_flat(t) for t in (query, key, value)),
-            query_mask=None if mask is None else ops.reshape(mask, (dims[0], -1)),
-            key_mask=None if mask is None else ops.reshape(key_mask, (dims[0], -1)),
+            query_mask=None if mask is None else _flat(mask),
+            key_mask=None if mask is None else _flat(key_mask),
             return_scores=return_attention_scores,
         )
         context, scores = result if return_attention_scores else (result, None)
@@ -166,7 +166,8 @@ class SelfAttention2D(BaseLayer):
         if len(shape) != 4:
             raise ValueError(f"`inputs` must be [B, Y, X, C]. {received}")
         dims = tuple(shape[:-1]) if self.data_format == "channels_last" else (shape[0], *shape[2:])
-        if self.variant == "reference" and any(n is not None and n < POOL for n in dims[1:]):
+        few = 0 not in dims[1:] and any(n is not None and n < POOL for n in dims[1:])
+        if self.variant == "reference" and few:
             raise ValueError(
                 f'`inputs` must have {POOL} rows and columns at least, to be pooled; `variant="paper"` takes any. '
                 f"{received}"
@@ -175,8 +176,9 @@ class SelfAttention2D(BaseLayer):
 
 
 def _flat(x):
-    """[B, y, x, D] -> [B, y · x, D]."""
-    return ops.reshape(x, (ops.shape(x)[0], -1, x.shape[-1]))
+    """[B, y, x, *] -> [B, y · x, *]."""
+    B, rows, columns, *last = ops.shape(x)
+    return ops.reshape(x, (B, rows * columns, *last))
 
 
 def _all(x, mask):

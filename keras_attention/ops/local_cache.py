@@ -11,6 +11,7 @@ from keras import ops
 from keras_attention.ops.attend import attend_finite
 from keras_attention.ops.local_masks import sees
 from keras_attention.ops.masks import both
+from keras_attention.ops.require import is_int
 
 
 def ring_length(blocks, max_length):
@@ -24,13 +25,14 @@ def attend_cached(rows, cache, index, blocks, place):
     Args:
         rows: {"query": [B, t, N, H], "key": [B, t, N, H], "value": [B, t, N, V], "mask": boolean [B, t]}.
         cache: {"key": [B, R, X, N, H], "value": [B, R, X, N, V], "mask": boolean [B, R, X]}.
-        index: Int or int32 scalar tensor: where the first of the positions comes in the order of generation.
+        index: Int or integer scalar tensor: where the first of the positions comes in the order of generation.
         blocks: `Blocks`, causal.
         place: Function from such an index to (row, column, number of rows that there are).
 
     Returns:
         context [B, t, N, V], cache.
     """
+    index = int(index) if is_int(index) else ops.cast(index, "int32")
     if rows["query"].shape[1] == 0:
         return rows["value"], cache
     if rows["query"].shape[1] == 1:

@@ -54,7 +54,7 @@ def full_mask(mask, dims):
     """
     if mask is None:
         return None
-    if len(mask.shape) == len(dims) and all(d != 1 for d in mask.shape):
+    if len(mask.shape) == len(dims) and all(d is not None and d != 1 for d in mask.shape):
         return mask
     while len(mask.shape) < len(dims):
         mask = ops.expand_dims(mask, -1)

@@ -6,6 +6,7 @@ Letters: B batch, T steps.
 import keras
 from keras import ops, tree
 
+from keras_attention.ops.empty import fill_empty
 from keras_attention.ops.rank import with_rank
 
 
@@ -64,8 +65,9 @@ def _tensorflow(body, carry, blanks, xs, reverse):
     import tensorflow as tf
 
     length, known = tf.shape(xs[0])[0], xs[0].shape[0]
-    read = [tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x) for x in xs]
-    write = [tf.TensorArray(b.dtype, tf.maximum(length, 1), element_shape=b.shape) for b in blanks]
+    room = tf.maximum(length, 1)
+    read = [tf.TensorArray(x.dtype, room, element_shape=x.shape[1:]).unstack(fill_empty(x, 0)) for x in xs]
+    write = [tf.TensorArray(b.dtype, room, element_shape=b.shape) for b in blanks]
     if known is None:  # there may be no step, and an array that nothing was written to has no shape
         write = [array.write(0, b) for array, b in zip(write, blanks)]
 

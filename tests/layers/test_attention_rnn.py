@@ -242,3 +242,31 @@ def test_shapes_of_the_state_are_computed():
     assert new == ((None, 5, 10), state)
     rnn(random(2, 5, 3), random(2, 7, 6))
     assert rnn.compute_output_shape((None, 5, 3), (None, 7, 6)) == new
+
+
+def test_local_m_counts_no_padding_as_in_its_own_call():
+    """Wherever the padding of the inputs and of the memory stands; see the same test of `LuongAttention`."""
+    rnn = make("gru", "local", "luong")
+    alone = numpy(rnn(X[:1], MEMORY[:1]))
+    for left, right in ((3, 0), (0, 2)):
+        ends = ((0, 0), (left, right)), ((0, 0), (right, left + 1))
+        inputs, memory = (np.pad(x[:1], (*end, (0, 0))) for x, end in zip((X, MEMORY), ends, strict=True))
+        mask, memory_mask = (np.pad(np.ones((1, n), bool), end) for n, end in zip((5, 7), ends, strict=True))
+        got = numpy(rnn(inputs, memory, mask=mask, memory_mask=memory_mask))
+        np.testing.assert_allclose(got[mask], alone[0], atol=1e-5)
+
+
+def test_no_steps_leave_the_state_and_write_nothing():
+    for sequences in (True, False):
+        rnn = make("gru", "bahdanau", "luong", return_sequences=sequences, return_state=True)
+        start = numpy(rnn.start(rnn.project_memory(MEMORY))["fed"])
+        for mask in (None, np.ones((2, 0), bool)):
+            output, scores, state = rnn(X[:, :0], MEMORY, mask=mask, return_attention_scores=True, training=True)
+            assert tuple(output.shape) == ((2, 0, 9) if sequences else (2, 9)) and not numpy(output).any()
+            assert tuple(scores.shape) == (2, 0, 7)
+            np.testing.assert_array_equal(numpy(state["fed"]), start)
+
+
+def test_negative_lengths_are_refused():
+    with pytest.raises(ValueError, match=r"`memory_lengths` must be 0 or more. Received: memory_lengths=\[3, -1\]"):
+        make()(X, MEMORY, memory_lengths=np.array([3, -1]))

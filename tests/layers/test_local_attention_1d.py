@@ -197,3 +197,27 @@ def test_a_cache_shorter_than_the_reach_has_room_for_no_more_than_its_length():
         layer(x, cache=short, cache_index=5)
     assert ring["key"].shape[1] == 7
     layer(x, cache=ring, cache_index=39)
+
+
+@pytest.mark.parametrize("shape", [(0, 5, D), (2, 0, D)])
+def test_no_positions(shape):
+    layer = LocalAttention1D(2, 3, query_block=2, memory_block=1, causal=True)
+    output, scores = layer(np.zeros(shape), mask=np.ones(shape[:2], bool), return_attention_scores=True)
+    assert tuple(output.shape) == shape == tuple(layer(np.zeros(shape)).shape)
+    assert tuple(scores.shape) == (shape[0], 2, shape[1], shape[1])
+    output, _ = layer(np.zeros((2, 0, D)), cache=layer.make_cache(2, 4), cache_index=4)
+    assert tuple(output.shape) == (2, 0, D)
+
+
+def test_the_index_of_a_cache_is_any_integer_and_checked_where_it_is_known():
+    layer = noisy(LocalAttention1D(2, 3, query_block=4, memory_block=9, causal=True), random(B, 3, D))
+    cache, x = layer.make_cache(B, 5), random(B, 2, D)
+    expected = numpy(layer(x, cache=cache, cache_index=1)[0])
+    for index in (np.int64(1), keras.ops.cast(1, "int64"), keras.ops.cast(1, "int32")):
+        np.testing.assert_allclose(numpy(layer(x, cache=cache, cache_index=index)[0]), expected, atol=1e-6)
+    for bad in (4, np.int64(-1), keras.ops.cast(4, "int32")):
+        with pytest.raises(ValueError, match="room for positions 0 to 5 "):
+            layer(x, cache=cache, cache_index=bad)
+    for bad in (1.0, True, np.array([1, 2])):
+        with pytest.raises(ValueError, match="`cache_index` must be an int"):
+            layer(x, cache=cache, cache_index=bad)

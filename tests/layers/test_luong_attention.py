@@ -199,3 +199,30 @@ def test_the_dot_score_comes_back_from_an_h5_file(layer, tmp_path):
     x = [random(2, 5, 6), random(2, 7, 6)]
     np.testing.assert_allclose(numpy(twin(x)), numpy(model(x)), atol=1e-6)
     assert twin.layers[-1].score == "dot"
+
+
+@pytest.mark.parametrize("near", ["local-m", "local-p"])
+def test_it_does_not_matter_on_which_side_padding_stands(near):
+    layer = LuongAttention("general", **WINDOWS[near])
+    fill(layer)
+    real = {"query": QUERY[:1], "value": VALUE[:1], "key": KEY[:1]}
+    alone = numpy(layer(**real, value_mask=np.ones((1, 7), bool)))
+    for left, right in ((3, 0), (0, 3), (2, 1)):
+        ends = {"query": (left, right), "value": (right, left + 1), "key": (right, left + 1)}
+        padded = {n: np.pad(x, ((0, 0), ends[n], (0, 0)), constant_values=np.nan) for n, x in real.items()}
+        masks = [np.pad(np.ones((1, n), bool), ((0, 0), ends[name])) for name, n in (("query", 5), ("value", 7))]
+        got = numpy(layer(**padded, query_mask=masks[0], value_mask=masks[1]))
+        np.testing.assert_allclose(got[masks[0]], alone[0], atol=1e-5)
+        assert not got[~masks[0]].any()
+
+
+def test_positions_count_what_an_attention_mask_hides():
+    """A query that sees nothing is no padding: those behind it stay where they are."""
+    layer = LuongAttention("general", **WINDOWS["local-m"])
+    weights = fill(layer)
+    mask = np.random.default_rng(6).random((2, 5, 7)) < 0.7
+    mask[:, 1], mask[:, :, 0] = False, False
+    given = {"key_mask": MASK, "mask": mask, **window("local-m", weights)}
+    expected = reference.context(reference.soft(energies("general", weights), **given), VALUE)
+    got = layer(QUERY, VALUE, KEY, value_mask=MASK, attention_mask=mask)
+    np.testing.assert_allclose(numpy(got), expected, atol=1e-5)

@@ -299,3 +299,10 @@ def test_channels_that_the_reduction_does_not_divide_are_rounded_down(channels, 
     layer = NonLocalBlock(reduction=4)
     layer.build((None, 5, 7, channels))
     assert layer.theta.units == layer.g.units == units
+
+
+@pytest.mark.parametrize("pairwise", ["embedded_gaussian", "dot_product", "concatenation"])
+def test_no_positions(pairwise):
+    for shape in ((0, 5, 6), (2, 0, 6), (2, 4, 0, 6)):
+        inputs, mask = np.zeros(shape, "float32"), np.ones(shape[:-1], bool)
+        assert tuple(NonLocalBlock(pairwise)(inputs, mask=mask).shape) == shape

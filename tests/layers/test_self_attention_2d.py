@@ -240,3 +240,12 @@ def test_the_paper_takes_a_single_row():
 def test_a_mask_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="`mask`"):
         SelfAttention2D()(random(*SHAPE), mask=np.ones((2, 9), bool))
+
+
+@pytest.mark.parametrize("shape", [(0, 6, 8, 16), (2, 0, 8, 16), (2, 6, 0, 16)])
+def test_no_places(shape):
+    for variant, scores in (("reference", shape[1] * shape[2] // 4), ("paper", shape[1] * shape[2])):
+        inputs, mask = np.zeros(shape, "float32"), np.ones(shape[:-1], bool)
+        output, seen = SelfAttention2D(variant)(inputs, mask=mask, return_attention_scores=True)
+        assert tuple(output.shape) == shape
+        assert tuple(seen.shape) == (shape[0], 1, shape[1] * shape[2], scores)

@@ -41,8 +41,6 @@ def random_non_local(rng):
     pairwise = str(rng.choice(["embedded_gaussian", "dot_product", "concatenation"]))
     if pairwise == "concatenation":
         arrays["vector"] = rng.standard_normal(2 * arrays["query"].shape[-1]).astype(arrays["query"].dtype)
-    if "gaussian" in pairwise:  # which is `attend`, and that has random calls of its own
-        arrays, rest["block_size"] = {name: _single(x) for name, x in arrays.items()}, None
     trained = [name for name in ("query", "key", "value", "vector") if name in arrays]
 
     def op(**tensors):
@@ -78,8 +76,6 @@ def random_block_local(rng):
     if rng.random() < 0.5:
         arrays["mask"] = _true(rng, (B, Y, X))
     scores = bool(rng.random() < 0.2)
-    if scores:  # by `attend`
-        arrays = {name: _single(x) for name, x in arrays.items()}
 
     def op(**tensors):
         return attend_locally(**tensors, blocks=blocks, return_scores=scores)
@@ -188,10 +184,6 @@ def _size(rng, most):
 
 def _dtype(rng):
     return "float64" if BACKEND == "tensorflow" and rng.random() < 0.15 else "float32"
-
-
-def _single(x):
-    return x.astype("float32") if x.dtype == "float64" else x
 
 
 def _true(rng, shape):

@@ -70,3 +70,27 @@ def test_a_wide_window_is_global_attention():
     for kind in KINDS.values():
         got = ops.local_attend(QUERY, KEY, VALUE, CENTER, 1e6, **kind)
         np.testing.assert_allclose(numpy(got), numpy(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("block_size", [0, 2])
+def test_a_query_whose_centre_is_nowhere_sees_nothing(kind, block_size):
+    nowhere = np.array(CENTER)
+    nowhere[0, :4], nowhere[1, 2] = [np.inf, -np.inf, np.nan, 1e30], -1e9
+    lost = ~(np.abs(nowhere) < 100)
+
+    def run(query, key, value, center):
+        return ops.local_attend(query, key, value, center, 2.2, block_size=block_size, **KINDS[kind])
+
+    value, gradients = value_and_gradients(run, [QUERY, KEY, VALUE, nowhere], random(B, T, V, seed=6))
+    np.testing.assert_allclose(value, loops(kind, {})(QUERY, KEY, VALUE, nowhere), atol=1e-5)
+    assert lost.sum() == 5 and not value[lost].any() and value[~lost].any()
+    assert all(np.isfinite(g).all() for g in gradients)
+    assert not gradients[0][lost].any() and not gradients[3][lost].any()
+
+
+def test_a_window_of_almost_no_width_sees_its_centre():
+    centers = np.tile(np.arange(1.0, T + 1), (B, 1)).astype("float32")
+    for kind in KINDS.values():
+        got = ops.local_attend(QUERY, KEY, VALUE, centers, 1e-30, **kind)
+        np.testing.assert_allclose(numpy(got), VALUE[:, 1 : T + 1], atol=1e-6)

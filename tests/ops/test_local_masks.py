@@ -92,3 +92,12 @@ def test_sizes_known_only_when_the_graph_runs():
 def test_bad_sizes_by_name(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_bad_lengths_by_name():
+    for name, bad in (("length", -1), ("length", 2.5), ("length", np.ones(2, "int32")), ("causal", "yes")):
+        with pytest.raises(ValueError, match=f"`{name}`.*Received: "):
+            ops.local_mask_1d(**{"length": 5, "query_block": 2, "memory_block": 1, name: bad})
+    with pytest.raises(ValueError, match="`width`.*Received: "):
+        ops.local_mask_2d(4, -4, (2, 2), (1, 1))
+    assert tuple(ops.local_mask_1d(np.int64(5), np.int64(2), 1).shape) == (5, 5)

@@ -48,3 +48,17 @@ def test_certain_choices_have_finite_gradients(mode):
         lambda p, a: ops.monotonic_alignment(p, a, mode), [choose, np.full((1, 5), 0.2)], np.ones((1, 5), "float32")
     )
     assert all(np.isfinite(g).all() for g in gradients)
+
+
+@pytest.mark.parametrize(
+    ("argument", "call"),
+    [
+        ("mode", (CHOOSE, PREVIOUS, "paralel")),
+        ("choose", (CHOOSE[0], PREVIOUS)),
+        ("previous", (CHOOSE, PREVIOUS[..., None])),
+        ("previous", (CHOOSE, PREVIOUS[:, :5])),
+    ],
+)
+def test_wrong_arguments_are_refused_by_name(argument, call):
+    with pytest.raises(ValueError, match=f"`{argument}`.*Received: "):
+        ops.monotonic_alignment(*call)

@@ -3,6 +3,7 @@ import pytest
 from keras import ops
 
 from keras_attention.ops import padding
+from tests.backend import BACKEND
 
 
 def numpy(x):
@@ -42,3 +43,16 @@ def test_padding_masks():
     np.testing.assert_array_equal(numpy(keys), value & (key > 0))
     with pytest.raises(ValueError, match="`query_mask` must be boolean"):
         padding.padding_masks((2, 5), (2, 3), np.ones((2, 5)), None, None)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere sizes are known")
+def test_a_full_mask_is_full_where_only_the_graph_knows_its_axes_of_one():
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None), "bool")])
+    def run(mask):
+        return padding.full_mask(mask, (2, 3))
+
+    for shape in ((2, 3), (1, 3), (2, 1)):
+        mask = np.random.default_rng(0).random(shape) < 0.5
+        np.testing.assert_array_equal(run(tf.constant(mask)), np.broadcast_to(mask, (2, 3)))

@@ -127,3 +127,21 @@ def test_bad_arguments():
         positions.rotate(np.ones((1, 2, 3, 4)), [0, 1], "pairs")
     with pytest.raises(ValueError, match=r"even.*\(1, 2, 3, 5\)"):
         positions.rotate(np.ones((1, 2, 3, 5)), [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("argument", "call"),
+    [
+        ("size", lambda: positions.sinusoidal(ops.arange(3), 0)),
+        ("max_wavelength", lambda: positions.sinusoidal(ops.arange(3), 4, max_wavelength=-1)),
+        ("size", lambda: positions.sinusoidal_2d(ops.arange(3), ops.arange(2), -2)),
+        ("x", lambda: positions.rotate(ops.ones((2, 3, 4)), ops.arange(3))),
+        ("num_heads", lambda: positions.alibi_slopes(0)),
+        ("num_buckets", lambda: positions.relative_bucket(ops.arange(3), num_buckets=5)),
+        ("max_distance", lambda: positions.relative_bucket(ops.arange(3), num_buckets=32, max_distance=8)),
+        ("bidirectional", lambda: positions.relative_bucket(ops.arange(3), bidirectional="no")),
+    ],
+)
+def test_wrong_arguments_are_refused_by_name(argument, call):
+    with pytest.raises(ValueError, match=f"`{argument}`"):
+        call()

@@ -27,7 +27,7 @@ def run(x, weight, mask=None, reverse=False):
         h = ops.tanh(ops.matmul(state["h"], weight) + x["x"])
         return (2 * h, ops.mean(h, axis=-1)), {"h": h, "nothing": (), "count": state["count"] + 1}
 
-    h = ops.zeros_like(x[:, 0])
+    h = ops.zeros_like(ops.sum(x, axis=1))
     state = {"h": h, "nothing": (), "count": ops.zeros_like(h[:, 0], dtype="int32")}
     (outputs, means), state = recur(step, state, (h, h[:, 0]), {"x": x}, mask, reverse)
     return outputs, means, state
@@ -67,3 +67,34 @@ def test_gradients_on_every_path(how):
             up, down = (np.sum(oracle(*arrays, MASK, True)[0] * rise) for arrays in moved)
             np.testing.assert_allclose(gradients[i][at], (up - down) / 2e-5, rtol=1e-3, atol=1e-4)
     assert np.abs(gradients[0][~MASK]).max() == 0
+
+
+@pytest.mark.skipif("dynamic" not in COMPILED, reason="elsewhere the number of steps is known")
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_graph_that_may_have_no_steps(compiled):
+    import tensorflow as tf
+
+    weight = tf.eye(3)
+
+    def function(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs, _, state = run(x, weight)
+            total = tf.reduce_sum(outputs) + tf.reduce_sum(state["h"])
+        return outputs, state["h"], tape.gradient(total, x)
+
+    function = tf.function(function, input_signature=[tf.TensorSpec((None, None, 3))], jit_compile=compiled)
+    for length in (0, 1, 4):
+        x = np.random.default_rng(2).standard_normal((2, length, 3)).astype("float32")
+        outputs, state, gradient = function(tf.constant(x))
+        expected = oracle(x, np.eye(3), np.ones((2, length), bool), reverse=False)
+        np.testing.assert_allclose(outputs, expected[0], atol=1e-5)
+        np.testing.assert_allclose(state, expected[2], atol=1e-5)
+        assert gradient.shape == x.shape and np.all(np.abs(gradient) > 0)
+
+
+def test_no_steps():
+    x = ops.zeros((2, 0, 3))
+    outputs, state = recur(lambda h, x: (h, h + x), ops.ones((2, 3)), ops.zeros((2, 3)), x)
+    assert tuple(outputs.shape) == (2, 0, 3)
+    np.testing.assert_array_equal(numpy(state), np.ones((2, 3)))

@@ -71,3 +71,9 @@ def test_half_precision_keeps_the_places():
 def test_refuses_other_ranks():
     with pytest.raises(ValueError, match="`images` must be .* Received: images.shape=\\(5, 7, 3\\)"):
         resize_align_corners(random(5, 7, 3), (2, 2))
+
+
+@pytest.mark.parametrize("size", [(0, 3), (2, -1), (2.5, 3), (True, 3), 3, (2, 3, 4), "23"])
+def test_refuses_sizes_that_are_none(size):
+    with pytest.raises(ValueError, match="`size`.*Received: size="):
+        resize_align_corners(random(2, 4, 5, 3), size)

@@ -70,3 +70,19 @@ def test_half_precision_is_computed_in_single():
     sigma, after = spectral_norm(matrix, u)
     assert keras.backend.standardize_dtype(sigma.dtype) == keras.backend.standardize_dtype(after.dtype) == "float32"
     np.testing.assert_allclose(numpy(sigma), reference.spectral_norm(numpy(matrix), u)[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("argument", "given"),
+    [
+        ("matrix", {"matrix": np.ones((2, 3, 4), "float32")}),
+        ("u", {"u": np.ones(4, "float32")}),
+        ("u", {"u": np.ones((3, 1), "float32")}),
+        ("iterations", {"iterations": 0}),
+        ("epsilon", {"epsilon": float("nan")}),
+    ],
+)
+def test_wrong_arguments_are_refused_by_name(argument, given):
+    call = {"matrix": np.ones((2, 3), "float32"), "u": np.ones(3, "float32"), **given}
+    with pytest.raises(ValueError, match=f"`{argument}`.*Received: "):
+        spectral_norm(**call)

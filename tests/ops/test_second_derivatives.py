@@ -1,0 +1,106 @@
+"""Second derivatives pass through the gradients that are written by hand: they are those of plain operations."""
+
+import numpy as np
+import pytest
+from keras import ops as k
+
+from keras_attention import ops
+from keras_attention.ops.local_blocks import attend_locally
+from keras_attention.ops.local_masks import Blocks
+from tests.backend import BACKEND, numpy
+
+B, T, S, U, V = 2, 5, 7, 3, 4
+RNG = np.random.default_rng(0)
+ARRAYS = [RNG.standard_normal(shape).astype("float32") for shape in ((B, T, U), (B, S, U), (B, S, V))]
+VECTOR = RNG.standard_normal(U).astype("float32")
+CENTER = (RNG.random((B, T)) * S).astype("float32")
+MASK = RNG.random((B, T, S)) < 0.8
+COTANGENT, DIRECTION = RNG.standard_normal((B, T, V)), [RNG.standard_normal(x.shape) for x in ARRAYS]
+
+
+def plain(logits, value, visible):
+    weights = k.exp(logits) * k.cast(visible, logits.dtype)
+    return k.matmul(weights / k.maximum(k.sum(weights, axis=-1, keepdims=True), 1e-20), value)
+
+
+def plain_additive(query, key, value):
+    hidden = k.tanh(query[:, :, None] + key[:, None])
+    return plain(k.sum(hidden * VECTOR, axis=-1), value, MASK)
+
+
+def plain_local(query, key, value):
+    distance = np.arange(S) - CENTER[..., None]
+    bell = np.where(np.abs(distance) <= 2.2, np.exp(-(distance**2) / (2 * 1.1**2)), 0.0)
+    logits = k.matmul(query, k.transpose(key, (0, 2, 1)))
+    near = np.abs(distance) <= 2.2
+    weights = k.exp(logits) * near.astype("float32")
+    weights = weights / k.maximum(k.sum(weights, axis=-1, keepdims=True), 1e-20)
+    return k.matmul(weights * bell.astype("float32"), value)
+
+
+def plain_blocks(query, key, value):
+    """Queries and keys are the first T of the same sequence."""
+    logits = k.matmul(query, k.transpose(key[:, :T], (0, 2, 1))) * U**-0.5
+    return plain(logits, value[:, :T], numpy(ops.local_mask_1d(T, 2, 1, causal=True))[None])
+
+
+def blocks(query, key, value):
+    images = (x[:, :T, None, None] for x in (query, key, value))
+    return attend_locally(*images, Blocks.of_sequence(2, 1, True, 1))[:, :, 0, 0]
+
+
+CASES = {
+    "additive": (lambda *x: ops.additive_attend(*x, VECTOR, mask=MASK, block_size=0), plain_additive),
+    "additive-tiles": (lambda *x: ops.additive_attend(*x, VECTOR, mask=MASK, block_size=2), plain_additive),
+    "local-tiles": (lambda *x: ops.local_attend(*x, CENTER, 2.2, block_size=2), plain_local),
+    "blocks": (blocks, plain_blocks),
+}
+
+
+def along(function):
+    """The gradient of <DIRECTION, gradient of <COTANGENT, function>>: of each argument."""
+    return {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[BACKEND](function)
+
+
+def _tensorflow(function):
+    import tensorflow as tf
+
+    tensors = [tf.constant(x) for x in ARRAYS]
+    with tf.GradientTape() as outer:
+        outer.watch(tensors)
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            total = tf.reduce_sum(function(*tensors) * tf.constant(COTANGENT, "float32"))
+        gradients = tape.gradient(total, tensors)
+        moved = sum(tf.reduce_sum(g * tf.constant(d, "float32")) for g, d in zip(gradients, DIRECTION))
+    return outer.gradient(moved, tensors)
+
+
+def _jax(function):
+    import jax
+
+    def first(*tensors):
+        return jax.numpy.sum(function(*tensors) * COTANGENT)
+
+    def moved(*tensors):
+        return sum(jax.numpy.sum(g * d) for g, d in zip(jax.grad(first, (0, 1, 2))(*tensors), DIRECTION))
+
+    return jax.jit(jax.grad(moved, (0, 1, 2)))(*ARRAYS)
+
+
+def _torch(function):
+    import torch
+
+    tensors = [torch.tensor(x, requires_grad=True) for x in ARRAYS]
+    total = (function(*tensors) * torch.tensor(COTANGENT)).sum()
+    gradients = torch.autograd.grad(total, tensors, create_graph=True)
+    moved = sum((g * torch.tensor(d)).sum() for g, d in zip(gradients, DIRECTION))
+    return [x.detach() for x in torch.autograd.grad(moved, tensors)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_is_that_of_plain_operations(case):
+    ours, theirs = (along(function) for function in CASES[case])
+    for one, other in zip(ours, theirs, strict=True):
+        assert np.abs(numpy(other)).max() > 0.01, "there is one"
+        np.testing.assert_allclose(numpy(one), numpy(other), rtol=1e-3, atol=1e-4)
