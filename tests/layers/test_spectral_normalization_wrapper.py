@@ -1,0 +1,78 @@
+"""SpectralNormalization as a wrapper: dtypes, regularisers, masks and what it refuses."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention.layers import SpectralNormalization
+from tests.layers.helpers import numpy, random
+from tests.layers.test_spectral_normalization import JIT, kernel_of, make
+from tests.reference import spectral as reference
+
+
+def test_dtype_is_that_of_the_layer():
+    for layer in (
+        SpectralNormalization(keras.layers.Dense(4), dtype="mixed_bfloat16"),
+        SpectralNormalization(keras.layers.Dense(4, dtype="mixed_bfloat16")),
+    ):
+        twin = SpectralNormalization.from_config(layer.get_config())
+        assert keras.backend.standardize_dtype(twin(random(2, 3)).dtype) == "bfloat16"
+
+
+def test_a_regulariser_sees_the_kernel():
+    layer = SpectralNormalization(keras.layers.Dense(4, kernel_regularizer=keras.regularizers.L2(1.0)))
+    layer(random(2, 3))
+    layer.layer.kernel.assign(2 * random(3, 4))
+    [loss] = layer.losses
+    np.testing.assert_allclose(numpy(loss), np.sum((2 * random(3, 4)) ** 2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("jit", JIT[:1])
+def test_an_activity_regulariser_of_the_wrapper_counts_as_that_of_any_layer(jit):
+    """Once; whether it is divided by the batch depends on the version of Keras."""
+    layer = SpectralNormalization(keras.layers.Dense(4), activity_regularizer=keras.regularizers.L1(1.0))
+    x, losses = random(2, 3), []
+    layer(x)
+    sigma, _ = reference.spectral_norm(numpy(kernel_of(layer)), numpy(layer.u))
+    plain = keras.layers.Dense(4, activity_regularizer=keras.regularizers.L1(1.0))
+    plain.build(x.shape)
+    plain.set_weights([numpy(kernel_of(layer)) / sigma, np.zeros(4)])
+    for each in (layer, plain):
+        inputs = keras.Input((3,))
+        model = keras.Model(inputs, each(inputs))
+        model.compile(keras.optimizers.SGD(0.0), lambda _, y: 0.0 * ops.sum(y, axis=-1), jit_compile=jit)
+        losses.append(model.train_on_batch(x, np.zeros((2, 4))))
+    assert losses[1] > 0.1
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+def test_the_mask_of_an_embedding_goes_on():
+    layer = SpectralNormalization(keras.layers.Embedding(7, 4, mask_zero=True))
+    tokens = np.array([[1, 0, 6], [2, 3, 0]])
+    np.testing.assert_array_equal(numpy(layer.compute_mask(tokens)), tokens != 0)
+    np.testing.assert_array_equal(numpy(layer(tokens)._keras_mask), tokens != 0)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"layer": "dense"}, "`layer` must be one of .*Received: layer='dense'"),
+        ({"layer": keras.layers.ReLU()}, "`layer` must be one of .*Received"),
+        ({"layer": keras.layers.SeparableConv2D(4, 3)}, "`layer` must be one of .*Received"),
+        ({"layer": keras.layers.Dense(4, activity_regularizer="l2")}, "`layer` must not have .*`activity_regularizer`"),
+        ({"iterations": 0}, "`iterations` must be a positive int. Received: iterations=0"),
+        ({"epsilon": 0.0}, "`epsilon` must be a finite number greater than 0. Received: epsilon=0.0"),
+    ],
+)
+def test_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SpectralNormalization(**{"layer": keras.layers.Dense(4), **arguments})
+
+
+@pytest.mark.parametrize("change", ["quantize", "enable_lora"])
+def test_refuses_what_stands_in_the_kernels_place(change):
+    layer, x, _ = make()
+    getattr(layer.layer, change)("int8" if change == "quantize" else 2)
+    with pytest.raises(ValueError, match="cannot be spectrally normalised"):
+        layer(x)
