@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import require_grid
+from keras_attention.layers.checks import check_padding, require_grid
 from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
 from keras_attention.layers.projections import clone
@@ -128,6 +128,10 @@ class ImageTransformerBlock(TransformerBlock):
         inputs_mask=None,
     ):
         self._check_memory(memory, cache)
+        for name, given in (("mask", mask), ("inputs_mask", inputs_mask)):
+            check_padding(given, name, tuple(inputs.shape[:-1]), "the inputs")
+        if memory is not None:
+            check_padding(memory_mask, "memory_mask", tuple(memory.shape[:-1]), "the memory")
         mask = full_mask(require_boolean(inputs_mask if mask is None else mask, "mask"), ops.shape(inputs)[:-1])
         # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
         inputs = zero_padding(inputs, mask)

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.checks import check_padding
 from keras_attention.layers.transformer_block import TransformerBlock
 from keras_attention.ops import require_boolean
 from keras_attention.ops.padding import zero_padding
@@ -123,6 +124,9 @@ class TransformerDecoderBlock(TransformerBlock):
         return_attention_scores=False,
     ):
         self._check_cache(memory, cache, cache_index)
+        check_padding(inputs_mask, "inputs_mask", tuple(inputs.shape[:-1]), "the inputs")
+        if memory is not None:
+            check_padding(memory_mask, "memory_mask", tuple(memory.shape[:-1]), "the memory")
         inputs, memory, cache = self._autocast(inputs, memory, cache)
         # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
         inputs = zero_padding(inputs, require_boolean(inputs_mask, "inputs_mask"))

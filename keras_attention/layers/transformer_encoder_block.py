@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.checks import check_padding
 from keras_attention.layers.transformer_block import TransformerBlock
 from keras_attention.ops import require_boolean
 from keras_attention.ops.padding import zero_padding
@@ -89,6 +90,7 @@ class TransformerEncoderBlock(TransformerBlock):
     ):
         mask = inputs_mask if mask is None else mask
         # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
+        check_padding(mask, "mask", tuple(inputs.shape[:-1]), "the inputs")
         inputs = zero_padding(*self._autocast(inputs), require_boolean(mask, "mask"))
         x = self._enter(self.self_attention_norm, inputs)
         y = self.self_attention(

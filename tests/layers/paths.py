@@ -273,6 +273,6 @@ def _along_torch(total):
         value = total(s)
         [slope] = torch.autograd.grad(value, s, create_graph=True)
         [bend] = torch.autograd.grad(slope, s)
-        return [float(x) for x in (value, slope, bend)]
+        return [x.item() for x in (value.detach(), slope.detach(), bend)]
 
     return run
