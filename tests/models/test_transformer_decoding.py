@@ -39,7 +39,7 @@ def test_steps_are_the_full_forward(arguments):
 
 def test_caches_are_batch_first():
     leaves = keras.tree.flatten(small().start(SOURCE, 10))
-    assert len(leaves) == 1 + 2 * 4  # the mask, and keys and values of two attentions in two blocks
+    assert len(leaves) == 1 + 2 * 6  # the mask, and keys, values and masks of two attentions in two blocks
     assert {leaf.shape[0] for leaf in leaves} == {2}
     assert sorted(tuple(leaf.shape[1:]) for leaf in leaves) == sorted(
         [(6,)] + 2 * [(10, 3, 5), (10, 3, 7), (6, 3, 5), (6, 3, 7)]
