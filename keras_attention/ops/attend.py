@@ -11,9 +11,9 @@ from keras_attention.ops.distances import hide_distances
 from keras_attention.ops.fused import fused
 from keras_attention.ops.masks import alive_rows, both, require_boolean
 from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.precision import computed_in
 from keras_attention.ops.require import is_int
 from keras_attention.ops.sizes import product
-from keras_attention.ops.softmax import computed_in
 
 # From this many logits a head on, tiles are faster than the whole (docs/benchmarks.md).
 DENSE_BELOW = 1024 * 1024

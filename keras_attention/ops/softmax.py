@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.ops.masks import NEGATIVE as NEGATIVE
 from keras_attention.ops.masks import hide, require_boolean, revive
+from keras_attention.ops.precision import computed_in
 from keras_attention.ops.require import is_int
 
 
@@ -41,11 +42,6 @@ def softmax(logits, axis=-1):
     if logits.shape[axis] == 1:
         return ops.exp(logits - logits)
     return ops.softmax(logits, axis=axis)
-
-
-def computed_in(*tensors):
-    """The dtype to compute logits and their softmax in: float64 if any of the tensors is, else float32."""
-    return "float64" if any(keras.backend.standardize_dtype(x.dtype) == "float64" for x in tensors) else "float32"
 
 
 def _check(logits, mask, axis):
