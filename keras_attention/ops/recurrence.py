@@ -80,7 +80,7 @@ def _tensorflow(body, carry, blanks, xs, reverse):
 
     # The number of steps is given once more because XLA's gradient of a loop makes room for all its steps.
     _, carry_end, write = tf.while_loop(
-        lambda i, *_: i < length, advance, (0, carry, write), maximum_iterations=length, parallel_iterations=1
+        lambda i, *_: i < length, advance, (0, carry, write), maximum_iterations=room, parallel_iterations=1
     )
     written = [array.stack() for array in write]
     return carry_end, [x[:length] if known is None else _with_length(x, known) for x in written]

@@ -13,7 +13,7 @@ def test_one_dtype_for_all(floatx):
     before = keras.config.floatx()
     keras.config.set_floatx(floatx)
     try:
-        for given, expected in ((("float16", "bfloat16"), "float32"), (("int64", "float16"), "float32")):
+        for given, expected in ((("float16", "bfloat16"), "float32"), (("int32", "float16"), "float32")):
             got = at_least_float32(*(keras.ops.zeros((2,), x) for x in given))
             assert [keras.backend.standardize_dtype(x.dtype) for x in got] == [expected] * 2
         wide = "float64" if BACKEND == "tensorflow" else "float32"

@@ -8,6 +8,7 @@ from keras_attention import ops
 from keras_attention.ops.local_blocks import attend_locally
 from keras_attention.ops.local_masks import Blocks
 from tests.backend import BACKEND, numpy
+from tests.reference.local_attention import mask_1d
 
 B, T, S, U, V = 2, 5, 7, 3, 4
 RNG = np.random.default_rng(0)
@@ -25,7 +26,7 @@ def plain(logits, value, visible):
 
 def plain_additive(query, key, value):
     hidden = k.tanh(query[:, :, None] + key[:, None])
-    return plain(k.sum(hidden * VECTOR, axis=-1), value, MASK)
+    return plain(k.sum(hidden * k.convert_to_tensor(VECTOR), axis=-1), value, MASK)
 
 
 def plain_local(query, key, value):
@@ -33,15 +34,15 @@ def plain_local(query, key, value):
     bell = np.where(np.abs(distance) <= 2.2, np.exp(-(distance**2) / (2 * 1.1**2)), 0.0)
     logits = k.matmul(query, k.transpose(key, (0, 2, 1)))
     near = np.abs(distance) <= 2.2
-    weights = k.exp(logits) * near.astype("float32")
+    weights = k.exp(logits) * k.cast(near, logits.dtype)
     weights = weights / k.maximum(k.sum(weights, axis=-1, keepdims=True), 1e-20)
-    return k.matmul(weights * bell.astype("float32"), value)
+    return k.matmul(weights * k.cast(bell, logits.dtype), value)
 
 
 def plain_blocks(query, key, value):
     """Queries and keys are the first T of the same sequence."""
     logits = k.matmul(query, k.transpose(key[:, :T], (0, 2, 1))) * U**-0.5
-    return plain(logits, value[:, :T], numpy(ops.local_mask_1d(T, 2, 1, causal=True))[None])
+    return plain(logits, value[:, :T], mask_1d(T, 2, 1, causal=True)[None])
 
 
 def blocks(query, key, value):
