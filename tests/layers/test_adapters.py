@@ -58,7 +58,7 @@ class Adapted(keras.layers.Layer):
 
 
 def test_inside_a_users_own_layer_and_a_file_of_weights(tmp_path):
-    models = [keras.Sequential([keras.Input((None, D)), Adapted()]) for _ in range(2)]
+    models = [keras.Sequential([keras.Input((T, D)), Adapted()]) for _ in range(2)]
     block, x = models[0].layers[0].block, random(B, T, D, seed=1)
     block.self_attention.enable_lora(2)
     adapter = block.self_attention.value_dense.lora_kernel_b

@@ -48,3 +48,13 @@ def test_file_round_trip_after_int8(name, tmp_path):
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(answer(twin, inputs), quantized, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+def test_a_model_is_quantised_before_its_first_call(tmp_path):
+    model, x = models.recurrent_attention(**GLIMPSES), random(2, 9, 11, 1)
+    model.quantize("int8")
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(answer(twin, x), answer(model, x), atol=1e-5)
+    assert any(w.dtype == "int8" for w in twin.weights)

@@ -230,17 +230,6 @@ def test_survives_the_file(arguments, tmp_path):
         np.testing.assert_allclose(numpy(x), numpy(expected[name]), atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
-def test_is_quantised_before_its_first_call(tmp_path):
-    model = models.recurrent_attention(size=3, glimpse_units=7, location_units=5, units=8)
-    model.quantize("int8")
-    x = random(2, 9, 11, 1)
-    model.save(tmp_path / "model.keras")
-    twin = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(numpy(twin(x)["logits"]), numpy(model(x)["logits"]), atol=1e-5)
-    assert any(w.dtype == "int8" for w in twin.weights)
-
-
 def test_an_export_returns_the_class_and_the_path(tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")

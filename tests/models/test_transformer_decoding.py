@@ -42,7 +42,7 @@ def test_caches_are_batch_first():
     assert len(leaves) == 1 + 2 * 6  # the mask, and keys, values and masks of two attentions in two blocks
     assert {leaf.shape[0] for leaf in leaves} == {2}
     assert sorted(tuple(leaf.shape[1:]) for leaf in leaves) == sorted(
-        [(6,)] + 2 * [(10, 3, 5), (10, 3, 7), (6, 3, 5), (6, 3, 7)]
+        [(6,)] + 2 * [(10,), (10, 3, 5), (10, 3, 7), (6,), (6, 3, 5), (6, 3, 7)]
     )
 
 
