@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from keras_attention import layers
-from tests.layers.cases import CASES, CELLS
+from tests.layers.cases import CASES
 from tests.layers.conformance import (
     BACKEND,
     IDS,
@@ -32,6 +32,7 @@ from tests.layers.conformance import (
     symbols,
 )
 from tests.layers.paths import CHEAP, HOWS, passes, stepping, traced
+from tests.layers.recurrent_cases import CELLS
 
 
 def test_every_public_layer_has_a_case():
