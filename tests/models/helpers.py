@@ -1,5 +1,8 @@
 """What the tests of models share: a small Transformer with noise in every weight, and its weights for the oracle."""
 
+import contextlib
+
+import keras
 import numpy as np
 from keras import ops
 
@@ -23,6 +26,18 @@ INPUTS = {"source": SOURCE, "target": TARGET}
 
 def numpy(x):
     return np.asarray(ops.convert_to_numpy(x))
+
+
+@contextlib.contextmanager
+def without_memory():
+    """Models that are made in here have shapes and counts, and no values.
+
+    Keras keeps a list of variables without values, and gives them all values where the next stateless scope ends: many
+    gigabytes in the test of something else. Clearing the session forgets that list.
+    """
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    keras.utils.clear_session(free_memory=False)
 
 
 def compiled(function, xla=False):

@@ -9,6 +9,7 @@ import pytest
 from keras_attention import layers, models
 from tests.backend import BACKEND, QUICK
 from tests.layers.helpers import numpy, random
+from tests.models.helpers import without_memory
 
 # Of ResNet with 1000 classes: without attention, and with; the variants are those of the attention.
 BASE = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}
@@ -46,7 +47,7 @@ def noisy(model, seed=0):
 
 def structure(*args, **kwargs):
     """A network without its (large) memory: nothing is initialised in here."""
-    with keras.StatelessScope(initialize_variables=False):
+    with without_memory():
         return models.attention_resnet(*args, **kwargs)
 
 
@@ -86,7 +87,7 @@ def test_five_non_local_blocks_in_resnet_50():
 
 
 def test_non_local_blocks_are_spread_evenly():
-    with keras.StatelessScope(initialize_variables=False):
+    with without_memory():
         model = models.AttentionResNet((1, 2, 23), False, "non_local", width=2)
     places = [layer.name for layer in model.layers if isinstance(layer, layers.NonLocalBlock)]
     expected = [(2, 1), (2, 2), (3, 7), (3, 14), (3, 21)]  # counted from 1; as published for ResNet-101

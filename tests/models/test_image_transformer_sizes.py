@@ -1,11 +1,11 @@
 """How many weights: the counts of the published configurations."""
 
-import keras
 import numpy as np
 import pytest
 
 from keras_attention.models import image_transformer
 from tests.backend import numpy
+from tests.models.helpers import without_memory
 
 MIXTURE = {
     "model_dim": 256,
@@ -36,12 +36,12 @@ COUNTS = {
 
 @pytest.mark.parametrize(("arguments", "count"), COUNTS.values(), ids=COUNTS)
 def test_i9_exact_counts(arguments, count):
-    with keras.StatelessScope(initialize_variables=False):  # nothing is made in here
+    with without_memory():
         assert image_transformer(**arguments).count_params() == count
 
 
 def test_where_the_weights_of_the_first_are():
-    with keras.StatelessScope(initialize_variables=False):
+    with without_memory():
         model = image_transformer()
         assert model.get_layer("decoder_embedding").count_params() == 768 * 512
         assert model.get_layer("decoder_block_0").count_params() == 3_150_336

@@ -10,6 +10,7 @@ from keras_attention.layers import NonLocalBlock
 from keras_attention.models import NonLocalResNet, non_local_resnet
 from tests.backend import BACKEND
 from tests.layers.helpers import numpy, random
+from tests.models.helpers import without_memory
 
 COUNTS = {  # depth, non-local blocks, inflation: trainable weights with 400 classes
     (50, 0, None): 24_327_632,
@@ -40,7 +41,7 @@ def structure(depth, blocks=0, inflation=None, **kwargs):
 
 @functools.cache
 def _structure(depth, blocks, inflation, **kwargs):
-    with keras.StatelessScope(initialize_variables=False):  # nothing is initialised in here
+    with without_memory():
         return non_local_resnet(depth, blocks, inflation=inflation, **kwargs)
 
 

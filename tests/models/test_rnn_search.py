@@ -6,7 +6,7 @@ import pytest
 
 from keras_attention.models import rnn_search
 from tests.layers.test_gated_recurrent_cell import weights_of
-from tests.models.helpers import numpy
+from tests.models.helpers import numpy, without_memory
 from tests.reference import recurrent as reference
 
 SIZES = {
@@ -102,7 +102,7 @@ def test_weights_of_the_paper():
         "readout": 2 * maxout * (n + m + 2 * n),
         "logits": maxout * K,
     }
-    with keras.StatelessScope(initialize_variables=False):  # nothing is made in here
+    with without_memory():
         model = rnn_search(K, K)
     counted = {layer.name: layer.count_params() for layer in model.layers if layer.count_params()}
     assert counted == terms

@@ -1,14 +1,14 @@
 """How many weights: the counts of the facts for the base and the big model, and Table 3 within its rounding."""
 
-import keras
 import pytest
 
 from keras_attention.models import transformer_base, transformer_big
+from tests.models.helpers import without_memory
 
 
 def count(make, vocabulary_size, **kwargs):
     """Builds the network without its (large) memory: nothing is initialised in here."""
-    with keras.StatelessScope(initialize_variables=False):
+    with without_memory():
         return make(vocabulary_size, **kwargs).count_params()
 
 
@@ -20,7 +20,7 @@ def by_hand(V, N=6, d=512, ff=2048, h=8, dk=64, dv=64):
 
 
 def test_base_has_63_million_weights():
-    with keras.StatelessScope(initialize_variables=False):
+    with without_memory():
         model = transformer_base(vocabulary_size=37000)
     assert model.count_params() == 63_045_632 == by_hand(37000)
     assert model.encoder.blocks[0].count_params() == 3_150_336
@@ -73,6 +73,6 @@ def test_the_number_of_heads_changes_no_count(heads):
 
 
 def test_dropout_rates_of_the_paper():
-    with keras.StatelessScope(initialize_variables=False):
+    with without_memory():
         assert (transformer_base(23).dropout, transformer_big(23).dropout) == (0.1, 0.3)
         assert transformer_big(23, dropout=0.1).dropout == 0.1
