@@ -19,7 +19,7 @@ class At:
     i: object
     start: object
     size: object
-    prefix: object  # the first keys of the span, which every row sees as far as position goes
+    banded: bool  # whether position may hide a key of the span from a row
     whole: bool  # the span is all keys
 
     def rows(self, x):
@@ -115,11 +115,11 @@ class Tiles:
     def _at(self, stage, p, i):
         start = stage.start(i)
         whole = isinstance(start, int) and _same(stage.size, self.layout.S)
-        return At(p, i, start, stage.size, stage.prefix, whole)
+        return At(p, i, start, stage.size, stage.banded, whole)
 
     def _penalise(self, at, logits):
         """Far below zero where position hides a key."""
-        if _same(at.prefix, at.size):
+        if not at.banded:
             return logits
         penalty = band_penalty(*self._positions(at), self.causal, self.window, logits.dtype)
         return self._join(self._split(logits, at) + penalty, at.size)
@@ -134,7 +134,7 @@ class Tiles:
         """What position, the mask and the key mask say, boolean, broadcastable to [G, rows, span]; or `None`."""
         visible = None
         by_distance = len(self.bias_dims) == 3  # what position hides is in the bias
-        if not (by_distance or _same(at.prefix, at.size)):
+        if at.banded and not by_distance:
             visible = in_band(*self._positions(at), self.causal, self.window)
         if self.mask is not None:
             mask = self.mask[self.layout.slot(self.mask_dims, at.p, at.i)]
