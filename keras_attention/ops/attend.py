@@ -58,6 +58,10 @@ def attend(
     stands at a position that `key_mask` or `query_mask` excludes, even NaN, changes nothing elsewhere, forward or
     backward.
 
+    Under XLA on TensorFlow two gradients end in an error of TensorFlow, and need `block_size=0`, the dense path: second
+    derivatives of tiles ("fixed tensor list size"), and the gradient of a function traced with unknown lengths where
+    `block_size=None` leaves the choice to the run ("shape of dy").
+
     Args:
         query: [B, T, N, H].
         key: [B, S, K, H], where K divides N: head n attends to key/value head n // (N // K).

@@ -18,7 +18,7 @@ from keras import ops
 
 from keras_attention.ops.layout import Layout
 from keras_attention.ops.masks import NEGATIVE
-from keras_attention.ops.stages import maximum, minimum
+from keras_attention.ops.stages import maximum, minimum, stages
 from keras_attention.ops.tiles import Tiles
 
 # Rows of a tile, as measured (docs/benchmarks.md): fewer are slower, more need more memory.
@@ -35,6 +35,7 @@ def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_of
         query, key, key_mask = *_mask_as_feature(query, key, key_mask), None
     tiles = Tiles(
         layout=layout,
+        stages=stages(layout, causal, window, query_offset),
         causal=causal,
         window=window,
         query_offset=query_offset,
@@ -123,8 +124,8 @@ def _backward(query, key, value, bias, context, d_context, tiles):
             d_logits = probs * tiles.d_probs(at, d_out, at.columns(values))
             return (
                 _put(slots, at.i, d_logits @ at.rows(rows)),
-                at.add_to_columns(d_keys, _swap(q) @ d_logits),
-                at.add_to_columns(d_values, _swap(d_out[..., :-1]) @ tiles.drop(at, probs)),
+                at.add_to_columns(d_keys, _swap(q) @ d_logits, tiles.layout.S),
+                at.add_to_columns(d_values, _swap(d_out[..., :-1]) @ tiles.drop(at, probs), tiles.layout.S),
                 *(tiles.add_bias_gradient(at, g, d_logits) for g in d_bias),
             )
 
@@ -139,7 +140,7 @@ def _backward(query, key, value, bias, context, d_context, tiles):
 
 
 def _put(x, index, update):
-    return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), update[None])
+    return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), ops.expand_dims(update, 0))
 
 
 def _widen(x, width):

@@ -89,16 +89,19 @@ def revive(logits, axis=-1):
 def band_penalty(query_positions, key_positions, causal=False, window=None, dtype="float32"):
     """`in_band` as a bias: 0 where visible, at most -1e30 elsewhere. Arithmetic, which is faster than a choice.
 
-    penalty[t, s] = -1e30 * (max(s - t, 0) if causal, + max(|t - s| - window + 1, 0) if there is a window)
+    penalty[t, s] = min(-u * (s - t), 0) if causal, + min(u * (window - 1 - |t - s|), 0) if there is a window
+
+    The unit u = 2^100 > 1e30 is a power of two: positions may be multiplied by it, exactly, before they form [T, S].
     """
-    ahead = ops.cast(key_positions, dtype) - ops.cast(query_positions, dtype)
-    outside = None
+    unit = 2.0**100
+    behind = ops.cast(query_positions, dtype) * unit - ops.cast(key_positions, dtype) * unit
+    penalty = None
     if causal:
-        outside = ops.maximum(ahead, 0.0)
+        penalty = ops.minimum(behind, 0.0)
     if window is not None:
-        far = ops.maximum(ops.abs(ahead) - (window - 1.0), 0.0)
-        outside = far if outside is None else outside + far
-    return outside * NEGATIVE
+        far = ops.minimum((window - 1.0) * unit - ops.abs(behind), 0.0)
+        penalty = far if penalty is None else penalty + far
+    return penalty
 
 
 def both(a, b):

@@ -8,15 +8,12 @@ from keras import ops
 
 @dataclass(frozen=True)
 class Stage:
-    """Blocks `first <= i < last` of queries that look at spans of `size` keys.
-
-    The first `prefix` keys of a span are visible to every row of the stage; only the rest needs the band's mask.
-    """
+    """Blocks `first <= i < last` of queries that look at spans of `size` keys."""
 
     first: object
     last: object
     size: object
-    prefix: object
+    banded: bool  # whether position may hide a key of the span from a row
     start: object  # function of the block's index
 
 
@@ -34,11 +31,11 @@ def stages(layout, causal, window, query_offset):
     if window is not None:
         reach = window - 1
         size = minimum(S, rows + reach * (1 if causal else 2))
-        return [Stage(0, blocks, size, 0, lambda i: minimum(maximum(i * rows + query_offset - reach, 0), S - size))]
+        return [Stage(0, blocks, size, True, lambda i: minimum(maximum(i * rows + query_offset - reach, 0), S - size))]
     if not causal:
-        return [Stage(0, blocks, S, S, lambda i: 0)]
+        return [Stage(0, blocks, S, False, lambda i: 0)]
     if not isinstance(query_offset, int):
-        return [Stage(0, blocks, S, 0, lambda i: 0)]
+        return [Stage(0, blocks, S, True, lambda i: 0)]
     count = min(blocks, STAGES) if isinstance(blocks, int) else STAGES_OF_UNKNOWN_LENGTH
     cuts = [blocks * g // count for g in range(count + 1)]
     return [_causal(first, last, rows, S, query_offset) for first, last in pairwise(cuts)]
@@ -46,8 +43,8 @@ def stages(layout, causal, window, query_offset):
 
 def _causal(first, last, rows, S, query_offset):
     size = minimum(S, maximum(1, last * rows + query_offset))
-    prefix = maximum(0, minimum(size, first * rows + query_offset + 1))
-    return Stage(first, last, size, prefix, lambda i: 0)
+    known = isinstance(size, int) and isinstance(first, int) and isinstance(rows, int)
+    return Stage(first, last, size, not known or first * rows + query_offset + 1 < size, lambda i: 0)
 
 
 def minimum(a, b):
