@@ -3,7 +3,6 @@
 No two dimensions of a case are equal (B=2, T=5, S=7, N=4, D=12, ...), so that a swapped axis cannot go unnoticed.
 """
 
-
 from keras_attention import layers
 from tests.layers.case import LayerCase
 from tests.layers.gate_cases import GATES
