@@ -97,8 +97,11 @@ def of_the_policy(config):
 
 @KEYED
 def test_float64_computes_in_float64_and_has_second_derivatives(case):
-    """Against differences of the function itself, which in float32 would be noise."""
-    rng, weights, h = np.random.default_rng(6), built(case).get_weights(), 2e-4
+    """Against differences of the function itself, which in float32 would be noise.
+
+    The steps are so small that the maxima of no pool change places: there the function has a kink.
+    """
+    rng, weights, h = np.random.default_rng(6), built(case).get_weights(), 8e-5
     x = [a.astype("float64") for a in arrays(case)]
     direction, scale = [rng.standard_normal(a.shape) for a in x], rng.standard_normal(case.output)
     with floatx("float64"):
