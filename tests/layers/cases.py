@@ -112,7 +112,7 @@ ATTENTION = [
 ]
 
 POSITIONS = [
-    LayerCase(layers.ALiBi, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=0),
+    LayerCase(layers.ALiBi, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=0, full_precision=True),
     LayerCase(layers.LearnedPositionEncoding, {"max_length": 9}, ((2, 5, 12),), (2, 5, 12), weights=1),
     LayerCase(
         layers.LearnedPositionEncoding2D,
@@ -122,7 +122,7 @@ POSITIONS = [
         weights=2,
         dynamic=(1, 2),
     ),
-    LayerCase(layers.RelativePositionBias, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=1),
+    LayerCase(layers.RelativePositionBias, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=1, full_precision=True),
     LayerCase(layers.RotaryEmbedding, {}, ((2, 5, 3, 4),), (2, 5, 3, 4), weights=0),
     LayerCase(layers.SinusoidalPositionEncoding, {}, ((2, 5, 12),), (2, 5, 12), weights=0),
     LayerCase(

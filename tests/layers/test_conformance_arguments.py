@@ -6,8 +6,9 @@ import pytest
 
 from keras_attention import layers
 from tests.layers.arguments import assert_refuses, bad_values, kind_of, of_numpy
-from tests.layers.cases import CELLS, LayerCase
+from tests.layers.case import LayerCase
 from tests.layers.conformance import each_case
+from tests.layers.recurrent_cases import CELLS
 
 OF_KERAS = ("name", "trainable", "dtype")
 

@@ -10,6 +10,8 @@ from tests.layers.conformance import BACKEND, CASES, arrays, built, close, each
 from tests.layers.paths import CHEAP, Passes, along, passes, tensors
 from tests.layers.visibility import everything, first, pools, resized
 
+# Nothing in these goes through Keras's `matmul`.
+BY_EINSUM = ("ScaledDotProductAttention", "MultiHeadAttention", "LuongAttention-dot")
 KEYED = each(case for case in CASES if case.values is not None)
 
 
@@ -101,14 +103,16 @@ def test_float64_computes_in_float64_and_has_second_derivatives(case):
 
     The steps are so small that the maxima of no pool change places: there the function has a kink.
     """
+    if BACKEND == "torch" and str(case).split("-")[0] not in BY_EINSUM and str(case) not in BY_EINSUM:
+        pytest.skip("Keras's `matmul`, and so its `Dense`, computes float64 in float32 on PyTorch")
     rng, weights, h = np.random.default_rng(6), built(case).get_weights(), 8e-5
     x = [a.astype("float64") for a in arrays(case)]
     direction, scale = [rng.standard_normal(a.shape) for a in x], rng.standard_normal(case.output)
     with floatx("float64"):
         layer = with_weights(case, weights, of_the_policy(case.init))
-        f = along(layer, {**some_hidden(case), **full_call(case)}, x, direction, scale)
-        values = {n: f(n * h)[0] for n in (-2, -1, 1, 2)}
-        value, slope, bend = f(0.0)
+        f, derivatives = along(layer, {**some_hidden(case), **full_call(case)}, x, direction, scale)
+        values = {n: f(n * h) for n in (-2, -1, 1, 2)}
+        value, slope, bend = derivatives(0.0)
     size = 1 + max(np.abs(v) for v in values.values())
     first = (8 * (values[1] - values[-1]) - (values[2] - values[-2])) / (12 * h)
     second = (16 * (values[1] + values[-1]) - (values[2] + values[-2]) - 30 * value) / (12 * h**2)
