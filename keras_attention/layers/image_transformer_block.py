@@ -1,5 +1,7 @@
 """Block of the Image Transformer: local self-attention over an image, attention to a memory, a feed-forward network."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -133,6 +135,7 @@ class ImageTransformerBlock(TransformerBlock):
         if memory is not None:
             check_padding(memory_mask, "memory_mask", tuple(memory.shape[:-1]), "the memory")
         mask = full_mask(require_boolean(inputs_mask if mask is None else mask, "mask"), ops.shape(inputs)[:-1])
+        inputs, memory, cache = self._autocast(inputs, memory, cache)
         # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
         inputs = zero_padding(inputs, mask)
         x = self._enter(self.self_attention_norm, inputs)
@@ -193,7 +196,7 @@ class ImageTransformerBlock(TransformerBlock):
             return self.self_attention(x, mask=mask, cache=cache["self"], cache_index=cache_index)
         if self.two_dimensional:
             return self.self_attention(x, mask=mask, training=training), None
-        mask = None if mask is None else ops.reshape(mask, (ops.shape(x)[0], -1))
+        mask = None if mask is None else ops.reshape(mask, (ops.shape(x)[0], math.prod(ops.shape(x)[1:3])))
         y = self.self_attention(_flat(x), mask=mask, training=training)
         return ops.reshape(y, ops.shape(x)), None
 
@@ -212,4 +215,5 @@ class ImageTransformerBlock(TransformerBlock):
 
 def _flat(x):
     """[B, Y, X, D] -> [B, Y·X, D]."""
-    return ops.reshape(x, (ops.shape(x)[0], -1, x.shape[-1]))
+    B, Y, X, D = ops.shape(x)
+    return ops.reshape(x, (B, Y * X, D))

@@ -233,6 +233,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         if self.use_gate:
             context = context * self._gate_dense(queries)
         output = self._output_dense(context)
+        if query.shape[0] == 0:  # of neither entries nor positions, Keras's einsum makes a batch of one
+            output, scores = output[:0], scores[:0] if return_attention_scores else None
         scores = [scores] if return_attention_scores else []
         written = [] if cache_index is None else [cache]
         return (output, *scores, *written) if scores or written else output

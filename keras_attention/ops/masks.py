@@ -129,6 +129,5 @@ def alive_rows(T, S, key_mask, causal, query_offset, window):
     first, end = ops.clip(first, 0, S), ops.clip(last + 1, 0, S)
     if key_mask is None:
         return (end > first)[None]
-    real = ops.cumsum(ops.cast(key_mask, "int32"), axis=1)
-    real = ops.concatenate([ops.zeros_like(real[:, :1]), real], axis=1)
+    real = ops.pad(ops.cumsum(ops.cast(key_mask, "int32"), axis=1), ((0, 0), (1, 0)))
     return ops.take(real, end, axis=1) > ops.take(real, first, axis=1)

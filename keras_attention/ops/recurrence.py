@@ -36,8 +36,10 @@ def recur(step, state, blank, inputs, mask=None, reverse=False):
         return new, [_choose(seen, a, b) for a, b in zip(tree.flatten(output), blanks, strict=True)]
 
     carry, blanks = ([ops.convert_to_tensor(x) for x in tree.flatten(nest)] for nest in (state, blank))
-    if xs[0].shape[0] == 0:
-        return tree.pack_sequence_as(blank, [x[:, None][:, :0] for x in blanks]), state
+    if 0 in xs[0].shape[:2]:  # no step has anything to do, and not every cell takes an empty batch
+        T, B = ops.shape(xs[0])[:2]
+        nothing = [ops.zeros((B, T, *ops.shape(x)[1:]), dtype=x.dtype) for x in blanks]
+        return tree.pack_sequence_as(blank, nothing), state
     run = _tensorflow if keras.backend.backend() == "tensorflow" else _scan
     carry, written = run(body, carry, blanks, [*xs, *masks], reverse)
     return tree.pack_sequence_as(blank, [_swap(y) for y in written]), tree.pack_sequence_as(state, carry)

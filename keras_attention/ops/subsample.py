@@ -30,8 +30,10 @@ def subsample(x, mask=None):
 
 def _pool(x):
     dims = ops.shape(x)
+    if 0 in tuple(x.shape):  # not every backend pools nothing
+        return ops.zeros((*subsampled(dims[:-1]), dims[-1]), dtype=x.dtype)
     if len(dims) == 5:
-        x = ops.reshape(x, (-1, *dims[2:]))
+        x = ops.reshape(x, (dims[0] * dims[1], *dims[2:]))
     x = ops.max_pool(x, POOL, POOL, padding="valid", data_format="channels_last")
     return ops.reshape(x, (dims[0], dims[1], *ops.shape(x)[1:])) if len(dims) == 5 else x
 

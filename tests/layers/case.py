@@ -29,6 +29,8 @@ class LayerCase:
     dynamic: tuple = (1,)
     # Inputs are integers below this number. `None`: they are floats. A tuple: one such for each input.
     below: int | tuple | None = None
+    # Whether the output is a bias, which stays in float32 under mixed precision.
+    full_precision: bool = False
     # Ends of the paths of weights that mathematically have no gradient.
     no_gradient: tuple = ()
     # Whether `quantize("int8")` finds projections in it.

@@ -3,7 +3,6 @@
 No two dimensions of a case are equal (B=2, T=5, S=7, N=4, D=12, ...), so that a swapped axis cannot go unnoticed.
 """
 
-
 from keras_attention import layers
 from tests.layers.case import LayerCase
 from tests.layers.gate_cases import GATES
@@ -113,7 +112,7 @@ ATTENTION = [
 ]
 
 POSITIONS = [
-    LayerCase(layers.ALiBi, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=0),
+    LayerCase(layers.ALiBi, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=0, full_precision=True),
     LayerCase(layers.LearnedPositionEncoding, {"max_length": 9}, ((2, 5, 12),), (2, 5, 12), weights=1),
     LayerCase(
         layers.LearnedPositionEncoding2D,
@@ -123,7 +122,7 @@ POSITIONS = [
         weights=2,
         dynamic=(1, 2),
     ),
-    LayerCase(layers.RelativePositionBias, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=1),
+    LayerCase(layers.RelativePositionBias, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=1, full_precision=True),
     LayerCase(layers.RotaryEmbedding, {}, ((2, 5, 3, 4),), (2, 5, 3, 4), weights=0),
     LayerCase(layers.SinusoidalPositionEncoding, {}, ((2, 5, 12),), (2, 5, 12), weights=0),
     LayerCase(

@@ -229,7 +229,7 @@ def _step_torch(layer, output, loss, how):
 
 
 def along(layer, call, inputs, direction, weights):
-    """f(s) = sum of weights * layer(inputs + s * direction), in float64: s -> (f, f', f''), floats."""
+    """f(s) = sum of weights * layer(inputs + s * direction), in float64: s -> f and s -> (f, f', f''), floats."""
 
     def total(s):
         moved = [ops.convert_to_tensor(x, "float64") + s * ops.convert_to_tensor(d, "float64") for x, d in inputs_of]
@@ -252,7 +252,7 @@ def _along_tensorflow(total):
             slope = inner.gradient(value, s)
         return [float(x) for x in (value, slope, outer.gradient(slope, s))]
 
-    return run
+    return lambda s: float(total(s)), run
 
 
 def _along_jax(total):
@@ -262,7 +262,8 @@ def _along_jax(total):
         return total(s), jax.grad(total)(s), jax.grad(jax.grad(total))(s)
 
     compiled = jax.jit(run)
-    return lambda s: [float(x) for x in compiled(np.float64(s))]
+    # What is compiled for both is compiled once.
+    return lambda s: float(compiled(np.float64(s))[0]), lambda s: [float(x) for x in compiled(np.float64(s))]
 
 
 def _along_torch(total):
@@ -275,4 +276,4 @@ def _along_torch(total):
         [bend] = torch.autograd.grad(slope, s)
         return [x.item() for x in (value.detach(), slope.detach(), bend)]
 
-    return run
+    return lambda s: total(s).item(), run

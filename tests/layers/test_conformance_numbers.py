@@ -1,4 +1,4 @@
-"""One suite over every public layer that has keys: large logits, every floatx, derivatives, empty axes, memory."""
+"""One suite over every public layer that has keys: large logits, every floatx, derivatives, memory."""
 
 import contextlib
 
@@ -7,18 +7,21 @@ import numpy as np
 import pytest
 
 from tests.layers.conformance import BACKEND, CASES, arrays, built, close, each
-from tests.layers.paths import CHEAP, HOWS, Passes, along, passes, tensors
-from tests.layers.visibility import blind, everything
+from tests.layers.paths import CHEAP, Passes, along, passes, tensors
+from tests.layers.visibility import everything, first, pools, resized
 
+# Nothing in these goes through Keras's `matmul`.
+BY_EINSUM = ("ScaledDotProductAttention", "MultiHeadAttention", "LuongAttention-dot")
 KEYED = each(case for case in CASES if case.values is not None)
-MASKED = each(case for case in CASES if case.values is not None and case.masks)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @KEYED
 def test_large_logits_are_finite_in_half_precision(case, policy):
     """Logits of some ten thousands, near the end of float16, forward and backward."""
-    x = [np.clip(60 * a, -100, 100) for a in arrays(case)]
+    # Without a softmax, the output itself, which grows with the cube of the inputs, would be more than float16 holds.
+    small = policy == "mixed_float16" and case.init.get("pairwise") in ("dot_product", "concatenation")
+    x = [np.clip((3 if small else 60) * a, -100, 100) for a in arrays(case)]
     built(case, dtype=policy)
     output, gradients = passes(case, CHEAP, dtype=policy)(x)
     assert np.isfinite(output).all() and np.ptp(output) > 0
@@ -75,31 +78,43 @@ def test_half_floatx_with_masks_and_causality(case, dtype):
     rest, weights = some_hidden(case), built(case).get_weights()
     exact = passes(case, CHEAP, tuple((case.causal or {}).items())).forward(arrays(case), rest)
     with floatx(dtype):
-        run = Passes(with_weights(case, weights), full_call(case), case.dynamic, CHEAP)
+        run = Passes(with_weights(case, weights, case.init), full_call(case), case.dynamic, CHEAP)
         output = run.forward(arrays(case), rest)
     assert run.dtype == dtype
     np.testing.assert_allclose(output, exact, atol=0.06 * max(1, np.abs(exact).max()))
 
 
-def with_weights(case, weights):
+def with_weights(case, weights, init):
     """A layer of the present floatx."""
-    layer = case.layer(**case.init)
+    layer = case.layer(**init)
     layer(*arrays(case), **case.call)
     layer.set_weights(weights)
     return layer
 
 
+def of_the_policy(config):
+    """Without the dtypes that the configurations of inner layers have had since they were written."""
+    if not isinstance(config, dict):
+        return config
+    return {name: of_the_policy(value) for name, value in config.items() if name != "dtype"}
+
+
 @KEYED
 def test_float64_computes_in_float64_and_has_second_derivatives(case):
-    """Against differences of the function itself, which in float32 would be noise."""
-    rng, weights, h = np.random.default_rng(6), built(case).get_weights(), 2e-4
+    """Against differences of the function itself, which in float32 would be noise.
+
+    The steps are so small that the maxima of no pool change places: there the function has a kink.
+    """
+    if BACKEND == "torch" and str(case).split("-")[0] not in BY_EINSUM and str(case) not in BY_EINSUM:
+        pytest.skip("Keras's `matmul`, and so its `Dense`, computes float64 in float32 on PyTorch")
+    rng, weights, h = np.random.default_rng(6), built(case).get_weights(), 8e-5
     x = [a.astype("float64") for a in arrays(case)]
     direction, scale = [rng.standard_normal(a.shape) for a in x], rng.standard_normal(case.output)
     with floatx("float64"):
-        layer = with_weights(case, weights)
-        f = along(layer, {**some_hidden(case), **full_call(case)}, x, direction, scale)
-        values = {n: f(n * h)[0] for n in (-2, -1, 1, 2)}
-        value, slope, bend = f(0.0)
+        layer = with_weights(case, weights, of_the_policy(case.init))
+        f, derivatives = along(layer, {**some_hidden(case), **full_call(case)}, x, direction, scale)
+        values = {n: f(n * h) for n in (-2, -1, 1, 2)}
+        value, slope, bend = derivatives(0.0)
     size = 1 + max(np.abs(v) for v in values.values())
     first = (8 * (values[1] - values[-1]) - (values[2] - values[-2])) / (12 * h)
     second = (16 * (values[1] + values[-1]) - (values[2] + values[-2]) - 30 * value) / (12 * h**2)
@@ -109,72 +124,6 @@ def test_float64_computes_in_float64_and_has_second_derivatives(case):
     if BACKEND != "tensorflow" or not normalised:
         np.testing.assert_allclose(bend, second, rtol=1e-4, atol=1e-5 * size)
     assert abs(bend) > 1e-3
-
-
-def resized(case, batch=2, queries=None, keys=None):
-    """The inputs, and every mask and bias, cut to the first entries, queries and keys."""
-    last = max(case.dynamic)
-    keys = queries if len(case.inputs) == 1 else keys
-    lengths = [queries if i == 0 else keys for i in range(len(case.inputs))]
-    x = [a[:batch].swapaxes(last, -1)[..., :n].swapaxes(last, -1) for a, n in zip(arrays(case), lengths, strict=True)]
-    rest = everything(case)
-    for name, n in zip(case.masks, lengths):
-        rest[name] = rest[name][:batch, ..., :n]
-    for name in set(rest) - set(case.masks):
-        of_itself = isinstance(case.scores, dict)  # as the first attention of a decoder
-        rest[name] = rest[name][:batch, ..., :queries, : queries if of_itself else keys]
-    return x, rest
-
-
-@pytest.mark.parametrize("how", [how for how in HOWS if how != "xla" or BACKEND == "jax"])
-@KEYED
-def test_empty_axes(case, how):
-    run = passes(case, how, tuple((case.causal or {}).items()))
-    built(case)
-    sizes = {"batch": {"batch": 0}, "queries": {"queries": 0}}
-    if len(case.inputs) > 1:
-        sizes |= {"keys": {"keys": 0}, "all": {"batch": 0, "queries": 0, "keys": 0}}
-    for name, size in sizes.items():
-        x, rest = resized(case, **size)
-        try:
-            output = run.forward(x, rest)
-        except ValueError as error:
-            assert "`pool` needs at least" in str(error), name
-            continue
-        shape = list(case.output)
-        shape[0] = size.get("batch", shape[0])
-        shape[max(case.dynamic)] = size.get("queries", shape[max(case.dynamic)])
-        assert output.shape == tuple(shape), name
-        if name == "keys":
-            _, x = blind(case, case.memory_values or case.values)
-            close(output, run.forward(x, everything(case)))
-
-
-def hide_all_but(case, length):
-    """Padding from this length on, in all inputs."""
-    rest = everything(case)
-    for name in case.masks:
-        rest[name][..., length:] = False
-    return rest
-
-
-@pytest.mark.parametrize("how", [CHEAP, *(["dynamic"] if "dynamic" in HOWS else [])])
-@MASKED
-def test_one_token_is_the_first_of_more_that_are_padding(case, how):
-    run = passes(case, how, tuple((case.causal or {}).items()))
-    built(case)
-    x, rest = resized(case, queries=1, keys=1)
-    try:
-        output = run.forward(x, rest)
-    except ValueError as error:
-        assert "`pool` needs at least" in str(error)
-        return
-    close(output, first(run.forward(arrays(case), hide_all_but(case, 1)), case, 1))
-
-
-def first(x, case, length):
-    last = max(case.dynamic)
-    return x.swapaxes(last, -1)[..., :length].swapaxes(last, -1)
 
 
 @each(case for case in CASES if case.narrow)
@@ -202,8 +151,10 @@ def long_shapes(case):
         sizes = (2, 1031)
     if case.init.get("extent") == "time":
         sizes = (1031, 2, 3)
-    if len(case.inputs[0]) == 4 and len(case.dynamic) == 1:
+    if a_grid_in_order(case):
         sizes = (43, 53)
+    if len(sizes) == 1 and pools(case):
+        sizes = (2063,)
     shapes = []
     for i, shape in enumerate(case.inputs):
         dims = [1, *shape[1:]]
@@ -216,15 +167,20 @@ def long_shapes(case):
 
 def pairs(case, x):
     """The numbers of queries and of keys that each of them may see."""
-    positions = [
-        int(np.prod([a.shape[i] for i in range(1, a.ndim) if a.shape[i] != 12 and i != a.ndim - 1])) for a in x
-    ]
     if "attention_axes" in case.init:
         return tuple(a.shape[2] for a in x)
     if case.init.get("extent") == "time":
         return x[0].shape[1], x[0].shape[1]
-    pooled = ("NonLocal" in str(case) and case.init.get("pool", "after")) or str(case) == "SelfAttention2D"
-    return positions[0], positions[-1] // 4 if pooled else positions[-1]
+    axes = case.dynamic[1:] if case.init.get("extent") == "space" else case.dynamic
+    queries, keys = ([a.shape[i] // by for i in axes] for a, by in ((x[0], 1), (x[-1], 2 if pools(case) else 1)))
+    if a_grid_in_order(case):
+        queries = x[0].shape[1:3]
+    return int(np.prod(queries)), int(np.prod(keys))
+
+
+def a_grid_in_order(case):
+    """Whether the positions of an image are taken for one sequence."""
+    return "query_block" in case.init and len(case.inputs[0]) == 4 and len(case.dynamic) == 1
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")

@@ -1,17 +1,51 @@
-"""One suite over every public layer that has keys: who sees nothing, who sees what is later, which masks are taken."""
+"""One suite over every public layer that has keys: who sees nothing, or what is later, which masks, empty axes."""
 
+import keras
 import numpy as np
 import pytest
 
-from tests.layers.conformance import CASES, arrays, built, cases_with, close, each
+from tests.layers.conformance import BACKEND, CASES, arrays, built, cases_with, close, each
 from tests.layers.paths import CHEAP, HOWS, WITH_GRADIENTS, passes
-from tests.layers.visibility import blind, everything, hidings, order, scores_shape, takes
+from tests.layers.visibility import (
+    blind,
+    everything,
+    first,
+    hide_all_but,
+    hidings,
+    order,
+    pools,
+    resized,
+    scores_shape,
+    takes,
+)
+
+# One layer for each operation that takes the mask as the caller gives it; the others hand it on to one of these. A
+# mask of another rank is a graph of its own, and those that know no sizes are slow to build.
+OF_AN_OPERATION = (
+    "ScaledDotProductAttention",
+    "MultiHeadAttention-axis-of-an-image",
+    "BahdanauAttention",
+    "BahdanauMonotonicAttention",
+    "LuongAttention-general",
+    "LuongAttention-concat-local-m",
+)
 
 each_how = pytest.mark.parametrize("how", HOWS)
 KEYED = each(case for case in CASES if case.values is not None and case.masks)
 CAUSAL = each(case for case in CASES if case.causal is not None)
 MASKED = each(case for case in CASES if takes(case, "attention_mask"))
 BIASED = each(case for case in CASES if takes(case, "attention_bias"))
+
+
+@pytest.fixture(autouse=True)
+def same_start():
+    """Instead of the seeds that every test starts from: giving them to TensorFlow makes it forget what it has compiled.
+
+    Nothing here draws random numbers but NumPy's generators, and layers while `make` builds them, which seeds itself.
+    """
+    policy = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(policy)
 
 
 def full(case, how):
@@ -30,7 +64,8 @@ def test_a_query_without_a_visible_key_gives_zeros_and_zero_gradients(case, how)
     """What a layer makes of a context of zeros is what it gives when all of its values are zero."""
     run = full(case, how)
     for name, rest, rows, values in hidings(case):
-        cotangent = np.random.default_rng(3).standard_normal(case.output) * rows[..., None]
+        cotangent = np.random.default_rng(3).standard_normal(case.output)
+        cotangent *= np.expand_dims(rows, tuple(range(rows.ndim, cotangent.ndim)))
         built(case)
         output, gradients = outcome(run, arrays(case), rest, cotangent)
         _, x = blind(case, values)
@@ -137,15 +172,16 @@ def whole(mask, case):
 
 @MASKED
 def test_masks_of_every_legal_shape(case):
-    """The same as a mask of all axes, also where no size is known: as a row for each pair, or one for all."""
+    """The same as a mask of all axes, also where no size is known: with all axes, or with those of the pairs alone."""
     rest, x = everything(case), arrays(case)
+    ranks = {2 if str(case) in OF_AN_OPERATION else len(scores_shape(case)), len(scores_shape(case))}
     built(case)
     plain, wholes, graph = full(case, CHEAP).forward(x, rest), full(case, CHEAP), full(case, "dynamic")
     changed = False
     for mask in legal_masks(case):
         expected = wholes.forward(x, {**rest, "attention_mask": whole(mask, case)})
         close(wholes.forward(x, {**rest, "attention_mask": mask}), expected)
-        if "dynamic" in HOWS and mask.ndim in (2, len(scores_shape(case))):
+        if "dynamic" in HOWS and mask.ndim in ranks:
             close(graph.forward(x, {**rest, "attention_mask": mask}), expected)
         changed = changed or not np.allclose(expected, plain)
     assert changed
@@ -165,3 +201,40 @@ def test_masks_of_wrong_shapes_are_refused_by_name(case):
             given = np.ones(shape, "float32" if name == "attention_bias" else bool)
             with pytest.raises(ValueError, match=rf"`{name}`[^R]* must .*Received: .*{name}"):
                 layer(*x, **{name: given}, **case.call)
+
+
+@pytest.mark.parametrize("how", [how for how in HOWS if how != "xla" or BACKEND == "jax"])
+@each(case for case in CASES if case.values is not None)
+def test_empty_axes(case, how):
+    run = passes(case, how, tuple((case.causal or {}).items()))
+    built(case)
+    sizes = {"batch": {"batch": 0}, "queries": {"queries": 0}}
+    if len(case.inputs) > 1:
+        sizes |= {"keys": {"keys": 0}, "all": {"batch": 0, "queries": 0, "keys": 0}}
+    for name, size in sizes.items():
+        x, rest = resized(case, **size)
+        try:
+            output = run.forward(x, rest)
+        except ValueError as error:
+            assert "`pool` needs at least" in str(error), name
+            continue
+        shape = list(case.output)
+        shape[0] = size.get("batch", shape[0])
+        shape[max(case.dynamic)] = size.get("queries", shape[max(case.dynamic)])
+        assert output.shape == tuple(shape), name
+        if name == "keys":
+            _, x = blind(case, case.memory_values or case.values)
+            close(output, run.forward(x, everything(case)))
+
+
+@pytest.mark.parametrize("how", [CHEAP, *(["dynamic"] if "dynamic" in HOWS else [])])
+@KEYED
+def test_one_token_is_the_first_of_more_that_are_padding(case, how):
+    """Or two, the fewest that can be pooled."""
+    run, fewest = passes(case, how, tuple((case.causal or {}).items())), 2 if pools(case) else 1
+    built(case)
+    x, rest = resized(case, queries=fewest, keys=fewest)
+    close(run.forward(x, rest), first(run.forward(arrays(case), hide_all_but(case, fewest)), case, fewest))
+    if fewest == 2 and how == CHEAP:
+        with pytest.raises(ValueError, match="`pool` needs at least|at least, to be pooled"):
+            run.forward(*resized(case, queries=1, keys=1))

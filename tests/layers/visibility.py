@@ -1,4 +1,4 @@
-"""What the tests of visibility share: every mask and bias that a layer takes, and the order of its positions."""
+"""What the tests of visibility share: every mask and bias that a layer takes, cuts of them, the order of positions."""
 
 import inspect
 
@@ -39,8 +39,11 @@ def everything(case):
 
 
 def hidings(case):
-    """(name, what to give for masks and biases, which positions of the output see nothing, weights of the values)."""
-    rest, output = everything(case), case.output
+    """(name, what to give for masks and biases, which positions see nothing, weights of the values).
+
+    The positions are a mask of the output's, without what comes after the last of `case.dynamic`: heads or columns.
+    """
+    rest = everything(case)
     if "attention_mask" in rest:
         yield "attention_mask", *_row(case, "attention_mask", np.s_[0, ..., 2, :], False, np.s_[0, ..., 2]), case.values
     if "attention_bias" in rest:
@@ -52,10 +55,10 @@ def hidings(case):
             yield "attention_bias of all that causality leaves", *earlier, case.values
     memory = case.memory_values or case.values
     for name in case.masks:
-        hidden = np.zeros(output[: rest[name].ndim], bool)
+        hidden = np.zeros(case.output[: 1 + len(case.dynamic)], bool)
         if name in ("value_mask", "key_mask", "memory_mask"):
             hidden[1] = True
-            yield name, {**rest, name: _with(rest[name], 1, False)}, np.broadcast_to(hidden, output[:-1]), memory
+            yield name, {**rest, name: _with(rest[name], 1, False)}, hidden, memory
         elif name == "query_mask" and len(case.inputs) > 1:
             hidden[0, ..., 1] = True
             yield name, {**rest, name: _with(rest[name], np.s_[0, ..., 1], False)}, hidden, memory
@@ -63,7 +66,7 @@ def hidings(case):
 
 def _row(case, name, at, value, rows):
     rest = everything(case)
-    hidden = np.zeros(case.output[:-1], bool)
+    hidden = np.zeros(case.output[: 1 + len(case.dynamic)], bool)
     hidden[rows] = True
     return {**rest, name: _with(rest[name], at, value)}, hidden
 
@@ -99,3 +102,37 @@ def order(case, shape):
     for rank, at in enumerate(places):
         ranks[at] = rank
     return ranks
+
+
+def resized(case, batch=2, queries=None, keys=None):
+    """The inputs, and every mask and bias, cut to the first entries, queries and keys."""
+    last = max(case.dynamic)
+    keys = queries if len(case.inputs) == 1 else keys
+    lengths = [queries if i == 0 else keys for i in range(len(case.inputs))]
+    x = [a[:batch].swapaxes(last, -1)[..., :n].swapaxes(last, -1) for a, n in zip(arrays(case), lengths, strict=True)]
+    rest = everything(case)
+    for name, n in zip(case.masks, lengths):
+        rest[name] = rest[name][:batch, ..., :n]
+    for name in set(rest) - set(case.masks):
+        of_itself = isinstance(case.scores, dict)  # as the first attention of a decoder
+        rest[name] = rest[name][:batch, ..., :queries, : queries if of_itself else keys]
+    return x, rest
+
+
+def pools(case):
+    """Whether the keys are pooled by two: there must be two of them on each axis."""
+    non_local = "NonLocal" in str(case) and case.init.get("extent") != "time" and case.init.get("pool", "after")
+    return non_local or str(case) == "SelfAttention2D"
+
+
+def hide_all_but(case, length):
+    """Padding from this length on, in all inputs."""
+    rest = everything(case)
+    for name in case.masks:
+        rest[name][..., length:] = False
+    return rest
+
+
+def first(x, case, length):
+    last = max(case.dynamic)
+    return x.swapaxes(last, -1)[..., :length].swapaxes(last, -1)

@@ -33,6 +33,8 @@ def test_band_penalty_and_living_rows_are_the_formula(causal, window, query_offs
     np.testing.assert_array_equal(numpy(alive), (expected[None] & real[:, None]).any(-1))
     alive = alive_rows(T, S, None, causal, query_offset, window)
     np.testing.assert_array_equal(True if alive is None else numpy(alive)[0], expected.any(-1))
+    none = alive_rows(T, 0, keras.ops.convert_to_tensor(real[:, :0]), causal, query_offset, window)
+    assert not numpy(none).any() and none.shape == (4, T)
 
 
 def test_a_floating_mask_is_refused_and_an_integer_one_is_boolean():
