@@ -73,9 +73,7 @@ def complaints(source, package):
             if not rest or rest[0] not in MAY_IMPORT[room]:
                 yield f"line {line}: {room} may not import {name}"
         elif not (
-            top == "keras_attention"
-            or top in AT_THE_TOP
-            or (top in INSIDE_FUNCTIONS.get(room, ()) and not at_the_top)
+            top == "keras_attention" or top in AT_THE_TOP or (top in INSIDE_FUNCTIONS.get(room, ()) and not at_the_top)
         ):
             yield f"line {line}: {room} may not import {name} here"
     for node in ast.walk(tree):

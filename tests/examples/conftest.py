@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples"))
 def eager(monkeypatch):
     """Trains step by step on TensorFlow, where a test is of what a run keeps: a graph of few steps takes its time.
 
-    The run of `test_digits_learning` is in a graph, and where slow tests run, so are those of `test_translation_learning`.
+    The run of `test_digits_learning` is in a graph, and so is the slow one of `test_translation_learning`.
     """
     owner = next(cls for cls in keras.Model.__mro__ if "fit" in vars(cls))
     fit = owner.fit
