@@ -185,8 +185,8 @@ def test_r6_what_learns_from_what():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "xla"),  # fewer glimpses, each of which is traced for itself
-    [({}, False), ({"core": "lstm", "num_glimpses": 2}, True), ({"soft": True, "num_glimpses": 2}, False)],
+    ("arguments", "xla"),  # XLA compiles each glimpse for itself
+    [({}, False), ({"core": "lstm", "num_glimpses": 2}, True), ({"soft": True}, False)],
     ids=str,
 )
 def test_fits_evaluates_and_predicts(arguments, xla):
