@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import functools
 import importlib
 import inspect
 import pathlib
@@ -44,9 +45,8 @@ def label(path):
     return str(path.relative_to(ROOT))
 
 
-def imports(source, package):
+def imports(tree, package):
     """Yields (line, absolute dotted name, whether it stands outside every function) of every import."""
-    tree = ast.parse(source)
     inside = {n for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.Lambda) for n in ast.walk(f)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -63,8 +63,9 @@ def imports(source, package):
 
 def complaints(source, package):
     """What is wrong with the imports of a file that lies in `package`."""
+    tree = ast.parse(source)
     room = package[1] if len(package) > 1 else None
-    for line, name, at_the_top in imports(source, package):
+    for line, name, at_the_top in imports(tree, package):
         top, *rest = name.split(".")
         if top == "keras" and rest[:1] == ["src"]:
             yield f"line {line}: {name} is private to Keras"
@@ -75,14 +76,18 @@ def complaints(source, package):
             top == "keras_attention" or top in AT_THE_TOP or (top in INSIDE_FUNCTIONS.get(room, ()) and not at_the_top)
         ):
             yield f"line {line}: {room} may not import {name} here"
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr == "src" and ast.unparse(node.value) == "keras":
             yield f"line {node.lineno}: keras.src is private to Keras"
 
 
-@pytest.mark.parametrize("path", FILES, ids=label)
-def test_imports_go_down(path):
-    assert not list(complaints(path.read_text(), path.relative_to(ROOT).parts[:-1]))
+def package_of(path):
+    return path.relative_to(ROOT).parts[:-1]
+
+
+def test_imports_go_down():
+    found = {label(path): list(complaints(path.read_text(), package_of(path))) for path in FILES}
+    assert len(found) > 100 and not {path: wrong for path, wrong in found.items() if wrong}
 
 
 @pytest.mark.parametrize(
@@ -123,29 +128,34 @@ PUBLIC = list(public_classes_and_functions())
 PUBLIC_MODULES = {thing.__module__ for _, _, thing in PUBLIC}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=label)
-def test_every_file_has_its_test(path):
+@functools.cache
+def imported():
+    """The names that the files of the package import."""
+    return {name for path in FILES for _, name, _ in imports(ast.parse(path.read_text()), package_of(path))}
+
+
+def test_every_file_has_its_test():
     """`ops/masks.py` is tested by `tests/ops/test_masks.py` (or, where that grew too long, `test_masks_*.py`).
 
     A file without a public name may leave it to the tests of the files that import it; one must.
     """
-    tests = ROOT / "tests" / path.relative_to(PACKAGE).parent
-    if [*tests.glob(f"test_{path.stem}.py"), *tests.glob(f"test_{path.stem}_*.py")]:
-        return
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    assert module not in PUBLIC_MODULES, f"no test_{path.stem}.py in {label(tests)}"
-    imported = {name for f in FILES for _, name, _ in imports(f.read_text(), f.relative_to(ROOT).parts[:-1])}
-    assert any(name.startswith(module) for name in imported), f"nothing imports {label(path)}"
+    for path in MODULES:
+        tests = ROOT / "tests" / path.relative_to(PACKAGE).parent
+        if [*tests.glob(f"test_{path.stem}.py"), *tests.glob(f"test_{path.stem}_*.py")]:
+            continue
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        assert module not in PUBLIC_MODULES, f"no test_{path.stem}.py in {label(tests)}"
+        assert any(name.startswith(module) for name in imported()), f"nothing imports {label(path)}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")) + FILES, ids=label)
-def test_files_stay_readable(path):
-    assert len(path.read_text().splitlines()) <= 320
+def test_files_stay_readable():
+    lines = {label(path): len(path.read_text().splitlines()) for path in [*(ROOT / "tests").rglob("*.py"), *FILES]}
+    assert len(lines) > 300 and not {path: count for path, count in lines.items() if count > 320}
 
 
-@pytest.mark.parametrize("room, name, thing", PUBLIC, ids=lambda x: x if isinstance(x, str) else "")
-def test_public_names_say_what_they_are(room, name, thing):
-    assert inspect.getdoc(thing), f"keras_attention.{room}.{name} has no docstring"
+def test_public_names_say_what_they_are():
+    assert len(PUBLIC) > 100
+    assert not [f"{room}.{name}" for room, name, thing in PUBLIC if not inspect.getdoc(thing)], "have no docstring"
 
 
 def serialisable(thing):
@@ -153,9 +163,9 @@ def serialisable(thing):
     return inspect.isclass(thing) and issubclass(thing, kinds)
 
 
-@pytest.mark.parametrize("cls", [thing for *_, thing in PUBLIC if serialisable(thing)], ids=lambda cls: cls.__name__)
-def test_classes_are_registered(cls):
-    assert keras.saving.get_registered_name(cls) == f"keras_attention>{cls.__name__}"
+def test_classes_are_registered():
+    names = {cls.__name__: keras.saving.get_registered_name(cls) for *_, cls in PUBLIC if serialisable(cls)}
+    assert len(names) > 50 and names == {name: f"keras_attention>{name}" for name in names}
 
 
 def test_layers_lie_in_a_file_of_their_own_name():

@@ -83,6 +83,7 @@ class InterruptAfter(keras.callbacks.Callback):
             raise InterruptionError
 
 
+@pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_as_one_without_interruption(tmp_path):
     def build():
         keras.utils.set_random_seed(SEED)

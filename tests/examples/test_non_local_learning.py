@@ -42,6 +42,7 @@ class Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
     whole, part = make(), make()
     assert learning.learn(whole, CLIPS, LABELS, 5, 4, 1, tmp_path / "whole", every=2) == 0

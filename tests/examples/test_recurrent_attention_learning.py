@@ -40,6 +40,7 @@ class InterruptAfter(keras.callbacks.Callback):
             raise InterruptionError
 
 
+@pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_as_one_without_interruption(tmp_path):
     def build():
         return learning.build("centred", 5, num_glimpses=2, **SMALL)

@@ -82,6 +82,7 @@ def learned(folder, steps, model=None):
     return model, before
 
 
+@pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_same_weights_and_figures(tmp_path):
     whole, before = learned(tmp_path / "whole", 6)
     assert before == 0

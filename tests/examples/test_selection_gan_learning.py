@@ -47,6 +47,7 @@ def make(ablation):
     return learning.build(32, ablation, width=2, channels=9, seed=0, steps=4)
 
 
+@pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
     whole, part = make("A"), make("A")
     assert learning.learn(whole, VIEWS, 4, 2, 1, tmp_path / "whole", every=2) == 0

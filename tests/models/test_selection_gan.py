@@ -100,10 +100,9 @@ def test_every_step_of_the_ablation_has_its_inputs_and_outputs(ablation):
 def test_all_weights_learn(ablation):
     generator, _ = small(ablation)
     x, outputs = inputs_of(generator), STEPS[ablation][1]
-    # Tracing takes its time: on TensorFlow only for the one with most in it.
-    how = {"jit_compile": False} if ablation == "H" and BACKEND == "tensorflow" else QUICK
     losses = {name: None if name in ("attention", "candidates") else "mse" for name in outputs}
-    generator.compile(keras.optimizers.Adam(0.1), losses, **how)
+    # Its training in a graph is that of `test_selection_gan_training`.
+    generator.compile(keras.optimizers.Adam(0.1), losses, **QUICK)
     before = [numpy(w) for w in generator.trainable_variables]
     generator.train_on_batch(x, {name: np.ones(y.shape, "float32") for name, y in generator(x).items()})
     for w, old in zip(generator.trainable_variables, before, strict=True):

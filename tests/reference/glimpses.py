@@ -17,13 +17,13 @@ def patch(image, row, column, width):
 def shrink(seen, size):
     """[w, w, C] -> [size, size, C], by the area of each pixel in each of the equal parts."""
     width = len(seen)
+    part, common = width / size, np.zeros((size, width))
+    for i, y in np.ndindex(size, width):
+        common[i, y] = max(0.0, min((i + 1) * part, y + 1) - max(i * part, y))
     result = np.zeros((size, size, seen.shape[-1]))
-    part = width / size
     for i, j in np.ndindex(size, size):
-        for y, x in np.ndindex(width, width):
-            tall = max(0.0, min((i + 1) * part, y + 1) - max(i * part, y))
-            wide = max(0.0, min((j + 1) * part, x + 1) - max(j * part, x))
-            result[i, j] += tall * wide / part**2 * seen[y, x]
+        areas = common[i][:, None] * common[j]
+        result[i, j] = (areas[..., None] / part**2 * seen).sum((0, 1))
     return result
 
 
@@ -46,7 +46,7 @@ def soft_glimpse(image, location, size, scales=1, factor=2.0):
         seen = np.zeros((width, width, image.shape[-1]))
         for i, j in np.ndindex(width, width):
             u, v = centre[0] - width // 2 + i, centre[1] - width // 2 + j
-            for y, x in np.ndindex(*image.shape[:2]):
-                seen[i, j] += max(0.0, 1 - abs(u - y)) * max(0.0, 1 - abs(v - x)) * image[y, x]
+            near = [np.maximum(0.0, 1 - abs(at - np.arange(n))) for at, n in zip((u, v), image.shape)]
+            seen[i, j] = (near[0][:, None, None] * near[1][:, None] * image).sum((0, 1))
         parts.append(shrink(seen, size))
     return np.concatenate(parts, axis=-1)

@@ -57,7 +57,7 @@ def draws(sizes, how=QUICK):
 @pytest.mark.parametrize("loss", ["hinge", "bce", "kl"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_step_is_the_equations(way, loss):
-    if loss != "hinge" and way == "xla":
+    if loss != "hinge" and way != "eager":
         pytest.skip("one loss is enough for each compiler")
     model = linear((0.1, 0.3), WAYS[way], discriminator_steps=2, average_decay=0.5, loss=loss)
     [[W], [w]] = model.generator.get_weights(), model.discriminator.get_weights()
@@ -84,7 +84,8 @@ def test_rows_that_are_left_over_fill_up_from_the_first():
     np.testing.assert_allclose(model.discriminator.get_weights()[0][:, 0], followed.w, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("way", WAYS)
+# What is compiled by XLA is a graph before.
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "graph"])
 def test_sg10_each_step_touches_only_its_variables(way):
     images, labels = stand_ins.data(6)
     # Not the hinge: where no example is beyond it, a bias has no gradient.
@@ -247,7 +248,7 @@ def test_losses_are_scaled_where_only_a_network_is_of_half_precision():
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_learns(policy):
     keras.config.set_dtype_policy(policy)
-    model = stand_ins.model(**GRAPH)
+    model = stand_ins.model(**(GRAPH if policy == "mixed_float16" else QUICK))
     scaled = isinstance(model.optimizer.generator_optimizer, keras.optimizers.LossScaleOptimizer)
     assert scaled == (policy == "mixed_float16")
     before = snapshot(model.generator.trainable_variables)

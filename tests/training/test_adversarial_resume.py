@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_attention import training
-from tests.backend import BACKEND
+from tests.backend import BACKEND, QUICK
 from tests.training import stand_ins
 from tests.training.stand_ins import snapshot
 
@@ -118,7 +118,7 @@ def test_every_piece_of_the_state_is_needed(tmp_path):
 
 def test_a_keras_file_goes_on_too(tmp_path):
     images, labels = stand_ins.data(6)
-    model = stand_ins.model(average_decay=0.9, **HOW)
+    model = stand_ins.model(average_decay=0.9, **QUICK)
     model.train_on_batch(images, labels)
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
