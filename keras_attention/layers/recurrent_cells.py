@@ -14,8 +14,8 @@ def require_cell(cell):
     # A layer that runs a cell over a sequence has a `state_size` too.
     if not callable(cell) or not hasattr(cell, "state_size") or hasattr(cell, "return_sequences"):
         raise ValueError(
-            "`cell` must be a cell as for `keras.layers.RNN`: called on (inputs, states), with a `state_size` "
-            f"(`GRUCell` and not `GRU`). Received: cell={cell!r}"
+            "`cell` must be a cell as for `keras.layers.RNN`, which makes one step: called on (inputs, states), with a "
+            f"`state_size` (`GRUCell` and not `GRU`). Received: cell={cell!r}"
         )
     return cell
 

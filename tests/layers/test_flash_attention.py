@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from keras_attention.layers import MultiHeadAttention, multi_head_attention
+from keras_attention.layers import MultiHeadAttention
 from keras_attention.layers.flash_attention import block_size
 from tests.layers.helpers import random
 
@@ -16,10 +16,10 @@ def test_the_argument_comes_before_the_switch_for_all(monkeypatch, argument, eve
 
 @pytest.mark.parametrize("argument, everywhere, expected", CASES)
 def test_multi_head_attention_obeys_it(monkeypatch, argument, everywhere, expected):
-    seen, attend = [], multi_head_attention.attend_axes
+    seen, attend = [], extension_point.attend_axes
     monkeypatch.setattr(keras.config, "is_flash_attention_enabled", lambda: everywhere)
     monkeypatch.setattr(
-        multi_head_attention, "attend_axes", lambda *a, **k: seen.append(k["block_size"]) or attend(*a, **k)
+        extension_point, "attend_axes", lambda *a, **k: seen.append(k["block_size"]) or attend(*a, **k)
     )
     MultiHeadAttention(3, 4, flash_attention=argument)(random(2, 5, 7))
     assert set(seen) == {expected}

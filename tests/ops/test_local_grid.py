@@ -46,7 +46,7 @@ def test_memories_hold_all_that_is_seen(name, monkeypatch):
     Y, X, blocks = CASES[name]
     places = np.arange(1, Y * X + 1, dtype="float32").reshape(1, Y, X, 1, 1) * np.ones((B, 1, 1, N, 1), "float32")
     queries, keys = numpy(grid.queries(places)), grid.keys(places)
-    penalty = grid.penalty()
+    penalty = grid.penalty("float32")
     found = np.zeros((Y * X + 1, Y * X + 1), int)
     for item in range(grid.items):
         memories = numpy(grid.memories(grid.strip(keys, item)))[..., 0]
@@ -77,4 +77,4 @@ def test_small_blocks_share_a_tile(monkeypatch):
     assert grid_of("small-blocks", monkeypatch)[0].tile == (12, 3)
     blocks = Blocks.of_sequence(256, 256, False, 1)
     grid = Grid.of(np.zeros((1, 512, 1, 1, 1)), blocks)
-    assert grid.tile == (256, 1) and grid.penalty() is None, "whole blocks on both sides hide nothing"
+    assert grid.tile == (256, 1) and grid.penalty("float32") is None, "whole blocks on both sides hide nothing"
