@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from keras_attention.layers import MultiHeadAttention
+from keras_attention.layers import MultiHeadAttention, extension_point
 from keras_attention.layers.flash_attention import block_size
 from tests.layers.helpers import random
 
