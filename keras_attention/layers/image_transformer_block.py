@@ -214,6 +214,6 @@ class ImageTransformerBlock(TransformerBlock):
 
 
 def _flat(x):
-    """[B, Y, X, D] -> [B, Y·X, D]."""
-    B, Y, X, D = ops.shape(x)
-    return ops.reshape(x, (B, Y * X, D))
+    """[B, Y, X, D] -> [B, Y·X, D]; as it is if it is flat."""
+    B, *places, D = ops.shape(x)
+    return ops.reshape(x, (B, math.prod(places), D))

@@ -105,7 +105,8 @@ class AttentionResNet(keras.Model):
     ):
         arguments = checked(AttentionResNet, locals(), CHECKS)
         if attention is not None:
-            get_attention(attention, **arguments["attention_kwargs"])  # refuses what it does not take
+            # Refuses what it does not take.
+            get_attention(attention, **_of_stage(arguments["attention_kwargs"], 1, len(arguments["blocks"])))
         image = keras.Input((None, None, input_channels), name="image")
         x = _features(image, ResNetParts(layout, dtype), arguments, dtype)
         x = keras.layers.GlobalAveragePooling2D("channels_last", dtype=dtype, name="mean")(x)
