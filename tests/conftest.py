@@ -13,7 +13,7 @@ if os.environ.get("PYTEST_XDIST_WORKER"):
 
 # Tests of a few numbers wait for XLA to compile, not for what it has compiled. These are switches of LLVM: the
 # program that it is given, and so the order of every sum, stays the same. A third of the time of a compilation.
-# Not 0: there, TensorFlow's XLA makes NaN of the gradients of CBAM, neither at 1 nor by default.
+# Not 0: TensorFlow's XLA then makes NaN of the gradients of CBAM, as it does neither at 1 nor by default.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
