@@ -21,10 +21,11 @@ from keras_attention.ops.dropout import column_hashes, keep, row_hashes
 from keras_attention.ops.empty import cut_filled, fill_empty
 from keras_attention.ops.local_grid import Grid
 from keras_attention.ops.local_masks import sees
+from keras_attention.ops.masks import NEGATIVE
 from keras_attention.ops.padding import zero_padding
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.rows import backward_arguments, tensors
-from keras_attention.ops.softmax import NEGATIVE, softmax
+from keras_attention.ops.softmax import softmax
 
 
 def attend_locally(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, return_scores=False):

@@ -15,8 +15,8 @@ from keras import ops
 
 from keras_attention.ops.local_masks import Blocks, sees
 from keras_attention.ops.local_windows import add_strips, add_windows, windows
+from keras_attention.ops.masks import NEGATIVE
 from keras_attention.ops.sizes import product
-from keras_attention.ops.softmax import NEGATIVE
 from keras_attention.ops.stages import maximum, minimum
 
 # Scores that are made at once, as measured (docs/benchmarks.md): all, if there are no more, or else an item's.

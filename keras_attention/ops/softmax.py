@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from keras_attention.ops.masks import NEGATIVE as NEGATIVE
 from keras_attention.ops.masks import hide, require_boolean, revive
 from keras_attention.ops.precision import computed_in
 from keras_attention.ops.require import is_int
