@@ -6,6 +6,7 @@ Letters: B batch, T queries, S keys, N heads.
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 # Far below any real logit, yet far from the overflow of float32. Added to logits, it hides only where no bias could lie
@@ -28,6 +29,9 @@ def require_boolean(mask, name="attention_mask"):
     """
     if mask is None:
         return None
+    if isinstance(mask, np.ndarray) and mask.dtype.kind in "biu":
+        # On JAX, Keras makes floats even of these where the global float type is bfloat16.
+        return ops.convert_to_tensor(mask.astype("bool"), dtype="bool")
     mask = ops.convert_to_tensor(mask)
     refuse_float(mask.dtype, name)
     return ops.cast(mask, "bool")

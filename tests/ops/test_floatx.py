@@ -40,10 +40,14 @@ CALLS = {
 }
 
 
+# On JAX, Keras itself makes floats of all integers where the global type is bfloat16.
+FLOATX = ("float16", "float64", *(() if keras.backend.backend() == "jax" else ("bfloat16",)))
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_the_global_float_type_changes_nothing(call):
     expected, before = [numpy(x) for x in CALLS[call]()], keras.config.floatx()
-    for floatx in ("float16", "bfloat16", "float64"):
+    for floatx in FLOATX:
         keras.config.set_floatx(floatx)
         try:
             actual = CALLS[call]()
