@@ -1,6 +1,5 @@
 """One suite over every public layer that has keys: who sees nothing, or what is later, which masks, empty axes."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -35,17 +34,6 @@ KEYED = each(case for case in CASES if case.values is not None and case.masks)
 CAUSAL = each(case for case in CASES if case.causal is not None)
 MASKED = each(case for case in CASES if takes(case, "attention_mask"))
 BIASED = each(case for case in CASES if takes(case, "attention_bias"))
-
-
-@pytest.fixture(autouse=True)
-def same_start():
-    """Instead of the seeds that every test starts from: giving them to TensorFlow makes it forget what it has compiled.
-
-    Nothing here draws random numbers but NumPy's generators, and layers while `make` builds them, which seeds itself.
-    """
-    policy = keras.config.dtype_policy()
-    yield
-    keras.config.set_dtype_policy(policy)
 
 
 def full(case, how):
