@@ -26,6 +26,11 @@ def cases_with(attribute):
     return each(case for case in CASES if getattr(case, attribute))
 
 
+def keyed(case):
+    """Whether it is attention that can hide keys."""
+    return case.values is not None and bool(case.masks)
+
+
 def arrays(case, seed=0, batch=None, longer=0):
     """Inputs of the case; `batch` and `longer` change the batch size and the lengths."""
     rng = np.random.default_rng(seed)
@@ -131,3 +136,11 @@ def close(a, b, atol=1e-5):
     """Both are equal but for rounding, and nothing is NaN."""
     for x, y in zip(keras.tree.flatten(a), keras.tree.flatten(b), strict=True):
         np.testing.assert_allclose(np.asarray(x), np.asarray(y), atol=atol, rtol=1e-4, equal_nan=False)
+
+
+def check_that_all_train(case, layer, gradients):
+    """The first step of Adam with a rate of 0.1 moves every weight by more than 0.001."""
+    for w, gradient in zip(layer.trainable_variables, gradients, strict=True):
+        assert np.isfinite(gradient).all()
+        moved = 0.1 * np.abs(gradient) / (np.abs(gradient) + 1e-7)
+        assert (case.no_gradient and w.path.endswith(case.no_gradient)) or moved.max() > 1e-3, w.path

@@ -23,7 +23,7 @@ def passes(case, how, call=(), **init):
 
 
 class Passes:
-    """`layer(*inputs, **rest, **call)` and the gradients of its product with a cotangent.
+    """`layer(*inputs, **rest, **call)` and the gradients of the sum of its product with a cotangent.
 
     Args:
         layer: A built layer that returns one tensor. Its variables may change between calls.
@@ -42,9 +42,13 @@ class Passes:
         return keras.tree.map_structure(numpy, self._run(inputs, rest or {}, None))
 
     def __call__(self, inputs, rest=None, cotangent=1.0):
-        """The output and the gradients of the sum of output * cotangent to the inputs."""
-        output, gradients = self._run(inputs, rest or {}, np.asarray(cotangent, "float32"))
-        return numpy(output), [numpy(g) for g in gradients]
+        """The output and the gradients of the inputs."""
+        return self.all(inputs, rest, cotangent)[:2]
+
+    def all(self, inputs, rest=None, cotangent=1.0):
+        """The output, the gradients of the inputs, and those of the trainable weights."""
+        result = self._run(inputs, rest or {}, np.asarray(cotangent, "float32"))
+        return keras.tree.map_structure(numpy, tuple(result))
 
     def _run(self, inputs, rest, cotangent):
         key = (*((name, np.ndim(x)) for name, x in rest.items()), cotangent is None)
@@ -69,15 +73,17 @@ class Passes:
                 tape.watch(inputs)
                 output = self._output(inputs, rest)
                 product = tf.reduce_sum(tf.cast(output, tf.float32) * cotangent)
-            return output, tape.gradient(product, inputs, unconnected_gradients="zero")
+            weights = [w.value for w in self.layer.trainable_variables]
+            return output, *tape.gradient(product, (inputs, weights), unconnected_gradients="zero")
 
+        run = plainly(run)
         if self.how == "xla":
             return tf.function(run, jit_compile=True)
         if self.how == "eager":
             return run
         known = [[i for i in range(1, np.ndim(x)) if i not in self.dynamic] for x in inputs]
         signature = [[_spec(x, at) for x, at in zip(inputs, known)], {name: _spec(x) for name, x in rest.items()}]
-        graph = tf.function(lambda inputs, rest: run(inputs, rest, None), input_signature=signature)
+        graph = tf.function(plainly(lambda inputs, rest: run(inputs, rest, None)), input_signature=signature)
 
         def in_tiles(inputs, rest, cotangent):
             least, attend.DENSE_BELOW = attend.DENSE_BELOW, 20
@@ -91,18 +97,21 @@ class Passes:
     def _jax(self, inputs, rest):
         import jax
 
-        def run(variables, inputs, rest, cotangent):
-            def output(inputs):
-                with keras.StatelessScope(state_mapping=list(zip(self.layer.variables, variables))):
+        trained = self.layer.trainable_variables
+        others = [v for v in self.layer.variables if not any(v is w for w in trained)]
+
+        def run(weights, state, inputs, rest, cotangent):
+            def output(inputs, weights):
+                with keras.StatelessScope(state_mapping=[*zip(trained, weights), *zip(others, state)]):
                     return self._output(inputs, rest)
 
             if cotangent is None:
-                return output(inputs)
-            value, pullback = jax.vjp(output, inputs)
-            return value, pullback(jax.numpy.broadcast_to(cotangent, value.shape).astype(value.dtype))[0]
+                return output(inputs, weights)
+            value, pullback = jax.vjp(output, inputs, weights)
+            return value, *pullback(jax.numpy.broadcast_to(cotangent, value.shape).astype(value.dtype))
 
         compiled = jax.jit(run)
-        return lambda inputs, *rest: compiled([v.value for v in self.layer.variables], list(inputs), *rest)
+        return lambda inputs, *rest: compiled([w.value for w in trained], [v.value for v in others], [*inputs], *rest)
 
     def _torch(self, inputs, rest):
         import torch
@@ -115,10 +124,22 @@ class Passes:
             inputs = [torch.tensor(x, requires_grad=True) for x in inputs]
             output = self._output(inputs, rest)
             product = (output.float() * torch.tensor(cotangent)).sum()
-            gradients = torch.autograd.grad(product, inputs, allow_unused=True)
-            return output.detach(), [torch.zeros_like(x) if g is None else g for x, g in zip(inputs, gradients)]
+            sources = [*inputs, *(w.value for w in self.layer.trainable_variables)]
+            gradients = torch.autograd.grad(product, sources, allow_unused=True)
+            gradients = [torch.zeros_like(x) if g is None else g for x, g in zip(sources, gradients)]
+            return output.detach(), gradients[: len(inputs)], gradients[len(inputs) :]
 
         return run
+
+
+def plainly(function):
+    """The function of TensorFlow without AutoGraph, which rewrites all Python that it calls: half of a trace's time.
+
+    Nothing here needs it, and a condition on a tensor, which it would hide, is an error.
+    """
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(function)
 
 
 def numpy(x):
@@ -162,7 +183,7 @@ def tensors(function, arrays, backward=True):
             value = total(*x)
         return tape.gradient(value, x)
 
-    graph = tf.function(both).get_concrete_function(*[tf.TensorSpec(x.shape, x.dtype) for x in arrays]).graph
+    graph = tf.function(plainly(both)).get_concrete_function(*[tf.TensorSpec(x.shape, x.dtype) for x in arrays]).graph
     graphs = [graph, *(graph._get_function(name).graph for name in graph._functions)]
     found = [t.shape for g in graphs for operation in g.get_operations() for t in operation.outputs]
     return [tuple(n or 1 for n in shape) for shape in found if shape.rank is not None]
@@ -194,7 +215,7 @@ def _step_tensorflow(layer, output, loss, how):
         weights = [w.value for w in layer.trainable_variables]
         return result, value, tape.gradient(value, weights, unconnected_gradients="zero")
 
-    return tf.function(run, jit_compile=True) if how == "xla" else run
+    return tf.function(plainly(run), jit_compile=True) if how == "xla" else plainly(run)
 
 
 def _step_jax(layer, output, loss, how):

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from tests.layers.conformance import BACKEND, CASES, arrays, built, cases_with, close, each
+from tests.layers.conformance import (
+    BACKEND,
+    CASES,
+    arrays,
+    built,
+    cases_with,
+    check_that_all_train,
+    close,
+    each,
+    keyed,
+    numpy,
+)
 from tests.layers.paths import CHEAP, HOWS, WITH_GRADIENTS, passes
 from tests.layers.visibility import (
     blind,
@@ -30,7 +41,7 @@ OF_AN_OPERATION = (
 )
 
 each_how = pytest.mark.parametrize("how", HOWS)
-KEYED = each(case for case in CASES if case.values is not None and case.masks)
+KEYED = each(filter(keyed, CASES))
 CAUSAL = each(case for case in CASES if case.causal is not None)
 MASKED = each(case for case in CASES if takes(case, "attention_mask"))
 BIASED = each(case for case in CASES if takes(case, "attention_bias"))
@@ -44,6 +55,15 @@ def full(case, how):
 def outcome(run, x, rest, cotangent):
     """The output and, but for graphs without sizes, gradients."""
     return run(x, rest, cotangent) if run.how in WITH_GRADIENTS else (run.forward(x, rest), [])
+
+
+@KEYED
+def test_compiled_forward_and_every_weight_trains(case):
+    """With masks and a bias that hide nothing."""
+    layer, cotangent = built(case), np.random.default_rng(8).standard_normal(case.output)
+    output, _, gradients = full(case, HOWS[-1]).all(arrays(case), everything(case), cotangent)
+    close(output, numpy(layer(*arrays(case), **everything(case), **{**case.call, **(case.causal or {})})))
+    check_that_all_train(case, layer, gradients)
 
 
 @each_how
