@@ -1,6 +1,7 @@
 """One suite over every public layer: how Keras and users call a layer, wrap it and look at its shapes."""
 
 import copy
+import functools
 import inspect
 
 import keras
@@ -10,7 +11,8 @@ from keras import ops
 
 from keras_attention.layers.base_layer import BaseLayer
 from tests.layers.cases import CASES
-from tests.layers.conformance import IDS, alone, arrays, close, make, numpy, symbols
+from tests.layers.conformance import IDS, alone, answer, arrays, close, make, numpy, symbols
+from tests.layers.paths import traced
 from tests.layers.test_conformance_masks import padding
 
 TRAINS_OTHERWISE = ("BatchNormalization", "SpectralNormalization")
@@ -20,14 +22,14 @@ TRAINS_OTHERWISE = ("BatchNormalization", "SpectralNormalization")
 def built(request):
     """A case, its layer with noise in all weights, its inputs and what the layer answers: one build for many tests."""
     layer, x = make(request.param), arrays(request.param)
-    return request.param, layer, x, numpy(layer(*x, **request.param.call))
+    return request.param, layer, x, answer(functools.partial(layer, **request.param.call), *x)
 
 
 def test_computed_shapes_are_the_eager_shapes(built):
     case, layer, _, output = built
     new = case.layer(**case.init)
     unknown = [tuple(x.shape) for x in symbols(case, unknown=True)]
-    longer = layer(*arrays(case, batch=3, longer=1), **case.call).shape
+    longer = traced(lambda: layer(*arrays(case, batch=3, longer=1), **case.call)).shape
     for one in (new, layer):
         assert tuple(one.compute_output_shape(*case.inputs)) == output.shape
         expected = tuple(a if a == b else None for a, b in zip(output.shape, longer, strict=True))
@@ -168,12 +170,12 @@ QUANTISED = {case.layer: case for case in reversed(CASES) if case.int8}.values()
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
 def test_inside_a_users_own_layer(case, tmp_path):
     model, x = own(case), alone(arrays(case))
-    exact = numpy(model(x))
+    exact = answer(model, x)
     model.quantize("int8")
-    rounded = numpy(model(x))
+    rounded = answer(model, x)
     assert 0 < np.abs(rounded - exact).max() < 0.3 * np.abs(exact).max()
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
-    close(numpy(twin(x)), rounded)
+    close(answer(twin, x), rounded)
     int8 = [keras.backend.standardize_dtype(w.dtype) == "int8" for w in twin.weights]
     assert any(int8) and int8 == [keras.backend.standardize_dtype(w.dtype) == "int8" for w in model.weights]
