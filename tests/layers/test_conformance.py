@@ -166,12 +166,12 @@ def test_compiled_forward_and_every_weight_trains(case):
     check_that_all_train(case, built(case), gradients)
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+# On JAX, which compiles for each type, the one that the test of large logits does not compile for.
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"][: 1 if BACKEND == "jax" else 2])
 @each_case
 def test_mixed_precision(case, policy):
     layer, run = built(case, dtype=policy), passes(case, CHEAP, dtype=policy)
-    # With a gradient where the test of large logits takes one.
-    output = run.forward(arrays(case)) if case.values is None else run(arrays(case))[0]
+    output = run.forward(arrays(case))
     assert run.dtype == ("float32" if case.full_precision else policy.removeprefix("mixed_"))
     assert all(keras.backend.standardize_dtype(w.dtype) == "float32" for w in layer.trainable_variables)
     exact = expected(case)

