@@ -100,7 +100,8 @@ def assert_alike(one, other):
 def test_every_value_is_drawn_from_what_the_model_says_of_the_finished_image(name):
     """I8: the image that was drawn, given to the model whole, gives the same values with the same noise."""
     model, inputs, complete = variant(name)
-    drawn, image = numpy(draw(model, inputs)), image_of(inputs)
+    image = image_of(inputs)
+    drawn = numpy(complete(given(inputs), image, np.zeros(image.shape[:-1], bool)))  # nothing is known
     assert drawn.shape == image.shape and drawn.min() >= 0 and drawn.max() <= 255
     outputs = model({**inputs, "image": drawn} if isinstance(inputs, dict) else drawn)
     if model.likelihood == "categorical":
@@ -110,8 +111,8 @@ def test_every_value_is_drawn_from_what_the_model_says_of_the_finished_image(nam
         best = numpy(logistic_mixture_sample(outputs, model.channels, noise, COLD))
     assert_alike(best, drawn)
     assert len(np.unique(drawn)) > 2
-    # In a compiled function it is the same image, where nothing is known.
-    assert_alike(numpy(complete(given(inputs), image, np.zeros(image.shape[:-1], bool))), drawn)
+    if name == SOME[0]:  # of which a step is the fastest where nothing is compiled
+        assert_alike(numpy(draw(model, inputs)), drawn)
 
 
 @each_variant

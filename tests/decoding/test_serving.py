@@ -1,4 +1,4 @@
-"""The decoders inside a SavedModel. That such a thing runs without Keras: tests/export/test_plain_tensorflow.py."""
+"""The decoders inside a SavedModel. That such a thing runs without Keras: tests/export/test_other_runtimes.py."""
 
 import keras
 import numpy as np
