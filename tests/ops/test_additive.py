@@ -167,7 +167,7 @@ def test_neither_the_hidden_layer_nor_the_scores_are_built_whole():
                 context = ops.additive_attend(query, key, value, tf.ones(U), block_size=block_size)
             return tape.gradient(context, (query, key, value))
 
-        graph = tf.function(run).get_concrete_function(*arrays).graph
+        graph = tf.function(run, autograph=False).get_concrete_function(*arrays).graph
         graphs = [graph, *(graph._get_function(n).graph for n in graph._functions)]
         tensors = [t for g in graphs for o in g.get_operations() for t in o.outputs if t.shape.is_fully_defined()]
         return max(int(np.prod(t.shape)) for t in tensors)

@@ -174,7 +174,8 @@ def largest(ours, sides):
     elif BACKEND == "tensorflow":
         import tensorflow as tf
 
-        graph = tf.function(lambda x, at: ours(x, at, 3, 2)).get_concrete_function(*map(tf.TensorSpec, shapes)).graph
+        function = tf.function(lambda x, at: ours(x, at, 3, 2), autograph=False)
+        graph = function.get_concrete_function(*map(tf.TensorSpec, shapes)).graph
         made = [(o.type, tuple(v.shape)) for o in graph.get_operations() for v in o.outputs if o.type != "Placeholder"]
     else:
         pytest.skip("PyTorch does not tell what it will make")

@@ -139,7 +139,7 @@ def largest(size, blocks, scores=False):
             loss = run(query, key)
         return tape.gradient(loss, (query, key))
 
-    graph = tf.function(both).get_concrete_function(x, x).graph
+    graph = tf.function(both, autograph=False).get_concrete_function(x, x).graph
     graphs = [graph, *(graph._get_function(n).graph for n in graph._functions)]
     tensors = [t for g in graphs for o in g.get_operations() for t in o.outputs if t.shape.rank is not None]
     return max(int(np.prod([d or 1 for d in t.shape])) for t in tensors)
@@ -221,7 +221,7 @@ def test_one_graph_for_every_size(monkeypatch):
         return context, *tape.gradient(context, (query, key, value), cotangent)
 
     specs = [tf.TensorSpec([None, None, None, N, size]) for size in (H, H, V, V)]
-    graph = tf.function(both, input_signature=specs)
+    graph = tf.function(both, input_signature=specs, autograph=False)
     for sizes in ((1, 3, 3), (2, 3, 3), (2, 7, 10)):
         given = [RNG.standard_normal((*sizes, N, spec.shape[-1])).astype("float32") for spec in specs]
         monkeypatch.setattr(local_grid, "ITEM", 2000)

@@ -221,7 +221,7 @@ def test_pairs_are_never_built_whole(pairwise):
                 context = ops.non_local(query, key, value, pairwise, block_size=block_size, **given)
             return tape.gradient(context, (query, key, value))
 
-        graph = tf.function(run).get_concrete_function(*arrays).graph
+        graph = tf.function(run, autograph=False).get_concrete_function(*arrays).graph
         graphs = [graph, *(graph._get_function(n).graph for n in graph._functions)]
         tensors = [t for g in graphs for o in g.get_operations() for t in o.outputs if t.shape.is_fully_defined()]
         return max(int(np.prod(t.shape)) for t in tensors)
