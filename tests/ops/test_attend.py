@@ -73,6 +73,12 @@ def call(function, options, **more):
     return run
 
 
+# JAX compiles each: in blocks those there, in which every option of a tile occurs.
+BLOCKED = ("causal-window", "key-mask-window", "mask-2d-and-all", "mask-3d-window", "mask-one-row", "bias-shared")
+BLOCKED += ("bias-of-rows", "distance-causal", "distance-window")
+BLOCKED = BLOCKED if BACKEND == "jax" else tuple(CASES)
+
+
 @functools.cache
 def paper(name):
     """Context and probabilities of the loops."""
@@ -106,7 +112,7 @@ def test_values_and_gradients_are_those_of_the_paper(name):
     context, probs = paper(name)
     given = [*arrays, None][:4]
     expected = reference_gradients(*given, probs, cotangent, options.get("scale"))
-    for block_size in (0, BLOCK):
+    for block_size in (0, BLOCK) if name in BLOCKED else (0,):
         value, gradients = value_and_gradients(call(ops.attend, options, block_size=block_size), arrays, cotangent)
         np.testing.assert_allclose(value, context, atol=2e-5)
         for argument, gradient in zip(expected, gradients):
