@@ -32,7 +32,8 @@ def test_a_saved_model_decodes_any_batch_without_python_and_xla(tmp_path):
         }
 
     tables = [toy.tables(5, V, L), toy.tables(2, V, L)]
-    module.serve = tf.function(decode, input_signature=[tf.TensorSpec((None, *tables[0].shape[1:]), name="table")])
+    specs = [tf.TensorSpec((None, *tables[0].shape[1:]), name="table")]
+    module.serve = tf.function(decode, input_signature=specs, autograph=False)
     tf.saved_model.save(module, str(tmp_path), signatures=module.serve)
     assert not [op for op in saved_model_ops(tmp_path) if op.startswith("Xla") or "PyFunc" in op]
     serve = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
