@@ -53,7 +53,8 @@ def attend_locally(query, key, value, blocks, *, mask=None, dropout=0.0, seed=No
     hidden = ops.zeros(dims, key.dtype)
     hidden = hidden if mask is None else ops.where(mask[..., None, None], hidden, NEGATIVE)
     key = ops.concatenate([grid.keys(key), grid.keys(hidden, fill=NEGATIVE)], axis=-1)
-    tiles = Tiles(grid, dropout, *(_hashes(grid, dims, seed) if dropout else ()))
+    penalty = grid.penalty(query.dtype)
+    tiles = Tiles(grid, penalty, dropout, *(_hashes(grid, dims, seed) if dropout else ()))
     context = grid.unqueries(_attend(grid.queries(query), key, grid.keys(value), tiles))
     # Every other position sees itself.
     return ops.cast(cut_filled(zero_padding(context, mask), *sizes), dtype)
@@ -64,6 +65,7 @@ class Tiles:
     """What tiles need besides what is differentiated."""
 
     grid: Grid
+    penalty: object  # of the grid: made once, not by every item
     dropout: float
     rows: object = None  # hashes, as the grid's queries
     columns: object = None  # hashes, as the grid's keys
@@ -74,8 +76,7 @@ class Tiles:
         query = query[item]
         keys, values = (grid.memories(grid.strip(x, item)) for x in (key, value))
         logits = ops.matmul(query, _swap(keys))
-        penalty = grid.penalty(logits.dtype)
-        probs = softmax(logits if penalty is None else logits + penalty)
+        probs = softmax(logits if self.penalty is None else logits + self.penalty)
         kept = self._kept(item, probs)
 
         def pullback(d_context):

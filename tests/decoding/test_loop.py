@@ -83,7 +83,7 @@ def diverging(tokens, cache, index):
     return ops.where(broken, ops.convert_to_tensor([0.0] * 8 + [float("nan")]), logits), cache
 
 
-@pytest.mark.parametrize("path", toy.PATHS)
+@pytest.mark.parametrize("path", sorted({toy.PATHS[0], toy.PATHS[-1]}))  # a graph is what XLA compiles
 def test_a_sequence_whose_logits_have_a_nan_ends_and_the_others_do_not_see_it(path):
     row, start = np.array([0, 1, 2]), np.array([1, 1, 3])
     options = {"max_length": 4, "end_token": 5, "pad_token": 7}

@@ -44,7 +44,7 @@ def run(path, function, *arrays):
 
         # The batch, and it alone, is unknown.
         signature = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in arrays]
-        function = tf.function(function, input_signature=signature, jit_compile=path == "xla")
+        function = tf.function(function, input_signature=signature, jit_compile=path == "xla", autograph=False)
     elif path == "jit":
         import jax
 

@@ -1,26 +1,21 @@
-"""What the tests of other runtimes serve: our own attention, and a Transformer that reads and writes strings."""
+"""What the tests of other runtimes serve: a Transformer that reads and writes strings."""
 
 import numpy as np
 import tensorflow as tf
 
-from keras_attention import MultiHeadAttention, decoding
+from keras_attention import decoding
 from keras_attention.export import export_saved_model
 from keras_attention.models import transformer
-from tests.export import models
 
 LETTERS = "abcdefgh"
 START, END, FIRST = 1, 2, 3
 READ, WRITE = 12, 9
 
 
-def classifier():
-    return models.classifier(MultiHeadAttention)
-
-
 def writer():
     """A tiny Transformer over letters, with weights that make it write this for one text and that for another."""
-    model = transformer(FIRST + len(LETTERS), num_layers=2, model_dim=8, num_heads=2, intermediate_dim=12, dropout=0.0)
-    rng = np.random.default_rng(2)
+    model = transformer(FIRST + len(LETTERS), num_layers=1, model_dim=8, num_heads=2, intermediate_dim=12, dropout=0.0)
+    rng = np.random.default_rng(7)
     for weight in model.weights:
         if len(weight.shape) == 1:
             weight.assign(weight + 0.2 * rng.standard_normal(weight.shape))
@@ -51,6 +46,6 @@ def string_signature(model):
 
 
 def export_writer(directory):
-    """The Transformer's model and the path of its export, with a signature `write`."""
+    """The Transformer's model and the path of its export, with a signature `write`; whoever loads it compares."""
     model = writer()
-    return model, export_saved_model(model, directory, signatures={"write": string_signature(model)})
+    return model, export_saved_model(model, directory, signatures={"write": string_signature(model)}, verify=False)

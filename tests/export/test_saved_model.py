@@ -47,7 +47,7 @@ def test_padding_by_a_servers_batcher_changes_nothing(exported):
 
 def test_features_need_no_mask_either(tmp_path):
     model = models.listener()
-    path = export_saved_model(model, tmp_path)
+    path = export_saved_model(model, tmp_path, verify=False)
     rows = [np.random.default_rng(i).standard_normal((1, n, 4)).astype("float32") for i, n in enumerate((6, 3))]
     merged = models.as_a_batcher(*rows)
     merged[1, 3:] = np.nan
@@ -66,21 +66,25 @@ def test_every_weight_is_stored_once(tmp_path):
     weights = sum(keras.ops.convert_to_numpy(weight).nbytes for weight in model.weights)
     # A second signature reads the same variables.
     again = (lambda text: model(tf.strings.to_number(text, tf.int32)[:, None]), [tf.TensorSpec([None], tf.string)])
-    path = export_saved_model(model, tmp_path, signatures={"again": again})
+    path = export_saved_model(model, tmp_path, signatures={"again": again}, verify=False)
     assert weights < bytes_of_variables(path) < 1.05 * weights + 4096
     assert len(tf.saved_model.load(str(path)).variables_used) == len(model.weights)
-    model.export(str(tmp_path / "keras"), verbose=False)
-    assert bytes_of_variables(tmp_path / "keras") > 1.9 * weights, "Keras stores once now: say so in docs/serving.md"
+
+
+def test_keras_itself_stores_every_weight_twice(tmp_path):
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), keras.layers.Embedding(2000, 64)])
+    model.export(str(tmp_path), verbose=False)
+    weights = sum(keras.ops.convert_to_numpy(weight).nbytes for weight in model.weights)
+    assert bytes_of_variables(tmp_path) > 1.9 * weights, "Keras stores once now: say so in docs/serving.md"
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
 def test_quantised_models_are_served_quantised(tmp_path):
     model = models.classifier(vocabulary=500, width=32)
     [ids] = models.tokens(6)
-    size = bytes_of_variables(export_saved_model(model, tmp_path))
+    size = sum(keras.ops.convert_to_numpy(weight).nbytes for weight in model.weights)
     model.quantize("int8")
     path = export_saved_model(model, tmp_path)
-    assert path.name == "2"
     np.testing.assert_allclose(signature(path)(tokens=ids, tokens_lengths=[6])["outputs"], model(ids), atol=1e-6)
     assert bytes_of_variables(path) < size / 2
 
@@ -89,7 +93,7 @@ def test_mixed_precision(tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = models.listener()
     x = np.random.default_rng(0).standard_normal((2, 5, 4)).astype("float32")
-    path = export_saved_model(model, tmp_path)
+    path = export_saved_model(model, tmp_path, verify=False)
     out = signature(path)(signal=x, signal_lengths=[5, 5])["outputs"]
     np.testing.assert_allclose(tf.cast(out, "float32"), tf.cast(model(x), "float32"), atol=0.03)
 
@@ -121,7 +125,10 @@ def shouter(tmp_path):
 def test_strings_to_strings_with_tables_and_a_loop(tmp_path):
     shout = shouter(tmp_path)
     path = export_saved_model(
-        models.classifier(), tmp_path / "out", signatures={"shout": (shout, [tf.TensorSpec([None], tf.string)])}
+        models.classifier(),
+        tmp_path / "out",
+        signatures={"shout": (shout, [tf.TensorSpec([None], tf.string)])},
+        verify=False,
     )
     (tmp_path / "words.txt").unlink()  # the export carries its own copy
     del shout
@@ -189,7 +196,7 @@ def test_models_built_by_fit_or_an_example_are_served_for_every_batch_and_length
     sequential = keras.Sequential(
         [keras.layers.Embedding(7, 3), keras.layers.Conv1D(3, 2), keras.layers.GlobalMaxPooling1D()]
     )
-    sequential.compile("sgd", "mse")
+    sequential.compile("sgd", "mse", run_eagerly=True)
     sequential.fit(ids, np.ones((2, 3)), batch_size=2, verbose=0)
     subclassed = Subclassed()
     subclassed({"left": ids, "right": ids})
@@ -198,7 +205,7 @@ def test_models_built_by_fit_or_an_example_are_served_for_every_batch_and_length
         (subclassed, "left", {"input_signature": {"left": ids, "right": ids}, "lengths": {"left": "left_lengths"}}),
     ):
         models.noisy(model)
-        serve = signature(export_saved_model(model, tmp_path, **options))
+        serve = signature(export_saved_model(model, tmp_path, verify=False, **options))
         for shape in ((1, 3), (4, 8)):
             x = np.random.default_rng(0).integers(1, 7, shape).astype("int32")
             longer = np.pad(x, ((0, 0), (0, 2)), constant_values=5)
@@ -222,7 +229,7 @@ def test_inputs_of_every_name_and_nest_are_served(tmp_path):
     inputs |= {name: keras.Input((2,), name=name) for name in names[3:]}
     scaled = [keras.layers.Rescaling(10.0**i)(x) for i, x in enumerate(keras.tree.flatten(inputs))]
     model = keras.Model(inputs, [keras.layers.Add()(scaled), keras.layers.Add(name="chosen")(scaled)])
-    serve = signature(export_saved_model(model, tmp_path))
+    serve = signature(export_saved_model(model, tmp_path, verify=False))
     expected = ["deep_1st", "deep_x_y", "input_class", "input_self", "list_0", "list_1_0", "list_1_1"]
     assert sorted(serve.specs) == expected
     given = {name: np.full((3, 2), i + 1.0) for i, name in enumerate(sorted(expected))}
@@ -273,12 +280,12 @@ def test_a_failed_export_leaves_nothing_behind(tmp_path):
         with pytest.raises(ValueError, match=message):
             export_saved_model(model, tmp_path, signatures=signatures, verify=verify)
         assert os.listdir(tmp_path) == []
-    export_saved_model(model, tmp_path, signatures={"sine": python}, allowed_ops=["PyFunc"])
+    export_saved_model(model, tmp_path, signatures={"sine": python}, allowed_ops=["PyFunc"], verify=False)
 
 
 def test_an_existing_version_stays_as_it_is(tmp_path):
     model = models.classifier()
-    path = export_saved_model(model, tmp_path, version=4)
+    path = export_saved_model(model, tmp_path, version=4, verify=False)
     before = (path / "saved_model.pb").read_bytes()
     with pytest.raises(FileExistsError, match="Version 4 exists"):
         export_saved_model(model, tmp_path, version=4)
@@ -300,7 +307,7 @@ def test_only_keras_models_are_taken(tmp_path):
 def test_attention_whose_length_is_not_known_loads_without_a_warning(tmp_path, caplog):
     """Its graph holds the blockwise path, which has a gradient of its own."""
     model = models.classifier(MultiHeadAttention)
-    path = export_saved_model(model, tmp_path)
+    path = export_saved_model(model, tmp_path, verify=False)
     logging.getLogger("absl").propagate = True
     loaded = tf.saved_model.load(str(path))
     assert "custom gradients" not in caplog.text

@@ -21,7 +21,7 @@ NETWORKS = {
 each_network = pytest.mark.parametrize("sizes", NETWORKS.values(), ids=NETWORKS)
 
 
-def images(rows=17, columns=22):
+def images(rows=9, columns=12):
     return np.random.default_rng(5).standard_normal((2, rows, columns, 3)).astype("float32")
 
 
@@ -37,31 +37,31 @@ def test_answers_as_the_published_network(sizes):
     weights = resnets.weights(**SMALL, **sizes)
     model = migrate.attention_resnet(weights)
     check(model, weights, images(), SMALL["blocks"], sizes.get("caffe", False))
-    check(model, weights, images(16, 23), SMALL["blocks"], sizes.get("caffe", False))
+    if not sizes.get("bottleneck", True):  # sides that are even and odd the other way round
+        check(model, weights, images(8, 13), SMALL["blocks"])
 
 
-@pytest.mark.parametrize("attention", [resnets.se_module, resnets.cbam], ids=["se", "cbam"])
-def test_resnet_50_in_its_full_depth(attention):
-    sizes = {"blocks": (3, 4, 6, 3), "width": 4, "attention": attention, "ratio": 16, "classes": 7}
-    caffe = attention is resnets.se_module
-    weights = resnets.weights(**sizes, caffe=caffe)
+def test_resnet_50_in_its_full_depth():
+    sizes = {"blocks": (3, 4, 6, 3), "width": 4, "attention": resnets.cbam, "ratio": 16, "classes": 7}
+    weights = resnets.weights(**sizes)
     model = migrate.attention_resnet(weights)
     assert model.blocks == [3, 4, 6, 3]
     assert model.attention_kwargs == {"ratio": 16, "variant": "reference"}
-    check(model, weights, images(), sizes["blocks"], caffe)
+    check(model, weights, images(17, 22), sizes["blocks"])
 
 
-def test_timm_s_hidden_sizes_that_are_rounded_to_eights(tmp_path):
+def test_timm_s_hidden_sizes_that_are_rounded_to_eights_survive_the_file(tmp_path):
     """seresnet18 in small: at 64, 128, 256 and 512 channels it has 8, 8, 16 and 32 hidden ones."""
     sizes = {"blocks": (1, 1, 1), "width": 32, "attention": resnets.se_timm_rounded, "ratio": 8, "bottleneck": False}
     weights = resnets.weights(**sizes)
     assert [weights[f"layer{s}.0.se.fc1.weight"].shape[0] for s in (1, 2, 3)] == [8, 8, 16]
-    model = migrate.attention_resnet(weights)
+    model = migrate.attention_resnet(weights, name="converted")
     assert model.attention_kwargs == {"ratio": [4, 8, 8], "variant": "reference"}
-    x = images(17, 22)
+    x = images()
     check(model, weights, x, sizes["blocks"])
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
+    assert twin.name == "converted"
     np.testing.assert_allclose(*(keras.ops.convert_to_numpy(m(x)) for m in (model, twin)), atol=1e-5)
     with pytest.raises(ValueError, match="one for each of 3 stages. Received: ratio=.4, 8."):
         models.AttentionResNet((1, 1, 1), False, "se", {"ratio": [4, 8]}, width=32)
@@ -104,15 +104,6 @@ def test_the_layout_can_be_told():
     model = migrate.attention_resnet(weights, layout="caffe")
     assert model.layout == "caffe"
     check(model, expected, images(), SMALL["blocks"], caffe=True)
-
-
-def test_survives_the_file(tmp_path):
-    model = migrate.attention_resnet(resnets.weights(**SMALL, attention=resnets.cbam), name="converted")
-    model.save(tmp_path / "model.keras")
-    twin = keras.models.load_model(tmp_path / "model.keras")
-    assert twin.name == "converted"
-    a, b = (keras.ops.convert_to_numpy(m(images())) for m in (model, twin))
-    np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_refuses_what_does_not_fit():

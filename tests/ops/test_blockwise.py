@@ -57,7 +57,7 @@ def shapes(block_size, given):
             loss = run(query, key)
         return tape.gradient(loss, (query, key))
 
-    graph = tf.function(both).get_concrete_function(query, key).graph
+    graph = tf.function(both, autograph=False).get_concrete_function(query, key).graph
     graphs = [graph, *(graph._get_function(n).graph for n in graph._functions)]
     return [tuple(t.shape) for g in graphs for o in g.get_operations() for t in o.outputs if t.shape.rank is not None]
 
@@ -107,6 +107,17 @@ def test_a_tile_of_more_rows_than_queries_is_one_tile():
     x = np.random.default_rng(0).standard_normal((2, 7, 3, 5)).astype("float32")
     expected = numpy(ops.attend(x, x, x, block_size=0))
     np.testing.assert_allclose(numpy(ops.attend(x, x, x, block_size=1000)), expected, atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow translates functions")
+def test_autograph_may_translate_it():
+    """As in a `tf.function` of a user's, which most tests are spared: translating takes seconds."""
+    import tensorflow as tf
+
+    x = np.random.default_rng(0).standard_normal((1, 7, 1, 5)).astype("float32")
+    translated = tf.function(lambda x: ops.attend(x, x, x, causal=True, window=2, block_size=3))
+    expected = ops.attend(x, x, x, causal=True, window=2, block_size=0)
+    np.testing.assert_allclose(translated(x), expected, atol=1e-6)
 
 
 def test_long_inputs_take_the_tiles_by_themselves(monkeypatch):

@@ -110,7 +110,9 @@ def test_compiled_with_unknown_sizes(name):
 
         for jit in (False, True):
             specs = [tf.TensorSpec([None, None, None, 3])] * 2
-            compiled = tf.function(lambda a, b: function(a, b, (0, 1), "published"), specs, jit_compile=jit)
+            compiled = tf.function(
+                lambda a, b: function(a, b, (0, 1), "published"), specs, jit_compile=jit, autograph=False
+            )
             found = compiled(*(tf.constant(v, "float32") for v in (IMAGES, OTHERS)))
             np.testing.assert_allclose(numpy(found), expected, rtol=1e-5)
     elif BACKEND == "jax":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention import ops
-from tests.backend import COMPILED, numpy, value_and_gradients
+from tests.backend import COMPILED, DEFAULT, numpy, value_and_gradients
 from tests.ops.test_additive import CENTER, KEY, QUERY, VALUE, B, T, V, masks, random
 from tests.reference import memory_attention as reference
 from tests.reference.attend import gradient_along
@@ -33,10 +33,10 @@ def slopes(kind):
     return run(*arrays), [(d[i], gradient_along(run, arrays, d, cotangent)) for i, d in enumerate(directions)]
 
 
-# Blocks take every path with every kind, all at once each of them once.
+# Which graph takes which kind: see tests/ops/test_additive.py.
 GRADIENTS = [
-    *[(how, kind, 2) for how in COMPILED for kind in KINDS],
-    *[(COMPILED[i % len(COMPILED)], kind, 0) for i, kind in enumerate(KINDS)],
+    *[(DEFAULT, kind, block_size) for kind in KINDS for block_size in (2, 0)],
+    *[(how, kind, 2) for how, kind in (("xla", "before"), ("dynamic", "after")) if how in set(COMPILED) - {DEFAULT}],
 ]
 
 

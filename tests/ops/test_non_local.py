@@ -9,7 +9,7 @@ import pytest
 from keras_attention import ops
 from keras_attention.ops.attend import DENSE_BELOW
 from keras_attention.ops.non_local import PAIRWISE, _Concatenation, _DotProduct, seen_keys
-from tests.backend import BACKEND, COMPILED, numpy, value_and_gradients
+from tests.backend import BACKEND, COMPILED, DEFAULT, numpy, value_and_gradients
 from tests.reference import non_local as reference
 from tests.reference.attend import gradient_along
 
@@ -20,6 +20,7 @@ def random(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype("float32")
 
 
+FUNCTIONS = ("gaussian", "dot_product", "concatenation")  # the two Gaussians are one function here
 QUERY, KEY, VALUE, VECTOR = random(B, T, H), random(B, S, H, seed=1), random(B, S, V, seed=2), random(2 * H, seed=3)
 
 
@@ -73,13 +74,15 @@ def slopes(pairwise):
     return loops(*arrays), [(d[i], gradient_along(loops, arrays, d, cotangent)) for i, d in enumerate(directions)]
 
 
-# The two Gaussians are one function here. Memory in blocks is what differs most: it takes every path; the others, each
-# path once for each function.
-FUNCTIONS, PATHS = ("gaussian", "dot_product", "concatenation"), (0, None, "scores")
+# The Gaussian in blocks is compiled in tests/ops/test_local.py, by the same code.
+GRAPHS = [
+    (pairwise, 2, how) for pairwise in FUNCTIONS for how in ("dynamic", "xla") if (pairwise, how) != ("gaussian", "xla")
+]
+GRAPHS += [("gaussian", None, "dynamic"), ("concatenation", "scores", "dynamic")]
 GRADIENTS = [
-    *[(pairwise, 2, how) for pairwise in FUNCTIONS for how in COMPILED],
-    *[(f, p, COMPILED[(i + j) % len(COMPILED)]) for i, f in enumerate(FUNCTIONS) for j, p in enumerate(PATHS)],
-    ("embedded_gaussian", 2, COMPILED[0]),
+    *[(pairwise, path, DEFAULT) for pairwise in FUNCTIONS for path in (2, 0, "scores")],
+    *[graph for graph in GRAPHS if graph[-1] in set(COMPILED) - {DEFAULT}],
+    ("embedded_gaussian", 2, DEFAULT),
 ]
 
 
@@ -105,7 +108,7 @@ def test_gradients_are_those_of_the_equation(pairwise, path, how):
 
 
 @pytest.mark.parametrize("block_size", [0, 2])
-@pytest.mark.parametrize("pairwise", PAIRWISE)
+@pytest.mark.parametrize("pairwise", FUNCTIONS)
 def test_padding_does_not_leak_into_values_or_gradients(pairwise, block_size):
     given = masks()
 
@@ -161,7 +164,7 @@ def test_seen_keys_are_counted_by_sorting():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("block_size", [0, 2])
-@pytest.mark.parametrize("pairwise", PAIRWISE)
+@pytest.mark.parametrize("pairwise", FUNCTIONS)
 def test_half_precision_is_computed_in_float32(pairwise, block_size, dtype):
     tensors = [keras.ops.cast(x, dtype) for x in (QUERY, KEY, VALUE)]
     vector = extra(pairwise, keras.ops.cast(VECTOR, dtype))
@@ -203,7 +206,7 @@ def test_pairs_are_many_where_an_int_cannot_count_them(kind, H, T):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="lists the tensors of a TensorFlow graph")
-@pytest.mark.parametrize("pairwise", PAIRWISE)
+@pytest.mark.parametrize("pairwise", FUNCTIONS)
 def test_pairs_are_never_built_whole(pairwise):
     import tensorflow as tf
 
@@ -218,7 +221,7 @@ def test_pairs_are_never_built_whole(pairwise):
                 context = ops.non_local(query, key, value, pairwise, block_size=block_size, **given)
             return tape.gradient(context, (query, key, value))
 
-        graph = tf.function(run).get_concrete_function(*arrays).graph
+        graph = tf.function(run, autograph=False).get_concrete_function(*arrays).graph
         graphs = [graph, *(graph._get_function(n).graph for n in graph._functions)]
         tensors = [t for g in graphs for o in g.get_operations() for t in o.outputs if t.shape.is_fully_defined()]
         return max(int(np.prod(t.shape)) for t in tensors)

@@ -34,7 +34,7 @@ def check(rng):
 
 
 def test_any_call_is_the_paper():
-    for name, rng in configurations(few={"tensorflow": 24, "jax": 12, "torch": 60}[BACKEND]):
+    for name, rng in configurations(few={"tensorflow": 12, "jax": 8, "torch": 60}[BACKEND]):
         try:
             check(rng)
         except Exception as error:

@@ -83,7 +83,7 @@ def test_a_graph_that_may_have_no_steps(compiled):
             total = tf.reduce_sum(outputs) + tf.reduce_sum(state["h"])
         return outputs, state["h"], tape.gradient(total, x)
 
-    function = tf.function(function, input_signature=[tf.TensorSpec((None, None, 3))], jit_compile=compiled)
+    function = tf.function(function, [tf.TensorSpec((None, None, 3))], jit_compile=compiled, autograph=False)
     for length in (0, 1, 4):
         x = np.random.default_rng(2).standard_normal((2, length, 3)).astype("float32")
         outputs, state, gradient = function(tf.constant(x))
