@@ -45,11 +45,11 @@ class Stop(keras.callbacks.Callback):
 @pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
     whole, part = make(), make()
-    assert learning.learn(whole, CLIPS, LABELS, 5, 4, 1, tmp_path / "whole", every=2) == 0
+    assert learning.learn(whole, CLIPS, LABELS, 3, 4, 1, tmp_path / "whole", every=2) == 0
     with pytest.raises(KeyboardInterrupt):
-        learning.learn(part, CLIPS, LABELS, 5, 4, 1, tmp_path / "part", every=2, callbacks=[Stop()])
+        learning.learn(part, CLIPS, LABELS, 3, 4, 1, tmp_path / "part", every=2, callbacks=[Stop()])
     part = make()
-    assert learning.learn(part, CLIPS, LABELS, 5, 4, 1, tmp_path / "part", every=2) == 2
+    assert learning.learn(part, CLIPS, LABELS, 3, 4, 1, tmp_path / "part", every=2) == 2
     for a, b in zip(whole.get_weights(), part.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
     assert learning.answers(part, CLIPS, batch_size=4).shape == (10,)

@@ -113,7 +113,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 
 @pytest.mark.parametrize("beam", [1, 3])
 def test_a_translation_does_not_depend_on_the_others(beam, monkeypatch):
-    monkeypatch.setattr(learning, "LONGEST_ANSWER", 9)
+    monkeypatch.setattr(learning, "LONGEST_ANSWER", 5)
     english = Subwords.of(["a lamp", "the lamp is on"] * 2, 17)
     translate = learning.translator(build(), english, english, beam)
     sentences = ["lamp", "the lamp is on", "a", "on the lamp"]
