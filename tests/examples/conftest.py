@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples"))
 
 @pytest.fixture
 def eager(monkeypatch):
-    """Trains and predicts step by step on TensorFlow, where a test is of what a run keeps or of what is made of outputs.
+    """Trains and predicts step by step on TensorFlow, where a test is of what a run keeps or is made of outputs.
 
     A graph of few steps takes its time. The run of `test_digits_learning` that is not interrupted is in a graph, and so
     is the slow one of `test_translation_learning`.
