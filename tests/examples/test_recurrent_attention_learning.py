@@ -79,16 +79,16 @@ def test_what_is_taught_by_the_places(reinforce):
 @pytest.mark.usefixtures("eager")
 def test_answers_by_the_means_and_by_draws():
     model = learning.build("centred", 5, num_glimpses=3, std=0.5, **SMALL)
-    pictures = learning.examined("centred", IMAGES, 5, IMAGES)
-    classes, places = learning.answers(model, pictures, batch_size=9)
-    assert classes.shape == (22,) and places.shape == (22, 3, 2)
+    pictures = learning.examined("centred", IMAGES[:11], 5, IMAGES)
+    classes, places = learning.answers(model, pictures, batch_size=6)
+    assert classes.shape == (11,) and places.shape == (11, 3, 2)
     np.testing.assert_array_equal(classes, np.argmax(model.predict_on_batch(pictures)["logits"], -1))
     twin = learning.build("centred", 5, num_glimpses=3, std=0.5, **SMALL)
     twin.set_weights(model.get_weights())
-    drawn, _ = learning.answers(model, pictures, draws=3, batch_size=9)
-    parts = [twin.mean_probabilities(pictures[i : i + 9], 3) for i in range(0, 22, 9)]
+    drawn, _ = learning.answers(model, pictures, draws=2, batch_size=6)
+    parts = [twin.mean_probabilities(pictures[i : i + 6], 2) for i in range(0, 11, 6)]
     np.testing.assert_array_equal(drawn, np.argmax(np.concatenate(parts), -1))
-    np.testing.assert_array_equal(pictures, learning.examined("centred", IMAGES, 5, IMAGES))
+    np.testing.assert_array_equal(pictures, learning.examined("centred", IMAGES[:11], 5, IMAGES))
 
 
 def test_the_clutter_that_is_examined_comes_from_the_digits_learned():

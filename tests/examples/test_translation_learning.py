@@ -103,10 +103,10 @@ def test_interrupted_and_resumed_is_as_never_interrupted(attention, tmp_path):
 @pytest.mark.usefixtures("eager")
 def test_a_finished_run_is_not_trained_again(tmp_path):
     model = build()
-    learn(model, tmp_path, steps=3)
+    learn(model, tmp_path, steps=1)
     again = build()
-    assert learn(again, tmp_path, steps=3) == 3
-    assert [path.name for path in tmp_path.iterdir()] == ["step-00000003.weights.h5"]
+    assert learn(again, tmp_path, steps=1) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001.weights.h5"]
     for one, other in zip(model.get_weights(), again.get_weights()):
         np.testing.assert_array_equal(one, other)
 
