@@ -82,7 +82,8 @@ def reader(model, text):
     writes is not of the form of a date.
     """
 
-    @tf.function(input_signature=TEXTS)
+    # There is nothing in it for AutoGraph, which would translate all that is called: longer than to trace it.
+    @tf.function(input_signature=TEXTS, autograph=False)
     def read(texts):
         source, lengths = text.encode(texts)
         # One column at least, for a batch of empty strings.

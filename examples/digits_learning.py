@@ -78,7 +78,8 @@ def bits_of_each(model, images, labels, batch_size=32):
     """Bits per dimension of each of the pictures, [count]: NumPy."""
     from keras_attention.ops import pixel_log_prob
 
-    @tf.function(reduce_retracing=True)
+    # There is nothing in it for AutoGraph, which would translate all that is called: longer than to trace it.
+    @tf.function(reduce_retracing=True, autograph=False)
     def nats(image, label):
         outputs = model({"image": image, "label": label}, training=False)
         return -tf.reduce_mean(pixel_log_prob(image, outputs, model.likelihood), axis=(1, 2))

@@ -9,7 +9,8 @@ from keras_attention import decoding
 def painter(model, size, seed, temperature):
     """A function (labels, known, known_mask) -> images [B, Y, X, C]; the loop over the pixels is one graph."""
 
-    @tf.function(reduce_retracing=True)
+    # There is nothing in it for AutoGraph, which would translate all that is called: longer than to trace it.
+    @tf.function(reduce_retracing=True, autograph=False)
     def paint(labels, known, mask):
         return decoding.sample_image(
             model, size, label=labels, known=known, known_mask=mask, temperature=temperature, seed=seed

@@ -104,7 +104,8 @@ def translator(model, subwords_in, subwords_out, beam=1):
         beam: Int, the sequences that beam search keeps open; 1: greedy.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], "int32")])
+    # There is nothing in it for AutoGraph, which would translate all that is called: longer than to trace it.
+    @tf.function(input_signature=[tf.TensorSpec([None, None], "int32")], autograph=False)
     def write(source):
         start, cache = tf.fill(tf.shape(source)[:1], START), model.start(source, LONGEST_ANSWER)
         if beam == 1:

@@ -42,6 +42,7 @@ def _tensorflow(function, arrays, cotangent, how):
     else:
         open_ = [None, None] if how == "dynamic" else []
         specs = [tf.TensorSpec([*open_, *a.shape[len(open_) :]]) for a in arrays]
+        # AutoGraph would translate all that is called, which takes longer than to trace it.
         run = tf.function(run, input_signature=specs, jit_compile=how == "xla", autograph=False)
     return run(*map(tf.constant, arrays))
 

@@ -35,9 +35,9 @@ def test_digits_come_to_all_places_alike():
 @pytest.mark.parametrize("task", ["cluttered", "cluttered-100"])
 def test_clutter_is_pieces_of_other_digits_and_a_sum_is_cut_off_at_1(task):
     side, pieces = data.TASKS[task]
-    blank, bright = np.zeros((3000, 28, 28, 1), "uint8"), np.full((2, 28, 28, 1), 102, "uint8")
+    blank, bright = np.zeros((1000, 28, 28, 1), "uint8"), np.full((2, 28, 28, 1), 102, "uint8")
     made = data.canvases(task, blank, np.random.default_rng(0), bright)[..., 0]
-    assert made.shape == (3000, side, side) and made.max() <= 1
+    assert made.shape == (1000, side, side) and made.max() <= 1
     # Each piece has 8 x 8 pixels of 0.4; where three lie on each other, the sum is cut off.
     assert made.sum((1, 2)).max() <= pieces * 64 * 0.4 + 1e-3
     apart = made.sum((1, 2)) > pieces * 64 * 0.4 - 1e-3

@@ -13,7 +13,7 @@ def split():
 
 @pytest.fixture(scope="module")
 def training(split):
-    return split.training(8_000, seed=3)
+    return split.training(4_000, seed=3)
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def test_measures_of_what_is_true_and_of_what_is_not():
 
 class Stop(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
-        if batch == 2:
+        if batch == 0:
             raise KeyboardInterrupt
 
 
@@ -50,22 +50,23 @@ def make(ablation):
 @pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
     whole, part = make("A"), make("A")
-    assert learning.learn(whole, VIEWS, 4, 2, 1, tmp_path / "whole", every=2) == 0
+    assert learning.learn(whole, VIEWS, 2, 2, 1, tmp_path / "whole", every=1) == 0
     with pytest.raises(KeyboardInterrupt):
-        learning.learn(part, VIEWS, 4, 2, 1, tmp_path / "part", every=2, callbacks=[Stop()])
+        learning.learn(part, VIEWS, 2, 2, 1, tmp_path / "part", every=1, callbacks=[Stop()])
     part = make("A")
-    assert learning.learn(part, VIEWS, 4, 2, 1, tmp_path / "part", every=2) == 2
+    assert learning.learn(part, VIEWS, 2, 2, 1, tmp_path / "part", every=1) == 1
     for a, b in zip(whole.get_weights(), part.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.parametrize("ablation, variation", [("B", 0.0), ("F", 0.0), ("H", 1e-6)])
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("ablation, variation", [("B", 0.0), ("H", 1e-6)])
 def test_each_step_of_the_ablation_has_its_loss_and_paints(ablation, variation):
     model = make(ablation)
     assert model.objective.total_variation == variation
     assert model.objective.condition == (["semantics"] if ablation == "B" else ["source", "semantics"])
     outputs = learning.painted_views(model, VIEWS, batch_size=4)
-    assert ("image" in outputs) == (ablation in "FH")
+    assert ("image" in outputs) == (ablation == "H")
     assert outputs["first_image"].shape == (10, 32, 32, 3)
     batch = learning.prepared(VIEWS, np.array([9]))
     alone = model.generator.predict_on_batch({name: batch[name] for name in model.generator.input})

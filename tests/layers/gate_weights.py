@@ -33,7 +33,7 @@ def of_places(layer):
 
 def noisy(layer, x, seed=9):
     """Builds the layer on x and puts noise into all weights; a variance stays one."""
-    layer(x)
+    layer.build(x.shape)
     for i, w in enumerate(layer.weights):
         noise = random(*w.shape, seed=seed + i)
         w.assign(0.5 + noise**2 if "variance" in w.path else noise)

@@ -17,8 +17,9 @@ def energies(weights):
     return reference.additive(query, KEY @ weights["key/kernel"], vector) + weights["energy_bias"]
 
 
-@pytest.mark.parametrize("mode", ["recursive", "parallel", "hard"])
-@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize(
+    ("mode", "normalize"), [("recursive", False), ("recursive", True), ("parallel", False), ("hard", True)]
+)
 def test_is_the_equation_and_steps_are_the_call(mode, normalize):
     layer = BahdanauMonotonicAttention(8, mode=mode, normalize=normalize)
     weights = fill(layer)

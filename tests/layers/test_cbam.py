@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import CBAM
-from tests.layers.gate_weights import each_shape, each_variant, images, noisy, of_channels, of_places
+from tests.layers.gate_weights import SHAPES, each_variant, images, noisy, of_channels, of_places
 from tests.layers.helpers import numpy, random
+from tests.pairs import all_pairs
 from tests.reference import gates as reference
 
 
@@ -29,9 +30,10 @@ def expected(layer, x):
     return reference.gate_places(between, places), channels, places
 
 
-@pytest.mark.parametrize("order", ["channel_spatial", "spatial_channel", "parallel"])
-@each_variant
-@each_shape
+@pytest.mark.parametrize(
+    ("shape", "variant", "order"),
+    all_pairs([*SHAPES.values()], ["paper", "reference"], ["channel_spatial", "spatial_channel", "parallel"]),
+)
 def test_cb3_is_the_equation(shape, variant, order):
     x = images(shape)
     layer = noisy(CBAM(ratio=2, kernel_size=3, variant=variant, order=order), x)

@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import ChannelAttention
-from tests.layers.gate_weights import each_shape, each_variant, images, noisy, of_channels
+from tests.layers.gate_weights import SHAPES, each_variant, images, noisy, of_channels
 from tests.layers.helpers import numpy, random
+from tests.pairs import all_pairs
 from tests.reference import gates as reference
 
 POOLS = [("avg",), ("max",), ("avg", "max"), ("max", "avg"), ("lp", "lse"), ("avg", "max", "lp", "lse")]
 
 
-@pytest.mark.parametrize("pools", POOLS, ids="+".join)
-@each_variant
-@each_shape
+@pytest.mark.parametrize(("shape", "variant", "pools"), all_pairs([*SHAPES.values()], ["paper", "reference"], POOLS))
 def test_cb3_is_the_equation(shape, variant, pools):
     x = images(shape)
     layer = noisy(ChannelAttention(ratio=2, pools=pools, variant=variant), x)
@@ -43,8 +42,9 @@ def test_cb6_gates_do_not_depend_on_the_order_of_places():
     np.testing.assert_allclose(*gates, atol=1e-6)
 
 
-@pytest.mark.parametrize("pools", [("avg",), ("max",), ("avg", "max")], ids="+".join)
-@each_shape
+@pytest.mark.parametrize(
+    ("shape", "pools"), [*zip(SHAPES.values(), [("avg",), ("max",), ("avg", "max")]), (SHAPES["image"], ("avg",))]
+)
 def test_padding_takes_no_part(shape, pools):
     x, mask = images(shape), random(*shape[:-1], seed=3) > 0
     mask[1] = False

@@ -18,8 +18,6 @@ def test_the_argument_comes_before_the_switch_for_all(monkeypatch, argument, eve
 def test_multi_head_attention_obeys_it(monkeypatch, argument, everywhere, expected):
     seen, attend = [], extension_point.attend_axes
     monkeypatch.setattr(keras.config, "is_flash_attention_enabled", lambda: everywhere)
-    monkeypatch.setattr(
-        extension_point, "attend_axes", lambda *a, **k: seen.append(k["block_size"]) or attend(*a, **k)
-    )
+    monkeypatch.setattr(extension_point, "attend_axes", lambda *a, **k: seen.append(k["block_size"]) or attend(*a, **k))
     MultiHeadAttention(3, 4, flash_attention=argument)(random(2, 5, 7))
     assert set(seen) == {expected}

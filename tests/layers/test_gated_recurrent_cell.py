@@ -30,7 +30,7 @@ def _bias(cell):
 
 def make(use_bias=True, **kwargs):
     cell = GatedRecurrentCell(4, use_bias=use_bias, **kwargs)
-    return noisy(cell, random(2, 3), random(2, 4))
+    return noisy(cell, random(2, 3))
 
 
 @pytest.mark.parametrize("use_bias", BIASES)

@@ -16,8 +16,18 @@ def layer_of(**init):
     return noisy(MultiHeadAttention(N, 3, **init), random(B, T, D))
 
 
-@pytest.mark.parametrize("steps", [(1,) * T, (3, 2), (2, 1, 2), (T,)], ids=str)
-@pytest.mark.parametrize("init", INITS, ids=str)
+@pytest.mark.parametrize(
+    ("init", "steps"),
+    [
+        (INITS[0], (1,) * T),
+        (INITS[1], (2, 1, 2)),
+        (INITS[1], (T,)),
+        (INITS[2], (1,) * T),
+        (INITS[2], (3, 2)),
+        (INITS[3], (3, 2)),
+    ],
+    ids=str,
+)
 def test_equals_the_full_forward(init, steps):
     layer, x = layer_of(**init), random(B, T, D, seed=1)
     expected, scores = layer(x, use_causal_mask=True, return_attention_scores=True)
@@ -159,7 +169,7 @@ def test_decodes_inside_a_graph(jit, tmp_path):
         return tf.transpose(outputs.stack(), (1, 0, 2))
 
     shape = x.shape if jit else (None, T, D)  # XLA wants the batch
-    graph = tf.function(decode, input_signature=[tf.TensorSpec(shape)], jit_compile=jit)
+    graph = tf.function(decode, input_signature=[tf.TensorSpec(shape)], jit_compile=jit, autograph=False)
     np.testing.assert_allclose(numpy(graph(x)), expected, atol=1e-5)
     if jit:
         return

@@ -63,12 +63,13 @@ def test_i12_half_the_length_is_full_causal_attention():
 
 def test_i3_an_output_depends_on_what_it_sees_and_nothing_else():
     layer, x, places = layer_of(), random(1, T, D, seed=1), [(0,), (4,), (10,)]
-    for place, changed in zip(places, seen_by(lambda x: numpy(layer(x)), x, places), strict=True):
+    for place, changed in zip(places, seen_by(layer, x, places), strict=True):
         np.testing.assert_array_equal(changed, visible(layer)[place])
 
 
-@pytest.mark.parametrize("steps", [(1,) * T, (3, 1, 7), (T,)], ids=str)
-@pytest.mark.parametrize("init", [init for init in INITS if init.get("causal")], ids=str)
+@pytest.mark.parametrize(
+    ("init", "steps"), [(INITS[0], (3, 1, 7)), (INITS[0], (1,) * T), (INITS[2], (1,) * T), (INITS[3], (T,))], ids=str
+)
 def test_written_position_by_position(init, steps):
     layer, x = layer_of(**init), random(B, T, D, seed=1)
     mask = np.ones((B, T), bool)
@@ -104,8 +105,8 @@ def test_symbolic_steps():
     assert {name: x.shape for name, x in new.items()} == {name: x.shape for name, x in cache.items()}
 
 
-@pytest.mark.parametrize("jit", [False, True])
-def test_writes_inside_a_graph(jit):
+def test_writes_inside_a_graph():
+    """Of unknown sizes; see the same test of images for XLA."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("a TensorFlow graph")
     import tensorflow as tf
@@ -121,7 +122,7 @@ def test_writes_inside_a_graph(jit):
         state = (0, layer.make_cache(tf.shape(x)[0], T), outputs)
         return tf.transpose(tf.while_loop(lambda i, *_: i < T, step, state)[2].stack(), (1, 0, 2))
 
-    graph = tf.function(write, input_signature=[tf.TensorSpec(x.shape if jit else (None, T, D))], jit_compile=jit)
+    graph = tf.function(write, input_signature=[tf.TensorSpec((None, T, D))], autograph=False)
     np.testing.assert_allclose(numpy(graph(x)), numpy(layer(x)), atol=1e-5)
 
 

@@ -69,7 +69,7 @@ def test_the_public_mask_gives_the_same_in_multi_head_attention():
 def test_i3_a_pixel_depends_on_what_it_sees_and_nothing_else():
     layer, x, places = layer_of(), random(1, Y, X, D, seed=1), [(0, 0), (3, 4), (5, 7)]
     rows, columns = order(layer)
-    for place, changed in zip(places, seen_by(lambda x: numpy(layer(x)), x, places), strict=True):
+    for place, changed in zip(places, seen_by(layer, x, places), strict=True):
         np.testing.assert_array_equal(changed, visible(layer)[place])
         index = list(zip(rows, columns, strict=True)).index(place)
         assert not changed[rows[index + 1 :], columns[index + 1 :]].any()
@@ -77,7 +77,7 @@ def test_i3_a_pixel_depends_on_what_it_sees_and_nothing_else():
 
 @pytest.mark.parametrize("init", [init for init in INITS if init.get("causal")], ids=str)
 def test_written_pixel_by_pixel(init):
-    rows = 4  # as many as show where blocks end
+    rows = max(3, init["query_block"][0])  # as many as show where blocks end
     layer, x = layer_of(**init), random(B, rows, X, D, seed=1)
     mask = np.ones((B, rows, X), bool)
     mask[0, 2, 3:], mask[1, 0, 0] = False, False
@@ -92,8 +92,8 @@ def test_one_size_stands_for_both_axes():
     assert (layer.query_block, layer.memory_block, layer.dilation) == ((2, 2), (0, 0), (3, 3))
 
 
-@pytest.mark.parametrize("jit", [False, True])
-def test_writes_inside_a_graph(jit):
+def test_writes_inside_a_graph():
+    """Compiled by XLA; see the same test of sequences for a graph of unknown sizes."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("a TensorFlow graph")
     import tensorflow as tf
@@ -110,8 +110,7 @@ def test_writes_inside_a_graph(jit):
         state = (0, layer.make_cache(tf.shape(x)[0], Y, X), outputs)
         return tf.transpose(tf.while_loop(lambda i, *_: i < Y * X, step, state)[2].stack(), (1, 0, 2))
 
-    shape = (B if jit else None, Y * X, D)
-    graph = tf.function(write, input_signature=[tf.TensorSpec(shape)], jit_compile=jit)
+    graph = tf.function(write, input_signature=[tf.TensorSpec((B, Y * X, D))], jit_compile=True, autograph=False)
     np.testing.assert_allclose(numpy(graph(x[places])), numpy(layer(x))[places], atol=1e-5)
 
 

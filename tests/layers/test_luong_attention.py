@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_attention.layers import LuongAttention, LuongMonotonicAttention
-from tests.backend import BACKEND
+from tests.backend import BACKEND, COMPILED, QUICK, value_and_gradients
 from tests.layers.helpers import numpy, random
 from tests.layers.memory import KEY, LENGTHS, MASK, QUERY, VALUE, check_steps, fill, steps
 from tests.reference import memory_attention as reference
@@ -46,8 +47,19 @@ def window(name, weights):
     return {"center": LENGTHS[:, None] * reference.sigmoid(hidden), "half_width": 2.5, "gaussian": gaussian}
 
 
-@pytest.mark.parametrize("near", WINDOWS)
-@pytest.mark.parametrize("score", SCORES)
+# Each score with a window and, but for one, without; each window with two scores.
+@pytest.mark.parametrize(
+    ("score", "near"),
+    [
+        *(("general", near) for near in WINDOWS),
+        ("concat", "global"),
+        ("concat", "local-p"),
+        ("location", "global"),
+        ("location", "local-m"),
+        ("scaled", "local-p-renormalized"),
+        ("scaled-concat", "global"),
+    ],
+)
 def test_is_the_equation_and_steps_are_the_call(score, near):
     layer = LuongAttention(**SCORES[score], **WINDOWS[near])
     weights = fill(layer)
@@ -90,7 +102,7 @@ def test_the_gradient_reaches_the_place_through_the_gaussian_alone():
         inputs = [keras.Input(x.shape[1:]) for x in (QUERY, VALUE, KEY)]
         mask = keras.Input((7,), dtype="bool")
         model = keras.Model([*inputs, mask], layer(*inputs, value_mask=mask))
-        model.compile(keras.optimizers.SGD(1.0), "mse", jit_compile=False)
+        model.compile(keras.optimizers.SGD(1.0), "mse", **QUICK)
         before = numpy(layer.position_dense.kernel)
         model.train_on_batch([QUERY, VALUE, KEY, MASK], random(2, 5, 6, seed=5))
         moved = np.abs(numpy(layer.position_dense.kernel) - before).max()
@@ -125,21 +137,26 @@ def test_local_p_in_a_model(kind, tmp_path):
     inputs, expected = [QUERY, VALUE, KEY, MASK], numpy(layer(QUERY, VALUE, KEY, value_mask=MASK))
     assert model.output_shape == (None, None, 6)
     np.testing.assert_allclose(numpy(model(inputs)), expected, atol=1e-5)
-    model.save(tmp_path / "model.keras")
-    np.testing.assert_allclose(numpy(keras.models.load_model(tmp_path / "model.keras")(inputs)), expected, atol=1e-5)
-    if BACKEND == "tensorflow":
+    if kind["score"] == "concat":  # this one is compiled, the other one exported
+        rise, how = random(2, 5, 6, seed=6), COMPILED[1 % len(COMPILED)]
+        run = lambda *x: layer(*x, value_mask=ops.convert_to_tensor(MASK))  # noqa: E731
+        value, gradients = value_and_gradients(run, inputs[:3], rise, how)
+        np.testing.assert_allclose(value, expected, atol=1e-5)
+        for a, b in zip(gradients, value_and_gradients(run, inputs[:3], rise)[1]):
+            np.testing.assert_allclose(a, b, atol=1e-4)
+    else:
+        model.save(tmp_path / "model.keras")
+        twin = keras.models.load_model(tmp_path / "model.keras")
+        np.testing.assert_allclose(numpy(twin(inputs)), expected, atol=1e-5)
+    if BACKEND == "tensorflow" and kind["score"] == "general":
         import tensorflow as tf
 
-        if kind["score"] == "general":  # the other one trains, compiled
-            compiled = tf.function(lambda *x: model(x), jit_compile=True)
-            np.testing.assert_allclose(numpy(compiled(*inputs)), expected, atol=1e-5)
         model.export(str(tmp_path / "export"), verbose=False)
         served = tf.saved_model.load(str(tmp_path / "export"))
         longer = [random(3, 6, 4), random(3, 9, 6), random(3, 9, 3), np.arange(9)[None] < np.array([[9], [2], [5]])]
         np.testing.assert_allclose(numpy(served.serve(longer)), numpy(model(longer)), atol=1e-5)
     before = {w.path: numpy(w) for w in layer.trainable_variables}
-    jit = {"tensorflow": kind["score"] == "concat", "jax": True, "torch": False}[BACKEND]
-    model.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=jit)
+    model.compile(keras.optimizers.Adam(0.1), "mse", **QUICK)
     model.train_on_batch(inputs, random(2, 5, 6, seed=5))
     assert all(np.abs(numpy(w) - before[w.path]).max() > 1e-3 for w in layer.trainable_variables)
 

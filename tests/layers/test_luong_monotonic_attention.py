@@ -9,8 +9,9 @@ from tests.layers.memory import KEY, MASK, QUERY, VALUE, check_steps, fill, step
 from tests.reference import memory_attention as reference
 
 
-@pytest.mark.parametrize("mode", ["recursive", "parallel", "hard"])
-@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize(
+    ("mode", "scale"), [("recursive", False), ("recursive", True), ("parallel", False), ("hard", True)]
+)
 def test_is_the_equation_and_steps_are_the_call(mode, scale):
     layer = LuongMonotonicAttention(mode=mode, scale=scale)
     weights = fill(layer)

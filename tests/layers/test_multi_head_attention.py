@@ -30,15 +30,15 @@ def weights_of(layer):
     return named
 
 
-@pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize(
-    "init",
+    ("init", "causal"),
     [
-        {},
-        {"use_bias": False, "value_dim": 6},
-        {"num_key_value_heads": 2, "value_dim": 6},
-        {"num_key_value_heads": 1},
-        {"sliding_window": 3, "output_shape": 9},
+        ({}, True),
+        ({"use_bias": False, "value_dim": 6}, False),
+        ({"num_key_value_heads": 2, "value_dim": 6}, True),
+        ({"num_key_value_heads": 1}, False),
+        ({"sliding_window": 3, "output_shape": 9}, False),
+        ({"sliding_window": 3, "output_shape": 9}, True),
     ],
     ids=str,
 )

@@ -13,7 +13,7 @@ from tests.reference import positions as reference
 def test_is_the_table_at_the_bucket_of_each_distance(bidirectional, query_offset):
     T, S, N = 3, 40, 2
     x, memory = random(1, T, 6), random(1, S, 6)
-    layer = noisy(layers.RelativePositionBias(N, 8, 20, bidirectional), x, memory)
+    layer = noisy(layers.RelativePositionBias(N, 8, 20, bidirectional), x)
     table = numpy(layer.table)
     bias = numpy(layer(x, memory, query_offset=ops.convert_to_tensor(query_offset, "int32")))
     dense = reference.by_distance(bias, T, S)

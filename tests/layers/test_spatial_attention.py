@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import SpatialAttention
-from tests.layers.gate_weights import each_shape, each_variant, noisy, of_places
+from tests.layers.gate_weights import SHAPES, each_shape, each_variant, noisy, of_places
 from tests.layers.helpers import numpy, random
+from tests.pairs import all_pairs
 from tests.reference import gates as reference
 
 
-@pytest.mark.parametrize("kernel_size", [3, 7])
-@each_variant
-@each_shape
+@pytest.mark.parametrize(
+    ("shape", "variant", "kernel_size"), all_pairs([*SHAPES.values()], ["paper", "reference"], [3, 7])
+)
 def test_cb3_is_the_equation(shape, variant, kernel_size):
     """Also where the map is smaller than the kernel: beyond the border are zeros."""
     x = random(*shape)

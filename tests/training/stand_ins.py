@@ -32,14 +32,28 @@ def discriminator(classes=True, head=False):
     return keras.Model(inputs, outputs)
 
 
-def model(classes=True, head=False, seed=0, compiled=True, rates=(1e-2, 4e-2), objective=None, **kwargs):
-    """A model with noise in every weight."""
+def plain():
+    """A generator and a discriminator of one layer and of a vector for each class, whose steps take no time."""
+    noise, image = keras.Input((Z,), name="noise"), keras.Input((C,), name="image")
+    labels = [keras.Input((), dtype="int32", name="label") for _ in range(2)]
+    made = keras.layers.Dense(C)(noise) + keras.layers.Embedding(K, C)(labels[0])
+    judged = keras.layers.Dense(2)(image) + keras.layers.Embedding(K, 2)(labels[1])
+    return (
+        keras.Model({"noise": noise, "label": labels[0]}, made),
+        keras.Model({"image": image, "label": labels[1]}, keras.layers.Dense(1)(judged)),
+    )
+
+
+def model(classes=True, head=False, seed=0, compiled=True, rates=(1e-2, 4e-2), objective=None, networks=None, **kwargs):
+    """A model with noise in every weight.
+
+    networks: What makes its generator and its discriminator; by default, those with everything that has a state.
+    """
     keras.utils.set_random_seed(seed)
     objective = {"classifier_weight": 0.5 if head else None, **(objective or {})}
     how = {key: kwargs.pop(key) for key in ("jit_compile", "run_eagerly") if key in kwargs}
     made = training.AdversarialModel(
-        generator(classes),
-        discriminator(classes, head),
+        *(networks() if networks else (generator(classes), discriminator(classes, head))),
         training.NoiseToImage(Z, K if classes else None, **objective),
         seed=seed,
         **kwargs,

@@ -18,7 +18,7 @@ def bad():
 
 
 def fit(*data, **kwargs):
-    stand_ins.model(**QUICK).fit(*data, shuffle=False, verbose=0, **kwargs)
+    stand_ins.model(networks=stand_ins.plain, **QUICK).fit(*data, shuffle=False, verbose=0, **kwargs)
 
 
 @pytest.mark.parametrize("as_dict", [False, True])
@@ -27,11 +27,11 @@ def test_arrays_are_refused_before_training(as_dict):
     with pytest.raises(ValueError, match=MESSAGE):
         fit({"image": images, "label": labels}) if as_dict else fit(images, labels)
     with pytest.raises(ValueError, match=MESSAGE):
-        stand_ins.model().train_on_batch(images, labels)
+        stand_ins.model(networks=stand_ins.plain).train_on_batch(images, labels)
 
 
 def test_what_is_evaluated_is_looked_at_too():
-    model = stand_ins.model(**QUICK)
+    model = stand_ins.model(networks=stand_ins.plain, **QUICK)
     for refuse in (
         lambda: model.evaluate(*bad(), verbose=0),
         lambda: model.test_on_batch(*bad()),
@@ -61,7 +61,7 @@ class Batches(keras.utils.PyDataset):
 
 def test_a_py_dataset_is_looked_at_as_it_comes():
     good = Batches(stand_ins.data(12))
-    model = stand_ins.model(**QUICK)
+    model = stand_ins.model(networks=stand_ins.plain, **QUICK)
     model.fit(good, epochs=2, shuffle=False, verbose=0)
     assert int(model.optimizer.iterations) == 6 and good.ended >= 2
     twin = checked(model.objective, Batches(bad()), None)
@@ -110,7 +110,7 @@ def test_a_dataset_is_looked_at_as_it_comes(named, how):
 
     images, labels = bad()
     dataset = tf.data.Dataset.from_tensor_slices({"image": images, "label": labels} if named else (images, labels))
-    model = stand_ins.model(**how)
+    model = stand_ins.model(networks=stand_ins.plain, **how)
     with pytest.raises(tf.errors.OpError, match=MESSAGE):
         model.fit(dataset.batch(6), shuffle=False, verbose=0)
     good = dataset.take(6).batch(6)
@@ -123,7 +123,7 @@ def test_a_dataset_is_looked_at_as_it_comes(named, how):
 
 
 def test_predict_refuses_classes_that_there_are_not():
-    model = stand_ins.model(average_decay=0.9)
+    model = stand_ins.model(networks=stand_ins.plain, average_decay=0.9)
     inputs = {"noise": np.zeros((2, 3), "float32"), "label": np.array([0, K])}
     with pytest.raises(ValueError, match=MESSAGE):
         model.predict(inputs, verbose=0)

@@ -30,9 +30,10 @@ def make(baseline=None, seed=0, **kwargs):
     return model
 
 
-@pytest.mark.parametrize("baseline", [None, "sngan_projection", "ac_gan"])
-def test_each_network_learns(baseline):
+@pytest.mark.parametrize("baseline", [None, "ac_gan"])
+def test_each_network_learns_and_the_average_is_a_generator_of_the_same_kind(baseline, tmp_path):
     model = make(baseline, average_decay=0.9)
+    assert type(model.average) is type(model.generator)
     before = {name: snapshot(getattr(model, name).trainable_variables) for name in ("generator", "discriminator")}
     report = model.train_on_batch(IMAGES, LABELS, return_dict=True)
     assert all(np.isfinite(value) for value in report.values()) and ("real_classes_loss" in report) == (
@@ -43,34 +44,29 @@ def test_each_network_learns(baseline):
             changed = (numpy(variable) != value).any()
             # The last bias of the discriminator has no gradient where no image is beyond the hinge.
             assert changed or variable.shape == (1,), variable.path
+    if baseline:
+        return
+    inputs = {"noise": np.ones((2, Z), "float32"), "label": np.array([4, 1], "int32")}
+    expected = numpy(model(inputs))
+    assert expected.shape == (2, SIZE, SIZE, 3)
+    model.average.save(tmp_path / "generator.keras")
+    twin = keras.models.load_model(tmp_path / "generator.keras")
+    np.testing.assert_allclose(numpy(twin(inputs)), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_vectors_of_the_discriminator_move_once_a_step_and_go_on_from_a_file(tmp_path):
-    model, twin = make(average_decay=0.9), None
+def test_vectors_of_the_discriminator_move_with_its_steps_alone_and_a_file_holds_the_state(tmp_path):
+    model = make(average_decay=0.9)
     vectors = [v for v in model.discriminator.weights if v.path.endswith("/u")]
     assert len(vectors) > 10
     model.train_on_batch(IMAGES, LABELS)
     after = snapshot(vectors)
-    model.evaluate(IMAGES, LABELS, verbose=0)
+    model.test_on_batch(IMAGES, LABELS)
     for a, b in zip(after, snapshot(vectors)):
         np.testing.assert_array_equal(a, b)
     model.save_weights(tmp_path / "one.weights.h5")
     twin = make(average_decay=0.9, seed=1)
     twin.load_weights(tmp_path / "one.weights.h5")
-    model.reset_metrics()  # old versions of Keras leave that to the caller
-    reports = [m.train_on_batch(IMAGES, LABELS, return_dict=True) for m in (model, twin)]
-    assert reports[0] == reports[1]
-    for a, b in zip(model.variables, twin.variables, strict=True):
-        np.testing.assert_array_equal(*snapshot([a, b]), err_msg=a.path)
-
-
-def test_the_average_is_a_generator_of_the_same_kind(tmp_path):
-    model = make(average_decay=0.9)
-    assert type(model.average) is type(model.generator)
-    model.train_on_batch(IMAGES, LABELS)
-    inputs = {"noise": np.ones((2, Z), "float32"), "label": np.array([4, 1], "int32")}
-    expected = model.predict(inputs, verbose=0)
-    assert expected.shape == (2, SIZE, SIZE, 3)
-    model.average.save(tmp_path / "generator.keras")
-    twin = keras.models.load_model(tmp_path / "generator.keras")
-    np.testing.assert_allclose(twin.predict(inputs, verbose=0), expected, rtol=1e-5, atol=1e-6)
+    pairs = [(model.variables, twin.variables), (model.optimizer.variables, twin.optimizer.variables)]
+    for ours, others in pairs:
+        for a, b in zip(ours, others, strict=True):
+            np.testing.assert_array_equal(*snapshot([a, b]), err_msg=a.path)

@@ -24,14 +24,14 @@ def fit(model, *callbacks, **kwargs):
 
 @pytest.mark.parametrize("every, bad_from, batch", [(1, 5, 3), (2, 4, 2)])
 def test_training_stops_with_the_name_and_the_last_good_checkpoint(every, bad_from, batch, tmp_path):
-    model = stand_ins.model(**QUICK)
+    model = stand_ins.model(networks=stand_ins.plain, **QUICK)
     checkpoints = training.KeepLastCheckpoints(tmp_path, keep=2, every=2)
     stop = training.StopOnNotFinite(checkpoints, every=every)
     with pytest.raises(FloatingPointError) as error:
         fit(model, stop, checkpoints, bad_from=bad_from)
     assert f"`discriminator_loss` is nan after batch {batch} of epoch 2: training has diverged" in str(error.value)
     assert f"The last good checkpoint is {tmp_path / 'step-00000004.weights.h5'}" in str(error.value)
-    twin = stand_ins.model(seed=1)
+    twin = stand_ins.model(networks=stand_ins.plain, seed=1)
     twin.load_weights(checkpoints.paths[-1])
     assert all(np.isfinite(w).all() for w in twin.get_weights())
 
@@ -39,19 +39,19 @@ def test_training_stops_with_the_name_and_the_last_good_checkpoint(every, bad_fr
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     checkpoints = training.KeepLastCheckpoints(tmp_path, keep=1, every=2)
     with pytest.raises(FloatingPointError, match="is not finite after update 6.*step-00000004.weights.h5: load it"):
-        fit(stand_ins.model(**QUICK), checkpoints)
+        fit(stand_ins.model(networks=stand_ins.plain, **QUICK), checkpoints)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000004.weights.h5"]
 
 
 def test_without_a_checkpoint_it_says_so(tmp_path):
     for checkpoints in (None, training.KeepLastCheckpoints(tmp_path, every=9)):
         with pytest.raises(FloatingPointError, match="There is no checkpoint of an earlier update"):
-            fit(stand_ins.model(**QUICK), training.StopOnNotFinite(checkpoints), bad_from=0)
+            fit(stand_ins.model(networks=stand_ins.plain, **QUICK), training.StopOnNotFinite(checkpoints), bad_from=0)
 
 
 def test_the_last_batches_of_an_epoch_are_looked_at_too():
     with pytest.raises(FloatingPointError, match="after batch 3 of epoch 2"):
-        fit(stand_ins.model(**QUICK), training.StopOnNotFinite(every=100))
+        fit(stand_ins.model(networks=stand_ins.plain, **QUICK), training.StopOnNotFinite(every=100))
 
 
 def test_infinity_and_other_models():
