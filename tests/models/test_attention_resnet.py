@@ -130,9 +130,15 @@ def test_survives_the_file(attention, arguments, tmp_path):
     np.testing.assert_allclose(numpy(twin(x)), numpy(model(x)), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("stem", ["7x7", "3x3"])
-@pytest.mark.parametrize("layout", ["torch", "caffe"])
-@pytest.mark.parametrize("rows, columns", [(37, 64), (50, 41)])
+@pytest.mark.parametrize(
+    ("rows", "columns", "layout", "stem"),
+    [  # every two of the three together
+        (37, 64, "torch", "7x7"),
+        (37, 64, "caffe", "3x3"),
+        (50, 41, "torch", "3x3"),
+        (50, 41, "caffe", "7x7"),
+    ],
+)
 def test_sizes(rows, columns, layout, stem):
     """Halves are rounded up, but for the pool of Caffe."""
     model = models.AttentionResNet(**{**SMALL, "blocks": (1, 1)}, attention="se", stem=stem, layout=layout)
@@ -153,11 +159,9 @@ def test_sizes(rows, columns, layout, stem):
 @pytest.mark.parametrize("attention, arguments", CHOICES[:-1], ids=[str(name) for name, _ in CHOICES[:-1]])
 def test_all_weights_learn(attention, arguments):
     settings = {"attention": attention, "attention_kwargs": arguments, "num_classes": 3, "width": 4, "stem": "3x3"}
-    # XLA takes its time: on TensorFlow only for the one with most in it, and a single block of that.
-    xla = attention == "cbam" and BACKEND == "tensorflow"
-    model = noisy(models.AttentionResNet((1,) if xla else (1, 1), bottleneck=False, **settings))
-    how = {"jit_compile": True} if xla else QUICK
-    model.compile(keras.optimizers.Adam(0.1), keras.losses.SparseCategoricalCrossentropy(True), **how)
+    model = noisy(models.AttentionResNet((1, 1), bottleneck=False, **settings))
+    # XLA compiles a step of training of each attention in tests/layers/test_conformance.py; the rest is Keras's own.
+    model.compile(keras.optimizers.Adam(0.1), keras.losses.SparseCategoricalCrossentropy(True), **QUICK)
     before = [numpy(w) for w in model.trainable_variables]
     model.train_on_batch(random(4, 9, 11, 3), np.array([0, 1, 2, 1]))
     for w, old in zip(model.trainable_variables, before, strict=True):

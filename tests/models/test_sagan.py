@@ -145,7 +145,7 @@ def test_shapes_and_ranges(kind):
 
 @pytest.mark.parametrize("kind", ["sagan", "sngan_projection", "concatenation"])
 def test_survives_the_file(kind, tmp_path):
-    for model in of_kind(kind):
+    for model in of_kind(kind)[kind == "concatenation" :]:  # whose generator is that of "sagan"
         model.save(tmp_path / "model.keras")
         twin = keras.models.load_model(tmp_path / "model.keras")
         assert type(twin) is type(model) and twin.get_config() == model.get_config()
@@ -172,9 +172,7 @@ def test_classes_count_where_they_are_told(kind):
 def test_all_weights_learn(which):
     model = small()[which]
     x, target = call_on(model), (np.zeros((2, 16, 16, 3)), {"logits": np.full((2, 1), 30.0)})[which]
-    # Tracing takes its time: on TensorFlow only for the one with most in it.
-    how = {"jit_compile": False} if BACKEND == "tensorflow" and which == 0 else QUICK
-    model.compile(keras.optimizers.Adam(0.01), "mse", **how)
+    model.compile(keras.optimizers.Adam(0.01), "mse", **QUICK)
     before = [numpy(w).copy() for w in model.trainable_variables]
     model.train_on_batch(x, target)
     for w, old in zip(model.trainable_variables, before, strict=True):
@@ -202,7 +200,7 @@ def test_an_export_takes_any_batch(tmp_path):
 
     generator, _ = of_kind("sagan")
     # Keras's own `export` takes no dict of inputs in old versions.
-    folder = export.export_saved_model(generator, tmp_path)
+    folder = export.export_saved_model(generator, tmp_path, verify=False)  # which is what follows
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     for size in (1, 2):
         x = {"noise": NOISE[:size], "label": LABEL[:size]}

@@ -21,9 +21,9 @@ VARIANTS = {
 each_variant = pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIANTS)
 
 
-def stepwise(step, cache):
+def stepwise(step, cache, length=TARGET.shape[1]):
     logits = []
-    for t in range(TARGET.shape[1]):
+    for t in range(length):
         row, cache = step(TARGET[:, t], cache, ops.convert_to_tensor(t, "int32"))
         logits.append(numpy(row))
     return np.stack(logits, axis=1)
@@ -32,9 +32,7 @@ def stepwise(step, cache):
 @each_variant
 def test_steps_are_the_full_forward(arguments):
     model = small(**arguments)
-    full = numpy(model(INPUTS))
-    for max_length in (7, 9):
-        np.testing.assert_allclose(stepwise(model.step, model.start(SOURCE, max_length)), full, atol=1e-4)
+    np.testing.assert_allclose(stepwise(model.step, model.start(SOURCE, 9)), numpy(model(INPUTS)), atol=1e-4)
 
 
 def test_caches_are_batch_first():
@@ -47,7 +45,7 @@ def test_caches_are_batch_first():
 
 
 def test_steps_in_a_compiled_function():
-    model = small()
+    model = small(num_layers=1)
     full = numpy(model(INPUTS))
     if BACKEND == "tensorflow":
         import tensorflow as tf
@@ -91,9 +89,8 @@ def test_file_round_trip(arguments, tmp_path):
     assert type(twin) is type(model) and twin.get_config() == model.get_config()
     assert {**SIZES, **arguments}.items() <= twin.get_config().items()
     np.testing.assert_allclose(numpy(twin(INPUTS)), numpy(model(INPUTS)), atol=1e-6)
-    np.testing.assert_allclose(
-        stepwise(twin.step, twin.start(SOURCE, 7)), stepwise(model.step, model.start(SOURCE, 7)), atol=1e-6
-    )
+    ours, theirs = (stepwise(m.step, m.start(SOURCE, 7), length=2) for m in (model, twin))
+    np.testing.assert_allclose(theirs, ours, atol=1e-6)
 
 
 def test_mixed_precision(tmp_path):
