@@ -32,7 +32,8 @@ def stepwise(step, cache, length=TARGET.shape[1]):
 @each_variant
 def test_steps_are_the_full_forward(arguments):
     model = small(**arguments)
-    np.testing.assert_allclose(stepwise(model.step, model.start(SOURCE, 9)), numpy(model(INPUTS)), atol=1e-4)
+    steps = stepwise(model.step, model.start(SOURCE, 9), length=5)
+    np.testing.assert_allclose(steps, numpy(model(INPUTS))[:, :5], atol=1e-4)
 
 
 def test_caches_are_batch_first():
