@@ -1,5 +1,7 @@
 """The Image Transformer against the paper: the network, the order of generation, the steps, the conditions."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -26,9 +28,15 @@ each_variant = pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIA
 each_order = pytest.mark.parametrize("arguments", list(VARIANTS.values())[:5], ids=list(VARIANTS)[:5])
 
 
+@functools.cache
+def same(**arguments):
+    """`small`, the same for every test that leaves it as it is."""
+    return small(**arguments)
+
+
 @each_variant
 def test_is_the_network_of_the_paper(arguments):
-    model = small(**arguments)
+    model = same(**arguments)
     inputs = inputs_of(model)
     ours, weights = in_order(model, model(inputs)), weights_of(model)
     for b in range(2):
@@ -73,7 +81,7 @@ def influence(model, inputs):
 
 @each_order
 def test_i3_nothing_later_and_not_even_itself_changes_an_output(arguments):
-    model = small(**arguments)
+    model = same(**arguments)
     # Blocks in both directions, some of them cut off; every value more is another image of the batch.
     seen = influence(model, inputs_of(model, size=SIZE if model.channels == 1 else (3, 2)))
     assert not np.tril(seen).any()
@@ -133,7 +141,7 @@ def test_i8_steps_are_the_whole_image(arguments):
 
 @each_order
 def test_image_to_sequence_and_back(arguments):
-    model = small(**arguments)
+    model = same(**arguments)
     image = image_of(inputs_of(model))
     sequence = numpy(model.to_sequence(image))
     block = arguments["query_block"] if isinstance(arguments["query_block"], tuple) else None
@@ -156,7 +164,7 @@ def test_i10_what_is_below_never_changes_the_likelihood_of_what_is_above(likelih
 
 
 def test_i13_every_pixel_of_the_source_reaches_every_position():
-    model = small(**VARIANTS["super-resolution"])
+    model = same(**VARIANTS["super-resolution"])
     inputs = {name: np.repeat(x, 3, axis=0) for name, x in inputs_of(model, batch=1).items()}
     source = inputs["source"]
     for i, (row, column) in enumerate(((0, 0), (1, 4)), 1):  # the first and the last: an encoder looks both ways
@@ -169,7 +177,7 @@ def test_i13_every_pixel_of_the_source_reaches_every_position():
 
 
 def test_the_class_reaches_every_position():
-    model = small(**VARIANTS["mixture-1d-classes"])
+    model = same(**VARIANTS["mixture-1d-classes"])
     inputs = inputs_of(model)
     other = {**inputs, "label": (inputs["label"] + 1) % 4}
     assert (np.abs(numpy(model(other)) - numpy(model(inputs))).max(-1) > 1e-4).all()
