@@ -60,10 +60,12 @@ def test_c2d_into_i3d_with_non_local_blocks():
 
 
 def test_what_does_not_fit_is_refused_by_name():
+    small = {**SIZES, "blocks": (1,)}
+    clip = NonLocalResNet(**small)
     with pytest.raises(ValueError, match="`stem_conv`"):
-        inflate_weights(AttentionResNet(**{**SIZES, "width": 5}), NonLocalResNet(**SIZES))
+        inflate_weights(AttentionResNet(**{**small, "width": 5}), clip)
     for name, arguments in (("layout='caffe'", {"layout": "caffe"}), ("attention='se'", {"attention": "se"})):
         with pytest.raises(ValueError, match=f"`source` must.*{name}"):
-            inflate_weights(AttentionResNet(**SIZES, **arguments), NonLocalResNet(**SIZES))
+            inflate_weights(AttentionResNet(**small, **arguments), clip)
     with pytest.raises(ValueError, match="No layer"):
-        inflate_weights(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), NonLocalResNet(**SIZES))
+        inflate_weights(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), clip)

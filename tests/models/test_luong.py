@@ -1,5 +1,7 @@
 """Luong's network: the equations of the paper with every score, its sizes, input feeding, how it starts."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -23,6 +25,12 @@ VARIANTS = {
     "local-p": {"score": "general", "window": "local_p", "half_width": 2},
 }
 each_variant = pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIANTS)
+
+
+@functools.cache
+def same(**kwargs):
+    """`small`, the same for every test that leaves it as it is."""
+    return small(**kwargs)
 
 
 def small(**kwargs):
@@ -89,7 +97,7 @@ def aligner(attention):
 
 @each_variant
 def test_is_the_network_of_the_paper(arguments):
-    model = small(**arguments)
+    model = same(**arguments)
     logits, scores = numpy(model(INPUTS)), numpy(model.attention_scores(INPUTS))
     for b, length in enumerate(LENGTHS):
         expected = oracle(model, b)
@@ -129,7 +137,7 @@ def test_input_feeding_widens_the_first_kernel_and_matters():
 
 
 def test_a_wide_and_flat_window_is_the_whole_memory():
-    whole, window = small(), small(window="local_p", half_width=1e6)
+    whole, window = same(**VARIANTS["general"]), small(window="local_p", half_width=1e6)
     shared = [w for w in window.weights if "position" not in w.path]
     for w, value in zip(shared, whole.get_weights(), strict=True):
         w.assign(value)
@@ -143,24 +151,25 @@ def test_weights_start_uniform():
 
 def test_padding_of_the_source_changes_nothing():
     for arguments in (VARIANTS["general"], VARIANTS["local-p"]):
-        model = small(**arguments)
+        model = same(**arguments)
         plain = numpy(model({"source": SOURCE[:1, :4], "target": TARGET[:1]}))
         padded = np.pad(SOURCE[:1, :4], ((0, 0), (0, 9)))
         np.testing.assert_allclose(numpy(model({"source": padded, "target": TARGET[:1]})), plain, atol=1e-5)
 
 
 def test_a_later_target_token_changes_nothing_before_it():
-    model, changed = small(), TARGET.copy()
+    model, changed = same(**VARIANTS["general"]), TARGET.copy()
     changed[:, 3] = 15
     difference = np.abs(numpy(model({**INPUTS, "target": changed})) - numpy(model(INPUTS))).max(axis=(0, 2))
     assert difference[:3].max() == 0 and difference[3:].min() > 1e-3
 
 
 def test_dropout_is_off_at_inference_and_on_in_training():
-    model, still = small(dropout=0.4, seed=1), small()
-    np.testing.assert_allclose(numpy(model(INPUTS)), numpy(still(INPUTS)), atol=1e-5)
+    model, still = small(dropout=0.4, seed=1), same(**VARIANTS["general"])
+    expected = numpy(still(INPUTS))
+    np.testing.assert_allclose(numpy(model(INPUTS)), expected, atol=1e-5)
     first, second = (numpy(model(INPUTS, training=True)) for _ in range(2))
-    assert np.abs(first - numpy(model(INPUTS))).max() > 1e-3 and np.abs(first - second).max() > 1e-3
+    assert np.abs(first - expected).max() > 1e-3 and np.abs(first - second).max() > 1e-3
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from keras_attention.layers import NonLocalBlock
 from keras_attention.models import NonLocalResNet, non_local_resnet
-from tests.backend import BACKEND
+from tests.backend import QUICK
 from tests.layers.helpers import numpy, random
 from tests.models.helpers import without_memory
 
@@ -138,10 +138,10 @@ def test_nl13_shapes(variant, expected, frames, inflation):
 
 
 def test_the_map_of_the_paper_has_55_places_in_the_published_code():
-    for variant, size in (("paper", 56), ("reference", 55)):
-        model = structure(50, variant=variant, width=2)
+    for variant, inflation, size in (("paper", None, 56), ("reference", "3x1x1", 55)):
+        model = structure(50, 5, inflation, variant=variant, temporal_stride=2, **SMALL)
         stem = keras.Model(model.input, model.get_layer("stage1_block3_out").output)
-        assert stem.compute_output_spec(keras.KerasTensor((1, 32, 224, 224, 3))).shape == (1, 8, size, size, 8)
+        assert stem.compute_output_spec(keras.KerasTensor((1, 32, 224, 224, 3))).shape == (1, 8, size, size, 32)
 
 
 def test_non_local_blocks_of_either_variant():
@@ -198,7 +198,7 @@ def test_saved_and_trained(tmp_path):
     )
     x, y = random(4, 9, 16, 18, 3), np.array([0, 1, 2, 1])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), loss, jit_compile=BACKEND == "jax")
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), loss, **QUICK)
     before = numpy(model.get_layer("stage2_block1_non_local").norm.gamma).copy()
     assert np.isfinite([model.train_on_batch(x, y) for _ in range(2)]).all()
     assert np.abs(numpy(model.get_layer("stage2_block1_non_local").norm.gamma) - before).max() > 0

@@ -7,11 +7,11 @@ import pytest
 from keras_attention import models
 from tests.layers.helpers import numpy, random
 from tests.models import helpers
-from tests.models.image_helpers import VARIANTS, inputs_of, small
+from tests.models.image_helpers import VARIANTS, small
 
 RECURRENT = {"embedding_dim": 5, "units": 6}
 IDS = {"source": np.array([[5, 7, 2], [3, 2, 0]]), "target": np.array([[1, 4, 6, 2], [1, 2, 0, 0]])}
-GLIMPSES = {"size": 3, "glimpse_units": 7, "location_units": 5, "units": 8}
+GLIMPSES = {"num_glimpses": 2, "size": 3, "glimpse_units": 7, "location_units": 5, "units": 8}
 MODELS = {
     "recurrent_attention": (lambda: models.recurrent_attention(**GLIMPSES), lambda: random(4, 9, 11, 1)),
     "se": (lambda: models.AttentionResNet((1,), False, "se", {"ratio": 2}, 3, 4, "3x3"), lambda: random(2, 6, 5, 3)),
@@ -22,7 +22,10 @@ MODELS = {
     "luong": (lambda: models.luong_lstm(11, 13, num_layers=1, **RECURRENT), lambda: IDS),
     "rnn_search": (lambda: models.rnn_search(11, 13, **RECURRENT), lambda: IDS),
     "transformer": (helpers.small, lambda: helpers.INPUTS),
-    "image_transformer": (lambda: small(**VARIANTS["2d"]), lambda: inputs_of(small(**VARIANTS["2d"]))),
+    "image_transformer": (
+        lambda: small(**{**VARIANTS["2d"], "num_layers": 1}),
+        lambda: np.random.default_rng(0).integers(0, 256, (2, 3, 4, 3)).astype("int32"),
+    ),
 }
 SLOW = ("transformer",)
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in MODELS]

@@ -10,7 +10,7 @@ from tests.backend import BACKEND, QUICK
 from tests.layers.helpers import numpy, random
 from tests.reference import glimpses as reference
 
-SMALL = {"num_classes": 3, "num_glimpses": 4, "size": 3, "scales": 2, "units": 8}
+SMALL = {"num_classes": 3, "num_glimpses": 3, "size": 3, "scales": 2, "units": 8}
 SMALL |= {"glimpse_units": 7, "location_units": 5, "channels": 2}
 
 
@@ -80,9 +80,8 @@ def test_is_the_loop_of_the_paper(core):
 )
 def test_r8_counts_do_not_depend_on_the_size_of_the_image(arguments, count):
     model = models.recurrent_attention(**arguments)
-    for side in (28, 60, 100):
-        model(np.zeros((1, side, side + 1, 1), "float32"))
-        assert model.count_params() == count
+    model(np.zeros((1, 60, 101, 1), "float32"))
+    assert model.count_params() == count
 
 
 def test_counts_of_the_other_core():
@@ -108,7 +107,7 @@ def test_mean_probabilities_are_the_mean_over_paths():
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", lambda y, outputs: 0.0])
 def test_a_loss_that_cannot_take_all_outputs_is_refused_by_name(loss):
     model = small()
-    model.compile("sgd", loss)
+    model.compile("sgd", loss, **QUICK)
     with pytest.raises(ValueError, match="`compile` needs a `keras.losses.Loss` of all outputs.*Received: loss="):
         model.train_on_batch(random(6, 9, 11, 2), np.arange(6) % 3)
 
@@ -184,23 +183,39 @@ def test_r6_what_learns_from_what():
     assert moved_by(training.HybridLoss(0.0, 0.0), soft=True) == CORE | {"action", "location_policy"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "xla"),  # XLA compiles each glimpse for itself
-    [({}, False), ({"core": "lstm", "num_glimpses": 2}, True), ({"soft": True}, False)],
-    ids=str,
-)
-def test_fits_evaluates_and_predicts(arguments, xla):
-    jit = xla if BACKEND == "tensorflow" else "auto"
-    keras.utils.set_random_seed(0)
-    model = small(**arguments)
-    images, labels = random(8, 9, 11, 2), np.arange(8) % 3
+def bright_by_class():
+    """Eight images as bright as their labels tell: they can be told apart wherever one looks."""
+    labels = np.arange(8) % 3
+    return random(8, 9, 11, 2) + 3.0 * (labels[:, None, None, None] - 1), labels
+
+
+def test_fits_and_evaluates():
+    images, labels = bright_by_class()
+    model = small(core="lstm", num_glimpses=2)
+    jit = False if BACKEND == "tensorflow" else "auto"
     model.compile(keras.optimizers.Adam(0.02), training.HybridLoss(), metrics=["accuracy"], jit_compile=jit)
-    history = model.fit(images, labels, batch_size=4, epochs=30, verbose=0).history
+    history = model.fit(images, labels, batch_size=4, epochs=20, verbose=0).history
     assert history["accuracy"][-1] > history["accuracy"][0] and np.isfinite(history["loss"]).all()
     _, accuracy = model.evaluate(images, labels, verbose=0)
-    answers = model.predict(images, verbose=0)
+    answers = {name: numpy(x) for name, x in model(images).items()}
     assert accuracy == pytest.approx(np.mean(np.argmax(answers["logits"], -1) == labels))
-    assert answers["locations"].shape == (8, arguments.get("num_glimpses", 4), 2)
+    assert accuracy > 0.7  # a third by chance
+    assert answers["locations"].shape == (8, 2, 2)
+
+
+def test_learns_in_a_step_that_xla_compiles():
+    if BACKEND != "tensorflow":
+        pytest.skip("on JAX Keras compiles every step, on PyTorch none")
+    images, labels = bright_by_class()
+    model = small(num_glimpses=2)  # XLA compiles each glimpse for itself
+    model.compile(keras.optimizers.SGD(0.005), training.HybridLoss(), jit_compile=True)
+
+    def entropy():
+        return float(training.HybridLoss(0.0, 0.0)(labels, model(images)))
+
+    before = entropy()
+    losses = [float(model.train_on_batch(images, labels)) for _ in range(10)]
+    assert np.isfinite(losses).all() and entropy() < 0.9 * before
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
@@ -213,10 +228,11 @@ def test_mixed_precision(dtype):
         half = name in ("logits", "baselines")
         assert keras.backend.standardize_dtype(x.dtype) == (dtype.removeprefix("mixed_") if half else "float32"), name
         assert np.abs(numpy(ops.cast(x, "float32")) - numpy(expected[name])).mean() < 0.1, name
-    model = small(dtype=dtype)
+    model = small(dtype=dtype, num_glimpses=2)
     before = [numpy(w).copy() for w in model.trainable_variables]
     model.compile(keras.optimizers.SGD(0.1), training.HybridLoss(), **QUICK)
-    model.fit(images, labels, batch_size=3, epochs=6, verbose=0)  # the first steps find the scale of the loss
+    # The first steps in float16 find the scale of the loss.
+    model.fit(images, labels, batch_size=6, epochs=6 if dtype == "mixed_float16" else 1, verbose=0)
     for w, b in zip(model.trainable_variables, before):
         assert np.isfinite(numpy(w)).all() and np.abs(numpy(w) - b).max() > 0, w.path
 

@@ -145,7 +145,7 @@ def test_shapes_and_ranges(kind):
 
 @pytest.mark.parametrize("kind", ["sagan", "sngan_projection", "concatenation"])
 def test_survives_the_file(kind, tmp_path):
-    for model in of_kind(kind):
+    for model in of_kind(kind)[kind == "concatenation" :]:  # whose generator is that of "sagan"
         model.save(tmp_path / "model.keras")
         twin = keras.models.load_model(tmp_path / "model.keras")
         assert type(twin) is type(model) and twin.get_config() == model.get_config()
@@ -168,20 +168,17 @@ def test_classes_count_where_they_are_told(kind):
         assert (np.abs(one - other).max() < 1e-6) == guesses
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["generator", "discriminator"])
-def test_all_weights_learn(which):
-    model = small()[which]
-    x, target = call_on(model), (np.zeros((2, 16, 16, 3)), {"logits": np.full((2, 1), 30.0)})[which]
-    # Tracing takes its time: on TensorFlow only for the one with most in it.
-    how = {"jit_compile": False} if BACKEND == "tensorflow" and which == 0 else QUICK
-    model.compile(keras.optimizers.Adam(0.01), "mse", **how)
-    before = [numpy(w).copy() for w in model.trainable_variables]
-    model.train_on_batch(x, target)
-    for w, old in zip(model.trainable_variables, before, strict=True):
-        # A bias before a batch normalisation has no gradient but rounding.
-        free = which == 0 and w.path.endswith(("conv1/bias", "conv2/bias", "shortcut/bias", "first/bias"))
-        assert np.isfinite(numpy(w)).all()
-        assert free or np.abs(numpy(w) - old).max() > 1e-3, w.path
+def test_all_weights_learn():
+    targets = np.zeros((2, 16, 16, 3)), {"logits": np.full((2, 1), 30.0)}
+    for which, (model, target) in enumerate(zip(small(), targets, strict=True)):
+        model.compile(keras.optimizers.Adam(0.01), "mse", **QUICK)
+        before = [numpy(w).copy() for w in model.trainable_variables]
+        model.train_on_batch(call_on(model), target)
+        for w, old in zip(model.trainable_variables, before, strict=True):
+            # A bias before a batch normalisation has no gradient but rounding.
+            free = which == 0 and w.path.endswith(("conv1/bias", "conv2/bias", "shortcut/bias", "first/bias"))
+            assert np.isfinite(numpy(w)).all()
+            assert free or np.abs(numpy(w) - old).max() > 1e-3, w.path
 
 
 def test_mixed_precision():
@@ -202,7 +199,7 @@ def test_an_export_takes_any_batch(tmp_path):
 
     generator, _ = of_kind("sagan")
     # Keras's own `export` takes no dict of inputs in old versions.
-    folder = export.export_saved_model(generator, tmp_path)
+    folder = export.export_saved_model(generator, tmp_path, verify=False)  # which is what follows
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     for size in (1, 2):
         x = {"noise": NOISE[:size], "label": LABEL[:size]}
@@ -211,10 +208,10 @@ def test_an_export_takes_any_batch(tmp_path):
 
 
 def test_images_are_channels_last_whatever_keras_is_set_to():
-    last = models.sagan(**SMALL)
+    last = of_kind("sagan")
     keras.config.set_image_data_format("channels_first")
     try:
-        first = models.sagan(**SMALL)
+        first = small()
     finally:
         keras.config.set_image_data_format("channels_last")
     assert first[0].output_shape == last[0].output_shape == (None, 16, 16, 3)

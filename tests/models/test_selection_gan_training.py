@@ -72,8 +72,6 @@ def test_losses_are_finite_and_fall():
     assert set(history) == set(model.objective.names)
     assert all(np.isfinite(values).all() for values in history.values())
     assert history["pixel_loss"][-1] < 0.9 * history["pixel_loss"][0]
-    outputs = model.predict({name: data[name] for name in ("source", "semantics")}, verbose=0)
-    assert outputs["image"].shape == (8, 16, 16, 3)
 
 
 def test_data_out_of_range_is_refused_before_training():

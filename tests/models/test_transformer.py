@@ -45,7 +45,7 @@ def test_learned_positions_are_added_to_each_side():
 
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_a_later_target_token_changes_nothing_before_it(norm_first):
-    model = small(norm_first=norm_first)
+    model = small(norm_first=norm_first, num_layers=1)
     changed = TARGET.copy()
     changed[:, 4] = 17
     before, after = numpy(model(INPUTS)), numpy(model({**INPUTS, "target": changed}))
@@ -69,7 +69,7 @@ def test_padding_of_the_source_changes_nothing():
 
 
 def test_padding_of_the_target_changes_nothing_before_it():
-    model = small()
+    model = small(num_layers=1)
     padded = np.pad(TARGET, ((0, 0), (0, 5)))
     before, after = numpy(model(INPUTS)), numpy(model({**INPUTS, "target": padded}))
     np.testing.assert_allclose(after[:, : TARGET.shape[1]], before, atol=1e-5)
@@ -78,7 +78,7 @@ def test_padding_of_the_target_changes_nothing_before_it():
 def test_only_positions_tell_the_order_of_the_source():
     order = np.array([4, 2, 0, 5, 1, 3])
     for kind, same in ((None, True), ("sinusoidal", False)):
-        model = small(position_encoding=kind)
+        model = small(position_encoding=kind, num_layers=1)
         memory = numpy(model.encode(SOURCE[1:]))
         permuted = numpy(model.encode(SOURCE[1:, order]))
         assert np.allclose(permuted, memory[:, order], atol=1e-5) == same
@@ -105,7 +105,7 @@ def test_gradient_of_the_table_is_the_sum_of_its_three_uses():
     tf = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":
         pytest.skip("needs TensorFlow's tape")
-    tied, untied = small(), small(tie_embeddings=False)
+    tied, untied = small(num_layers=1), small(num_layers=1, tie_embeddings=False)
     rest = [w for w in tied.weights if "embeddings" not in w.path]
     for to, w in zip([w for w in untied.weights if "embeddings" not in w.path], rest, strict=True):
         to.assign(w)
@@ -136,12 +136,13 @@ def test_post_norm_rows_are_normalised_and_pre_norm_residuals_are_not():
 
 
 def test_dropout_is_off_at_inference_and_on_in_training():
-    model = noisy(transformer(**SIZES, dropout=0.3, seed=1))
-    still = noisy(transformer(**SIZES, dropout=0.0))
-    np.testing.assert_allclose(numpy(model(INPUTS)), numpy(still(INPUTS)), atol=1e-5)
-    np.testing.assert_allclose(numpy(still(INPUTS, training=True)), numpy(still(INPUTS)), atol=1e-6)
+    sizes = {**SIZES, "num_layers": 1}
+    model, still = noisy(transformer(**sizes, dropout=0.3, seed=1)), noisy(transformer(**sizes, dropout=0.0))
+    expected = numpy(still(INPUTS))
+    np.testing.assert_allclose(numpy(model(INPUTS)), expected, atol=1e-5)
+    np.testing.assert_allclose(numpy(still(INPUTS, training=True)), expected, atol=1e-6)
     first, second = (numpy(model(INPUTS, training=True)) for _ in range(2))
-    assert np.abs(first - numpy(model(INPUTS))).max() > 1e-2 and np.abs(first - second).max() > 1e-2
+    assert np.abs(first - expected).max() > 1e-2 and np.abs(first - second).max() > 1e-2
 
 
 def test_no_two_layers_drop_alike():

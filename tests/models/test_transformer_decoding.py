@@ -21,9 +21,9 @@ VARIANTS = {
 each_variant = pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIANTS)
 
 
-def stepwise(step, cache):
+def stepwise(step, cache, length=TARGET.shape[1]):
     logits = []
-    for t in range(TARGET.shape[1]):
+    for t in range(length):
         row, cache = step(TARGET[:, t], cache, ops.convert_to_tensor(t, "int32"))
         logits.append(numpy(row))
     return np.stack(logits, axis=1)
@@ -32,9 +32,8 @@ def stepwise(step, cache):
 @each_variant
 def test_steps_are_the_full_forward(arguments):
     model = small(**arguments)
-    full = numpy(model(INPUTS))
-    for max_length in (7, 9):
-        np.testing.assert_allclose(stepwise(model.step, model.start(SOURCE, max_length)), full, atol=1e-4)
+    steps = stepwise(model.step, model.start(SOURCE, 9), length=5)
+    np.testing.assert_allclose(steps, numpy(model(INPUTS))[:, :5], atol=1e-4)
 
 
 def test_caches_are_batch_first():
@@ -47,7 +46,7 @@ def test_caches_are_batch_first():
 
 
 def test_steps_in_a_compiled_function():
-    model = small()
+    model = small(num_layers=1)
     full = numpy(model(INPUTS))
     if BACKEND == "tensorflow":
         import tensorflow as tf
@@ -85,15 +84,15 @@ def test_scores_show_where_the_model_looks(arguments):
 
 @each_variant
 def test_file_round_trip(arguments, tmp_path):
-    model = small(**arguments, name="translator")
+    sizes = {**SIZES, "num_layers": 1}
+    model = small(**sizes, **arguments, name="translator")
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
     assert type(twin) is type(model) and twin.get_config() == model.get_config()
-    assert {**SIZES, **arguments}.items() <= twin.get_config().items()
+    assert {**sizes, **arguments}.items() <= twin.get_config().items()
     np.testing.assert_allclose(numpy(twin(INPUTS)), numpy(model(INPUTS)), atol=1e-6)
-    np.testing.assert_allclose(
-        stepwise(twin.step, twin.start(SOURCE, 7)), stepwise(model.step, model.start(SOURCE, 7)), atol=1e-6
-    )
+    ours, theirs = (stepwise(m.step, m.start(SOURCE, 7), length=2) for m in (model, twin))
+    np.testing.assert_allclose(theirs, ours, atol=1e-6)
 
 
 def test_mixed_precision(tmp_path):
@@ -113,7 +112,8 @@ def test_mixed_precision(tmp_path):
 def test_learns_from_a_batch(jit):
     model = small(dropout=0.1, num_layers=1)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=jit)
+    # Adam would be a third of all that XLA has to compile.
+    model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=jit)
     inputs, labels = {"source": SOURCE, "target": TARGET[:, :-1]}, TARGET[:, 1:]
     losses = [float(model.train_on_batch(inputs, labels)) for _ in range(25)]
     assert losses[-1] < 0.6 * losses[0]
