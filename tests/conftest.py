@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import importlib.metadata
 import os
 import sys
 
@@ -11,10 +12,13 @@ if os.environ.get("PYTEST_XDIST_WORKER"):
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
-# Tests of a few numbers wait for XLA to compile, not for what it has compiled. These are switches of LLVM: the
+# Tests of a few numbers wait for XLA to compile, not for what it has compiled. These are switches of its back end: the
 # program that it is given, and so the order of every sum, stays the same. A third of the time of a compilation.
-# Not 0: TensorFlow's XLA then makes NaN of the gradients of CBAM, as it does neither at 1 nor by default.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true")
+# Not level 0: TensorFlow's XLA then makes NaN of the gradients of CBAM, as it does neither at 1 nor by default.
+if "XLA_FLAGS" not in os.environ:
+    os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
+    if int(importlib.metadata.version("tensorflow").split(".")[1]) >= 21:  # an older one ends at flags new to it
+        os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import keras

@@ -31,6 +31,11 @@ def keyed(case):
     return case.values is not None and bool(case.masks)
 
 
+def first_of_each_layer(cases):
+    """What compiling shows of a layer, it shows with its first case; what differs between cases is tested eagerly."""
+    return list({case.layer: case for case in reversed(list(cases))}.values())
+
+
 def arrays(case, seed=0, batch=None, longer=0):
     """Inputs of the case; `batch` and `longer` change the batch size and the lengths."""
     rng = np.random.default_rng(seed)

@@ -11,10 +11,23 @@ from keras import ops
 
 from keras_attention.layers.base_layer import BaseLayer
 from tests.layers.cases import CASES
-from tests.layers.conformance import IDS, alone, answer, arrays, close, make, numpy, symbols
+from tests.layers.conformance import (
+    IDS,
+    alone,
+    answer,
+    arrays,
+    close,
+    each,
+    first_of_each_layer,
+    functional,
+    make,
+    numpy,
+    symbols,
+)
 from tests.layers.paths import traced
 from tests.layers.test_conformance_masks import padding
 
+FIRST = first_of_each_layer(CASES)
 TRAINS_OTHERWISE = ("BatchNormalization", "SpectralNormalization")
 
 
@@ -162,14 +175,12 @@ def own(case):
     return model
 
 
-QUANTISED = {case.layer: case for case in reversed(CASES) if case.int8}.values()  # one of each layer
-
-
-@pytest.mark.parametrize("case", QUANTISED, ids=str)
+@each(case for case in CASES if case.int8)
 @pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
-def test_inside_a_users_own_layer(case, tmp_path):
-    model, x = own(case), alone(arrays(case))
+def test_int8_survives_the_file(case, tmp_path):
+    """Inside a user's own layer, and its other cases in a functional model."""
+    model, x = own(case) if case in FIRST else functional(case, make(case)), alone(arrays(case))
     exact = answer(model, x)
     model.quantize("int8")
     rounded = answer(model, x)
@@ -177,5 +188,5 @@ def test_inside_a_users_own_layer(case, tmp_path):
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
     close(answer(twin, x), rounded)
-    int8 = [keras.backend.standardize_dtype(w.dtype) == "int8" for w in twin.weights]
-    assert any(int8) and int8 == [keras.backend.standardize_dtype(w.dtype) == "int8" for w in model.weights]
+    assert [w.dtype for w in twin.weights] == [w.dtype for w in model.weights]
+    assert any(keras.backend.standardize_dtype(w.dtype) == "int8" for w in twin.weights)
