@@ -16,6 +16,19 @@ def numpy(x):
     return np.asarray(keras.ops.convert_to_numpy(x))
 
 
+def at_once(function, *x):
+    """`function(*x)`, on JAX compiled as one: JAX would compile each operation for itself, which takes longer."""
+    if BACKEND != "jax":
+        return function(*x)
+    import jax
+
+    def run(*x):
+        with keras.StatelessScope():  # what it changes, such as the state of a seed, is forgotten
+            return function(*x)
+
+    return jax.jit(run)(*x)
+
+
 def value_and_gradients(function, arrays, cotangent, how=DEFAULT):
     """`function(*arrays)` and the gradients of its product with `cotangent`, as NumPy arrays.
 

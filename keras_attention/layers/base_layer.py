@@ -7,6 +7,7 @@ import keras
 
 from keras_attention.layers.adapters import KeepsAdapters
 from keras_attention.layers.arguments import NESTS, refuse_list, standardize
+from keras_attention.layers.checks import check_flags
 
 # A sequence that is not given: which one is read in its place.
 STANDS_FOR = {"value": "query", "key": "value"}
@@ -16,7 +17,8 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
     """Base class of the layers.
 
     - Call arguments may be Python lists and NumPy arrays; see `arguments.standardize`.
-    - `layer([query, value])` is refused with how to call; so is an input of another width than the layer was built for.
+    - `layer([query, value])` is refused with how to call; an input of another width than the layer was built for, and
+      text for an argument that is `True` or `False`, by name.
     - `from_config` leaves the config that it is given as it is.
     - Files keep what `quantize` and `enable_lora` did to sublayers; see `KeepsAdapters`.
     """
@@ -27,7 +29,9 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
             refuse_list(x, name, inputs, type(self).__name__)
         args = (*map(standardize, args, names), *args[len(names) :])
         kwargs = {name: standardize(x, name) for name, x in kwargs.items()}
-        self._check_widths({**dict(zip(names, args)), **kwargs})
+        given = {**dict(zip(names, args)), **kwargs}
+        check_flags(**{name: given[name] for name in _flags(type(self).call) if name in given})
+        self._check_widths(given)
         return super().__call__(*args, **kwargs)
 
     @classmethod
@@ -90,6 +94,12 @@ def _parameters(function):
     """Names of the arguments of an unbound method that may be given by position, without `self`."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in inspect.signature(function).parameters.values() if p.kind in kinds][1:]
+
+
+@functools.cache
+def _flags(function):
+    """Names of the arguments that switch something: those that are `True` or `False` by default."""
+    return [p.name for p in inspect.signature(function).parameters.values() if isinstance(p.default, bool)]
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import check_cache, check_flags, check_sequences, check_visibility, require_features
+from keras_attention.layers.checks import check_cache, check_sequences, check_visibility, require_features
 from keras_attention.layers.extension_point import ExtensionPoint
 from keras_attention.layers.full_precision import KeepsBiasPrecision
 from keras_attention.layers.projections import ProjectsMemory
@@ -199,7 +199,6 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         cache_index=None,
         mask=None,
     ):
-        check_flags(return_attention_scores=return_attention_scores, use_causal_mask=use_causal_mask)
         query_mask = mask if query_mask is None else query_mask
         given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
         self._check(query, value, key, *given)
@@ -257,7 +256,6 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         cache_index=None,
         mask=None,
     ):
-        check_flags(return_attention_scores=return_attention_scores, use_causal_mask=use_causal_mask)
         query_mask = mask if query_mask is None else query_mask
         given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
         scores = self._check(query, value, key, *given)

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.layers.checks import check_flags, check_sequences, check_visibility
+from keras_attention.layers.checks import check_sequences, check_visibility
 from keras_attention.layers.full_precision import KeepsBiasPrecision
 from keras_attention.ops import attend, require_boolean
 from keras_attention.ops.padding import padding_masks
@@ -97,7 +97,6 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         query_offset=0,
         mask=None,
     ):
-        check_flags(return_attention_scores=return_attention_scores, use_causal_mask=use_causal_mask)
         query_mask = mask if query_mask is None else query_mask
         if value is None:
             value, value_mask = query, query_mask if value_mask is None else value_mask
@@ -144,7 +143,6 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         query_offset=0,
         mask=None,
     ):
-        check_flags(return_attention_scores=return_attention_scores, use_causal_mask=use_causal_mask)
         query_mask = mask if query_mask is None else query_mask
         scores = self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask, attention_bias)
         size = (query if value is None else value).shape[-1]

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.ops.masks import NEGATIVE, require_boolean
 from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_choice
 
 
@@ -18,7 +19,7 @@ def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
 
     The first as in "Squeeze-and-Excitation Networks", eq. 2 ([Hu et al., 2018](https://arxiv.org/abs/1709.01507)), with
     the second as in "CBAM", eq. 2 ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)); the others are in CBAM's
-    published code. All but the greatest are summed in float32.
+    published code. All but the greatest are summed in float32 (float64 inputs in float64).
 
     Args:
         inputs: [B, *S, C], or [B, C, *S] with `channel_axis=1`.
@@ -45,7 +46,7 @@ def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
     if mask is None:
         return POOLS[pool](inputs, axes)
     mask = ops.expand_dims(require_boolean(mask, "mask"), channel_axis)
-    pooled = POOLS[pool](ops.cast(inputs, "float32"), axes, mask)
+    pooled = POOLS[pool](*at_least_float32(inputs), axes, mask)
     # Where nothing takes part, the greatest of nothing is no number.
     return ops.cast(ops.where(ops.any(mask, axis=axes), pooled, 0.0), inputs.dtype)
 
@@ -83,14 +84,15 @@ def _greatest(x, axes, mask=None):
 
 
 def _root_of_squares(x, axes, mask=None):
-    total = ops.sum(ops.square(ops.cast(zero_padding(x, mask), "float32")), axis=axes)
+    [y] = at_least_float32(zero_padding(x, mask))
+    total = ops.sum(ops.square(y), axis=axes)
     some = total > 0
     # The root has no gradient at 0: it is not asked for one there.
     return ops.cast(ops.where(some, ops.sqrt(ops.where(some, total, 1.0)), 0.0), x.dtype)
 
 
 def _log_sum_exp(x, axes, mask=None):
-    y = ops.cast(x, "float32")
+    [y] = at_least_float32(x)
     return ops.cast(ops.logsumexp(y if mask is None else ops.where(mask, y, NEGATIVE), axis=axes), x.dtype)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from tests.backend import at_once
 from tests.layers.cases import CASES
 
 BACKEND = keras.backend.backend()
@@ -119,16 +120,8 @@ def expected(case):
 
 
 def answer(function, *x):
-    """`function(*x)` as NumPy arrays. On JAX compiled as one: JAX would compile each operation for itself."""
-    if BACKEND != "jax":
-        return numpy(function(*x))
-    import jax
-
-    def run(*x):
-        with keras.StatelessScope():  # what it changes, such as the state of a seed, is forgotten
-            return function(*x)
-
-    return numpy(jax.jit(run)(*x))
+    """What `at_once` gives, as NumPy arrays."""
+    return numpy(at_once(function, *x))
 
 
 def functional(case, layer=None, unknown=True):

@@ -3,21 +3,14 @@
 import numpy as np
 
 from tests.backend import value_and_gradients
-from tests.layers.helpers import numpy
+from tests.layers.helpers import numpy, weights_of
 from tests.reference.multi_head_attention import multi_head
 
 
 def dense(layer, x, seen):
     """Output and scores of the paper's loops for flat inputs [B, places, D], of which `seen` says who sees whom."""
-    named = {"query": layer.query_dense, "key": layer.key_dense, "value": layer.value_dense}
-    named["output"] = layer.output_dense
-    weights = {}
-    for name, d in named.items():
-        kernel = numpy(d.kernel)
-        shape = kernel.shape[-1:] if name == "output" else kernel.shape[1:]
-        weights[name] = (kernel, np.zeros(shape) if d.bias is None else numpy(d.bias))
     sees = np.broadcast_to(seen, (len(x), layer.num_heads, *seen.shape))
-    return multi_head(x, x, x, weights, sees)
+    return multi_head(x, x, x, weights_of(layer), sees)
 
 
 def written(layer, cache, x, steps, mask=None):

@@ -241,10 +241,11 @@ def _step_torch(layer, output, loss, how):
     import torch
 
     def run(*x):
+        result = output(*x).detach()  # first: a step of training changes more than weights
         value, weights = loss(*x), [w.value for w in layer.trainable_variables]
         gradients = torch.autograd.grad(value, weights, allow_unused=True) if weights else []
         zeros = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, gradients)]
-        return output(*x).detach(), value.detach(), zeros
+        return result, value.detach(), zeros
 
     return run
 

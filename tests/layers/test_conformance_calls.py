@@ -19,7 +19,6 @@ from tests.layers.conformance import (
     close,
     each,
     first_of_each_layer,
-    functional,
     make,
     numpy,
     symbols,
@@ -109,6 +108,14 @@ def test_inputs_of_another_width_are_refused_by_name(built):
             layer(*wide, **case.call)
 
 
+def test_text_for_a_switch_is_refused_by_name(built):
+    case, layer, x, _ = built
+    for name, parameter in inspect.signature(layer.call).parameters.items():
+        if isinstance(parameter.default, bool):
+            with pytest.raises(ValueError, match=f"`{name}` must be `True` or `False`. Received: {name}='no'"):
+                layer(*x, **{**case.call, name: "no"})
+
+
 def test_configs_are_left_as_they_are(built):
     case, layer, *_ = built
     config = layer.get_config()
@@ -175,12 +182,12 @@ def own(case):
     return model
 
 
-@each(case for case in CASES if case.int8)
+@each(case for case in FIRST if case.int8)
 @pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
-def test_int8_survives_the_file(case, tmp_path):
-    """Inside a user's own layer, and its other cases in a functional model."""
-    model, x = own(case) if case in FIRST else functional(case, make(case)), alone(arrays(case))
+def test_int8_inside_a_users_own_layer_survives_the_file(case, tmp_path):
+    """Inside a user's own layer that no one has called yet. Functional models are quantised in the tests of models."""
+    model, x = own(case), alone(arrays(case))
     exact = answer(model, x)
     model.quantize("int8")
     rounded = answer(model, x)

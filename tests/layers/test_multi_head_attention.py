@@ -6,28 +6,10 @@ import pytest
 from keras import ops
 
 from keras_attention.layers import ALiBi, MultiHeadAttention
-from tests.layers.helpers import noisy, numpy, random
+from tests.layers.helpers import noisy, numpy, random, weights_of
 from tests.reference import multi_head_attention as reference
 
 B, T, S, N, D = 2, 5, 7, 4, 12
-
-
-def weights_of(layer):
-    """The layer's weights by name, zero biases where it has none."""
-    named = {}
-    dense = {
-        "query": layer.query_dense,
-        "key": layer.key_dense,
-        "value": layer.value_dense,
-        "output": layer.output_dense,
-    }
-    for name, d in dense.items():
-        kernel = numpy(d.kernel)
-        bias = (
-            np.zeros(kernel.shape[-1:] if name == "output" else kernel.shape[1:]) if d.bias is None else numpy(d.bias)
-        )
-        named[name] = (kernel, bias)
-    return named
 
 
 @pytest.mark.parametrize(

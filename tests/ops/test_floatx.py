@@ -7,7 +7,7 @@ import pytest
 from keras_attention import ops
 from keras_attention.ops.local_blocks import attend_locally
 from keras_attention.ops.local_masks import Blocks
-from tests.backend import numpy
+from tests.backend import at_once, numpy
 
 RNG = np.random.default_rng(0)
 QUERY, KEY, VALUE, IMAGE = (
@@ -46,11 +46,11 @@ FLOATX = ("float16", "float64", *(() if keras.backend.backend() == "jax" else ("
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_global_float_type_changes_nothing(call):
-    expected, before = [numpy(x) for x in CALLS[call]()], keras.config.floatx()
+    expected, before = [numpy(x) for x in at_once(CALLS[call])], keras.config.floatx()
     for floatx in FLOATX:
         keras.config.set_floatx(floatx)
         try:
-            actual = CALLS[call]()
+            actual = at_once(CALLS[call])
         finally:
             keras.config.set_floatx(before)
         for one, other in zip(actual, expected, strict=True):

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_attention.ops import channel_pool, spatial_pool
 from keras_attention.ops.gates import POOLS
-from tests.backend import COMPILED, numpy, value_and_gradients
+from tests.backend import BACKEND, COMPILED, numpy, value_and_gradients
 from tests.reference import gates as reference
 
 RANKS = {"sequence": (3, 7, 5), "image": (3, 7, 6, 5), "volume": (3, 4, 7, 6, 5)}
@@ -44,6 +44,14 @@ def test_masked_places_take_no_part(pool, shape):
     np.testing.assert_allclose(numpy(channel_pool(x, pool, mask)), expected, atol=1e-5)
     first = np.moveaxis(x, -1, 1)
     np.testing.assert_allclose(numpy(channel_pool(first, pool, mask, channel_axis=1)), expected, atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="Keras computes in float64 on TensorFlow alone")
+@each_pool
+def test_float64_is_pooled_in_float64(pool):
+    x, mask = images(RANKS["image"]).astype("float64") - 3, some(RANKS["image"])
+    for given in (None, mask):
+        np.testing.assert_allclose(numpy(channel_pool(x, pool, given)), reference.pool(x, pool, given), rtol=1e-12)
 
 
 @each_rank
