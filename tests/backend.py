@@ -29,6 +29,17 @@ def at_once(function, *x):
     return jax.jit(run)(*x)
 
 
+def plainly(function):
+    """The function of TensorFlow without AutoGraph, which rewrites all Python that it calls: half of a trace's time.
+
+    Nothing here needs it, and a condition on a tensor, which it would hide, is an error. `map_fn` would rewrite its
+    body in an eager call, too.
+    """
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(function)
+
+
 def value_and_gradients(function, arrays, cotangent, how=DEFAULT):
     """`function(*arrays)` and the gradients of its product with `cotangent`, as NumPy arrays.
 
@@ -49,14 +60,11 @@ def _tensorflow(function, arrays, cotangent, how):
             value = function(*tensors)
         return value, tape.gradient(value, tensors, tf.cast(cotangent, value.dtype))
 
-    if how == "eager":
-        # `map_fn` would translate its body for AutoGraph at each call, which takes longer than all that it computes.
-        run = tf.autograph.experimental.do_not_convert(run)
-    else:
+    run = plainly(run)
+    if how != "eager":
         open_ = [None, None] if how == "dynamic" else []
         specs = [tf.TensorSpec([*open_, *a.shape[len(open_) :]]) for a in arrays]
-        # AutoGraph would translate all that is called, which takes longer than to trace it.
-        run = tf.function(run, input_signature=specs, jit_compile=how == "xla", autograph=False)
+        run = tf.function(run, input_signature=specs, jit_compile=how == "xla")
     return run(*map(tf.constant, arrays))
 
 

@@ -17,7 +17,8 @@ if os.environ.get("PYTEST_XDIST_WORKER"):
 # Not level 0: TensorFlow's XLA then makes NaN of the gradients of CBAM, as it does neither at 1 nor by default.
 if "XLA_FLAGS" not in os.environ:
     os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
-    if int(importlib.metadata.version("tensorflow").split(".")[1]) >= 21:  # an older one ends at flags new to it
+    # Older ones end at a flag that is new to them.
+    if tuple(map(int, importlib.metadata.version("tensorflow").split(".")[:2])) >= (2, 21):
         os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 

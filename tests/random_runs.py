@@ -12,6 +12,7 @@ import os
 import numpy as np
 
 from tests.backend import BACKEND, numpy
+from tests.reference.attend import gradient_along
 
 EAGER, UNKNOWN, XLA = "eager", "unknown", "xla"
 
@@ -21,6 +22,40 @@ def configurations(few):
     seed, first = int(os.environ.get("RANDOM_SEED", 0)), int(os.environ.get("RANDOM_FIRST", 0))
     for index in range(first, first + int(os.environ.get("RANDOM_RUNS", few))):
         yield f"RANDOM_SEED={seed} RANDOM_FIRST={index}", np.random.default_rng([seed, index])
+
+
+def check_all(check, few, *kind):
+    """Runs `check(rng, *kind)` for each of the configurations; what fails is named."""
+    for name, rng in configurations(few):
+        try:
+            check(rng, *kind)
+        except Exception as error:
+            raise AssertionError(" ".join((name, *kind))) from error
+
+
+def size(rng, most):
+    """Often 1, now and then 0."""
+    return int(rng.choice([0, 1, rng.integers(2, most + 1)], p=[0.06, 0.16, 0.78]))
+
+
+def some(rng, shape):
+    """A mask of which a few, half or most are true."""
+    return rng.random(shape) < rng.choice([0.15, 0.5, 0.9])
+
+
+def check_gradients(rng, loops, arrays, gradients, cotangent, rtol, atol):
+    """Each of the gradients, by name, is that of <cotangent, loops(**arrays)[0]> along a direction.
+
+    `None` is a gradient of zero.
+    """
+    for name, gradient in gradients.items():
+        gradient = np.zeros(arrays[name].shape) if gradient is None else gradient
+        assert gradient.shape == arrays[name].shape and np.isfinite(gradient).all(), name
+        direction = rng.standard_normal(gradient.shape)
+        along = gradient_along(
+            lambda x, name=name: loops(**{**arrays, name: x})[0], [arrays[name]], [direction], cotangent
+        )
+        np.testing.assert_allclose(np.sum(gradient * direction), along, rtol=rtol, atol=atol, err_msg=f"d {name}")
 
 
 def any_way(rng):

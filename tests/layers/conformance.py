@@ -12,6 +12,8 @@ from tests.layers.cases import CASES
 
 BACKEND = keras.backend.backend()
 IDS = [str(case) for case in CASES]
+# What compiling shows of a layer, it shows with its first case; what differs between cases is tested eagerly.
+FIRST = list({case.layer: case for case in reversed(CASES)}.values())
 
 
 def each(cases):
@@ -30,11 +32,6 @@ def cases_with(attribute):
 def keyed(case):
     """Whether it is attention that can hide keys."""
     return case.values is not None and bool(case.masks)
-
-
-def first_of_each_layer(cases):
-    """What compiling shows of a layer, it shows with its first case; what differs between cases is tested eagerly."""
-    return list({case.layer: case for case in reversed(list(cases))}.values())
 
 
 def arrays(case, seed=0, batch=None, longer=0):

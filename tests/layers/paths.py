@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tests.backend import plainly
 from tests.layers.conformance import BACKEND, built, kept
 
 attend = importlib.import_module("keras_attention.ops.attend")
@@ -130,16 +131,6 @@ class Passes:
             return output.detach(), gradients[: len(inputs)], gradients[len(inputs) :]
 
         return run
-
-
-def plainly(function):
-    """The function of TensorFlow without AutoGraph, which rewrites all Python that it calls: half of a trace's time.
-
-    Nothing here needs it, and a condition on a tensor, which it would hide, is an error.
-    """
-    import tensorflow as tf
-
-    return tf.autograph.experimental.do_not_convert(function)
 
 
 def numpy(x):

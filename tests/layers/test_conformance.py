@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from keras_attention import layers
+from tests.backend import plainly
 from tests.layers.cases import CASES
 from tests.layers.conformance import (
     BACKEND,
+    FIRST,
     IDS,
     alone,
     answer,
@@ -26,18 +28,14 @@ from tests.layers.conformance import (
     each,
     each_case,
     expected,
-    first_of_each_layer,
     functional,
-    kept,
     keyed,
     numpy,
     shapes,
     symbols,
 )
-from tests.layers.paths import CHEAP, HOWS, passes, plainly, stepping, traced
+from tests.layers.paths import CHEAP, HOWS, passes, stepping, traced
 from tests.layers.recurrent_cases import CELLS
-
-FIRST = first_of_each_layer(CASES)
 
 
 def test_every_public_layer_has_a_case():
@@ -145,26 +143,22 @@ def test_the_case_says_what_attention_is_held_to(case):
     assert case.causal is not None or not ("use_causal_mask" in arguments or case.init.get("causal"))
 
 
-@kept
-def step(case):
+# Attention with masks is compiled in the suite of what is visible.
+@each(case for case in FIRST if not keyed(case))
+def test_compiled_forward_and_every_weight_trains(case):
     """The output, the loss and the gradients of the weights of a step of training, compiled into one by XLA."""
-    layer = built(case)
-    model, x = functional(case, layer, unknown=False), arrays(case)
-    return stepping(
+    layer, x = built(case), arrays(case)
+    model = functional(case, layer, unknown=False)
+    step = stepping(
         layer,
         lambda *x: layer(*x, **case.call),
         lambda *x: keras.ops.mean(keras.ops.square(model(alone(list(x)), training=True) - 1)),
         HOWS[-1],
-    )(*x)
-
-
-# Attention with masks is compiled in the suite of what is visible.
-@each(case for case in FIRST if not keyed(case))
-def test_compiled_forward_and_every_weight_trains(case):
-    output, loss, gradients = step(case)
+    )
+    output, loss, gradients = step(*x)
     close(output, expected(case))
     assert np.isfinite(loss)
-    check_that_all_train(case, built(case), gradients)
+    check_that_all_train(case, layer, gradients)
 
 
 # On JAX, which compiles for each type, the one that the test of large logits does not compile for.

@@ -12,13 +12,13 @@ from keras import ops
 from keras_attention.layers.base_layer import BaseLayer
 from tests.layers.cases import CASES
 from tests.layers.conformance import (
+    FIRST,
     IDS,
     alone,
     answer,
     arrays,
     close,
     each,
-    first_of_each_layer,
     make,
     numpy,
     symbols,
@@ -26,7 +26,6 @@ from tests.layers.conformance import (
 from tests.layers.paths import traced
 from tests.layers.test_conformance_masks import padding
 
-FIRST = first_of_each_layer(CASES)
 TRAINS_OTHERWISE = ("BatchNormalization", "SpectralNormalization")
 
 

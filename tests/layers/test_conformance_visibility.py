@@ -5,13 +5,13 @@ import pytest
 
 from tests.layers.conformance import (
     CASES,
+    FIRST,
     arrays,
     built,
     cases_with,
     check_that_all_train,
     close,
     each,
-    first_of_each_layer,
     keyed,
     numpy,
 )
@@ -41,7 +41,6 @@ OF_AN_OPERATION = (
 )
 
 KEYED = each(filter(keyed, CASES))
-FIRST = first_of_each_layer(CASES)
 MASKED = each(case for case in CASES if takes(case, "attention_mask"))
 
 

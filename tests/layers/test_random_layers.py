@@ -11,15 +11,14 @@ import pytest
 from keras_attention.layers import BahdanauAttention, LocalAttention1D, LuongAttention, MultiHeadAttention
 from tests.layers.helpers import noisy, weights_of
 from tests.layers.memory import fill
-from tests.random_runs import XLA, any_way, configurations, run
+from tests.random_runs import XLA, any_way, check_all, check_gradients, run, size, some
 from tests.reference import memory_attention
-from tests.reference.attend import gradient_along
 from tests.reference.local_attention import mask_1d
 from tests.reference.multi_head_attention import multi_head
 
 
 def random_multi_head(rng):
-    B, T, S, D = _size(rng, 3), _size(rng, 6), _size(rng, 6), 4
+    B, T, S, D = size(rng, 3), size(rng, 6), size(rng, 6), 4
     K, groups, H = (int(rng.integers(1, 4)) for _ in range(3))
     N, window = K * groups, None if rng.random() < 0.7 else int(rng.integers(1, 5))
     init = {"num_key_value_heads": K, "value_dim": int(rng.integers(1, 4)), "sliding_window": window}
@@ -30,7 +29,7 @@ def random_multi_head(rng):
     trained = list(arrays)
     if rng.random() < 0.6:
         shape = [(T, S), (B, T, S), (B, N, T, S)][rng.integers(3)]
-        arrays["attention_mask"] = _some(rng, [1 if rng.random() < 0.3 else d for d in shape])
+        arrays["attention_mask"] = some(rng, [1 if rng.random() < 0.3 else d for d in shape])
     if rng.random() < 0.5:
         bias = rng.standard_normal([1 if rng.random() < 0.3 else d for d in (B, N, T, S)])
         arrays["attention_bias"] = np.where(rng.random(bias.shape) < rng.choice([0, 0.4]), -np.inf, bias).astype("f4")
@@ -50,7 +49,7 @@ def random_multi_head(rng):
 
 
 def random_local(rng):
-    B, T, N = _size(rng, 3), _size(rng, 11), int(rng.integers(1, 4))
+    B, T, N = size(rng, 3), size(rng, 11), int(rng.integers(1, 4))
     blocks = int(rng.integers(1, 5)), int(rng.integers(0, 5))
     causal, dilation = _yes(rng, 0.6), int(rng.integers(1, 3))
     layer = LocalAttention1D(N, int(rng.integers(1, 4)), *blocks, causal, dilation=dilation)
@@ -96,13 +95,13 @@ def random_luong(rng):
 
 
 def _of_a_memory(rng, layer, energies, half_width=None):
-    B, T, S = _size(rng, 3), _size(rng, 6), _size(rng, 6)
+    B, T, S = size(rng, 3), size(rng, 6), size(rng, 6)
     arrays = _normal(rng, query=(B, T, 4), value=(B, S, 5), key=(B, S, 3))
     weights = fill(layer, *(np.zeros((1, 1, x.shape[-1])) for x in arrays.values()))
     trained = list(arrays)
     if rng.random() < 0.6:
         shape = [(T, S), (B, T, S)][rng.integers(2)]
-        arrays["attention_mask"] = _some(rng, [1 if rng.random() < 0.35 else d for d in shape])
+        arrays["attention_mask"] = some(rng, [1 if rng.random() < 0.35 else d for d in shape])
     if half_width is None:  # with it, padding on the left moves the positions
         arrays |= _padding(rng, B, query_mask=T, value_mask=S)
 
@@ -130,22 +129,12 @@ def check(rng, kind):
     results, gradients = run(lambda **x: layer(**x, **more), arrays, trained, cotangent, way, known)
     for one, other in zip(results, expected, strict=False):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
-    for name in trained:
-        gradient = np.zeros(arrays[name].shape) if gradients[name] is None else gradients[name]
-        direction = rng.standard_normal(arrays[name].shape)
-        along = gradient_along(
-            lambda x, name=name: loops(**{**arrays, name: x})[0], [arrays[name]], [direction], cotangent
-        )
-        np.testing.assert_allclose(np.sum(gradient * direction), along, rtol=2e-3, atol=1e-3, err_msg=f"d {name}")
+    check_gradients(rng, loops, arrays, gradients, cotangent, rtol=2e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_layer_is_the_paper(kind):
-    for name, rng in configurations(few=3):
-        try:
-            check(rng, kind)
-        except Exception as error:
-            raise AssertionError(f"{name} {kind}") from error
+    check_all(check, 3, kind)
 
 
 def _normal(rng, **shapes):
@@ -153,17 +142,8 @@ def _normal(rng, **shapes):
 
 
 def _padding(rng, B, **lengths):
-    return {name: _some(rng, (B, length)) for name, length in lengths.items() if rng.random() < 0.35}
-
-
-def _some(rng, shape):
-    return rng.random(shape) < rng.choice([0.15, 0.5, 0.9])
+    return {name: some(rng, (B, length)) for name, length in lengths.items() if rng.random() < 0.35}
 
 
 def _yes(rng, probability):
     return bool(rng.random() < probability)
-
-
-def _size(rng, most):
-    """Often 1, now and then 0."""
-    return int(rng.choice([0, 1, rng.integers(2, most + 1)], p=[0.06, 0.16, 0.78]))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tests.backend import BACKEND
+from tests.random_runs import some
 
 LOWEST = {"float32": np.finfo("float32").min, "float64": np.finfo("float64").min}
 
@@ -20,10 +21,10 @@ def random_call(rng):
     }
     if rng.random() < 0.5:
         shape = [(T, S), (B, T, S), (B, N, T, S)][rng.integers(3)]
-        arrays["mask"] = _true(rng, _broadcast(rng, shape)).astype(rng.choice(["bool", "int32"]))
+        arrays["mask"] = some(rng, _broadcast(rng, shape)).astype(rng.choice(["bool", "int32"]))
     for name, length in (("query_mask", T), ("key_mask", S)):
         if rng.random() < 0.3:
-            arrays[name] = _true(rng, (B, length))
+            arrays[name] = some(rng, (B, length))
     if rng.random() < 0.6:
         arrays["bias"] = _bias(rng, B, N, T, S, dtype)
     options = {
@@ -49,10 +50,6 @@ def _size(rng, most):
 
 def _broadcast(rng, shape):
     return tuple(1 if rng.random() < 0.3 else d for d in shape)
-
-
-def _true(rng, shape):
-    return rng.random(shape) < rng.choice([0.15, 0.5, 0.9])
 
 
 def _bias(rng, B, N, T, S, dtype):

@@ -9,6 +9,7 @@ from keras_attention import ops
 from keras_attention.ops.local_blocks import attend_locally
 from keras_attention.ops.local_masks import Blocks
 from tests.backend import BACKEND
+from tests.random_runs import size, some
 from tests.reference import local_attention, memory_attention, non_local
 from tests.reference.attend import attend
 
@@ -60,9 +61,9 @@ def random_non_local(rng):
 
 def random_block_local(rng):
     """Attention of a sequence or an image in blocks."""
-    B, N, H, V = _size(rng, 3), int(rng.integers(1, 3)), int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    B, N, H, V = size(rng, 3), int(rng.integers(1, 3)), int(rng.integers(1, 4)), int(rng.integers(1, 4))
     image = rng.random() < 0.5
-    Y, X = (_size(rng, 6), _size(rng, 6)) if image else (_size(rng, 19), 1)
+    Y, X = (size(rng, 6), size(rng, 6)) if image else (size(rng, 19), 1)
 
     def pair(least, most):
         return tuple(int(rng.integers(least, most)) if image or i == 0 else least for i in range(2))
@@ -74,7 +75,7 @@ def random_block_local(rng):
         for name, size in (("query", H), ("key", H), ("value", V))
     }
     if rng.random() < 0.5:
-        arrays["mask"] = _true(rng, (B, Y, X))
+        arrays["mask"] = some(rng, (B, Y, X))
     scores = bool(rng.random() < 0.2)
 
     def op(**tensors):
@@ -93,7 +94,7 @@ def random_block_local(rng):
 
 def random_monotonic(rng):
     """`monotonic_alignment` in its three modes; in the hard one the probabilities are 0 or 1."""
-    B, S, dtype = _size(rng, 3), _size(rng, 9), _dtype(rng)
+    B, S, dtype = size(rng, 3), size(rng, 9), _dtype(rng)
     mode = str(rng.choice(["recursive", "parallel", "hard"]))
     choose = rng.uniform(0.05, 0.95, (B, S))
     if mode == "hard":
@@ -153,7 +154,7 @@ def _additive_scores(rng, arrays, rest):
 
 
 def _pairs(rng):
-    B, T, S = _size(rng, 3), _size(rng, 7), _size(rng, 7)
+    B, T, S = size(rng, 3), size(rng, 7), size(rng, 7)
     U, V, dtype = int(rng.integers(1, 5)), int(rng.integers(1, 5)), _dtype(rng)
     arrays = {
         "query": rng.standard_normal((B, T, U)).astype(dtype),
@@ -163,10 +164,10 @@ def _pairs(rng):
     if rng.random() < 0.6:
         shape = [(T, S), (B, T, S)][rng.integers(2)]
         shape = tuple(1 if rng.random() < 0.35 else d for d in shape)
-        arrays["mask"] = _true(rng, shape).astype(rng.choice(["bool", "int32"]))
+        arrays["mask"] = some(rng, shape).astype(rng.choice(["bool", "int32"]))
     for name, length in (("query_mask", T), ("key_mask", S)):
         if rng.random() < 0.35:
-            arrays[name] = _true(rng, (B, length))
+            arrays[name] = some(rng, (B, length))
     block_size = [0, None, int(rng.integers(1, 5)), 40][rng.choice(4, p=[0.2, 0.15, 0.55, 0.1])]
     return arrays, {"block_size": block_size, "return_scores": bool(rng.random() < 0.15)}
 
@@ -179,14 +180,5 @@ def _window(rng, arrays):
     return {"kind": kind, "options": {"half_width": float(rng.uniform(0.3, 4.0)), **GAUSSIANS[kind]}}
 
 
-def _size(rng, most):
-    """Often 1, now and then 0."""
-    return int(rng.choice([0, 1, rng.integers(2, most + 1)], p=[0.06, 0.16, 0.78]))
-
-
 def _dtype(rng):
     return "float64" if BACKEND == "tensorflow" and rng.random() < 0.15 else "float32"
-
-
-def _true(rng, shape):
-    return rng.random(shape) < rng.choice([0.15, 0.5, 0.9])
