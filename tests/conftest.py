@@ -37,15 +37,16 @@ def pytest_collection_finish():
 
 
 def pytest_configure():
-    """Gives TensorFlow one seed for good: with every further one it forgets all kernels and graphs it has prepared.
+    """Seeds what is drawn while tests are collected: layers that cases hold draw the seeds of their weights then.
 
+    TensorFlow gets one seed for good: with every further one it forgets all kernels and graphs it has prepared.
     Only its stateful operations draw by this seed, in these tests the order of the examples in `fit`; it is the same
     for every `fit`. Keras's own operations draw by seeds of Keras, which each test starts anew.
     """
+    keras.utils.set_random_seed(0)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        tf.random.set_seed(0)
         tf.random.set_seed = lambda seed: None
 
 

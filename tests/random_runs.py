@@ -11,7 +11,7 @@ import os
 
 import numpy as np
 
-from tests.backend import BACKEND, numpy
+from tests.backend import BACKEND, numpy, torch_tensor
 from tests.reference.attend import gradient_along
 
 EAGER, UNKNOWN, XLA = "eager", "unknown", "xla"
@@ -125,9 +125,7 @@ def _jax(function, arrays, trained, cotangent, way, known):
 
 
 def _torch(function, arrays, trained, cotangent, way, known):
-    import torch
-
-    tensors = {name: torch.tensor(a, requires_grad=name in trained) for name, a in arrays.items()}
+    tensors = {name: torch_tensor(a, trained=name in trained) for name, a in arrays.items()}
     results = _results(function(**tensors))
-    results[0].backward(torch.tensor(cotangent, dtype=results[0].dtype))
+    results[0].backward(torch_tensor(cotangent, results[0].dtype))
     return [x.detach() for x in results], {name: tensors[name].grad for name in trained}

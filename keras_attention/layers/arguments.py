@@ -1,7 +1,8 @@
-"""Call arguments as users write them: Python lists, NumPy arrays and NumPy numbers."""
+"""Call arguments as users write them: Python lists, NumPy arrays, NumPy numbers and tensors of another device."""
 
 import keras
 import numpy as np
+from keras import ops
 
 # Arguments that are nests by their meaning: a list in their place may hold tensors.
 NESTS = ("cache", "initial_state", "states", "start_index")
@@ -11,6 +12,7 @@ def standardize(x, name):
     """A list of numbers as an array, and a NumPy number as a Python number; all else as it is.
 
     Keras takes a list for a nest of call arguments, and makes a tensor of a NumPy int, whose value is then unknown.
+    A tensor of PyTorch comes to the device of the weights: Keras's operations bring it there, Python's do not.
 
     Args:
         x: What was given for an argument.
@@ -18,6 +20,8 @@ def standardize(x, name):
     """
     if isinstance(x, np.generic) or (isinstance(x, np.ndarray) and x.ndim == 0):
         return x.item()
+    if keras.backend.backend() == "torch" and ops.is_tensor(x):
+        return ops.convert_to_tensor(x)
     if not isinstance(x, (list, tuple)):
         return x
     if name == "start_index":  # of an image: two indices

@@ -15,7 +15,8 @@ def fused(query, key, value, *, scale, mask, key_mask, causal, query_offset, win
     if causal and (key_mask is not None or not (isinstance(query_offset, int) and query_offset == 0)):
         return None
     backend = keras.backend.backend()
-    if backend == "torch":
+    # PyTorch's kernel for GPUs refuses a single key that pooling has made, whose strides are odd; it needs no kernel.
+    if backend == "torch" and key.shape[1] != 1:
         return _of_one_size(query, key, value, scale, key_mask, causal)
     if backend == "jax" and key_mask is None and _is_half(query) and _has_gpu():
         try:

@@ -86,7 +86,9 @@ def revive(logits, axis=-1):
     Returns:
         The logits, and which rows were not so, with an axis of one; the others' softmax is the caller's to zero.
     """
-    alive = ops.max(logits, axis=axis, keepdims=True, initial=-math.inf) > -math.inf
+    if 0 in logits.shape:  # nothing has no greatest, and there is nothing to make zero
+        return logits, ops.any(logits, axis=axis, keepdims=True)
+    alive = ops.max(logits, axis=axis, keepdims=True) > -math.inf
     return ops.where(alive, logits, 0.0), alive
 
 

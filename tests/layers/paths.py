@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tests.backend import plainly
+from tests.backend import plainly, torch_tensor
 from tests.layers.conformance import BACKEND, built, kept
 
 attend = importlib.import_module("keras_attention.ops.attend")
@@ -118,13 +118,13 @@ class Passes:
         import torch
 
         def run(inputs, rest, cotangent):
-            rest = {name: torch.tensor(x) for name, x in rest.items()}
+            rest = {name: torch_tensor(x) for name, x in rest.items()}
             if cotangent is None:
                 with torch.no_grad():
                     return self._output(inputs, rest)
-            inputs = [torch.tensor(x, requires_grad=True) for x in inputs]
+            inputs = [torch_tensor(x, trained=True) for x in inputs]
             output = self._output(inputs, rest)
-            product = (output.float() * torch.tensor(cotangent)).sum()
+            product = (output.float() * torch_tensor(cotangent)).sum()
             sources = [*inputs, *(w.value for w in self.layer.trainable_variables)]
             gradients = torch.autograd.grad(product, sources, allow_unused=True)
             gradients = [torch.zeros_like(x) if g is None else g for x, g in zip(sources, gradients)]
@@ -283,7 +283,7 @@ def _along_torch(total):
     import torch
 
     def run(s):
-        s = torch.tensor(s, dtype=torch.float64, requires_grad=True)
+        s = torch_tensor(s, "float64", trained=True)
         value = total(s)
         [slope] = torch.autograd.grad(value, s, create_graph=True)
         [bend] = torch.autograd.grad(slope, s)

@@ -9,7 +9,7 @@ import pytest
 from keras_attention import ops
 from keras_attention.ops.layout import Layout
 from keras_attention.ops.stages import stages
-from tests.backend import BACKEND, numpy
+from tests.backend import BACKEND, numpy, torch_tensor
 
 T, S, BLOCK = 96, 80, 16
 
@@ -151,9 +151,9 @@ def second(loss, x):
     if BACKEND == "torch":
         import torch
 
-        x = torch.tensor(x, requires_grad=True)
+        x = torch_tensor(x, trained=True)
         (gradient,) = torch.autograd.grad(loss(x), x, create_graph=True)
-        return torch.autograd.grad((gradient**2).sum(), x)[0].numpy()
+        return numpy(torch.autograd.grad((gradient**2).sum(), x)[0])
     import tensorflow as tf
 
     x = tf.constant(x)

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 
 from keras_attention.ops.known import known_values
-from tests.backend import BACKEND
+from tests.backend import BACKEND, needs_values
 
 
+@needs_values
 def test_arrays_and_eager_tensors_have_values():
     for x in ([3, -1], np.array([3, -1]), keras.ops.convert_to_tensor([3, -1])):
         assert known_values(x).tolist() == [3, -1]

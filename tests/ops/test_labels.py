@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention.ops import logistic_mixture_log_prob, pixel_log_prob
 from keras_attention.ops.labels import nan_unless_label, require_labels
-from tests.backend import BACKEND, numpy
+from tests.backend import BACKEND, needs_values, numpy
 
 
 def compiled(function, *arrays):
@@ -23,6 +23,7 @@ def compiled(function, *arrays):
     pytest.skip("values are always known")
 
 
+@needs_values
 def test_known_labels_are_refused_by_name():
     for good in ([0, 3], np.array([[3]], "uint8"), [0.0, 3.0], np.zeros((0,)), ops.convert_to_tensor([1, 2])):
         require_labels(good, "y_true", 4)
@@ -38,6 +39,7 @@ def test_unknown_labels_that_are_none_give_nan():
         np.testing.assert_array_equal(out, [np.nan, 1, 2, np.nan])
 
 
+@needs_values
 def test_values_of_pixels():
     outputs = np.random.default_rng(0).standard_normal((2, 3, 256)).astype("float32")
     mixture = np.random.default_rng(0).standard_normal((2, 20)).astype("float32")

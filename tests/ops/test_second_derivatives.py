@@ -7,7 +7,7 @@ from keras import ops as k
 from keras_attention import ops
 from keras_attention.ops.local_blocks import attend_locally
 from keras_attention.ops.local_masks import Blocks
-from tests.backend import BACKEND, numpy
+from tests.backend import BACKEND, numpy, torch_tensor
 from tests.reference.local_attention import mask_1d
 
 B, T, S, U, V = 2, 5, 7, 3, 4
@@ -92,10 +92,10 @@ def _jax(function):
 def _torch(function):
     import torch
 
-    tensors = [torch.tensor(x, requires_grad=True) for x in ARRAYS]
-    total = (function(*tensors) * torch.tensor(COTANGENT)).sum()
+    tensors = [torch_tensor(x, trained=True) for x in ARRAYS]
+    total = (function(*tensors) * torch_tensor(COTANGENT)).sum()
     gradients = torch.autograd.grad(total, tensors, create_graph=True)
-    moved = sum((g * torch.tensor(d)).sum() for g, d in zip(gradients, DIRECTION))
+    moved = sum((g * torch_tensor(d)).sum() for g, d in zip(gradients, DIRECTION))
     return [x.detach() for x in torch.autograd.grad(moved, tensors)]
 
 

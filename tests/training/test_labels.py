@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_attention import metrics, training
-from tests.backend import BACKEND, numpy
+from tests.backend import BACKEND, needs_values, numpy
 from tests.ops.test_labels import compiled
 
 RNG = np.random.default_rng(0)
@@ -16,6 +16,7 @@ def wrong(value=5):
     return np.array([[1, value, 0], [2, 3, 1]])
 
 
+@needs_values
 def test_the_smoothed_loss():
     loss = training.LabelSmoothedCrossEntropy(reduction="none")
     expected = numpy(loss(TOKENS, LOGITS))
@@ -32,6 +33,7 @@ def test_the_smoothed_loss():
         assert np.isfinite(numpy(padding(bad, LOGITS))).all()
 
 
+@needs_values
 @pytest.mark.parametrize("metric", [training.TokenAccuracy, training.SequenceAccuracy])
 def test_accuracy(metric):
     perfect = np.eye(5)[TOKENS]
@@ -59,6 +61,7 @@ def test_a_label_that_there_is_not_is_wrong_in_a_compiled_step():
     assert abs(found - 4 / 5) < 1e-6  # two tokens of the first sequence, two of three of the other
 
 
+@needs_values
 @pytest.mark.parametrize("name", ["loss", "metric"])
 def test_pixels(name):
     images = RNG.integers(0, 256, (2, 2, 3, 1))
@@ -76,6 +79,7 @@ def test_pixels(name):
         assert np.isnan(compiled(one(), bad, outputs))
 
 
+@needs_values
 def test_classes():
     logits = LOGITS[:, 0]
     outputs = {"logits": logits, "log_probs": logits[:, :2], "baselines": logits[:, 2:4]}
