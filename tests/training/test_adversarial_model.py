@@ -236,12 +236,23 @@ def test_what_layers_add_to_the_loss_counts():
 
 
 def test_losses_are_scaled_where_only_a_network_is_of_half_precision():
-    networks = stand_ins.generator(), stand_ins.discriminator()
-    networks[1].dtype_policy = keras.dtype_policies.get("mixed_float16")
-    model = training.AdversarialModel(*networks, training.NoiseToImage(Z, K))
-    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **QUICK)
-    for optimizer in (model.optimizer.generator_optimizer, model.optimizer.discriminator_optimizer):
-        assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    """The step stays what it is: what is multiplied before the backward pass is divided after it."""
+    after = []
+    for policy in ("float32", "mixed_float16"):
+        keras.utils.set_random_seed(0)
+        networks = stand_ins.generator(), stand_ins.discriminator()
+        networks[1].dtype_policy = keras.dtype_policies.get(policy)
+        model = training.AdversarialModel(*networks, training.NoiseToImage(Z, K), seed=0)
+        model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **QUICK)
+        for optimizer in (model.optimizer.generator_optimizer, model.optimizer.discriminator_optimizer):
+            assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer) == (policy == "mixed_float16")
+        before = [snapshot(network.trainable_variables) for network in networks]
+        model.train_on_batch(*stand_ins.data(6))
+        after.append([snapshot(network.trainable_variables) for network in networks])
+    for start, plain, scaled in zip(before, *after):
+        for s, a, b in zip(start, plain, scaled):
+            np.testing.assert_allclose(b - s, a - s, rtol=1e-3, atol=1e-7)
+        assert max(np.abs(a - s).max() for s, a in zip(start, plain)) > 1e-3
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
