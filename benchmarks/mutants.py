@@ -6,8 +6,9 @@
 Run on two versions of the tests, it shows whether the newer ones miss what the older ones caught. A mutant is named by
 its function and by the expression that it changes, so that it is found again where lines have moved.
 
-Each mutant runs the tests of its own module first, then those of the layers that use it, and at last those that name
-what it defines; the first failure ends it. Needs an operating system with `fork`.
+Each mutant runs the tests of its own module first, then the conformance suite of the layers that use it, and at last
+the tests that name these layers or what it defines, or, if none does, all of its room; the first failure ends it.
+Needs an operating system with `fork`.
 """
 
 import argparse
@@ -139,12 +140,11 @@ def stages(path):
     layers = users(path) if room in ("ops", "layers") else ()
     if layers:
         yield [*map(str, sorted(Path("tests/layers").glob("test_conformance*.py"))), "-k", " or ".join(layers)]
-    names = re.findall(r"^(?:def|class) ([A-Za-z]\w+)", path.read_text(), re.M)
+    names = [*layers, *re.findall(r"^(?:def|class) ([A-Za-z]\w+)", path.read_text(), re.M)]
     pattern = re.compile(rf"\b({'|'.join((*names, path.stem))})\b")
     naming = [p for p in sorted(Path("tests").glob("*/test_*.py")) if p != own and "conformance" not in p.name]
     naming = [str(p) for p in naming if p.parent.name != "examples" and pattern.search(p.read_text())]
-    if naming:
-        yield naming
+    yield naming or [f"tests/{room}"]
 
 
 def outcome(arguments):

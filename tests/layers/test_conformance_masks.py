@@ -8,9 +8,34 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.layers.conformance import BACKEND, answer, arrays, built, cases_with, close, expected, kept, numpy, symbols
+from tests.layers.conformance import (
+    BACKEND,
+    FIRST,
+    answer,
+    arrays,
+    bounds,
+    built,
+    cases_with,
+    close,
+    each,
+    expected,
+    kept,
+    numpy,
+    symbols,
+)
 from tests.layers.paths import CHEAP, stepping
 from tests.layers.visibility import padding
+
+# Whose output has other positions than the input, or none; and per head, of which Keras's masks know nothing.
+OF_OTHER_POSITIONS = (
+    "ALiBi",
+    "GlimpseNetwork",
+    "GlimpseSensor",
+    "MultiChannelAttentionSelection",
+    "MultiScaleSpatialPooling",
+    "RelativePositionBias",
+    "ScaledDotProductAttention",
+)
 
 
 def masked_model(case, layer):
@@ -65,6 +90,13 @@ def test_padding_is_not_attended_to(case):
     cut = [np.take(a, range(a.shape[last] - 1), last) for a in x]
     masked = answer(lambda *x: layer(*x, **masks, **case.call), *x)
     close(np.take(masked, range(masked.shape[last] - 1), last), answer(lambda *x: layer(*x, **case.call), *cut))
+
+
+@each(case for case in FIRST if not any(bounds(case)) and str(case) not in OF_OTHER_POSITIONS)
+def test_the_mask_of_the_layer_before_goes_on(case):
+    """What Keras hands from layer to layer; of a layer that does not say that it takes it, Keras warns."""
+    output = case.layer(**case.init)(*[keras.layers.Masking()(x) for x in symbols(case)], **case.call)
+    assert tuple(output._keras_mask.shape) == tuple(output.shape[: output._keras_mask.ndim])
 
 
 @cases_with("masks")

@@ -228,6 +228,14 @@ def test_wrong_caches_are_refused(call, message):
         layer(random(B, 2, D), **{"cache": layer.make_cache(B, L), **call})
 
 
+def test_where_it_is_unknown_how_many_rows_are_written_one_must_fit():
+    layer, rows = layer_of(), keras.Input(batch_shape=(B, None, D))
+    output, _ = layer(rows, cache=layer.make_cache(B, L), cache_index=L - 1)
+    assert tuple(output.shape) == (B, None, D)
+    with pytest.raises(ValueError, match="room for positions 0 to 9.*cache_index=9"):
+        layer(rows, cache=layer.make_cache(B, L), cache_index=L)
+
+
 def test_an_unbuilt_layer_projects_no_memory():
     with pytest.raises(ValueError, match="Build the layer"):
         MultiHeadAttention(N, 3).project_memory(random(B, S, D))

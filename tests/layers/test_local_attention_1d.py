@@ -216,6 +216,8 @@ def test_the_index_of_a_cache_is_any_integer_and_checked_where_it_is_known():
     expected = numpy(layer(x, cache=cache, cache_index=1)[0])
     for index in (np.int64(1), keras.ops.cast(1, "int64"), keras.ops.cast(1, "int32")):
         np.testing.assert_allclose(numpy(layer(x, cache=cache, cache_index=index)[0]), expected, atol=1e-6)
+    unknown = keras.Input(batch_shape=(B, None, D))
+    assert tuple(layer(unknown, cache=cache, cache_index=4)[0].shape) == (B, None, D)
     for bad in (4, np.int64(-1), keras.ops.cast(4, "int32")):
         with pytest.raises(ValueError, match="room for positions 0 to 5 "):
             layer(x, cache=cache, cache_index=bad)
