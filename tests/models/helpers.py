@@ -1,6 +1,7 @@
 """What the tests of models share: a small Transformer with noise in every weight, and its weights for the oracle."""
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
@@ -66,6 +67,12 @@ def noisy(model, seed=0):
 
 def small(**kwargs):
     return noisy(transformer(**{**SIZES, **kwargs}))
+
+
+@functools.cache
+def same(**kwargs):
+    """`small`, the same for every test that leaves it as it is."""
+    return small(**kwargs)
 
 
 def attention_weights(layer):

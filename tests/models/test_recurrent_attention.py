@@ -155,7 +155,7 @@ def test_r10_the_same_seed_takes_the_same_path():
 
 def moved_by(loss, **arguments):
     """The parts of the network whose weights a step with this loss moves."""
-    model = small(**arguments)
+    model = small(num_glimpses=2, **arguments)
     before = [numpy(w).copy() for w in model.trainable_variables]
     model.compile(keras.optimizers.SGD(0.1), loss, **QUICK)
     model.train_on_batch(random(6, 9, 11, 2), np.arange(6) % 3)
@@ -192,9 +192,8 @@ def bright_by_class():
 def test_fits_and_evaluates():
     images, labels = bright_by_class()
     model = small(core="lstm", num_glimpses=2)
-    jit = False if BACKEND == "tensorflow" else "auto"
-    model.compile(keras.optimizers.Adam(0.02), training.HybridLoss(), metrics=["accuracy"], jit_compile=jit)
-    history = model.fit(images, labels, batch_size=4, epochs=20, verbose=0).history
+    model.compile(keras.optimizers.Adam(0.1), training.HybridLoss(), metrics=["accuracy"], **QUICK)
+    history = model.fit(images, labels, batch_size=8, epochs=5, verbose=0).history
     assert history["accuracy"][-1] > history["accuracy"][0] and np.isfinite(history["loss"]).all()
     _, accuracy = model.evaluate(images, labels, verbose=0)
     answers = {name: numpy(x) for name, x in model(images).items()}
@@ -208,13 +207,14 @@ def test_learns_in_a_step_that_xla_compiles():
         pytest.skip("on JAX Keras compiles every step, on PyTorch none")
     images, labels = bright_by_class()
     model = small(num_glimpses=2)  # XLA compiles each glimpse for itself
-    model.compile(keras.optimizers.SGD(0.005), training.HybridLoss(), jit_compile=True)
+    model.compile(keras.optimizers.SGD(0.02), training.HybridLoss(), jit_compile=True)
 
     def entropy():
         return float(training.HybridLoss(0.0, 0.0)(labels, model(images)))
 
     before = entropy()
-    losses = [float(model.train_on_batch(images, labels)) for _ in range(10)]
+    # A function of batches of any size, unlike that of `train_on_batch`.
+    losses = model.fit(images, labels, batch_size=8, epochs=4, verbose=0).history["loss"]
     assert np.isfinite(losses).all() and entropy() < 0.9 * before
 
 
@@ -237,7 +237,7 @@ def test_mixed_precision(dtype):
         assert np.isfinite(numpy(w)).all() and np.abs(numpy(w) - b).max() > 0, w.path
 
 
-@pytest.mark.parametrize("arguments", [{}, {"core": "lstm"}, {"num_glimpses": 1}, {"soft": True}], ids=str)
+@pytest.mark.parametrize("arguments", [{}, {"core": "lstm", "soft": True}, {"num_glimpses": 1}], ids=str)
 def test_survives_the_file(arguments, tmp_path):
     model, images = small(**arguments), random(3, 9, 11, 2)
     expected = model(images)
@@ -255,8 +255,9 @@ def test_an_export_returns_the_class_and_the_path(tmp_path):
 
     from keras_attention import export
 
-    model = small()
-    served = tf.saved_model.load(str(export.export_saved_model(model, tmp_path)))
+    model = small(num_glimpses=2)
+    folder = export.export_saved_model(model, tmp_path, verify=False)  # which is what follows
+    served = tf.saved_model.load(str(folder))
     for batch, sides in ((2, (9, 11)), (3, (20, 6))):
         images = random(batch, *sides, 2)
         found, expected = served.signatures["serving_default"](tf.constant(images)), model(images)

@@ -1,5 +1,7 @@
 """RNNsearch and RNNencdec: the networks of the papers, their sizes, their order of work, how they start."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -20,6 +22,12 @@ SIZES = {
 SOURCE = np.array([[3, 4, 5, 6, 0, 0], [7, 8, 9, 1, 2, 3]], "int32")
 TARGET = np.array([[1, 4, 9, 16, 2], [1, 5, 8, 13, 11]], "int32")
 INPUTS = {"source": SOURCE, "target": TARGET}
+
+
+@functools.cache
+def same(attention=True, use_bias=False):
+    """`small`, the same for every test that leaves it as it is."""
+    return small(attention=attention, use_bias=use_bias)
 
 
 def small(**kwargs):
@@ -69,7 +77,7 @@ def _table(embedding):
 
 @pytest.mark.parametrize("use_bias", [False, True])
 def test_is_the_network_of_the_paper(use_bias):
-    model = small(use_bias=use_bias)
+    model = same(True, use_bias)
     logits, scores = numpy(model(INPUTS)), numpy(model.attention_scores(INPUTS))
     for b, length in enumerate((4, 6)):
         expected = reference.rnn_search(SOURCE[b, :length], TARGET[b], oracle_weights(model))
@@ -80,7 +88,7 @@ def test_is_the_network_of_the_paper(use_bias):
 
 @pytest.mark.parametrize("use_bias", [False, True])
 def test_the_baseline_is_a_vector_of_fixed_size(use_bias):
-    model = small(attention=False, use_bias=use_bias)
+    model = same(False, use_bias)
     logits = numpy(model(INPUTS))
     for b, length in enumerate((4, 6)):
         expected = reference.rnn_encdec(SOURCE[b, :length], TARGET[b], oracle_weights(model))
@@ -112,10 +120,10 @@ def test_weights_of_the_paper():
 def test_biases_of_the_authors_code():
     """One on each embedding, candidate, s_0, readout and logits; none on gates and in the attention."""
     for attention, cells in ((True, 3), (False, 2)):
-        more = small(use_bias=True, attention=attention).count_params()
+        more = same(attention, True).count_params()
         m, n, maxout, V = (SIZES[k] for k in ("embedding_dim", "units", "maxout_units", "target_vocabulary_size"))
         dense = n if attention else 2 * n
-        assert more - small(attention=attention).count_params() == 2 * m + cells * n + dense + 2 * maxout + V
+        assert more - same(attention, False).count_params() == 2 * m + cells * n + dense + 2 * maxout + V
 
 
 def test_weights_start_as_in_the_paper():
@@ -146,9 +154,8 @@ def test_padding_of_the_source_changes_nothing():
         model = small(attention=attention)
         plain = numpy(model({"source": SOURCE[:1, :4], "target": TARGET[:1]}))
         padded = np.pad(SOURCE[:1, :4], ((0, 0), (0, 9)))
-        np.testing.assert_allclose(numpy(model({"source": padded, "target": TARGET[:1]})), plain, atol=1e-5)
         table = model.parts.embeddings["source"]["layers"][0].embeddings
-        table.assign(np.where(np.arange(13)[:, None] == 0, np.nan, numpy(table)))
+        table.assign(np.where(np.arange(13)[:, None] == 0, np.nan, numpy(table)))  # not even 0 of it is read
         np.testing.assert_allclose(numpy(model({"source": padded, "target": TARGET[:1]})), plain, atol=1e-5)
 
 
@@ -167,7 +174,7 @@ def test_the_first_state_knows_the_backward_net_alone():
 
 
 def test_looks_then_generates_then_updates():
-    model = small()
+    model = same(True, False)
     # One batch of everything: first as it is, then with each token changed in turn.
     targets = np.stack([TARGET] * 6)
     for i in range(5):
@@ -187,7 +194,7 @@ def test_looks_then_generates_then_updates():
 
 
 def test_dropout_is_off_at_inference_and_on_in_training():
-    model, still = small(dropout=0.4, seed=1), small()
+    model, still = small(dropout=0.4, seed=1), same(True, False)
     expected = numpy(still(INPUTS))
     np.testing.assert_allclose(numpy(model(INPUTS)), expected, atol=1e-5)
     first, second = (numpy(model(INPUTS, training=True)) for _ in range(2))

@@ -96,7 +96,7 @@ def test_every_step_of_the_ablation_has_its_inputs_and_outputs(ablation):
     assert ("selection_pooling" in names) == (ablation == "H")
 
 
-@pytest.mark.parametrize("ablation", ["B", "E", "H"])
+@pytest.mark.parametrize("ablation", ["E", "H"])
 def test_all_weights_learn(ablation):
     generator, _ = small(ablation)
     x, outputs = inputs_of(generator), STEPS[ablation][1]
@@ -155,7 +155,7 @@ WITH_MORE = {"legacy_unused_conv": True, "semantics_channels": 4}
 
 @pytest.mark.parametrize("ablation, arguments", [("E", {}), ("H", WITH_MORE)])
 def test_survives_the_file(ablation, arguments, tmp_path):
-    for model in small(ablation, **arguments):
+    for model in small(ablation, **arguments)[: 1 + (ablation == "H")]:  # the discriminator is the same
         model.save(tmp_path / "model.keras")
         twin = keras.models.load_model(tmp_path / "model.keras")
         assert type(twin) is type(model)

@@ -66,9 +66,9 @@ def test_sl9_the_gradient_of_the_shared_network_is_the_sum_of_both_readings():
 
 def test_losses_are_finite_and_fall():
     model = make()
-    model.compile(*(keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in range(2)), jit_compile=BACKEND == "jax")
+    model.compile(*(keras.optimizers.Adam(6e-3, beta_1=0.5) for _ in range(2)), jit_compile=BACKEND == "jax")
     data = {name: np.repeat(x, 4, 0) for name, x in DATA.items()}
-    history = model.fit(data, batch_size=4, epochs=12, verbose=0).history
+    history = model.fit(data, batch_size=4, epochs=4, verbose=0).history
     assert set(history) == set(model.objective.names)
     assert all(np.isfinite(values).all() for values in history.values())
     assert history["pixel_loss"][-1] < 0.9 * history["pixel_loss"][0]

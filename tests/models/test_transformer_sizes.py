@@ -29,32 +29,33 @@ def test_base_has_63_million_weights():
     assert model.encoder.blocks[0].feed_forward.count_params() == 2_099_712
 
 
+def test_base_of_32000_tokens():
+    assert by_hand(32_000) == 60_485_632
+    assert count(transformer_base, 32_000, num_layers=1) == by_hand(32_000, N=1)
+
+
 def test_big_has_214_million_weights():
     assert count(transformer_big, 37000) == 214_171_648 == by_hand(37000, d=1024, ff=4096, h=16)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "total"),
+    ("arguments", "more"),
     [
-        ({"norm_first": True}, 63_047_680),
-        ({"use_bias": True}, 63_082_496),
-        ({"tie_embeddings": False}, 63_045_632 + 2 * 37000 * 512),
-        ({"vocabulary_size": 32000}, 60_485_632),
+        ({"norm_first": True}, 63_047_680 - 63_045_632),
+        ({"use_bias": True}, (63_082_496 - 63_045_632) // 6),
+        ({"tie_embeddings": False}, 2 * 37000 * 512),
     ],
-    ids=["pre-norm", "biased", "untied", "32000-tokens"],
+    ids=["pre-norm", "biased", "untied"],
 )
-def test_counts_of_variants(arguments, total):
-    arguments = {"vocabulary_size": 37000, **arguments}
-    assert count(transformer_base, **arguments) == total
+def test_counts_of_variants(arguments, more):
+    """What they add to one of their six layers, and to the rest."""
+    assert count(transformer_base, 37000, num_layers=1, **arguments) == by_hand(37000, N=1) + more
 
 
 TABLE_3 = {  # millions, as printed; with 41,100 tokens all rows fit at once
     "base": ({}, 65),
     "dk=16": ({"key_dim": 16}, 58),
     "dk=32": ({"key_dim": 32}, 60),
-    "N=2": ({"num_layers": 2}, 36),
-    "N=4": ({"num_layers": 4}, 50),
-    "N=8": ({"num_layers": 8}, 80),
     "d=256": ({"model_dim": 256}, 28),
     "d=1024": ({"model_dim": 1024}, 168),
     "ff=1024": ({"intermediate_dim": 1024}, 53),
@@ -64,7 +65,18 @@ TABLE_3 = {  # millions, as printed; with 41,100 tokens all rows fit at once
 
 @pytest.mark.parametrize(("arguments", "millions"), TABLE_3.values(), ids=TABLE_3)
 def test_rows_of_table_3(arguments, millions):
-    assert round(count(transformer_base, 41_100, **arguments) / 1e6) == millions
+    """All layers are alike: those of six are six times the one that is made."""
+    names = {"key_dim": "dk", "model_dim": "d", "intermediate_dim": "ff"}
+    by_name = {names[name]: value for name, value in arguments.items()}
+    if "d" in by_name:
+        by_name |= {"dk": by_name["d"] // 8, "dv": by_name["d"] // 8}
+    assert round(by_hand(41_100, **by_name) / 1e6) == millions
+    assert count(transformer_base, 41_100, num_layers=1, **arguments) == by_hand(41_100, N=1, **by_name)
+
+
+def test_rows_of_table_3_with_other_numbers_of_layers():
+    assert [round(by_hand(41_100, N=N) / 1e6) for N in (2, 4, 8)] == [36, 50, 80]
+    assert count(transformer_base, 41_100, num_layers=2) == by_hand(41_100, N=2)
 
 
 @pytest.mark.parametrize("heads", [1, 32])
@@ -74,5 +86,5 @@ def test_the_number_of_heads_changes_no_count(heads):
 
 def test_dropout_rates_of_the_paper():
     with without_memory():
-        assert (transformer_base(23).dropout, transformer_big(23).dropout) == (0.1, 0.3)
-        assert transformer_big(23, dropout=0.1).dropout == 0.1
+        assert (transformer_base(23, num_layers=1).dropout, transformer_big(23, num_layers=1).dropout) == (0.1, 0.3)
+        assert transformer_big(23, dropout=0.1, num_layers=1).dropout == 0.1
