@@ -1,6 +1,7 @@
 """The served reader on input that nobody should send, with a model that has learned nothing."""
 
 import re
+import runpy
 import subprocess
 import sys
 
@@ -45,7 +46,7 @@ def test_the_signature_is_strings_to_strings(signature):
 
 
 def test_what_cannot_be_read_has_an_empty_answer(serve):
-    assert serve(["", "   ", "\u200f", "3" * 49, "3 juni " * 100]) == [""] * 5
+    assert serve(["", "   ", "\u200f", "3" * 49, "3 juni " * 1000]) == [""] * 5
 
 
 def test_anything_else_has_an_answer_of_the_form_of_a_date_or_none_in_a_batch_as_alone(serve):
@@ -71,11 +72,25 @@ def test_no_run_yet_is_a_clear_error(tmp_path):
         dates_served.ask(tmp_path / "nothing", ["3 juni"])
 
 
+def test_the_script_answers_without_keras(directory, monkeypatch, capfd):
+    """Run here as a script, which blocks the import of what an answer needs none of."""
+    for name in ("keras", "keras_attention", "babel"):
+        monkeypatch.setitem(sys.modules, name, None)  # and puts it back in the end
+    monkeypatch.setattr(sys, "argv", [dates_served.__file__, str(directory), "3. juni 2019", ""])
+    runpy.run_path(dates_served.__file__, run_name="__main__")
+    assert_answered(*capfd.readouterr())
+
+
+def assert_answered(output, errors):
+    first, second = output.splitlines()
+    assert first.endswith("3. juni 2019")
+    assert second.strip() == "(no date)"
+    assert not errors
+
+
+@pytest.mark.slow
 def test_a_fresh_process_asks_with_tensorflow_only(directory):
     """The script blocks the import of Keras, keras_attention and Babel, so an answer needs none of them."""
     command = [sys.executable, dates_served.__file__, str(directory), "3. juni 2019", ""]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    first, second = done.stdout.splitlines()
-    assert first.endswith("3. juni 2019")
-    assert second.strip() == "(no date)"
-    assert not done.stderr
+    assert_answered(done.stdout, done.stderr)
