@@ -33,7 +33,7 @@ def make(baseline=None, seed=0, **kwargs):
 
 
 @functools.cache
-def trained(baseline=None):
+def trained(baseline):
     """A model after a step, what its networks learned from, and what the step reported."""
     model = make(baseline, average_decay=0.9)
     before = {name: snapshot(getattr(model, name).trainable_variables) for name in ("generator", "discriminator")}
@@ -63,7 +63,7 @@ def test_each_network_learns_and_the_average_is_a_generator_of_the_same_kind(bas
 
 
 def test_vectors_of_the_discriminator_move_with_its_steps_alone_and_a_file_holds_the_state(tmp_path):
-    model, _, _ = trained()
+    model, _, _ = trained(None)
     vectors = [v for v in model.discriminator.weights if v.path.endswith("/u")]
     assert len(vectors) > 10
     after = snapshot(vectors)
