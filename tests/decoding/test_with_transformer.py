@@ -40,7 +40,7 @@ def decode(decoder, source, num_layers=1, **options):
 
 def test_greedy_with_a_cache_is_the_forward_pass_repeated():
     tokens = toy.run(QUICK, functools.partial(decode, decoding.greedy, num_layers=2), SOURCE)
-    # What stands after a token is not seen by it: if each is the best after those before, so is the first, the second...
+    # What stands after a token is not seen by it: each is the best of its step if it is the best after those before.
     best = forward(tokens[:, :-1], num_layers=2).argmax(-1)
     ended = np.cumsum(tokens == END, axis=1) - (tokens == END) > 0
     np.testing.assert_array_equal(tokens, np.where(ended, 0, best))
