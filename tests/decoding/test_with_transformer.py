@@ -15,7 +15,7 @@ QUICK = "jit" if "jit" in toy.PATHS else "eager"
 
 
 @functools.cache
-def model(num_layers=1):
+def model(num_layers):
     model = models.transformer(
         vocabulary_size=V, num_layers=num_layers, model_dim=12, num_heads=3, intermediate_dim=20, key_dim=5, value_dim=7
     )
@@ -39,6 +39,7 @@ def decode(decoder, source, num_layers=1, **options):
 
 
 def test_greedy_with_a_cache_is_the_forward_pass_repeated():
+    model(2)  # made outside of what is compiled
     tokens = toy.run(QUICK, functools.partial(decode, decoding.greedy, num_layers=2), SOURCE)
     # What stands after a token is not seen by it: each is the best of its step if it is the best after those before.
     best = forward(tokens[:, :-1], num_layers=2).argmax(-1)
@@ -48,7 +49,7 @@ def test_greedy_with_a_cache_is_the_forward_pass_repeated():
 
 def test_the_scores_of_a_beam_are_those_of_the_forward_pass():
     K, alpha = 3, 0.6
-    model()  # made outside the graph
+    model(1)  # made outside of what is compiled
     search = functools.partial(decode, decoding.beam_search, beam_size=K, alpha=alpha, stop_early=False)
     tokens, scores = toy.run(QUICK, search, SOURCE)
     found = (scores > -np.inf).ravel()
