@@ -67,7 +67,7 @@ class Form:
     def mixed(self):
         return self.names != self.home
 
-    @property
+    @functools.cached_property
     def numeric(self):
         return not any(field[0] in "ML" and len(field) > 2 for field in fields(self.pattern))
 

@@ -111,7 +111,8 @@ def test_every_value_is_drawn_from_what_the_model_says_of_the_finished_image(nam
         best = numpy(logistic_mixture_sample(outputs, model.channels, noise, COLD))
     assert_alike(best, drawn)
     assert len(np.unique(drawn)) > 2
-    if name == SOME[0]:  # of which a step is the fastest where nothing is compiled
+    # Of this one a step is the fastest where nothing is compiled. TensorFlow does it where the loop is served.
+    if name == SOME[0] and BACKEND != "tensorflow":
         assert_alike(numpy(draw(model, inputs)), drawn)
 
 
@@ -149,7 +150,7 @@ def test_served_by_tensorflow_alone(tmp_path):
     model, _, _ = variant(SOME[0])
 
     def paint(label):
-        return decoding.sample_image(model, (2, 1), label=label, temperature=COLD, seed=1)
+        return decoding.sample_image(model, (2, 2), label=label, temperature=COLD, seed=1)
 
     module = tf.Module()
     module.variables_used = [weight.value for weight in model.weights]

@@ -8,6 +8,7 @@ if keras.backend.backend() == "torch":
 import sagan_learning as learning
 
 from keras_attention import training
+from tests.examples.interruptions import CopyAfter
 
 SEED = 5
 HOW = {"jit_compile": keras.backend.backend() == "jax"}
@@ -72,21 +73,22 @@ def means(images):
     }
 
 
-def learned(folder, steps, model=None):
+def learned(folder, steps, model=None, callbacks=()):
     folder.mkdir(exist_ok=True)
     model = model or small()
     images, labels = pictures()
     real = means(learning.prepared(images))
     examination = learning.Examination(means, real, folder / "progress.json")
-    before = learning.learn(model, images, labels, steps, 4, SEED, folder, 2, callbacks=[examination], **HOW)
+    callbacks = [examination, *callbacks]
+    before = learning.learn(model, images, labels, steps, 4, SEED, folder, 2, callbacks=callbacks, **HOW)
     return model, before
 
 
 @pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_same_weights_and_figures(tmp_path):
-    whole, before = learned(tmp_path / "whole", 4)
+    killed = CopyAfter(2, tmp_path / "whole", tmp_path / "parts")
+    whole, before = learned(tmp_path / "whole", 4, callbacks=[killed])
     assert before == 0
-    learned(tmp_path / "parts", 2)
     parts, before = learned(tmp_path / "parts", 4)
     assert before == 2
     for one, other in zip(whole.weights, parts.weights, strict=True):

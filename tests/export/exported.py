@@ -9,7 +9,7 @@ from keras_attention.models import transformer
 
 LETTERS = "abcdefgh"
 START, END, FIRST = 1, 2, 3
-READ, WRITE = 12, 9
+READ, WRITE = 12, 6
 
 
 def writer():

@@ -22,6 +22,13 @@ def classifier(attention=keras.layers.MultiHeadAttention, vocabulary=11, width=1
     return noisy(keras.Model(tokens, keras.layers.Dense(classes)(x)))
 
 
+def table(vocabulary=11, width=3):
+    """tokens [B, T] int32, 0 = padding -> [B, width]: for tests to which it does not matter what is exported."""
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    x = keras.layers.Embedding(vocabulary, width, mask_zero=True)(tokens)
+    return noisy(keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(x)))
+
+
 def listener(attention=keras.layers.MultiHeadAttention, channels=4):
     """signal [B, T, channels] float32 -> [B, 2]; knows its padding only by the Keras mask."""
     signal = keras.Input((None, channels), name="signal")

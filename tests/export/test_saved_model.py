@@ -60,9 +60,9 @@ def bytes_of_variables(path):
 
 
 def test_every_weight_is_stored_once(tmp_path):
-    model = models.classifier(vocabulary=2000, width=64)
+    model = models.table(vocabulary=2000, width=64)
     model.compile("adam", "mse", run_eagerly=True)
-    model.fit(np.ones((2, 3), "int32"), np.ones((2, 3)), verbose=0)  # the optimizer's copies stay out
+    model.fit(np.ones((2, 3), "int32"), np.ones((2, 64)), verbose=0)  # the optimizer's copies stay out
     weights = sum(keras.ops.convert_to_numpy(weight).nbytes for weight in model.weights)
     # A second signature reads the same variables.
     again = (lambda text: model(tf.strings.to_number(text, tf.int32)[:, None]), [tf.TensorSpec([None], tf.string)])
@@ -78,6 +78,7 @@ def test_keras_itself_stores_every_weight_twice(tmp_path):
     assert bytes_of_variables(tmp_path) > 1.9 * weights, "Keras stores once now: say so in docs/serving.md"
 
 
+@pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
 def test_quantised_models_are_served_quantised(tmp_path):
     model = models.classifier(vocabulary=500, width=32)
@@ -125,7 +126,7 @@ def shouter(tmp_path):
 def test_strings_to_strings_with_tables_and_a_loop(tmp_path):
     shout = shouter(tmp_path)
     path = export_saved_model(
-        models.classifier(),
+        models.table(),
         tmp_path / "out",
         signatures={"shout": (shout, [tf.TensorSpec([None], tf.string)])},
         verify=False,
@@ -148,7 +149,7 @@ def test_layers_with_tables_bring_them_along(tmp_path):
 
 
 def test_a_serving_default_of_ones_own_moves_the_call_aside(tmp_path):
-    model = models.classifier()
+    model = models.table()
 
     def best(tokens):
         return tf.argmax(model(tokens), -1)
@@ -270,7 +271,7 @@ def test_a_directory_that_cannot_be_is_refused_before_any_work(tmp_path, monkeyp
 
 
 def test_a_failed_export_leaves_nothing_behind(tmp_path):
-    model = models.classifier()
+    model = models.table()
     python = (lambda x: tf.numpy_function(np.sin, [x], tf.float32), [tf.TensorSpec([None])])
     for signatures, verify, message in (
         ({"sine": python}, True, "PyFunc"),
@@ -284,7 +285,7 @@ def test_a_failed_export_leaves_nothing_behind(tmp_path):
 
 
 def test_an_existing_version_stays_as_it_is(tmp_path):
-    model = models.classifier()
+    model = models.table()
     path = export_saved_model(model, tmp_path, version=4, verify=False)
     before = (path / "saved_model.pb").read_bytes()
     with pytest.raises(FileExistsError, match="Version 4 exists"):

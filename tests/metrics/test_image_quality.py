@@ -64,9 +64,9 @@ def test_a_million_images_are_not_too_many():
     assert 0.2 < one % 2 < 0.8 or 1.2 < one % 2 < 1.8, "rounding would show"
     metric.total.assign(2e7)
     metric.count.assign(1e6)
-    for _ in range(100):
+    for _ in range(20):  # of which float32 alone would lose at least 0.2 each
         metric.update_state(image, image + 0.19)
-    np.testing.assert_allclose(float(metric.total) - 2e7, 100 * one, atol=2)
+    np.testing.assert_allclose(float(metric.total) - 2e7, 20 * one, atol=2)
     metric.reset_state()
     metric.update_state(image, image + 0.19)
     np.testing.assert_allclose(float(metric.result()), one, rtol=1e-6)

@@ -70,17 +70,17 @@ def test_batches_do_not_matter():
     np.testing.assert_allclose(parts.split_scores(), score(probs, splits=4, seed=1).split_scores(), rtol=1e-12)
 
 
-def test_a_million_samples_in_constant_memory():
+def test_a_hundred_thousand_samples_in_constant_memory():
     probs = np.repeat(probabilities(RNG, 10, 5), 1000, axis=0)
     metric = score(probs, splits=10)
     expected = reference.inception_score(probs[::1000])
     tracemalloc.start()
-    for _ in range(99):
+    for _ in range(9):
         metric.update_state(probs)
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 100_000 and peak < 10 * probs.nbytes, (kept, peak)
-    assert metric._counts.tolist() == [100_000] * 10
+    assert metric._counts.tolist() == [10_000] * 10
     np.testing.assert_allclose(metric.result(), expected, rtol=1e-3)
 
 

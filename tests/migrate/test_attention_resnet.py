@@ -41,11 +41,11 @@ def test_answers_as_the_published_network(sizes):
         check(model, weights, images(8, 13), SMALL["blocks"])
 
 
-def test_resnet_50_in_its_full_depth():
-    sizes = {"blocks": (3, 4, 6, 3), "width": 4, "attention": resnets.cbam, "ratio": 16, "classes": 7}
+def test_four_stages_of_several_depths():
+    sizes = {"blocks": (2, 1, 3, 1), "width": 4, "attention": resnets.cbam, "ratio": 16, "classes": 7}
     weights = resnets.weights(**sizes)
     model = migrate.attention_resnet(weights)
-    assert model.blocks == [3, 4, 6, 3]
+    assert model.blocks == [2, 1, 3, 1]
     assert model.attention_kwargs == {"ratio": 16, "variant": "reference"}
     check(model, weights, images(17, 22), sizes["blocks"])
 

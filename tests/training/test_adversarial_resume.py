@@ -1,6 +1,7 @@
 """A run that is killed goes on as if it had not been."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,14 +63,21 @@ def run(folder, seed, curve, kill_at=None, kill=raise_killed, how=QUICK):
     return model
 
 
-def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_path):
-    whole, broken = {}, {}
-    uninterrupted = run(tmp_path / "whole", seed=0, curve=whole)
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folder of a run that was killed, and its curve up to there."""
+    folder, curve = tmp_path_factory.mktemp("killed"), {}
     with pytest.raises(KilledError):
-        run(tmp_path / "broken", seed=0, curve=broken, kill_at=KILL_AT)
+        run(folder, seed=0, curve=curve, kill_at=KILL_AT)
+    return folder, curve
+
+
+def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_path, killed):
+    whole, broken = {}, dict(killed[1])
+    uninterrupted = run(tmp_path / "whole", seed=0, curve=whole)
     assert sorted(broken) == list(range(KILL_AT))
     # Another seed: whatever the file does not hold is other than it was.
-    resumed = run(tmp_path / "broken", seed=1, curve=broken)
+    resumed = run(shutil.copytree(killed[0], tmp_path / "broken"), seed=1, curve=broken)
     assert sorted(whole) == sorted(broken) == list(range(STEPS))
     for step in range(STEPS):
         assert whole[step] == broken[step], f"step {step}"
@@ -78,17 +86,16 @@ def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_pa
         np.testing.assert_array_equal(*snapshot([a, b]), err_msg=a.path)
 
 
-def test_every_piece_of_the_state_is_needed(tmp_path):
+def test_every_piece_of_the_state_is_needed(killed):
     """Each of these, changed after loading, makes another curve: so the test above can fail."""
-    first = {}
-    with pytest.raises(KilledError):
-        run(tmp_path, seed=0, curve=first, kill_at=KILL_AT)
-    path = training.KeepLastCheckpoints(tmp_path).paths[-1]
-
     model = stand_ins.model(seed=1, average_decay=0.9, **QUICK)
+    model.load_weights(training.KeepLastCheckpoints(killed[0]).paths[-1])
+    state = model.variables + model.optimizer.variables
+    loaded = snapshot(state)
 
     def after(change):
-        model.load_weights(path)
+        for variable, value in zip(state, loaded):
+            variable.assign(value)
         change(model)
         report = model.train_on_batch(*next(batches(EVERY)), return_dict=True)
         return list(report.values()), snapshot(model.average.weights)
@@ -126,12 +133,10 @@ def test_a_keras_file_goes_on_too(tmp_path):
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
     assert twin.get_config()["objective"] == model.get_config()["objective"]
-    for _ in range(2):
-        model.reset_metrics()  # old versions of Keras leave that to the caller
-        twin.reset_metrics()
-        assert twin.train_on_batch(images, labels, return_dict=True) == model.train_on_batch(
-            images, labels, return_dict=True
-        )
+    model.reset_metrics()  # old versions of Keras leave that to the caller
+    twin.reset_metrics()
+    ours, theirs = (m.train_on_batch(images, labels, return_dict=True) for m in (model, twin))
+    assert ours == theirs
     for a, b in zip(model.variables, twin.variables, strict=True):
         np.testing.assert_array_equal(*snapshot([a, b]), err_msg=a.path)
 

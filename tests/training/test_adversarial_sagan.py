@@ -1,5 +1,7 @@
 """The trainer with SAGAN's own networks, small ones, and with the baselines of its paper."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -30,12 +32,18 @@ def make(baseline=None, seed=0, **kwargs):
     return model
 
 
+@functools.cache
+def trained(baseline):
+    """A model after a step, what its networks learned from, and what the step reported."""
+    model = make(baseline, average_decay=0.9)
+    before = {name: snapshot(getattr(model, name).trainable_variables) for name in ("generator", "discriminator")}
+    return model, before, model.train_on_batch(IMAGES, LABELS, return_dict=True)
+
+
 @pytest.mark.parametrize("baseline", [None, "ac_gan"])
 def test_each_network_learns_and_the_average_is_a_generator_of_the_same_kind(baseline, tmp_path):
-    model = make(baseline, average_decay=0.9)
+    model, before, report = trained(baseline)
     assert type(model.average) is type(model.generator)
-    before = {name: snapshot(getattr(model, name).trainable_variables) for name in ("generator", "discriminator")}
-    report = model.train_on_batch(IMAGES, LABELS, return_dict=True)
     assert all(np.isfinite(value) for value in report.values()) and ("real_classes_loss" in report) == (
         baseline == "ac_gan"
     )
@@ -55,10 +63,9 @@ def test_each_network_learns_and_the_average_is_a_generator_of_the_same_kind(bas
 
 
 def test_vectors_of_the_discriminator_move_with_its_steps_alone_and_a_file_holds_the_state(tmp_path):
-    model = make(average_decay=0.9)
+    model, _, _ = trained(None)
     vectors = [v for v in model.discriminator.weights if v.path.endswith("/u")]
     assert len(vectors) > 10
-    model.train_on_batch(IMAGES, LABELS)
     after = snapshot(vectors)
     model.test_on_batch(IMAGES, LABELS)
     for a, b in zip(after, snapshot(vectors)):
