@@ -6,6 +6,8 @@ import importlib.metadata
 import os
 import sys
 
+import pytest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if os.environ.get("PYTEST_XDIST_WORKER"):
     # Each process would otherwise start a thread a core, and they would wait for each other.
@@ -21,9 +23,8 @@ if "XLA_FLAGS" not in os.environ:
     if tuple(map(int, importlib.metadata.version("tensorflow").split(".")[:2])) >= (2, 21):
         os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-
-import keras
-import pytest
+# oneDNN writes a program for each new shape of a product, which is then used once or twice.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 
 def pytest_collection_finish():
@@ -36,13 +37,17 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 10)
 
 
-def pytest_configure():
+def pytest_configure(config):
     """Seeds what is drawn while tests are collected: layers that cases hold draw the seeds of their weights then.
 
     TensorFlow gets one seed for good: with every further one it forgets all kernels and graphs it has prepared.
     Only its stateful operations draw by this seed, in these tests the order of the examples in `fit`; it is the same
     for every `fit`. Keras's own operations draw by seeds of Keras, which each test starts anew.
     """
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        return  # this process runs no test, and importing TensorFlow would take its time
+    import keras
+
     keras.utils.set_random_seed(0)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -53,6 +58,8 @@ def pytest_configure():
 @pytest.fixture(autouse=True)
 def same_start():
     """Seeds Python, NumPy and Keras, and puts the dtype policy back after the test."""
+    import keras
+
     keras.utils.set_random_seed(0)
     policy = keras.config.dtype_policy()
     yield
@@ -65,6 +72,8 @@ def optimizers_built_early(monkeypatch):
 
     TensorFlow traces a step that makes variables a second time without their making: half of what such a step takes.
     """
+    import keras
+
     # Where Keras defines it: a class of its own for `compile` is one that Keras does not compile after loading.
     owner = next(cls for cls in keras.Model.__mro__ if "compile" in vars(cls))
     compile_only = owner.compile
@@ -100,15 +109,19 @@ def little_memory():
             del registry[name]
     if size() > size_before + STEP:
         gc.collect()
-        if keras.backend.backend() == "jax":
+        if backend() == "jax":
             sys.modules["jax"].clear_caches()
         if hasattr(LIBC, "malloc_trim"):
             LIBC.malloc_trim(0)
         size_before = size()
 
 
+def backend():
+    return sys.modules["keras"].backend.backend()
+
+
 def gradient_registry():
-    if keras.backend.backend() != "tensorflow":
+    if backend() != "tensorflow":
         return {}
     from tensorflow.python.framework import ops  # there is no public way to it
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.ops.precision import computed_in
 from keras_attention.ops.require import is_int
 
 
@@ -27,7 +28,7 @@ def resize_align_corners(images, size):
         size: (I, J), ints or int32 scalar tensors.
 
     Returns:
-        [B, I, J, C], of the dtype of `images`; the weights are computed in float32.
+        [B, I, J, C], of the dtype of `images`; half precision is computed in float32.
 
     Raises:
         ValueError: If `images` has not four axes or is not floating, or a size is not positive.
@@ -52,8 +53,11 @@ def resize_align_corners(images, size):
     if any(is_int(n) and n < 1 for n in size):
         raise ValueError(f"`size` must be two positive ints. Received: size={size!r}")
     Y, X = ops.shape(images)[1:3]
-    rows, columns = (ops.cast(_weights(*n), dtype) for n in ((size[0], Y), (size[1], X)))
-    return ops.einsum("jx,bixc->bijc", columns, ops.einsum("iy,byxc->bixc", rows, images))
+    # Half precision would round every product: its sum is not kept in float32 everywhere.
+    exact = computed_in(images)
+    rows, columns = (ops.cast(_weights(*n), exact) for n in ((size[0], Y), (size[1], X)))
+    resized = ops.einsum("jx,bixc->bijc", columns, ops.einsum("iy,byxc->bixc", rows, ops.cast(images, exact)))
+    return ops.cast(resized, dtype)
 
 
 def _weights(target, source):

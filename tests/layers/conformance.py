@@ -29,6 +29,15 @@ def cases_with(attribute):
     return each(case for case in CASES if getattr(case, attribute))
 
 
+def each_half(cases, only=None):
+    """Runs a test in half precision: the first case of each layer in both kinds, or in one, the others by turns."""
+    pairs = []
+    for i, case in enumerate(cases):
+        kinds = ("float16", "bfloat16") if case in FIRST else (("float16", "bfloat16")[i % 2],)
+        pairs += [(case, dtype) for dtype in ((only,) if only else kinds)]
+    return pytest.mark.parametrize(("case", "dtype"), pairs, ids=[f"{case}-{dtype}" for case, dtype in pairs])
+
+
 def keyed(case):
     """Whether it is attention that can hide keys."""
     return case.values is not None and bool(case.masks)

@@ -27,6 +27,7 @@ from tests.layers.conformance import (
     close,
     each,
     each_case,
+    each_half,
     expected,
     functional,
     keyed,
@@ -49,23 +50,6 @@ def test_every_public_layer_has_a_case():
 def called(case, layer, x, **arguments):
     """What the layer returns, or on JAX only its shapes and dtypes."""
     return traced(functools.partial(layer, *x, **arguments, **case.call))
-
-
-@each_case
-def test_symbolic_shapes_are_the_eager_shapes(case):
-    layer = built(case)
-    symbolic = layer(*symbols(case), **case.call)
-    eager = called(case, layer, arrays(case))
-    assert tuple(symbolic.shape) == tuple(eager.shape) == case.output
-    assert keras.backend.standardize_dtype(symbolic.dtype) == keras.backend.standardize_dtype(eager.dtype)
-
-
-@each_case
-def test_unknown_dimensions_are_none_and_the_others_known(case):
-    layer = case.layer(**case.init)
-    symbolic = layer(*symbols(case, unknown=True), **case.call).shape
-    small, large = (called(case, layer, arrays(case, batch=b, longer=n)).shape for b, n in ((2, 0), (3, 1)))
-    assert tuple(symbolic) == tuple(a if a == b else None for a, b in zip(small, large))
 
 
 @cases_with("scores")
@@ -162,12 +146,12 @@ def test_compiled_forward_and_every_weight_trains(case):
 
 
 # On JAX, which compiles for each type, the one that the test of large logits does not compile for.
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"][: 1 if BACKEND == "jax" else 2])
-@each_case
-def test_mixed_precision(case, policy):
+@each_half(CASES, only="bfloat16" if BACKEND == "jax" else None)
+def test_mixed_precision(case, dtype):
+    policy = f"mixed_{dtype}"
     layer, run = built(case, dtype=policy), passes(case, CHEAP, dtype=policy)
     output = run.forward(arrays(case))
-    assert run.dtype == ("float32" if case.full_precision else policy.removeprefix("mixed_"))
+    assert run.dtype == ("float32" if case.full_precision else dtype)
     assert all(keras.backend.standardize_dtype(w.dtype) == "float32" for w in layer.trainable_variables)
     exact = expected(case)
     np.testing.assert_allclose(output, exact, atol=0.04 * max(1, np.abs(exact).max()))

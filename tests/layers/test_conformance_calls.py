@@ -36,16 +36,22 @@ def built(request):
     return request.param, layer, x, answer(functools.partial(layer, **request.param.call), *x)
 
 
-def test_computed_shapes_are_the_eager_shapes(built):
+def test_computed_and_symbolic_shapes_are_the_eager_shapes(built):
+    """Where sizes are unknown, what differs between two eager calls is `None`, and all else is known."""
     case, layer, _, output = built
     new = case.layer(**case.init)
     unknown = [tuple(x.shape) for x in symbols(case, unknown=True)]
-    longer = traced(lambda: layer(*arrays(case, batch=3, longer=1), **case.call)).shape
+    longer = traced(lambda: layer(*arrays(case, batch=3, longer=1), **case.call))
+    expected = tuple(a if a == b else None for a, b in zip(output.shape, longer.shape, strict=True))
+    assert output.shape == case.output
     for one in (new, layer):
         assert tuple(one.compute_output_shape(*case.inputs)) == output.shape
-        expected = tuple(a if a == b else None for a, b in zip(output.shape, longer, strict=True))
         assert tuple(one.compute_output_shape(*unknown)) == expected
     assert not new.built
+    assert tuple(new(*symbols(case, unknown=True), **case.call).shape) == expected
+    symbolic = layer(*symbols(case), **case.call)
+    assert tuple(symbolic.shape) == output.shape
+    assert keras.backend.standardize_dtype(symbolic.dtype) == keras.backend.standardize_dtype(longer.dtype)
 
 
 def test_lists_are_taken_for_arrays(built):

@@ -61,23 +61,26 @@ def padded(case):
 
 
 @kept
-def trained(case, fill):
-    """The outputs at real positions with `fill` in the padding, and what a step of SGD changes the weights by."""
+def trained(case, garbage):
+    """The outputs at real positions and what a step of SGD changes the weights by.
+
+    garbage: What stands in the padding: NaN and 10,000 by turns, or 0.5.
+    """
     built(case)
-    x = [
-        np.where(np.expand_dims(m, tuple(range(m.ndim, a.ndim))), a, fill).astype("float32")
-        for a, m in zip(arrays(case), padding(case))
-    ]
+    x = []
+    for a, m in zip(arrays(case), padding(case)):
+        fill = np.where(np.indices(m.shape).sum(0) % 2, 1e4, np.nan) if garbage else np.full(m.shape, 0.5)
+        m, fill = (np.expand_dims(y, tuple(range(m.ndim, a.ndim))) for y in (m, fill))
+        x.append(np.where(m, a, fill).astype("float32"))
     output, _, gradients = padded(case)(*x, *padding(case))
     return output, [0.01 * g for g in gradients]
 
 
-@pytest.mark.parametrize("garbage", [np.nan, 1e4], ids=["nan", "garbage"])
 @cases_with("masks")
-def test_padding_never_leaks(case, garbage):
-    output, steps = trained(case, garbage)
+def test_padding_never_leaks(case):
+    output, steps = trained(case, True)
     assert np.isfinite(output).all()
-    close((output, steps), trained(case, 0.5), atol=1e-5)
+    close((output, steps), trained(case, False), atol=1e-5)
 
 
 @cases_with("masks")

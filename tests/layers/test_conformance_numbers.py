@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.layers.conformance import BACKEND, CASES, arrays, built, close, each, symbols
+from tests.layers.conformance import BACKEND, CASES, arrays, built, close, each, each_half, symbols
 from tests.layers.paths import CHEAP, Passes, along, passes, tensors
 from tests.layers.visibility import everything, first, pools, resized
 
@@ -14,13 +14,13 @@ from tests.layers.visibility import everything, first, pools, resized
 BY_EINSUM = ("ScaledDotProductAttention", "MultiHeadAttention", "LuongAttention-dot")
 KEYED = each(case for case in CASES if case.values is not None)
 # JAX compiles for each type.
-BOTH = ["float16", "bfloat16"] if BACKEND != "jax" else ["float16"]
+HALF = each_half((case for case in CASES if case.values is not None), only="float16" if BACKEND == "jax" else None)
 
 
-@pytest.mark.parametrize("policy", [f"mixed_{dtype}" for dtype in BOTH])
-@KEYED
-def test_large_logits_are_finite_in_half_precision(case, policy):
+@HALF
+def test_large_logits_are_finite_in_half_precision(case, dtype):
     """Logits of some ten thousands, near the end of float16, forward and backward."""
+    policy = f"mixed_{dtype}"
     # Without a softmax, the output itself, which grows with the cube of the inputs, would be more than float16 holds.
     small = policy == "mixed_float16" and case.init.get("pairwise") in ("dot_product", "concatenation")
     x = [np.clip((3 if small else 60) * a, -100, 100) for a in arrays(case)]
@@ -74,8 +74,7 @@ def full_call(case):
     return {**case.call, **(case.causal or {})}
 
 
-@pytest.mark.parametrize("dtype", BOTH)
-@KEYED
+@HALF
 def test_half_floatx_with_masks_and_causality(case, dtype):
     rest, weights = some_hidden(case), built(case).get_weights()
     exact = passes(case, CHEAP, tuple((case.causal or {}).items())).forward(arrays(case), rest)

@@ -168,7 +168,7 @@ def legal_masks(case):
         shape = (*scores[: rank - 2], *scores[-2:])
         broadcast = ((), (rank - 1,), (rank - 2,), tuple(range(rank - 2)), tuple(range(rank)))
         # XLA compiles for each shape.
-        for ones in broadcast[rank - 1 : rank] if CHEAP == "xla" else broadcast:
+        for ones in broadcast[rank - 1 : rank] if CHEAP == "xla" else dict.fromkeys(broadcast):
             yield rng.random([1 if i in ones else n for i, n in enumerate(shape)]) < 0.6
 
 

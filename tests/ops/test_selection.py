@@ -26,11 +26,12 @@ def test_sl3_the_attention_of_a_pixel_sums_to_one_and_mixes_its_candidates():
 
 
 @pytest.mark.parametrize("chosen", range(4))
-def test_sl3_one_hot_attention_selects_exactly_one(chosen):
+def test_sl3_one_hot_attention_selects_one(chosen):
+    """But for the last digit: the greatest weight of a softmax is 1 or, without oneDNN, just below."""
     logits = np.full((2, 3, 5, 4), -200.0, "float32")
     logits[..., chosen] = 0
     image, _ = select_candidates(CANDIDATES, logits)
-    np.testing.assert_array_equal(numpy(image), CANDIDATES[..., chosen, :])
+    np.testing.assert_allclose(numpy(image), CANDIDATES[..., chosen, :], rtol=2.0**-22)
 
 
 def test_sl3_uniform_attention_is_the_mean():

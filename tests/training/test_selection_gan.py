@@ -215,6 +215,7 @@ def test_data_in_two_forms():
         ({"semantics": 255 * DOUBT}, "`semantics` must have values between -1 and 1. Received: values from"),
         ({"source": np.full((2, 5, 7, 3), np.nan)}, "`source` must have values between -1 and 1"),
         ({"source": np.full((2, 5, 7, 3), 1.01)}, "`source` must have values between -1 and 1"),
+        ({"source": np.full((2, 5, 7, 3), -1.01)}, "`source` must have values between -1 and 1"),
         ({"source": TARGET[:, :4]}, "of one size. Received: shapes .*'source': \\(2, 4, 7, 3\\)"),
         ({"image": TARGET[0]}, "All images must be"),
     ],
