@@ -162,7 +162,10 @@ class AttentionStep(BaseLayer):
             return self._cast(written["query"])
         if "attentional" in written:
             return written["attentional"]
-        return self._attentional(written["query"], written["context"], training)
+        query, context = written["query"], written["context"]
+        # Of one step or of all at once, each as a row of its own: the layer is built for rows.
+        rows = self._attentional(*(ops.reshape(x, (-1, x.shape[-1])) for x in (query, context)), training)
+        return ops.reshape(rows, (*ops.shape(query)[:-1], rows.shape[-1]))
 
     def _attentional(self, query, context, training):
         """g([h; c])."""
@@ -173,7 +176,7 @@ class AttentionStep(BaseLayer):
 
     def _build_attentional_layer(self, batch):
         if isinstance(self.attentional_layer, keras.layers.Layer) and not self.attentional_layer.built:
-            self.attentional_layer.build((batch, self._query_size + self._context_size))
+            self.attentional_layer.build((None, self._query_size + self._context_size))
         return self._find_attentional_size(batch, self._context_size)
 
     def _find_attentional_size(self, batch, context_size):

@@ -221,6 +221,19 @@ def test_noise_of_an_attention_is_new_at_every_call_and_step():
     np.testing.assert_allclose(numpy(rnn(X, MEMORY)), numpy(rnn(X, MEMORY, training=False)), atol=1e-6)
 
 
+@pytest.mark.parametrize("input_feeding", [False, True])
+def test_the_attentional_layer_may_be_several_in_a_row(input_feeding):
+    dense = keras.layers.Dense(5, "tanh"), keras.Sequential([keras.layers.Dense(5, "tanh")])
+    one, row = (
+        AttentionRNN(GatedRecurrentCell(4), BahdanauAttention(5), input_feeding=input_feeding, attentional_layer=layer)
+        for layer in dense
+    )
+    expected = numpy(noisy(one, X, MEMORY)(X, MEMORY))
+    assert tuple(row(X[:, :0], MEMORY).shape) == (*X.shape[:1], 0, 5)
+    row.set_weights(one.get_weights())
+    np.testing.assert_allclose(numpy(row(X, MEMORY)), expected, atol=1e-6)
+
+
 def test_states_have_symbolic_shapes():
     rnn = make("stacked", "coverage", "luong", return_state=True)
     output, scores, state = rnn(keras.Input((None, 3)), keras.Input((None, 6)), return_attention_scores=True)
