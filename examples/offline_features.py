@@ -82,7 +82,10 @@ class _Reader(pickle.Unpickler):
     KNOWN = {
         ("collections", "OrderedDict"): collections.OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): lambda storage, offset, size, stride, *_: (
-            storage, offset, size, stride
+            storage,
+            offset,
+            size,
+            stride,
         ),
         ("torch", "FloatStorage"): "<f4",
         ("torch", "LongStorage"): "<i8",

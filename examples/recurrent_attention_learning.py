@@ -44,9 +44,7 @@ def batches(task, images, labels, batch_size, seed, first=0):
         number += 1
 
 
-def learn(
-    model, task, images, labels, steps, batch_size, seed, folder, weight=1.0, rate=1e-3, every=500, callbacks=()
-):
+def learn(model, task, images, labels, steps, batch_size, seed, folder, weight=1.0, rate=1e-3, every=500, callbacks=()):
     """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
 
     A checkpoint holds the weights, the optimizer, the state of all chance and, in its count, the position in the data.

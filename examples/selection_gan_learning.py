@@ -1,6 +1,5 @@
 """How SelectionGAN learns from pairs of views, goes on after an interruption, and is examined."""
 
-
 import keras
 import numpy as np
 from cross_view_data import painted
@@ -29,9 +28,7 @@ def prepared(views, rows, mirrored=False):
     chosen = {name: views[name][rows] for name in ("source", "image", "semantics")}
     chosen["semantics"] = painted(chosen["semantics"])
     turned = np.broadcast_to(mirrored, len(rows))[:, None, None, None]
-    return {
-        name: np.where(turned, x[:, :, ::-1], x).astype("float32") / 127.5 - 1 for name, x in chosen.items()
-    }
+    return {name: np.where(turned, x[:, :, ::-1], x).astype("float32") / 127.5 - 1 for name, x in chosen.items()}
 
 
 def batches(views, batch_size, seed, first=0):
@@ -57,9 +54,7 @@ def build(size, ablation, width, channels, seed, steps):
     """
     keras.utils.set_random_seed(seed)
     second = {"selection_channels": channels} if ablation in "FGH" else {}
-    generator, discriminator = models.selection_gan(
-        size, ablation, discriminator_width=width, width=width, **second
-    )
+    generator, discriminator = models.selection_gan(size, ablation, discriminator_width=width, width=width, **second)
     objective = training.SelectionGANObjective(
         condition=generator.condition, total_variation=1e-6 if ablation in "GH" else 0.0
     )

@@ -54,7 +54,7 @@ def pytest_configure(config):
     import keras
 
     keras.utils.set_random_seed(0)
-    if keras.backend.backend() == "tensorflow":
+    if backend() == "tensorflow":
         import tensorflow as tf
 
         tf.random.set_seed = lambda seed: None
@@ -88,7 +88,7 @@ def optimizers_built_early(monkeypatch):
         if model.built and model.optimizer is not None:
             model.optimizer.build(model.trainable_variables)
 
-    if keras.backend.backend() == "tensorflow":
+    if backend() == "tensorflow":
         monkeypatch.setattr(owner, "compile", compile_and_build)
 
 
@@ -122,7 +122,9 @@ def little_memory():
 
 
 def backend():
-    return sys.modules["keras"].backend.backend()
+    import keras
+
+    return keras.backend.backend()
 
 
 def gradient_registry():

@@ -86,7 +86,8 @@ def revive(logits, axis=-1):
     Returns:
         The logits, and which rows were not so, with an axis of one; the others' softmax is the caller's to zero.
     """
-    if 0 in logits.shape:  # nothing has no greatest, and there is nothing to make zero
+    # For the greatest of nothing, not `max(initial=...)`: on PyTorch Keras makes of that a tensor of the CPU.
+    if 0 in logits.shape:
         return logits, ops.any(logits, axis=axis, keepdims=True)
     alive = ops.max(logits, axis=axis, keepdims=True) > -math.inf
     return ops.where(alive, logits, 0.0), alive

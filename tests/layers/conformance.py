@@ -31,10 +31,10 @@ def cases_with(attribute):
 
 def each_half(cases, only=None):
     """Runs a test in half precision: the first case of each layer in both kinds, or in one, the others by turns."""
-    pairs = []
+    kinds, pairs = ("float16", "bfloat16"), []
     for i, case in enumerate(cases):
-        kinds = ("float16", "bfloat16") if case in FIRST else (("float16", "bfloat16")[i % 2],)
-        pairs += [(case, dtype) for dtype in ((only,) if only else kinds)]
+        chosen = (only,) if only else kinds if case in FIRST else (kinds[i % 2],)
+        pairs += [(case, dtype) for dtype in chosen]
     return pytest.mark.parametrize(("case", "dtype"), pairs, ids=[f"{case}-{dtype}" for case, dtype in pairs])
 
 

@@ -12,9 +12,10 @@ from tests.layers.visibility import everything, first, pools, resized
 
 # Nothing in these goes through operations that Keras computes in float32 on JAX and PyTorch, whatever they are given.
 BY_EINSUM = ("ScaledDotProductAttention", "MultiHeadAttention", "LuongAttention-dot")
-KEYED = each(case for case in CASES if case.values is not None)
+ATTENTION = [case for case in CASES if case.values is not None]
+KEYED = each(ATTENTION)
 # JAX compiles for each type.
-HALF = each_half((case for case in CASES if case.values is not None), only="float16" if BACKEND == "jax" else None)
+HALF = each_half(ATTENTION, only="float16" if BACKEND == "jax" else None)
 
 
 @HALF
@@ -22,7 +23,7 @@ def test_large_logits_are_finite_in_half_precision(case, dtype):
     """Logits of some ten thousands, near the end of float16, forward and backward."""
     policy = f"mixed_{dtype}"
     # Without a softmax, the output itself, which grows with the cube of the inputs, would be more than float16 holds.
-    small = policy == "mixed_float16" and case.init.get("pairwise") in ("dot_product", "concatenation")
+    small = dtype == "float16" and case.init.get("pairwise") in ("dot_product", "concatenation")
     x = [np.clip((3 if small else 60) * a, -100, 100) for a in arrays(case)]
     built(case, dtype=policy)
     output, gradients = passes(case, CHEAP, dtype=policy)(x)
@@ -185,7 +186,7 @@ def a_grid_in_order(case):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
-@each(case for case in CASES if case.values is not None and not case.pairs)
+@each(case for case in ATTENTION if not case.pairs)
 def test_no_tensor_holds_all_pairs_of_long_inputs(case):
     """Traced forward and backward, not run."""
     layer = built(case, **case.long)

@@ -71,8 +71,8 @@ def random_block_local(rng):
     blocks = Blocks(pair(1, 4), pair(0, 4), pair(1, 3), bool(rng.random() < 0.6))
     dtype = _dtype(rng)
     arrays = {
-        name: rng.standard_normal((B, Y, X, N, size)).astype(dtype)
-        for name, size in (("query", H), ("key", H), ("value", V))
+        name: rng.standard_normal((B, Y, X, N, features)).astype(dtype)
+        for name, features in (("query", H), ("key", H), ("value", V))
     }
     if rng.random() < 0.5:
         arrays["mask"] = some(rng, (B, Y, X))
