@@ -1,8 +1,10 @@
-"""What other libraries answered, stored as .npz files (`README.md` says how)."""
+"""What other libraries answered, and files that an earlier version wrote (`README.md` says how)."""
 
 import pathlib
 
 import numpy as np
+
+ARCHIVE = pathlib.Path(__file__).parent / "saved_files.tar.xz"  # of `saved_files.py`
 
 
 def cases(name):

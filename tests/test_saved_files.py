@@ -1,0 +1,36 @@
+"""Files that an earlier version wrote still load, and answer as they did: one of every layer and every model factory."""
+
+import io
+import tarfile
+
+import keras
+import numpy as np
+import pytest
+
+import keras_attention  # noqa: F401  registers the classes that the files name
+from tests.goldens import ARCHIVE
+
+with tarfile.open(ARCHIVE) as archive:
+    FILES = {member.name: archive.extractfile(member).read() for member in archive}
+NAMES = sorted(name.removesuffix(".keras") for name in FILES if name.endswith(".keras"))
+
+
+def test_every_layer_has_a_file():
+    names = {name.partition("-")[0] for name in NAMES}
+    assert {"transformer", "sagan", "MultiHeadAttention"} < names and len(NAMES) > 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_as_when_it_was_saved(name, tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_bytes(FILES[f"{name}.keras"])
+    numbers = np.load(io.BytesIO(FILES[f"{name}.npz"]))
+    given = {key.partition("/")[2]: x for key, x in numbers.items() if key.startswith("input/")}
+    model = keras.models.load_model(path)
+    if "0" in given:  # without names; a single one may have come back as a list of one
+        given = keras.tree.pack_sequence_as(model.input, [given[str(i)] for i in range(len(given))])
+    answers = keras.tree.flatten(model(given))
+    assert len(answers) == sum(key.startswith("output/") for key in numbers)
+    for i, found in enumerate(answers):
+        found = keras.ops.convert_to_numpy(keras.ops.cast(found, "float32"))
+        np.testing.assert_allclose(found, numbers[f"output/{i}"], atol=1e-5, rtol=1e-4)
