@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from keras_attention.ops.glimpses import patch_widths
+from keras_attention.ops.glimpse_sensor import patch_widths
 
 
 def outlines(model, side):

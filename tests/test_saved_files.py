@@ -1,4 +1,4 @@
-"""Files that an earlier version wrote still load, and answer as they did: one of every layer and every model factory."""
+"""Files that an earlier version wrote still load, and answer as they did: one of every layer and every factory."""
 
 import io
 import tarfile

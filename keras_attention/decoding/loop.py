@@ -13,8 +13,8 @@ Letters: B batch, L the longest output, V vocabulary.
 import keras
 from keras import ops, tree
 
-from keras_attention.ops.known import known_values
 from keras_attention.ops.require import require_int
+from keras_attention.ops.shapes.known import known_values
 
 
 def require_inputs(step, cache, start_tokens, max_length, end_token, pad_token):

@@ -2,21 +2,25 @@ from keras_attention.layers.alibi import ALiBi
 from keras_attention.layers.attention_rnn import AttentionRNN
 from keras_attention.layers.bahdanau_attention import BahdanauAttention
 from keras_attention.layers.bahdanau_monotonic_attention import BahdanauMonotonicAttention
+from keras_attention.layers.bias import Bias
 from keras_attention.layers.cbam import CBAM
 from keras_attention.layers.channel_attention import ChannelAttention
 from keras_attention.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.first_location import FirstLocation
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
 from keras_attention.layers.get_attention import get_attention
 from keras_attention.layers.glimpse_network import GlimpseNetwork
 from keras_attention.layers.glimpse_sensor import GlimpseSensor
+from keras_attention.layers.image_grid import ImageGrid
 from keras_attention.layers.image_transformer_block import ImageTransformerBlock
 from keras_attention.layers.label_concatenation import LabelConcatenation
 from keras_attention.layers.learned_position_encoding import LearnedPositionEncoding
 from keras_attention.layers.learned_position_encoding_2d import LearnedPositionEncoding2D
 from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
+from keras_attention.layers.location_policy import LocationPolicy
 from keras_attention.layers.luong_attention import LuongAttention
 from keras_attention.layers.luong_monotonic_attention import LuongMonotonicAttention
 from keras_attention.layers.maxout import Maxout
@@ -33,30 +37,36 @@ from keras_attention.layers.sinusoidal_position_encoding import SinusoidalPositi
 from keras_attention.layers.sinusoidal_position_encoding_2d import SinusoidalPositionEncoding2D
 from keras_attention.layers.spatial_attention import SpatialAttention
 from keras_attention.layers.spectral_normalization import SpectralNormalization
+from keras_attention.layers.split_channels import SplitChannels
 from keras_attention.layers.squeeze_excitation import SqueezeExcitation
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.layers.transformer_decoder_block import TransformerDecoderBlock
 from keras_attention.layers.transformer_encoder_block import TransformerEncoderBlock
+from keras_attention.layers.unused_convolution import UnusedConvolution
 
 __all__ = [
     "ALiBi",
     "AttentionRNN",
     "BahdanauAttention",
     "BahdanauMonotonicAttention",
+    "Bias",
     "CBAM",
     "ChannelAttention",
     "ConditionalBatchNormalization",
     "FeedForward",
+    "FirstLocation",
     "GatedRecurrentCell",
     "GatedRecurrentUnit",
     "GlimpseNetwork",
     "GlimpseSensor",
+    "ImageGrid",
     "ImageTransformerBlock",
     "LabelConcatenation",
     "LearnedPositionEncoding",
     "LearnedPositionEncoding2D",
     "LocalAttention1D",
     "LocalAttention2D",
+    "LocationPolicy",
     "LuongAttention",
     "LuongMonotonicAttention",
     "Maxout",
@@ -73,9 +83,11 @@ __all__ = [
     "SinusoidalPositionEncoding2D",
     "SpatialAttention",
     "SpectralNormalization",
+    "SplitChannels",
     "SqueezeExcitation",
     "TokenEmbedding",
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
+    "UnusedConvolution",
     "get_attention",
 ]

@@ -3,13 +3,12 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.attention_rnn_checks import check_call
-from keras_attention.layers.attention_step import AttentionStep
-from keras_attention.layers.recurrent_cells import CellInput
+from keras_attention.layers.bases.attention_step import AttentionStep, check_call
+from keras_attention.layers.bases.recurrent_cells import CellInput
 from keras_attention.ops import require_boolean
-from keras_attention.ops.empty import fill_empty
-from keras_attention.ops.padding import full_mask, zero_padding
 from keras_attention.ops.recurrence import recur
+from keras_attention.ops.shapes.empty import fill_empty
+from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.additive_weights import AdditiveWeights
-from keras_attention.layers.memory_attention import mix_all, mix_one, see
-from keras_attention.layers.projections import clone
-from keras_attention.ops import additive_attend, additive_scores, masked_softmax
+from keras_attention.layers.bases.additive_weights import AdditiveWeights
+from keras_attention.layers.bases.memory_attention import mix_all, mix_one, see
+from keras_attention.layers.bases.projections import clone
+from keras_attention.ops import additive_attend, additive_logits, masked_softmax
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.require import require_bool
 
@@ -133,5 +133,5 @@ class BahdanauAttention(AdditiveWeights):
     def _covered(self, query, memory, coverage, visible):
         """Scores [B, S] of one projected query [B, 1, U], float32."""
         covered = {"coverage": coverage, "coverage_vector": self.coverage_vector}
-        logits = additive_scores(query, memory["key"], self._score_vector(), **covered)
+        logits = additive_logits(query, memory["key"], self._score_vector(), **covered)
         return masked_softmax(logits[:, 0], visible)

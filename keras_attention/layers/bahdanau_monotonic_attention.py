@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_attention.layers.additive_weights import AdditiveWeights
-from keras_attention.layers.monotonic import Monotonic
-from keras_attention.ops import additive_scores
+from keras_attention.layers.bases.additive_weights import AdditiveWeights
+from keras_attention.layers.bases.monotonic import Monotonic
+from keras_attention.ops import additive_logits
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -99,4 +99,4 @@ class BahdanauMonotonicAttention(Monotonic, AdditiveWeights):
         )
 
     def _energies(self, query, memory):
-        return additive_scores(self._project_query(query), memory["key"], self._score_vector())
+        return additive_logits(self._project_query(query), memory["key"], self._score_vector())

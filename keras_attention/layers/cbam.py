@@ -2,9 +2,9 @@
 
 import keras
 
+from keras_attention.layers.bases.gate import Gate
+from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.channel_attention import ChannelAttention
-from keras_attention.layers.gate import Gate
-from keras_attention.layers.projections import clone
 from keras_attention.layers.spatial_attention import SpatialAttention
 from keras_attention.ops.require import require_choice
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention.layers.channel_gate import ChannelGate
+from keras_attention.layers.bases.gate import ChannelGate
 from keras_attention.ops.gates import POOLS
 from keras_attention.ops.require import require_choice
 

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.layers.labels import check_label
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import check_label
 from keras_attention.ops.require import require_choice, require_int, require_number, require_rate
 
 

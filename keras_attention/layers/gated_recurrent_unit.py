@@ -3,13 +3,13 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.layers.checks import check_padding
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import check_padding
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.ops import require_boolean
-from keras_attention.ops.padding import full_mask, zero_padding
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.require import require_bool
+from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

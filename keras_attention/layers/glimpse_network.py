@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.glimpse_sensor import GlimpseSensor
-from keras_attention.layers.projections import clone
-from keras_attention.ops.glimpses import require_glimpses
+from keras_attention.ops.glimpse_sensor import require_glimpses
 from keras_attention.ops.require import require_int
 
 

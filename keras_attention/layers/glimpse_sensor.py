@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
+from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops import glimpses, soft_glimpses
-from keras_attention.ops.glimpses import require_glimpses
+from keras_attention.ops.glimpse_sensor import require_glimpses
 from keras_attention.ops.require import require_bool, require_int, require_number
 
 

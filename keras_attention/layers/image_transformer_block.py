@@ -5,14 +5,14 @@ import math
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import check_padding, require_grid
+from keras_attention.layers.bases.checks import check_padding, require_grid
+from keras_attention.layers.bases.projections import clone
+from keras_attention.layers.bases.transformer_block import TransformerBlock
 from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
-from keras_attention.layers.projections import clone
-from keras_attention.layers.transformer_block import TransformerBlock
 from keras_attention.ops import require_boolean
-from keras_attention.ops.padding import full_mask, zero_padding
 from keras_attention.ops.require import is_int, require_bool, require_int, require_pair
+from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
+from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_int
 
 

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.layers.checks import require_grid
-from keras_attention.layers.projections import clone
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import require_grid
+from keras_attention.layers.bases.projections import clone
 from keras_attention.ops.require import require_choice, require_int
 
 

@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_attention.layers.local_attention import LocalAttention
-from keras_attention.ops.local_cache import ring_length
-from keras_attention.ops.local_masks import Blocks
+from keras_attention.layers.bases.local_attention import LocalAttention
+from keras_attention.ops.block_local.cache import ring_length
+from keras_attention.ops.block_local.masks import Blocks
 from keras_attention.ops.require import require_int
 
 

@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_attention.layers.local_attention import LocalAttention
-from keras_attention.ops.generation import generation_coordinates
-from keras_attention.ops.local_masks import Blocks
+from keras_attention.layers.bases.local_attention import LocalAttention
+from keras_attention.ops.block_local.masks import Blocks
+from keras_attention.ops.pixel_order import generation_coordinates
 from keras_attention.ops.require import require_int, require_pair
 
 

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.memory_attention import MemoryAttention, dense, require_equal_sizes
-from keras_attention.layers.projections import clone
-from keras_attention.ops import additive_attend, attend, local_attend
+from keras_attention.layers.bases.memory_attention import MemoryAttention, dense, require_equal_sizes
+from keras_attention.layers.bases.projections import clone
+from keras_attention.ops import additive_attend, attend, windowed_attend
 from keras_attention.ops.require import require_bool, require_choice, require_int, require_number
 
 SCORES = ("dot", "general", "concat", "location")
@@ -183,7 +183,7 @@ class LuongAttention(MemoryAttention):
             return additive_attend(query, memory["key"], memory["value"], vector, **given, **local)
         query = query * ops.cast(self.logit_scale, query.dtype) if self.scale else query
         if local:
-            return local_attend(query, memory["key"], memory["value"], **given, **local)
+            return windowed_attend(query, memory["key"], memory["value"], **given, **local)
         heads = (x[:, :, None] for x in (query, memory["key"], memory["value"]))
         result = attend(*heads, scale=1.0, window=int(self.half_width) + 1 if band else None, **given)
         return (result[0][:, :, 0], result[1][:, 0]) if scores else result[:, :, 0]

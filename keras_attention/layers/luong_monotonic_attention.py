@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.memory_attention import MemoryAttention, dense, require_equal_sizes
-from keras_attention.layers.monotonic import Monotonic
-from keras_attention.layers.projections import clone
+from keras_attention.layers.bases.memory_attention import MemoryAttention, dense, require_equal_sizes
+from keras_attention.layers.bases.monotonic import Monotonic
+from keras_attention.layers.bases.projections import clone
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool, require_choice
 

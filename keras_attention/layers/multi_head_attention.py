@@ -3,14 +3,14 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import check_cache, check_sequences, check_visibility, require_features
-from keras_attention.layers.extension_point import ExtensionPoint
-from keras_attention.layers.full_precision import KeepsBiasPrecision
-from keras_attention.layers.projections import ProjectsMemory
+from keras_attention.layers.bases.checks import check_cache, check_sequences, check_visibility, require_features
+from keras_attention.layers.bases.extension_point import ExtensionPoint
+from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
+from keras_attention.layers.bases.projections import ProjectsMemory
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.masks import both, require_boolean
-from keras_attention.ops.padding import padding_masks, zero_padding
 from keras_attention.ops.require import require_bool, require_int, require_ints, require_rate, require_seed
+from keras_attention.ops.shapes.padding import padding_masks, zero_padding
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.layers.gate import VARIANTS
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.gate import VARIANTS
 from keras_attention.ops import resize_align_corners
 from keras_attention.ops.require import require_choice, require_data_format, require_ints
 

@@ -3,15 +3,15 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.layers.checks import check_padding
-from keras_attention.layers.projections import clone
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import check_padding
+from keras_attention.layers.bases.projections import clone
 from keras_attention.ops import require_boolean
-from keras_attention.ops.extents import EXTENTS, Extent
-from keras_attention.ops.non_local import PAIRWISE, SOFTMAX, non_local
-from keras_attention.ops.padding import full_mask, zero_padding
+from keras_attention.ops.non_local_operation import PAIRWISE, SOFTMAX, non_local
 from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
-from keras_attention.ops.subsample import POOL, subsample, subsampled
+from keras_attention.ops.shapes.extents import EXTENTS, Extent
+from keras_attention.ops.shapes.padding import full_mask, zero_padding
+from keras_attention.ops.shapes.subsample import POOL, subsample, subsampled
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.layers.full_precision import bias_dtype
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.full_precision import bias_dtype
 from keras_attention.ops import distances, relative_bucket
 from keras_attention.ops.require import is_int, require_bool, require_int
 

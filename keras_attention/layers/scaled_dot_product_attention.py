@@ -3,12 +3,12 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.layers.checks import check_sequences, check_visibility
-from keras_attention.layers.full_precision import KeepsBiasPrecision
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import check_sequences, check_visibility
+from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
 from keras_attention.ops import attend, require_boolean
-from keras_attention.ops.padding import padding_masks
 from keras_attention.ops.require import require_number, require_rate, require_seed
+from keras_attention.ops.shapes.padding import padding_masks
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

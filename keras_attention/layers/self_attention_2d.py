@@ -3,14 +3,14 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.layers.checks import check_padding
-from keras_attention.layers.projections import clone
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import check_padding
+from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.spectral_normalization import normalised_if
 from keras_attention.ops import non_local, require_boolean
-from keras_attention.ops.padding import full_mask, zero_padding
 from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
-from keras_attention.ops.subsample import POOL, subsample, subsampled
+from keras_attention.ops.shapes.padding import full_mask, zero_padding
+from keras_attention.ops.shapes.subsample import POOL, subsample, subsampled
 
 VARIANTS = ("reference", "paper")
 

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.layers.checks import require_grid
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import require_grid
 from keras_attention.ops import sinusoidal_2d
 from keras_attention.ops.require import require_choice, require_number
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.gate import Gate
+from keras_attention.layers.bases.gate import Gate
 from keras_attention.ops import spatial_pool
 from keras_attention.ops.require import require_int
 

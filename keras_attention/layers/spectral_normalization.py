@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from keras_attention.layers.base_layer import BaseLayer
+from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops import spectral_norm
 from keras_attention.ops.require import require_bool, require_int, require_number
 from keras_attention.ops.spectral import may_move

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention.layers.channel_gate import ChannelGate
+from keras_attention.layers.bases.gate import ChannelGate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

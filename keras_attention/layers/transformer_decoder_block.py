@@ -2,10 +2,10 @@
 
 import keras
 
-from keras_attention.layers.checks import check_padding
-from keras_attention.layers.transformer_block import TransformerBlock
+from keras_attention.layers.bases.checks import check_padding
+from keras_attention.layers.bases.transformer_block import TransformerBlock
 from keras_attention.ops import require_boolean
-from keras_attention.ops.padding import zero_padding
+from keras_attention.ops.shapes.padding import zero_padding
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

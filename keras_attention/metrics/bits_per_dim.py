@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention.ops import pixel_log_prob
 from keras_attention.ops.pixels import require_likelihood
-from keras_attention.ops.rank import with_rank
+from keras_attention.ops.shapes.sizes import with_rank
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -1,9 +1,8 @@
 from keras_attention.models.attention_resnet import AttentionResNet, attention_resnet
 from keras_attention.models.image_transformer import ImageTransformer, image_transformer
-from keras_attention.models.inflate import inflate_weights
-from keras_attention.models.location_policy import LocationPolicy
 from keras_attention.models.luong import LuongLSTM, luong_lstm
 from keras_attention.models.non_local_resnet import NonLocalResNet, non_local_resnet
+from keras_attention.models.parts.inflate import inflate_weights
 from keras_attention.models.recurrent_attention import RecurrentAttention, recurrent_attention
 from keras_attention.models.rnn_search import RNNSearch, rnn_search
 from keras_attention.models.sagan import SAGANDiscriminator, SAGANGenerator, sagan
@@ -13,7 +12,6 @@ from keras_attention.models.transformer import Transformer, transformer, transfo
 __all__ = [
     "AttentionResNet",
     "ImageTransformer",
-    "LocationPolicy",
     "LuongLSTM",
     "NonLocalResNet",
     "PatchDiscriminator",

@@ -3,9 +3,9 @@
 import keras
 
 from keras_attention.layers import get_attention
-from keras_attention.models.arguments import checked, keywords, numbers_of_blocks, one_of
-from keras_attention.models.dtypes import serialize_dtype
-from keras_attention.models.resnet_parts import LAYOUTS, STEMS, ResNetParts
+from keras_attention.models.parts.arguments import checked, keywords, numbers_of_blocks, one_of
+from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.resnet import LAYOUTS, STEMS, ResNetParts
 from keras_attention.ops.require import require_bool, require_choice, require_int
 
 # depth: blocks of each stage, whether they are bottlenecks

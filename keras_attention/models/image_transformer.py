@@ -5,10 +5,10 @@ import functools
 import keras
 from keras import ops
 
-from keras_attention.models.arguments import checked, int_or_pair, one_of, optional_int, require_heads
-from keras_attention.models.dtypes import serialize_dtype
-from keras_attention.models.image_transformer_parts import POSITIONS, Parts
-from keras_attention.ops import generation
+from keras_attention.models.parts.arguments import checked, int_or_pair, one_of, optional_int, require_heads
+from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.image_transformer import POSITIONS, Parts
+from keras_attention.ops import pixel_order as generation
 from keras_attention.ops.require import require_bool, require_int, require_pair, require_rate, require_seed
 
 LIKELIHOODS = ("categorical", "logistic_mixture")

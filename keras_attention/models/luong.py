@@ -5,8 +5,8 @@ from keras import ops
 
 from keras_attention.layers import AttentionRNN, LuongAttention, TokenEmbedding
 from keras_attention.layers.luong_attention import SCORES, WINDOWS
-from keras_attention.models.arguments import checked, one_of, optional_int, positive_number
-from keras_attention.models.dtypes import serialize_dtype
+from keras_attention.models.parts.arguments import checked, one_of, optional_int, positive_number
+from keras_attention.models.parts.dtypes import serialize_dtype
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
 SIZES = ("source_vocabulary_size", "target_vocabulary_size", "embedding_dim", "units", "num_layers")

@@ -3,9 +3,9 @@
 import keras
 
 from keras_attention.layers import NonLocalBlock
-from keras_attention.models.arguments import checked, keywords, numbers_of_blocks, one_of
-from keras_attention.models.dtypes import serialize_dtype
-from keras_attention.models.non_local_resnet_parts import ClipParts
+from keras_attention.models.parts.arguments import checked, keywords, numbers_of_blocks, one_of
+from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.non_local_resnet import ClipParts
 from keras_attention.ops.require import require_choice, require_int, require_rate
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}

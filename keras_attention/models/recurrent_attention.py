@@ -5,11 +5,9 @@ import functools
 import keras
 from keras import ops
 
-from keras_attention.layers import GlimpseNetwork
-from keras_attention.layers.base_layer import BaseLayer
-from keras_attention.models.arguments import checked, one_of, positive_number
-from keras_attention.models.dtypes import serialize_dtype
-from keras_attention.models.location_policy import LocationPolicy
+from keras_attention.layers import FirstLocation, GlimpseNetwork, LocationPolicy
+from keras_attention.models.parts.arguments import checked, one_of, positive_number
+from keras_attention.models.parts.dtypes import serialize_dtype
 from keras_attention.ops.require import require_bool, require_int, require_number, require_seed
 
 CORES = ("rnn", "lstm")
@@ -182,28 +180,6 @@ def recurrent_attention(**kwargs):
         **kwargs: The arguments of `RecurrentAttention`.
     """
     return RecurrentAttention(**kwargs)
-
-
-@keras.saving.register_keras_serializable(package="keras_attention")
-class FirstLocation(BaseLayer):
-    """Where to look first at images [B, Y, X, C]: anywhere in training, else in the middle. [B, 2], float32."""
-
-    def __init__(self, seed=None, **kwargs):
-        super().__init__(autocast=False, **kwargs)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
-
-    def call(self, images, training=None):
-        shape = (ops.shape(images)[0], 2)
-        if not training:
-            return ops.zeros(shape, dtype="float32")
-        return keras.random.uniform(shape, -1.0, 1.0, dtype="float32", seed=self.seed_generator)
-
-    def compute_output_shape(self, images_shape):
-        return (images_shape[0], 2)
-
-    def compute_output_spec(self, images, training=None):
-        return keras.KerasTensor(self.compute_output_shape(images.shape), dtype="float32")
 
 
 class _Parts:

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.models.arguments import checked
-from keras_attention.models.dtypes import serialize_dtype
-from keras_attention.models.rnn_search_parts import Parts
+from keras_attention.models.parts.arguments import checked
+from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.rnn_search import Parts
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
 VOCABULARIES = ("source_vocabulary_size", "target_vocabulary_size")

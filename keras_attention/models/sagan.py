@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention.layers import LabelConcatenation, ProjectionHead
-from keras_attention.models.arguments import as_locals, keywords
-from keras_attention.models.sagan_arguments import CONCATENATE_AT, complete, without
-from keras_attention.models.sagan_parts import SMALLEST, SAGANParts, widths
+from keras_attention.models.parts.arguments import as_locals, keywords
+from keras_attention.models.parts.sagan import SMALLEST, SAGANParts, widths
+from keras_attention.models.parts.sagan_arguments import CONCATENATE_AT, complete, without
 from keras_attention.ops.require import require_choice
 
 SQRT2 = 2**0.5

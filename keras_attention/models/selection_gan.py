@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_attention.models.arguments import checked
-from keras_attention.models.selection_gan_arguments import CHECKS, CONDITIONS, complete
-from keras_attention.models.selection_gan_parts import SecondStage, UNet, patches
+from keras_attention.models.parts.arguments import checked
+from keras_attention.models.parts.selection_gan import SecondStage, UNet, patches
+from keras_attention.models.parts.selection_gan_arguments import CHECKS, CONDITIONS, complete
 from keras_attention.ops.require import require_choice, require_int
 
 FIRST_STAGE = {"cycle": False, "uncertainty": False, "num_candidates": None, "pool_sizes": ()}

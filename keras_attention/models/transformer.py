@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention.layers import TokenEmbedding, TransformerDecoderBlock, TransformerEncoderBlock
-from keras_attention.models.arguments import checked, one_of, optional_int, require_heads
-from keras_attention.models.dtypes import serialize_dtype
-from keras_attention.models.stack import POSITIONS, Stack, make_norm, make_position
+from keras_attention.models.parts.arguments import checked, one_of, optional_int, require_heads
+from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.stack import POSITIONS, Stack, make_norm, make_position
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
 CHECKS = {

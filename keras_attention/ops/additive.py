@@ -8,17 +8,17 @@
 
 from keras import ops
 
-from keras_attention.ops.empty import cut_filled, fill_empty
 from keras_attention.ops.pair_checks import check_block_size, check_pairs, check_shape, check_window
-from keras_attention.ops.pairs import attend_pairs, mix, prepare
+from keras_attention.ops.paths.loop import backward_arguments, choose_rows, fold, tensors
+from keras_attention.ops.paths.scored_pairs import attend_pairs, mix, prepare
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool
-from keras_attention.ops.rows import backward_arguments, choose_rows, fold, tensors
-from keras_attention.ops.stages import maximum
+from keras_attention.ops.shapes.empty import cut_filled, fill_empty
+from keras_attention.ops.shapes.sizes import maximum
 from keras_attention.ops.windows import Window
 
 
-def additive_scores(query, key, vector, *, coverage=None, coverage_vector=None, block_size=None):
+def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, block_size=None):
     r"""Scores of additive attention for queries and keys that are already projected.
 
     $$ e_{ts} = v^\top \tanh(q_t + k_s + w c_s) $$
@@ -47,7 +47,7 @@ def additive_scores(query, key, vector, *, coverage=None, coverage_vector=None, 
 
     >>> import keras
     >>> query, key = keras.ops.ones((2, 5, 6)), keras.ops.ones((2, 7, 6))
-    >>> tuple(additive_scores(query, key, keras.ops.ones((6,))).shape)
+    >>> tuple(additive_logits(query, key, keras.ops.ones((6,))).shape)
     (2, 5, 7)
     """
     query, key, vector = at_least_float32(query, key, vector)
@@ -99,7 +99,7 @@ def additive_attend(
 
     $$ \mathrm{softmax}_s(v^\top \tanh(q_t + k_s)) \, V $$
 
-    as `additive_scores`, with the softmax and the mix in the same tiles: memory grows with T + S, for neither
+    as `additive_logits`, with the softmax and the mix in the same tiles: memory grows with T + S, for neither
     [B, T, S, U] nor [B, T, S] is held, forward or backward.
 
     Masking: a key is visible where `mask`, `query_mask`, `key_mask` and the window all agree. A query that may see
@@ -114,8 +114,8 @@ def additive_attend(
         mask: Boolean or integer, true = visible: [T, S] or [B, T, S], or 1 for any of them.
         query_mask: [B, T], true = real.
         key_mask: [B, S], true = real.
-        center: [B, T], floating, or `None`: what `local_attend` does with it is done here, too.
-        half_width, gaussian, renormalize: As for `local_attend`; with `center`.
+        center: [B, T], floating, or `None`: what `windowed_attend` does with it is done here, too.
+        half_width, gaussian, renormalize: As for `windowed_attend`; with `center`.
         return_scores: Whether to return the weights too; needs [B, T, S], but not [B, T, S, U].
         block_size: Rows of queries per tile, 0 for no tiles, `None` to choose.
 
@@ -139,7 +139,7 @@ def additive_attend(
     check_shape(vector, "vector", key.shape[-1:])
     vector = ops.cast(vector, query.dtype)
     if return_scores:
-        scores = additive_scores(query, key, vector, block_size=block_size)
+        scores = additive_logits(query, key, vector, block_size=block_size)
         context, weights = mix(scores, value, window=window, **masks)
         return ops.cast(context, dtype), ops.cast(weights, dtype)
     rest = {"width": key.shape[-1], "window": window, "block_size": block_size, **masks}

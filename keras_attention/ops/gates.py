@@ -6,9 +6,9 @@ Letters: B batch, S places, in one, two or three axes ([T], [Y, X] or [Z, Y, X])
 from keras import ops
 
 from keras_attention.ops.masks import NEGATIVE, require_boolean
-from keras_attention.ops.padding import zero_padding
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_choice
+from keras_attention.ops.shapes.padding import zero_padding
 
 
 def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):

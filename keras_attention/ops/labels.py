@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_attention.ops.known import known_values
+from keras_attention.ops.shapes.known import known_values
 
 
 def require_labels(labels, name, classes):

@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from keras_attention.ops.choose import chosen
 from keras_attention.ops.labels import nan_unless_label, require_labels
 from keras_attention.ops.logistic_mixture import LEVELS, logistic_mixture_log_prob
 from keras_attention.ops.require import require_choice
+from keras_attention.ops.shapes.sizes import chosen
 
 LIKELIHOODS = ("categorical", "logistic_mixture")
 

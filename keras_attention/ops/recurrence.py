@@ -6,8 +6,8 @@ Letters: B batch, T steps.
 import keras
 from keras import ops, tree
 
-from keras_attention.ops.empty import fill_empty
-from keras_attention.ops.rank import with_rank
+from keras_attention.ops.shapes.empty import fill_empty
+from keras_attention.ops.shapes.sizes import with_rank
 
 
 def recur(step, state, blank, inputs, mask=None, reverse=False):

@@ -4,8 +4,8 @@ import math
 
 from keras import ops
 
-from keras_attention.ops.axes import free_axes
 from keras_attention.ops.masks import both, in_band
+from keras_attention.ops.shapes.axes import free_axes
 
 
 def visible_pairs(axes, query_dims, key_dims, *, mask, query_mask, key_mask, causal=False, query_offset=0, window=None):

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.ops.labels import require_labels
-from keras_attention.ops.rank import with_rank
+from keras_attention.ops.shapes.sizes import with_rank
 from keras_attention.training.padding import not_padding, require_padding_id
 
 

@@ -24,7 +24,7 @@ class HybridLoss(keras.losses.Loss):
                          + baseline_weight * mean over T of (reward - baselines)^2
 
     What has no gradient: the reward; the baseline in the second term, which it does not change the mean of; and the
-    places themselves (`models.LocationPolicy`). The sum of all rewards to come is the same at every step, because only
+    places themselves (`layers.LocationPolicy`). The sum of all rewards to come is the same at every step, because only
     the last is not 0.
 
     In evaluation the second term means nothing; look at the accuracy.

@@ -5,10 +5,9 @@ import math
 import keras
 from keras import ops
 
-from keras_attention.ops.choose import chosen
 from keras_attention.ops.labels import nan_unless_label, require_labels
-from keras_attention.ops.rank import with_rank
 from keras_attention.ops.require import require_choice, require_rate
+from keras_attention.ops.shapes.sizes import chosen, with_rank
 from keras_attention.training.padding import not_padding, require_padding_id
 
 VARIANTS = ("paper", "reference")

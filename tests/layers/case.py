@@ -10,7 +10,7 @@ class LayerCase:
     layer: type
     init: dict
     inputs: tuple  # one shape per call argument
-    output: tuple
+    output: tuple  # its shape, or a tuple of those of several outputs
     weights: int  # number of trainable variables
     call: dict = field(default_factory=dict)
     name: str = ""  # of a second case of the same layer

@@ -25,4 +25,16 @@ GLIMPSES = [
         dynamic=(),
         int8=True,
     ),
+    LayerCase(
+        layers.FirstLocation, {"seed": 3}, ((2, 7, 9, 3),), (2, 2), weights=0, dynamic=(1, 2), full_precision=True
+    ),
+    LayerCase(
+        layers.LocationPolicy,
+        {"std": 0.3, "differentiable": True},
+        ((2, 5),),
+        ((2, 2), (2,)),
+        weights=2,
+        dynamic=(),
+        full_precision=True,
+    ),
 ]

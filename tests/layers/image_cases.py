@@ -101,4 +101,16 @@ IMAGE_TRANSFORMER = [
     ),
 ]
 
-IMAGES = [*NON_LOCAL, *IMAGE_TRANSFORMER]
+GRIDS = [
+    LayerCase(
+        layers.ImageGrid,
+        {"shift": True, "block": (2, 4), "each_block": True},
+        ((2, 5, 7, 3, 12),),
+        (2, 5, 21, 12),
+        weights=0,
+        dynamic=(1, 2),
+    ),
+    LayerCase(layers.SplitChannels, {"channels": 3}, ((2, 5, 21, 12),), (2, 5, 7, 3, 12), weights=0, dynamic=(1,)),
+]
+
+IMAGES = [*NON_LOCAL, *IMAGE_TRANSFORMER, *GRIDS]

@@ -1,15 +1,13 @@
 """A layer on one path: eager, compiled by XLA, or a graph in which no size of an input or a mask is known."""
 
-import importlib
-
 import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.ops import attention
 from tests.backend import plainly, torch_tensor
 from tests.layers.conformance import BACKEND, built, kept
 
-attend = importlib.import_module("keras_attention.ops.attend")
 # Eager JAX compiles every operation for itself.
 HOWS = {"tensorflow": ("eager", "dynamic", "xla"), "jax": ("xla",), "torch": ("eager",)}[BACKEND]
 CHEAP = HOWS[0]
@@ -87,11 +85,11 @@ class Passes:
         graph = tf.function(plainly(lambda inputs, rest: run(inputs, rest, None)), input_signature=signature)
 
         def in_tiles(inputs, rest, cotangent):
-            least, attend.DENSE_BELOW = attend.DENSE_BELOW, 20
+            least, attention.DENSE_BELOW = attention.DENSE_BELOW, 20
             try:  # the first call traces
                 return graph([tf.constant(x) for x in inputs], {name: tf.constant(x) for name, x in rest.items()})
             finally:
-                attend.DENSE_BELOW = least
+                attention.DENSE_BELOW = least
 
         return in_tiles
 

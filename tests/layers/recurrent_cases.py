@@ -92,6 +92,7 @@ MEMORY = [
 # Cells give back an output and states: they go through the suite inside the layer that runs them.
 CELLS = {layers.GatedRecurrentCell: layers.GatedRecurrentUnit}
 RECURRENT = [
+    LayerCase(layers.Bias, {}, ((2, 5, 12),), (2, 5, 12), weights=1),
     LayerCase(layers.Maxout, {"units": 4, "pieces": 3}, ((2, 5, 12),), (2, 5, 4), weights=2, int8=True),
     LayerCase(
         layers.GatedRecurrentUnit,

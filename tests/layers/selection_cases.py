@@ -49,4 +49,13 @@ SELECTION = [
         dynamic=(2, 3),
         int8=True,
     ),
+    LayerCase(
+        layers.UnusedConvolution,
+        {"in_channels": 4, "filters": 6},
+        ((2, 5, 7, 12),),
+        (2, 5, 7, 12),
+        weights=2,
+        dynamic=(1, 2),
+        no_gradient=("kernel", "bias"),
+    ),
 ]

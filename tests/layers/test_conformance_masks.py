@@ -29,12 +29,16 @@ from tests.layers.visibility import padding
 # Whose output has other positions than the input, or none; and per head, of which Keras's masks know nothing.
 OF_OTHER_POSITIONS = (
     "ALiBi",
+    "FirstLocation",
     "GlimpseNetwork",
     "GlimpseSensor",
+    "ImageGrid",
+    "LocationPolicy",
     "MultiChannelAttentionSelection",
     "MultiScaleSpatialPooling",
     "RelativePositionBias",
     "ScaledDotProductAttention",
+    "SplitChannels",
 )
 
 

@@ -1,21 +1,20 @@
 """NonLocalBlock against NumPy loops from the paper, and the numbered checks NL1 to NL15."""
 
 import functools
-import importlib
 
 import keras
 import numpy as np
 import pytest
 
 from keras_attention.layers import NonLocalBlock
-from keras_attention.ops.non_local import PAIRWISE
+from keras_attention.ops import attention, non_local_operation
+from keras_attention.ops.non_local_operation import PAIRWISE
 from tests.backend import COMPILED, QUICK, value_and_gradients
 from tests.layers.helpers import noisy, numpy, random
 from tests.pairs import all_pairs
 from tests.reference import non_local as reference
 
 # The modules, whose names in `ops` are those of their functions.
-attend, non_local = (importlib.import_module(f"keras_attention.ops.{name}") for name in ("attend", "non_local"))
 SHAPES = {"1-D": (2, 7, 6), "2-D": (2, 5, 7, 6), "3-D": (2, 4, 3, 5, 6)}
 WINDOWS = {3: (2,), 4: (2, 2), 5: (1, 2, 2)}
 SOFTMAX = ("gaussian", "embedded_gaussian")
@@ -280,7 +279,7 @@ def test_the_paths_of_large_maps_are_chosen_by_length_and_change_nothing(pairwis
     x, cotangent = random(2, 5, 7, 6), random(2, 5, 7, 6, seed=1)
     layer = make(x.shape, pairwise, pool=None)
     dense = value_and_gradients(layer, [x], cotangent)
-    for module in (attend, non_local):
+    for module in (attention, non_local_operation):
         monkeypatch.setattr(module, "DENSE_BELOW", 35 * 35)
     value, [gradient] = value_and_gradients(layer, [x], cotangent, how)
     np.testing.assert_allclose(value, dense[0], atol=1e-5)

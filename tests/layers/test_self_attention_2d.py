@@ -1,6 +1,5 @@
 """SelfAttention2D against NumPy loops from the paper, and the numbered checks SG1 to SG4."""
 
-import importlib
 import subprocess
 import sys
 
@@ -9,13 +8,13 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import SelfAttention2D
+from keras_attention.ops import attention
 from tests.backend import BACKEND, COMPILED, QUICK, value_and_gradients
 from tests.layers.helpers import noisy, numpy, random
-from tests.ops.test_blockwise import tensors_of
+from tests.ops.paths.test_blockwise import tensors_of
 from tests.reference import sagan as reference
 from tests.reference.spectral import spectral_norm
 
-attend = importlib.import_module("keras_attention.ops.attend")  # the module, whose function has its name
 SHAPE = (2, 6, 8, 12)
 each_variant = pytest.mark.parametrize("variant", ["reference", "paper"])
 
@@ -126,7 +125,7 @@ def test_blocks_of_large_maps_change_nothing(variant, how, monkeypatch):
     x, cotangent = random(*SHAPE), random(*SHAPE, seed=1)
     layer = make(variant=variant)
     dense = value_and_gradients(layer, [x], cotangent)
-    monkeypatch.setattr(attend, "DENSE_BELOW", 48)
+    monkeypatch.setattr(attention, "DENSE_BELOW", 48)
     value, [gradient] = value_and_gradients(layer, [x], cotangent, how)
     np.testing.assert_allclose(value, dense[0], atol=1e-5)
     np.testing.assert_allclose(gradient, dense[1][0], atol=1e-4)

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.models import image_transformer
-from keras_attention.ops.generation import to_sequence
+from keras_attention.ops.pixel_order import to_sequence
 from tests.models.helpers import attention_weights, noisy, norm_weights, numpy
 
 SIZES = {"num_layers": 2, "model_dim": 12, "num_heads": 3, "intermediate_dim": 20, "key_dim": 5, "dropout": 0.0}

@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from keras_attention import models
-from keras_attention.models.arguments import own_arguments
+from keras_attention.models.parts.arguments import own_arguments
 from tests.layers.arguments import assert_refuses
 
 WORDS = {"source_vocabulary_size": 11, "target_vocabulary_size": 13}

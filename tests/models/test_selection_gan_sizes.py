@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention import models
-from keras_attention.models import selection_gan_parts
+from keras_attention.models.parts import selection_gan as selection_gan_parts
 
 
 def size(weights):

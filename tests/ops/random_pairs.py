@@ -6,8 +6,8 @@ A call is (arrays by name, those of them that are trained, which sizes are alway
 import numpy as np
 
 from keras_attention import ops
-from keras_attention.ops.local_blocks import attend_locally
-from keras_attention.ops.local_masks import Blocks
+from keras_attention.ops import block_local
+from keras_attention.ops.block_local.masks import Blocks
 from tests.backend import BACKEND
 from tests.random_runs import size, some
 from tests.reference import local_attention, memory_attention, non_local
@@ -18,7 +18,7 @@ SIZES = {"query": (2,), "key": (2,), "value": (2,), "vector": (0,), "coverage_ve
 
 
 def random_additive(rng):
-    """`additive_attend` with or without a window, `additive_scores` with or without coverage."""
+    """`additive_attend` with or without a window, `additive_logits` with or without coverage."""
     arrays, rest = _pairs(rng)
     U = arrays["query"].shape[-1]
     arrays["vector"] = rng.standard_normal(U).astype(arrays["query"].dtype)
@@ -29,10 +29,10 @@ def random_additive(rng):
 
 
 def random_local(rng):
-    """`local_attend`: the dot product around a centre."""
+    """`windowed_attend`: the dot product around a centre."""
     arrays, rest = _pairs(rng)
     window = _window(rng, arrays)
-    return _attending(arrays, rest, window, ops.local_attend, memory_attention.multiplicative, ())
+    return _attending(arrays, rest, window, ops.windowed_attend, memory_attention.multiplicative, ())
 
 
 def random_non_local(rng):
@@ -79,7 +79,7 @@ def random_block_local(rng):
     scores = bool(rng.random() < 0.2)
 
     def op(**tensors):
-        return attend_locally(**tensors, blocks=blocks, return_scores=scores)
+        return block_local.attend(**tensors, blocks=blocks, return_scores=scores)
 
     def loops(query, key, value, mask=None):
         seen = local_attention.mask_2d(Y, X, blocks.query, blocks.memory, blocks.causal, blocks.dilation)
@@ -150,7 +150,7 @@ def _additive_scores(rng, arrays, rest):
         return (memory_attention.additive(query, key, vector, coverage, coverage_vector),)
 
     block_size = rest["block_size"]
-    return arrays, list(arrays), SIZES, lambda **x: ops.additive_scores(**x, block_size=block_size), loops
+    return arrays, list(arrays), SIZES, lambda **x: ops.additive_logits(**x, block_size=block_size), loops
 
 
 def _pairs(rng):

@@ -80,7 +80,7 @@ def slopes(window):
 
 
 # Graphs of blocks take a Gaussian after the softmax compiled, and one before it of unknown sizes; those of
-# tests/ops/test_local.py, through the same code, the other way round. All at once is compiled as layers are tested.
+# tests/ops/test_windowed.py, through the same code, the other way round. All at once is compiled as layers are tested.
 KINDS = ("all", "gaussian", "renormalized")
 GRADIENTS = [
     *[(DEFAULT, window, 2) for window in KINDS],
@@ -118,7 +118,7 @@ def test_scores_and_their_gradients(block_size):
     arrays = [QUERY, KEY, VECTOR, covered, weight]
 
     def run(query, key, vector, covered, weight):
-        return ops.additive_scores(query, key, vector, coverage=covered, coverage_vector=weight, block_size=block_size)
+        return ops.additive_logits(query, key, vector, coverage=covered, coverage_vector=weight, block_size=block_size)
 
     value, gradients = value_and_gradients(run, arrays, cotangent)
     np.testing.assert_allclose(value, reference.additive(*arrays), atol=1e-5)

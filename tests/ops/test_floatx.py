@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from keras_attention import ops
-from keras_attention.ops.local_blocks import attend_locally
-from keras_attention.ops.local_masks import Blocks
+from keras_attention.ops import block_local
+from keras_attention.ops.block_local.masks import Blocks
 from tests.backend import at_once, numpy
 
 RNG = np.random.default_rng(0)
@@ -22,12 +22,12 @@ BLOCKS, PADDING = Blocks.of_sequence(3, 2, True, 1), RNG.random((2, 9, 1)) < 0.7
 
 CALLS = {
     "additive": lambda: [ops.additive_attend(QUERY, KEY, VALUE, VECTOR[:3], block_size=n, **MASK) for n in (0, 2)],
-    "local": lambda: [ops.local_attend(QUERY, KEY, VALUE, CENTER, 2.2, block_size=n, **MASK) for n in (0, 2)],
+    "local": lambda: [ops.windowed_attend(QUERY, KEY, VALUE, CENTER, 2.2, block_size=n, **MASK) for n in (0, 2)],
     "non_local": lambda: [
         *(ops.non_local(QUERY, KEY, VALUE, pairwise, **MASKS) for pairwise in ("gaussian", "dot_product")),
         *(ops.non_local(QUERY, KEY, VALUE, "concatenation", vector=VECTOR, block_size=n, **MASKS) for n in (0, 1)),
     ],
-    "blocks": lambda: [attend_locally(*HEADS, BLOCKS, mask=PADDING, dropout=rate, seed=3) for rate in (0.0, 0.4)],
+    "blocks": lambda: [block_local.attend(*HEADS, BLOCKS, mask=PADDING, dropout=rate, seed=3) for rate in (0.0, 0.4)],
     "monotonic": lambda: [ops.monotonic_alignment(CHOOSE, CHOOSE, m) for m in ("recursive", "parallel")],
     "window": lambda: [ops.gaussian_window(CENTER, 7, 2.2)],
     "pool": lambda: [ops.channel_pool(IMAGE, pool, mask=IMAGE[..., 0] > 0) for pool in ("avg", "max", "lp", "lse")],

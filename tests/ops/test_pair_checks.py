@@ -16,10 +16,10 @@ def array(*shape):
 TENSORS = {"query": array(B, T, U), "key": array(B, S, U), "value": array(B, S, V)}
 CALLS = {
     "additive": lambda **x: ops.additive_attend(**{"vector": array(U), **TENSORS, **x}),
-    "local": lambda **x: ops.local_attend(**{"center": array(B, T), "half_width": 2.0, **TENSORS, **x}),
+    "local": lambda **x: ops.windowed_attend(**{"center": array(B, T), "half_width": 2.0, **TENSORS, **x}),
     "non_local": lambda **x: ops.non_local(**TENSORS | x),
 }
-SCORES = {"scores": lambda **x: ops.additive_scores(**{"vector": array(U), **_pair(TENSORS), **x})}
+SCORES = {"scores": lambda **x: ops.additive_logits(**{"vector": array(U), **_pair(TENSORS), **x})}
 WINDOW = {"center": array(B, T), "half_width": 2.0}
 WINDOWS = {"additive": lambda **x: CALLS["additive"](**{**WINDOW, **x}), "local": CALLS["local"]}
 

@@ -5,8 +5,8 @@ import pytest
 from keras import ops as k
 
 from keras_attention import ops
-from keras_attention.ops.local_blocks import attend_locally
-from keras_attention.ops.local_masks import Blocks
+from keras_attention.ops import block_local
+from keras_attention.ops.block_local.masks import Blocks
 from tests.backend import BACKEND, numpy, torch_tensor
 from tests.reference.local_attention import mask_1d
 
@@ -47,13 +47,13 @@ def plain_blocks(query, key, value):
 
 def blocks(query, key, value):
     images = (x[:, :T, None, None] for x in (query, key, value))
-    return attend_locally(*images, Blocks.of_sequence(2, 1, True, 1))[:, :, 0, 0]
+    return block_local.attend(*images, Blocks.of_sequence(2, 1, True, 1))[:, :, 0, 0]
 
 
 CASES = {
     "additive": (lambda *x: ops.additive_attend(*x, VECTOR, mask=MASK, block_size=0), plain_additive),
     "additive-tiles": (lambda *x: ops.additive_attend(*x, VECTOR, mask=MASK, block_size=2), plain_additive),
-    "local-tiles": (lambda *x: ops.local_attend(*x, CENTER, 2.2, block_size=2), plain_local),
+    "local-tiles": (lambda *x: ops.windowed_attend(*x, CENTER, 2.2, block_size=2), plain_local),
     "blocks": (blocks, plain_blocks),
 }
 

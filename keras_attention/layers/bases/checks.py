@@ -1,0 +1,248 @@
+"""Refusing wrong masks, biases and lengths by name, before any op runs. Works on symbolic tensors too."""
+
+import keras
+import numpy as np
+
+from keras_attention.ops.masks import refuse_float
+from keras_attention.ops.require import is_int, require_ints
+from keras_attention.ops.shapes.axes import scores_dims
+from keras_attention.ops.shapes.known import known_values
+
+
+def require_batch_size(value):
+    """Raises unless `value` is an int, 0 or more, or a scalar tensor."""
+    tensor = not isinstance(value, np.generic) and len(getattr(value, "shape", (0,))) == 0
+    if not tensor and not (is_int(value) and value >= 0):
+        raise ValueError(f"`batch_size` must be an int, 0 or more, or a scalar tensor. Received: batch_size={value!r}")
+
+
+def require_features(output_shape):
+    """Returns `output_shape` as a tuple or `None`. The error begins with Keras's words, which callers match on."""
+    try:
+        return require_ints(output_shape, "output_shape", least=1)
+    except ValueError as error:
+        raise ValueError(f"Invalid `output_shape`: {error}") from None
+
+
+def check_flags(**flags):
+    """Arguments of a call that switch something are no text, which would be true whatever it says."""
+    for name, value in flags.items():
+        if isinstance(value, str | bytes | float):
+            raise ValueError(f"The argument `{name}` must be `True` or `False`. Received: {name}={value!r}")
+
+
+def require_grid(shape, even=False):
+    """Raises unless `shape` is [B, Y, X, D] with a known (and maybe even) D."""
+    if len(shape) != 4 or shape[-1] is None or (even and shape[-1] % 2):
+        known = "a known and even D" if even else "a known D"
+        raise ValueError(f"`inputs` must be [B, Y, X, D] with {known}. Received: inputs.shape={tuple(shape)}")
+
+
+def check_visibility(masks, attention_mask, bias, heads, axes, query_dims, key_dims):
+    """Every mask and the bias fit the queries and keys.
+
+    Args:
+        masks: {"query_mask": ..., "value_mask": ..., "key_mask": ...}.
+        attention_mask, bias: Tensor or `None`.
+        heads: Int, N.
+        axes: The attended axes.
+        query_dims, key_dims: [B, *T] and [B, *S], `None` where unknown.
+
+    Returns:
+        The dimensions of the scores, [B, *free, N, *T, *S].
+    """
+    for name, mask in masks.items():
+        queries = name == "query_mask"
+        check_padding(mask, name, query_dims if queries else key_dims, "the queries" if queries else "the keys")
+    scores = scores_dims(heads, axes, query_dims, key_dims)
+    check_attention_mask(attention_mask, scores, len(axes))
+    check_bias(bias, scores)
+    return scores
+
+
+def check_padding(mask, name, dims, of):
+    """A padding mask has the shape [B, T] of the sequence it belongs to.
+
+    Args:
+        mask: Tensor or `None`. Fewer axes than `dims` mean that whole slices are padding.
+        name: The argument's name, for the error.
+        dims: The sequence's dimensions without the features, `None` where unknown.
+        of: What the sequence is called.
+    """
+    if mask is None:
+        return
+    refuse_float(mask.dtype, name)
+    shape = tuple(mask.shape)
+    fits = 2 <= len(shape) <= len(dims) and all(_may_equal(a, b) for a, b in zip(shape[1:], dims[1:]))
+    if not fits or not (shape[0] == 1 or _may_equal(shape[0], dims[0])):
+        raise ValueError(f"`{name}` must have the shape of {of}, {_show(dims)}. Received: {name}.shape={shape}")
+
+
+def check_lengths(lengths, name, memory, of):
+    """Lengths are integers [B], one for each entry of the memory, 0 or more as far as they are known.
+
+    Args:
+        lengths: Tensor.
+        name: The argument's name, for the error.
+        memory: Shape of the memory, `None` where unknown.
+        of: What the memory is called.
+    """
+    shape, dtype = tuple(lengths.shape), lengths.dtype
+    fits = len(shape) == 1 and _may_equal(shape[0], memory[0])
+    if not fits or keras.backend.is_float_dtype(keras.backend.standardize_dtype(dtype)):
+        raise ValueError(
+            f"`{name}` must be integers [B], one for each entry of `{of}`. Received: {name}.shape={shape}, "
+            f"{name}.dtype={dtype}, {of}.shape={tuple(memory)}"
+        )
+    values = known_values(lengths)
+    if values is not None and (values < 0).any():
+        raise ValueError(f"`{name}` must be 0 or more. Received: {name}={values.tolist()}")
+
+
+def check_attention_mask(mask, scores, attended):
+    """An attention mask broadcasts to the scores; its last axes are the queries and the keys.
+
+    Args:
+        mask: Tensor or `None`.
+        scores: Dimensions of the scores, [B, *free, N, *query axes, *key axes].
+        attended: How many axes the queries have (one, but for images).
+    """
+    if mask is None:
+        return
+    refuse_float(mask.dtype, "attention_mask")
+    shape = tuple(mask.shape)
+    least = 2 * attended
+    if least <= len(shape) <= len(scores):
+        batch = len(shape) - least
+        wanted = (*scores[:batch], *scores[-least:])
+        if all(a == 1 or _may_equal(a, b) for a, b in zip(shape, wanted)):
+            return
+    ranks = "[T, S], [B, T, S] or [B, N, T, S]"
+    if len(scores) > 4:
+        ranks = (
+            f"the query axes and then the key axes, {_show(scores[-least:])}, or these after leading axes of the scores"
+        )
+    hint = ""
+    if len(shape) == 2:
+        hint = " Padding goes into `value_mask` [B, S] and `query_mask` [B, T]."
+    raise ValueError(
+        f"`attention_mask` must be {ranks}, broadcastable to the scores {_show(scores)}.{hint} "
+        f"Received: attention_mask.shape={shape}"
+    )
+
+
+def check_bias(bias, scores):
+    """An additive bias broadcasts to the scores, or goes by distance: [1, N, T+S-1].
+
+    Args:
+        bias: Tensor or `None`.
+        scores: Dimensions of the scores, as for `check_attention_mask`.
+    """
+    if bias is None:
+        return
+    if keras.backend.standardize_dtype(bias.dtype) == "bool":
+        raise ValueError(
+            "`attention_bias` is added to the logits and must be a number. A boolean mask goes into `attention_mask`. "
+            "Received: attention_bias.dtype=bool"
+        )
+    shape = tuple(bias.shape)
+    if len(shape) == len(scores) and all(a == 1 or _may_equal(a, b) for a, b in zip(shape, scores)):
+        return
+    B, N, T, S = (*scores, None, None)[:4]
+    length = None if T is None or S is None or len(scores) > 4 else T + S - 1
+    by_distance = len(shape) == 3 and all(a == 1 or _may_equal(a, b) for a, b in zip(shape[:2], (B, N)))
+    if by_distance and _may_equal(shape[2], length):
+        return
+    raise ValueError(
+        f"`attention_bias` must broadcast to the scores, {_show(scores)}, with as many axes; or be given by distance, "
+        f"[1, N, T+S-1] = {_show((1, N, length))}. Received: attention_bias.shape={shape}"
+    )
+
+
+def check_sequences(query, value, key, axes):
+    """Queries, values and keys have one rank, one batch, and keys one value each.
+
+    Args:
+        query, value, key: Shapes, `None` where unknown; `key` and `value` may be `None`.
+        axes: The attended axes.
+    """
+    received = f"Received: query.shape={query}, value.shape={value}, key.shape={key}"
+    if len(query) < 3 or query[-1] is None:
+        raise ValueError(f"`query` must be [B, T, D] with a known D. Received: query.shape={query}")
+    if not axes or sorted(set(axes)) != sorted(axes) or not all(0 < axis < len(query) - 1 for axis in axes):
+        raise ValueError(
+            f"`attention_axes` must be different axes between the batch and the features of `query`. "
+            f"Received: attention_axes={axes}, query.shape={query}"
+        )
+    value = query if value is None else value
+    key = value if key is None else key
+    if not len(query) == len(value) == len(key):
+        raise ValueError(f"The ranks of `query`, `value` and `key` must be equal. {received}")
+    if not all(_may_equal(a, b) for a, b in zip(value[:-1], key[:-1])):
+        raise ValueError(f"The lengths (all axes but the last) of `value` and `key` must be equal. {received}")
+    if not all(_may_equal(query[i], value[i]) for i in range(len(query) - 1) if i not in axes):
+        raise ValueError(f"The axes of `query` and `value` that are not attended must be equal. {received}")
+
+
+def check_cache(cache, index, query, value, heads, key_dim, value_dim):
+    """A cache is {"key": [B, L, K, H], "value": [B, L, K, V]}, maybe "mask": [B, L], with room for what is written.
+
+    Args:
+        cache: Dict of tensors, or `None`.
+        index: Where rows are written: `None` (nothing is), an int or a tensor.
+        query: [B, T, D].
+        value: What else the layer is given: `None`, or the T rows to be written.
+        heads, key_dim, value_dim: K, H and V of the layer.
+    """
+    if cache is None:
+        if index is not None:
+            raise ValueError("`cache_index` needs a `cache`; `make_cache(batch_size, max_length)` makes one.")
+        return
+    if len(query.shape) != 3:
+        raise ValueError(f"With a `cache`, `query` must be [B, T, D]. Received: query.shape={tuple(query.shape)}")
+    rows = query.shape[1]
+    if value is not None and (index is None or not _may_equal(value.shape[1], rows)):
+        raise ValueError(
+            "With a `cache`, keys and values come from it: pass `query` only (or, with `cache_index`, as many values "
+            f"as queries). Received: query.shape={tuple(query.shape)}, value.shape={tuple(value.shape)}"
+        )
+    if not hasattr(cache, "keys") or set(cache.keys()) not in ({"key", "value"}, {"key", "value", "mask"}):
+        raise ValueError(
+            f"`cache` must be a dict with a `key` and a `value` (and maybe a `mask`). Received: cache={cache!r}"
+        )
+    for name, size in (("key", key_dim), ("value", value_dim)):
+        shape = tuple(cache[name].shape)
+        if len(shape) != 4 or not _may_equal(shape[2], heads) or not _may_equal(shape[3], size):
+            raise ValueError(f"`cache[{name!r}]` must be [B, L, {heads}, {size}]. Received: shape={shape}")
+    length = cache["key"].shape[1]
+    if "mask" in cache:
+        check_padding(cache["mask"], "cache['mask']", (None, length), "the cache")
+    if isinstance(index, int) and not (index >= 0 and (length is None or index + (rows or 1) <= length)):
+        raise ValueError(
+            f"The cache has room for positions 0 to {length} (exclusive). "
+            f"Received: cache_index={index}, and {rows} rows to write"
+        )
+
+
+def _may_equal(a, b):
+    return a is None or b is None or a == b
+
+
+def _show(dims):
+    return "[" + ", ".join("?" if d is None else str(d) for d in dims) + "]"
+
+
+def check_label(label, batch):
+    """Raises unless `label` is [B] integers.
+
+    Args:
+        label: Tensor.
+        batch: B, `None` where unknown.
+    """
+    shape = tuple(label.shape)
+    fits = len(shape) == 1 and (batch is None or shape[0] in (None, batch))
+    if not fits or not keras.backend.is_int_dtype(keras.backend.standardize_dtype(label.dtype)):
+        raise ValueError(
+            f"`label` must be integers [B] = [{'?' if batch is None else batch}]. "
+            f"Received: label.shape={shape}, label.dtype={label.dtype}"
+        )

@@ -1,0 +1,152 @@
+"""Keras's documented way to change how `MultiHeadAttention` attends: a subclass overrides `_compute_attention`."""
+
+import math
+
+from keras import ops
+
+from keras_attention.layers.bases.flash_attention import block_size
+from keras_attention.ops import masked_softmax, require_boolean
+from keras_attention.ops.attention import attend_axes
+from keras_attention.ops.shapes.axes import free_axes
+from keras_attention.ops.visibility import visible_pairs
+
+LETTERS = "abcdefg"  # the axes before the heads; those of the keys that are attended are capitals
+
+
+class ExtensionPoint:
+    """Mixin of `MultiHeadAttention`: what its subclasses may override, and Keras's names of what they use for it."""
+
+    def _compute_attention(
+        self,
+        query,
+        key,
+        value,
+        attention_mask=None,
+        training=None,
+        return_attention_scores=False,
+        use_causal_mask=False,
+        **given,
+    ):
+        """Attends with queries, keys and values that are projected.
+
+        A subclass may override it as it may that of `keras.layers.MultiHeadAttention`, whose arguments are the first
+        six. `attention_mask` then holds all that hides: padding, causality and the window too.
+
+        Args:
+            query: [B, *T, N, H].
+            key: [B, *S, N, H].
+            value: [B, *S, N, V].
+            attention_mask: Broadcastable to the scores, or without their axis of heads; true = takes part.
+            training: Whether to drop scores.
+            return_attention_scores: Whether the scores are needed.
+            use_causal_mask: Whether query t sees key s only if `s <= t`.
+            **given: More arguments of `attend_axes`, from `call` alone: what `attention_mask` does not hold.
+
+        Returns:
+            context [B, *T, N, V], and the scores [B, *free, N, *T, *S] or `None`.
+        """
+        dropout = self.dropout if training else 0.0
+        query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
+        result = attend_axes(
+            query,
+            key,
+            value,
+            self._axes(len(query.shape) - 1),
+            mask=require_boolean(attention_mask),
+            causal=use_causal_mask,
+            dropout=dropout,
+            seed=self._dropout_layer.seed_generator.next() if dropout else None,
+            return_scores=return_attention_scores,
+            block_size=block_size(self.flash_attention),
+            **given,
+        )
+        return result if return_attention_scores else (result, None)
+
+    def _attend(self, query, key, value, attention_mask, training, return_attention_scores, use_causal_mask, **given):
+        """`_compute_attention`, that of a subclass with one mask of all that hides and as many key as query heads."""
+        if type(self)._compute_attention is ExtensionPoint._compute_attention:
+            return self._compute_attention(
+                query, key, value, attention_mask, training, return_attention_scores, use_causal_mask, **given
+            )
+        hides = {name: given.pop(name) for name in ("query_mask", "key_mask", "query_offset", "window")}
+        bias = given.pop("bias")
+        axes, dims = self._axes(len(query.shape) - 1), (ops.shape(query)[:-2], ops.shape(key)[:-2])
+        mask = visible_pairs(axes, *dims, mask=require_boolean(attention_mask), causal=use_causal_mask, **hides)
+        groups = self.num_heads // self.num_key_value_heads
+        key, value = (x if groups == 1 else ops.repeat(x, groups, axis=-2) for x in (key, value))
+        # Keras's subclasses know no bias: one that is given is handed on by its name, or is an error.
+        more = {} if bias is None else {"attention_bias": bias}
+        return self._compute_attention(query, key, value, mask, training, return_attention_scores, **more)
+
+    def _masked_softmax(self, attention_scores, attention_mask=None):
+        """Scores out of logits [B, *free, N, *T, *S]: zeros where the mask, which may lack axes, hides."""
+        attended = len(self._attention_axes)
+        if attention_mask is not None:
+            attention_mask = require_boolean(attention_mask)
+            while len(attention_mask.shape) < len(attention_scores.shape):
+                attention_mask = ops.expand_dims(attention_mask, len(attention_mask.shape) - 2 * attended)
+        shape = ops.shape(attention_scores)
+        flat = (*shape[: len(shape) - attended], math.prod(shape[len(shape) - attended :]))
+        if attention_mask is not None:
+            attention_mask = ops.reshape(ops.broadcast_to(attention_mask, shape), flat)
+        return ops.reshape(masked_softmax(ops.reshape(attention_scores, flat), attention_mask), shape)
+
+    @property
+    def _num_heads(self):
+        return self.num_heads
+
+    @property
+    def _key_dim(self):
+        return self.key_dim
+
+    @property
+    def _value_dim(self):
+        return self.value_dim
+
+    @property
+    def _dropout(self):
+        return self.dropout
+
+    @property
+    def _use_bias(self):
+        return self.use_bias
+
+    @property
+    def _use_gate(self):
+        return self.use_gate
+
+    @property
+    def _sliding_window(self):
+        return self.sliding_window
+
+    @property
+    def _flash_attention(self):
+        return self.flash_attention
+
+    @property
+    def _inverse_sqrt_key_dim(self):
+        return 1 / math.sqrt(self.key_dim)
+
+    @property
+    def _attention_axes(self):
+        """The attended axes, counted from the first once the rank of the inputs is known."""
+        return self._axes(self._rank) if self.built else self.attention_axes
+
+    @property
+    def _dot_product_equation(self):
+        """The einsum of (key, query) -> logits."""
+        query, key, scores = self._letters()
+        return f"{key}nh,{query}nh->{scores}"
+
+    @property
+    def _combine_equation(self):
+        """The einsum of (scores, value) -> context."""
+        query, key, scores = self._letters()
+        return f"{scores},{key}nh->{query}nh"
+
+    def _letters(self):
+        axes = self._attention_axes
+        query = LETTERS[: self._rank - 1]
+        key = "".join(letter.upper() if i in axes else letter for i, letter in enumerate(query))
+        free = "".join(query[i] for i in free_axes(len(query), axes))
+        return query, key, f"{free}n{''.join(query[i] for i in axes)}{''.join(key[i] for i in axes)}"

@@ -1,0 +1,18 @@
+"""Keras's switch between dense and flash attention, as the block size of `ops.attend`."""
+
+import keras
+
+from keras_attention.ops.paths.blockwise import ROWS
+
+
+def block_size(flash_attention):
+    """What to ask of `attend`: blocks, everything at once (0), or `None`, the choice by length.
+
+    Args:
+        flash_attention: `True`, `False`, or `None` for what `keras.config.is_flash_attention_enabled()` says.
+    """
+    if flash_attention is None:
+        flash_attention = keras.config.is_flash_attention_enabled()
+    if flash_attention is None:
+        return None
+    return ROWS if flash_attention else 0

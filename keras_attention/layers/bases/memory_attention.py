@@ -1,0 +1,265 @@
+"""What the attentions of recurrent nets share: one call over all queries, or a memory projected once and steps."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.bases.arguments import standardize
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import check_lengths, check_padding, check_sequences, check_visibility
+from keras_attention.ops import require_boolean
+from keras_attention.ops.masks import both
+from keras_attention.ops.shapes.padding import padding_masks, zero_padding
+
+
+class MemoryAttention(BaseLayer):
+    """Attention of queries [B, T, Dq] to a memory [B, S, Dv], all at once or a query at a time.
+
+    A subclass makes its weights in `build`, and defines
+
+        _project_key(key)                                    [B, S, Dk] -> [B, S, U]
+        _attend(query, memory, query_mask, mask, scores)     context [B, T, Dv] (, scores [B, T, S])
+
+    and, if what it sees depends on what it saw, `start`, `_attend_all` and `step`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    @classmethod
+    def from_config(cls, config, **kwargs):
+        # A reader of `.h5` files takes the name "dot" for that of the function `keras.layers.dot`.
+        named = {key: "dot" if value is keras.layers.dot else value for key, value in config.items()}
+        return super().from_config(named, **kwargs)
+
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask)
+        given = (ops.shape(query)[:2], ops.shape(value)[:2], query_mask, value_mask, key_mask)
+        places = self._places(*padding_masks(*given))
+        query_mask, mask = padding_masks(*given, attention_mask)
+        memory = {**self._project(value, key, mask), **places}
+        query = zero_padding(query, query_mask)
+        visible = require_boolean(attention_mask)
+        result = self._attend_all(query, memory, query_mask, visible, return_attention_scores, training)
+        return keras.tree.map_structure(lambda x: ops.cast(x, self.compute_dtype), result)
+
+    def compute_output_spec(
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        scores = self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask)
+        context = keras.KerasTensor((*query.shape[:2], value.shape[-1]), dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return context
+        return context, keras.KerasTensor(scores, dtype=self.compute_dtype)
+
+    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
+        self._check_shapes(query_shape, value_shape, key_shape)
+        return (*query_shape[:-1], value_shape[-1])
+
+    def project_memory(self, value, key=None, mask=None, lengths=None):
+        """Projects a memory once, for all steps.
+
+        Args:
+            value: [B, S, Dv].
+            key: [B, S, Dk]; `None` means `value`.
+            mask: [B, S], true = no padding; `None` means the Keras mask of `value`, or `lengths`.
+            lengths: Integer [B]: how many positions of each are no padding.
+
+        Returns:
+            {"key": [B, S, U], "value": [B, S, Dv], "mask": boolean [B, S]}, and what else the attention needs.
+        """
+        self._check_set_up("project_memory")
+        value = ops.convert_to_tensor(value)
+        self._check_widths({"value": value, "key": key})
+        mask = memory_mask(value, mask, lengths)
+        self._require_lengths(mask)
+        self._check_shapes((value.shape[0], None, self._query_size()), tuple(value.shape), _shape(key))
+        memory = {**self._project(value, key, mask), **self._places(None, mask)}
+        everything = ops.ones(ops.shape(value)[:2], dtype="bool")
+        return {**memory, "mask": everything if mask is None else mask}
+
+    def start(self, memory):
+        """Returns the state before the first step: nothing, as what is seen does not depend on what was."""
+        self._check_set_up("start")
+        return ()
+
+    def step(self, query, memory, state, training=None):
+        """Attends with one query of each batch entry.
+
+        Args:
+            query: [B, Dq].
+            memory: What `project_memory` returned.
+            state: What `start`, or the step before, returned.
+            training: Whether this is training.
+
+        Returns:
+            context [B, Dv], scores [B, S] and the new state.
+        """
+        self._check_set_up("step")
+        context, scores = self._attend(self._query(query), memory, None, None, True)
+        return self._cast(context[:, 0]), self._cast(scores[:, 0]), state
+
+    def _attend_all(self, query, memory, query_mask, mask, scores, training):
+        """Attends with all queries [B, T, Dq]; context [B, T, Dv], or with the scores [B, T, S]."""
+        return self._attend(query, memory, query_mask, mask, scores)
+
+    def _places(self, queries, keys):
+        """What a subclass needs to know of where there is padding, for `memory`: {name: [B, ...]}.
+
+        Args:
+            queries, keys: Boolean [B, T] and [B, S], true = no padding, or `None`.
+        """
+        return {}
+
+    def _project(self, value, key, mask):
+        padded = zero_padding(self._cast(value), mask)
+        key = padded if key is None else zero_padding(self._cast(key), mask)
+        return {"key": self._project_key(key), "value": padded, "mask": mask}
+
+    def _query(self, query):
+        """[B, Dq] -> [B, 1, Dq]."""
+        query = ops.convert_to_tensor(query)
+        if len(query.shape) != 2 or query.shape[-1] != self._query_size():
+            raise ValueError(
+                f"`query` of a step must be [B, {self._query_size()}]. Received: query.shape={tuple(query.shape)}"
+            )
+        return self._cast(query)[:, None]
+
+    def _cast(self, x):
+        return ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
+
+    def _score_dtype(self):
+        """That of scores between steps: float32, or float64 where the layer computes in it."""
+        return keras.backend.result_type(self.compute_dtype, "float32")
+
+    def _query_size(self):
+        return self._sizes[0]
+
+    def _set_sizes(self, query_shape, value_shape, key_shape):
+        """Checks the shapes that the layer is built for; returns the sizes of queries and keys."""
+        self._check_shapes(query_shape, value_shape, key_shape)
+        self._sizes = (query_shape[-1], (value_shape if key_shape is None else key_shape)[-1])
+        return self._sizes
+
+    def _check_set_up(self, name):
+        if not self.built:
+            raise ValueError(
+                f"`{type(self).__name__}` is not yet set up: `build(query_shape, value_shape)` it, or call it once, "
+                f"before `{name}`. Received: built=False"
+            )
+
+    def _require_lengths(self, mask):
+        """Refuses a memory without a mask where a subclass needs to know its lengths."""
+
+    def _check_shapes(self, query, value, key):
+        """Refuses wrong shapes by name; a subclass adds what its score needs."""
+        for name, shape in (("query", query), ("value", value), ("key", key)):
+            if shape is not None and (len(shape) != 3 or shape[-1] is None):
+                letters = "[B, T, Dq]" if name == "query" else "[B, S, D]"
+                raise ValueError(
+                    f"`{name}` must be {letters} with a known last axis. Received: {name}.shape={tuple(shape)}"
+                )
+        check_sequences(query, value, key, (1,))
+
+    def _check(self, query, value, key, query_mask, value_mask, key_mask, attention_mask):
+        """Refuses wrong shapes and masks by name. Returns the static shape of the scores [B, T, S]."""
+        self._require_lengths(key_mask if value_mask is None else value_mask)
+        self._check_shapes(*(_shape(x) for x in (query, value, key)))
+        if attention_mask is not None and len(attention_mask.shape) > 3:
+            raise ValueError(
+                "`attention_mask` must be [T, S] or [B, T, S]. "
+                f"Received: attention_mask.shape={tuple(attention_mask.shape)}"
+            )
+        masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
+        check_visibility(masks, attention_mask, None, 1, (1,), tuple(query.shape[:2]), tuple(value.shape[:2]))
+        return (*query.shape[:2], value.shape[1])
+
+    def _projections(self):
+        """The dense sublayers, for adapters and quantisation."""
+        return [x for x in (self.query_dense, self.key_dense) if x is not None]
+
+    def quantize(self, mode=None, **kwargs):
+        """Quantises every projection, as `keras.Model.quantize` does."""
+        self._check_set_up("quantize")
+        for dense in self._projections():
+            dense.quantize(mode, **kwargs)
+
+    def enable_lora(self, rank, **kwargs):
+        """Adds low-rank adapters to every projection and freezes their kernels."""
+        self._check_set_up("enable_lora")
+        for dense in self._projections():
+            dense.enable_lora(rank, **kwargs)
+
+
+def memory_mask(value, mask, lengths):
+    """The boolean mask [B, S] of a memory out of its mask or its lengths; `None` if nothing is padding."""
+    mask = standardize(mask, "mask")
+    if mask is not None and lengths is not None:
+        raise ValueError("Pass the `mask` of the memory or its `lengths`, not both.")
+    if lengths is not None:
+        lengths = ops.convert_to_tensor(lengths)
+        check_lengths(lengths, "lengths", value.shape, "value")
+        return ops.arange(ops.shape(value)[1], dtype="int32") < ops.cast(lengths, "int32")[:, None]
+    mask = getattr(value, "_keras_mask", None) if mask is None else mask
+    check_padding(mask, "mask", value.shape[:2], "the memory")
+    return require_boolean(mask, "mask")
+
+
+def require_equal_sizes(query, value, key):
+    """Raises unless queries and keys, of these shapes, can be multiplied."""
+    if query[-1] != (value if key is None else key)[-1]:
+        raise ValueError(
+            'score="dot" needs queries and keys of one size; score="general" takes any two. '
+            f"Received: query.shape={query}, value.shape={value}, key.shape={key}"
+        )
+
+
+def see(query, memory, query_mask, mask):
+    """Which key each query sees, boolean [B, T, S]."""
+    mask = mask if mask is None or len(mask.shape) == 3 else mask[None]
+    visible = both(mask, None if memory["mask"] is None else memory["mask"][:, None])
+    visible = both(visible, None if query_mask is None else query_mask[..., None])
+    shape = (*ops.shape(query)[:2], ops.shape(memory["value"])[1])
+    return ops.ones(shape, dtype="bool") if visible is None else ops.broadcast_to(visible, shape)
+
+
+def mix_all(probs, memory):
+    """Context [B, T, Dv] of float32 scores [B, T, S], in the dtype of the memory."""
+    context = ops.matmul(probs, ops.cast(memory["value"], probs.dtype))
+    return ops.cast(context, memory["value"].dtype)
+
+
+def mix_one(probs, memory):
+    """Context [B, Dv] of float32 scores [B, S]."""
+    return mix_all(probs[:, None], memory)[:, 0]
+
+
+def dense(size, units, name, initializer, policy):
+    """A built projection [.., size] -> [.., units] without bias."""
+    layer = keras.layers.Dense(units, use_bias=False, kernel_initializer=initializer, dtype=policy, name=name)
+    layer.build((None, None, size))
+    return layer
+
+
+def _shape(x):
+    return None if x is None else tuple(x.shape)

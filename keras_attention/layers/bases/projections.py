@@ -1,0 +1,272 @@
+"""The dense projections of multi-head attention, over inputs of any rank.
+
+into heads:  [B, *T, D]    -> [B, *T, N, H] = inputs . kernel [D, N, H] + bias [N, H]
+out of them: [B, *T, N, V] -> [B, *T, *E]   = context . kernel [N, V, *E] + bias [*E]
+"""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_attention.layers.bases.arguments import standardize
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import check_padding, require_batch_size
+from keras_attention.ops import require_boolean
+from keras_attention.ops.cache import write_rows
+from keras_attention.ops.require import require_bool, require_int
+from keras_attention.ops.shapes.padding import full_mask, zero_padding
+
+MIDDLE = "TUVWXYZ"  # the axes between batch and features
+OUT = "EFGIJKLM"  # the axes of the output's features
+
+
+class ProjectsHeads(BaseLayer):
+    """The half of an attention of many heads that has the weights: its projections and what is done to them.
+
+    The other half sets `num_heads`, `num_key_value_heads`, `key_dim` and `value_dim`.
+    """
+
+    def __init__(
+        self,
+        *,
+        use_bias,
+        use_gate,
+        kernel_initializer,
+        bias_initializer,
+        kernel_regularizer,
+        bias_regularizer,
+        projection_activity_regularizer,
+        kernel_constraint,
+        bias_constraint,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.use_bias = require_bool(use_bias, "use_bias")
+        self.use_gate = require_bool(use_gate, "use_gate")
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        # Not `activity_regularizer`, which Keras applies to the output of the layer itself.
+        self._activity_regularizer = keras.regularizers.get(projection_activity_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "use_bias": self.use_bias,
+            "use_gate": self.use_gate,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": keras.regularizers.serialize(self._activity_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+        }
+
+    def _build_projections(self, query_shape, value_shape, key_shape, features):
+        """Makes the weights in Keras's order, so that `set_weights(keras_layer.get_weights())` fits."""
+        N, K, H, V = self.num_heads, self.num_key_value_heads, self.key_dim, self.value_dim
+        self._query_dense = into_heads(query_shape, N, H, **self._projection("query"))
+        self._key_dense = into_heads(key_shape, K, H, **self._projection("key"))
+        if self.use_gate:
+            self._gate_dense = into_heads(query_shape, N, V, activation="sigmoid", **self._projection("gate"))
+        self._value_dense = into_heads(value_shape, K, V, **self._projection("value"))
+        context_shape = (*query_shape[:-1], N, V)
+        self._output_dense = out_of_heads(context_shape, features, **self._projection("attention_output"))
+
+    def _projection(self, name):
+        """What every projection is made with. Each has initialisers of its own: one object draws the same twice."""
+        return {
+            "use_bias": self.use_bias,
+            "initializer": self.kernel_initializer,
+            "bias_initializer": clone(self.bias_initializer),
+            "kernel_regularizer": self.kernel_regularizer,
+            "bias_regularizer": self.bias_regularizer,
+            "activity_regularizer": self._activity_regularizer,
+            "kernel_constraint": self.kernel_constraint,
+            "bias_constraint": self.bias_constraint,
+            "dtype": self.dtype_policy,
+            "name": name,
+        }
+
+    def _projections(self):
+        if not self.built:
+            raise ValueError("Build the layer, or call it once, before its projections are changed.")
+        gate = [self._gate_dense] if self.use_gate else []
+        return [self._query_dense, self._key_dense, *gate, self._value_dense, self._output_dense]
+
+    def quantize(self, mode=None, **kwargs):
+        """Quantises every projection, as `keras.Model.quantize` does."""
+        for dense in self._projections():
+            dense.quantize(mode, **kwargs)
+
+    def enable_lora(self, rank, **kwargs):
+        """Adds low-rank adapters to every projection and freezes their kernels."""
+        for dense in self._projections():
+            dense.enable_lora(rank, **kwargs)
+
+    @property
+    def query_dense(self):
+        return self._query_dense
+
+    @property
+    def key_dense(self):
+        return self._key_dense
+
+    @property
+    def value_dense(self):
+        return self._value_dense
+
+    @property
+    def gate_dense(self):
+        return self._gate_dense
+
+    @property
+    def output_dense(self):
+        return self._output_dense
+
+
+class ProjectsMemory(ProjectsHeads):
+    """What a memory that is projected before it is attended adds: one that grows by a step, or one that stays."""
+
+    def _project(self, value, key, mask):
+        padded = zero_padding(value, mask)
+        return {
+            "key": self._key_dense(padded if key is None else zero_padding(key, mask)),
+            "value": self._value_dense(padded),
+        }
+
+    def _write(self, cache, value, key, mask, index):
+        """The cache with the keys and values of `value` at `index`, and with which of them are no padding."""
+        rows = self._project(value, key, mask)
+        if "mask" in cache:
+            rows["mask"] = ops.ones(ops.shape(value)[:2], dtype="bool") if mask is None else mask
+        return {name: write_rows(cache[name], rows[name], index) for name in cache}
+
+    def make_cache(self, batch_size, max_length):
+        """Returns an empty cache for `max_length` positions.
+
+        Args:
+            batch_size: Int or int32 scalar tensor, B.
+            max_length: Positive int, L.
+
+        Returns:
+            {"key": [B, L, K, H], "value": [B, L, K, V], "mask": [B, L]}: the mask is boolean, true where a position is
+            written that is no padding.
+        """
+        require_batch_size(batch_size)
+        require_int(max_length, "max_length")
+        dims = (batch_size, max_length, self.num_key_value_heads)
+        return {
+            "key": ops.zeros((*dims, self.key_dim), dtype=self.compute_dtype),
+            "value": ops.zeros((*dims, self.value_dim), dtype=self.compute_dtype),
+            "mask": ops.zeros(dims[:2], dtype="bool"),
+        }
+
+    def project_memory(self, value, key=None, value_mask=None):
+        """Projects a memory that stays the same, once for all steps of decoding.
+
+        Args:
+            value: [B, S, Dv].
+            key: [B, S, Dk]; `None` means `value`.
+            value_mask: [B, S], true = no padding.
+
+        Returns:
+            What to pass as `cache`: {"key": [B, S, K, H], "value": [B, S, K, V]} and, where there is a mask, "mask".
+        """
+        if not self.built:
+            raise ValueError("Build the layer, or call it once, before `project_memory`.")
+        value = ops.convert_to_tensor(value)
+        value_mask = standardize(value_mask, "value_mask")
+        if value_mask is None:
+            value_mask = getattr(value, "_keras_mask", None)
+        check_padding(value_mask, "value_mask", value.shape[:-1], "the keys")
+        self._check_widths({"value": value, "key": key})
+        mask = full_mask(require_boolean(value_mask, "value_mask"), ops.shape(value)[:-1])
+        memory = self._project(value, key, mask)
+        return memory if mask is None else {**memory, "mask": mask}
+
+
+class WithAxisOfOne(keras.layers.EinsumDense):
+    """`EinsumDense` whose equation has one axis more, after the batch: it is added before and taken away after.
+
+    For biases whose last axis is one, [N, 1]. On TensorFlow, `keras.ops.add` takes a bias with one axis that is not one
+    for a vector, and adds it along axis 1 of the inputs if that is as long: to the T positions where T = N.
+    """
+
+    def build(self, input_shape):
+        super().build((input_shape[0], 1, *input_shape[1:]))
+        self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes={-1: input_shape[-1]})
+
+    def call(self, inputs, training=None):
+        return ops.squeeze(super().call(ops.expand_dims(inputs, 1), training=training), 1)
+
+    def quantized_call(self, inputs, training=None):
+        return ops.squeeze(super().quantized_call(ops.expand_dims(inputs, 1), training=training), 1)
+
+    def compute_output_shape(self, input_shape):
+        batch, _, *rest = super().compute_output_shape((input_shape[0], 1, *input_shape[1:]))
+        return (batch, *rest)
+
+    def quantize(self, mode=None, type_check=True, **kwargs):
+        super().quantize(mode, type_check=False, **kwargs)  # of this class, too
+
+
+def into_heads(input_shape, heads, size, use_bias, initializer, **kwargs):
+    """Builds the projection of `input_shape` [B, *T, D] into heads [B, *T, heads, size]."""
+    kind, middle = _kind(use_bias, size, len(input_shape) - 2)
+    dense = kind(
+        f"B{middle}D,DNH->B{middle}NH",
+        output_shape=(*(None,) * len(middle), heads, size),
+        bias_axes="NH" if use_bias else None,
+        kernel_initializer=clone(initializer),
+        **kwargs,
+    )
+    dense.build(input_shape)
+    return _drawn_as_a_matrix(dense, initializer, (input_shape[-1], heads * size))
+
+
+def out_of_heads(input_shape, output_shape, use_bias, initializer, **kwargs):
+    """Builds the projection of `input_shape` [B, *T, N, V] to features [B, *T, *output_shape]."""
+    out = OUT[: len(output_shape)]
+    kind, middle = _kind(use_bias, output_shape[-1], len(input_shape) - 3)
+    dense = kind(
+        f"B{middle}NH,NH{out}->B{middle}{out}",
+        output_shape=(*(None,) * len(middle), *output_shape),
+        bias_axes=out if use_bias else None,
+        kernel_initializer=clone(initializer),
+        **kwargs,
+    )
+    dense.build(input_shape)
+    return _drawn_as_a_matrix(dense, initializer, (input_shape[-2] * input_shape[-1], math.prod(output_shape)))
+
+
+def _kind(use_bias, last, middle):
+    """The class of a projection, and the letters of its axes between batch and features."""
+    if use_bias and last == 1:
+        return WithAxisOfOne, MIDDLE[: middle + 1]
+    return keras.layers.EinsumDense, MIDDLE[:middle]
+
+
+def clone(initializer):
+    """A fresh initialiser: one object draws the same numbers for every weight it is given to."""
+    if not hasattr(initializer, "get_config"):
+        return initializer
+    return type(initializer).from_config(initializer.get_config())
+
+
+def _drawn_as_a_matrix(dense, initializer, shape):
+    """Draws the kernel anew where Keras would take [D, N, H] for a convolution.
+
+    Older Keras counts the fans of a kernel of rank 3 as those of a convolution, and Glorot's limit
+    comes out six times too small at D = 512.
+    """
+    scaled = isinstance(initializer, keras.initializers.VarianceScaling)
+    if scaled and not hasattr(initializer, "input_axes") and hasattr(dense, "_kernel"):
+        kernel = clone(initializer)(shape, dtype=dense.variable_dtype)
+        dense._kernel.assign(ops.reshape(kernel, dense._kernel.shape))
+    return dense

@@ -1,0 +1,55 @@
+"""The location of the first glimpse."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.ops.require import require_seed
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class FirstLocation(BaseLayer):
+    """Location of the first glimpse: uniformly random in training, the centre of the image otherwise.
+
+        location: [B, 2] = (y, x), each uniform in [-1, 1) if `training`, else 0
+
+    as in "Recurrent Models of Visual Attention", section 4.1 ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)). In
+    inference the paper does not say where to look first.
+
+    Args:
+        seed: Int, for the random locations.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        images: [B, Y, X, C]; only B is read.
+        training: Whether the location is random.
+
+    Returns:
+        [B, 2], float32.
+
+    Example:
+
+    >>> import numpy as np
+    >>> keras.ops.convert_to_numpy(FirstLocation()(np.ones((1, 8, 8, 3)))).tolist()
+    [[0.0, 0.0]]
+    """
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.seed = require_seed(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+
+    def call(self, images, training=None):
+        shape = (ops.shape(images)[0], 2)
+        if not training:
+            return ops.zeros(shape, dtype="float32")
+        return keras.random.uniform(shape, -1.0, 1.0, dtype="float32", seed=self.seed_generator)
+
+    def compute_output_shape(self, images_shape):
+        return (images_shape[0], 2)
+
+    def compute_output_spec(self, images, training=None):
+        return keras.KerasTensor(self.compute_output_shape(images.shape), dtype="float32")
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}

@@ -1,0 +1,103 @@
+"""Where to look next: a Gaussian around a place that is learned by trial."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.ops.require import require_bool, require_number, require_seed
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LocationPolicy(BaseLayer):
+    r"""Draws a place from a Gaussian of fixed width, whose mean is a linear function of the state.
+
+    $$ l \sim \mathcal{N}(W h + b, \sigma^2 I), \quad \log \pi(l) = - \frac{\lVert l - W h - b \rVert^2}{2 \sigma^2}
+       - 2 \log(\sigma \sqrt{2 \pi}) $$
+
+    as in "Recurrent Models of Visual Attention", section 3.1 ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)).
+    Written out, with B batch, U features of the state:
+
+        mean:      [B, 2] = hidden W + b
+        drawn:     [B, 2] = mean + std noise in training, mean in inference
+        locations: [B, 2] = drawn, cut off at -1 and 1
+        log_probs: [B]    = log density of what was drawn, before it was cut off
+
+    The density is that of the uncut place: with that of the cut one, REINFORCE would be biased. No gradient passes from
+    `locations` to the mean, nor from `log_probs` to the place that was drawn: the policy learns from `log_probs` alone
+    (`training.HybridLoss`). With `detach`, this does not reach what the hidden states are made of.
+
+    Differs from the paper: nothing; whether REINFORCE reaches the core, it leaves open.
+
+    With `differentiable`, for soft glimpses: gradients pass through places and hidden states; `log_probs` is not used.
+
+    Args:
+        std: Positive float, the width of the Gaussian.
+        detach: Whether no gradient reaches the hidden states.
+        differentiable: Whether gradients pass from the places to the hidden states; overrules `detach`.
+        kernel_initializer: Initialiser of the kernel.
+        seed: Int, of what is drawn.
+        **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
+
+    Call arguments:
+        hidden: [B, U], the hidden states.
+        training: Whether to draw; else the mean is taken.
+
+    Returns:
+        (locations [B, 2], log_probs [B]), float32.
+
+    Raises:
+        ValueError: If `std` is not positive.
+
+    Example:
+
+    >>> import numpy as np
+    >>> locations, log_probs = LocationPolicy(0.1, kernel_initializer="zeros")(np.ones((1, 5)))
+    >>> keras.ops.convert_to_numpy(locations).tolist(), round(float(log_probs[0]), 3)
+    ([[0.0, 0.0]], 2.767)
+    """
+
+    def __init__(
+        self, std=0.1, detach=True, differentiable=False, kernel_initializer="glorot_uniform", seed=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.std = require_number(std, "std", above=0)
+        self.detach = require_bool(detach, "detach")
+        self.differentiable = require_bool(differentiable, "differentiable")
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.seed = require_seed(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+
+    def build(self, input_shape):
+        self.mean = keras.layers.Dense(
+            2, kernel_initializer=self.kernel_initializer, name="mean", dtype=self.dtype_policy
+        )
+        self.mean.build(input_shape)
+
+    def call(self, hidden, training=None):
+        cut = self.detach and not self.differentiable
+        mean = ops.cast(self.mean(ops.stop_gradient(hidden) if cut else hidden), "float32")
+        noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.seed_generator) if training else 0.0
+        drawn = mean + self.std * noise
+        locations = ops.clip(drawn, -1.0, 1.0)
+        if not self.differentiable:
+            drawn, locations = ops.stop_gradient(drawn), ops.stop_gradient(locations)
+        distance = ops.sum(ops.square((drawn - mean) / self.std), axis=-1)
+        return locations, -0.5 * distance - 2.0 * math.log(self.std * math.sqrt(2.0 * math.pi))
+
+    def compute_output_shape(self, hidden_shape):
+        return (hidden_shape[0], 2), (hidden_shape[0],)
+
+    def compute_output_spec(self, hidden, training=None):
+        return tuple(keras.KerasTensor(shape, dtype="float32") for shape in self.compute_output_shape(hidden.shape))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "std": self.std,
+            "detach": self.detach,
+            "differentiable": self.differentiable,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "seed": self.seed,
+        }

@@ -1,0 +1,1 @@
+"""What the networks are built from: their blocks, decoders and argument checks. No public model."""

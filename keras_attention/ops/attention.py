@@ -1,0 +1,249 @@
+"""Scaled dot-product attention: score, who may be seen, normalise, mix. Written once, for every layer."""
+
+import math
+
+from keras import ops
+
+from keras_attention.ops.checks import check_options, check_tensors
+from keras_attention.ops.masks import alive_rows, both, require_boolean
+from keras_attention.ops.paths.blockwise import blockwise
+from keras_attention.ops.paths.dense import dense
+from keras_attention.ops.paths.fused import fused
+from keras_attention.ops.paths.toeplitz import hide_distances
+from keras_attention.ops.precision import computed_in
+from keras_attention.ops.require import is_int
+from keras_attention.ops.shapes.axes import fold_axes, fold_scores_like, unfold_axes, unfold_scores
+from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.ops.shapes.sizes import product
+
+# From this many logits a head on, tiles are faster than the whole (docs/benchmarks.md).
+DENSE_BELOW = 1024 * 1024
+
+LARGEST = 3.4028234663852886e38  # of float32
+
+
+def attend(
+    query,
+    key,
+    value,
+    *,
+    mask=None,
+    query_mask=None,
+    key_mask=None,
+    bias=None,
+    causal=False,
+    query_offset=0,
+    window=None,
+    scale=None,
+    dropout=0.0,
+    seed=None,
+    return_scores=False,
+    block_size=None,
+):
+    r"""Scaled dot-product attention, dense or blockwise, with the same result.
+
+    $$ \mathrm{softmax}(\mathrm{scale} \cdot Q K^\top + \mathrm{bias}) \, V $$
+
+    as in "Attention Is All You Need", eq. 1 ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out,
+    with B batch, T queries, S keys, N heads, K key/value heads, H head size, V value head size:
+
+        logits:  [B, N, T, S] = query . key * scale + bias        (float32; float64 if an input is)
+        probs:   [B, N, T, S] = softmax over S of logits, zero where not visible
+        context: [B, T, N, V] = probs . value
+
+    The blockwise path computes a tile of a few hundred queries at a time and, for the gradient, computes it again, so
+    that memory grows with T + S. It is exact. Causal and windowed runs skip the tiles that nobody sees.
+
+    Masking: a key is visible where `mask`, `query_mask`, `key_mask`, `causal` and `window` all agree and the bias is
+    not -inf; a finite bias, however low, hides nothing and shows nothing. A query that may see nothing gets zeros. What
+    stands at a position that `key_mask` or `query_mask` excludes, even NaN, changes nothing elsewhere, forward or
+    backward.
+
+    Under XLA on TensorFlow two gradients end in an error of TensorFlow, and need `block_size=0`, the dense path: second
+    derivatives of tiles ("fixed tensor list size"), and the gradient of a function traced with unknown lengths where
+    `block_size=None` leaves the choice to the run ("shape of dy").
+
+    Args:
+        query: [B, T, N, H].
+        key: [B, S, K, H], where K divides N: head n attends to key/value head n // (N // K).
+        value: [B, S, K, V].
+        mask: Boolean or integer, true = visible: [T, S], [B, T, S] or anything that broadcasts to [B, N, T, S].
+        query_mask: [B, T], true = real.
+        key_mask: [B, S], true = real.
+        bias: Number, added to the logits, -inf = hidden: four axes that broadcast to [B, N, T, S]; or, in linear
+            memory, three axes [B or 1, N or 1, T + S - 1] by distance: entry j for key s and query t with
+            s - t = j - (T - 1), both counted from the start of this call. Give it in float32 where the inputs are of
+            half precision.
+        causal: Whether query t sees only keys s <= t + query_offset.
+        query_offset: Position of the first query among the keys: an int, or a scalar integer tensor.
+        window: Positive int: query t sees only keys with |t + query_offset - s| < window.
+        scale: Float; `None` means 1 / sqrt(H).
+        dropout: Rate in [0, 1); probabilities are dropped after the softmax and the others scaled by 1 / (1 - rate).
+            0 outside of training.
+        seed: Int or integer tensor; needed with dropout. The same seed drops the same entries on every path.
+        return_scores: Whether to return the probabilities, before dropout, too. Needs the dense path.
+        block_size: Rows of queries per tile: an int takes the blockwise path, 0 the dense one. `None` chooses: the
+            backend's fused kernel where it keeps all of the above (PyTorch; JAX on a GPU), else dense below
+            `T * S = 1024 * 1024` and blockwise from there on, with 256 rows.
+
+    Returns:
+        context [B, T, N, V] of the dtype of `value`; with `return_scores`, `(context, probs [B, N, T, S])`.
+
+    Raises:
+        ValueError: If shapes do not fit, a mask is floating, or an argument is of a wrong type or out of range.
+
+    Example:
+
+    >>> import keras
+    >>> x = keras.random.normal((2, 5, 4, 8))
+    >>> tuple(attend(x, x, x, causal=True).shape)
+    (2, 5, 4, 8)
+    """
+    query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
+    mask = require_boolean(mask, "attention_mask")
+    query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
+    bias = None if bias is None else ops.convert_to_tensor(bias)
+    check_tensors(query, key, value, mask, query_mask, key_mask, bias)
+    check_options(
+        causal=causal,
+        query_offset=query_offset,
+        window=window,
+        scale=scale,
+        dropout=dropout,
+        seed=seed,
+        return_scores=return_scores,
+        block_size=block_size,
+    )
+    return attend_unchecked(
+        zero_padding(query, query_mask),
+        zero_padding(key, key_mask),
+        zero_padding(value, key_mask),
+        mask=mask,
+        query_mask=query_mask,
+        key_mask=key_mask,
+        bias=bias,
+        causal=causal,
+        query_offset=query_offset,
+        window=window,
+        scale=scale,
+        dropout=dropout,
+        seed=seed,
+        return_scores=return_scores,
+        block_size=block_size,
+    )
+
+
+def attend_unchecked(
+    query,
+    key,
+    value,
+    *,
+    mask=None,
+    query_mask=None,
+    key_mask=None,
+    bias=None,
+    causal=False,
+    query_offset=0,
+    window=None,
+    scale=None,
+    dropout=0.0,
+    seed=None,
+    return_scores=False,
+    block_size=None,
+):
+    """`attend` where all is known to fit, masks are boolean, and no padded position holds NaN."""
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    band = {"causal": causal, "query_offset": _int32(query_offset), "window": window}
+    dtype, wide = value.dtype, computed_in(query, key, value)
+    bias = _full_precision(bias, wide)
+    if bias is not None and len(bias.shape) == 3:
+        bias = hide_distances(bias, ops.shape(query)[1], **band)
+    rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
+    alive = query_mask
+    if mask is None and bias is None:
+        alive = both(alive, alive_rows(ops.shape(query)[1], ops.shape(key)[1], key_mask, **band))
+    if 0 in (*query.shape[:2], key.shape[1]):
+        block_size = 0
+    if block_size is None and not return_scores:
+        context = fused(query, key, value, scale=scale, **rest)
+        if context is not None:
+            return zero_padding(context, alive)
+    query, key, value = (ops.cast(x, wide) for x in (query, key, value))
+    query = query * scale
+    if return_scores:
+        context, probs = dense(query, key, value, **rest)
+        probs = zero_padding(probs, None if alive is None else alive[:, None])
+        return ops.cast(zero_padding(context, alive), dtype), ops.cast(probs, dtype)
+    return ops.cast(zero_padding(_choose(query, key, value, block_size, rest), alive), dtype)
+
+
+def _choose(query, key, value, block_size, rest):
+    """Dense for short lengths, blockwise for long ones; decided when the graph runs if the lengths are not known."""
+
+    def whole():
+        return dense(query, key, value, **rest)[0]
+
+    def tiles():
+        return blockwise(query, key, value, block_size, **rest)
+
+    if block_size is not None:
+        return tiles() if block_size else whole()
+    logits = product(ops.shape(query)[1], ops.shape(key)[1])
+    if isinstance(logits, int):
+        return whole() if logits < DENSE_BELOW else tiles()
+    return ops.cond(logits < DENSE_BELOW, whole, tiles)
+
+
+def _int32(offset):
+    """A tensor of any integer dtype is added to positions in int32; an int stays one."""
+    return int(offset) if is_int(offset) else ops.cast(offset, "int32")
+
+
+def _full_precision(bias, dtype):
+    """The bias in the dtype of the logits. What is finite stays so: only -inf hides."""
+    if bias is None:
+        return None
+    if computed_in(bias) == "float64" and dtype == "float32":
+        lowest = ops.cast(-LARGEST, "float64")
+        bias = ops.where(bias > -math.inf, ops.maximum(bias, lowest), bias)
+    return ops.cast(bias, dtype)
+
+
+def _four_axes(mask):
+    if mask is None or len(mask.shape) == 4:
+        return mask
+    return mask[None, None] if len(mask.shape) == 2 else mask[:, None]
+
+
+def attend_axes(
+    query, key, value, axes, *, mask=None, query_mask=None, key_mask=None, bias=None, return_scores=False, **kwargs
+):
+    """`attend` over the attended axes of [B, *middle, N, H]; padded positions hold finite numbers.
+
+    Args:
+        query, key, value: [B, *middle, N, H]; they differ in the attended axes only.
+        axes: Tuple of ints: the attended axes.
+        mask, bias: Broadcastable to the scores, see `fold_scores_like`; or, the bias, by distance.
+        query_mask, key_mask: [B, *middle].
+        return_scores: Whether to return the scores [B, *free, N, *query axes, *key axes] too.
+        **kwargs: What else `attend_unchecked` takes.
+
+    Returns:
+        [B, *middle, N, V], or with the scores.
+    """
+    query_dims, key_dims = ops.shape(query)[:-2], ops.shape(key)[:-2]
+    if bias is not None and len(bias.shape) > 3:
+        bias = fold_scores_like(bias, axes, query_dims, key_dims)
+    context = attend_unchecked(
+        *(fold_axes(x, axes, trailing=2) for x in (query, key, value)),
+        mask=None if mask is None else fold_scores_like(mask, axes, query_dims, key_dims),
+        query_mask=None if query_mask is None else fold_axes(query_mask, axes, trailing=0),
+        key_mask=None if key_mask is None else fold_axes(key_mask, axes, trailing=0),
+        bias=bias,
+        return_scores=return_scores,
+        **kwargs,
+    )
+    if not return_scores:
+        return unfold_axes(context, axes, query_dims)
+    context, scores = context
+    return unfold_axes(context, axes, query_dims), unfold_scores(scores, axes, query_dims, key_dims)

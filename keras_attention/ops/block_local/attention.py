@@ -1,0 +1,149 @@
+"""Local attention over a sequence or an image: blocks of queries, each with its memory, and nothing else.
+
+Forward, for the queries Q of a tile with the keys K and values V of its memory:
+
+    P = softmax(Q K^T + penalty),   O = P V
+
+Backward, from dO, with P computed again:
+
+    dV = P^T dO,   dP = dO V^T,   dS = P * (dP - rowsum(P * dP)),   dQ = dS K,   dK = dS^T Q
+
+as `blockwise`, but a tile sees few keys, and so many tiles are computed at once; where dK and dV overlap, they add up.
+Positions outside of the image and padding have one more feature, far below zero, in their keys: nobody sees them.
+"""
+
+from dataclasses import dataclass
+
+from keras import ops
+
+from keras_attention.ops.attention import attend_unchecked
+from keras_attention.ops.block_local.grid import Grid
+from keras_attention.ops.block_local.masks import sees
+from keras_attention.ops.masks import NEGATIVE
+from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
+from keras_attention.ops.paths.loop import backward_arguments, tensors
+from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.shapes.empty import cut_filled, fill_empty
+from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.ops.softmax import softmax
+
+
+def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, return_scores=False):
+    """Context [B, Y, X, N, V] and, if asked for, scores [B, N, Y, X, Y, X].
+
+    Args:
+        query, key, value: [B, Y, X, N, H or V].
+        blocks: `Blocks`.
+        mask: Boolean [B, Y, X], true = no padding; what stands in padding is finite.
+        dropout, seed: As for `attend`.
+        return_scores: Whether to return the scores too.
+    """
+    sizes = ops.shape(query)[:3]
+    query, key, value = (fill_empty(x, 0, 1, 2) for x in (query, key, value))
+    mask = None if mask is None else fill_empty(mask, 0, 1, 2)
+    if return_scores:
+        context, scores = _dense(query, key, value, blocks, mask, dropout, seed)
+        B, Y, X = sizes
+        return cut_filled(context, *sizes), cut_filled(scores, B, scores.shape[1], Y, X, Y, X)
+    dtype = value.dtype
+    query, key, value = at_least_float32(query, key, value)
+    grid = Grid.of(query, blocks)
+    dims = (*ops.shape(query)[:-1], 1)
+    query = ops.concatenate([query * query.shape[-1] ** -0.5, ops.ones(dims, query.dtype)], axis=-1)
+    hidden = ops.zeros(dims, key.dtype)
+    hidden = hidden if mask is None else ops.where(mask[..., None, None], hidden, NEGATIVE)
+    key = ops.concatenate([grid.keys(key), grid.keys(hidden, fill=NEGATIVE)], axis=-1)
+    penalty = grid.penalty(query.dtype)
+    tiles = Tiles(grid, penalty, dropout, *(_hashes(grid, dims, seed) if dropout else ()))
+    context = grid.unqueries(_attend(grid.queries(query), key, grid.keys(value), tiles))
+    # Every other position sees itself.
+    return ops.cast(cut_filled(zero_padding(context, mask), *sizes), dtype)
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """What tiles need besides what is differentiated."""
+
+    grid: Grid
+    penalty: object  # of the grid: made once, not by every item
+    dropout: float
+    rows: object = None  # hashes, as the grid's queries
+    columns: object = None  # hashes, as the grid's keys
+
+    def run(self, item, query, key, value):
+        """Context [group, tiles, M, V] of one item, and a function from its gradient to those of the strips."""
+        grid = self.grid
+        query = query[item]
+        keys, values = (grid.memories(grid.strip(x, item)) for x in (key, value))
+        logits = ops.matmul(query, _swap(keys))
+        probs = softmax(logits if self.penalty is None else logits + self.penalty)
+        kept = self._kept(item, probs)
+
+        def pullback(d_context):
+            d_probs = self._kept(item, ops.matmul(d_context, _swap(values)))
+            d_logits = probs * (d_probs - ops.sum(probs * d_probs, axis=-1, keepdims=True))
+            d_keys, d_values = ops.matmul(_swap(d_logits), query), ops.matmul(_swap(kept), d_context)
+            return ops.matmul(d_logits, keys), grid.add_memories(d_keys), grid.add_memories(d_values)
+
+        return ops.matmul(kept, values), pullback
+
+    def _kept(self, item, x):
+        if not self.dropout:
+            return x
+        columns = self.grid.memories(self.grid.strip(self.columns, item))
+        scaled = x * (1 / (1 - self.dropout))
+        return ops.where(keep(self.rows[item], _swap(columns), self.dropout), scaled, ops.zeros_like(x))
+
+
+def _attend(query, key, value, tiles):
+    """Attention in tiles, with the backward pass above, on what `Grid` made of queries, keys and values."""
+    grid = tiles.grid
+
+    @ops.custom_gradient
+    def run(*inputs):
+        inputs = tensors(inputs)
+
+        def gradient(*args, upstream=None):
+            given, upstream = backward_arguments(inputs, args, upstream)
+            d_query, d_key, d_value = _each(grid.items, lambda i: tiles.run(i, *given)[1](upstream[i]))
+            return d_query, grid.add_strips(d_key), grid.add_strips(d_value)
+
+        return _each(grid.items, lambda i: tiles.run(i, *inputs)[0]), gradient
+
+    return run(query, key, value)
+
+
+def _each(items, function):
+    """`function` of each item, stacked."""
+    if isinstance(items, int) and items == 1:
+        result = function(0)
+        return [x[None] for x in result] if isinstance(result, tuple) else result[None]
+    return ops.map(function, ops.arange(items, dtype="int32"))
+
+
+def _hashes(grid, dims, seed):
+    """Hashes of the dense path's rows and columns, where the grid has its queries and keys."""
+    B, Y, X, N = dims[:4]
+    batch = ops.reshape(ops.arange(B, dtype="int32"), (-1, 1, 1, 1, 1))
+    head = ops.arange(N, dtype="int32")[:, None]
+    position = ops.reshape(ops.arange(Y * X, dtype="int32"), (Y, X, 1, 1))
+    rows, columns = row_hashes(seed, batch, head, position), column_hashes(seed, position)
+    return grid.queries(rows), grid.keys(ops.broadcast_to(columns, dims), fill=0)
+
+
+def _dense(query, key, value, blocks, mask, dropout, seed):
+    """Context and scores by the mask of all pairs."""
+    Y, X = ops.shape(query)[1:3]
+    rows, columns = ops.arange(Y, dtype="int32")[:, None], ops.arange(X, dtype="int32")
+    rows, columns = (ops.reshape(ops.broadcast_to(x, (Y, X)), (-1,)) for x in (rows, columns))
+    visible = sees((rows[:, None], columns[:, None]), (rows, columns), blocks)
+    flat = [ops.reshape(x, (-1, Y * X, *x.shape[-2:])) for x in (query, key, value)]
+    mask = None if mask is None else ops.reshape(mask, (-1, Y * X))
+    masks = {"mask": visible, "query_mask": mask, "key_mask": mask}
+    context, scores = attend_unchecked(*flat, return_scores=True, dropout=dropout, seed=seed, **masks)
+    context = ops.reshape(context, (-1, Y, X, *context.shape[-2:]))
+    return context, ops.reshape(scores, (-1, scores.shape[1], Y, X, Y, X))
+
+
+def _swap(x):
+    return ops.swapaxes(x, -1, -2)

@@ -1,0 +1,198 @@
+"""The four pairwise functions of non-local networks; none of them ever holds all pairs of a long input."""
+
+from keras import ops
+
+from keras_attention.ops.attention import DENSE_BELOW, attend_unchecked
+from keras_attention.ops.masks import require_boolean
+from keras_attention.ops.pair_checks import check_block_size, check_pairs
+from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.require import require_bool, require_choice, require_number
+from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.ops.shapes.sizes import maximum, product
+
+SOFTMAX = ("gaussian", "embedded_gaussian")
+PAIRWISE = (*SOFTMAX, "dot_product", "concatenation")
+
+
+def non_local(
+    query,
+    key,
+    value,
+    pairwise="embedded_gaussian",
+    *,
+    vector=None,
+    scale=1.0,
+    query_mask=None,
+    key_mask=None,
+    return_scores=False,
+    block_size=None,
+):
+    r"""The non-local operation over embedded positions.
+
+    $$ y_t = \frac{1}{\mathcal{C}} \sum_s f(q_t, k_s) \, v_s $$
+
+    as in "Non-local Neural Networks", eqs. 1 to 5 ([Wang et al., 2018](https://arxiv.org/abs/1711.07971)). Written
+    out, with B batch, T queries, S keys, H and V features:
+
+        "gaussian", "embedded_gaussian": scores [B, T, S] = softmax over S of query . key * scale
+        "dot_product":                   scores [B, T, S] = query . key / S
+        "concatenation":                 scores [B, T, S] = relu(vector[:H] . query + vector[H:] . key) / S
+        context: [B, T, V] = scores . value
+
+    Long inputs never hold [T, S], and give the same result. The softmax is blockwise, as in `attend`. The dot product
+    is linear in T + S: query . (key^T value). So is the concatenation: a query sees the keys whose own score is above
+    minus its own, so with the keys in the order of their scores it needs two of their running sums, those of
+    value and of score * value, at one place.
+
+    Masking: a query that may see nothing gets zeros. S counts real keys only. What stands at a masked position, even
+    NaN, changes nothing elsewhere, forward or backward.
+
+    Args:
+        query: [B, T, H].
+        key: [B, S, H].
+        value: [B, S, V].
+        pairwise: One of the names above; the first two are the same here.
+        vector: [2 H], with `"concatenation"`.
+        scale: Float, with the softmax; `None` means 1 / sqrt(H).
+        query_mask: [B, T], true = real.
+        key_mask: [B, S], true = real.
+        return_scores: Whether to return the scores too. Holds [B, T, S].
+        block_size: 0: all pairs at once. An int: the softmax in blocks of so many queries, the others linear. `None`:
+            by length.
+
+    Returns:
+        context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, scores [B, T, S])`.
+
+    Raises:
+        ValueError: If `pairwise` is not one of the names, `vector` does not fit it, or a shape or an argument is wrong.
+
+    Example:
+
+    >>> import keras
+    >>> x = keras.ops.ones((2, 5, 4))
+    >>> tuple(non_local(x, x, x, "dot_product").shape)
+    (2, 5, 4)
+    """
+    require_choice(pairwise, "pairwise", PAIRWISE)
+    query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
+    query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
+    check_pairs(query, key, value, query_mask, key_mask)
+    check_block_size(block_size)
+    require_bool(return_scores, "return_scores")
+    if not ops.is_tensor(scale):
+        require_number(scale, "scale", optional=True)
+    if (vector is None) == (pairwise == "concatenation") or (
+        vector is not None and tuple(vector.shape) != (2 * key.shape[-1],)
+    ):
+        raise ValueError(
+            '`vector` must be [2 H] with pairwise="concatenation", and `None` otherwise. '
+            f"Received: vector.shape={getattr(vector, 'shape', None)}, pairwise={pairwise!r}, H={key.shape[-1]}"
+        )
+    query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
+    if pairwise in SOFTMAX:
+        heads = (x[:, :, None] for x in (query, key, value))
+        masks = {"query_mask": query_mask, "key_mask": key_mask}
+        result = attend_unchecked(*heads, scale=scale, return_scores=return_scores, block_size=block_size, **masks)
+        return (result[0][:, :, 0], result[1][:, 0]) if return_scores else result[:, :, 0]
+    dtype = value.dtype
+    query, key, value = at_least_float32(query, key, value)
+    if pairwise == "concatenation":
+        query, key = _apart(query, key, ops.cast(vector, query.dtype))
+    function = {"dot_product": _DotProduct, "concatenation": _Concatenation}[pairwise](query, key, value, key_mask)
+    if return_scores:
+        scores = zero_padding(function.scores(), query_mask)
+        return ops.cast(ops.matmul(scores, value), dtype), ops.cast(scores, dtype)
+    if block_size is None:
+        context = _either(function.is_small(), function.dense, function.linear)
+    else:
+        context = function.linear() if block_size else function.dense()
+    return ops.cast(zero_padding(context, query_mask), dtype)
+
+
+class _DotProduct:
+    """f = query . key.
+
+    Args:
+        query, key, value: [B, T, H], [B, S, H], [B, S, V]; float32 or float64, zero where masked.
+        key_mask: Boolean [B, S] or `None`.
+    """
+
+    def __init__(self, query, key, value, key_mask):
+        self.query, self.key, self.value, self.key_mask = query, key, value, key_mask
+        self.share = 1.0 / count(key, key_mask)
+
+    def scores(self):
+        return ops.matmul(self.query, _swap(self.key)) * self.share
+
+    def dense(self):
+        return ops.matmul(self.scores(), self.value)
+
+    def linear(self):
+        return ops.matmul(self.query, ops.matmul(_swap(self.key), self.value) * self.share)
+
+    def is_small(self):
+        """Whether all pairs cost no more than the products of features; they also take no more memory then."""
+        T, S, H, V = ops.shape(self.query)[1], ops.shape(self.key)[1], self.key.shape[-1], self.value.shape[-1]
+        return product(T, S) * (H + V) <= (product(T) + product(S)) * H * V
+
+
+class _Concatenation(_DotProduct):
+    """f = relu(query + key), of scores [B, T, 1] and [B, S, 1]."""
+
+    def scores(self):
+        scores = ops.relu(self.query + _swap(self.key)) * self.share
+        return scores if self.key_mask is None else ops.where(self.key_mask[:, None], scores, 0.0)
+
+    def linear(self):
+        # Only their sum counts. Around the keys' mean, less of it is lost in the difference of two large sums.
+        middle = ops.stop_gradient(ops.sum(self.key, axis=1, keepdims=True) / count(self.key, None))
+        query, key = self.query + middle, self.key - middle
+        order = ops.argsort(ops.stop_gradient(-key[..., 0]), axis=1)
+        sums = ops.concatenate([self.value, self.value * key], axis=-1) * self.share
+        sums = ops.pad(ops.cumsum(_rows(sums, order), axis=1), ((0, 0), (1, 0), (0, 0)))
+        sums = _rows(sums, seen_keys(ops.stop_gradient(query[..., 0]), ops.stop_gradient(key[..., 0])))
+        V = self.value.shape[-1]
+        return query * sums[..., :V] + sums[..., V:]
+
+    def is_small(self):
+        return product(ops.shape(self.query)[1], ops.shape(self.key)[1]) < DENSE_BELOW
+
+
+def count(key, key_mask):
+    """How many keys there are, in the dtype of the keys: a number, or [B, 1, 1]; at least 1."""
+    if key_mask is None:
+        return ops.cast(maximum(1, ops.shape(key)[1]), key.dtype)
+    return ops.maximum(ops.sum(ops.cast(key_mask, key.dtype), axis=1), 1.0)[:, None, None]
+
+
+def seen_keys(query, key):
+    """How many keys of each query have query + key > 0: [B, T] out of [B, T] and [B, S], by sorting alone."""
+    T = ops.shape(query)[1]
+    order = ops.argsort(ops.concatenate([query, -key], axis=1), axis=1)
+    below = ops.cumsum(ops.cast(order >= T, "int32"), axis=1)
+    place = ops.argsort(order, axis=1)[:, :T]
+    return _rows(below[..., None], place)[..., 0]
+
+
+def _apart(query, key, vector):
+    """vector . [query, key] without a pair: the scores [B, T, 1] of the queries and [B, S, 1] of the keys."""
+    H = query.shape[-1]
+    return ops.matmul(query, vector[:H, None]), ops.matmul(key, vector[H:, None])
+
+
+def _rows(x, index):
+    """Rows `index` [B, T] of x [B, S, W], as [B, T, W]."""
+    B, S = ops.shape(x)[:2]
+    flat = ops.cast(index, "int32") + ops.arange(B, dtype="int32")[:, None] * S
+    return ops.take(ops.reshape(x, (-1, x.shape[-1])), flat, axis=0)
+
+
+def _either(choice, one, other):
+    """`one()` or `other()`; decided when the graph runs if the sizes are not known."""
+    if isinstance(choice, bool):
+        return one() if choice else other()
+    return ops.cond(choice, one, other)
+
+
+def _swap(x):
+    return ops.swapaxes(x, -1, -2)

@@ -1,0 +1,49 @@
+"""Attention with all of its [B, N, T, S] logits at once: the definition, and the fast way for short lengths."""
+
+from keras import ops
+
+from keras_attention.ops.masks import NEGATIVE, both, hide, in_band, revive
+from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
+from keras_attention.ops.paths.toeplitz import shear
+from keras_attention.ops.softmax import softmax
+
+
+def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
+    """Returns the context [B, T, N, V] and the probabilities [B, N, T, S]; arguments as for `attend`, query scaled.
+
+    The query heads that share a key/value head lie below one another, so that keys are never repeated. Products are
+    `@`, here and in the tiles: `ops.matmul` computes float64 in float32 on PyTorch.
+    """
+    B, T, N, H = (*ops.shape(query)[:2], *query.shape[2:])
+    S, K = ops.shape(key)[1], key.shape[2]
+    query = ops.reshape(ops.transpose(query, (0, 2, 1, 3)), (B, K, N // K * T, H))
+    logits = ops.reshape(query @ ops.transpose(key, (0, 2, 3, 1)), (B, N, T, S))
+    rows, columns = ops.arange(T, dtype="int32")[:, None], ops.arange(S, dtype="int32")
+    by_distance = bias is not None and len(bias.shape) == 3  # the band is in the bias already
+    visible = None if by_distance else in_band(rows + query_offset, columns[None, :], causal, window)
+    visible = both(mask, both(visible, None if key_mask is None else key_mask[:, None, None, :]))
+    addend, alive = _addend(shear(bias, T, S) if by_distance else bias, mask, visible, logits.dtype)
+    probs = softmax(logits if addend is None else logits + addend)
+    if alive is not None:
+        probs = probs * ops.cast(alive, probs.dtype)
+    kept = probs
+    if dropout:
+        batch, head = ops.arange(B, dtype="int32")[:, None, None, None], ops.arange(N, dtype="int32")[:, None, None]
+        kept = keep(row_hashes(seed, batch, head, rows), column_hashes(seed, columns), dropout)
+        kept = ops.where(kept, probs * (1 / (1 - dropout)), 0.0)
+    kept = ops.reshape(kept, (B, K, N // K * T, S))
+    context = kept @ ops.transpose(value, (0, 2, 1, 3))
+    return ops.transpose(ops.reshape(context, (B, N, T, value.shape[-1])), (0, 2, 1, 3)), probs
+
+
+def _addend(bias, mask, visible, dtype):
+    """What is added to the logits, finite, and which rows see something, both broadcastable to [B, N, T, S].
+
+    Without a mask or a bias, which rows see nothing is known without looking at [T, S], and the caller's to zero.
+    """
+    if bias is not None:
+        return revive(hide(bias, visible))
+    if visible is None:
+        return None, None
+    penalty = ops.where(visible, ops.zeros((), dtype), ops.cast(NEGATIVE, dtype))
+    return penalty, None if mask is None else ops.any(visible, axis=-1, keepdims=True)

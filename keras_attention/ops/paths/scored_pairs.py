@@ -1,0 +1,164 @@
+"""Attention with any score of pairs and any window, a few rows of queries at a time, computed again for the gradient.
+
+Forward, for a tile of queries Q with all keys K and values V:
+
+    L = score(Q, K),   A = weights(L),   O = A V
+
+Backward, from dO, with L and A computed again:
+
+    dV += A^T dO,   dA = dO V^T,   dL = d weights(dA),   dQ, dK, d parameters = d score(dL)
+
+A row of A is complete in its tile, so that nothing is rescaled; no [T, S] tensor exists.
+"""
+
+from dataclasses import dataclass
+
+from keras import ops
+
+from keras_attention.ops.masks import both, require_boolean
+from keras_attention.ops.pair_checks import check_pairs, check_shape
+from keras_attention.ops.paths.loop import backward_arguments, choose_rows, entry, fold, tensors, widen
+from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.shapes.empty import cut_filled, fill_empty
+from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.ops.windows import weigh
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What tiles need besides what is differentiated."""
+
+    score: object  # (query, key, *parameters) -> scores, and a function from their gradient to those of all of these
+    size: int  # of the keys; the queries have their centre as one more column, if there is a window
+    window: object
+    rows: object
+    mask: object  # [B|1, T|1, S|1]
+    key_mask: object  # [B|1, S]
+
+    def tile(self, query, key, value, parameters, visible):
+        """Context, and a function from its gradient to those of query, key, value and the parameters."""
+        logits, score_pullback = self.score(query[..., : self.size], key, *parameters)
+        center = None if self.window is None else query[..., self.size :]
+        weights, weigh_pullback = weigh(logits, visible, center, self.window)
+
+        def pullback(d_context):
+            d_logits, d_center = weigh_pullback(ops.matmul(d_context, _swap(value)))
+            d_query, d_key, *d_parameters = score_pullback(d_logits)
+            d_query = d_query if d_center is None else ops.concatenate([d_query, d_center], axis=-1)
+            return d_query, d_key, ops.matmul(_swap(weights), d_context), *d_parameters
+
+        return ops.matmul(weights, value), pullback
+
+    def visible(self):
+        """Broadcastable to [B, T, S], or `None`."""
+        return both(self.mask, None if self.key_mask is None else self.key_mask[:, None])
+
+    def visible_at(self, b):
+        """A function from a block to what its rows see, broadcastable to [rows, S], or to `None`."""
+        mask = None if self.mask is None else entry(self.mask, b)
+        keys = None if self.key_mask is None else entry(self.key_mask, b)[None]
+        return lambda i: both(None if mask is None else self.rows.of(mask, i), keys)
+
+
+def attend_pairs(
+    query, key, value, score, parameters, *, width, mask, query_mask, key_mask, center, window, block_size
+):
+    """Context [B, T, V]: weights(score(query, key)) . value.
+
+    Args:
+        query, key, value: [B, T, U], [B, S, U], [B, S, V].
+        score, window: As in `Pairs`.
+        parameters: Tuple of tensors that the score needs.
+        width: Int: how many numbers the score makes for a pair.
+        mask, query_mask, key_mask: Boolean [B|1, T|1, S|1], [B|1, T], [B|1, S], each or `None`.
+        center: [B, T], with a window.
+        block_size: Rows per tile, 0 for no tiles, `None` to choose.
+    """
+    size, (B, T) = key.shape[-1], ops.shape(query)[:2]
+    if window is not None:
+        query = ops.concatenate([query, center[..., None]], axis=-1)
+    # An entry that is put into an empty axis weighs nothing: its value is zero, and its rows are cut off.
+    query, key, value = (fill_empty(x, 0, 1) for x in (query, key, value))
+    mask = None if mask is None else fill_empty(mask, 0, 1, 2)
+    key_mask = None if key_mask is None else fill_empty(key_mask, 0, 1)
+    pairs = Pairs(score, size, window, choose_rows(query, key, width, block_size), mask, key_mask)
+
+    @ops.custom_gradient
+    def run(*inputs):
+        inputs = tensors(inputs)
+
+        def gradient(*args, upstream=None):
+            (query, key, value, *parameters), upstream = backward_arguments(inputs, args, upstream)
+            return _backward(pairs, query, key, value, parameters, upstream)
+
+        query, key, value, *parameters = inputs
+        return _forward(pairs, query, key, value, parameters), gradient
+
+    return zero_padding(cut_filled(run(query, key, value, *parameters), B, T), query_mask)
+
+
+def mix(logits, value, *, mask, query_mask, key_mask, center, window):
+    """Context [B, T, V] and weights [B, T, S] out of all logits [B, T, S]."""
+    visible = both(mask, None if key_mask is None else key_mask[:, None])
+    weights = weigh(logits, visible, None if center is None else center[..., None], window)[0]
+    weights = zero_padding(weights, query_mask)
+    return ops.matmul(weights, value), weights
+
+
+def prepare(query, key, value, mask, query_mask, key_mask, center):
+    """What a caller gave, checked, as `attend_pairs` takes it: float32 at least, zero in padding; boolean masks."""
+    query, key, value = at_least_float32(query, key, value)
+    mask = require_boolean(mask, "attention_mask")
+    query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
+    check_pairs(query, key, value, query_mask, key_mask)
+    (B, T, _), S = query.shape, key.shape[1]
+    check_shape(mask, "attention_mask", (T, S), (B, T, S), broadcast=True)
+    check_shape(center, "center", (B, T))
+    query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
+    if center is not None:
+        center = zero_padding(ops.cast(center, query.dtype), query_mask)
+    mask = mask[None] if mask is not None and len(mask.shape) == 2 else mask
+    masks = {"mask": mask, "query_mask": query_mask, "key_mask": key_mask, "center": center}
+    return (query, key, value), masks
+
+
+def _forward(pairs, query, key, value, parameters):
+    if pairs.rows is None:
+        return pairs.tile(query, key, value, parameters, pairs.visible())[0]
+    columns, V = query.shape[-1], value.shape[-1]
+    width = max(columns, V)
+
+    def at(b):
+        keys, values, visible = key[b], value[b], pairs.visible_at(b)
+
+        def tile(i, slot):
+            context, _ = pairs.tile(slot[:, :columns], keys, values, parameters, visible(i))
+            return widen(context, width), [], []
+
+        return tile
+
+    return pairs.rows.join(fold(widen(pairs.rows.cut(query), width), [], [], at)[0])[..., :V]
+
+
+def _backward(pairs, query, key, value, parameters, upstream):
+    if pairs.rows is None:
+        return pairs.tile(query, key, value, parameters, pairs.visible())[1](upstream)
+    upstream = pairs.rows.cut(upstream)
+
+    def at(b):
+        keys, values, rising, visible = key[b], value[b], upstream[b], pairs.visible_at(b)
+
+        def tile(i, slot):
+            _, pullback = pairs.tile(slot, keys, values, parameters, visible(i))
+            d_query, d_key, d_value, *d_parameters = pullback(rising[i])
+            return d_query, [d_key, d_value], d_parameters
+
+        return tile
+
+    sums = [ops.zeros_like(key), ops.zeros_like(value)]
+    slots, sums, totals = fold(pairs.rows.cut(query), sums, [ops.zeros_like(x) for x in parameters], at)
+    return pairs.rows.join(slots), *sums, *totals
+
+
+def _swap(x):
+    return ops.swapaxes(x, -1, -2)

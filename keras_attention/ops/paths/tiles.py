@@ -1,0 +1,184 @@
+"""One tile of blockwise attention: `M` rows x `span` keys of the [B, N, T, S] logits, all of one key/value head."""
+
+from dataclasses import dataclass
+
+from keras import ops
+
+from keras_attention.ops.masks import NEGATIVE, band_penalty, both, hide, in_band, revive
+from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
+from keras_attention.ops.paths.layout import Layout
+from keras_attention.ops.paths.toeplitz import shear, unshear
+from keras_attention.ops.shapes.sizes import same
+from keras_attention.ops.softmax import softmax
+
+
+@dataclass(frozen=True)
+class At:
+    """Where a tile lies: part `p`, block of rows `i`, and its span of keys from `start`."""
+
+    p: object
+    i: object
+    start: object
+    size: object
+    banded: bool  # whether position may hide a key of the span from a row
+    whole: bool  # the span is all keys
+
+    def rows(self, x):
+        """The span's keys of [S, H]."""
+        return x if self.whole else ops.slice(x, (self.start, 0), (self.size, x.shape[1]))
+
+    def columns(self, x):
+        """The span's keys of [H, S]."""
+        return x if self.whole else ops.slice(x, (0, self.start), (x.shape[0], self.size))
+
+    def add_to_columns(self, x, update, length):
+        """Adds an update [H, span] to the span's keys of x [H, S = length]."""
+        if self.whole:
+            return x + update
+        return x + _place(update, self.start, self.size, length)
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """What tiles need besides queries, keys, values and bias; nothing here is differentiated."""
+
+    layout: Layout
+    stages: list  # of Stage
+    causal: bool = False
+    window: object = None
+    query_offset: object = 0
+    mask: object = None  # Layout.grid of a mask
+    mask_dims: tuple = ()  # [B|1, N|1, T|1, S|1] before
+    key_mask: object = None  # [B, S], only beside a mask or a bias: whether a row sees anything then depends on both
+    bias_dims: tuple = ()  # before it became a grid; of three dimensions: by distance
+    dropout: float = 0.0
+    seed: object = None
+
+    def fold(self, p, tile, state):
+        """`state = tile(at, state)` for each block of part `p`."""
+        for stage in self.stages:
+            state = ops.fori_loop(
+                stage.first, stage.last, lambda i, state, stage=stage: tile(self._at(stage, p, i), state), state
+            )
+        return state
+
+    def probs(self, at, query, key, bias=None):
+        """softmax(query . key + bias) [M, span]; and 1 for rows that see something, else 0, [M, 1] (`None`: all).
+
+        A row that sees nothing needs care only beside a bias, below which nothing finite is sure to lie.
+        """
+        logits = query @ key
+        if bias is None and self.mask is None:
+            return softmax(self._penalise(at, logits)), None
+        logits, visible = self._split(logits, at), self._visible(at)
+        if bias is not None:
+            logits, alive = revive(hide(logits + self._bias(at, bias), visible))
+        else:
+            alive = ops.any(visible, axis=-1, keepdims=True)
+            logits = ops.where(visible, logits, ops.cast(NEGATIVE, logits.dtype))
+            alive = ops.broadcast_to(alive, (self.layout.groups, self.layout.rows, 1))
+        probs = softmax(self._join(logits, at.size))
+        return probs, ops.cast(self._join(alive, 1), probs.dtype)
+
+    def drop(self, at, probs):
+        """Dropout on [M, span], the same whenever it is asked for."""
+        if not self.dropout:
+            return probs
+        return ops.where(self._keep(at), probs * (1 / (1 - self.dropout)), 0.0)
+
+    def d_probs(self, at, d_out, value):
+        """[dO, -delta] [V, 1]^T; what dropout dropped passes no gradient on, but delta holds for all."""
+        if not self.dropout:
+            return d_out @ value
+        d_probs = d_out[..., :-1] @ value[:-1]
+        return self.drop(at, d_probs) + d_out[..., -1:]
+
+    def add_bias_gradient(self, at, gradient, d_logits):
+        """Adds the d_logits [M, span] of a tile to the gradient of the bias."""
+        layout, slot = self.layout, self.layout.slot(self.bias_dims, at.p, at.i)
+        d_bias = self._split(d_logits, at)
+        if len(self.bias_dims) == 3:
+            begin, width = layout.distance_range(at.i, at.start, at.size)
+            d_bias = unshear(d_bias, layout.rows, at.size)
+            d_bias = ops.sum(d_bias, axis=0, keepdims=True) if gradient.shape[1] == 1 else d_bias
+        else:
+            begin, width = at.start, at.size
+            for axis in range(3):
+                if gradient.shape[axis + 1] == 1:
+                    d_bias = ops.sum(d_bias, axis=axis, keepdims=True)
+        if gradient.shape[-1] == 1:
+            d_bias = ops.sum(d_bias, axis=-1, keepdims=True)
+        else:
+            d_bias = _place(d_bias, begin, width, ops.shape(gradient)[-1])
+        index = ops.reshape(ops.cast(slot, "int32"), (1, 1))
+        return ops.scatter_update(gradient, index, ops.expand_dims(gradient[slot] + d_bias, 0))
+
+    def _at(self, stage, p, i):
+        start = stage.start(i)
+        whole = isinstance(start, int) and same(stage.size, self.layout.S)
+        return At(p, i, start, stage.size, stage.banded, whole)
+
+    def _penalise(self, at, logits):
+        """Far below zero where position hides a key."""
+        if not at.banded:
+            return logits
+        penalty = band_penalty(*self._positions(at), self.causal, self.window, logits.dtype)
+        return self._join(self._split(logits, at) + penalty, at.size)
+
+    def _positions(self, at):
+        """Positions [rows, 1] of the queries and [1, span] of the keys."""
+        queries = ops.arange(self.layout.rows, dtype="int32") + (at.i * self.layout.rows + self.query_offset)
+        keys = at.start + ops.arange(at.size, dtype="int32")
+        return ops.expand_dims(queries, 1), ops.expand_dims(keys, 0)
+
+    def _visible(self, at):
+        """What position, the mask and the key mask say, boolean, broadcastable to [G, rows, span]; or `None`."""
+        visible = None
+        by_distance = len(self.bias_dims) == 3  # what position hides is in the bias
+        if at.banded and not by_distance:
+            visible = in_band(*self._positions(at), self.causal, self.window)
+        if self.mask is not None:
+            mask = self.mask[self.layout.slot(self.mask_dims, at.p, at.i)]
+            visible = both(_last_axis(mask, at.start, at.size), visible)
+        if self.key_mask is None:
+            return visible
+        row = self.key_mask[at.p // self.layout.heads]
+        return both(visible, ops.slice(row, (at.start,), (at.size,)))
+
+    def _bias(self, at, bias):
+        """Broadcastable to [G, rows, span]."""
+        bias = bias[self.layout.slot(self.bias_dims, at.p, at.i)]
+        if len(self.bias_dims) == 4:
+            return _last_axis(bias, at.start, at.size)
+        first, width = self.layout.distance_range(at.i, at.start, at.size)
+        return shear(_last_axis(bias, first, width), self.layout.rows, at.size)
+
+    def _keep(self, at):
+        """Which probabilities dropout keeps, [M, span]."""
+        layout = self.layout
+        head = (at.p % layout.heads) * layout.groups + ops.arange(layout.groups, dtype="int32")[:, None, None]
+        row = at.i * layout.rows + ops.arange(layout.rows, dtype="int32")[:, None]
+        columns = column_hashes(self.seed, at.start + ops.arange(at.size, dtype="int32"))
+        return self._join(keep(row_hashes(self.seed, at.p // layout.heads, head, row), columns, self.dropout), at.size)
+
+    def _split(self, x, at):
+        """[M, span] -> [G, rows, span]."""
+        return ops.reshape(x, (self.layout.groups, self.layout.rows, at.size))
+
+    def _join(self, x, size):
+        """[G, rows, size] -> [M, size]."""
+        return ops.reshape(x, (self.layout.groups * self.layout.rows, size))
+
+
+def _place(x, start, size, length):
+    """x [.., size] in `length` zeros from `start` on, which may be known only when the graph runs."""
+    x = ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, length - size)])
+    return x if same(start, 0) else ops.roll(x, start, axis=-1)
+
+
+def _last_axis(x, start, size):
+    """`size` entries of the last axis from `start`; an axis of one broadcasts."""
+    if x.shape[-1] == 1:
+        return x
+    lead = tuple(ops.shape(x)[:-1])
+    return ops.slice(x, (*[0] * len(lead), start), (*lead, size))

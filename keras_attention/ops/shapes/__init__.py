@@ -1,0 +1,1 @@
+"""Axes, sizes and padding of tensors; no attention."""

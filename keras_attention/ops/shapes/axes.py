@@ -1,0 +1,104 @@
+"""Attention over any axes of a tensor: fold them into one length, attend, unfold.
+
+    [B, *free, *attended, N, H]  <->  [B * free, T, N, H]        T = product of the attended axes
+
+Inputs of rank 3 ([B, T, D], one attended axis, none free) pass through untouched.
+"""
+
+import math
+
+from keras import ops
+
+
+def fold_axes(x, axes, trailing):
+    """Merges the attended axes into axis 1 and every other leading axis into the batch.
+
+    Args:
+        x: [B, *middle, *last], its `last` being `trailing` axes.
+        axes: Tuple of ints: the attended axes of `x`, in the order in which they are flattened.
+        trailing: Int; how many last axes stay as they are.
+
+    Returns:
+        [B * free, attended, *last].
+    """
+    rank = len(x.shape)
+    if rank - trailing == 2:
+        return x
+    shape = ops.shape(x)
+    free = free_axes(rank - trailing, axes)
+    last = range(rank - trailing, rank)
+    x = ops.transpose(x, (*free, *axes, *last))
+    return ops.reshape(x, (math.prod(shape[i] for i in free), _prod(shape, axes), *(shape[i] for i in last)))
+
+
+def unfold_axes(x, axes, middle):
+    """The way back of `fold_axes` for the context of the queries.
+
+    Args:
+        x: [B * free, T, *last].
+        axes: The attended axes, as given to `fold_axes`.
+        middle: The dimensions [B, *middle] that were folded, static or dynamic.
+
+    Returns:
+        [B, *middle, *last].
+    """
+    if len(middle) == 2:
+        return x
+    order = (*free_axes(len(middle), axes), *axes)
+    last = ops.shape(x)[2:]
+    x = ops.reshape(x, (*(middle[i] for i in order), *last))
+    back = sorted(range(len(order)), key=order.__getitem__)
+    return ops.transpose(x, (*back, *range(len(order), len(order) + len(last))))
+
+
+def unfold_scores(scores, axes, query_dims, key_dims):
+    """[B * free, N, T, S] -> [B, *free, N, *attended query axes, *attended key axes]."""
+    if len(query_dims) == 2:
+        return scores
+    return ops.reshape(scores, scores_dims(scores.shape[1], axes, query_dims, key_dims))
+
+
+def scores_dims(heads, axes, query_dims, key_dims):
+    """The dimensions of the unfolded scores: [B, *free, N, *attended query axes, *attended key axes].
+
+    Args:
+        heads: Int, N.
+        axes: The attended axes.
+        query_dims, key_dims: The dimensions [B, *middle] of the queries and of the keys.
+    """
+    free = (query_dims[i] for i in free_axes(len(query_dims), axes))
+    return (*free, heads, *(query_dims[i] for i in axes), *(key_dims[i] for i in axes))
+
+
+def fold_scores_like(x, axes, query_dims, key_dims):
+    """Folds a mask or bias that broadcasts to the unfolded scores; missing axes count as one.
+
+    Args:
+        x: [*batch and free axes, N or 1, *query axes, *key axes]; of a lower rank, the axes just
+            before the query axes are the missing ones (the heads first).
+        axes, query_dims, key_dims: As in `unfold_scores`.
+
+    Returns:
+        [B * free or 1, N or 1, T, S].
+    """
+    if len(query_dims) == 2:
+        return x
+    attended, rank = 2 * len(axes), len(query_dims) + 1 + len(axes)
+    while len(x.shape) < rank:
+        x = ops.expand_dims(x, len(x.shape) - attended)
+    free = free_axes(len(query_dims), axes)
+    batch = [1] * len(free)
+    if any(d != 1 for d in x.shape[: len(free)]):
+        batch = [query_dims[i] for i in free]
+    heads = ops.shape(x)[len(free)]
+    x = ops.broadcast_to(x, (*batch, heads, *(query_dims[i] for i in axes), *(key_dims[i] for i in axes)))
+    return ops.reshape(x, (math.prod(batch), heads, _prod(query_dims, axes), _prod(key_dims, axes)))
+
+
+def free_axes(rank, axes):
+    """The axes, batch first, that are not attended."""
+    return tuple(i for i in range(rank) if i not in axes)
+
+
+def _prod(shape, axes):
+    return math.prod(shape[i] for i in axes)

@@ -1,0 +1,44 @@
+"""Sub-sampling of the keys: the greatest of each few neighbouring positions stands for all of them."""
+
+import keras
+from keras import ops
+
+from keras_attention.ops.shapes.padding import zero_padding
+
+POOL = 2
+
+
+def subsample(x, mask=None):
+    """Max-pools positions by 2 (1-D), 2 x 2 (2-D), or 1 x 2 x 2 (3-D: never over time). An odd last one is left out.
+
+    Args:
+        x: [B, T, C], [B, Y, X, C] or [B, T, Y, X, C].
+        mask: Boolean [B, *positions], or `None`. Masked positions do not compete; where all of a window are masked,
+            the result is zero and masked.
+
+    Returns:
+        The pooled x, and the pooled mask or `None`.
+    """
+    if mask is None:
+        return _pool(x), None
+    # Finite, as the gradient of a window of infinities is not defined; float16 ends at 65504.
+    lowest = -6e4 if keras.backend.standardize_dtype(x.dtype) == "float16" else -1e30
+    pooled = _pool(ops.where(mask[..., None], x, ops.cast(lowest, x.dtype)))
+    seen = _pool(ops.cast(mask, x.dtype)[..., None])[..., 0] > 0
+    return zero_padding(pooled, seen), seen
+
+
+def _pool(x):
+    dims = ops.shape(x)
+    if 0 in tuple(x.shape):  # not every backend pools nothing
+        return ops.zeros((*subsampled(dims[:-1]), dims[-1]), dtype=x.dtype)
+    if len(dims) == 5:
+        x = ops.reshape(x, (dims[0] * dims[1], *dims[2:]))
+    x = ops.max_pool(x, POOL, POOL, padding="valid", data_format="channels_last")
+    return ops.reshape(x, (dims[0], dims[1], *ops.shape(x)[1:])) if len(dims) == 5 else x
+
+
+def subsampled(dims):
+    """The dimensions [B, *positions] after `subsample`; `None` stays unknown."""
+    space = min(2, len(dims) - 1)
+    return (*dims[:-space], *(None if n is None else n // POOL for n in dims[-space:]))

@@ -1,0 +1,73 @@
+"""Attention by the dot product near a centre that every query has for itself."""
+
+from keras import ops
+
+from keras_attention.ops.pair_checks import check_block_size, check_window
+from keras_attention.ops.paths.scored_pairs import attend_pairs, mix, prepare
+from keras_attention.ops.require import require_bool
+from keras_attention.ops.windows import Window
+
+
+def windowed_attend(
+    query,
+    key,
+    value,
+    center,
+    half_width,
+    *,
+    gaussian=True,
+    renormalize=False,
+    mask=None,
+    query_mask=None,
+    key_mask=None,
+    return_scores=False,
+    block_size=None,
+):
+    r"""Dot-product attention to the keys around a centre, weighed by a Gaussian.
+
+    $$ a_t(s) = \mathrm{softmax}_{|s - p_t| \le D}(q_t \cdot k_s) \, \exp\left(-\frac{(s - p_t)^2}{2 \sigma^2}\right) $$
+
+    as in "Effective Approaches to Attention-based Neural Machine Translation", section 3.2
+    ([Luong et al., 2015](https://arxiv.org/abs/1508.04025)), sigma = D / 2. The gradient reaches the centre through the
+    Gaussian alone. Runs a block of queries at a time, as `additive_attend`.
+
+    Args:
+        query: [B, T, U].
+        key: [B, S, U].
+        value: [B, S, V].
+        center: [B, T], floating, counted in keys from 0.
+        half_width: Positive number, D.
+        gaussian: Whether to weigh by the Gaussian.
+        renormalize: Whether the Gaussian goes before the softmax, so that the weights sum to 1.
+        mask, query_mask, key_mask, return_scores, block_size: As for `additive_attend`.
+
+    Returns:
+        context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, weights [B, T, S])`.
+
+    Example:
+
+    >>> import keras
+    >>> x = keras.ops.ones((2, 5, 4))
+    >>> tuple(windowed_attend(x, x, x, center=keras.ops.ones((2, 5)), half_width=2).shape)
+    (2, 5, 4)
+    """
+    query, key, value, center = (ops.convert_to_tensor(x) for x in (query, key, value, center))
+    check_window(center, half_width, gaussian, renormalize)
+    check_block_size(block_size)
+    require_bool(return_scores, "return_scores")
+    dtype, window = value.dtype, Window(half_width, gaussian, renormalize)
+    (query, key, value), masks = prepare(query, key, value, mask, query_mask, key_mask, center)
+    if return_scores:
+        context, weights = mix(dot(query, key)[0], value, window=window, **masks)
+        return ops.cast(context, dtype), ops.cast(weights, dtype)
+    context = attend_pairs(query, key, value, dot, (), width=1, window=window, block_size=block_size, **masks)
+    return ops.cast(context, dtype)
+
+
+def dot(query, key):
+    """Scores [..., T, S] of [..., T, U] and [..., S, U], and a function from their gradient to those of both."""
+
+    def pullback(d_scores):
+        return ops.matmul(d_scores, key), ops.matmul(ops.swapaxes(d_scores, -1, -2), query)
+
+    return ops.matmul(query, ops.swapaxes(key, -1, -2)), pullback

@@ -1,0 +1,47 @@
+import itertools
+
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention.ops import attend
+from keras_attention.ops.attention import attend_axes
+from keras_attention.ops.shapes import axes as axes_ops
+
+B, N, H = 2, 4, 6
+MIDDLE = (3, 5, 7)
+
+
+def numpy(x):
+    return np.asarray(ops.convert_to_numpy(x))
+
+
+def every_choice():
+    for rank in (1, 2, 3):
+        for count in range(1, rank + 1):
+            yield from ((rank, axes) for axes in itertools.permutations(range(1, rank + 1), count))
+
+
+@pytest.mark.parametrize("rank, axes", every_choice(), ids=str)
+def test_unfolding_is_the_way_back(rank, axes):
+    x = np.random.default_rng(0).standard_normal((B, *MIDDLE[:rank], N, H)).astype("float32")
+    folded = axes_ops.fold_axes(x, axes, trailing=2)
+    length = int(np.prod([x.shape[a] for a in axes]))
+    assert tuple(folded.shape) == (B * int(np.prod(MIDDLE[:rank])) // length, length, N, H)
+    np.testing.assert_array_equal(numpy(axes_ops.unfold_axes(folded, axes, x.shape[:-2])), x)
+
+
+@pytest.mark.parametrize("rank, axes", every_choice(), ids=str)
+def test_each_slice_is_attended_alone(rank, axes):
+    """Attention over some axes is attention over the slices along the others, each a batch entry."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((B, *MIDDLE[:rank], N, H)).astype("float32")
+    bias = rng.standard_normal(axes_ops.scores_dims(N, axes, x.shape[:-2], x.shape[:-2])).astype("float32")
+    context, scores = attend_axes(x, x, x, axes, bias=bias, return_scores=True)
+    assert scores.shape == bias.shape
+    free = [a for a in range(rank + 1) if a not in axes]
+    order = (*free, *axes, rank + 1, rank + 2)
+    length = int(np.prod([x.shape[a] for a in axes]))
+    slices = x.transpose(order).reshape(-1, length, N, H)
+    expected = numpy(attend(slices, slices, slices, bias=bias.reshape(-1, N, length, length), block_size=0))
+    np.testing.assert_allclose(numpy(context).transpose(order).reshape(expected.shape), expected, atol=1e-5)
