@@ -1,16 +1,17 @@
 """Additive attention: a small network scores each pair of query and key; its hidden layer is never held whole.
 
     hidden: [B, T, S, U] = tanh(query [B, T, 1, U] + key [B, 1, S, U])
-    scores: [B, T, S]    = hidden . vector
+    logits: [B, T, S]    = hidden . vector
 
-`hidden` has U times as many numbers as the scores. It is made a tile at a time, and once more in the backward pass.
+`hidden` has U times as many numbers as the logits. It is computed a tile at a time, and again in the backward pass.
 """
 
 from keras import ops
 
 from keras_attention.ops.pair_checks import check_block_size, check_pairs, check_shape, check_window
-from keras_attention.ops.paths.loop import backward_arguments, choose_rows, fold, tensors
+from keras_attention.ops.paths.loop import added, choose_rows, fold
 from keras_attention.ops.paths.scored_pairs import attend_pairs, mix, prepare
+from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool
 from keras_attention.ops.shapes.empty import cut_filled, fill_empty
@@ -19,7 +20,7 @@ from keras_attention.ops.windows import Window
 
 
 def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, block_size=None):
-    r"""Scores of additive attention for queries and keys that are already projected.
+    r"""Logits of additive attention for queries and keys that are already projected.
 
     $$ e_{ts} = v^\top \tanh(q_t + k_s + w c_s) $$
 
@@ -28,7 +29,7 @@ def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, 
     any, as in "Get To The Point", eq. 11 ([See et al., 2017](https://arxiv.org/abs/1704.04368)). Written out, with B
     batch, T queries, S keys, U units:
 
-        scores: [B, T, S] = sum over U of vector * tanh(query + key + coverage_vector * coverage)
+        logits: [B, T, S] = sum over U of vector * tanh(query + key + coverage_vector * coverage)
 
     A bias b inside the tanh is added to the query or to the key before.
 
@@ -60,23 +61,15 @@ def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, 
     covered[:1] = [fill_empty(x, 0, 1) for x in covered[:1]]
     rows = choose_rows(query, key, key.shape[-1], block_size)
 
-    @ops.custom_gradient
-    def run(*inputs):
-        inputs = tensors(inputs)
+    def forward(query, key, vector, *covered):
+        return _forward(query, _cover(key, *covered), vector, rows)
 
-        def gradient(*args, upstream=None):
-            (query, key, vector, *covered), upstream = backward_arguments(inputs, args, upstream)
-            d_query, d_key, d_vector = _scores_backward(query, _cover(key, *covered), vector, upstream, rows)
-            if not covered:
-                return d_query, d_key, d_vector
-            coverage, coverage_vector = covered
-            d_coverage = ops.matmul(d_key, coverage_vector[:, None])[..., 0]
-            return d_query, d_key, d_vector, d_coverage, ops.sum(d_key * coverage[..., None], axis=(0, 1))
-
+    def backward(inputs, _, d_logits):
         query, key, vector, *covered = inputs
-        return _scores_forward(query, _cover(key, *covered), vector, rows), gradient
+        d_query, d_key, d_vector = _backward(query, _cover(key, *covered), vector, d_logits, rows)
+        return d_query, d_key, d_vector, *_coverage_gradients(d_key, *covered)
 
-    return cut_filled(run(query, key, vector, *covered), B, T, S)
+    return cut_filled(differentiable(forward, backward)(query, key, vector, *covered), B, T, S)
 
 
 def additive_attend(
@@ -139,25 +132,25 @@ def additive_attend(
     check_shape(vector, "vector", key.shape[-1:])
     vector = ops.cast(vector, query.dtype)
     if return_scores:
-        scores = additive_logits(query, key, vector, block_size=block_size)
-        context, weights = mix(scores, value, window=window, **masks)
+        logits = additive_logits(query, key, vector, block_size=block_size)
+        context, weights = mix(logits, value, window=window, **masks)
         return ops.cast(context, dtype), ops.cast(weights, dtype)
     rest = {"width": key.shape[-1], "window": window, "block_size": block_size, **masks}
     return ops.cast(attend_pairs(query, key, value, additive, (vector,), **rest), dtype)
 
 
 def additive(query, key, vector):
-    """Scores [..., T, S] of [..., T, U] and [..., S, U], and a function from their gradient to those of all three."""
+    """Logits [..., T, S] of [..., T, U] and [..., S, U], and their vector-Jacobian product with all three."""
     hidden = ops.tanh(query[..., :, None, :] + key[..., None, :, :])
     flat = ops.reshape(hidden, (-1, key.shape[-1]))
-    scores = ops.reshape(ops.matmul(flat, vector[:, None]), tuple(ops.shape(hidden)[:-1]))
+    logits = ops.reshape(ops.matmul(flat, vector[:, None]), tuple(ops.shape(hidden)[:-1]))
 
-    def pullback(d_scores):
-        slope = d_scores[..., None] * (1.0 - ops.square(hidden))
-        d_vector = ops.matmul(ops.reshape(d_scores, (1, -1)), flat)[0]
+    def vjp(d_logits):
+        slope = d_logits[..., None] * (1.0 - ops.square(hidden))
+        d_vector = ops.matmul(ops.reshape(d_logits, (1, -1)), flat)[0]
         return ops.sum(slope, axis=-2) * vector, ops.sum(slope, axis=-3) * vector, d_vector
 
-    return scores, pullback
+    return logits, vjp
 
 
 def _coverage(coverage, coverage_vector, key):
@@ -179,38 +172,45 @@ def _cover(key, coverage=None, coverage_vector=None):
     return key if coverage is None else key + coverage[..., None] * coverage_vector
 
 
-def _scores_forward(query, key, vector, rows):
+def _coverage_gradients(d_key, coverage=None, coverage_vector=None):
+    if coverage is None:
+        return ()
+    d_coverage = ops.matmul(d_key, coverage_vector[:, None])[..., 0]
+    return d_coverage, ops.sum(d_key * coverage[..., None], axis=(0, 1))
+
+
+def _forward(query, key, vector, rows):
     if rows is None:
         return additive(query, key, vector)[0]
     S, U = ops.shape(key)[1], key.shape[-1]
     width = maximum(S, U)
-    queries = ops.pad(rows.cut(query), [(0, 0), (0, 0), (0, 0), (0, width - U)])
 
     def at(b):
         keys = key[b]
 
-        def tile(i, slot):
-            scores = additive(slot[:, :U], keys, vector)[0]
-            return ops.pad(scores, [(0, 0), (0, width - S)]), [], []
+        def tile(i, slot, sums, totals):
+            logits = additive(slot[:, :U], keys, vector)[0]
+            return ops.pad(logits, [(0, 0), (0, width - S)]), sums, totals
 
-        return tile
+        return [tile]
 
+    queries = ops.pad(rows.cut(query), [(0, 0), (0, 0), (0, 0), (0, width - U)])
     return rows.join(fold(queries, [], [], at)[0])[..., :S]
 
 
-def _scores_backward(query, key, vector, upstream, rows):
+def _backward(query, key, vector, d_logits, rows):
     if rows is None:
-        return additive(query, key, vector)[1](upstream)
-    upstream = rows.cut(upstream)
+        return additive(query, key, vector)[1](d_logits)
+    d_logits = rows.cut(d_logits)
 
     def at(b):
-        keys, rising = key[b], upstream[b]
+        keys, d_rows = key[b], d_logits[b]
 
-        def tile(i, slot):
-            d_query, d_key, d_vector = additive(slot, keys, vector)[1](rising[i])
-            return d_query, [d_key], [d_vector]
+        def tile(i, slot, sums, totals):
+            d_query, d_key, d_vector = additive(slot, keys, vector)[1](d_rows[i])
+            return d_query, added(sums, [d_key]), added(totals, [d_vector])
 
-        return tile
+        return [tile]
 
     slots, [d_key], [d_vector] = fold(rows.cut(query), [ops.zeros_like(key)], [ops.zeros_like(vector)], at)
     return rows.join(slots), d_key, d_vector

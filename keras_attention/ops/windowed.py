@@ -67,7 +67,7 @@ def windowed_attend(
 def dot(query, key):
     """Scores [..., T, S] of [..., T, U] and [..., S, U], and a function from their gradient to those of both."""
 
-    def pullback(d_scores):
+    def vjp(d_scores):
         return ops.matmul(d_scores, key), ops.matmul(ops.swapaxes(d_scores, -1, -2), query)
 
-    return ops.matmul(query, ops.swapaxes(key, -1, -2)), pullback
+    return ops.matmul(query, ops.swapaxes(key, -1, -2)), vjp

@@ -72,14 +72,14 @@ def weigh(logits, visible=None, center=None, window=None):
     bell = _gaussian(ratio) if window.gaussian and not window.renormalize else None
     weights = probs if bell is None else probs * bell
 
-    def pullback(d_weights):
+    def vjp(d_weights):
         d_logits = _softmax_gradient(probs, d_weights if bell is None else d_weights * bell)
         if not window.gaussian:
             return d_logits, ops.zeros_like(center)
         rising = d_logits if bell is None else d_weights * weights
         return d_logits, ops.sum(rising * ratio, axis=-1, keepdims=True) * (4.0 / window.half_width)
 
-    return weights, pullback
+    return weights, vjp
 
 
 def _softmax_gradient(probs, d_probs):

@@ -21,7 +21,7 @@ from keras_attention.ops.block_local.grid import Grid
 from keras_attention.ops.block_local.masks import sees
 from keras_attention.ops.masks import NEGATIVE
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
-from keras_attention.ops.paths.loop import backward_arguments, tensors
+from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.shapes.empty import cut_filled, fill_empty
 from keras_attention.ops.shapes.padding import zero_padding
@@ -54,15 +54,15 @@ def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, retu
     hidden = hidden if mask is None else ops.where(mask[..., None, None], hidden, NEGATIVE)
     key = ops.concatenate([grid.keys(key), grid.keys(hidden, fill=NEGATIVE)], axis=-1)
     penalty = grid.penalty(query.dtype)
-    tiles = Tiles(grid, penalty, dropout, *(_hashes(grid, dims, seed) if dropout else ()))
-    context = grid.unqueries(_attend(grid.queries(query), key, grid.keys(value), tiles))
+    items = Items(grid, penalty, dropout, *(_hashes(grid, dims, seed) if dropout else ()))
+    context = grid.unqueries(_attend(grid.queries(query), key, grid.keys(value), items))
     # Every other position sees itself.
     return ops.cast(cut_filled(zero_padding(context, mask), *sizes), dtype)
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """What tiles need besides what is differentiated."""
+class Items:
+    """What the tiles of an item need besides what is differentiated."""
 
     grid: Grid
     penalty: object  # of the grid: made once, not by every item
@@ -71,7 +71,7 @@ class Tiles:
     columns: object = None  # hashes, as the grid's keys
 
     def run(self, item, query, key, value):
-        """Context [group, tiles, M, V] of one item, and a function from its gradient to those of the strips."""
+        """Context [group, tiles, M, V] of one item, and its vector-Jacobian product with the strips."""
         grid = self.grid
         query = query[item]
         keys, values = (grid.memories(grid.strip(x, item)) for x in (key, value))
@@ -79,13 +79,13 @@ class Tiles:
         probs = softmax(logits if self.penalty is None else logits + self.penalty)
         kept = self._kept(item, probs)
 
-        def pullback(d_context):
+        def vjp(d_context):
             d_probs = self._kept(item, ops.matmul(d_context, _swap(values)))
             d_logits = probs * (d_probs - ops.sum(probs * d_probs, axis=-1, keepdims=True))
             d_keys, d_values = ops.matmul(_swap(d_logits), query), ops.matmul(_swap(kept), d_context)
             return ops.matmul(d_logits, keys), grid.add_memories(d_keys), grid.add_memories(d_values)
 
-        return ops.matmul(kept, values), pullback
+        return ops.matmul(kept, values), vjp
 
     def _kept(self, item, x):
         if not self.dropout:
@@ -95,22 +95,18 @@ class Tiles:
         return ops.where(keep(self.rows[item], _swap(columns), self.dropout), scaled, ops.zeros_like(x))
 
 
-def _attend(query, key, value, tiles):
+def _attend(query, key, value, items):
     """Attention in tiles, with the backward pass above, on what `Grid` made of queries, keys and values."""
-    grid = tiles.grid
+    grid = items.grid
 
-    @ops.custom_gradient
-    def run(*inputs):
-        inputs = tensors(inputs)
+    def forward(*inputs):
+        return _each(grid.items, lambda i: items.run(i, *inputs)[0])
 
-        def gradient(*args, upstream=None):
-            given, upstream = backward_arguments(inputs, args, upstream)
-            d_query, d_key, d_value = _each(grid.items, lambda i: tiles.run(i, *given)[1](upstream[i]))
-            return d_query, grid.add_strips(d_key), grid.add_strips(d_value)
+    def backward(inputs, _, d_context):
+        d_query, d_key, d_value = _each(grid.items, lambda i: items.run(i, *inputs)[1](d_context[i]))
+        return d_query, grid.add_strips(d_key), grid.add_strips(d_value)
 
-        return _each(grid.items, lambda i: tiles.run(i, *inputs)[0]), gradient
-
-    return run(query, key, value)
+    return differentiable(forward, backward)(query, key, value)
 
 
 def _each(items, function):

@@ -19,9 +19,9 @@ from keras_attention.ops.masks import NEGATIVE
 from keras_attention.ops.shapes.sizes import maximum, minimum, product
 
 # Scores that are made at once, as measured (docs/benchmarks.md): all, if there are no more, or else an item's.
-ITEM = 2**20
+LOGITS_AT_ONCE = 2**20
 # Places of a tile: smaller blocks are put together, because small products are slow.
-TILE = 32
+TILE_POSITIONS = 32
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Grid:
         places = (tile[0] + up + down) * (tile[1] + sum(_halo(blocks)[1]))
         scores = columns * (tile[0] * tile[1] * places)  # of a row of tiles of a plane
         # No fewer rows than reach into the next strip; those that are left over are shared among all strips.
-        least = minimum(rows, maximum(-(-(up + down) // tile[0]), maximum(1, ITEM // scores)))
+        least = minimum(rows, maximum(-(-(up + down) // tile[0]), maximum(1, LOGITS_AT_ONCE // scores)))
         strips = rows // least
         strip = -(-rows // strips)
         planes = B * blocks.dilation[0] * blocks.dilation[1] * N
@@ -176,13 +176,13 @@ def _halo(blocks):
 def _tile(blocks):
     """Blocks, put together along the rows until a tile is not too small, nor its memory many times as high."""
     (qh, qw), (up, down) = blocks.query, _halo(blocks)[0]
-    least = max(-(-TILE // qw), (up + down) // 4)
+    least = max(-(-TILE_POSITIONS // qw), (up + down) // 4)
     return max(1, -(-least // qh)) * qh, qw
 
 
 def _few(*factors):
     """Whether a product of sizes is no more than may be made at once."""
-    return product(*factors) <= ITEM
+    return product(*factors) <= LOGITS_AT_ONCE
 
 
 def _choose(condition, a, b):

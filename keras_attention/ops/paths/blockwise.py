@@ -14,12 +14,16 @@ Dao et al., 2022, "FlashAttention", appendix B). Memory grows with T + S; no [T,
 `delta` is folded into the product as one more feature: [dO, -delta] [V, 1]^T.
 """
 
+import functools
+
 from keras import ops
 
 from keras_attention.ops.masks import NEGATIVE
 from keras_attention.ops.paths.layout import Layout
+from keras_attention.ops.paths.loop import fold, widen
 from keras_attention.ops.paths.stages import stages
 from keras_attention.ops.paths.tiles import Tiles
+from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.shapes.sizes import maximum, minimum
 
 # Rows of a tile, as measured (docs/benchmarks.md): fewer are slower, more need more memory.
@@ -73,38 +77,32 @@ def _attend(query, key, value, bias, tiles):
         context [P, blocks, M, V].
     """
 
-    @ops.custom_gradient
-    def run(query, key, value, *bias):
-        context = _forward(query, key, value, bias, tiles)
+    def forward(query, key, value, *bias):
+        return _forward(query, key, value, bias, tiles)
 
-        def gradient(*args, upstream=None):
-            upstream = args[-1] if upstream is None else upstream
-            return _backward(query, key, value, bias, context, upstream, tiles)
+    def backward(inputs, context, d_context):
+        query, key, value, *bias = inputs
+        return _backward(query, key, value, bias, context, d_context, tiles)
 
-        return context, gradient
-
-    return run(query, key, value, *([] if bias is None else [bias]))
+    return differentiable(forward, backward)(query, key, value, *([] if bias is None else [bias]))
 
 
 def _forward(query, key, value, bias, tiles):
     H, V = query.shape[-1], value.shape[-1]
     width = max(H, V)
 
-    queries = _widen(query, width)
-
-    def part(p, slots):
+    def at(p):
         keys, values = key[p], value[p]
 
-        def tile(at, slots):
-            probs, alive = tiles.probs(at, slots[at.i][:, :H], at.columns(keys), *bias)
-            mixed = tiles.drop(at, probs) @ at.rows(values)
-            return _put(slots, at.i, _widen(mixed if alive is None else mixed * alive, width))
+        def tile(stage, i, slot, sums, totals):
+            at = tiles.at(stage, p, i)
+            probs, alive = tiles.probs(at, slot[:, :H], at.columns(keys), *bias)
+            context = tiles.drop(at, probs) @ at.rows(values)
+            return widen(context if alive is None else context * alive, width), sums, totals
 
-        # The context takes the place of its queries, and so every tile waits for the one before: TensorFlow would
-        # otherwise hold the tiles of ten iterations at once. Different parts may still overlap.
-        return _put(slots, p, tiles.fold(p, tile, queries[p]))
+        return [functools.partial(tile, stage) for stage in tiles.stages]
 
-    return ops.fori_loop(0, ops.shape(key)[0], part, ops.zeros_like(queries))[..., :V]
+    return fold(widen(query, width), [], [], at, tiles.ranges)[0][..., :V]
 
 
 def _backward(query, key, value, bias, context, d_context, tiles):
@@ -113,39 +111,26 @@ def _backward(query, key, value, bias, context, d_context, tiles):
     key_rows, value_columns = _swap(key), _swap(value)
     value_columns = ops.concatenate([value_columns, ops.ones_like(value_columns[..., :1, :])], axis=-2)
 
-    def part(p, state):
-        d_query, d_key, d_value, *d_bias = state
+    def at(p):
         d_contexts, keys, rows, values = d_context[p], key[p], key_rows[p], value_columns[p]
 
-        def tile(at, state):
-            slots, d_keys, d_values, *d_bias = state
-            q, d_out = slots[at.i], d_contexts[at.i]
-            probs, alive = tiles.probs(at, q, at.columns(keys), *bias)
+        def tile(stage, i, slot, sums, totals):
+            at, d_out = tiles.at(stage, p, i), d_contexts[i]
+            probs, alive = tiles.probs(at, slot, at.columns(keys), *bias)
             d_out = d_out if alive is None else d_out * alive
             d_logits = probs * tiles.d_probs(at, d_out, at.columns(values))
-            return (
-                _put(slots, at.i, d_logits @ at.rows(rows)),
-                at.add_to_columns(d_keys, _swap(q) @ d_logits, tiles.layout.S),
-                at.add_to_columns(d_values, _swap(d_out[..., :-1]) @ tiles.drop(at, probs), tiles.layout.S),
-                *(tiles.add_bias_gradient(at, g, d_logits) for g in d_bias),
-            )
+            d_keys = at.add_to_columns(sums[0], _swap(slot) @ d_logits, tiles.layout.S)
+            d_values = _swap(d_out[..., :-1]) @ tiles.drop(at, probs)
+            d_values = at.add_to_columns(sums[1], d_values, tiles.layout.S)
+            d_bias = [tiles.add_bias_gradient(at, g, d_logits) for g in totals]
+            return d_logits @ at.rows(rows), [d_keys, d_values], d_bias
 
-        # As above, the gradient takes the place of its queries.
-        start = (query[p], ops.zeros_like(keys), ops.zeros_like(values[:-1]), *d_bias)
-        slots, d_keys, d_values, *d_bias = tiles.fold(p, tile, start)
-        return _put(d_query, p, slots), _put(d_key, p, d_keys), _put(d_value, p, d_values), *d_bias
+        return [functools.partial(tile, stage) for stage in tiles.stages]
 
-    zeros = (ops.zeros_like(x) for x in (key, value_columns[..., :-1, :], *bias))
-    d_query, d_key, d_value, *d_bias = ops.fori_loop(0, ops.shape(key)[0], part, (query, *zeros))
+    sums = [ops.zeros_like(key), ops.zeros_like(value_columns[..., :-1, :])]
+    totals = [ops.zeros_like(x) for x in bias]
+    d_query, (d_key, d_value), d_bias = fold(query, sums, totals, at, tiles.ranges)
     return d_query, d_key, _swap(d_value), *d_bias
-
-
-def _put(x, index, update):
-    return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), ops.expand_dims(update, 0))
-
-
-def _widen(x, width):
-    return ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, width - x.shape[-1])])
 
 
 def _swap(x):

@@ -1,4 +1,4 @@
-"""Work on [B, T, ...] queries and [B, S, ...] keys, a few rows of queries of one batch entry at a time."""
+"""One loop over tiles: a few rows of queries of one batch entry at a time."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from keras import ops
 from keras_attention.ops.shapes.sizes import maximum, minimum
 
 # Numbers that may be made at once, as measured (docs/benchmarks.md): all, if there are no more, or else a tile.
-TILE = 2**20
+NUMBERS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
@@ -52,41 +52,61 @@ def choose_rows(query, key, width, block_size):
     (B, T), S = ops.shape(query)[:2], ops.shape(key)[1]
     known = all(isinstance(n, int) for n in (B, T, S))
     small = T == 1 if isinstance(T, int) else False
-    if block_size == 0 or (block_size is None and (small or (known and B * T * S * width <= TILE))):
+    if block_size == 0 or (block_size is None and (small or (known and B * T * S * width <= NUMBERS_AT_ONCE))):
         return None
-    rows = maximum(1, minimum(T, TILE // maximum(1, S * width)) if block_size is None else minimum(T, block_size))
+    rows = maximum(
+        1, minimum(T, NUMBERS_AT_ONCE // maximum(1, S * width)) if block_size is None else minimum(T, block_size)
+    )
     return Rows(T, rows, (T + rows - 1) // rows)
 
 
-def fold(slots, sums, totals, at):
-    """Runs a tile for each block of rows of each batch entry.
+def fold(slots, sums, totals, at, ranges=None):
+    """Runs a tile for each block of rows of each part: a batch entry, or one of its heads.
 
-    The result of a tile takes the place of its queries, and so every tile waits for the one before: TensorFlow would
-    otherwise hold the tiles of ten iterations at once. Different entries may still overlap.
+    The result of a tile replaces its queries, and so every tile waits for the one before: TensorFlow would otherwise
+    keep the tiles of ten iterations alive. Different parts may still overlap.
 
     Args:
-        slots: [B, blocks, rows, W]: the queries, to be replaced.
-        sums: List of [B, ...]: what the tiles of an entry add up.
+        slots: [parts, blocks, rows, W]: the queries, to be replaced.
+        sums: List of [parts, ...]: what the tiles of a part add up.
         totals: List of tensors: what all tiles add up.
-        at: `at(b)` returns `tile(i, slot [rows, W]) -> (slot, additions to the sums of b, additions to totals)`.
+        at: `at(part)` returns a function for each range, `tile(block, slot [rows, W], sums, totals)`, which returns the
+            new ones; `sums` are those of the part.
+        ranges: List of (first, last): blocks first <= block < last. `None`: one range of all blocks.
 
     Returns:
         slots, sums and totals.
     """
+    ranges = [(0, ops.shape(slots)[1])] if ranges is None else ranges
 
-    def entry(b, state):
+    def part(p, state):
         slots, sums, totals = state
-        tile = at(b)
+        state = slots[p], [x[p] for x in sums], totals
+        for (first, last), tile in zip(ranges, at(p), strict=True):
+            state = ops.fori_loop(first, last, _step(tile), state)
+        row, parts, totals = state
+        return replace(slots, p, row), [replace(x, p, part) for x, part in zip(sums, parts, strict=True)], totals
 
-        def step(i, state):
-            row, parts, totals = state
-            done, more, most = tile(i, row[i])
-            return put(row, i, done), _add(parts, more), _add(totals, most)
+    return ops.fori_loop(0, ops.shape(slots)[0], part, (slots, sums, totals))
 
-        row, parts, totals = ops.fori_loop(0, ops.shape(slots)[1], step, (slots[b], [x[b] for x in sums], totals))
-        return put(slots, b, row), [put(x, b, part) for x, part in zip(sums, parts, strict=True)], totals
 
-    return ops.fori_loop(0, ops.shape(slots)[0], entry, (slots, sums, totals))
+def _step(tile):
+    def step(i, state):
+        row, sums, totals = state
+        done, sums, totals = tile(i, row[i], sums, totals)
+        return replace(row, i, done), sums, totals
+
+    return step
+
+
+def added(sums, more):
+    """The sums with one more term each."""
+    return [a + b for a, b in zip(sums, more, strict=True)]
+
+
+def replace(x, index, update):
+    """x with `update` in place of x[index]."""
+    return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), update[None])
 
 
 def entry(x, b):
@@ -97,29 +117,6 @@ def entry(x, b):
     return ops.take(x, ops.minimum(b, size - 1), axis=0)
 
 
-def put(x, index, update):
-    """x with `update` in the place of x[index]."""
-    return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), update[None])
-
-
 def widen(x, width):
     """Zeros at the end of the last axis, up to `width`."""
     return ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, width - x.shape[-1])])
-
-
-def tensors(arrays):
-    """JAX may hand the arrays of its caller to a custom gradient: NumPy's know no index that is only traced."""
-    return [ops.convert_to_tensor(x) for x in arrays]
-
-
-def backward_arguments(inputs, args, upstream):
-    """The inputs of a custom gradient and what arrives at it, out of what the backend calls it with.
-
-    TensorFlow and JAX pass on what arrives alone. PyTorch passes the inputs on too, and those are to be used: it ran
-    the forward pass without its tape, and a second derivative would miss them.
-    """
-    return (inputs, args[-1]) if upstream is None else (list(args), upstream)
-
-
-def _add(sums, more):
-    return [a + b for a, b in zip(sums, more, strict=True)]

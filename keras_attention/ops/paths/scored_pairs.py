@@ -17,7 +17,8 @@ from keras import ops
 
 from keras_attention.ops.masks import both, require_boolean
 from keras_attention.ops.pair_checks import check_pairs, check_shape
-from keras_attention.ops.paths.loop import backward_arguments, choose_rows, entry, fold, tensors, widen
+from keras_attention.ops.paths.loop import added, choose_rows, entry, fold, widen
+from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.shapes.empty import cut_filled, fill_empty
 from keras_attention.ops.shapes.padding import zero_padding
@@ -37,17 +38,17 @@ class Pairs:
 
     def tile(self, query, key, value, parameters, visible):
         """Context, and a function from its gradient to those of query, key, value and the parameters."""
-        logits, score_pullback = self.score(query[..., : self.size], key, *parameters)
+        logits, score_vjp = self.score(query[..., : self.size], key, *parameters)
         center = None if self.window is None else query[..., self.size :]
-        weights, weigh_pullback = weigh(logits, visible, center, self.window)
+        weights, weigh_vjp = weigh(logits, visible, center, self.window)
 
-        def pullback(d_context):
-            d_logits, d_center = weigh_pullback(ops.matmul(d_context, _swap(value)))
-            d_query, d_key, *d_parameters = score_pullback(d_logits)
+        def vjp(d_context):
+            d_logits, d_center = weigh_vjp(ops.matmul(d_context, _swap(value)))
+            d_query, d_key, *d_parameters = score_vjp(d_logits)
             d_query = d_query if d_center is None else ops.concatenate([d_query, d_center], axis=-1)
             return d_query, d_key, ops.matmul(_swap(weights), d_context), *d_parameters
 
-        return ops.matmul(weights, value), pullback
+        return ops.matmul(weights, value), vjp
 
     def visible(self):
         """Broadcastable to [B, T, S], or `None`."""
@@ -83,18 +84,15 @@ def attend_pairs(
     key_mask = None if key_mask is None else fill_empty(key_mask, 0, 1)
     pairs = Pairs(score, size, window, choose_rows(query, key, width, block_size), mask, key_mask)
 
-    @ops.custom_gradient
-    def run(*inputs):
-        inputs = tensors(inputs)
+    def forward(query, key, value, *parameters):
+        return _forward(pairs, query, key, value, parameters)
 
-        def gradient(*args, upstream=None):
-            (query, key, value, *parameters), upstream = backward_arguments(inputs, args, upstream)
-            return _backward(pairs, query, key, value, parameters, upstream)
-
+    def backward(inputs, _, d_context):
         query, key, value, *parameters = inputs
-        return _forward(pairs, query, key, value, parameters), gradient
+        return _backward(pairs, query, key, value, parameters, d_context)
 
-    return zero_padding(cut_filled(run(query, key, value, *parameters), B, T), query_mask)
+    context = differentiable(forward, backward)(query, key, value, *parameters)
+    return zero_padding(cut_filled(context, B, T), query_mask)
 
 
 def mix(logits, value, *, mask, query_mask, key_mask, center, window):
@@ -131,29 +129,29 @@ def _forward(pairs, query, key, value, parameters):
     def at(b):
         keys, values, visible = key[b], value[b], pairs.visible_at(b)
 
-        def tile(i, slot):
+        def tile(i, slot, sums, totals):
             context, _ = pairs.tile(slot[:, :columns], keys, values, parameters, visible(i))
-            return widen(context, width), [], []
+            return widen(context, width), sums, totals
 
-        return tile
+        return [tile]
 
     return pairs.rows.join(fold(widen(pairs.rows.cut(query), width), [], [], at)[0])[..., :V]
 
 
-def _backward(pairs, query, key, value, parameters, upstream):
+def _backward(pairs, query, key, value, parameters, d_context):
     if pairs.rows is None:
-        return pairs.tile(query, key, value, parameters, pairs.visible())[1](upstream)
-    upstream = pairs.rows.cut(upstream)
+        return pairs.tile(query, key, value, parameters, pairs.visible())[1](d_context)
+    d_context = pairs.rows.cut(d_context)
 
     def at(b):
-        keys, values, rising, visible = key[b], value[b], upstream[b], pairs.visible_at(b)
+        keys, values, d_contexts, visible = key[b], value[b], d_context[b], pairs.visible_at(b)
 
-        def tile(i, slot):
-            _, pullback = pairs.tile(slot, keys, values, parameters, visible(i))
-            d_query, d_key, d_value, *d_parameters = pullback(rising[i])
-            return d_query, [d_key, d_value], d_parameters
+        def tile(i, slot, sums, totals):
+            _, vjp = pairs.tile(slot, keys, values, parameters, visible(i))
+            d_query, d_key, d_value, *d_parameters = vjp(d_contexts[i])
+            return d_query, added(sums, [d_key, d_value]), added(totals, d_parameters)
 
-        return tile
+        return [tile]
 
     sums = [ops.zeros_like(key), ops.zeros_like(value)]
     slots, sums, totals = fold(pairs.rows.cut(query), sums, [ops.zeros_like(x) for x in parameters], at)

@@ -7,6 +7,7 @@ from keras import ops
 from keras_attention.ops.masks import NEGATIVE, band_penalty, both, hide, in_band, revive
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
 from keras_attention.ops.paths.layout import Layout
+from keras_attention.ops.paths.loop import replace
 from keras_attention.ops.paths.toeplitz import shear, unshear
 from keras_attention.ops.shapes.sizes import same
 from keras_attention.ops.softmax import softmax
@@ -54,13 +55,16 @@ class Tiles:
     dropout: float = 0.0
     seed: object = None
 
-    def fold(self, p, tile, state):
-        """`state = tile(at, state)` for each block of part `p`."""
-        for stage in self.stages:
-            state = ops.fori_loop(
-                stage.first, stage.last, lambda i, state, stage=stage: tile(self._at(stage, p, i), state), state
-            )
-        return state
+    @property
+    def ranges(self):
+        """(first, last) block of each stage."""
+        return [(stage.first, stage.last) for stage in self.stages]
+
+    def at(self, stage, p, i):
+        """Where the tile of block `i` of part `p` lies."""
+        start = stage.start(i)
+        whole = isinstance(start, int) and same(stage.size, self.layout.S)
+        return At(p, i, start, stage.size, stage.banded, whole)
 
     def probs(self, at, query, key, bias=None):
         """softmax(query . key + bias) [M, span]; and 1 for rows that see something, else 0, [M, 1] (`None`: all).
@@ -110,13 +114,7 @@ class Tiles:
             d_bias = ops.sum(d_bias, axis=-1, keepdims=True)
         else:
             d_bias = _place(d_bias, begin, width, ops.shape(gradient)[-1])
-        index = ops.reshape(ops.cast(slot, "int32"), (1, 1))
-        return ops.scatter_update(gradient, index, ops.expand_dims(gradient[slot] + d_bias, 0))
-
-    def _at(self, stage, p, i):
-        start = stage.start(i)
-        whole = isinstance(start, int) and same(stage.size, self.layout.S)
-        return At(p, i, start, stage.size, stage.banded, whole)
+        return replace(gradient, slot, gradient[slot] + d_bias)
 
     def _penalise(self, at, logits):
         """Far below zero where position hides a key."""

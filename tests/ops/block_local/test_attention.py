@@ -36,8 +36,8 @@ each_case = pytest.mark.parametrize("name", CASES)
 @pytest.fixture
 def few(monkeypatch):
     """Tiles of single blocks, and few of them at a time, so that small inputs take every loop."""
-    monkeypatch.setattr(local_grid, "TILE", 1)
-    monkeypatch.setattr(local_grid, "ITEM", 40)
+    monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
+    monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", 40)
 
 
 def arrays(name, batch=B, heads=N):
@@ -166,8 +166,8 @@ def test_i11_memory_of_an_image_grows_with_its_pixels_times_the_memory_of_a_bloc
 
 @pytest.mark.parametrize(("name", "item"), [("memory-of-more", 40), ("image-dilated", 2**20)], ids=["items", "whole"])
 def test_dropout_drops_what_the_dense_path_drops(name, item, monkeypatch):
-    monkeypatch.setattr(local_grid, "TILE", 1)
-    monkeypatch.setattr(local_grid, "ITEM", item)
+    monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
+    monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", item)
     options = {"dropout": 0.3, "seed": np.array([5, 6], "int32")}
     given, cotangent = arrays(name), RNG.standard_normal((B, *CASES[name][:2], N, V))
     blocks = CASES[name][2]
@@ -211,7 +211,7 @@ def test_one_graph_for_every_size(monkeypatch):
     """Values and gradients are those of all at once, of sizes that are known."""
     import tensorflow as tf
 
-    monkeypatch.setattr(local_grid, "TILE", 1)
+    monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
     blocks, grids = CASES["image-7x10"][2], []
 
     def both(query, key, value, cotangent):
@@ -224,11 +224,11 @@ def test_one_graph_for_every_size(monkeypatch):
     graph = tf.function(both, input_signature=specs, autograph=False)
     for sizes in ((1, 3, 3), (2, 3, 3), (2, 7, 10)):
         given = [RNG.standard_normal((*sizes, N, spec.shape[-1])).astype("float32") for spec in specs]
-        monkeypatch.setattr(local_grid, "ITEM", 2000)
+        monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", 2000)
         grid = local_grid.Grid.of(given[0], blocks)
         grids.append((grid.items, grid.group, grid.strips))
         found = graph(*given)
-        monkeypatch.setattr(local_grid, "ITEM", 2**20)
+        monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", 2**20)
         for one, other in zip(found, both(*map(tf.constant, given)), strict=True):
             np.testing.assert_allclose(one, other, atol=5e-5)
     assert grids == [(1, N, 1), (2, N, 1), (2 * N * 2, 1, 2)], "whole, an image at a time, strips of single planes"

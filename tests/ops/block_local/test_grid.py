@@ -22,9 +22,9 @@ each_case = pytest.mark.parametrize("name", CASES)
 
 
 def grid_of(name, monkeypatch):
-    monkeypatch.setattr(local_grid, "ITEM", 40)
+    monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", 40)
     if name != "small-blocks":
-        monkeypatch.setattr(local_grid, "TILE", 1)
+        monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
     Y, X, blocks = CASES[name]
     x = np.random.default_rng(0).standard_normal((B, Y, X, N, H)).astype("float32")
     return Grid.of(x, blocks), x
