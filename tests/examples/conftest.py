@@ -25,7 +25,7 @@ def eager(monkeypatch):
         return run
 
     if keras.backend.backend() == "tensorflow":
-        for name in ("fit", "predict_on_batch"):
+        for name in ("fit", "predict", "predict_on_batch"):
             owner = next(cls for cls in keras.Model.__mro__ if name in vars(cls))
             monkeypatch.setattr(owner, name, eagerly(getattr(owner, name)))
 
