@@ -5,6 +5,7 @@ import pytest
 from keras_attention import metrics
 from keras_attention.metrics.inception_v3 import OUTPUTS
 from tests.backend import numpy
+from tests.models.helpers import without_memory
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (2, 40, 30, 3)).astype("uint8")
@@ -61,11 +62,10 @@ def test_other_images_are_refused(small, images, match):
         metrics.inception_v3()(images)
 
 
-def test_of_keras_applications(monkeypatch):
+def test_of_keras_applications():
     """What the stand-in stands for: the size that it takes, and the layers that its features and classes come from."""
-    # Random weights would only take their time.
-    monkeypatch.setattr(keras.initializers.GlorotUniform, "__call__", lambda self, shape, dtype=None: np.zeros(shape))
-    network = keras.applications.InceptionV3(weights=None)
+    with without_memory():
+        network = keras.applications.InceptionV3(weights=None)
     assert network.input_shape == (None, 299, 299, 3)
     for output, size in {"features": 2048, "probabilities": 1000}.items():
         assert network.get_layer(OUTPUTS[output]).output.shape == (None, size)

@@ -121,11 +121,12 @@ def test_i4_the_last_of_64_sees_the_first_from_seven_layers_on(layers):
     assert (difference[-1] > 1e-6) == (layers == 7), difference
 
 
-# Those of "1d" are those of "super-resolution" without what it reads of the source.
-@pytest.mark.parametrize("arguments", list(VARIANTS.values())[1:], ids=list(VARIANTS)[1:])
+# Those of "1d" are those of "super-resolution" without what it reads of the source; those of "2d" are those of
+# "2d-learned" with the positions, and of "2d-reference-classes-pre-norm" with the blocks, that it has.
+@pytest.mark.parametrize("arguments", list(VARIANTS.values())[2:], ids=list(VARIANTS)[2:])
 def test_i8_steps_are_the_whole_image(arguments):
     # To trace and compile takes its time: with XLA only where there is most in a step, with two blocks only here.
-    most, two = VARIANTS["mixture-super-resolution-pre-norm"], VARIANTS["2d"]
+    most, two = VARIANTS["mixture-super-resolution-pre-norm"], VARIANTS["2d-learned"]
     model = small(**{**arguments, "num_layers": 2 if arguments == two else 1})
     inputs = inputs_of(model)
     full, sequence = in_order(model, model(inputs)), numpy(model.to_sequence(image_of(inputs)))

@@ -218,11 +218,11 @@ def test_saved_and_trained(tmp_path):
     model = NonLocalResNet(
         (1, 1), {"res3": (0,)}, {"pairwise": "gaussian"}, "3x1x1", num_classes=3, width=4, variant="reference"
     )
-    x, y = random(4, 9, 16, 18, 3), np.array([0, 1, 2, 1])
+    x, y = random(2, 9, 16, 17, 3), np.array([0, 2])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), loss, **QUICK)
     before = numpy(model.get_layer("stage2_block1_non_local").norm.gamma).copy()
-    assert np.isfinite([model.train_on_batch(x, y) for _ in range(2)]).all()
+    assert np.isfinite(model.train_on_batch(x, y))
     assert np.abs(numpy(model.get_layer("stage2_block1_non_local").norm.gamma) - before).max() > 0
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")

@@ -16,8 +16,8 @@ MODELS = {
     "recurrent_attention": (lambda: models.recurrent_attention(**GLIMPSES), lambda: random(4, 9, 11, 1)),
     "se": (lambda: models.AttentionResNet((1,), False, "se", {"ratio": 2}, 3, 4, "3x3"), lambda: random(2, 6, 5, 3)),
     "non_local": (
-        lambda: models.NonLocalResNet((1, 1), {"res3": (0,)}, num_classes=3, width=4, temporal_stride=1),
-        lambda: random(2, 4, 16, 17, 3),
+        lambda: models.NonLocalResNet((1,), {"res2": (0,)}, num_classes=3, width=4, temporal_stride=1),
+        lambda: random(2, 4, 8, 11, 3),
     ),
     "luong": (lambda: models.luong_lstm(11, 13, num_layers=1, **RECURRENT), lambda: IDS),
     "rnn_search": (lambda: models.rnn_search(11, 13, **RECURRENT), lambda: IDS),

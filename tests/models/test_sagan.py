@@ -8,7 +8,7 @@ import pytest
 
 from keras_attention import export, models
 from keras_attention.layers import SelfAttention2D
-from tests.backend import BACKEND, QUICK
+from tests.backend import BACKEND
 from tests.layers.helpers import numpy, random
 from tests.reference import sagan as reference
 from tests.reference.spectral import spectral_norm
@@ -105,8 +105,9 @@ def test_the_discriminator_is_the_equation():
 
 def test_sg6_at_first_what_is_made_does_not_depend_on_the_class():
     """Scales begin at 1 and shifts at 0 for every class; with noise in them it does depend."""
-    for networks, alike in ((models.sagan(**SMALL, generator=OF_NOISE), True), (of_kind("sagan"), False)):
-        one, other = (numpy(networks[0]({"noise": NOISE, "label": np.full(2, label)})) for label in (0, 2))
+    fresh = models.SAGANGenerator(**SMALL, **OF_NOISE)
+    for generator, alike in ((fresh, True), (of_kind("sagan")[0], False)):
+        one, other = (numpy(generator({"noise": NOISE, "label": np.full(2, label)})) for label in (0, 2))
         assert (np.abs(one - other).max() < 1e-6) == alike and np.abs(one).max() > 1e-4
 
 
@@ -143,9 +144,11 @@ def test_shapes_and_ranges(kind):
     assert {name: tuple(x.shape) for name, x in outputs.items()} == expected
 
 
-@pytest.mark.parametrize("kind", ["sagan", "sngan_projection", "concatenation"])
-def test_survives_the_file(kind, tmp_path):
-    for model in of_kind(kind)[kind == "concatenation" :]:  # whose generator is that of "sagan"
+# The generator of "concatenation" is that of "sagan", and so is the discriminator of "sngan_projection", without
+# attention.
+@pytest.mark.parametrize("kind, saved", [("sagan", (0, 1)), ("sngan_projection", (0,)), ("concatenation", (1,))])
+def test_survives_the_file(kind, saved, tmp_path):
+    for model in (of_kind(kind)[i] for i in saved):
         model.save(tmp_path / "model.keras")
         twin = keras.models.load_model(tmp_path / "model.keras")
         assert type(twin) is type(model) and twin.get_config() == model.get_config()
@@ -166,19 +169,6 @@ def test_classes_count_where_they_are_told(kind):
         )
         guesses = getattr(model, "conditioning", "projection") in ("classifier", None)
         assert (np.abs(one - other).max() < 1e-6) == guesses
-
-
-def test_all_weights_learn():
-    targets = np.zeros((2, 16, 16, 3)), {"logits": np.full((2, 1), 30.0)}
-    for which, (model, target) in enumerate(zip(small(), targets, strict=True)):
-        model.compile(keras.optimizers.Adam(0.01), "mse", **QUICK)
-        before = [numpy(w).copy() for w in model.trainable_variables]
-        model.train_on_batch(call_on(model), target)
-        for w, old in zip(model.trainable_variables, before, strict=True):
-            # A bias before a batch normalisation has no gradient but rounding.
-            free = which == 0 and w.path.endswith(("conv1/bias", "conv2/bias", "shortcut/bias", "first/bias"))
-            assert np.isfinite(numpy(w)).all()
-            assert free or np.abs(numpy(w) - old).max() > 1e-3, w.path
 
 
 def test_mixed_precision():
