@@ -19,12 +19,8 @@ STEPS, EVERY, KILL_AT = 4, 2, 3
 GRAPH = {"jit_compile": BACKEND == "jax"}
 
 
-class KilledError(Exception):
-    pass
-
-
 class Recorder(keras.callbacks.Callback):
-    """Writes down what each step reports, and ends the run in the middle of one."""
+    """Writes down what each step reports, and calls `kill` in the middle of the run."""
 
     def __init__(self, curve, kill_at=None, kill=None):
         super().__init__()
@@ -38,10 +34,6 @@ class Recorder(keras.callbacks.Callback):
             self.kill()
 
 
-def raise_killed():
-    raise KilledError
-
-
 def batches(first):
     """Batch k is the same wherever one begins."""
     images, labels = stand_ins.data(40)
@@ -50,7 +42,7 @@ def batches(first):
         yield images[rows], labels[rows]
 
 
-def run(folder, seed, curve, kill_at=None, kill=raise_killed, how=QUICK):
+def run(folder, seed, curve, kill_at=None, kill=None, how=QUICK):
     """Goes on from what lies in the folder, if anything does; an epoch is a step here, so that each is reported."""
     model = stand_ins.model(seed=seed, average_decay=0.9, **how)
     checkpoints = training.KeepLastCheckpoints(folder, keep=2, every=EVERY)
@@ -64,32 +56,31 @@ def run(folder, seed, curve, kill_at=None, kill=raise_killed, how=QUICK):
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory):
-    """The folder of a run that was killed, and its curve up to there."""
-    folder, curve = tmp_path_factory.mktemp("killed"), {}
-    with pytest.raises(KilledError):
-        run(folder, seed=0, curve=curve, kill_at=KILL_AT)
-    return folder, curve
+def uninterrupted(tmp_path_factory):
+    """A run, its curve, and a copy of its folder as it was in the middle: what it leaves if it is killed there."""
+    folder, curve = tmp_path_factory.mktemp("whole"), {}
+    killed = tmp_path_factory.mktemp("killed") / "copy"
+    model = run(folder, seed=0, curve=curve, kill_at=KILL_AT, kill=lambda: shutil.copytree(folder, killed))
+    return model, curve, killed
 
 
-def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_path, killed):
-    whole, broken = {}, dict(killed[1])
-    uninterrupted = run(tmp_path / "whole", seed=0, curve=whole)
-    assert sorted(broken) == list(range(KILL_AT))
+def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_path, uninterrupted):
+    uninterrupted, whole, killed = uninterrupted
     # Another seed: whatever the file does not hold is other than it was.
-    resumed = run(shutil.copytree(killed[0], tmp_path / "broken"), seed=1, curve=broken)
-    assert sorted(whole) == sorted(broken) == list(range(STEPS))
-    for step in range(STEPS):
-        assert whole[step] == broken[step], f"step {step}"
+    curve = {}
+    resumed = run(shutil.copytree(killed, tmp_path / "broken"), seed=1, curve=curve)
+    assert sorted(whole) == list(range(STEPS)) and sorted(curve) == list(range(EVERY, STEPS))
+    for step, report in curve.items():
+        assert whole[step] == report, f"step {step}"
     state = [m.variables + m.optimizer.variables for m in (uninterrupted, resumed)]
     for a, b in zip(*state, strict=True):
         np.testing.assert_array_equal(*snapshot([a, b]), err_msg=a.path)
 
 
-def test_every_piece_of_the_state_is_needed(killed):
+def test_every_piece_of_the_state_is_needed(uninterrupted):
     """Each of these, changed after loading, makes another curve: so the test above can fail."""
     model = stand_ins.model(seed=1, average_decay=0.9, **QUICK)
-    model.load_weights(training.KeepLastCheckpoints(killed[0]).paths[-1])
+    model.load_weights(training.KeepLastCheckpoints(uninterrupted[2]).paths[-1])
     state = model.variables + model.optimizer.variables
     loaded = snapshot(state)
 
