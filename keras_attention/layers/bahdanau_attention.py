@@ -97,13 +97,13 @@ class BahdanauAttention(AdditiveWeights):
 
     def start(self, memory):
         """Returns the state before the first step: nothing, or with `coverage` zeros [B, S]."""
-        self._check_set_up("start")
+        self._require_built("start")
         return ops.zeros(ops.shape(memory["key"])[:2], dtype=self._score_dtype()) if self.coverage else ()
 
     def step(self, query, memory, state, training=None):
         if not self.coverage:
             return super().step(query, memory, state, training)
-        self._check_set_up("step")
+        self._require_built("step")
         probs = self._covered(self._project_query(self._query(query)), memory, state, memory["mask"])
         return mix_one(probs, memory), self._cast(probs), state + probs
 

@@ -110,12 +110,11 @@ class ImageTransformerBlock(TransformerBlock):
         Returns:
             Nested dicts of tensors, every one batch first.
         """
-        if not self.built:
-            raise ValueError(f"Build or call the block before its cache is made. Received: built={self.built}")
+        self._require_built("make_cache")
         size = (height, width) if self.two_dimensional else (height * width,)
         cache = {"self": self.self_attention.make_cache(batch_size, *size)}
         if self.memory_attention is not None:
-            cache["memory"] = self.memory_attention.project_memory(memory, value_mask=memory_mask)
+            cache["memory"] = self.memory_attention.project_memory(memory, mask=memory_mask)
         return cache
 
     def call(
@@ -201,7 +200,7 @@ class ImageTransformerBlock(TransformerBlock):
         return ops.reshape(y, ops.shape(x)), None
 
     def _attend_to_memory(self, x, memory, mask, cache, training):
-        source = {"value": memory} if cache is None else {"cache": cache["memory"]}
+        source = {"value": memory} if cache is None else {"memory": cache["memory"]}
         y = self.memory_attention(_flat(x), **source, value_mask=mask, training=training)
         return ops.reshape(y, ops.shape(x))
 

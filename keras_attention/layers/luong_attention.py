@@ -131,13 +131,13 @@ class LuongAttention(MemoryAttention):
 
     def start(self, memory):
         """Returns the state before the first step: nothing, or for local_m the position 0 of each query, [B]."""
-        self._check_set_up("start")
+        self._require_built("start")
         return ops.zeros(ops.shape(memory["value"])[:1], dtype="int32") if self.window == "local_m" else ()
 
     def step(self, query, memory, state, training=None):
         if self.window != "local_m":
             return super().step(query, memory, state, training)
-        self._check_set_up("step")
+        self._require_built("step")
         context, scores = self._attend(self._query(query), memory, None, None, True, position=state[:, None])
         return self._cast(context[:, 0]), self._cast(scores[:, 0]), state + 1
 

@@ -3,7 +3,14 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.bases.checks import check_cache, check_sequences, check_visibility, require_features
+from keras_attention.layers.bases.checks import (
+    check_cache,
+    check_cache_arguments,
+    check_memory,
+    check_sequences,
+    check_visibility,
+    require_features,
+)
 from keras_attention.layers.bases.extension_point import ExtensionPoint
 from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
 from keras_attention.layers.bases.projections import ProjectsMemory
@@ -11,6 +18,12 @@ from keras_attention.ops.cache import write_rows
 from keras_attention.ops.masks import both, require_boolean
 from keras_attention.ops.require import require_bool, require_int, require_ints, require_rate, require_seed
 from keras_attention.ops.shapes.padding import padding_masks, zero_padding
+
+# Call arguments whose shapes must fit.
+_CHECKED = (
+    *("query", "value", "key", "memory", "cache", "cache_index"),
+    *("query_mask", "value_mask", "key_mask", "attention_mask", "attention_bias"),
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -88,9 +101,12 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
             distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` make it.
             -inf hides. It keeps its precision where the layer computes in half.
         query_offset: Position of the first query, counted in keys.
-        cache: What `make_cache` or `project_memory` returned.
-        cache_index: With a cache of `make_cache`: the position of the first query.
-            Keys and values are written there, and the queries see, causally, all that
+        memory: What `project_memory` returned: keys and values that stay the same,
+            in place of `value` and `key`. `value_mask` is then [B, S] over it.
+        cache: What `make_cache` or the call before returned: keys and values that
+            grow; with `cache_index`.
+        cache_index: The position of the first query in the cache. Keys and values
+            are written there, and the queries see, causally, all that
             was written and is no padding by the `query_mask` of its call. `value_mask`
             is then [B, L] over the cache.
         mask: The Keras mask of a single input. The same as `query_mask`.
@@ -98,7 +114,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
     Returns:
         [B, T, E]; or (output, scores [B, N, T, S]) with `return_attention_scores`,
         the scores with every batch axis first and then N, the query and the key axes.
-        With `cache_index`, the new cache comes last: (output, cache) or
+        With a `cache`, the new cache comes last: (output, cache) or
         (output, scores, cache).
 
     Raises:
@@ -138,18 +154,24 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         num_key_value_heads=None,
         **kwargs,
     ):
-        super().__init__(
-            use_bias=use_bias,
-            use_gate=use_gate,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            projection_activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        kernel = {"kernel_initializer": kernel_initializer, "kernel_regularizer": kernel_regularizer}
+        bias = {"bias_initializer": bias_initializer, "bias_regularizer": bias_regularizer, "use_bias": use_bias}
+        constraints = {"kernel_constraint": kernel_constraint, "bias_constraint": bias_constraint}
+        rest = {"projection_activity_regularizer": activity_regularizer, "use_gate": use_gate}
+        super().__init__(**kernel, **bias, **constraints, **rest, **kwargs)
+        self._set_sizes(num_heads, num_key_value_heads, key_dim, value_dim)
+        self.attention_axes = require_ints(attention_axes, "attention_axes")
+        # Not public: a Keras layer's `output_shape` is the shape of its output.
+        self._output_shape = require_features(output_shape)
+        self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)
+        self.flash_attention = require_bool(flash_attention, "flash_attention", optional=True)
+        self.dropout = require_rate(dropout, "dropout")
+        self.seed = require_seed(seed)
+        self.supports_masking = True
+        if dropout:  # only its seeds are used: a checkpoint of Keras's layer has them in this position
+            self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+
+    def _set_sizes(self, num_heads, num_key_value_heads, key_dim, value_dim):
         self.num_heads = require_int(num_heads, "num_heads")
         self.key_dim = require_int(key_dim, "key_dim")
         self.value_dim = require_int(value_dim, "value_dim", optional=True) or self.key_dim
@@ -161,17 +183,6 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
                 "`num_heads` must be divisible by `num_key_value_heads`. "
                 f"Received: num_heads={num_heads}, num_key_value_heads={num_key_value_heads}"
             )
-        self.attention_axes = require_ints(attention_axes, "attention_axes")
-        # Not public: a Keras layer's `output_shape` is the shape of its output.
-        self._output_shape = require_features(output_shape)
-        self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)
-        self.flash_attention = require_bool(flash_attention, "flash_attention", optional=True)
-        self.dropout = require_rate(dropout, "dropout")
-        self.seed = require_seed(seed)
-        self.supports_masking = True
-        if dropout:
-            # Only its seeds are used: a checkpoint of Keras's layer has them in this place.
-            self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, query_shape, value_shape=None, key_shape=None):
         query_shape = tuple(query_shape)
@@ -195,75 +206,43 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         use_causal_mask=False,
         attention_bias=None,
         query_offset=0,
+        memory=None,
         cache=None,
         cache_index=None,
         mask=None,
     ):
-        query_mask = mask if query_mask is None else query_mask
-        given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
-        self._check(query, value, key, *given)
-        query_mask, key_mask = self._padding(query, value, *given)
-        query, value, key, cache = self._autocast(query, value, key, cache)
+        sources = {"value": value, "key": key, "memory": memory, "cache": cache, "cache_index": cache_index}
+        masks = {"query_mask": mask if query_mask is None else query_mask, "value_mask": value_mask}
+        masks |= {"key_mask": key_mask, "attention_mask": attention_mask}
+        self._check(query, **sources, **masks, attention_bias=attention_bias)
+        query_mask, key_mask = self._padding(query, **sources, **masks)
+        query, value, key, memory, cache = self._autocast(query, value, key, memory, cache)
         queries = zero_padding(query, query_mask)
-        if cache_index is not None:
+        if cache is not None:
             cache = self._write(cache, query if value is None else value, key, query_mask, cache_index)
             # What is not written yet lies after the queries, so that causality hides it.
             query_offset, use_causal_mask = cache_index, True
-        if cache is None:
-            memory = self._project(query if value is None else value, key, key_mask)
-        else:
-            memory = {name: zero_padding(cache[name], key_mask) for name in ("key", "value")}
-            # The padding that was written is finite: it needs no zeros.
-            key_mask = both(key_mask, require_boolean(cache.get("mask"), "cache['mask']"))
-        context, scores = self._attend(
-            self._query_dense(queries),
-            memory["key"],
-            memory["value"],
-            attention_mask,
-            training,
-            return_attention_scores,
-            use_causal_mask,
-            query_mask=query_mask,
-            key_mask=key_mask,
-            bias=attention_bias,
-            query_offset=query_offset,
-            window=self.sliding_window,
-        )
-        if self.use_gate:
-            context = context * self._gate_dense(queries)
-        output = self._output_dense(context)
+        keys, values, key_mask = self._keys_and_values(query, value, key, memory if cache is None else cache, key_mask)
+        flags = training, return_attention_scores, use_causal_mask
+        rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": attention_bias}
+        heads = self._query_dense(queries), keys, values
+        context, scores = self._attend(*heads, attention_mask, *flags, window=self.sliding_window, **rest)
+        output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)
         if query.shape[0] == 0:  # of neither entries nor positions, Keras's einsum makes a batch of one
             output, scores = output[:0], scores[:0] if return_attention_scores else None
-        scores = [scores] if return_attention_scores else []
-        written = [] if cache_index is None else [cache]
-        return (output, *scores, *written) if scores or written else output
+        more = [scores] * return_attention_scores + [cache] * (cache is not None)
+        return (output, *more) if more else output
 
-    def compute_output_spec(
-        self,
-        query,
-        value=None,
-        key=None,
-        query_mask=None,
-        value_mask=None,
-        key_mask=None,
-        attention_mask=None,
-        return_attention_scores=False,
-        training=None,
-        use_causal_mask=False,
-        attention_bias=None,
-        query_offset=0,
-        cache=None,
-        cache_index=None,
-        mask=None,
-    ):
-        query_mask = mask if query_mask is None else query_mask
-        given = (query_mask, value_mask, key_mask, attention_mask, attention_bias, cache, cache_index)
-        scores = self._check(query, value, key, *given)
-        output = keras.KerasTensor(self.compute_output_shape(query.shape), dtype=self.compute_dtype)
-        returned = [keras.KerasTensor(scores, dtype=self.compute_dtype)] if return_attention_scores else []
-        if cache_index is not None:
-            returned += [{name: keras.KerasTensor(x.shape, dtype=self.compute_dtype) for name, x in cache.items()}]
-        return (output, *returned) if returned else output
+    def compute_output_spec(self, *args, **kwargs):
+        given = self._call_arguments(*args, **kwargs)
+        mask, scored = given.pop("mask"), given.pop("return_attention_scores")
+        given["query_mask"] = mask if given["query_mask"] is None else given["query_mask"]
+        scores = self._check(**{name: given[name] for name in _CHECKED})
+        output = keras.KerasTensor(self.compute_output_shape(given["query"].shape), dtype=self.compute_dtype)
+        more = [keras.KerasTensor(scores, dtype=self.compute_dtype)] * scored
+        if given["cache"] is not None:
+            more += [{name: keras.KerasTensor(x.shape, dtype=self.compute_dtype) for name, x in given["cache"].items()}]
+        return (output, *more) if more else output
 
     def compute_output_shape(self, query_shape, value_shape=None, key_shape=None):
         check_sequences(query_shape, value_shape, key_shape, self._axes(len(query_shape)))
@@ -289,25 +268,53 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         axes = range(1, rank - 1) if self.attention_axes is None else self.attention_axes
         return tuple(axis if axis >= 0 else rank + axis for axis in axes)
 
-    def _check(self, query, value, key, query_mask, value_mask, key_mask, attention_mask, bias, cache, cache_index):
+    def _check(
+        self,
+        query,
+        value,
+        key,
+        memory,
+        cache,
+        cache_index,
+        query_mask,
+        value_mask,
+        key_mask,
+        attention_mask,
+        attention_bias,
+    ):
         """Refuses wrong shapes by name. Returns the static shape of the scores."""
         axes = self._axes(len(query.shape))
         check_sequences(*(None if x is None else tuple(x.shape) for x in (query, value, key)), axes)
-        check_cache(cache, cache_index, query, value, self.num_key_value_heads, self.key_dim, self.value_dim)
-        keys = tuple((query if value is None else value).shape[:-1]) if cache is None else cache["key"].shape[:2]
+        check_cache_arguments(memory, cache, cache_index)
+        sizes = (self.num_key_value_heads, self.key_dim, self.value_dim)
+        check_memory(memory, query, value, sizes)
+        check_cache(cache, cache_index, query, value, sizes)
+        projected = memory if cache is None else cache
+        keys = (query if value is None else value).shape[:-1] if projected is None else projected["key"].shape[:2]
         masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
-        return check_visibility(masks, attention_mask, bias, self.num_heads, axes, tuple(query.shape[:-1]), tuple(keys))
+        dims = tuple(query.shape[:-1]), tuple(keys)
+        return check_visibility(masks, attention_mask, attention_bias, self.num_heads, axes, *dims)
 
-    def _padding(self, query, value, query_mask, value_mask, key_mask, attention_mask, bias, cache, cache_index):
+    def _padding(self, query, value, key, memory, cache, cache_index, query_mask, value_mask, key_mask, attention_mask):
         """Boolean masks of the queries [B, T] and of the keys [B, S], or `None`."""
-        if cache is None:
+        projected = memory if cache is None else cache
+        if projected is None:
             value_mask = query_mask if value is None and value_mask is None else value_mask
             keys = ops.shape(query if value is None else value)[:-1]
         else:
-            keys = ops.shape(cache["key"])[:2]
-        nobody = attention_mask if cache is None and len(query.shape) == 3 else None
+            keys = ops.shape(projected["key"])[:2]
+        nobody = attention_mask if projected is None and len(query.shape) == 3 else None
         queries, keys = padding_masks(ops.shape(query)[:-1], keys, query_mask, value_mask, key_mask, nobody)
-        if cache_index is not None and queries is not None and "mask" not in cache:
+        if cache is not None and queries is not None and "mask" not in cache:
             everything = ops.ones(ops.shape(cache["key"])[:2], dtype="bool")
             keys = both(keys, write_rows(everything, queries, cache_index))
         return queries, keys
+
+    def _keys_and_values(self, query, value, key, projected, key_mask):
+        """Keys and values in heads, and the mask of the keys; `projected` is a memory, a cache or `None`."""
+        if projected is None:
+            projected = self._project(query if value is None else value, key, key_mask)
+            return projected["key"], projected["value"], key_mask
+        keys, values = (zero_padding(projected[name], key_mask) for name in ("key", "value"))
+        # The padding that was written is finite: it needs no zeros.
+        return keys, values, both(key_mask, require_boolean(projected.get("mask"), "cache['mask']"))

@@ -101,53 +101,31 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         if value is None:
             value, value_mask = query, query_mask if value_mask is None else value_mask
         key = value if key is None else key
-        self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask, attention_bias)
-        query_mask, key_mask = padding_masks(
-            ops.shape(query)[:2], ops.shape(value)[:2], query_mask, value_mask, key_mask, attention_mask
-        )
+        masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
+        self._check(query, value, key, masks, attention_mask, attention_bias)
+        dims = ops.shape(query)[:2], ops.shape(value)[:2]
+        query_mask, key_mask = padding_masks(*dims, **masks, attention_mask=attention_mask)
         one_head = len(query.shape) == 3
         query, key, value = (ops.expand_dims(x, 2) if one_head else x for x in self._autocast(query, key, value))
         dropout = self.dropout if training else 0.0
-        result = attend(
-            query,
-            key,
-            value,
-            mask=require_boolean(attention_mask),
-            query_mask=query_mask,
-            key_mask=key_mask,
-            bias=attention_bias,
-            causal=use_causal_mask,
-            query_offset=query_offset,
-            scale=self.scale,
-            dropout=dropout,
-            seed=self.seed_generator.next() if dropout else None,
-            return_scores=return_attention_scores,
-        )
+        masks = {"mask": require_boolean(attention_mask), "query_mask": query_mask, "key_mask": key_mask}
+        band = {"bias": attention_bias, "causal": use_causal_mask, "query_offset": query_offset}
+        random = {"dropout": dropout, "seed": self.seed_generator.next() if dropout else None}
+        options = {"scale": self.scale, "return_scores": return_attention_scores}
+        result = attend(query, key, value, **masks, **band, **random, **options)
         context, *scores = result if return_attention_scores else (result,)
         context = ops.squeeze(context, 2) if one_head else context
         return (context, *scores) if scores else context
 
-    def compute_output_spec(
-        self,
-        query,
-        value=None,
-        key=None,
-        query_mask=None,
-        value_mask=None,
-        key_mask=None,
-        attention_mask=None,
-        return_attention_scores=False,
-        training=None,
-        use_causal_mask=False,
-        attention_bias=None,
-        query_offset=0,
-        mask=None,
-    ):
-        query_mask = mask if query_mask is None else query_mask
-        scores = self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask, attention_bias)
+    def compute_output_spec(self, *args, **kwargs):
+        given = self._call_arguments(*args, **kwargs)
+        query, value = given["query"], given["value"]
+        query_mask = given["mask"] if given["query_mask"] is None else given["query_mask"]
+        masks = {"query_mask": query_mask, "value_mask": given["value_mask"], "key_mask": given["key_mask"]}
+        scores = self._check(query, value, given["key"], masks, given["attention_mask"], given["attention_bias"])
         size = (query if value is None else value).shape[-1]
         context = keras.KerasTensor((*query.shape[:-1], size), dtype=self.compute_dtype)
-        if not return_attention_scores:
+        if not given["return_attention_scores"]:
             return context
         return context, keras.KerasTensor(scores, dtype=self.compute_dtype)
 
@@ -173,10 +151,9 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         if len(query) == 4 and (value[2] != key[2] or query[2] % key[2]):
             raise ValueError(f"The heads of `query` must be a multiple of those of `value` and `key`. {received}")
 
-    def _check(self, query, value, key, query_mask, value_mask, key_mask, attention_mask, bias):
+    def _check(self, query, value, key, masks, attention_mask, bias):
         """Refuses wrong shapes by name. Returns the static shape of the scores."""
         self._check_shapes(*(None if x is None else tuple(x.shape) for x in (query, value, key)))
-        masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
         heads = query.shape[2] if len(query.shape) == 4 else 1
         keys = tuple((query if value is None else value).shape[:2])
         return check_visibility(masks, attention_mask, bias, heads, (1,), tuple(query.shape[:2]), keys)

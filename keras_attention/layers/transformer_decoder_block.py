@@ -101,11 +101,10 @@ class TransformerDecoderBlock(TransformerBlock):
             `{"self": {"key", "value", "mask"}, "memory": {"key", "value"}}`, the memory
             with its "mask" if there is one; every tensor batch first.
         """
-        if not self.built:
-            raise ValueError(f"Build or call the block before its cache is made. Received: built={self.built}")
+        self._require_built("make_cache")
         return {
             "self": self.self_attention.make_cache(keras.ops.shape(memory)[0], max_length),
-            "memory": self.memory_attention.project_memory(memory, value_mask=memory_mask),
+            "memory": self.memory_attention.project_memory(memory, mask=memory_mask),
         }
 
     def call(
@@ -132,19 +131,12 @@ class TransformerDecoderBlock(TransformerBlock):
         inputs = zero_padding(inputs, require_boolean(inputs_mask, "inputs_mask"))
         x = self._enter(self.self_attention_norm, inputs)
         asked = {"training": training, "return_attention_scores": return_attention_scores}
-        y, self_scores, self_cache = self._attend_to_itself(
-            x, inputs_mask, attention_mask, attention_bias, cache, cache_index, use_causal_mask, **asked
-        )
+        given = {"attention_mask": attention_mask, "attention_bias": attention_bias, **asked}
+        y, self_scores, self_cache = self._attend_to_itself(x, inputs_mask, cache, cache_index, use_causal_mask, given)
         x = self._leave(self.self_attention_norm, inputs, y, training)
-        y, memory_scores = self._attend_to_memory(
-            self._enter(self.memory_attention_norm, x),
-            memory,
-            inputs_mask,
-            memory_mask,
-            memory_attention_mask,
-            cache,
-            **asked,
-        )
+        masks = {"query_mask": inputs_mask, "value_mask": memory_mask, "attention_mask": memory_attention_mask}
+        y = self._enter(self.memory_attention_norm, x)
+        y, memory_scores = self._attend_to_memory(y, memory, cache, {**masks, **asked})
         x = self._leave(self.memory_attention_norm, x, y, training)
         y = self.feed_forward(self._enter(self.feed_forward_norm, x))
         result = (self._leave(self.feed_forward_norm, x, y, training),)
@@ -174,26 +166,20 @@ class TransformerDecoderBlock(TransformerBlock):
             result += (keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=self.compute_dtype), cache),)
         return result if len(result) > 1 else result[0]
 
-    def _attend_to_itself(self, x, mask, attention_mask, bias, cache, cache_index, causal, **asked):
-        arguments = {"attention_mask": attention_mask, "attention_bias": bias, "query_mask": mask, **asked}
-        return_scores = asked["return_attention_scores"]
+    def _attend_to_itself(self, x, mask, cache, cache_index, causal, given):
+        """The output, the scores or `None`, and the new cache or `None`; `given`: more arguments of the call."""
+        scored = given["return_attention_scores"]
         if cache is not None:
-            y = self.self_attention(x, cache=cache["self"], cache_index=cache_index, **arguments)
-            return (y[0], y[1], y[2]) if return_scores else (y[0], None, y[1])
-        y = self.self_attention(x, x, value_mask=mask, use_causal_mask=causal, **arguments)
-        return (y[0], y[1], None) if return_scores else (y, None, None)
+            y = self.self_attention(x, query_mask=mask, cache=cache["self"], cache_index=cache_index, **given)
+            return (y[0], y[1], y[2]) if scored else (y[0], None, y[1])
+        y = self.self_attention(x, x, query_mask=mask, value_mask=mask, use_causal_mask=causal, **given)
+        return (y[0], y[1], None) if scored else (y, None, None)
 
-    def _attend_to_memory(self, x, memory, mask, memory_mask, attention_mask, cache, **asked):
-        source = {"value": memory} if cache is None else {"cache": cache["memory"]}
-        y = self.memory_attention(
-            x,
-            **source,
-            query_mask=mask,
-            value_mask=memory_mask,
-            attention_mask=attention_mask,
-            **asked,
-        )
-        return y if asked["return_attention_scores"] else (y, None)
+    def _attend_to_memory(self, x, memory, cache, given):
+        """The output, and the scores or `None`; `given`: more arguments of the call."""
+        source = {"value": memory} if cache is None else {"memory": cache["memory"]}
+        y = self.memory_attention(x, **source, **given)
+        return y if given["return_attention_scores"] else (y, None)
 
     def _check_cache(self, memory, cache, cache_index):
         if cache is None and memory is None:

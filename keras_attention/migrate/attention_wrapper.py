@@ -107,7 +107,7 @@ def decoder_step(rnn, embedding, output_layer=None):
     embed = embedding if callable(embedding) else lambda tokens: keras.ops.take(embedding, tokens, axis=0)
 
     def step(tokens, cache, index):
-        output, _, state = rnn.step(embed(tokens), cache["state"], cache["memory"])
+        output, _, state = rnn.step(embed(tokens), cache["memory"], cache["state"])
         return output if output_layer is None else output_layer(output), {**cache, "state": state}
 
     return step

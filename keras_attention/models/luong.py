@@ -147,7 +147,7 @@ class LuongLSTM(keras.Model):
             Logits [B, V] of the token at `index + 1`, and the cache after this token.
         """
         x = self.parts.target_embedding(ops.convert_to_tensor(tokens))
-        output, _, state = self.parts.decoder.step(x, cache["state"], cache["memory"])
+        output, _, state = self.parts.decoder.step(x, cache["memory"], cache["state"])
         return self.parts.logits(output), {**cache, "state": state}
 
     def attention_scores(self, inputs):

@@ -8,7 +8,8 @@
 
 from keras import ops
 
-from keras_attention.ops.pair_checks import check_block_size, check_pairs, check_shape, check_window
+from keras_attention.ops.checks import check_shape
+from keras_attention.ops.pair_checks import check_block_size, check_pairs, check_window
 from keras_attention.ops.paths.loop import added, choose_rows, fold
 from keras_attention.ops.paths.scored_pairs import attend_pairs, mix, prepare
 from keras_attention.ops.paths.vjp import differentiable

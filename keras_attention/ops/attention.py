@@ -14,7 +14,7 @@ from keras_attention.ops.precision import computed_in
 from keras_attention.ops.require import is_int
 from keras_attention.ops.shapes.axes import fold_axes, fold_scores_like, unfold_axes, unfold_scores
 from keras_attention.ops.shapes.padding import zero_padding
-from keras_attention.ops.shapes.sizes import product
+from keras_attention.ops.shapes.sizes import known, product
 
 # From this many logits a head on, tiles are faster than the whole (docs/benchmarks.md).
 DENSE_BELOW = 1024 * 1024
@@ -104,33 +104,12 @@ def attend(
     query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
     bias = None if bias is None else ops.convert_to_tensor(bias)
     check_tensors(query, key, value, mask, query_mask, key_mask, bias)
-    check_options(
-        causal=causal,
-        query_offset=query_offset,
-        window=window,
-        scale=scale,
-        dropout=dropout,
-        seed=seed,
-        return_scores=return_scores,
-        block_size=block_size,
-    )
-    return attend_unchecked(
-        zero_padding(query, query_mask),
-        zero_padding(key, key_mask),
-        zero_padding(value, key_mask),
-        mask=mask,
-        query_mask=query_mask,
-        key_mask=key_mask,
-        bias=bias,
-        causal=causal,
-        query_offset=query_offset,
-        window=window,
-        scale=scale,
-        dropout=dropout,
-        seed=seed,
-        return_scores=return_scores,
-        block_size=block_size,
-    )
+    options = {"causal": causal, "query_offset": query_offset, "window": window, "scale": scale, "dropout": dropout}
+    options |= {"seed": seed, "return_scores": return_scores, "block_size": block_size}
+    check_options(**options)
+    query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
+    masks = {"mask": mask, "query_mask": query_mask, "key_mask": key_mask}
+    return attend_unchecked(query, key, value, **masks, bias=bias, **options)
 
 
 def attend_unchecked(
@@ -168,8 +147,7 @@ def attend_unchecked(
         context = fused(query, key, value, scale=scale, **rest)
         if context is not None:
             return zero_padding(context, alive)
-    query, key, value = (ops.cast(x, wide) for x in (query, key, value))
-    query = query * scale
+    query, key, value = ops.cast(query, wide) * scale, ops.cast(key, wide), ops.cast(value, wide)
     if return_scores:
         context, probs = dense(query, key, value, **rest)
         probs = zero_padding(probs, None if alive is None else alive[:, None])
@@ -189,7 +167,7 @@ def _choose(query, key, value, block_size, rest):
     if block_size is not None:
         return tiles() if block_size else whole()
     logits = product(ops.shape(query)[1], ops.shape(key)[1])
-    if isinstance(logits, int):
+    if known(logits):
         return whole() if logits < DENSE_BELOW else tiles()
     return ops.cond(logits < DENSE_BELOW, whole, tiles)
 

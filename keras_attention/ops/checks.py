@@ -3,6 +3,9 @@
 import keras
 
 from keras_attention.ops.require import is_int, require_bool, require_int, require_number, require_rate
+from keras_attention.ops.shapes.sizes import may_equal
+
+ALL = (0, 1, 2, 3)  # axes that may broadcast
 
 
 def check_tensors(query, key, value, mask, query_mask, key_mask, bias):
@@ -19,15 +22,16 @@ def check_tensors(query, key, value, mask, query_mask, key_mask, bias):
     shapes = f"query.shape={tuple(query.shape)}, key.shape={tuple(key.shape)}, value.shape={tuple(value.shape)}"
     if key.shape[-1] != H:
         raise ValueError(f"`query` and `key` must have heads of the same size. Received: {shapes}")
-    if not (_fits(value.shape[1], S) and value.shape[2] == K):
+    if not (may_equal(value.shape[1], S) and value.shape[2] == K):
         raise ValueError(f"`key` and `value` must have the same length and number of heads. Received: {shapes}")
-    if not (_fits(key.shape[0], B) and _fits(value.shape[0], B) and _fits(key.shape[0], value.shape[0])):
+    if not (may_equal(key.shape[0], B) and may_equal(value.shape[0], B) and may_equal(key.shape[0], value.shape[0])):
         raise ValueError(f"`query`, `key` and `value` must have the same batch. Received: {shapes}")
     if not H or not K or N % K:
         raise ValueError(f"The heads of `key` and `value` must divide those of `query`. Received: {shapes}")
-    _check_shape("attention_mask", mask, {2: (T, S), 3: (B, T, S), 4: (B, N, T, S)})
-    _check_shape("query_mask", query_mask, {2: (B, T)}, broadcast=())
-    _check_shape("key_mask", key_mask, {2: (B, S)}, broadcast=())
+    padding = " A padding mask [B, S] goes into `value_mask`."
+    check_shape(mask, "attention_mask", (T, S), (B, T, S), (B, N, T, S), broadcast=ALL, hint=padding)
+    check_shape(query_mask, "query_mask", (B, T))
+    check_shape(key_mask, "key_mask", (B, S))
     _check_bias(bias, B, N, T, S)
 
 
@@ -73,26 +77,29 @@ def _check_bias(bias, B, N, T, S):
             "Received: attention_bias.dtype=bool"
         )
     distances = None if T is None or S is None else max(T + S - 1, 0)
-    by_distance = len(bias.shape) == 3
-    wanted = {3: (B, N, distances), 4: (B, N, T, S)}
-    _check_shape("attention_bias", bias, wanted, broadcast=(0, 1) if by_distance else (0, 1, 2, 3))
+    axes = (0, 1) if len(bias.shape) == 3 else ALL
+    hint = " Three axes are a bias by distance: [B or 1, N or 1, T + S - 1]."
+    check_shape(bias, "attention_bias", (B, N, distances), (B, N, T, S), broadcast=axes, hint=hint)
 
 
-def _check_shape(name, x, wanted, broadcast=(0, 1, 2, 3)):
-    """`wanted`: the shape for each number of axes; `broadcast`: which axes may be one instead."""
+def check_shape(x, name, *shapes, broadcast=(), hint=""):
+    """Raises unless `x`, if it is given, has one of the shapes, in which `None` is unknown.
+
+    Args:
+        x: Tensor or `None`.
+        name: The argument's name.
+        *shapes: Tuples.
+        broadcast: Axes that may be 1 instead.
+        hint: What else to say.
+    """
     if x is None:
         return
-    shape, want = tuple(x.shape), wanted.get(len(x.shape))
-    if want is not None and all(
-        _fits(a, b) or (a == 1 and axis in broadcast) for axis, (a, b) in enumerate(zip(shape, want, strict=True))
-    ):
-        return
-    options = " or ".join(str(w) for w in wanted.values())
-    hint = " A padding mask [B, S] goes into `value_mask`." if name == "attention_mask" else ""
-    hint = " Three axes are a bias by distance: [B or 1, N or 1, T + S - 1]." if name == "attention_bias" else hint
+    shape = tuple(x.shape)
+    for wanted in (s for s in shapes if len(s) == len(shape)):
+        if all(
+            may_equal(a, b) or (a == 1 and axis in broadcast)
+            for axis, (a, b) in enumerate(zip(shape, wanted, strict=True))
+        ):
+            return
+    options = " or ".join(str(wanted) for wanted in shapes)
     raise ValueError(f"`{name}` must have the shape {options}.{hint} Received: {name}.shape={shape}")
-
-
-def _fits(a, b):
-    """Whether two static lengths can be equal; `None` is not known yet."""
-    return a is None or b is None or a == b

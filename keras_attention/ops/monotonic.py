@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from keras_attention.ops.pair_checks import check_shape
+from keras_attention.ops.checks import check_shape
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.require import require_choice

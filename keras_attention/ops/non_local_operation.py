@@ -81,13 +81,7 @@ def non_local(
     require_bool(return_scores, "return_scores")
     if not ops.is_tensor(scale):
         require_number(scale, "scale", optional=True)
-    if (vector is None) == (pairwise == "concatenation") or (
-        vector is not None and tuple(vector.shape) != (2 * key.shape[-1],)
-    ):
-        raise ValueError(
-            '`vector` must be [2 H] with pairwise="concatenation", and `None` otherwise. '
-            f"Received: vector.shape={getattr(vector, 'shape', None)}, pairwise={pairwise!r}, H={key.shape[-1]}"
-        )
+    _check_vector(vector, pairwise, key.shape[-1])
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     if pairwise in SOFTMAX:
         heads = (x[:, :, None] for x in (query, key, value))
@@ -107,6 +101,15 @@ def non_local(
     else:
         context = function.linear() if block_size else function.dense()
     return ops.cast(zero_padding(context, query_mask), dtype)
+
+
+def _check_vector(vector, pairwise, size):
+    needed, given = pairwise == "concatenation", vector is not None
+    if needed != given or (given and tuple(vector.shape) != (2 * size,)):
+        raise ValueError(
+            '`vector` must be [2 H] with pairwise="concatenation", and `None` otherwise. '
+            f"Received: vector.shape={getattr(vector, 'shape', None)}, pairwise={pairwise!r}, H={size}"
+        )
 
 
 class _DotProduct:

@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from keras_attention.ops.checks import check_shape
 from keras_attention.ops.require import require_bool, require_int, require_number
+from keras_attention.ops.shapes.sizes import may_equal
 
 
 def check_pairs(query, key, value=None, query_mask=None, key_mask=None):
@@ -16,26 +18,12 @@ def check_pairs(query, key, value=None, query_mask=None, key_mask=None):
     (B, T, U), S = query.shape, key.shape[1]
     if key.shape[-1] != U:
         raise ValueError(f"`query` and `key` must have the same size. {received}")
-    if not _fits(key.shape[0], B) or (value is not None and not _fits(value.shape[0], B)):
+    if not may_equal(key.shape[0], B) or (value is not None and not may_equal(value.shape[0], B)):
         raise ValueError(f"`query`, `key` and `value` must have the same batch size. {received}")
-    if value is not None and not _fits(value.shape[1], S):
+    if value is not None and not may_equal(value.shape[1], S):
         raise ValueError(f"`key` and `value` must have the same length. {received}")
     check_shape(query_mask, "query_mask", (B, T))
     check_shape(key_mask, "key_mask", (B, S))
-
-
-def check_shape(x, name, *shapes, broadcast=False):
-    """Raises unless `x`, if it is given, has one of the shapes (`None`: unknown), or broadcasts to it."""
-    if x is None:
-        return
-    shape = tuple(x.shape)
-    for wanted in shapes:
-        if len(shape) == len(wanted) and all(
-            _fits(a, b) or (broadcast and a == 1) for a, b in zip(shape, wanted, strict=True)
-        ):
-            return
-    options = " or ".join(str(wanted) for wanted in shapes)
-    raise ValueError(f"`{name}` must have the shape {options}. Received: {name}.shape={shape}")
 
 
 def require_length(value, name):
@@ -65,8 +53,3 @@ def check_window(center, half_width, gaussian, renormalize):
     require_number(half_width, "half_width", above=0)
     if keras.backend.standardize_dtype(center.dtype) == "bool":
         raise ValueError("`center` must be a position, counted in keys. Received: center.dtype=bool")
-
-
-def _fits(a, b):
-    """Whether two static sizes can be equal; `None` is not known yet."""
-    return a is None or b is None or a == b

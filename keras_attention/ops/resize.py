@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_attention.ops.precision import computed_in
 from keras_attention.ops.require import is_int
+from keras_attention.ops.shapes.sizes import known
 
 
 def resize_align_corners(images, size):
@@ -62,7 +63,7 @@ def resize_align_corners(images, size):
 
 def _weights(target, source):
     """How much each of `source` places counts in each of `target`: [target, source]."""
-    if isinstance(target, int) and isinstance(source, int):
+    if known(target, source):
         # XLA would turn the division into a product, and the last place would not be the last one exactly.
         places = np.arange(target) * (source - 1) / max(target - 1, 1)
         return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(source)))

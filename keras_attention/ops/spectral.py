@@ -9,7 +9,7 @@ import contextvars
 import keras
 from keras import ops
 
-from keras_attention.ops.pair_checks import check_shape
+from keras_attention.ops.checks import check_shape
 from keras_attention.ops.require import require_int, require_number
 
 _MOVED = contextvars.ContextVar("moved", default=None)

@@ -74,7 +74,7 @@ def in_steps(rnn, state=None, until=None):
     memory = rnn.project_memory(MEMORY, lengths=LENGTHS)
     state, outputs, scores = rnn.start(memory) if state is None else state, [], []
     for t in range(X.shape[1] if until is None else until):
-        output, seen, state = rnn.step(X[:, t], state, memory)
+        output, seen, state = rnn.step(X[:, t], memory, state)
         outputs.append(numpy(output))
         scores.append(numpy(seen))
     return np.stack(outputs, 1), np.stack(scores, 1), state

@@ -79,7 +79,7 @@ def test_a_step_takes_one_position():
     memory = rnn.project_memory(MEMORY)
     for wrong in (X, X[:, 0, :2]):
         with pytest.raises(ValueError, match=r"`inputs` of a step must be \[B, 3\]"):
-            rnn.step(wrong, rnn.start(memory), memory)
+            rnn.step(wrong, memory, rnn.start(memory))
 
 
 def test_unequal_depth_for_dot_is_refused_by_the_attention():

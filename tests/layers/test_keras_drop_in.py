@@ -266,5 +266,5 @@ def test_0_17_no_warning_about_masks(init):
         warnings.simplefilter("error")
         layer = MultiHeadAttention(N, 3, **init)
         layer(x), layer(x, x), layer(x, x, x, return_attention_scores=True)
-        layer(x, cache=layer.project_memory(x))
+        layer(x, memory=layer.project_memory(x))
     assert getattr(x, "_keras_mask", tokens) is not None, "the mask of the input is left where it was"

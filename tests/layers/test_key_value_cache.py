@@ -92,11 +92,11 @@ def test_a_memory_is_projected_once(init):
     mask[0, 4:] = False
     memory = layer.project_memory(value, key)
     expected, scores = layer(x, value, key, value_mask=mask, return_attention_scores=True)
-    output, probs = layer(x, cache=memory, value_mask=mask, return_attention_scores=True)
+    output, probs = layer(x, memory=memory, value_mask=mask, return_attention_scores=True)
     np.testing.assert_allclose(numpy(output), numpy(expected), atol=1e-5)
     np.testing.assert_allclose(numpy(probs), numpy(scores), atol=1e-5)
     value[0, 4:] = np.nan
-    output = layer(x, cache=layer.project_memory(value, key, value_mask=mask), value_mask=mask)
+    output = layer(x, memory=layer.project_memory(value, key, mask=mask), value_mask=mask)
     np.testing.assert_allclose(numpy(output), numpy(expected), atol=1e-5)
 
 
@@ -124,7 +124,7 @@ def test_padding_of_a_memory_is_remembered():
     mask = np.arange(S) < np.array([[4], [7]])
     expected = layer(x, value, value_mask=mask)
     for given in (mask, mask.tolist()):
-        output = layer(x, cache=layer.project_memory(np.where(mask[..., None], value, np.nan), value_mask=given))
+        output = layer(x, memory=layer.project_memory(np.where(mask[..., None], value, np.nan), mask=given))
         np.testing.assert_allclose(numpy(output), numpy(expected), atol=1e-5)
     with pytest.raises(ValueError, match=r"`value` must be of size 10 on axis -1.*\(2, 7, 12\)"):
         layer.project_memory(random(B, S, D))
@@ -144,7 +144,7 @@ def test_symbolic_shapes():
     output, scores, new = layer(x, cache=cache, cache_index=index, return_attention_scores=True)
     assert output.shape == (None, None, D) and scores.shape == (None, N, None, L)
     assert {name: x.shape for name, x in new.items()} == {"key": (None, L, 2, 3), "value": (None, L, 2, 3)}
-    assert layer(x, cache=cache).shape == (None, None, D)
+    assert layer(x, memory=cache).shape == (None, None, D)
 
 
 @pytest.mark.parametrize("jit", [False, True])
@@ -213,7 +213,11 @@ def test_decodes_under_jax_jit():
             {"cache_index": 0, "value_mask": np.ones((B, T), bool)},
             "`value_mask` must have the shape of the keys, .2, 9.",
         ),
-        ({"value": np.ones((B, S, D), "float32")}, "pass `query` only"),
+        ({"cache_index": 0, "value": np.ones((B, S, D), "float32")}, "pass `query` only, or as many values as queries"),
+        ({}, "`cache` and `cache_index` go together.*cache given, cache_index=None"),
+        ({"cache": None, "cache_index": 0}, "`cache` and `cache_index` go together.*not given, cache_index=0"),
+        ({"cache_index": 0, "memory": {}}, "from a `memory` or from a `cache`. Received: both"),
+        ({"cache": None, "memory": {"key": np.ones((B, L, 2, 3))}}, "`memory` must be a dict with a `key`"),
         ({"cache_index": 0, "cache": {"key": np.ones((B, L, N, 3))}}, "a `key` and a `value`"),
         (
             {"cache_index": 0, "cache": {"key": np.ones((B, L, 2, 3)), "value": np.ones((B, L, 2, 3))}},
@@ -237,5 +241,5 @@ def test_where_it_is_unknown_how_many_rows_are_written_one_must_fit():
 
 
 def test_an_unbuilt_layer_projects_no_memory():
-    with pytest.raises(ValueError, match="Build the layer"):
+    with pytest.raises(ValueError, match="not yet set up.*before `project_memory`"):
         MultiHeadAttention(N, 3).project_memory(random(B, S, D))

@@ -212,7 +212,7 @@ def test_wrong_masks_are_refused_by_name(call, message, symbolic):
         (((B, D),), {}, "`query` must be .B, T, D."),
         (((B, T, D), (B, S, D)), {"attention_bias": (N, T, S)}, "Received: attention_bias.shape"),
         (((B, T, D), (B, S, D)), {"attention_bias": (1, N, T + S)}, "T.S-1.*11.*Received: attention_bias.shape"),
-        (((B, T, D),), {"cache_index": 0}, "`cache_index` needs a `cache`"),
+        (((B, T, D),), {"cache_index": 0}, "`cache` and `cache_index` go together"),
     ],
     ids=str,
 )

@@ -90,7 +90,7 @@ def test_masks_of_the_inputs_and_causality_can_be_changed():
 
 def test_bad_calls():
     layer = layers.TransformerDecoderBlock(3, 20)
-    with pytest.raises(ValueError, match="Build or call"):
+    with pytest.raises(ValueError, match="not yet set up.*before `make_cache`"):
         layer.make_cache(MEMORY, 8)
     with pytest.raises(ValueError, match="must be given `memory`"):
         layer(X)

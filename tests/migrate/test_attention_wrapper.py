@@ -50,7 +50,7 @@ def test_step_by_step_they_are_too(name):
     memory = rnn.project_memory(case["memory"], lengths=case["lengths"])
     state = rnn.start(memory, states(case, name))
     for t in range(case["inputs"].shape[1]):
-        output, scores, state = rnn.step(case["inputs"][:, t], state, memory)
+        output, scores, state = rnn.step(case["inputs"][:, t], memory, state)
         np.testing.assert_allclose(numpy(output), case["outputs"][:, t], atol=ATOL)
         np.testing.assert_allclose(numpy(scores), case["scores"][:, t], atol=ATOL)
     assert_states(state["cell"], case, name)
@@ -128,5 +128,5 @@ def test_a_step_without_an_output_layer_returns_the_output():
     embedding = keras.layers.Embedding(11, 3)
     tokens = np.array([4, 5])
     output, cache = migrate.decoder_step(rnn, embedding)(tokens, cache, 0)
-    expected = rnn.step(embedding(tokens), rnn.start(memory), memory)[0]
+    expected = rnn.step(embedding(tokens), memory, rnn.start(memory))[0]
     np.testing.assert_allclose(numpy(output), numpy(expected), atol=1e-6)

@@ -44,6 +44,22 @@ class KeepsAdapters:
         super().load_own_variables(store)
 
 
+class AdaptsProjections:
+    """Mixin for a layer whose `_projections()` are dense sublayers that can be quantised or get low-rank adapters."""
+
+    def quantize(self, mode=None, **kwargs):
+        """Quantises every projection, as `keras.Model.quantize` does."""
+        self._require_built("quantize")
+        for dense in self._projections():
+            dense.quantize(mode, **kwargs)
+
+    def enable_lora(self, rank, **kwargs):
+        """Adds low-rank adapters to every projection and freezes their kernels."""
+        self._require_built("enable_lora")
+        for dense in self._projections():
+            dense.enable_lora(rank, **kwargs)
+
+
 def _sublayers(layer):
     return list(layer._flatten_layers(include_self=False))
 

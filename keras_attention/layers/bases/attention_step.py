@@ -108,7 +108,7 @@ class AttentionStep(BaseLayer):
         """The state before the first step.
 
         Args:
-            memory: From `project_memory`.
+            memory: What `project_memory` returned.
             initial_state: As in `call`.
 
         Returns:
@@ -123,13 +123,13 @@ class AttentionStep(BaseLayer):
             return pack_states(initial_state, state)
         return state if initial_state is None else {**state, "cell": pack_states(initial_state, state["cell"])}
 
-    def step(self, inputs, state, memory, training=None):
+    def step(self, inputs, memory, state, training=None):
         """One step of all batch entries: the same as `call` on one position.
 
         Args:
             inputs: [B, D].
-            state: From `start` or the step before.
-            memory: From `project_memory`.
+            memory: What `project_memory` returned.
+            state: What `start`, or the step before, returned.
             training: As in `call`.
 
         Returns:
@@ -197,13 +197,6 @@ class AttentionStep(BaseLayer):
 
     def _cast(self, x):
         return ops.cast(x, self.compute_dtype)
-
-    def _require_built(self, name):
-        if not self.built:
-            raise ValueError(
-                f"`AttentionRNN` is not yet set up: `build(inputs_shape, memory_shape)` it, or call it once, before "
-                f"`{name}`. Received: built=False"
-            )
 
 
 def require_options(order, input_feeding, attentional_layer):

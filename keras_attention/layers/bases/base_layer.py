@@ -39,6 +39,21 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
         # Keras takes nested configs apart in place.
         return super().from_config(_copy(config), **kwargs)
 
+    def _require_built(self, name):
+        """Raises unless the layer has its weights, which the method `name` needs."""
+        if not self.built:
+            shapes = ", ".join(_parameters(type(self).build))
+            raise ValueError(
+                f"`{type(self).__name__}` is not yet set up: `build({shapes})` it, or call it once, before `{name}`. "
+                "Received: built=False"
+            )
+
+    def _call_arguments(self, *args, **kwargs):
+        """All arguments of a call by name, with the defaults of those that are not given."""
+        bound = _signature(type(self).call).bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        return {name: value for name, value in bound.arguments.items() if name != "self"}
+
     @property
     def _features_axis(self):
         """The axis of the inputs whose size `build` fixes; `None`: it fixes none."""
@@ -55,7 +70,7 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
         axis = self._features_axis
         for name, size in self._widths():
             x = given.get(name)
-            if x is None and given.get("cache") is None:
+            if x is None and given.get("cache") is None and given.get("memory") is None:
                 x = given.get(STANDS_FOR.get(name))
             shape = tuple(getattr(x, "shape", ()))
             if len(shape) > 1 and shape[axis] not in (None, size):
@@ -89,17 +104,20 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
         return widths
 
 
+_signature = functools.cache(inspect.signature)
+
+
 @functools.cache
 def _parameters(function):
     """Names of the arguments of an unbound method that may be given by position, without `self`."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in inspect.signature(function).parameters.values() if p.kind in kinds][1:]
+    return [p.name for p in _signature(function).parameters.values() if p.kind in kinds][1:]
 
 
 @functools.cache
 def _flags(function):
     """Names of the arguments that switch something: those that are `True` or `False` by default."""
-    return [p.name for p in inspect.signature(function).parameters.values() if isinstance(p.default, bool)]
+    return [p.name for p in _signature(function).parameters.values() if isinstance(p.default, bool)]
 
 
 @functools.cache

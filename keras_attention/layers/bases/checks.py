@@ -7,6 +7,7 @@ from keras_attention.ops.masks import refuse_float
 from keras_attention.ops.require import is_int, require_ints
 from keras_attention.ops.shapes.axes import scores_dims
 from keras_attention.ops.shapes.known import known_values
+from keras_attention.ops.shapes.sizes import may_equal
 
 
 def require_batch_size(value):
@@ -73,8 +74,8 @@ def check_padding(mask, name, dims, of):
         return
     refuse_float(mask.dtype, name)
     shape = tuple(mask.shape)
-    fits = 2 <= len(shape) <= len(dims) and all(_may_equal(a, b) for a, b in zip(shape[1:], dims[1:]))
-    if not fits or not (shape[0] == 1 or _may_equal(shape[0], dims[0])):
+    fits = 2 <= len(shape) <= len(dims) and all(may_equal(a, b) for a, b in zip(shape[1:], dims[1:]))
+    if not fits or not (shape[0] == 1 or may_equal(shape[0], dims[0])):
         raise ValueError(f"`{name}` must have the shape of {of}, {_show(dims)}. Received: {name}.shape={shape}")
 
 
@@ -88,7 +89,7 @@ def check_lengths(lengths, name, memory, of):
         of: What the memory is called.
     """
     shape, dtype = tuple(lengths.shape), lengths.dtype
-    fits = len(shape) == 1 and _may_equal(shape[0], memory[0])
+    fits = len(shape) == 1 and may_equal(shape[0], memory[0])
     if not fits or keras.backend.is_float_dtype(keras.backend.standardize_dtype(dtype)):
         raise ValueError(
             f"`{name}` must be integers [B], one for each entry of `{of}`. Received: {name}.shape={shape}, "
@@ -115,7 +116,7 @@ def check_attention_mask(mask, scores, attended):
     if least <= len(shape) <= len(scores):
         batch = len(shape) - least
         wanted = (*scores[:batch], *scores[-least:])
-        if all(a == 1 or _may_equal(a, b) for a, b in zip(shape, wanted)):
+        if all(a == 1 or may_equal(a, b) for a, b in zip(shape, wanted)):
             return
     ranks = "[T, S], [B, T, S] or [B, N, T, S]"
     if len(scores) > 4:
@@ -146,12 +147,12 @@ def check_bias(bias, scores):
             "Received: attention_bias.dtype=bool"
         )
     shape = tuple(bias.shape)
-    if len(shape) == len(scores) and all(a == 1 or _may_equal(a, b) for a, b in zip(shape, scores)):
+    if len(shape) == len(scores) and all(a == 1 or may_equal(a, b) for a, b in zip(shape, scores)):
         return
     B, N, T, S = (*scores, None, None)[:4]
     length = None if T is None or S is None or len(scores) > 4 else T + S - 1
-    by_distance = len(shape) == 3 and all(a == 1 or _may_equal(a, b) for a, b in zip(shape[:2], (B, N)))
-    if by_distance and _may_equal(shape[2], length):
+    by_distance = len(shape) == 3 and all(a == 1 or may_equal(a, b) for a, b in zip(shape[:2], (B, N)))
+    if by_distance and may_equal(shape[2], length):
         return
     raise ValueError(
         f"`attention_bias` must broadcast to the scores, {_show(scores)}, with as many axes; or be given by distance, "
@@ -178,45 +179,56 @@ def check_sequences(query, value, key, axes):
     key = value if key is None else key
     if not len(query) == len(value) == len(key):
         raise ValueError(f"The ranks of `query`, `value` and `key` must be equal. {received}")
-    if not all(_may_equal(a, b) for a, b in zip(value[:-1], key[:-1])):
+    if not all(may_equal(a, b) for a, b in zip(value[:-1], key[:-1])):
         raise ValueError(f"The lengths (all axes but the last) of `value` and `key` must be equal. {received}")
-    if not all(_may_equal(query[i], value[i]) for i in range(len(query) - 1) if i not in axes):
+    if not all(may_equal(query[i], value[i]) for i in range(len(query) - 1) if i not in axes):
         raise ValueError(f"The axes of `query` and `value` that are not attended must be equal. {received}")
 
 
-def check_cache(cache, index, query, value, heads, key_dim, value_dim):
-    """A cache is {"key": [B, L, K, H], "value": [B, L, K, V]}, maybe "mask": [B, L], with room for what is written.
+def check_cache_arguments(memory, cache, index):
+    """Keys come from a memory or from a cache with an index, or from neither."""
+    if memory is not None and cache is not None:
+        raise ValueError("Keys come from a `memory` or from a `cache`. Received: both")
+    if (cache is None) != (index is None):
+        raise ValueError(
+            "`cache` and `cache_index` go together (`make_cache(batch_size, max_length)` makes a cache; what "
+            "`project_memory` returned is a `memory`). Received: "
+            f"cache {'not given' if cache is None else 'given'}, cache_index={index}"
+        )
+
+
+def check_memory(memory, query, value, sizes):
+    """A projected memory comes with queries alone, and has `sizes`; see `_check_projected`."""
+    if memory is None:
+        return
+    if value is not None:
+        raise ValueError(
+            "With a `memory`, keys and values come from it: pass `query` only. "
+            f"Received: query.shape={tuple(query.shape)}, value.shape={tuple(value.shape)}"
+        )
+    _check_projected(memory, "memory", query, sizes)
+
+
+def check_cache(cache, index, query, value, sizes):
+    """A cache has room for the keys that are written, as many as there are queries, and `sizes`.
 
     Args:
         cache: Dict of tensors, or `None`.
-        index: Where rows are written: `None` (nothing is), an int or a tensor.
+        index: Where they are written: an int or a tensor.
         query: [B, T, D].
         value: What else the layer is given: `None`, or the T rows to be written.
-        heads, key_dim, value_dim: K, H and V of the layer.
+        sizes: See `_check_projected`.
     """
     if cache is None:
-        if index is not None:
-            raise ValueError("`cache_index` needs a `cache`; `make_cache(batch_size, max_length)` makes one.")
         return
-    if len(query.shape) != 3:
-        raise ValueError(f"With a `cache`, `query` must be [B, T, D]. Received: query.shape={tuple(query.shape)}")
     rows = query.shape[1]
-    if value is not None and (index is None or not _may_equal(value.shape[1], rows)):
+    if value is not None and not may_equal(value.shape[1], rows):
         raise ValueError(
-            "With a `cache`, keys and values come from it: pass `query` only (or, with `cache_index`, as many values "
-            f"as queries). Received: query.shape={tuple(query.shape)}, value.shape={tuple(value.shape)}"
+            "With a `cache`, keys and values come from it: pass `query` only, or as many values as queries. "
+            f"Received: query.shape={tuple(query.shape)}, value.shape={tuple(value.shape)}"
         )
-    if not hasattr(cache, "keys") or set(cache.keys()) not in ({"key", "value"}, {"key", "value", "mask"}):
-        raise ValueError(
-            f"`cache` must be a dict with a `key` and a `value` (and maybe a `mask`). Received: cache={cache!r}"
-        )
-    for name, size in (("key", key_dim), ("value", value_dim)):
-        shape = tuple(cache[name].shape)
-        if len(shape) != 4 or not _may_equal(shape[2], heads) or not _may_equal(shape[3], size):
-            raise ValueError(f"`cache[{name!r}]` must be [B, L, {heads}, {size}]. Received: shape={shape}")
+    _check_projected(cache, "cache", query, sizes)
     length = cache["key"].shape[1]
-    if "mask" in cache:
-        check_padding(cache["mask"], "cache['mask']", (None, length), "the cache")
     if isinstance(index, int) and not (index >= 0 and (length is None or index + (rows or 1) <= length)):
         raise ValueError(
             f"The cache has room for positions 0 to {length} (exclusive). "
@@ -224,8 +236,21 @@ def check_cache(cache, index, query, value, heads, key_dim, value_dim):
         )
 
 
-def _may_equal(a, b):
-    return a is None or b is None or a == b
+def _check_projected(projected, name, query, sizes):
+    """{"key": [B, L, K, H], "value": [B, L, K, V]}, maybe "mask": [B, L]; `sizes` are K, H and V of the layer."""
+    heads, *last = sizes
+    if len(query.shape) != 3:
+        raise ValueError(f"With a `{name}`, `query` must be [B, T, D]. Received: query.shape={tuple(query.shape)}")
+    if not hasattr(projected, "keys") or set(projected.keys()) not in ({"key", "value"}, {"key", "value", "mask"}):
+        raise ValueError(
+            f"`{name}` must be a dict with a `key` and a `value` (and maybe a `mask`). Received: {name}={projected!r}"
+        )
+    for part, size in zip(("key", "value"), last):
+        shape = tuple(projected[part].shape)
+        if len(shape) != 4 or not may_equal(shape[2], heads) or not may_equal(shape[3], size):
+            raise ValueError(f"`{name}[{part!r}]` must be [B, L, {heads}, {size}]. Received: shape={shape}")
+    if "mask" in projected:
+        check_padding(projected["mask"], f"{name}['mask']", (None, projected["key"].shape[1]), f"the {name}")
 
 
 def _show(dims):

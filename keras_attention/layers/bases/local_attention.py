@@ -39,7 +39,7 @@ class LocalAttention(ProjectsHeads):
         self._build_projections(flat, flat, flat, (input_shape[-1],))
 
     def call(self, inputs, mask=None, return_attention_scores=False, cache=None, cache_index=None, training=None):
-        self._check(inputs, mask, return_attention_scores, cache, cache_index)
+        self._check(inputs, mask, cache, cache_index, scores=return_attention_scores)
         dims = ops.shape(inputs)[:-1]
         mask = full_mask(require_boolean(mask, "mask"), dims)
         if cache is not None:
@@ -62,17 +62,19 @@ class LocalAttention(ProjectsHeads):
             return output
         return output, ops.reshape(scores[0], (dims[0], self.num_heads, *dims[1:], *dims[1:]))
 
-    def compute_output_spec(
-        self, inputs, mask=None, return_attention_scores=False, cache=None, cache_index=None, training=None
-    ):
-        self._check(inputs, mask, return_attention_scores, cache, cache_index)
+    def compute_output_spec(self, *args, **kwargs):
+        given = self._call_arguments(*args, **kwargs)
+        scored = given.pop("return_attention_scores")
+        del given["training"]
+        inputs, cache = given["inputs"], given["cache"]
+        self._check(**given, scores=scored)
         output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
         if cache is not None:
             return output, {name: keras.KerasTensor(x.shape, dtype=x.dtype) for name, x in cache.items()}
-        if not return_attention_scores:
+        if not scored:
             return output
-        places = inputs.shape[1:-1]
-        scores = (inputs.shape[0], self.num_heads, *places, *places)
+        positions = inputs.shape[1:-1]
+        scores = (inputs.shape[0], self.num_heads, *positions, *positions)
         return output, keras.KerasTensor(scores, dtype=self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
@@ -113,7 +115,7 @@ class LocalAttention(ProjectsHeads):
             "mask": ops.zeros(dims, dtype="bool"),
         }
 
-    def _check(self, inputs, mask, scores, cache, cache_index):
+    def _check(self, inputs, mask, cache, cache_index, scores):
         if cache is None:
             self._check_shape(inputs.shape)
         else:

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.bases.adapters import AdaptsProjections
 from keras_attention.layers.bases.arguments import standardize
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_lengths, check_padding, check_sequences, check_visibility
@@ -11,7 +12,7 @@ from keras_attention.ops.masks import both
 from keras_attention.ops.shapes.padding import padding_masks, zero_padding
 
 
-class MemoryAttention(BaseLayer):
+class MemoryAttention(AdaptsProjections, BaseLayer):
     """Attention of queries [B, T, Dq] to a memory [B, S, Dv], all at once or a query at a time.
 
     A subclass makes its weights in `build`, and defines
@@ -54,23 +55,13 @@ class MemoryAttention(BaseLayer):
         result = self._attend_all(query, memory, query_mask, visible, return_attention_scores, training)
         return keras.tree.map_structure(lambda x: ops.cast(x, self.compute_dtype), result)
 
-    def compute_output_spec(
-        self,
-        query,
-        value,
-        key=None,
-        query_mask=None,
-        value_mask=None,
-        key_mask=None,
-        attention_mask=None,
-        return_attention_scores=False,
-        training=None,
-    ):
-        scores = self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask)
-        context = keras.KerasTensor((*query.shape[:2], value.shape[-1]), dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return context
-        return context, keras.KerasTensor(scores, dtype=self.compute_dtype)
+    def compute_output_spec(self, *args, **kwargs):
+        given = self._call_arguments(*args, **kwargs)
+        scored = given.pop("return_attention_scores")
+        del given["training"]
+        query, scores = given["query"], self._check(**given)
+        context = keras.KerasTensor((*query.shape[:2], given["value"].shape[-1]), dtype=self.compute_dtype)
+        return (context, keras.KerasTensor(scores, dtype=self.compute_dtype)) if scored else context
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
         self._check_shapes(query_shape, value_shape, key_shape)
@@ -88,7 +79,7 @@ class MemoryAttention(BaseLayer):
         Returns:
             {"key": [B, S, U], "value": [B, S, Dv], "mask": boolean [B, S]}, and what else the attention needs.
         """
-        self._check_set_up("project_memory")
+        self._require_built("project_memory")
         value = ops.convert_to_tensor(value)
         self._check_widths({"value": value, "key": key})
         mask = memory_mask(value, mask, lengths)
@@ -100,7 +91,7 @@ class MemoryAttention(BaseLayer):
 
     def start(self, memory):
         """Returns the state before the first step: nothing, as what is seen does not depend on what was."""
-        self._check_set_up("start")
+        self._require_built("start")
         return ()
 
     def step(self, query, memory, state, training=None):
@@ -115,7 +106,7 @@ class MemoryAttention(BaseLayer):
         Returns:
             context [B, Dv], scores [B, S] and the new state.
         """
-        self._check_set_up("step")
+        self._require_built("step")
         context, scores = self._attend(self._query(query), memory, None, None, True)
         return self._cast(context[:, 0]), self._cast(scores[:, 0]), state
 
@@ -161,13 +152,6 @@ class MemoryAttention(BaseLayer):
         self._sizes = (query_shape[-1], (value_shape if key_shape is None else key_shape)[-1])
         return self._sizes
 
-    def _check_set_up(self, name):
-        if not self.built:
-            raise ValueError(
-                f"`{type(self).__name__}` is not yet set up: `build(query_shape, value_shape)` it, or call it once, "
-                f"before `{name}`. Received: built=False"
-            )
-
     def _require_lengths(self, mask):
         """Refuses a memory without a mask where a subclass needs to know its lengths."""
 
@@ -197,18 +181,6 @@ class MemoryAttention(BaseLayer):
     def _projections(self):
         """The dense sublayers, for adapters and quantisation."""
         return [x for x in (self.query_dense, self.key_dense) if x is not None]
-
-    def quantize(self, mode=None, **kwargs):
-        """Quantises every projection, as `keras.Model.quantize` does."""
-        self._check_set_up("quantize")
-        for dense in self._projections():
-            dense.quantize(mode, **kwargs)
-
-    def enable_lora(self, rank, **kwargs):
-        """Adds low-rank adapters to every projection and freezes their kernels."""
-        self._check_set_up("enable_lora")
-        for dense in self._projections():
-            dense.enable_lora(rank, **kwargs)
 
 
 def memory_mask(value, mask, lengths):

@@ -31,7 +31,7 @@ class Monotonic:
 
     def start(self, memory):
         """Returns the state before the first step: the alignment [B, S], 1 at key 0, and the noise's seed and place."""
-        self._check_set_up("start")
+        self._require_built("start")
         B, S = ops.shape(memory["value"])[:2]
         first = ops.cast(ops.arange(S, dtype="int32") == 0, self._score_dtype())
         state = {"alignment": ops.broadcast_to(first, (B, S))}
@@ -41,7 +41,7 @@ class Monotonic:
         return {**state, "seed": seed, "index": ops.zeros((B,), dtype="int32")}
 
     def step(self, query, memory, state, training=None):
-        self._check_set_up("step")
+        self._require_built("step")
         energies = self._energies(self._query(query), memory)[:, 0]
         probs, state = self._walk(energies, memory["mask"], state, training)
         return mix_one(probs, memory), self._cast(probs), state

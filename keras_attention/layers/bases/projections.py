@@ -9,10 +9,10 @@ import math
 import keras
 from keras import ops
 
-from keras_attention.layers.bases.arguments import standardize
+from keras_attention.layers.bases.adapters import AdaptsProjections
 from keras_attention.layers.bases.base_layer import BaseLayer
-from keras_attention.layers.bases.checks import check_padding, require_batch_size
-from keras_attention.ops import require_boolean
+from keras_attention.layers.bases.checks import require_batch_size
+from keras_attention.layers.bases.memory_attention import memory_mask
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.require import require_bool, require_int
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
@@ -21,10 +21,10 @@ MIDDLE = "TUVWXYZ"  # the axes between batch and features
 OUT = "EFGIJKLM"  # the axes of the output's features
 
 
-class ProjectsHeads(BaseLayer):
-    """The half of an attention of many heads that has the weights: its projections and what is done to them.
+class ProjectsHeads(AdaptsProjections, BaseLayer):
+    """Base class of multi-head attention: the projections into heads and out of them.
 
-    The other half sets `num_heads`, `num_key_value_heads`, `key_dim` and `value_dim`.
+    A subclass sets `num_heads`, `num_key_value_heads`, `key_dim` and `value_dim`.
     """
 
     def __init__(
@@ -94,20 +94,8 @@ class ProjectsHeads(BaseLayer):
         }
 
     def _projections(self):
-        if not self.built:
-            raise ValueError("Build the layer, or call it once, before its projections are changed.")
         gate = [self._gate_dense] if self.use_gate else []
         return [self._query_dense, self._key_dense, *gate, self._value_dense, self._output_dense]
-
-    def quantize(self, mode=None, **kwargs):
-        """Quantises every projection, as `keras.Model.quantize` does."""
-        for dense in self._projections():
-            dense.quantize(mode, **kwargs)
-
-    def enable_lora(self, rank, **kwargs):
-        """Adds low-rank adapters to every projection and freezes their kernels."""
-        for dense in self._projections():
-            dense.enable_lora(rank, **kwargs)
 
     @property
     def query_dense(self):
@@ -167,26 +155,23 @@ class ProjectsMemory(ProjectsHeads):
             "mask": ops.zeros(dims[:2], dtype="bool"),
         }
 
-    def project_memory(self, value, key=None, value_mask=None):
+    def project_memory(self, value, key=None, mask=None, lengths=None):
         """Projects a memory that stays the same, once for all steps of decoding.
 
         Args:
             value: [B, S, Dv].
             key: [B, S, Dk]; `None` means `value`.
-            value_mask: [B, S], true = no padding.
+            mask: [B, S], true = no padding; `None` means the Keras mask of `value`, or `lengths`.
+            lengths: Integer [B]: how many positions of each entry are no padding.
 
         Returns:
-            What to pass as `cache`: {"key": [B, S, K, H], "value": [B, S, K, V]} and, where there is a mask, "mask".
+            What to pass as `memory`: {"key": [B, S, K, H], "value": [B, S, K, V]} and, where there is a mask, "mask".
         """
-        if not self.built:
-            raise ValueError("Build the layer, or call it once, before `project_memory`.")
+        self._require_built("project_memory")
         value = ops.convert_to_tensor(value)
-        value_mask = standardize(value_mask, "value_mask")
-        if value_mask is None:
-            value_mask = getattr(value, "_keras_mask", None)
-        check_padding(value_mask, "value_mask", value.shape[:-1], "the keys")
+        mask = memory_mask(value, mask, lengths)
         self._check_widths({"value": value, "key": key})
-        mask = full_mask(require_boolean(value_mask, "value_mask"), ops.shape(value)[:-1])
+        mask = full_mask(mask, ops.shape(value)[:-1])
         memory = self._project(value, key, mask)
         return memory if mask is None else {**memory, "mask": mask}
 

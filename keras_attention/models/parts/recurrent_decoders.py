@@ -28,7 +28,7 @@ class SearchingDecoder:
         return {"memory": memory, "state": self.rnn.start(memory, s_0)}
 
     def step(self, x, cache):
-        output, _, state = self.rnn.step(x, cache["state"], cache["memory"])
+        output, _, state = self.rnn.step(x, cache["memory"], cache["state"])
         return output, {**cache, "state": state}
 
 

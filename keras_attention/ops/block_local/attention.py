@@ -25,6 +25,7 @@ from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.shapes.empty import cut_filled, fill_empty
 from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.ops.shapes.sizes import same
 from keras_attention.ops.softmax import softmax
 
 
@@ -111,7 +112,7 @@ def _attend(query, key, value, items):
 
 def _each(items, function):
     """`function` of each item, stacked."""
-    if isinstance(items, int) and items == 1:
+    if same(items, 1):
         result = function(0)
         return [x[None] for x in result] if isinstance(result, tuple) else result[None]
     return ops.map(function, ops.arange(items, dtype="int32"))

@@ -16,7 +16,7 @@ from keras import ops
 from keras_attention.ops.block_local.masks import Blocks, sees
 from keras_attention.ops.block_local.windows import add_strips, add_windows, windows
 from keras_attention.ops.masks import NEGATIVE
-from keras_attention.ops.shapes.sizes import maximum, minimum, product
+from keras_attention.ops.shapes.sizes import maximum, minimum, product, same
 
 # Scores that are made at once, as measured (docs/benchmarks.md): all, if there are no more, or else an item's.
 LOGITS_AT_ONCE = 2**20
@@ -149,7 +149,7 @@ class Grid:
     @property
     def _narrow(self):
         """Whether rows are all there is: an image of one column, as a sequence is."""
-        return self.tile[1] == 1 and self.halo[1] == (0, 0) and isinstance(self.columns, int) and self.columns == 1
+        return self.tile[1] == 1 and self.halo[1] == (0, 0) and same(self.columns, 1)
 
     @property
     def _seen(self):

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from keras_attention.ops.shapes.sizes import maximum, same
+
 
 def windows(x, axis, count, step, halo):
     """[..., count * step + halo, ...] -> [..., count, step + halo, ...]: window i begins at i * step.
@@ -50,12 +52,8 @@ def add_strips(x, axis, halo):
     main = _join(_cut(x, axis + 1, 0, step), axis)
     halos = _cut(x, axis + 1, step, halo)
     last = _cut(halos, axis, count - 1, 1)
-    rest = _join(_pad(_cut(halos, axis, 0, count - 1), axis + 1, 0, _at_least_zero(step - halo)), axis)
+    rest = _join(_pad(_cut(halos, axis, 0, count - 1), axis + 1, 0, maximum(step - halo, 0)), axis)
     return ops.concatenate([main, _join(last, axis)], axis=axis) + _pad(rest, axis, step, halo)
-
-
-def _at_least_zero(n):
-    return max(n, 0) if isinstance(n, int) else ops.maximum(n, 0)
 
 
 def _split(x, axis, count, step):
@@ -76,6 +74,6 @@ def _cut(x, axis, start, size):
 
 
 def _pad(x, axis, before, after):
-    if isinstance(before, int) and isinstance(after, int) and before == after == 0:
+    if same(before, 0) and same(after, 0):
         return x
     return ops.pad(x, [(before, after) if i == axis else (0, 0) for i in range(len(x.shape))])

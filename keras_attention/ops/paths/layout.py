@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
-from keras_attention.ops.shapes.sizes import minimum
+from keras_attention.ops.shapes.sizes import minimum, same
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Layout:
     B: object
     T: object
     S: object
-    heads: int  # K
+    kv_heads: int  # K
     groups: int  # G
     rows: object
     blocks: object
@@ -31,7 +31,7 @@ class Layout:
     @property
     def parts(self):
         """P."""
-        return self.B * self.heads
+        return self.B * self.kv_heads
 
     @property
     def padding(self):
@@ -41,16 +41,16 @@ class Layout:
     def queries(self, x):
         """[B, T, N, H] -> [P, blocks, M, H], padded with zero rows."""
         x = ops.pad(x, ((0, 0), (0, self.padding), (0, 0), (0, 0)))
-        x = ops.reshape(x, (self.B, self.blocks, self.rows, self.heads, self.groups, x.shape[-1]))
+        x = ops.reshape(x, (self.B, self.blocks, self.rows, self.kv_heads, self.groups, x.shape[-1]))
         x = ops.transpose(x, (0, 3, 1, 4, 2, 5))
         return ops.reshape(x, (self.parts, self.blocks, self.groups * self.rows, x.shape[-1]))
 
     def unqueries(self, x):
         """The inverse of `queries`: [P, blocks, M, V] -> [B, T, N, V]."""
         size = x.shape[-1]
-        x = ops.reshape(x, (self.B, self.heads, self.blocks, self.groups, self.rows, size))
+        x = ops.reshape(x, (self.B, self.kv_heads, self.blocks, self.groups, self.rows, size))
         x = ops.transpose(x, (0, 2, 4, 1, 3, 5))
-        x = ops.reshape(x, (self.B, self.blocks * self.rows, self.heads * self.groups, size))
+        x = ops.reshape(x, (self.B, self.blocks * self.rows, self.kv_heads * self.groups, size))
         return x[:, : self.T]
 
     def keys(self, x):
@@ -66,7 +66,7 @@ class Layout:
     def dims(self, x):
         """The dimensions of a mask or bias. Those that only a graph's run can tell to be one count as full, but for the
         batch, for which `slot` finds out."""
-        full = (None, self.heads * self.groups, self.T, self.S)
+        full = (None, self.kv_heads * self.groups, self.T, self.S)
         dims = list(ops.shape(x))
         for axis in (1,) if len(dims) == 3 else (1, 2, 3):
             dims[axis] = full[axis] if x.shape[axis] is None else dims[axis]
@@ -76,11 +76,11 @@ class Layout:
         """[B|1, N|1, T|1, S|1] -> [slots, G|1, rows|1, S|1]: a mask or a bias; tiles that share it share a slot."""
         batch, N, T, S = self.dims(x)
         x = _broadcast(x, (batch, N, T, S))
-        if not _is_one(T):
+        if not same(T, 1):
             x = ops.pad(x, ((0, 0), (0, 0), (0, self.padding), (0, 0)))
-        heads = (1, 1) if _is_one(N) else (self.heads, self.groups)
-        rows = (1, 1) if _is_one(T) else (self.blocks, self.rows)
-        keys = 1 if _is_one(S) else self.S
+        heads = (1, 1) if same(N, 1) else (self.kv_heads, self.groups)
+        rows = (1, 1) if same(T, 1) else (self.blocks, self.rows)
+        keys = 1 if same(S, 1) else self.S
         x = ops.transpose(ops.reshape(x, (batch, *heads, *rows, keys)), (0, 1, 3, 2, 4, 5))
         return ops.reshape(x, (batch * heads[0] * rows[0], heads[1], rows[1], keys))
 
@@ -88,24 +88,19 @@ class Layout:
         """[B|1, N|1, D] -> [slots, G|1, padding + D]: a bias by distance, with room for the padded rows."""
         batch, N, length = self.dims(x)
         x = _broadcast(x, (batch, N, length))
-        slots, groups = (batch, 1) if _is_one(N) else (batch * self.heads, self.groups)
+        slots, groups = (batch, 1) if same(N, 1) else (batch * self.kv_heads, self.groups)
         width = self.blocks * self.rows + self.S - 1
         return ops.reshape(ops.pad(x, ((0, 0), (0, 0), (width - length, 0))), (slots, groups, width))
 
     def slot(self, dims, p, i):
         """Which slot belongs to the tile (p, i), for a mask or bias of these `dims` (three of them: by distance)."""
-        batch = 0 if _is_one(dims[0]) else minimum(p // self.heads, dims[0] - 1)
-        slot = batch if _is_one(dims[1]) else batch * self.heads + p % self.heads
-        return slot if len(dims) == 3 or _is_one(dims[2]) else slot * self.blocks + i
+        batch = 0 if same(dims[0], 1) else minimum(p // self.kv_heads, dims[0] - 1)
+        slot = batch if same(dims[1], 1) else batch * self.kv_heads + p % self.kv_heads
+        return slot if len(dims) == 3 or same(dims[2], 1) else slot * self.blocks + i
 
     def distance_range(self, i, start, columns):
         """Start and width, in `distances`, of those of block `i` to `columns` keys from `start`."""
         return (self.blocks - 1 - i) * self.rows + start, self.rows + columns - 1
-
-
-def _is_one(n):
-    """Whether a length is known to be 1."""
-    return isinstance(n, int) and n == 1
 
 
 def _broadcast(x, dims):

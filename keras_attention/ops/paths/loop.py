@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
-from keras_attention.ops.shapes.sizes import maximum, minimum
+from keras_attention.ops.shapes.sizes import known, maximum, minimum, same
 
 # Numbers that may be made at once, as measured (docs/benchmarks.md): all, if there are no more, or else a tile.
 NUMBERS_AT_ONCE = 2**20
@@ -50,9 +50,8 @@ def choose_rows(query, key, width, block_size):
         block_size: Rows per tile; 0 for no tiles; `None` to choose. A tile of one row is never larger than the keys.
     """
     (B, T), S = ops.shape(query)[:2], ops.shape(key)[1]
-    known = all(isinstance(n, int) for n in (B, T, S))
-    small = T == 1 if isinstance(T, int) else False
-    if block_size == 0 or (block_size is None and (small or (known and B * T * S * width <= NUMBERS_AT_ONCE))):
+    small = same(T, 1) or (known(B, T, S) and B * T * S * width <= NUMBERS_AT_ONCE)
+    if block_size == 0 or (block_size is None and small):
         return None
     rows = maximum(
         1, minimum(T, NUMBERS_AT_ONCE // maximum(1, S * width)) if block_size is None else minimum(T, block_size)
@@ -112,7 +111,7 @@ def replace(x, index, update):
 def entry(x, b):
     """Entry `b` of `x`, or its only one. Which it is may be known only when a graph runs."""
     size = ops.shape(x)[0]
-    if isinstance(size, int):
+    if known(size):
         return x[0 if size == 1 else b]
     return ops.take(x, ops.minimum(b, size - 1), axis=0)
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from keras import ops
 
+from keras_attention.ops.checks import check_shape
 from keras_attention.ops.masks import both, require_boolean
-from keras_attention.ops.pair_checks import check_pairs, check_shape
+from keras_attention.ops.pair_checks import check_pairs
 from keras_attention.ops.paths.loop import added, choose_rows, entry, fold, widen
 from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
@@ -110,7 +111,7 @@ def prepare(query, key, value, mask, query_mask, key_mask, center):
     query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
     check_pairs(query, key, value, query_mask, key_mask)
     (B, T, _), S = query.shape, key.shape[1]
-    check_shape(mask, "attention_mask", (T, S), (B, T, S), broadcast=True)
+    check_shape(mask, "attention_mask", (T, S), (B, T, S), broadcast=(0, 1, 2))
     check_shape(center, "center", (B, T))
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     if center is not None:

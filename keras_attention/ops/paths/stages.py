@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from keras_attention.ops.shapes.sizes import maximum, minimum
+from keras_attention.ops.shapes.sizes import known, maximum, minimum
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ def stages(layout, causal, window, query_offset):
         return [Stage(0, blocks, size, True, lambda i: minimum(maximum(i * rows + query_offset - reach, 0), S - size))]
     if not causal:
         return [Stage(0, blocks, S, False, lambda i: 0)]
-    if not isinstance(query_offset, int):
+    if not known(query_offset):
         return [Stage(0, blocks, S, True, lambda i: 0)]
-    count = min(blocks, STAGES) if isinstance(blocks, int) else STAGES_OF_UNKNOWN_LENGTH
+    count = min(blocks, STAGES) if known(blocks) else STAGES_OF_UNKNOWN_LENGTH
     cuts = [blocks * g // count for g in range(count + 1)]
     return [_causal(first, last, rows, S, query_offset) for first, last in pairwise(cuts)]
 
 
 def _causal(first, last, rows, S, query_offset):
     size = minimum(S, maximum(1, last * rows + query_offset))
-    known = isinstance(size, int) and isinstance(first, int) and isinstance(rows, int)
-    return Stage(first, last, size, not known or first * rows + query_offset + 1 < size, lambda i: 0)
+    static = known(size, first, rows)
+    return Stage(first, last, size, not static or first * rows + query_offset + 1 < size, lambda i: 0)

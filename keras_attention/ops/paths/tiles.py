@@ -9,7 +9,7 @@ from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_has
 from keras_attention.ops.paths.layout import Layout
 from keras_attention.ops.paths.loop import replace
 from keras_attention.ops.paths.toeplitz import shear, unshear
-from keras_attention.ops.shapes.sizes import same
+from keras_attention.ops.shapes.sizes import known, same
 from keras_attention.ops.softmax import softmax
 
 
@@ -63,7 +63,7 @@ class Tiles:
     def at(self, stage, p, i):
         """Where the tile of block `i` of part `p` lies."""
         start = stage.start(i)
-        whole = isinstance(start, int) and same(stage.size, self.layout.S)
+        whole = known(start) and same(stage.size, self.layout.S)
         return At(p, i, start, stage.size, stage.banded, whole)
 
     def probs(self, at, query, key, bias=None):
@@ -140,7 +140,7 @@ class Tiles:
             visible = both(_last_axis(mask, at.start, at.size), visible)
         if self.key_mask is None:
             return visible
-        row = self.key_mask[at.p // self.layout.heads]
+        row = self.key_mask[at.p // self.layout.kv_heads]
         return both(visible, ops.slice(row, (at.start,), (at.size,)))
 
     def _bias(self, at, bias):
@@ -154,10 +154,12 @@ class Tiles:
     def _keep(self, at):
         """Which probabilities dropout keeps, [M, span]."""
         layout = self.layout
-        head = (at.p % layout.heads) * layout.groups + ops.arange(layout.groups, dtype="int32")[:, None, None]
+        head = (at.p % layout.kv_heads) * layout.groups + ops.arange(layout.groups, dtype="int32")[:, None, None]
         row = at.i * layout.rows + ops.arange(layout.rows, dtype="int32")[:, None]
         columns = column_hashes(self.seed, at.start + ops.arange(at.size, dtype="int32"))
-        return self._join(keep(row_hashes(self.seed, at.p // layout.heads, head, row), columns, self.dropout), at.size)
+        return self._join(
+            keep(row_hashes(self.seed, at.p // layout.kv_heads, head, row), columns, self.dropout), at.size
+        )
 
     def _split(self, x, at):
         """[M, span] -> [G, rows, span]."""

@@ -7,7 +7,7 @@ from keras import ops
 
 def product(*sizes):
     """An int if all sizes are; else a float32 scalar, as an int32 one may overflow: 46,341 squared does."""
-    if all(isinstance(n, int) for n in sizes):
+    if known(*sizes):
         return math.prod(sizes)
     return math.prod(ops.cast(n, "float32") for n in sizes)
 
@@ -31,14 +31,24 @@ def chosen(x, index):
 
 def minimum(a, b):
     """Smaller of two lengths; stays a Python int where both are."""
-    return min(a, b) if isinstance(a, int) and isinstance(b, int) else ops.minimum(a, b)
+    return min(a, b) if known(a, b) else ops.minimum(a, b)
 
 
 def maximum(a, b):
     """Larger of two lengths; stays a Python int where both are."""
-    return max(a, b) if isinstance(a, int) and isinstance(b, int) else ops.maximum(a, b)
+    return max(a, b) if known(a, b) else ops.maximum(a, b)
 
 
 def same(a, b):
     """Whether two lengths are known to be equal."""
-    return a is b or (isinstance(a, int) and isinstance(b, int) and a == b)
+    return a is b or (known(a, b) and a == b)
+
+
+def may_equal(a, b):
+    """Whether two static lengths can be equal; `None` is not known yet."""
+    return a is None or b is None or a == b
+
+
+def known(*sizes):
+    """Whether all sizes are ints, and not tensors."""
+    return all(isinstance(n, int) for n in sizes)

@@ -76,7 +76,7 @@ def test_no_tensor_has_queries_times_keys(name):
 @pytest.mark.parametrize("causal, window", [(True, None), (True, 12), (False, 12)])
 def test_stages_cover_what_is_visible_and_little_else(causal, window, query_offset):
     rows = 16
-    layout = Layout(B=2, T=T, S=S, heads=1, groups=1, rows=rows, blocks=T // rows)
+    layout = Layout(B=2, T=T, S=S, kv_heads=1, groups=1, rows=rows, blocks=T // rows)
     touched, hides = np.zeros((T, S), bool), np.zeros((T, S), bool)
     for stage in stages(layout, causal, window, query_offset):
         for i in range(stage.first, stage.last):
