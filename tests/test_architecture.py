@@ -172,7 +172,7 @@ def test_functions_stay_readable():
 
 def test_packages_hold_what_they_are_for():
     """`ops` is a list of equations; beside `bases` and `parts`, a file is a public layer or a network."""
-    assert len([path for path in (PACKAGE / "ops").glob("*.py")]) <= 28
+    assert len(list((PACKAGE / "ops").glob("*.py"))) <= 28
     for room in ("layers", "models"):
         public = {thing.__module__ for name, _, thing in PUBLIC if name == room}
         files = {f"keras_attention.{room}.{path.stem}" for path in (PACKAGE / room).glob("*.py")}

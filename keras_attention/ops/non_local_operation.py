@@ -96,10 +96,8 @@ def non_local(
     if return_scores:
         scores = zero_padding(function.scores(), query_mask)
         return ops.cast(ops.matmul(scores, value), dtype), ops.cast(scores, dtype)
-    if block_size is None:
-        context = _either(function.is_small(), function.dense, function.linear)
-    else:
-        context = function.linear() if block_size else function.dense()
+    small = function.is_small() if block_size is None else not block_size
+    context = _either(small, function.dense, function.linear)
     return ops.cast(zero_padding(context, query_mask), dtype)
 
 
