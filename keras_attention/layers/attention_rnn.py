@@ -5,7 +5,6 @@ from keras import ops
 
 from keras_attention.layers.bases.attention_step import AttentionStep, check_call
 from keras_attention.layers.bases.recurrent_cells import CellInput
-from keras_attention.ops import require_boolean
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.shapes.empty import fill_empty
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
@@ -106,7 +105,7 @@ class AttentionRNN(AttentionStep):
     ):
         mask = inputs_mask if mask is None else mask
         check_call(inputs.shape, memory.shape, mask, memory_mask, memory_lengths)
-        mask = full_mask(require_boolean(mask, "mask"), ops.shape(inputs)[:2])
+        mask = full_mask(mask, ops.shape(inputs)[:2])
         memory = self.project_memory(memory, memory_mask, memory_lengths)
         state = self.start(memory, initial_state)
         written, state = self._run(zero_padding(inputs, mask), memory, state, mask, return_attention_scores, training)

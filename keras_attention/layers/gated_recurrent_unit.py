@@ -6,7 +6,6 @@ from keras import ops
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_padding
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
-from keras_attention.ops import require_boolean
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.require import require_bool
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
@@ -115,7 +114,7 @@ class GatedRecurrentUnit(BaseLayer):
     def call(self, inputs, initial_state=None, mask=None, inputs_mask=None):
         mask, initial_state = inputs_mask if mask is None else mask, _single(initial_state)
         self._check(inputs, initial_state, mask)
-        mask = full_mask(require_boolean(mask, "mask"), ops.shape(inputs)[:2])
+        mask = full_mask(mask, ops.shape(inputs)[:2])
         inputs = zero_padding(inputs, mask)
         if initial_state is None:
             initial_state = ops.zeros((ops.shape(inputs)[0], self.units), dtype=self.compute_dtype)

@@ -10,7 +10,6 @@ from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.bases.transformer_block import TransformerBlock
 from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
-from keras_attention.ops import require_boolean
 from keras_attention.ops.require import is_int, require_bool, require_int, require_pair
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
@@ -133,7 +132,7 @@ class ImageTransformerBlock(TransformerBlock):
             check_padding(given, name, tuple(inputs.shape[:-1]), "the inputs")
         if memory is not None:
             check_padding(memory_mask, "memory_mask", tuple(memory.shape[:-1]), "the memory")
-        mask = full_mask(require_boolean(inputs_mask if mask is None else mask, "mask"), ops.shape(inputs)[:-1])
+        mask = full_mask(inputs_mask if mask is None else mask, ops.shape(inputs)[:-1])
         inputs, memory, cache = self._autocast(inputs, memory, cache)
         # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
         inputs = zero_padding(inputs, mask)

@@ -6,7 +6,6 @@ from keras import ops
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_padding
 from keras_attention.layers.bases.projections import clone
-from keras_attention.ops import require_boolean
 from keras_attention.ops.non_local_operation import PAIRWISE, SOFTMAX, non_local
 from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
 from keras_attention.ops.shapes.extents import EXTENTS, Extent
@@ -132,7 +131,7 @@ class NonLocalBlock(BaseLayer):
     def call(self, inputs, mask=None, return_attention_scores=False, training=None):
         self._check(inputs, mask)
         x = inputs if self.data_format == "channels_last" else ops.moveaxis(inputs, 1, -1)
-        mask = full_mask(require_boolean(mask, "mask"), ops.shape(x)[:-1])
+        mask = full_mask(mask, ops.shape(x)[:-1])
         x = zero_padding(x, mask)
         context, scores = self._look(x, mask, return_attention_scores)
         y = self.w_z(context)

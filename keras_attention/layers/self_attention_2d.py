@@ -7,7 +7,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_padding
 from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.spectral_normalization import normalised_if
-from keras_attention.ops import non_local, require_boolean
+from keras_attention.ops import non_local
 from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 from keras_attention.ops.shapes.subsample import POOL, subsample, subsampled
@@ -107,7 +107,7 @@ class SelfAttention2D(BaseLayer):
         self._check(inputs, mask)
         x = inputs if self.data_format == "channels_last" else ops.moveaxis(inputs, 1, -1)
         dims = ops.shape(x)[:-1]
-        mask = full_mask(require_boolean(mask, "mask"), dims)
+        mask = full_mask(mask, dims)
         x = zero_padding(x, mask)
         pool = subsample if self.variant == "reference" else _all
         query = self.query(x, training=training)

@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_padding
 from keras_attention.layers.bases.projections import clone
-from keras_attention.ops import channel_pool, require_boolean
+from keras_attention.ops import channel_pool
 from keras_attention.ops.require import require_choice, require_data_format, require_int
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
@@ -32,7 +32,7 @@ class Gate(BaseLayer):
         self._check(inputs, mask)
         if mask is not None:
             places = self._places(ops.shape(inputs))
-            mask = full_mask(require_boolean(mask, "mask"), places)
+            mask = full_mask(mask, places)
             inputs = zero_padding(inputs, ops.expand_dims(mask, self._axis))
         output, gates = self._apply(inputs, mask, training)
         return (output, gates) if return_attention_scores else output

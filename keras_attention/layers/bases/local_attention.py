@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers.bases.checks import check_padding, require_batch_size
 from keras_attention.layers.bases.projections import ProjectsHeads
-from keras_attention.ops import block_local, require_boolean
+from keras_attention.ops import block_local
 from keras_attention.ops.block_local.cache import attend_cached
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 from keras_attention.ops.shapes.known import known_values
@@ -41,7 +41,7 @@ class LocalAttention(ProjectsHeads):
     def call(self, inputs, mask=None, return_attention_scores=False, cache=None, cache_index=None, training=None):
         self._check(inputs, mask, cache, cache_index, scores=return_attention_scores)
         dims = ops.shape(inputs)[:-1]
-        mask = full_mask(require_boolean(mask, "mask"), dims)
+        mask = full_mask(mask, dims)
         if cache is not None:
             return self._step(zero_padding(inputs, mask), mask, cache, cache_index)
         rows, columns = self._rows_and_columns(dims)

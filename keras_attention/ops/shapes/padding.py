@@ -35,9 +35,8 @@ def padding_masks(query_dims, key_dims, query_mask, value_mask, key_mask, attent
     Returns:
         Boolean [B, *T] and [B, *S], each `None` if nothing is padding.
     """
-    queries = full_mask(require_boolean(query_mask, "query_mask"), query_dims)
-    values = full_mask(require_boolean(value_mask, "value_mask"), key_dims)
-    keys = both(values, full_mask(require_boolean(key_mask, "key_mask"), key_dims))
+    queries = full_mask(query_mask, query_dims, "query_mask")
+    keys = both(full_mask(value_mask, key_dims, "value_mask"), full_mask(key_mask, key_dims, "key_mask"))
     if attention_mask is not None:
         seeing, seen = seen_at_all(require_boolean(attention_mask))
         queries = both(queries, full_mask(seeing, query_dims))
@@ -45,13 +44,15 @@ def padding_masks(query_dims, key_dims, query_mask, value_mask, key_mask, attent
     return queries, keys
 
 
-def full_mask(mask, dims):
-    """Broadcasts a padding mask to [B, *T]; axes that it has not are missing at its end.
+def full_mask(mask, dims, name="mask"):
+    """A padding mask as a boolean tensor [B, *T]; axes that it lacks are its last ones.
 
     Args:
-        mask: Boolean tensor or `None`.
+        mask: Boolean or integer tensor, or `None`.
         dims: The dimensions [B, *T], static or dynamic.
+        name: What the caller calls it, for the error.
     """
+    mask = require_boolean(mask, name)
     if mask is None:
         return None
     if len(mask.shape) == len(dims) and all(d is not None and d != 1 for d in mask.shape):
