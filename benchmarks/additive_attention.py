@@ -1,4 +1,4 @@
-"""Time and memory of `BahdanauAttention` and of Keras's `AdditiveAttention` with the two projections it lacks, on a CPU.
+"""Time and memory of `BahdanauAttention` and of Keras's `AdditiveAttention` with its missing projections, on a CPU.
 
     python benchmarks/additive_attention.py [--repeat 3] [--cores 0,1] [--only 1024]
 
