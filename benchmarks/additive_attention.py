@@ -1,10 +1,10 @@
-"""Time and memory of additive attention beside Keras's, with the projections that a user adds to it, on a CPU.
+"""Time and memory of `BahdanauAttention` and of Keras's `AdditiveAttention` with its missing projections, on a CPU.
 
     python benchmarks/additive_attention.py [--repeat 3] [--cores 0,1] [--only 1024]
 
-B8, 256 units, queries and memory of 256 features, TensorFlow in a graph. Every candidate is a process of its own on the
-same pinned cores; they take turns, one run each. Memory is the growth of the process's peak during the first run over
-what it held with its inputs. At 1024, Keras's layer would hold several tensors of 8.6 GB, and is left out. Needs Linux.
+B8, 256 units, queries and memory of 256 features, TensorFlow in a graph. Each candidate runs in its own process on the
+same pinned cores; they alternate, one run each. Memory is the peak of the process during the first run minus what it
+held with its inputs. At 1024, Keras's layer would hold several tensors of 8.6 GB: not run. Needs Linux.
 """
 
 import side_by_side
@@ -20,7 +20,7 @@ ROWS = [
 
 
 def attention(candidate):
-    """A function (query, value) -> context with weights of its own."""
+    """Returns a function (query, value) -> context that owns its weights."""
     import keras
 
     if candidate == "ours":

@@ -1,10 +1,10 @@
-"""Time and memory of the attention core beside Keras on TensorFlow and PyTorch, on a CPU.
+"""Time and memory of `ops.attend`, Keras's attention on TensorFlow and PyTorch's, on a CPU.
 
     python benchmarks/attention_core.py [--repeat 9] [--cores 0,1] [--only 4096]
 
-B1 N8 H64. Every candidate is a process of its own on the same pinned cores. The candidates of a table row take turns,
-one run each, so that a slow moment of the machine meets them all; the others sleep meanwhile. Memory is the growth of
-the process's peak over what it held with its inputs before the first run. Needs Linux, and torch for its rows.
+B1 N8 H64. Each candidate runs in its own process on the same pinned cores. The candidates of a table row alternate, one
+run each, so that a slow phase of the machine affects all; the others sleep meanwhile. Memory is the peak of the process
+during the first run minus what it held with its inputs. Needs Linux, and torch for its rows.
 """
 
 import side_by_side
@@ -49,7 +49,7 @@ def tensorflow_step(candidate, arrays, gradient, causal, dtype):
 
 
 def torch_step(candidate, arrays, gradient, causal, dtype):
-    """The same for PyTorch, whose layout is [B, N, T, H]."""
+    """As `tensorflow_step`, for PyTorch, whose layout is [B, N, T, H]."""
     import torch
 
     tensors = [torch.tensor(a).transpose(1, 2).contiguous().to(getattr(torch, dtype)) for a in arrays]
@@ -78,7 +78,7 @@ def step_of(candidate, length, gradient=False, causal=False, dtype="float32"):
 def milliseconds(results):
     ours = min(results["ours"][0])
     for times, growth in results.values():
-        best, median = min(times), side_by_side.middle(times)
+        best, median = min(times), side_by_side.median(times)
         yield f"{best * 1e3:.0f}", f"{median * 1e3:.0f}", f"{best / ours:.2f}", f"{growth:.0f}"
 
 

@@ -1,10 +1,10 @@
-"""What SE and CBAM cost in a step of ResNet-50 on a CPU: TensorFlow, in a graph, compiled by XLA or not.
+"""Time and memory that SE and CBAM add to ResNet-50 on a CPU: TensorFlow in a graph, with and without XLA.
 
     python benchmarks/attention_resnet.py [--repeat 5] [--cores 0,1] [--only forward]
 
-Every candidate is a process of its own on the same pinned cores; they take turns, one run each. A step of training is
-forward, backward and an update by SGD with momentum. Memory is the growth of the process's peak during the first run
-over what it held with its weights. Needs Linux.
+Each candidate runs in its own process on the same pinned cores; they alternate, one run each. A training step is
+forward, backward and an update by SGD with momentum. Memory is the peak of the process during the first run minus what
+it held with its weights. Needs Linux.
 """
 
 import side_by_side
@@ -47,13 +47,13 @@ def step_of(candidate, training, jit):
 
 
 def overhead(results):
-    """Beside the usual cells, the median of what each run took more than its neighbour without attention."""
+    """The usual cells, and the median overhead of each run over the adjacent run without attention."""
     for (times, _), usual in zip(results.values(), side_by_side.seconds(results)):
-        # Neighbouring runs share whatever else the machine does.
-        more = side_by_side.middle([a / b - 1 for a, b in zip(times, results["none"][0])])
+        # Adjacent runs see the same load of the machine.
+        more = side_by_side.median([a / b - 1 for a, b in zip(times, results["none"][0])])
         yield *usual, f"{more:+.1%}"
 
 
 if __name__ == "__main__":
-    columns = ("run", "attention", *side_by_side.SECONDS, "more than without, run by run")
+    columns = ("run", "attention", *side_by_side.SECONDS, "median overhead, paired runs")
     side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=5, show=overhead)

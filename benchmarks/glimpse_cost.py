@@ -1,13 +1,13 @@
-"""What a network of glimpses costs as images grow, beside a small convolutional network, on a CPU.
+"""Time and memory of recurrent attention and of a small convolutional network against image size, on a CPU.
 
     python benchmarks/glimpse_cost.py [--repeat 9] [--cores 0,1] [--only "training step"]
 
-`models.recurrent_attention` with 6 glimpses of 8 x 8 pixels, and a network of three convolutions with pools, that of
-`examples/recurrent_attention_digits.py --network convolutions`, which says how well both read digits; it stops at 400
-pixels a side, because at 1600 it would hold 16 times as much. Batches of 32 grey images that are in memory already,
-TensorFlow in a graph. A run is ten steps, of which the mean is told. Every candidate is a process of its own on the
-same pinned cores; they take turns, one run each. Memory is the growth of the process's peak during the first run over
-what it held with its images and weights. Needs Linux.
+`models.recurrent_attention` with 6 glimpses of 8 x 8 pixels, and the network of three convolutions with pooling of
+`examples/recurrent_attention_digits.py --network convolutions`, which compares their accuracy. The convolutions stop at
+sides of 400 pixels: 1600 need 16 times the memory. Batches of 32 gray images already in memory, TensorFlow in a graph.
+A run is ten steps; times are the mean of a step. Each candidate runs in its own process on the same pinned cores; they
+alternate, one run each. Memory is the peak of the process during the first run minus what it held with its images and
+weights. Needs Linux.
 """
 
 import pathlib
@@ -18,10 +18,10 @@ import side_by_side
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "examples"))
 
 BATCH = 32
-STEPS = 10  # of a run: one alone takes too short a time to be told apart from another
+STEPS = 10  # per run: a single step is too short to time
 SIDES = (28, 60, 100, 400, 1600)
-LARGEST = 400  # that the convolutions are measured on
-# All sides take turns, so that what slows the machine down for a while slows all of them down.
+LARGEST = 400  # side for the convolutions
+# All sides alternate, so that a slow phase of the machine affects all.
 CANDIDATES = [f"glimpses, {side}" for side in SIDES] + [f"convolutions, {side}" for side in SIDES if side <= LARGEST]
 ROWS = [((run,), {"training": run == "training step"}, CANDIDATES) for run in ("forward", "training step")]
 
@@ -65,7 +65,7 @@ def step_of(candidate, training):
 
 def milliseconds(results):
     for times, growth in results.values():
-        yield *(f"{1e3 * take(times) / STEPS:.1f}" for take in (min, side_by_side.middle)), f"{growth:.0f}"
+        yield *(f"{1e3 * take(times) / STEPS:.1f}" for take in (min, side_by_side.median)), f"{growth:.0f}"
 
 
 if __name__ == "__main__":

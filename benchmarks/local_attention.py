@@ -1,18 +1,18 @@
-"""Time and memory of local attention beside Keras's sliding window on TensorFlow, on a CPU.
+"""Time and memory of local attention and of Keras's sliding window on TensorFlow, on a CPU.
 
     python benchmarks/local_attention.py [--repeat 5] [--cores 0,1] [--only 8192]
 
 Layers with their projections, B1, D512, N8 H64, forward + backward, to the input and to all weights, TensorFlow in a
-graph, float32. `keras.layers.MultiHeadAttention(sliding_window=256)` scores all pairs, of which a query sees 511;
-`LocalAttention1D` scores what the blocks see, and so does `LocalAttention2D`, of an image of as many pixels. Every
-candidate is a process of its own on the same pinned cores; those of a length take turns, one run each. Memory is the
-growth of the process's peak during the first run over what it held with its weights and inputs. Needs Linux, and 16 GB
-of memory for Keras at 8192.
+graph, float32. `keras.layers.MultiHeadAttention(sliding_window=256)` computes all pairs and masks all but 511 keys of a
+query; `LocalAttention1D`, and `LocalAttention2D` on an image of as many pixels, compute the pairs within blocks only.
+Each candidate runs in its own process on the same pinned cores; those of a length alternate, one run each. Memory is
+the peak of the process during the first run minus what it held with its weights and inputs. Needs Linux, and 16 GB of
+memory for Keras at 8192.
 """
 
 import side_by_side
 
-# The query block, the memory block, and whether causal.
+# Query block, memory block, causal.
 OURS = {
     "causal, 256 + 256": (256, 256, True),
     "causal, 128 + 128": (128, 128, True),

@@ -1,14 +1,14 @@
-"""Mutation run: changes the code in one place at a time, and sees whether the tests notice.
+"""Mutation testing: applies one mutation at a time and checks whether the tests fail.
 
-    python benchmarks/mutants.py choose 100 > mutants.json        # the same each time
-    python benchmarks/mutants.py run mutants.json > results.txt   # run it in a copy of the repository: it edits files
+    python benchmarks/mutants.py choose 100 > mutants.json        # deterministic
+    python benchmarks/mutants.py run mutants.json > results.txt   # in a copy of the repository: it edits files
 
-Run on two versions of the tests, it shows whether the newer ones miss what the older ones caught. A mutant is named by
-its function and by the expression that it changes, so that it is found again where lines have moved.
+Run on two versions of the tests, it shows mutants that only the older version kills. A mutant is identified by its
+function and by the expression that it changes, so that it is found again after lines have moved.
 
-Each mutant runs the tests of its own module first, then the conformance suite of the layers that use it, and at last
-the tests that name these layers or what it defines, or, if none does, all of its room; the first failure ends it.
-Needs an operating system with `fork`.
+Each mutant runs the tests of its own module first, then the conformance suite of the layers that import it, and last
+the tests that mention these layers or its definitions, or, if there are none, all tests of its package; it stops at the
+first failure. Needs an operating system with `fork`.
 """
 
 import argparse
@@ -24,8 +24,8 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-ROOMS = ("ops", "layers", "decoding", "training")
-LIMIT = 1800  # seconds of a stage; a mutant that never ends is noticed, too, but on a busy machine look twice
+PACKAGES = ("ops", "layers", "decoding", "training")
+LIMIT = 1800  # seconds per stage; on a busy machine, run a mutant that timed out again
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -36,7 +36,7 @@ TWINS |= {twin: name for name, twin in TWINS.items()}
 
 
 def variants(node):
-    """Each mutated copy of an expression."""
+    """Yields each mutated copy of an expression."""
 
     def changed(**fields):
         twin = copy.copy(node)
@@ -64,7 +64,7 @@ def variants(node):
 
 
 def mutants(path):
-    """`{name: (node, replacement)}` of a file; a name holds the function, the expression and its count there."""
+    """`{name: (node, replacement)}` of a file; a name is (function, expression, replacement, count in the function)."""
     found, counts = {}, defaultdict(int)
 
     def visit(node, where):
@@ -86,23 +86,25 @@ def mutants(path):
 
 
 def choose(count, seed=0):
-    """`count` mutants, as many of each room, no function twice where there are enough functions."""
+    """Chooses `count` mutants, equally many per package, and no function twice if there are enough functions."""
     chosen = []
-    for room in ROOMS:
+    for package in PACKAGES:
         every = [
-            (str(path), *name) for path in sorted(Path("keras_attention", room).glob("*.py")) for name in mutants(path)
+            (str(path), *name)
+            for path in sorted(Path("keras_attention", package).glob("*.py"))
+            for name in mutants(path)
         ]
         random.Random(seed).shuffle(every)
         seen, first, rest = set(), [], []
         for mutant in every:
             (rest if mutant[:2] in seen else first).append(mutant)
             seen.add(mutant[:2])
-        chosen += (first + rest)[: count // len(ROOMS)]
+        chosen += (first + rest)[: count // len(PACKAGES)]
     return chosen
 
 
 def mutated(path, name):
-    """The text of the file with one mutant, or `None` if the file has it no more."""
+    """The text of the file with one mutant applied, or `None` if the file no longer contains it."""
     if not path.exists() or name not in (found := mutants(path)):
         return None
     node, new = found[name]
@@ -116,9 +118,12 @@ def mutated(path, name):
 
 
 def users(path):
-    """Names of the layers whose files import this one, directly or through others."""
+    """Names of the layers whose files import this one, directly or indirectly."""
     files = [
-        p for room in ("ops", "layers") for p in Path("keras_attention", room).glob("*.py") if p.stem != "__init__"
+        p
+        for package in ("ops", "layers")
+        for p in Path("keras_attention", package).glob("*.py")
+        if p.stem != "__init__"
     ]
     using = {path}
     while True:
@@ -133,22 +138,22 @@ def users(path):
 
 
 def stages(path):
-    """Arguments of pytest, for each stage that a mutant of this file goes through."""
-    room, own = path.parent.name, Path("tests", path.parent.name, f"test_{path.stem}.py")
+    """Yields the pytest arguments of each stage for a mutant of this file."""
+    package, own = path.parent.name, Path("tests", path.parent.name, f"test_{path.stem}.py")
     if own.exists():
         yield [str(own)]
-    layers = users(path) if room in ("ops", "layers") else ()
+    layers = users(path) if package in ("ops", "layers") else ()
     if layers:
         yield [*map(str, sorted(Path("tests/layers").glob("test_conformance*.py"))), "-k", " or ".join(layers)]
     names = [*layers, *re.findall(r"^(?:def|class) ([A-Za-z]\w+)", path.read_text(), re.M)]
     pattern = re.compile(rf"\b({'|'.join((*names, path.stem))})\b")
     naming = [p for p in sorted(Path("tests").glob("*/test_*.py")) if p != own and "conformance" not in p.name]
     naming = [str(p) for p in naming if p.parent.name != "examples" and pattern.search(p.read_text())]
-    yield naming or [f"tests/{room}"]
+    yield naming or [f"tests/{package}"]
 
 
 def outcome(arguments):
-    """What becomes of these tests, in a process of their own that starts with all imported."""
+    """Runs these tests in a forked process: "killed", "survived" or "timed out"."""
     child = os.fork()
     if child == 0:
         quiet = os.open(os.devnull, os.O_WRONLY)
@@ -165,8 +170,8 @@ def outcome(arguments):
 
 
 def run(chosen):
-    """Prints a line for each mutant: killed or timed out, with the stage; survived; or gone."""
-    import keras  # noqa: F401, so that the children need not
+    """Prints one line per mutant: killed or timed out, with the stage; survived; or gone."""
+    import keras  # noqa: F401, imported once, before the forks
 
     for file, *name in chosen:
         path, began = Path(file), time.time()

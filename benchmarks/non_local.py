@@ -2,11 +2,11 @@
 
     python benchmarks/non_local.py [--repeat 3] [--cores 0,1] [--only map]
 
-A block of 64 channels, forward and backward to its weights and its input, TensorFlow in a graph, float32, one input at
-a time: a map of 64 x 64 and a clip of 8 x 56 x 56. "ours" is what the layer does by itself; "all pairs" the same layer
-asked for its scores, which needs all of them. Every candidate is a process of its own on the same pinned cores; those
-of a row take turns, one run each. Memory is the growth of the process's peak during the first run over what it held
-with its input. Needs Linux. All pairs of an unpooled clip would take 2.5 GB a tensor, and are left out.
+A block of 64 channels, forward and backward to its weights and its input, TensorFlow in a graph, float32, batch size 1:
+a map of 64 x 64 and a clip of 8 x 56 x 56. "ours" is the layer with its defaults; "all pairs" the same layer with
+`return_attention_scores=True`. Each candidate runs in its own process on the same pinned cores; those of a row
+alternate, one run each. Memory is the peak of the process during the first run minus what it held with its input. Needs
+Linux. All pairs of an unpooled clip would take 2.5 GB per tensor: not run.
 """
 
 import side_by_side
@@ -18,7 +18,7 @@ PAIRWISE = ("embedded_gaussian", "dot_product", "concatenation")
 
 
 def rows(what, pool, candidates):
-    """A row for each pairwise function, over this input with its keys pooled or not."""
+    """A row for each pairwise function, on this input, with pooled keys or not."""
     for pairwise in PAIRWISE:
         yield (what, KEYS[what, pool], pairwise), {"what": what, "pool": pool, "pairwise": pairwise}, candidates
 
@@ -40,7 +40,7 @@ def step_of(candidate, what, pool, pairwise):
     x = tf.constant(np.random.default_rng(0).standard_normal(INPUTS[what]).astype("float32"))
     layer = NonLocalBlock(pairwise, pool=pool)
     layer.build(x.shape)
-    layer.norm.gamma.assign(np.ones(CHANNELS))  # at zero nothing would flow back
+    layer.norm.gamma.assign(np.ones(CHANNELS))  # at zero, gradients would vanish
 
     def run(x):
         with tf.GradientTape() as tape:

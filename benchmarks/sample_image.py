@@ -1,11 +1,10 @@
-"""What a pixel costs that the Image Transformer writes, in small images and in large ones, on a CPU.
+"""Time per pixel of sampling from the Image Transformer against image size, on a CPU.
 
     python benchmarks/sample_image.py [--repeat 5] [--cores 0,1] [--only "32 x 32"]
 
-Grey images, batches of 4, a network of 3 blocks of width 64 with blocks and memory of 64 positions; TensorFlow, in a
-graph. `cached` is `decoding.sample_image`, which keeps what later pixels need. `again` runs the whole network once for
-each pixel; it is measured where that does not take too long. Every candidate is a process of its own on the same pinned
-cores. Needs Linux.
+Gray images, batches of 4, a network of 3 blocks of width 64 with blocks and memory of 64 positions; TensorFlow in a
+graph. `cached` is `decoding.sample_image`, which has a key/value cache. `again` runs the whole network once for each
+pixel, on small images only. Each candidate runs in its own process on the same pinned cores. Needs Linux.
 """
 
 import functools
@@ -15,12 +14,12 @@ import side_by_side
 BATCH = 4
 SIDES = (16, 32, 64, 128)
 CANDIDATES = ("cached", "again")
-LARGEST = 32  # that is written without a cache
+LARGEST = 32  # side without a cache
 ROWS = [((f"{side} x {side}", str(side**2)), {"side": side}, CANDIDATES[: 1 + (side <= LARGEST)]) for side in SIDES]
 
 
 def step_of(candidate, side):
-    """A callable that writes one batch of images, built but not yet run."""
+    """A callable that generates one batch of images, built but not yet run."""
     import keras
     import tensorflow as tf
 
@@ -29,13 +28,13 @@ def step_of(candidate, side):
     keras.utils.set_random_seed(0)
     sizes = {"num_layers": 3, "model_dim": 64, "num_heads": 2, "intermediate_dim": 128}
     model = models.image_transformer(channels=1, query_block=64, memory_block=64, **sizes)
-    write = decoding.sample_image if candidate == "cached" else write_again
-    run = tf.function(functools.partial(write, model, (side, side), BATCH))
+    sample = decoding.sample_image if candidate == "cached" else sample_again
+    run = tf.function(functools.partial(sample, model, (side, side), BATCH))
     return lambda: run().numpy()
 
 
-def write_again(model, size, batch_size):
-    """Images, of which each pixel comes from a run of the whole network over all that is there."""
+def sample_again(model, size, batch_size):
+    """Samples images without a cache: the whole network runs once for each pixel."""
     import keras
     import tensorflow as tf
 
@@ -43,8 +42,8 @@ def write_again(model, size, batch_size):
 
     def advance(index, values):
         logits = tf.reshape(model(tf.reshape(values, (batch_size, *size, 1))), (batch_size, pixels, 256))
-        drawn = keras.random.categorical(logits[:, index], 1, dtype="int32")
-        return index + 1, tf.tensor_scatter_nd_update(values, [[i, index] for i in range(batch_size)], drawn[:, 0])
+        pixel = keras.random.categorical(logits[:, index], 1, dtype="int32")
+        return index + 1, tf.tensor_scatter_nd_update(values, [[i, index] for i in range(batch_size)], pixel[:, 0])
 
     start = (tf.constant(0), tf.zeros((batch_size, pixels), tf.int32))
     return tf.while_loop(lambda index, values: index < pixels, advance, start)[1]

@@ -1,13 +1,12 @@
-"""Time and memory of the self-attention of SAGAN over large maps, on a CPU.
+"""Time and memory of SAGAN's self-attention over large feature maps, on a CPU.
 
     python benchmarks/self_attention_2d.py [--repeat 3] [--cores 0,1] [--only "128 x 128"]
 
 `SelfAttention2D` of 64 channels over one map, forward and backward to its weights and its input, TensorFlow in a graph,
-float32. "ours" is what the layer does by itself; "whole map" the same layer asked for its scores, which needs all of
-them at once. Every candidate is a process of its own on the same pinned cores; those of a row take turns, one run each.
-Memory is the growth of the process's peak during the first run over what it held with its input; beside it stands what
-the scores alone would take. Needs Linux. The whole unpooled map of 128 x 128 would take 1074 MB a tensor, and is left
-out.
+float32. "ours" is the layer with its defaults; "whole map" the same layer with `return_attention_scores=True`. Each
+candidate runs in its own process on the same pinned cores; those of a row alternate, one run each. Memory is the peak
+of the process during the first run minus what it held with its input; "scores MB" is the size of the scores alone.
+Needs Linux. The whole unpooled map of 128 x 128 would take 1074 MB per tensor: not run.
 """
 
 import side_by_side
@@ -17,9 +16,9 @@ BOTH = ("ours", "whole map")
 
 
 def row(size, variant, candidates):
-    places = size * size
-    keys = places // 4 if variant == "reference" else places
-    labels = (f"{size} x {size}", variant, f"{places} x {keys}", f"{4 * places * keys / 1e6:.0f}")
+    positions = size * size
+    keys = positions // 4 if variant == "reference" else positions
+    labels = (f"{size} x {size}", variant, f"{positions} x {keys}", f"{4 * positions * keys / 1e6:.0f}")
     return labels, {"size": size, "variant": variant}, candidates
 
 
@@ -41,7 +40,7 @@ def step_of(candidate, size, variant):
     x = tf.constant(np.random.default_rng(0).standard_normal((1, size, size, CHANNELS)).astype("float32"))
     layer = SelfAttention2D(variant)
     layer.build(x.shape)
-    layer.gamma.assign(1.0)  # at zero nothing would flow back
+    layer.gamma.assign(1.0)  # at zero, gradients would vanish
 
     def run(x):
         with tf.GradientTape() as tape:

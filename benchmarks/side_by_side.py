@@ -1,7 +1,7 @@
-"""Candidates side by side: a process for each on the same pinned cores, one run each in turn. Needs Linux.
+"""Benchmark runner: one process per candidate on the same pinned cores, runs in alternation. Needs Linux.
 
-A benchmark names its candidates and makes a step of one; `main` starts itself once more for each candidate as a worker.
-Memory is the growth of the worker's peak during the first run over what it held with its inputs.
+A benchmark lists its candidates and builds a step of each; `main` starts the script again as a worker per candidate.
+Memory is the peak of the worker during the first run minus what it held with its inputs.
 """
 
 import argparse
@@ -15,15 +15,15 @@ import time
 SECONDS = ("best s", "median s", "peak growth MB")  # headings of the cells that `seconds` yields
 
 
-def middle(times):
-    """The median of an odd number of times; of an even number, the greater of the two in the middle."""
+def median(times):
+    """Upper median: for an even number of times, the larger of the middle two."""
     return sorted(times)[len(times) // 2]
 
 
 def seconds(results):
-    """The usual cells of a row: the best time, the median, and the memory."""
+    """The usual cells of a row: best time, median time, memory."""
     for times, growth in results.values():
-        yield f"{min(times):.2f}", f"{middle(times):.2f}", f"{growth:.0f}"
+        yield f"{min(times):.2f}", f"{median(times):.2f}", f"{growth:.0f}"
 
 
 def main(description, rows, step_of, columns, repeat, show=seconds):
@@ -31,12 +31,12 @@ def main(description, rows, step_of, columns, repeat, show=seconds):
 
     Args:
         description: String, for `--help`.
-        rows: List of (labels, options, candidates): what the row is called, a tuple of strings; keyword arguments for
-            `step_of`; and its candidates.
+        rows: List of (labels, options, candidates): a tuple of strings that name the row; keyword arguments for
+            `step_of`; and the candidates.
         step_of: `step_of(candidate, **options)` returns a callable that runs one step.
-        columns: Headings: of the labels, of the candidate, and of the cells.
-        repeat: Int, runs of each candidate unless `--repeat` says otherwise.
-        show: `show({candidate: (seconds of each run, MB)})` yields the cells of each candidate's line: strings.
+        columns: Headings of the labels, the candidate and the cells.
+        repeat: Int, default of `--repeat`: the runs of each candidate.
+        show: `show({candidate: (seconds of each run, MB)})` yields the cells of each candidate's row, as strings.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--repeat", type=int, default=repeat, help=f"runs of each candidate (default {repeat})")
@@ -64,7 +64,7 @@ def _print_row(cells):
 
 
 def _serve(step):
-    """A worker: prints the memory of its first run, then the seconds of a run for each line it reads."""
+    """Runs as a worker: prints the memory of the first run, then the seconds of one run per line read."""
     with open("/proc/self/clear_refs", "w") as peak:
         peak.write("5")
     before = _memory("VmRSS")

@@ -1,4 +1,4 @@
-"""Formulas become MathML while the pages are made, so that they show without scripts from elsewhere."""
+"""MkDocs hook: converts formulas to MathML at build time, so that pages need no external scripts."""
 
 import html
 import re

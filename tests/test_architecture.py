@@ -1,4 +1,4 @@
-"""The house: imports go down only, no private Keras, every file has its test, its registration and its page."""
+"""Rules of the repository: imports between packages, no private Keras, a test per file, registration, pages."""
 
 import ast
 import configparser
@@ -16,9 +16,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_attention"
 FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = [path for path in FILES if path.name != "__init__.py"]
-ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+PACKAGES = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
-# Who may import whom; `folders` is a module of its own, beside the rooms.
+# The packages that each package may import; `folders` is a module beside them.
 MAY_IMPORT = {
     "ops": {"ops"},
     "layers": {"ops", "layers"},
@@ -30,11 +30,11 @@ MAY_IMPORT = {
     "visualize": {"ops", "visualize"},
     "export": {"ops", "folders", "export"},
 }
-# Outside the package: what a room may import at the top of a file, and what only inside a function.
+# Third-party imports: allowed at the top of a file, and allowed only inside a function.
 AT_THE_TOP = {"keras", "numpy", *sys.stdlib_module_names}
 INSIDE_FUNCTIONS = {
     "ops": {"tensorflow", "jax", "torch"},
-    # Keras's own file format and number types; the gradients of a step that no `fit` of one optimizer takes.
+    # Keras's file format and number types; gradients of a training step with two optimizers.
     "training": {"h5py", "ml_dtypes", "tensorflow", "jax", "torch"},
     "visualize": {"tensorflow", "jax", "matplotlib"},
     "export": {"tensorflow", "onnx", "onnxruntime", "tf2onnx"},
@@ -45,14 +45,14 @@ def label(path):
     return str(path.relative_to(ROOT))
 
 
-def imports(tree, package):
-    """Yields (line, absolute dotted name, whether it stands outside every function) of every import."""
+def imports(tree, parts):
+    """Yields (line, absolute dotted name, whether it is outside of all functions) of every import."""
     inside = {n for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.Lambda) for n in ast.walk(f)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else ()
+            above = parts[: len(parts) - node.level + 1] if node.level else ()
             base = ".".join((*above, *filter(None, [node.module])))
             names = [f"{base}.{alias.name}" for alias in node.names]
         else:
@@ -61,32 +61,34 @@ def imports(tree, package):
             yield node.lineno, name, node not in inside
 
 
-def complaints(source, package):
-    """What is wrong with the imports of a file that lies in `package`."""
+def forbidden_imports(source, parts):
+    """Yields the forbidden imports of a file in this folder, as messages."""
     tree = ast.parse(source)
-    room = package[1] if len(package) > 1 else None
-    for line, name, at_the_top in imports(tree, package):
+    package = parts[1] if len(parts) > 1 else None
+    for line, name, at_the_top in imports(tree, parts):
         top, *rest = name.split(".")
         if top == "keras" and rest[:1] == ["src"]:
             yield f"line {line}: {name} is private to Keras"
-        elif top == "keras_attention" and room:
-            if not rest or rest[0] not in MAY_IMPORT[room]:
-                yield f"line {line}: {room} may not import {name}"
+        elif top == "keras_attention" and package:
+            if not rest or rest[0] not in MAY_IMPORT[package]:
+                yield f"line {line}: {package} may not import {name}"
         elif not (
-            top == "keras_attention" or top in AT_THE_TOP or (top in INSIDE_FUNCTIONS.get(room, ()) and not at_the_top)
+            top == "keras_attention"
+            or top in AT_THE_TOP
+            or (top in INSIDE_FUNCTIONS.get(package, ()) and not at_the_top)
         ):
-            yield f"line {line}: {room} may not import {name} here"
+            yield f"line {line}: {package} may not import {name} here"
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr == "src" and ast.unparse(node.value) == "keras":
             yield f"line {node.lineno}: keras.src is private to Keras"
 
 
-def package_of(path):
+def parts_of(path):
     return path.relative_to(ROOT).parts[:-1]
 
 
-def test_imports_go_down():
-    found = {label(path): list(complaints(path.read_text(), package_of(path))) for path in FILES}
+def test_packages_import_only_what_they_may():
+    found = {label(path): list(forbidden_imports(path.read_text(), parts_of(path))) for path in FILES}
     assert len(found) > 100 and not {path: wrong for path, wrong in found.items() if wrong}
 
 
@@ -108,20 +110,20 @@ def test_imports_go_down():
         "def f():\n    import scipy",
     ],
 )
-def test_a_forbidden_import_is_seen(source):
-    assert list(complaints(source, ("keras_attention", "ops")))
+def test_forbidden_imports_are_found(source):
+    assert list(forbidden_imports(source, ("keras_attention", "ops")))
 
 
-def test_every_room_is_in_the_table():
-    assert set(ROOMS) <= set(MAY_IMPORT)
+def test_every_package_has_import_rules():
+    assert set(PACKAGES) <= set(MAY_IMPORT)
 
 
 def public_classes_and_functions():
-    """Yields (room, name, object) of everything in the `__all__` of a room."""
-    for room in ROOMS:
-        module = importlib.import_module(f"keras_attention.{room}")
+    """Yields (package, name, object) of everything in the `__all__` of each package."""
+    for package in PACKAGES:
+        module = importlib.import_module(f"keras_attention.{package}")
         for name in module.__all__:
-            yield room, name, getattr(module, name)
+            yield package, name, getattr(module, name)
 
 
 PUBLIC = list(public_classes_and_functions())
@@ -130,14 +132,14 @@ PUBLIC_MODULES = {thing.__module__ for _, _, thing in PUBLIC}
 
 @functools.cache
 def imported():
-    """The names that the files of the package import."""
-    return {name for path in FILES for _, name, _ in imports(ast.parse(path.read_text()), package_of(path))}
+    """The set of names that files of the library import."""
+    return {name for path in FILES for _, name, _ in imports(ast.parse(path.read_text()), parts_of(path))}
 
 
-def test_every_file_has_its_test():
-    """`ops/masks.py` is tested by `tests/ops/test_masks.py` (or, where that grew too long, `test_masks_*.py`).
+def test_every_module_has_a_test_file():
+    """`tests/ops/test_masks.py` or `test_masks_*.py` tests `ops/masks.py`.
 
-    A file without a public name may leave it to the tests of the files that import it; one must.
+    A module without a public name may instead be tested by those that import it; at least one must.
     """
     for path in MODULES:
         tests = ROOT / "tests" / path.relative_to(PACKAGE).parent
@@ -148,7 +150,7 @@ def test_every_file_has_its_test():
         assert any(name.startswith(module) for name in imported()), f"nothing imports {label(path)}"
 
 
-def test_files_stay_readable():
+def test_files_have_at_most_320_lines():
     lines = {label(path): len(path.read_text().splitlines()) for path in [*(ROOT / "tests").rglob("*.py"), *FILES]}
     assert len(lines) > 300 and not {path: count for path, count in lines.items() if count > 330}
 
@@ -184,31 +186,33 @@ def test_no_public_operation_hides_its_module():
     assert not names & {name for room, name, _ in PUBLIC if room == "ops"}
 
 
-def test_public_names_say_what_they_are():
+def test_public_names_have_docstrings():
     assert len(PUBLIC) > 100
-    assert not [f"{room}.{name}" for room, name, thing in PUBLIC if not inspect.getdoc(thing)], "have no docstring"
+    assert not [f"{package}.{name}" for package, name, thing in PUBLIC if not inspect.getdoc(thing)], (
+        "have no docstring"
+    )
 
 
-def serialisable(thing):
+def is_serializable(thing):
     kinds = (keras.Layer, keras.losses.Loss, keras.metrics.Metric, keras.optimizers.schedules.LearningRateSchedule)
     return inspect.isclass(thing) and issubclass(thing, kinds)
 
 
-def test_classes_are_registered():
-    names = {cls.__name__: keras.saving.get_registered_name(cls) for *_, cls in PUBLIC if serialisable(cls)}
+def test_serializable_classes_are_registered():
+    names = {cls.__name__: keras.saving.get_registered_name(cls) for *_, cls in PUBLIC if is_serializable(cls)}
     assert len(names) > 50 and names == {name: f"keras_attention>{name}" for name in names}
 
 
-def test_layers_lie_in_a_file_of_their_own_name():
+def test_each_layer_is_in_a_file_of_its_name():
     from keras_attention import layers
 
     for name in layers.__all__:
         file = getattr(layers, name).__module__.rpartition(".")[2]
-        assert file.replace("_", "") == name.lower().replace("_", ""), f"{name} lies in {file}.py"
+        assert file.replace("_", "") == name.lower().replace("_", ""), f"{name} is in {file}.py"
 
 
 def shell_commands(text):
-    """The lines of all ```bash blocks."""
+    """The lines of all bash blocks of a page."""
     return [line for block in re.findall(r"```bash\n(.*?)```", text, re.S) for line in block.splitlines()]
 
 
@@ -217,7 +221,7 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert command in shell_commands((ROOT / "README.md").read_text())
 
 
-def test_the_readme_names_the_oldest_pair():
+def test_readme_names_the_oldest_supported_versions():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     oldest = dict(re.findall(r"(\w+)>=(\S+)", setup["options"]["install_requires"]))
@@ -226,17 +230,17 @@ def test_the_readme_names_the_oldest_pair():
     assert f"Keras {oldest['keras']}" in readme
 
 
-def test_the_version_is_a_literal():
-    """`setup.cfg` reads it without importing the package, which would need Keras to be installed."""
+def test_version_is_a_literal():
+    """`setup.cfg` reads it without importing the package, which needs Keras."""
     assert re.search(r'^__version__ = "\d+\.\d+\.\d+"$', (PACKAGE / "__init__.py").read_text(), re.M)
 
 
-def test_pages_of_the_documentation_exist():
+def test_pages_in_mkdocs_yml_exist():
     pages = re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text())
     assert pages
     assert not [page for page in pages if not (ROOT / "docs" / page).is_file()]
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_room_has_its_generated_page(room):
-    assert f"::: keras_attention.{room}\n" in (ROOT / "docs" / "api" / f"{room}.md").read_text()
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_has_a_reference_page(package):
+    assert f"::: keras_attention.{package}\n" in (ROOT / "docs" / "api" / f"{package}.md").read_text()
