@@ -91,7 +91,7 @@ def choose(count, seed=0):
     for package in PACKAGES:
         every = [
             (str(path), *name)
-            for path in sorted(Path("keras_attention", package).glob("*.py"))
+            for path in sorted(Path("keras_attention", package).rglob("*.py"))
             for name in mutants(path)
         ]
         random.Random(seed).shuffle(every)
@@ -122,7 +122,7 @@ def users(path):
     files = [
         p
         for package in ("ops", "layers")
-        for p in Path("keras_attention", package).glob("*.py")
+        for p in Path("keras_attention", package).rglob("*.py")
         if p.stem != "__init__"
     ]
     using = {path}
@@ -139,7 +139,7 @@ def users(path):
 
 def stages(path):
     """Yields the pytest arguments of each stage for a mutant of this file."""
-    package, own = path.parent.name, Path("tests", path.parent.name, f"test_{path.stem}.py")
+    package, own = path.parts[1], Path("tests", *path.parts[1:-1], f"test_{path.stem}.py")
     if own.exists():
         yield [str(own)]
     layers = users(path) if package in ("ops", "layers") else ()
@@ -147,7 +147,7 @@ def stages(path):
         yield [*map(str, sorted(Path("tests/layers").glob("test_conformance*.py"))), "-k", " or ".join(layers)]
     names = [*layers, *re.findall(r"^(?:def|class) ([A-Za-z]\w+)", path.read_text(), re.M)]
     pattern = re.compile(rf"\b({'|'.join((*names, path.stem))})\b")
-    naming = [p for p in sorted(Path("tests").glob("*/test_*.py")) if p != own and "conformance" not in p.name]
+    naming = [p for p in sorted(Path("tests").rglob("test_*.py")) if p != own and "conformance" not in p.name]
     naming = [str(p) for p in naming if p.parent.name != "examples" and pattern.search(p.read_text())]
     yield naming or [f"tests/{package}"]
 

@@ -150,7 +150,7 @@ def test_every_module_has_a_test_file():
         assert any(name.startswith(module) for name in imported()), f"nothing imports {label(path)}"
 
 
-def test_files_have_at_most_320_lines():
+def test_files_have_at_most_330_lines():
     lines = {label(path): len(path.read_text().splitlines()) for path in [*(ROOT / "tests").rglob("*.py"), *FILES]}
     assert len(lines) > 300 and not {path: count for path, count in lines.items() if count > 330}
 
@@ -162,7 +162,7 @@ def length(function):
     return function.end_lineno - function.lineno + 1 - (first.end_lineno - first.lineno + 1) * documented
 
 
-def test_functions_stay_readable():
+def test_functions_have_at_most_40_lines():
     found = {
         f"{label(path)}:{node.name}": length(node)
         for path in FILES

@@ -10,6 +10,8 @@ from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_choice
 from keras_attention.ops.shapes.padding import zero_padding
 
+AXES = (-1, 1)  # of the channels
+
 
 def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
     r"""One number for each channel, from all places: the "squeeze" of squeeze-and-excitation.
@@ -42,6 +44,7 @@ def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
     ([[2.0, 2.5]], [[3.0, 5.0]])
     """
     require_choice(pool, "pool", POOLS)
+    require_choice(channel_axis, "channel_axis", AXES)
     axes = tuple(range(1, len(inputs.shape) - 1) if channel_axis == -1 else range(2, len(inputs.shape)))
     if mask is None:
         return POOLS[pool](inputs, axes)
@@ -69,6 +72,7 @@ def spatial_pool(inputs, channel_axis=-1):
     >>> ops.convert_to_numpy(mean).tolist(), ops.convert_to_numpy(greatest).tolist()
     ([[[3.0, 1.5]]], [[[5.0, 3.0]]])
     """
+    require_choice(channel_axis, "channel_axis", AXES)
     return ops.mean(inputs, axis=channel_axis), ops.max(inputs, axis=channel_axis)
 
 

@@ -13,6 +13,7 @@ import keras
 from keras import ops
 
 from keras_attention.ops.labels import nan_unless_label, require_labels
+from keras_attention.ops.require import require_int
 
 LEVELS = 256
 SMALLEST_LOG_SCALE = -7.0
@@ -27,6 +28,7 @@ def logistic_mixture_size(channels):
     >>> logistic_mixture_size(3)
     10
     """
+    channels = require_int(channels, "channels")
     return 1 + 2 * channels + channels * (channels - 1) // 2
 
 

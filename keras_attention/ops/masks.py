@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.ops.require import require_bool, require_int
+
 # Far below any real logit, yet far from the overflow of float32. Added to logits, it hides only where no bias could lie
 # as low: beside a bias, `hide` does.
 NEGATIVE = -1e30
@@ -66,6 +68,8 @@ def in_band(query_positions, key_positions, causal=False, window=None):
     Returns:
         Boolean [T, S], or `None` if everything is visible.
     """
+    require_bool(causal, "causal")
+    require_int(window, "window", optional=True)
     visible = None
     if causal:
         visible = key_positions <= query_positions

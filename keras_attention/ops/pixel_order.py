@@ -10,6 +10,8 @@ Letters: B batch, Y rows, X columns; p is a place in the order, from 0 to Y·X -
 
 from keras import ops
 
+from keras_attention.ops.require import require_bool, require_pair
+
 
 def generation_coordinates(place, Y, X, block=None):
     """Row and column of what is written at a place in the order.
@@ -124,6 +126,8 @@ def shift_right(x, block=None, each_block=False):
     >>> ops.convert_to_numpy(shift_right(image, block=(2, 2)))[0].tolist()
     [[0, 1, 6, 3], [2, 5, 4, 7], [8, 9, 14, 11], [10, 13, 12, 15]]
     """
+    block = None if block is None else require_pair(block, "block")
+    require_bool(each_block, "each_block")
     dims = ops.shape(x)
     _, Y, X = dims[:3]
     flat = _flatten(x)

@@ -13,6 +13,7 @@ import math
 import numpy as np
 from keras import ops
 
+from keras_attention.ops.pair_checks import require_length
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool, require_int, require_number
 
@@ -136,6 +137,8 @@ def distances(T, S, query_offset=0):
         T, S: Lengths, Python ints or int32 scalars.
         query_offset: Position of the first query, counted in keys: int or int32 scalar tensor.
     """
+    require_length(T, "T")
+    require_length(S, "S")
     return ops.arange(T + S - 1, dtype="int32") - (T - 1) - query_offset
 
 

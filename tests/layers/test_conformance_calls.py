@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import POSITIONS
 from tests.layers.cases import CASES
 from tests.layers.conformance import (
     FIRST,
@@ -119,6 +120,13 @@ def test_inputs_of_another_width_are_refused_by_name(built):
             ValueError, match=f"`{name}` must be of size {x[i].shape[axis]} on axis.*Received: {name}.shape="
         ):
             layer(*wide, **case.call)
+
+
+def test_a_truth_value_for_a_position_is_refused_by_name(built):
+    case, layer, x, _ = built
+    for name in set(POSITIONS) & set(inspect.signature(layer.call).parameters):
+        with pytest.raises(ValueError, match=f"`{name}` must be integers. Received: {name}=True"):
+            layer(*x, **{**case.call, name: True})
 
 
 def test_text_for_a_switch_is_refused_by_name(built):

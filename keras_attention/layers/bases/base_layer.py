@@ -7,7 +7,7 @@ import keras
 
 from keras_attention.layers.bases.adapters import KeepsAdapters
 from keras_attention.layers.bases.arguments import NESTS, refuse_list, standardize
-from keras_attention.layers.bases.checks import check_flags
+from keras_attention.layers.bases.checks import POSITIONS, check_flags, check_positions
 
 # A sequence that is not given: which one is read in its place.
 STANDS_FOR = {"value": "query", "key": "value"}
@@ -31,6 +31,7 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
         kwargs = {name: standardize(x, name) for name, x in kwargs.items()}
         given = {**dict(zip(names, args)), **kwargs}
         check_flags(**{name: given[name] for name in _flags(type(self).call) if name in given})
+        check_positions(**{name: given[name] for name in POSITIONS if name in given})
         self._check_widths(given)
         return super().__call__(*args, **kwargs)
 

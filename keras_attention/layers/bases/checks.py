@@ -9,6 +9,9 @@ from keras_attention.ops.shapes.axes import scores_dims
 from keras_attention.ops.shapes.known import known_values
 from keras_attention.ops.shapes.sizes import may_equal
 
+# Arguments of a call that are positions.
+POSITIONS = ("start_index", "query_offset", "cache_index")
+
 
 def require_batch_size(value):
     """Raises unless `value` is an int, 0 or more, or a scalar tensor."""
@@ -30,6 +33,13 @@ def check_flags(**flags):
     for name, value in flags.items():
         if isinstance(value, str | bytes | float):
             raise ValueError(f"The argument `{name}` must be `True` or `False`. Received: {name}={value!r}")
+
+
+def check_positions(**positions):
+    """Positions that a call is given are counted, and no truth values."""
+    for name, value in positions.items():
+        if any(isinstance(n, bool | np.bool_) for n in (value if isinstance(value, list | tuple) else [value])):
+            raise ValueError(f"The argument `{name}` must be integers. Received: {name}={value!r}")
 
 
 def require_grid(shape, even=False):
