@@ -61,7 +61,7 @@ class ImageTransformer(keras.Model):
     N(0, D^-1/2) scaled by sqrt(D), kernels Glorot uniform with a fifth of the variance, ReLU after the embedding of
     pixels, a bias on the categorical logits only, no attention dropout. By default the shift runs along the whole
     generation order, and half of the position encoding is of the row, half of the column. With `variant="reference"`,
-    as in the published code: 2D blocks are shifted one by one, so that no block sees the last position of another;
+    as in the published code: 2D blocks are shifted one by one, so that no block reads the last position of another;
     sinusoids are not interleaved; learned row and column embeddings have width D and are added. The class embedding is
     scaled like the others in either variant.
 

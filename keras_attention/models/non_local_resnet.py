@@ -180,8 +180,7 @@ def _require_places(arguments):
     there = {f"res{stage}": range(number) for stage, number in enumerate(blocks, 2)}
     if not all(stage in there and all(i in there[stage] for i in at) for stage, at in places.items()):
         raise ValueError(
-            f"`non_local` must name existing residual blocks, counted from 0, of {there}. Received: "
-            f"non_local={places}"
+            f"`non_local` must name existing residual blocks, counted from 0, of {there}. Received: non_local={places}"
         )
 
 

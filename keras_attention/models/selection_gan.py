@@ -31,8 +31,8 @@ class SelectionGANGenerator(keras.Model):
     as in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)): a U-Net G_i
     generates a first image; a small U-Net, G_s, reconstructs the semantic map from it; the second stage G_a generates
     `num_candidates` images from the features F of both and mixes them by attention at every pixel; the same G_s
-    reconstructs the semantic map from that image. Written out, with B batch, Y × X = image_size, C image channels, K semantic channels,
-    M candidates, W = width, w = semantics_width, F = selection_channels:
+    reconstructs the semantic map from that image. Written out, with B batch, Y × X = image_size, C image channels, K
+    semantic channels, M candidates, W = width, w = semantics_width, F = selection_channels:
 
         first_image:     [B, Y, X, C], and its features F_i [B, Y/2, X/2, 2 W]
         first_semantics: [B, Y, X, K], and its features F_s [B, Y/2, X/2, 2 w]
@@ -204,8 +204,8 @@ class PatchDiscriminator(keras.Model):
 def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs):
     """SelectionGAN generator and discriminator: the full model or a step of the paper's ablation.
 
-    As in "Multi-Channel Attention Selection GAN", Table 2 ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)); what
-    our own short runs show of it: docs/examples/selection_gan_cross_view.md.
+    As in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)); what our own
+    short runs show of it: docs/examples/selection_gan_cross_view.md.
 
     | `ablation` | generator | added argument of `SelectionGANGenerator` |
     |---|---|---|
