@@ -128,7 +128,6 @@ def beam_search(
         scores, beams, tokens = _expand(logits, alive_scores, K)
         candidates = write(take_rows(alive, beams, K), index, ops.reshape(tokens, (-1,)))
         ends = is_end(tokens, end_token)
-
         ended = _ended_scores(scores / length_penalty(index + 1, alpha), ends, over, K)
         finished, finished_scores = _best(finished, finished_scores, candidates, ended, K)
 
