@@ -128,11 +128,7 @@ def beam_search(
         scores, beams, tokens = _expand(logits, alive_scores, K)
         candidates = write(take_rows(alive, beams, K), index, ops.reshape(tokens, (-1,)))
         ends = is_end(tokens, end_token)
-
-        counts = ops.logical_and(ends, ops.logical_not(over)[:, None])
-        if K == 1:  # a beam of one is greedy: the second-best token is there to go on, not to end with
-            counts = ops.logical_and(counts, ops.arange(scores.shape[-1]) == 0)
-        ended = ops.where(counts, scores / length_penalty(index + 1, alpha), NEVER)
+        ended = _ended_scores(scores / length_penalty(index + 1, alpha), ends, over, K)
         finished, finished_scores = _best(finished, finished_scores, candidates, ended, K)
 
         alive_scores, best = ops.top_k(ops.where(ends, NEVER, scores), K)
@@ -145,13 +141,26 @@ def beam_search(
         over = ops.logical_or(over, certain)
         return index + 1, ops.reshape(tokens, (-1,)), cache, alive, alive_scores, finished, finished_scores, over
 
+    state = run(active, advance, _initial_state(start_tokens, cache, max_length, pad_token, K))
+    return _result(*state[3:7], longest, pad_token)
+
+
+def _initial_state(start_tokens, cache, max_length, pad_token, K):
+    """The loop's variables before the first step: index, tokens, cache, alive and finished with scores, over."""
     tokens, cache = tree.map_structure(lambda x: ops.repeat(x, K, axis=0), (start_tokens, cache))
     empty = blank(tokens, max_length, pad_token)
     nothing = ops.where(is_end(start_tokens, None)[:, None], 0.0, ops.full((1, K), NEVER))
     first_only = ops.where(ops.arange(K) == 0, 0.0, nothing)
     index, over = ops.convert_to_tensor(0, dtype="int32"), is_end(start_tokens, None)
-    state = run(active, advance, (index, tokens, cache, empty, first_only, empty, nothing, over))
-    return _result(*state[3:7], longest, pad_token)
+    return index, tokens, cache, empty, first_only, empty, nothing, over
+
+
+def _ended_scores(scores, ends, over, K):
+    """The scores [B, 2 K] of candidates that end in this step; minus infinity for others and for rows that are over."""
+    counts = ops.logical_and(ends, ops.logical_not(over)[:, None])
+    if K == 1:  # greedy search: the second-best token may continue a sequence, but not end it
+        counts = ops.logical_and(counts, ops.arange(scores.shape[-1]) == 0)
+    return ops.where(counts, scores, NEVER)
 
 
 def _expand(logits, alive_scores, K):

@@ -80,10 +80,7 @@ def sample_image(
     require_seed(seed, generator=True)
     known, known_mask = _require_known(known, known_mask, size, model.channels)
     batch_size = _batch_size(batch_size, label, source, known)
-    start = {"label": label, "source": source}
-    if label is None and source is None:
-        start = {"batch_size": batch_size}
-    cache = model.start(size, **start)
+    cache = _start(model, size, batch_size, label, source)
     # Like an image of zeros, so that what is written has the shape that the model calls a sequence.
     blank = model.to_sequence(ops.zeros((batch_size, *size, model.channels), dtype="int32"))
     choose = _chooser(model, batch_size, blank.shape[1], temperature, seed)
@@ -104,6 +101,13 @@ def sample_image(
 
     index = ops.convert_to_tensor(0, dtype="int32")
     return model.to_image(run(active, advance, (index, blank[:, 0], blank, cache))[2], size)
+
+
+def _start(model, size, batch_size, label, source):
+    """The model's cache; only an unconditional model is given the batch size."""
+    if label is None and source is None:
+        return model.start(size, batch_size=batch_size)
+    return model.start(size, label=label, source=source)
 
 
 def _require_model(model):

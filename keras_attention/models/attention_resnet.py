@@ -1,4 +1,4 @@
-"""Residual networks for images with an attention in them: SE-ResNet, CBAM-ResNet, ResNet with non-local blocks."""
+"""ResNets with attention for image classification: SE-ResNet, CBAM-ResNet, ResNet with non-local blocks."""
 
 import keras
 
@@ -8,7 +8,7 @@ from keras_attention.models.parts.dtypes import serialize_dtype
 from keras_attention.models.parts.resnet import LAYOUTS, STEMS, ResNetParts
 from keras_attention.ops.require import require_bool, require_choice, require_int
 
-# depth: blocks of each stage, whether they are bottlenecks
+# depth: residual blocks of each stage, whether they are bottlenecks
 DEPTHS = {
     18: ((2, 2, 2, 2), False),
     34: ((3, 4, 6, 3), False),
@@ -17,7 +17,7 @@ DEPTHS = {
     152: ((3, 8, 36, 3), True),
 }
 ATTENTIONS = (None, "se", "channel", "spatial", "cbam", "non_local")
-NON_LOCAL = {2: 2, 3: 3}  # stage: most non-local blocks in it; as in the paper's network with five
+NON_LOCAL = {2: 2, 3: 3}  # stage: max number of non-local blocks, as in the paper's network with five
 CHECKS = {
     "blocks": numbers_of_blocks,
     "bottleneck": require_bool,
@@ -31,46 +31,49 @@ CHECKS = {
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class AttentionResNet(keras.Model):
-    r"""Residual network from images to logits, with an attention in its blocks or between them.
+    r"""ResNet for image classification with attention (SE, CBAM, non-local) in or between its residual blocks.
 
     $$ x_{l+1} = \mathrm{ReLU}(x_l + A(F(x_l))) $$
 
     as in "Deep Residual Learning" ([He et al., 2016](https://arxiv.org/abs/1512.03385)), where A = `"se"` is that of
     "Squeeze-and-Excitation Networks" ([Hu et al., 2018](https://arxiv.org/abs/1709.01507)) and A = `"cbam"` that of
-    "CBAM" ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)): on the residual branch, after its last batch
-    normalisation and before the sum, with no activation in between. Written out, with B batch, W = width, k = 1 or,
-    with bottlenecks, 4:
+    "CBAM" ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)): on the residual branch, between its last batch
+    normalization and the sum, without an activation. Written out, with B batch, W = width, k = 1 or, with
+    bottlenecks, 4:
 
         stem:    [B, Y/4, X/4, W]   = pool(ReLU(norm(7 × 7 convolution, stride 2)))
         stage s: [B, y, x, k W u]   = blocks[s - 1] residual blocks, with y = Y/(4 u), x = X/(4 u), u = 2^(s - 1)
-        logits:  [B, num_classes]   = mean over places of the last stage . kernel + bias
+        logits:  [B, num_classes]   = mean over positions of the last stage . kernel + bias
 
-    A = `"non_local"` stands between blocks, as in "Non-local Neural Networks"
-    ([Wang et al., 2018](https://arxiv.org/abs/1711.07971)): two blocks in the second stage and three in the third,
-    evenly spread (in ResNet-50 after each second block), or one after each block where there are fewer.
+    A = `"non_local"` is inserted between residual blocks, as in "Non-local Neural Networks"
+    ([Wang et al., 2018](https://arxiv.org/abs/1711.07971)): two non-local blocks in the second stage and three in the
+    third, evenly spaced (in ResNet-50 after every second residual block), at most one after each residual block.
 
-    Differs from the papers: nothing in ResNet-18 to 152 but where the first bottleneck of a stage halves the map:
-    `layout="torch"` does it in the 3 × 3 convolution, as CBAM's published code and most networks of today; `"caffe"` in
-    the first 1 × 1, as He et al. and the authors' SE-ResNet. Which biases and normalisations the attention has is its
-    own `variant`: `attention_kwargs={"variant": "reference"}` for those of the published code.
+    Differs from the papers: only in which convolution of the first bottleneck of a stage has stride 2.
+    `layout="torch"`: the 3 × 3, as in CBAM's published code and most current networks; `"caffe"`: the first 1 × 1, as
+    in He et al. and the authors' SE-ResNet. `attention_kwargs={"variant": "reference"}` gives the attention the biases
+    and normalizations of the published code.
 
-    Any size of image is taken; halves are rounded up (that of the pool with `layout="caffe"` down). Non-local blocks
-    halve the map once more for their keys, and refuse one that is a single place wide or high where they stand.
+    In 400 training steps of a small ResNet on Fashion-MNIST neither SE, CBAM nor non-local blocks improved accuracy:
+    docs/examples/attention_resnet_images.md.
+
+    Images may have any size; halved sides are rounded up (by the pool of `layout="caffe"` down). Non-local blocks
+    subsample their keys by 2 and raise for feature maps with fewer than 2 rows or columns.
 
     Args:
-        blocks: Residual blocks of each stage, a tuple of any length.
+        blocks: Tuple, number of residual blocks of each stage.
         bottleneck: Whether blocks have three convolutions (ResNet-50 and deeper) or two.
         attention: `None`, `"se"`, `"channel"`, `"spatial"`, `"cbam"` or `"non_local"`: see `layers.get_attention`.
-        attention_kwargs: Dict of the attention's arguments. Its `ratio` may be a list of one for each stage.
+        attention_kwargs: Dict of the attention layer's arguments. `ratio` may be a list with one int per stage.
         num_classes: Positive int.
-        width: Channels W of the first stage's convolutions; they double from stage to stage.
-        stem: `"7x7"`, for ImageNet; `"3x3"`, for small images: a convolution that does not halve, and no pool.
-        layout: `"torch"` or `"caffe"`.
+        width: Channels W of the first stage; each stage doubles them.
+        stem: `"7x7"`, for ImageNet; `"3x3"`, for small images: a convolution of stride 1, and no pool.
+        layout: `"torch"` or `"caffe"`, see above.
         input_channels: Channels of the images.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
-        inputs: [B, Y, X, input_channels], channels last, normalised as the weights expect.
+        inputs: [B, Y, X, input_channels], channels last, normalized as in training.
 
     Returns:
         Logits [B, num_classes].
@@ -105,7 +108,7 @@ class AttentionResNet(keras.Model):
     ):
         arguments = checked(AttentionResNet, locals(), CHECKS)
         if attention is not None:
-            # Refuses what it does not take.
+            # Raises for unknown or invalid `attention_kwargs`.
             get_attention(attention, **_of_stage(arguments["attention_kwargs"], 1, len(arguments["blocks"])))
         image = keras.Input((None, None, input_channels), name="image")
         x = _features(image, ResNetParts(layout, dtype), arguments, dtype)
@@ -123,9 +126,12 @@ class AttentionResNet(keras.Model):
 
 
 def attention_resnet(depth=50, attention=None, **kwargs):
-    """An `AttentionResNet` of one of the published depths.
+    """ResNet-18 to ResNet-152 with or without attention: `AttentionResNet` at a published depth.
 
-    Trainable weights, with 1000 classes; those of the attention's `variant="reference"` in brackets:
+    Images [B, Y, X, 3] to logits [B, num_classes], as in "Deep Residual Learning"
+    ([He et al., 2016](https://arxiv.org/abs/1512.03385)) and the papers named in `AttentionResNet`; whether attention
+    helped in our own short runs: docs/examples/attention_resnet_images.md. Trainable parameters with 1000 classes; in
+    parentheses with the attention's `variant="reference"`:
 
     | depth | `None` | `"se"` | `"cbam"` |
     |---|---|---|---|
@@ -135,12 +141,15 @@ def attention_resnet(depth=50, attention=None, **kwargs):
     | 101 | 44,549,160 | 49,292,328 (49,326,872) | 49,295,562 (49,330,172) |
     | 152 | 60,192,808 | 66,770,984 (66,821,848) | 66,775,884 (66,826,848) |
 
-    ResNet-50 with `"non_local"`, five blocks, has 32,915,496.
+    ResNet-50 with `"non_local"` (five blocks) has 32,915,496.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
         attention: `None`, `"se"`, `"channel"`, `"spatial"`, `"cbam"` or `"non_local"`: see `layers.get_attention`.
         **kwargs: The other arguments of `AttentionResNet`.
+
+    Returns:
+        `AttentionResNet`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -151,7 +160,7 @@ def attention_resnet(depth=50, attention=None, **kwargs):
 
 
 def _features(x, parts, arguments, dtype):
-    """The stem and all stages."""
+    """Feature map of the last stage: stem and residual blocks, attention included."""
     name, blocks = arguments["attention"], arguments["blocks"]
     inside = name not in (None, "non_local")
 
@@ -174,16 +183,16 @@ def _features(x, parts, arguments, dtype):
 
 
 def _of_stage(attention_kwargs, stage, stages):
-    """The arguments of the attention in one stage."""
+    """Attention arguments for one stage: picks its `ratio` from a list."""
     ratio = attention_kwargs.get("ratio")
     if not isinstance(ratio, (list, tuple)):
         return attention_kwargs
     if len(ratio) != stages:
-        raise ValueError(f"`ratio` must be an int, or one for each of {stages} stages. Received: ratio={ratio!r}")
+        raise ValueError(f"`ratio` must be an int, or {stages} ints, one per stage. Received: ratio={ratio!r}")
     return {**attention_kwargs, "ratio": ratio[stage - 1]}
 
 
 def _non_local_places(stage, blocks):
-    """After which blocks, counted from 1, a non-local block stands."""
+    """Residual blocks of a stage, counted from 1, that a non-local block follows."""
     number = min(NON_LOCAL.get(stage, 0), blocks)
     return [i * (blocks // number) for i in range(1, number + 1)]

@@ -1,4 +1,4 @@
-"""The Image Transformer: images one value after the other, by local attention, and how it writes them."""
+"""Image Transformer: autoregressive image generation with local self-attention, and its cached decoding."""
 
 import functools
 
@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention.models.parts.arguments import checked, int_or_pair, one_of, optional_int, require_heads
 from keras_attention.models.parts.dtypes import serialize_dtype
-from keras_attention.models.parts.image_transformer import POSITIONS, Parts
+from keras_attention.models.parts.image_transformer import POSITIONS, ImageTransformerParts
 from keras_attention.ops import pixel_order as generation
 from keras_attention.ops.require import require_bool, require_int, require_pair, require_rate, require_seed
 
@@ -32,7 +32,7 @@ CHECKS = {
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ImageTransformer(keras.Model):
-    r"""Autoregressive network of local attention over the values of an image.
+    r"""Image Transformer: autoregressive model of the pixels of an image with local self-attention.
 
     $$ p(x) = \prod_i p(x_i \mid x_{<i}), \quad
        \mathrm{output}_i = \mathrm{Decoder}(\mathrm{embedding}(x_{i-1}) + PE_i) $$
@@ -41,57 +41,63 @@ class ImageTransformer(keras.Model):
     `layers.ImageTransformerBlock`. Written out, with B batch, Y rows, X columns and C channels of an image, D model
     width, K mixtures:
 
-        categorical:      grid [B, Y, X·C, D], a position for each value
+        categorical:      grid [B, Y, X·C, D], one position per value
                           logits [B, Y, X, C, 256]
-        logistic_mixture: grid [B, Y, X, D], a position for each pixel
+        logistic_mixture: grid [B, Y, X, D], one position per pixel
                           parameters [B, Y, X, K·(1 + 2C + C(C-1)/2)], see `ops.logistic_mixture_log_prob`
 
         grid:   shift_right(embedding(image)) + positions (+ class embedding)
-        x:      [B, Y, X', D] = blocks(drop(grid)), each with attention to the memory if there is an encoder
-        output: of each position, from the positions before it in the order of generation
+        x:      [B, Y, X', D] = blocks(dropout(grid)), with cross-attention to the memory if there is an encoder
+        output: of each position, from the positions before it in generation order
 
-    What is written first: with an int for `query_block` rows follow each other, with a pair blocks of so many rows and
-    columns of the grid (`ops.shift_right`). The output at a pixel is about this very pixel: targets are the images
-    themselves (`training.PixelNegativeLogLikelihood`). `decoding.sample_image` draws images, and completes them.
+    Generation order: row by row if `query_block` is an int; block by block, if it is a pair (rows, columns) of the grid
+    (`ops.shift_right`). The output at a pixel predicts that pixel: the targets are the images themselves
+    (`training.PixelNegativeLogLikelihood`). `decoding.sample_image` generates and completes images.
 
-    With `num_encoder_layers` an encoder reads another image, of any size, with full attention (super-resolution); with
-    `num_classes` a vector of the class is added at every position.
+    With `num_encoder_layers` an encoder with full self-attention reads another image, of any size (super-resolution);
+    with `num_classes` a class embedding is added at every position.
 
     Differs from the paper: what it leaves open is as in the published code: no biases in attention, embeddings
-    N(0, D^-1/2) scaled by sqrt(D), kernels Glorot uniform with a fifth of the variance, a rectifier after the
-    embedding of pixels, a bias in the categorical output and none in the other, no dropout of attention. By default the
-    shift runs along the whole order and positions are half row, half column. With `variant="reference"`, as in the
-    published code: blocks in two dimensions are each shifted for itself, so that nothing sees the last position of
-    another block; sinusoids are not interleaved; learned vectors of row and column are of width D and added. The
-    class embedding is scaled like the others in either variant.
+    N(0, D^-1/2) scaled by sqrt(D), kernels Glorot uniform with a fifth of the variance, ReLU after the embedding of
+    pixels, a bias on the categorical logits only, no attention dropout. By default the shift runs along the whole
+    generation order, and half of the position encoding is of the row, half of the column. With `variant="reference"`,
+    as in the published code: 2D blocks are shifted one by one, so that no block reads the last position of another;
+    sinusoids are not interleaved; learned row and column embeddings have width D and are added. The class embedding is
+    scaled like the others in either variant.
+
+    In 2400 training steps on MNIST more memory helped from 8 to 64 positions, but 256 were no better than 64:
+    docs/examples/image_transformer_digits.md.
 
     Args:
-        channels: C, 3 for colour and 1 for grey.
+        channels: C, 3 for RGB and 1 for grayscale.
         num_layers: Blocks of the decoder.
         model_dim: D.
-        num_heads: Heads of every attention.
-        intermediate_dim: Width inside the feed-forward networks.
-        query_block: Positions of a block: an int, or a pair (rows, columns) of the grid.
-        memory_block: How far a block sees beyond itself: an int or a pair.
+        num_heads: Attention heads.
+        intermediate_dim: Hidden units of the feed-forward networks.
+        query_block: Positions per block: an int, or a pair (rows, columns) of the grid.
+        memory_block: Positions that a block attends to beyond itself: an int or a pair.
         likelihood: `"categorical"` or `"logistic_mixture"`.
         num_mixtures: K, for `"logistic_mixture"`.
-        num_classes: Number of classes, or `None`: not conditioned on one.
-        num_encoder_layers: Blocks of the encoder; 0 means none.
-        key_dim: Size of a head, of keys and of values; `None` means D // num_heads.
-        dropout: Rate on what each sub-layer adds, and on the embeddings' sums.
+        num_classes: Number of classes, or `None` for an unconditional model.
+        num_encoder_layers: Blocks of the encoder; 0 means no encoder.
+        key_dim: Size per head of keys and values; `None` means D // num_heads.
+        dropout: Dropout rate on the output of each sub-layer and on the embeddings.
         norm_first: Pre-norm instead of the paper's post-norm.
         position_encoding: `"sinusoidal"`, `"learned"` or `None`.
-        max_size: The largest (rows, columns) in pixels, of either image; for `"learned"`.
+        max_size: Max (rows, columns) in pixels, of either image; for `"learned"`.
         variant: `"paper"` or `"reference"`.
-        seed: Int, of dropout.
+        seed: Int, seed of dropout.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
-        inputs: Images [B, Y, X, C], integers from 0 to 255; if the model is conditioned,
-            `{"image": ..., "label": [B], "source": [B, y, x, C]}` with what it has.
+        inputs: Images [B, Y, X, C], integers from 0 to 255; for a conditional model
+            `{"image": ..., "label": [B], "source": [B, y, x, C]}`, "label" and "source" if the model has them.
 
     Returns:
-        Logits [B, Y, X, C, 256], or parameters [B, Y, X, P].
+        Logits [B, Y, X, C, 256], or mixture parameters [B, Y, X, P].
+
+    Raises:
+        ValueError: If an argument is out of its range.
 
     Example:
 
@@ -134,28 +140,24 @@ class ImageTransformer(keras.Model):
         require_heads(arguments)
         if position_encoding == "learned" and max_size is None:
             raise ValueError('`position_encoding="learned"` needs `max_size`, (rows, columns). Received: max_size=None')
-        parts = Parts(arguments, dtype)
-        inputs = {"image": keras.Input((None, None, channels), dtype="int32", name="image")}
-        if num_classes:
-            inputs["label"] = keras.Input((), dtype="int32", name="label")
-        if num_encoder_layers:
-            inputs["source"] = keras.Input((None, None, channels), dtype="int32", name="source")
+        parts = ImageTransformerParts(arguments, dtype)
+        inputs = _inputs(arguments)
         memory = parts.encode(inputs["source"]) if num_encoder_layers else None
         output = parts.decode(inputs["image"], memory, inputs.get("label"))
         super().__init__(inputs=inputs if len(inputs) > 1 else inputs["image"], outputs=output, **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
-        # Only now: on PyTorch a model takes no layers before it is initialised.
+        # Only after `super().__init__`: on PyTorch a model takes no layers before.
         self.parts, self._arguments = parts, arguments
         for name, value in arguments.items():
             setattr(self, name, value)
 
     def encode(self, source):
-        """The encoder alone: images [B, y, x, C] -> memory [B, S, D]."""
+        """Encoder only: images [B, y, x, C] -> memory [B, S, D]."""
         return self.parts.encode(ops.convert_to_tensor(source, "int32"), training=False)
 
     def start(self, size, batch_size=None, label=None, source=None):
-        """Makes room for images to write, and reads what they are conditioned on.
+        """Creates the cache for `step` from the image size and the conditioning inputs.
 
         Args:
             size: (rows, columns) of the images in pixels, ints.
@@ -164,7 +166,7 @@ class ImageTransformer(keras.Model):
             source: [B, y, x, C], if the model has an encoder.
 
         Returns:
-            A cache for `step`: nested dicts and tuples of tensors, all batch first.
+            Nested dicts and tuples of tensors, all batch first.
         """
         self._require_start(size, batch_size, label, source)
         cache, memory, decoder = {}, None, self.parts.decoder
@@ -180,25 +182,25 @@ class ImageTransformer(keras.Model):
         return cache
 
     def step(self, tokens, cache, index):
-        """Reads what was written last, and scores what comes next.
+        """One decoding step: the logits of position `index`, given the value at `index - 1`.
 
-        Its cost does not depend on how much is written already, nor on the size of the image: it looks at one memory.
-        (The cache of blocks of two sizes holds all positions of the image; only outside of a compiled loop, where the
-        backend copies what it updates, does that cost anything.) Runs inside `tf.function`, XLA and `jax.jit`.
+        Its cost depends neither on `index` nor on the size of the image: it attends to one block and its memory. (The
+        cache of 2D blocks holds all positions of the image, which costs time only outside a compiled loop, where the
+        backend copies what it updates.) Runs inside `tf.function`, XLA and `jax.jit`.
 
         Args:
-            tokens: What stands at place `index - 1` of the order of generation: values [B] of one channel
-                (categorical) or pixels [B, C] (logistic mixture). Not read where `index` is 0.
+            tokens: Position `index - 1` in generation order: values [B] of one channel (categorical) or pixels [B, C]
+                (logistic mixture). Ignored if `index` is 0.
             cache: From `start` or the last step.
-            index: Place in the order: int or int32 scalar tensor.
+            index: Position in generation order: int or int32 scalar tensor.
 
         Returns:
-            Logits [B, 256] or parameters [B, P] of place `index`, and the cache with it written.
+            Logits [B, 256] or mixture parameters [B, P] of position `index`, and the updated cache.
         """
         return self.parts.step(ops.convert_to_tensor(tokens), cache, index)
 
     def to_sequence(self, images):
-        """Images [B, Y, X, C] in the order of generation: values [B, Y·X·C], or pixels [B, Y·X, C]."""
+        """Images [B, Y, X, C] in generation order: values [B, Y·X·C], or pixels [B, Y·X, C]."""
         images = ops.convert_to_tensor(images)
         if self.parts.categorical:
             B, Y, X, C = ops.shape(images)
@@ -206,7 +208,7 @@ class ImageTransformer(keras.Model):
         return generation.to_sequence(images, self.parts.block)
 
     def to_image(self, sequence, size):
-        """The inverse of `to_sequence`, for images of `size` (rows, columns) in pixels: [B, Y, X, C]."""
+        """Inverse of `to_sequence`: images [B, Y, X, C] of `size` (rows, columns) in pixels."""
         Y, X = size
         columns = X * self.parts.decoder.pixels.columns
         image = generation.to_image(ops.convert_to_tensor(sequence), Y, columns, self.parts.block)
@@ -221,7 +223,10 @@ class ImageTransformer(keras.Model):
             raise ValueError(f"`size` must be two positive ints, (rows, columns). Received: size={size!r}")
         learned = self.position_encoding == "learned"
         if learned and not all(n <= most for n, most in zip(size, self.max_size)):
-            raise ValueError(f"No larger image than `max_size` was learned. Received: size={size}, {self.max_size}")
+            raise ValueError(
+                f"`size` must be at most `max_size`, the number of learned positions. Received: size={size}, "
+                f"max_size={self.max_size}"
+            )
         for name, given, wanted in (
             ("label", label is not None, bool(self.num_classes)),
             ("source", source is not None, bool(self.num_encoder_layers)),
@@ -233,17 +238,26 @@ class ImageTransformer(keras.Model):
 
 
 def image_transformer(**kwargs):
-    """An `ImageTransformer` of any size; by default the published categorical one for CIFAR-10, 38,328,576 weights.
+    """Image Transformer of any size; default: the published categorical model for CIFAR-10, 38,328,576 parameters.
 
-    Other published ones:
+    Images [B, Y, X, C] to logits [B, Y, X, C, 256] or mixture parameters [B, Y, X, P], as in "Image Transformer"
+    ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)). Other published models:
 
         logistic mixture: model_dim=256, intermediate_dim=512, num_heads=8, key_dim=64,
-                          likelihood="logistic_mixture", dropout=0.1            9,485,312 weights
+                          likelihood="logistic_mixture", dropout=0.1           9,485,312 parameters
         super-resolution: num_layers=8, num_encoder_layers=4, num_heads=8, query_block=128, memory_block=128,
-                          dropout=0.1                                          47,118,592 weights
+                          dropout=0.1                                         47,118,592 parameters
+
+    Our own short runs show part of the effect of the memory's size: docs/examples/image_transformer_digits.md.
 
     Args:
         **kwargs: The arguments of `ImageTransformer`.
+
+    Returns:
+        `ImageTransformer`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
 
     Example:
 
@@ -253,3 +267,14 @@ def image_transformer(**kwargs):
     (None, None, None, 3, 256)
     """
     return ImageTransformer(**kwargs)
+
+
+def _inputs(arguments):
+    """Symbolic inputs by name: the image and, if the model is conditioned on them, a label and a source image."""
+    channels = arguments["channels"]
+    inputs = {"image": keras.Input((None, None, channels), dtype="int32", name="image")}
+    if arguments["num_classes"]:
+        inputs["label"] = keras.Input((), dtype="int32", name="label")
+    if arguments["num_encoder_layers"]:
+        inputs["source"] = keras.Input((None, None, channels), dtype="int32", name="source")
+    return inputs

@@ -1,4 +1,4 @@
-"""Luong's network for translation: stacked LSTMs, an attention with any of its scores, input feeding."""
+"""Luong's attention-based LSTM encoder-decoder for machine translation, with input feeding."""
 
 import keras
 from keras import ops
@@ -24,7 +24,7 @@ CHECKS = {
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LuongLSTM(keras.Model):
-    r"""Encoder-decoder network of stacked LSTMs with attention after every step of the decoder.
+    r"""LSTM encoder-decoder with Luong attention (global or local) and input feeding, for translation.
 
     $$ a_t = \mathrm{align}(h_t, \bar{h}), \quad c_t = \sum_s a_{ts} \bar{h}_s, \quad
        \tilde{h}_t = \tanh(W_c [h_t; c_t]), \quad p(y_t) = \mathrm{softmax}(W_s \tilde{h}_t) $$
@@ -39,35 +39,34 @@ class LuongLSTM(keras.Model):
         attentional: [B, n] = tanh([h_t; c_t] W_c)
         logits:      [B, T, V] = attentional W_s
 
-    Every layer of the decoder starts from the last state of the encoder's. No biases
-    anywhere, and all weights start from U(-0.1, 0.1).
+    Every layer of the decoder starts from the last state of the same layer of the encoder.
+    No biases; all weights are initialized from U(-0.1, 0.1).
 
     Differs from the paper: dropout masks the inputs of every LSTM with one mask for all
     steps, as Keras's cells do. The paper reverses the source in some of its systems; that
-    is left to the caller (and not for windows, which take both to run in the same
-    direction).
+    is left to the caller (and must not be done with windows, which assume that source and
+    target run in the same direction).
 
     The target is the *input* of the decoder: shifted right by the caller, beginning with
-    a start token, so that `logits[:, t]` scores the token at t + 1.
+    a start token, so that `logits[:, t]` predicts the token at t + 1.
 
-    Masking: 0 in the source is padding, never read nor attended to. The target needs no
-    mask: padding stands at its end, and no earlier step depends on it; leave it out of
-    the loss.
+    Masking: token 0 in the source is padding, neither read nor attended to. The target
+    needs no mask: no earlier step depends on padding at its end; exclude it from the loss.
 
     Args:
         source_vocabulary_size: Number of source tokens, padding (0) included.
         target_vocabulary_size: Number of target tokens V, padding included.
         embedding_dim: m.
         units: n.
-        num_layers: LSTMs in the encoder, and in the decoder.
+        num_layers: LSTM layers in the encoder, and in the decoder.
         score: `"dot"`, `"general"`, `"concat"` or `"location"`, as in `LuongAttention`.
         window: `None` (global), `"local_m"` or `"local_p"`.
-        half_width: D of a window.
-        max_length: Longest source; only for `"location"`.
-        input_feeding: Whether the cells read the attentional vector of the step before.
+        half_width: Half-width D of a window, in positions.
+        max_length: Max source length; only for `"location"`.
+        input_feeding: Whether the cells read the attentional vector of the previous step.
         use_bias: Whether the LSTMs have biases.
-        dropout: Rate on the inputs of every LSTM; the paper's is 0 or 0.2.
-        seed: Int, of dropout.
+        dropout: Dropout rate on the inputs of every LSTM; the paper's is 0 or 0.2.
+        seed: Int, seed of dropout.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
@@ -75,6 +74,9 @@ class LuongLSTM(keras.Model):
 
     Returns:
         Logits [B, T, V].
+
+    Raises:
+        ValueError: If an argument is out of its range.
 
     Example:
 
@@ -108,50 +110,50 @@ class LuongLSTM(keras.Model):
         **kwargs,
     ):
         arguments = checked(LuongLSTM, locals(), CHECKS)
-        parts = _Parts(arguments, dtype)
+        parts = _LuongParts(arguments, dtype)
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")}
         output = parts.decode(inputs["target"], *parts.encode(inputs["source"]))
         super().__init__(inputs=inputs, outputs=parts.logits(output), **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
-        # Only now: on PyTorch a model takes no layers before it is initialised.
+        # Only after `super().__init__`: on PyTorch a model takes no layers before.
         self.parts, self._arguments = parts, arguments
         for name, value in arguments.items():
             setattr(self, name, value)
 
     def start(self, source, max_length=None):
-        """Reads the source.
+        """Encodes the source and creates the cache for `step`.
 
         Args:
             source: [B, S] ids, 0 = padding.
-            max_length: Not needed: the cache does not grow.
+            max_length: Ignored.
 
         Returns:
-            A cache for `step`: a nest of tensors, batch first.
+            Nested structure of tensors, batch first.
         """
         memory, mask, states = self.parts.encode(ops.convert_to_tensor(source), training=False)
         memory = self.parts.decoder.project_memory(memory, mask=mask)
         return {"memory": memory, "state": self.parts.decoder.start(memory, states)}
 
     def step(self, tokens, cache, index):
-        """Consumes one token of each target and scores the next.
+        """One decoding step: reads one token of each target and returns the logits of the next.
 
         Runs inside `tf.function`, XLA and `jax.jit`.
 
         Args:
-            tokens: [B] ids: the start token, then what was chosen.
+            tokens: [B] ids: the start token, then the chosen ones.
             cache: From `start` or the last step.
-            index: Position of `tokens`; the cache knows it as well.
+            index: Ignored; the cache counts positions.
 
         Returns:
-            Logits [B, V] of the token at `index + 1`, and the cache after this token.
+            Logits [B, V] of the token at `index + 1`, and the updated cache.
         """
         x = self.parts.target_embedding(ops.convert_to_tensor(tokens))
         output, _, state = self.parts.decoder.step(x, cache["memory"], cache["state"])
         return self.parts.logits(output), {**cache, "state": state}
 
     def attention_scores(self, inputs):
-        """Where the model looks for every word that it writes, at inference.
+        """Attention probabilities of every target token over the source, in inference mode.
 
         Args:
             inputs: `{"source": [B, S], "target": [B, T]}`, as the model is called.
@@ -160,8 +162,8 @@ class LuongLSTM(keras.Model):
             [B, T, S].
         """
         source, target = (ops.convert_to_tensor(inputs[name]) for name in ("source", "target"))
-        asked = {"return_attention_scores": True, "training": False}
-        return self.parts.decode(target, *self.parts.encode(source, training=False), **asked)[1]
+        flags = {"return_attention_scores": True, "training": False}
+        return self.parts.decode(target, *self.parts.encode(source, training=False), **flags)[1]
 
     def get_config(self):
         common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
@@ -169,20 +171,28 @@ class LuongLSTM(keras.Model):
 
 
 def luong_lstm(source_vocabulary_size, target_vocabulary_size, **kwargs):
-    """Luong's network; the paper's sizes and its global attention with the general score by default.
+    """LSTM encoder-decoder with Luong attention; default: the paper's sizes, global attention, general score.
 
-    With 50,000 tokens on either side it has 221,000,000 weights.
+    `{"source": [B, S], "target": [B, T]}` token ids to logits [B, T, V], as in "Effective Approaches to
+    Attention-based Neural Machine Translation" ([Luong et al., 2015](https://arxiv.org/abs/1508.04025)). With 50,000
+    tokens per language it has 221,000,000 parameters.
 
     Args:
         source_vocabulary_size: Number of source tokens, padding (0) included.
         target_vocabulary_size: Number of target tokens, padding included.
         **kwargs: The other arguments of `LuongLSTM`.
+
+    Returns:
+        `LuongLSTM`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
     """
     return LuongLSTM(source_vocabulary_size, target_vocabulary_size, **kwargs)
 
 
-class _Parts:
-    """The layers of `LuongLSTM` and how they are wired; no layer itself."""
+class _LuongParts:
+    """The layers of `LuongLSTM` and their wiring. A plain class, not a layer."""
 
     def __init__(self, arguments, dtype):
         self.arguments, self.dtype = arguments, dtype
@@ -201,7 +211,7 @@ class _Parts:
         self.logits = self._dense("logits", arguments["target_vocabulary_size"])
 
     def encode(self, source, training=None):
-        """Source tokens [B, S] -> memory [B, S, n], mask [B, S] and the last states, one list a layer."""
+        """Source tokens [B, S] -> memory [B, S, n], mask [B, S] and the last states, one list per layer."""
         mask = ops.not_equal(source, 0)
         x, states = self.source_embedding(source), []
         for layer in self.encoder:
@@ -227,7 +237,7 @@ class _Parts:
                 kernel_initializer=_uniform(),
                 recurrent_initializer=_uniform(),
                 dropout=self.arguments["dropout"],
-                seed=None if seed is None else seed + first + i,  # no two layers drop alike
+                seed=None if seed is None else seed + first + i,  # a dropout mask of its own for each layer
                 name=f"{name}_{i}",
                 dtype=self.dtype,
                 **kwargs,
@@ -248,5 +258,5 @@ class _Parts:
 
 
 def _uniform():
-    """A fresh one for every weight: one object draws the same numbers each time."""
+    """A new initializer for every weight: one instance returns the same values at every call."""
     return keras.initializers.RandomUniform(-0.1, 0.1)

@@ -1,4 +1,4 @@
-"""Residual networks for clips with non-local blocks: C2D and I3D of "Non-local Neural Networks"."""
+"""Video ResNets with non-local blocks: C2D and I3D of "Non-local Neural Networks"."""
 
 import keras
 
@@ -11,7 +11,7 @@ from keras_attention.ops.require import require_choice, require_int, require_rat
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 INFLATIONS = (None, "3x1x1", "3x3x3")
 VARIANTS = ("paper", "reference")
-# depth, number of non-local blocks: after which residual blocks, counted from 0, of which stage
+# (depth, number of non-local blocks): residual blocks, counted from 0, that one follows, by stage
 PLACES = {
     (50, 1): {"res4": (4,)},
     (50, 5): {"res3": (1, 3), "res4": (1, 3, 5)},
@@ -34,47 +34,49 @@ CHECKS = {
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class NonLocalResNet(keras.Model):
-    r"""Residual network from clips to logits, in which non-local blocks stand between residual blocks.
+    r"""Video ResNet (C2D or I3D) with non-local blocks between residual blocks, for clip classification.
 
     $$ x_{l+1} = \mathrm{NonLocal}(\mathrm{ReLU}(x_l + F(x_l))) $$
 
     as in "Non-local Neural Networks", section 4 and Table 1 ([Wang et al., 2018](https://arxiv.org/abs/1711.07971)).
-    C2D has kernels of 1 × k × k and meets other frames in its pools alone; I3D inflates a kernel of every second
-    residual block (and of each in res2), and the stem's, over time. Written out, with B batch, W = width; at the end of
-    the lines the sizes for 32 frames of 224 × 224:
+    C2D has 1 × k × k kernels and mixes frames in its pools only; I3D inflates over time the stem and one kernel of
+    every second residual block (in res2 of each). Written out, with B batch, W = width; on the right the sizes for 32
+    frames of 224 × 224:
 
         stem:   [B, T/4, Y/4, X/4, W]       = pool(ReLU(norm(7 × 7 convolution)))         8 × 56²
         res2:   [B, T/4, Y/4, X/4, 4 W]     then a pool over time                         4 × 56²
         res3:   [B, T/8, Y/8, X/8, 8 W]                                                   4 × 28²
         res4:   [B, T/8, Y/16, X/16, 16 W]                                                4 × 14²
         res5:   [B, T/8, Y/32, X/32, 32 W]                                                4 × 7²
-        logits: [B, num_classes]            = dropout(mean over places) . kernel + bias
+        logits: [B, num_classes]            = dropout(mean over positions) . kernel + bias
 
-    Differs from the paper: nothing by default. What it leaves open is as in its published code: where a stage halves
-    the map (in the 3 × 3 convolution), which blocks are inflated, and where five non-local blocks stand in ResNet-101.
-    With `variant="reference"` the pools are that code's, 2 × 3 × 3 and 2 × 1 × 1 without padding (res2 has 55² places);
-    gamma of the last normalisation of each residual block starts at 0; and its non-local blocks pool before they
-    project, scale their logits and draw from N(0, 0.01²).
+    Differs from the paper: nothing by default. What the paper leaves open is as in its published code: the 3 × 3
+    convolution has the stride of a stage, which blocks are inflated, and after which blocks of ResNet-101 five
+    non-local blocks are inserted. With `variant="reference"` the pools are those of that code, 2 × 3 × 3 and 2 × 1 × 1
+    without padding (res2 has 55² positions); gamma of the last normalization of each residual block starts at 0; its
+    non-local blocks pool before they project, scale their logits and initialize kernels from N(0, 0.01²).
 
-    Clips of 8 frames: `temporal_stride=1`, which leaves time as it is up to the pool after res2. Clips of 128 frames,
-    whose res3 has 16: the paper's models look at groups of four there, `NonLocalBlock(extent=4)`.
+    In 400 training steps on rendered clips non-local blocks did not improve the accuracy of C2D or I3D:
+    docs/examples/non_local_video.md.
 
-    Any number of frames and any size is taken, so that the network may be run over whole frames; but non-local blocks
-    halve the map once more for their keys, and refuse one that is a single place wide or high where they stand; and the
-    pools of `variant="reference"`, which see no padding, need 7 frames, with `temporal_stride=1` 2, and a stem of 3 × 3
-    places.
+    Clips of 8 frames: `temporal_stride=1`, which keeps the number of frames up to the pool after res2. Clips of 128
+    frames have 16 in res3, where the paper's models attend within groups of four: `NonLocalBlock(extent=4)`.
+
+    Clips may have any number of frames and any size. Non-local blocks subsample their keys by 2 and raise for feature
+    maps with fewer than 2 rows or columns. The pools of `variant="reference"` have no padding: they need 7 frames (2
+    with `temporal_stride=1`) and at least 3 × 3 positions after the stem's convolution.
 
     Args:
-        blocks: Residual blocks of each stage, a tuple of any length: the first is res2.
-        non_local: Dict from the name of a stage (`"res2"` and so on) to the residual blocks, counted from 0, after
-            which a non-local block stands: an int or several. `None` means none.
+        blocks: Tuple, number of residual blocks of each stage; the first stage is res2.
+        non_local: Dict from a stage (`"res2"`, `"res3"` ...) to the residual blocks, counted from 0, that a non-local
+            block follows: an int or a list. `None` means none.
         non_local_kwargs: Dict of arguments of `NonLocalBlock`.
-        inflation: `None`, C2D; `"3x1x1"`, I3D with the first 1 × 1 of a block inflated; `"3x3x3"`, with its 3 × 3.
+        inflation: `None`: C2D; `"3x1x1"`: I3D with the first 1 × 1 kernel of a block inflated; `"3x3x3"`: its 3 × 3.
         num_classes: Positive int.
-        width: Channels W of the first stage's convolutions; they double from stage to stage.
-        temporal_stride: 2 or 1: the stride over time of the stem's convolution and of its pool.
+        width: Channels W of the first stage; each stage doubles them.
+        temporal_stride: 2 or 1, the stride over time of the stem's convolution and pool.
         variant: `"paper"` or `"reference"`.
-        dropout: Rate before the logits.
+        dropout: Dropout rate before the logits.
         input_channels: Channels of the clips.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
@@ -115,7 +117,7 @@ class NonLocalResNet(keras.Model):
     ):
         arguments = checked(NonLocalResNet, locals(), CHECKS)
         _require_places(arguments)
-        _non_local(arguments)  # refuses what it does not take
+        _non_local(arguments)  # raises for unknown or invalid `non_local_kwargs`
         clip = keras.Input((None, None, None, input_channels), name="clip")
         x = _features(clip, ClipParts(inflation, temporal_stride, variant, dtype), arguments, dtype)
         x = keras.layers.GlobalAveragePooling3D("channels_last", dtype=dtype, name="mean")(x)
@@ -135,9 +137,11 @@ class NonLocalResNet(keras.Model):
 
 
 def non_local_resnet(depth=50, num_blocks=0, **kwargs):
-    """A `NonLocalResNet` of the paper.
+    """C2D or I3D of depth 50 or 101 with 0, 1, 5 or 10 non-local blocks: `NonLocalResNet` in the paper's sizes.
 
-    Trainable weights, with 400 classes:
+    Clips [B, T, Y, X, 3] to logits [B, num_classes], as in "Non-local Neural Networks", Tables 1 and 2
+    ([Wang et al., 2018](https://arxiv.org/abs/1711.07971)); whether the blocks helped in our own short runs:
+    docs/examples/non_local_video.md. Trainable parameters with 400 classes:
 
     | depth | `num_blocks` | C2D | I3D, `inflation="3x1x1"` |
     |---|---|---|---|
@@ -146,14 +150,17 @@ def non_local_resnet(depth=50, num_blocks=0, **kwargs):
     | 101 | 0 | 43,319,760 | 51,754,192 |
     | 101 | 5 | 50,678,224 | 59,112,656 |
 
-    One block stands right before the last residual block of res4; five, after every second residual block of res3 and
-    res4; ten, after each of them. In ResNet-101, whose res4 has 23, those in res4 are spread evenly: five as in the
-    published code; ten have one more before each of these, for the paper does not say where.
+    One non-local block precedes the last residual block of res4; five follow every second residual block of res3 and
+    res4; ten follow each of them. In ResNet-101, whose res4 has 23 residual blocks, those in res4 are evenly spaced:
+    three (of five) as in the published code, six (of ten), which the paper does not specify, with one more before each.
 
     Args:
         depth: 50 or 101.
         num_blocks: Non-local blocks: 0, 1, 5 or 10.
         **kwargs: The other arguments of `NonLocalResNet`.
+
+    Returns:
+        `NonLocalResNet`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -173,13 +180,12 @@ def _require_places(arguments):
     there = {f"res{stage}": range(number) for stage, number in enumerate(blocks, 2)}
     if not all(stage in there and all(i in there[stage] for i in at) for stage, at in places.items()):
         raise ValueError(
-            f"`non_local` must name residual blocks that there are, counted from 0: {there}. Received: "
-            f"non_local={places}"
+            f"`non_local` must name existing residual blocks, counted from 0, of {there}. Received: non_local={places}"
         )
 
 
 def _features(x, parts, arguments, dtype):
-    """The stem and all stages."""
+    """Feature map of the last stage: stem, residual blocks and non-local blocks."""
     x = parts.stem(x, arguments["width"])
     for stage, number in enumerate(arguments["blocks"], 1):
         between = arguments["non_local"].get(f"res{stage + 1}", ())
@@ -195,7 +201,7 @@ def _features(x, parts, arguments, dtype):
 
 
 def _inflated(stage, block):
-    """Whether I3D inflates a kernel of this residual block: each of res2, then every second, of res5 the middle one."""
+    """Whether I3D inflates this residual block: all of res2, every second after it, in res5 the second."""
     return stage == 1 or block % 2 == (1 if stage == 4 else 0)
 
 

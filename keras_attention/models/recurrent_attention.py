@@ -1,4 +1,4 @@
-"""Recurrent Models of Visual Attention: a network that looks at an image through a few glimpses."""
+"""Recurrent attention model (RAM): classifies images from a sequence of glimpses."""
 
 import functools
 
@@ -24,7 +24,7 @@ CHECKS = {
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class RecurrentAttention(keras.Model):
-    r"""Looks at an image through a sequence of glimpses, chooses where to look next, and names its class.
+    r"""Recurrent attention model (RAM): image classification from a learned sequence of glimpses.
 
     $$ h_t = f_h(h_{t-1}, f_g(x, l_{t-1})), \quad l_t \sim \mathcal{N}(f_l(h_t), \sigma^2 I), \quad
        p(a \mid h_T) = \mathrm{softmax}(f_a(h_T)) $$
@@ -32,49 +32,52 @@ class RecurrentAttention(keras.Model):
     as in "Recurrent Models of Visual Attention" ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)). Written out,
     with B batch, T `num_glimpses`, U `units`:
 
-        l_0: [B, 2] = uniform between -1 and 1 in training, the middle in inference
+        l_0: [B, 2] = uniform in [-1, 1] in training, the center in inference
         g_t: [B, U] = GlimpseNetwork(images, l_{t-1})
         h_t: [B, U] = ReLU(h_{t-1} W_h + b_h + g_t W_g + b_g), or an LSTM
         l_t, log p(l_t): LocationPolicy(h_t), for t < T
-        b_t: [B]    = h_t w_b + b_b, what reward to expect
+        b_t: [B]    = h_t w_b + b_b, the expected reward (baseline)
         logits: [B, num_classes] = h_T W_a + b_a
 
-    In training places are drawn; in inference the means are taken, and the answer is always the same. To average over
-    drawn places, there is `mean_probabilities`.
+    In training locations are sampled; in inference they are the means, so that outputs are deterministic.
+    `mean_probabilities` averages over sampled paths.
 
-    The cost and the number of weights do not depend on the size of the images.
+    Cost and number of parameters do not depend on the size of the images.
 
-    `compile` it with `training.HybridLoss`, and metrics of the classes:
+    `compile` with `training.HybridLoss` and classification metrics:
 
         model.compile("adam", training.HybridLoss(), metrics=["accuracy"])
         model.fit(images, labels)
 
-    Differs from the paper: in inference the first glimpse is in the middle, not anywhere. What it leaves open: the
-    baseline is a linear function of the state; like the policy it learns without reaching the state (`detach`), which
-    is stable, while reaching it too finds better places, but wants clipped gradients and may want a smaller
-    `reinforce_weight` (docs/examples/recurrent_attention_digits.md); of the last state no place is drawn, as nobody
-    looks there. With `soft` glimpses, which it does not have, gradients pass
-    through the places, and cross-entropy alone trains it.
+    Differs from the paper: in inference the first glimpse is at the center, not at a random location. What the paper
+    leaves open: the baseline is a linear function of the state; gradients of the baseline and of REINFORCE stop before
+    the state (`detach`), which is stable, while passing them on finds better locations, but needs clipped gradients and
+    possibly a smaller `reinforce_weight` (docs/examples/recurrent_attention_digits.md); no location is sampled from the
+    last state. With `soft` glimpses, which are not in the paper, gradients pass through the locations, and
+    cross-entropy alone trains the model.
+
+    On cluttered images our own runs were too short to show the paper's effect:
+    docs/examples/recurrent_attention_digits.md.
 
     Args:
         num_classes: Positive int.
         num_glimpses: Positive int T.
         size, scales, factor, soft: See `GlimpseSensor`.
-        std: Positive float, σ.
-        core: `"rnn"`, or `"lstm"`, as for the paper's game.
+        std: Positive float, standard deviation σ of sampled locations.
+        core: `"rnn"`, or `"lstm"`, as in the paper's game.
         glimpse_units, location_units, units: Widths; see `GlimpseNetwork`.
-        detach: Whether REINFORCE and the baseline leave the core and the glimpse network alone.
-        channels: Positive int, of the images.
-        seed: Int, of the places that are drawn.
+        detach: Whether to stop the gradients of REINFORCE and the baseline before the core and the glimpse network.
+        channels: Positive int, channels of the images.
+        seed: Int, seed of the sampled locations.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
-        inputs: Images [B, Y, X, channels]; what is not float32 is cast as a whole.
-        training: Whether places are drawn.
+        inputs: Images [B, Y, X, channels]; dtypes other than float32 are cast as a whole, before the first glimpse.
+        training: Whether to sample locations.
 
     Returns:
-        Dict: "logits" [B, num_classes]; "locations" [B, T, 2], where it looked, (row, column); "log_probs" and
-        "baselines" [B, T - 1], of the places that it chose.
+        Dict: "logits" [B, num_classes]; "locations" [B, T, 2], the glimpses' centers (row, column); "log_probs" and
+        "baselines" [B, T - 1], of the locations chosen by the policy.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -110,18 +113,18 @@ class RecurrentAttention(keras.Model):
         **kwargs,
     ):
         arguments = checked(RecurrentAttention, locals(), CHECKS)
-        parts = _Parts(arguments, dtype)
+        parts = _RecurrentAttentionParts(arguments, dtype)
         images = keras.Input((None, None, channels), name="images")
         super().__init__(images, parts.look(images), **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
-        # Only now: on PyTorch a model takes no layers before it is initialised.
+        # Only after `super().__init__`: on PyTorch a model takes no layers before.
         self.parts, self._arguments = parts, arguments
         for name, value in arguments.items():
             setattr(self, name, value)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The loss of all outputs together: they are one answer."""
+        """One loss on the dict of all outputs; Keras would compute one per output."""
         if not isinstance(self.loss, keras.losses.Loss):
             raise ValueError(
                 "`compile` needs a `keras.losses.Loss` of all outputs together, such as `training.HybridLoss()`. "
@@ -130,25 +133,25 @@ class RecurrentAttention(keras.Model):
         return self.loss(y, y_pred, sample_weight=sample_weight) + sum(self.losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """The metrics of the classes."""
+        """Metrics on the class logits."""
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
 
     def get_metrics_result(self):
-        """The metrics by their own names: old versions of Keras put the name of an output before them."""
+        """Metrics without the prefix of an output's name, which old versions of Keras add."""
         results = super().get_metrics_result()
         prefixes = tuple(f"{name}_" for name in self.output_names)
         own = {name: next((name[len(p) :] for p in prefixes if name.startswith(p)), name) for name in results}
         return {own[name]: value for name, value in results.items()}
 
     def mean_probabilities(self, images, draws):
-        """What is expected of the class over all that the policy may do: the mean over `draws` paths.
+        """Class probabilities averaged over `draws` sampled glimpse paths (Monte Carlo estimate).
 
         Args:
             images: [B, Y, X, channels].
-            draws: Positive int.
+            draws: Positive int, number of paths.
 
         Returns:
-            [B, num_classes]: the mean of the probabilities, of each path's own first place and others.
+            Mean probabilities [B, num_classes]; every path samples its own locations, the first included.
 
         Raises:
             ValueError: If `draws` is not a positive int.
@@ -157,12 +160,12 @@ class RecurrentAttention(keras.Model):
         return sum(ops.softmax(self(images, training=True)["logits"]) for _ in range(draws)) / draws
 
     def save_own_variables(self, store):
-        """The state of all chance, so that an interrupted training goes on as if it had not been."""
-        for i, state in enumerate(self.parts.chance()):
+        """Saves the RNG state, so that an interrupted training run resumes exactly."""
+        for i, state in enumerate(self.parts.rng_state()):
             store[str(i)] = ops.convert_to_numpy(state)
 
     def load_own_variables(self, store):
-        for i, state in enumerate(self.parts.chance()):
+        for i, state in enumerate(self.parts.rng_state()):
             state.assign(store[str(i)])
 
     def get_config(self):
@@ -171,23 +174,31 @@ class RecurrentAttention(keras.Model):
 
 
 def recurrent_attention(**kwargs):
-    """A `RecurrentAttention` of any size; by default the paper's for MNIST, 209,677 weights.
+    """Recurrent attention model (RAM) of any size; default: the paper's for MNIST, 209,677 parameters.
 
-    The paper's others: `size=12, scales=3` for 60 x 60 pixels, 256,781 weights; `size=12, scales=4` for 100 x 100,
-    275,213.
+    Images [B, Y, X, channels] to a dict of logits [B, num_classes], locations [B, T, 2] and more, as in "Recurrent
+    Models of Visual Attention" ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)); our own short runs:
+    docs/examples/recurrent_attention_digits.md. The paper's other models: `size=12, scales=3` for 60 x 60 pixels,
+    256,781 parameters; `size=12, scales=4` for 100 x 100, 275,213.
 
     Args:
         **kwargs: The arguments of `RecurrentAttention`.
+
+    Returns:
+        `RecurrentAttention`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
     """
     return RecurrentAttention(**kwargs)
 
 
-class _Parts:
-    """Wires layers; is none itself.
+class _RecurrentAttentionParts:
+    """The layers of `RecurrentAttention` and their wiring. A plain class, not a layer.
 
     Args:
-        arguments: Those of `RecurrentAttention`, by name.
-        dtype: The dtype policy of all layers.
+        arguments: Dict of the arguments of `RecurrentAttention`.
+        dtype: Dtype policy of all layers.
     """
 
     def __init__(self, arguments, dtype):
@@ -209,8 +220,8 @@ class _Parts:
         self.baseline = keras.layers.Dense(1, name="baseline", dtype=dtype)
         self.action = keras.layers.Dense(given["num_classes"], name="action", dtype=dtype)
 
-    def chance(self):
-        """The variables that what is drawn next depends on."""
+    def rng_state(self):
+        """State variables of the seed generators."""
         return [layer.seed_generator.state for layer in (self.first, self.policy)]
 
     def look(self, images):
@@ -232,7 +243,7 @@ class _Parts:
 
 
 def _stack(parts, like):
-    """[B] each -> [B, number]; [B, 0] of none."""
+    """Tensors [B] -> [B, number]; [B, 0] for an empty list."""
     return ops.stack(parts, axis=1) if parts else ops.cast(like[:, :0], "float32")
 
 

@@ -1,4 +1,4 @@
-"""SAGAN: a generator and a discriminator of images with self-attention in both, and the baselines of its paper."""
+"""SAGAN: class-conditional GAN with self-attention in generator and discriminator, and its paper's baselines."""
 
 import keras
 from keras import ops
@@ -10,7 +10,7 @@ from keras_attention.models.parts.sagan_arguments import CONCATENATE_AT, complet
 from keras_attention.ops.require import require_choice
 
 SQRT2 = 2**0.5
-# What a baseline changes, of the generator and of the discriminator.
+# baseline: arguments that it changes, of the generator and of the discriminator
 BASELINES = {
     None: ({}, {}),
     "sngan_projection": (
@@ -29,46 +29,49 @@ BASELINES = {
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SAGANGenerator(keras.Model):
-    r"""Residual network from noise and a class to an image, with self-attention at one size of its maps.
+    r"""SAGAN generator: class-conditional residual generator with self-attention.
 
     $$ x_{l+1} = \mathrm{up}(x_l) + F_c(x_l), \quad x' = \gamma \, \mathrm{attention}(x) + x $$
 
     as in "Self-Attention Generative Adversarial Networks" ([Zhang et al., 2019](https://arxiv.org/abs/1805.08318)) and
-    its published code, where F is normalise by class, ReLU, twice as large, 3 × 3 convolution, normalise by class,
-    ReLU, 3 × 3 convolution. Written out, with B batch, Z = noise_dim, W = channels; at the end of the lines the sizes
-    for 128 × 128 pixels and W = 64:
+    its published code, where F is conditional batch normalization, ReLU, upsampling by 2, 3 × 3 convolution,
+    conditional batch normalization, ReLU, 3 × 3 convolution. Written out, with B batch, Z = noise_dim, W = channels;
+    on the right the sizes for 128 × 128 pixels and W = 64:
 
-        first:   [B, 4, 4, 16 W]   = noise . kernel + bias                                  4 × 4 × 1024
-        blocks:  [B, 2 y, 2 x, w]  each; the last has W channels, others twice the next's   8² × 1024 to 128² × 64
-        image:   [B, Y, X, 3]      = tanh(3 × 3 convolution(ReLU(normalise(last block))))   128 × 128 × 3
+        first:   [B, 4, 4, 16 W]   = noise . kernel + bias                                    4 × 4 × 1024
+        blocks:  [B, 2 y, 2 x, w]  each; W channels in the last, before it twice the next's   8² × 1024 to 128² × 64
+        image:   [B, Y, X, 3]      = tanh(3 × 3 convolution(ReLU(batch norm(last block))))    128 × 128 × 3
 
-    Channels are 16 W at most. Convolutions and the first layer have biases and spectral normalisation; the shortcut is
-    always a 1 × 1 convolution.
+    Max 16 W channels. Convolutions and the first layer have biases and spectral normalization; the shortcut is always
+    a 1 × 1 convolution.
 
-    Differs from the paper: self-attention is that of the published code (see `SelfAttention2D`); so is all that the
-    paper leaves open. Below 128 pixels the blocks with most channels are left out, from 256 on more of 16 W are put in
-    front: the paper has 128 only.
+    Differs from the paper: self-attention is that of the published code (see `SelfAttention2D`), and so is all that the
+    paper leaves open. The paper has 128 pixels only: smaller images omit the blocks with most channels, larger ones
+    have more blocks of 16 W in front.
+
+    In 3000 training steps on Fashion-MNIST at 32 × 32 pixels self-attention did not lower FID:
+    docs/examples/sagan_images.md.
 
     Args:
-        image_size: Rows and columns: a power of 2 from 8 on.
-        num_classes: Positive int, or `None`: not conditioned on a class, and normalised without one.
+        image_size: Rows and columns in pixels: a power of 2 of at least 8.
+        num_classes: Positive int, or `None` for an unconditional model with plain batch normalization.
         channels: Positive int W.
-        attention_at: Size of the maps that attention follows: from 8 to half of `image_size`, several of them, or
-            `None`.
+        attention_at: Size (rows) of the feature maps that get self-attention: a power of 2 from 8 to half of
+            `image_size`, a tuple of sizes, or `None` for no attention.
         attention_kwargs: Dict of arguments of `SelfAttention2D`.
         noise_dim: Positive int Z.
-        spectral_normalization: Whether all kernels are divided by their greatest singular value.
-        kernel_gain: 3 × 3 kernels inside the blocks are drawn by Glorot's uniform distribution times this.
-        norm_momentum: Pair of floats: of the normalisations in the blocks, and of the last.
-        norm_epsilon: Of all normalisations.
+        spectral_normalization: Whether to divide all kernels by their largest singular value.
+        kernel_gain: Gain of the Glorot uniform initializer of the 3 × 3 kernels in the blocks.
+        norm_momentum: Pair of floats: momentum of the batch normalizations in the blocks, and of the last.
+        norm_epsilon: Epsilon of all batch normalizations.
         output_channels: Channels of the image.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
-        inputs: `{"noise": [B, Z], "label": [B]}`; without classes `{"noise": [B, Z]}`. Noise is N(0, 1).
+        inputs: `{"noise": [B, Z], "label": [B]}`; without classes `{"noise": [B, Z]}`. Noise from N(0, 1).
 
     Returns:
-        Images [B, image_size, image_size, output_channels] from -1 to 1.
+        Images [B, image_size, image_size, output_channels] in [-1, 1].
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -112,45 +115,45 @@ class SAGANGenerator(keras.Model):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SAGANDiscriminator(keras.Model):
-    r"""Residual network from an image and a class to how real it is, with self-attention at one size of its maps.
+    r"""SAGAN discriminator: residual projection discriminator with self-attention.
 
     $$ x_{l+1} = \mathrm{down}(x_l + F(x_l)), \quad D(x, c) = w \cdot h(x) + b + \langle e_c, h(x) \rangle $$
 
     as in "Self-Attention Generative Adversarial Networks" ([Zhang et al., 2019](https://arxiv.org/abs/1805.08318)) and
     its published code, where F is ReLU, 3 × 3 convolution, ReLU, 3 × 3 convolution. Written out, with B batch, W =
-    channels; at the end of the lines the sizes for 128 × 128 pixels and W = 64:
+    channels; on the right the sizes for 128 × 128 pixels and W = 64:
 
-        blocks: [B, y/2, x/2, w]  each; the first has W channels, others twice the last's   64² × 64 to 4² × 1024
-        last:   [B, 4, 4, 16 W]   = x + F(x), as large as it was                            4 × 4 × 1024
-        h:      [B, 16 W]         = sum over places of ReLU(last)
-        logits: [B, 1]            = w . h + b + e[label] . h                                `ProjectionHead`
+        blocks: [B, y/2, x/2, w]  each; W channels in the first, then twice the previous   64² × 64 to 4² × 1024
+        last:   [B, 4, 4, 16 W]   = x + F(x), without downsampling                         4 × 4 × 1024
+        h:      [B, 16 W]         = sum over positions of ReLU(last)
+        logits: [B, 1]            = w . h + b + e[label] . h                               `ProjectionHead`
 
-    The first block has no ReLU before its first convolution. Channels are 16 W at most. There is no batch
-    normalisation. All kernels have spectral normalisation, whose vectors move once a call in training, or once a step
-    of `training.AdversarialModel`.
+    The first block has no ReLU before its first convolution. Max 16 W channels. No batch normalization. All kernels
+    have spectral normalization; its vectors are updated once per call in training, or once per step of
+    `training.AdversarialModel`.
 
-    `conditioning="concatenation"` appends 128 channels of the class to the maps of 16 × 16; `"classifier"` (the
-    auxiliary classifier of AC-GAN) guesses the class in place of being told; `None` is told nothing. Their logits
-    are w . h + b.
+    `conditioning="concatenation"` concatenates 128 channels of a class embedding to the 16 × 16 feature map;
+    `"classifier"` (the auxiliary classifier of AC-GAN) has no label input and predicts the class; `None` is
+    unconditional. For these, logits = w . h + b.
 
-    Differs from the paper: as `SAGANGenerator` does.
+    Differs from the paper, and what our short run shows: see `SAGANGenerator`.
 
     Args:
         image_size, num_classes, channels, attention_at, attention_kwargs: As of `SAGANGenerator`.
         conditioning: `"projection"`, `"concatenation"`, `"classifier"` or `None`; without classes it is `None`.
-        hidden_width: Channels between the two convolutions of a block: `"out"`, as many as come out of it; `"in"`, as
-            go in, as in the published code of SNGAN.
-        spectral_normalization: Whether all kernels are divided by their greatest singular value.
-        kernel_gain: 3 × 3 kernels inside the blocks are drawn by Glorot's uniform distribution times this.
+        hidden_width: Channels between the two convolutions of a block: `"out"`, its output channels; `"in"`, its input
+            channels, as in the published code of SNGAN.
+        spectral_normalization: Whether to divide all kernels by their largest singular value.
+        kernel_gain: Gain of the Glorot uniform initializer of the 3 × 3 kernels in the blocks.
         input_channels: Channels of the images.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
-        inputs: `{"image": [B, image_size, image_size, input_channels], "label": [B]}`, images from -1 to 1; without
+        inputs: `{"image": [B, image_size, image_size, input_channels], "label": [B]}`, images in [-1, 1]; without
             classes `{"image": ...}`.
 
     Returns:
-        `{"logits": [B, 1]}`; with `"classifier"` also `"classes"`, logits [B, num_classes].
+        `{"logits": [B, 1]}`; with `"classifier"` also `"classes"`, class logits [B, num_classes].
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -185,7 +188,7 @@ class SAGANDiscriminator(keras.Model):
         inputs = {"image": keras.Input((image_size, image_size, input_channels), name="image")}
         if num_classes:
             inputs["label"] = keras.Input((), dtype="int32", name="label")
-        super().__init__(inputs, _judgement(inputs, parts, arguments), **kwargs)
+        super().__init__(inputs, _logits(inputs, parts, arguments), **kwargs)
         _keep(self, arguments, dtype)
 
     def get_config(self):
@@ -202,33 +205,36 @@ def sagan(
     discriminator=None,
     **kwargs,
 ):
-    """The generator and the discriminator of SAGAN, or of a baseline of its paper on the same trunk.
+    """SAGAN generator and discriminator, or a baseline of the paper (SNGAN-projection, AC-GAN) on the same trunk.
 
-    | `baseline` | attention | spectral normalisation | discriminator |
+    As in "Self-Attention Generative Adversarial Networks" ([Zhang et al., 2019](https://arxiv.org/abs/1805.08318));
+    whether attention helped in our own short run: docs/examples/sagan_images.md.
+
+    | `baseline` | attention | spectral normalization | discriminator |
     |---|---|---|---|
     | `None` | at `attention_at` | of both | projection |
     | `"sngan_projection"` | none | of the discriminator | projection; `hidden_width="in"` |
     | `"ac_gan"` | none | of both | auxiliary classifier |
 
-    SNGAN-projection draws and normalises as its published code does: `kernel_gain` of the root of 2, momentum 0.9 and
-    epsilon 2e-5. The original AC-GAN is a smaller network of another kind, without spectral
-    normalisation in its generator; this one is its head on this trunk. The paper's control, a residual block in the
-    place of the attention, is not among them.
+    SNGAN-projection initializes and normalizes as its published code: `kernel_gain` sqrt(2), momentum 0.9 and epsilon
+    2e-5. AC-GAN is its auxiliary classifier on this trunk; the original is a smaller network without spectral
+    normalization in its generator. The paper's control, a residual block in place of the attention, is not
+    implemented.
 
-    Weights that train, at 128 × 128 pixels with 1000 classes: SAGAN 42,078,852 and 39,463,618 (with 64 for
+    Trainable parameters at 128 × 128 pixels with 1000 classes: SAGAN 42,078,852 and 39,463,618 (with 64 for
     `attention_at` 42,017,412 and 39,448,258), SNGAN-projection 41,996,931 and 30,041,857, AC-GAN 41,996,931 and
     39,444,137.
 
     Args:
-        image_size, num_classes, channels, attention_at: As of `SAGANGenerator`; a baseline has no attention, whatever
-            `attention_at` is.
+        image_size, num_classes, channels, attention_at: As of `SAGANGenerator`; baselines ignore `attention_at`.
         baseline: `None`, `"sngan_projection"` or `"ac_gan"`.
-        generator: Dict of more arguments of `SAGANGenerator`, which also overrule the baseline's.
+        generator: Dict of more arguments of `SAGANGenerator`, which override the baseline's.
         discriminator: Dict of more arguments of `SAGANDiscriminator`, likewise.
-        **kwargs: More arguments of both, such as `attention_kwargs` and `dtype`, or of one of them.
+        **kwargs: More arguments of both networks, such as `attention_kwargs` and `dtype`, or of one of them.
 
     Returns:
-        `SAGANGenerator`, `SAGANDiscriminator`.
+        `(generator, discriminator)`: `SAGANGenerator` from {"noise": [B, Z], "label": [B]} to images [B, Y, X, 3], and
+        `SAGANDiscriminator` from {"image": [B, Y, X, 3], "label": [B]} to {"logits": [B, 1]}.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -248,12 +254,12 @@ def sagan(
         for model, other, of_baseline, more in zip(models, models[::-1], BASELINES[baseline], own)
     ]
     for model, arguments in zip(models, given):
-        complete(model, as_locals(model, arguments))  # of both, before one is made
+        complete(model, as_locals(model, arguments))  # both are checked before either is built
     return tuple(model(**arguments) for model, arguments in zip(models, given))
 
 
 def _parts(arguments, dtype):
-    """The parts that both networks are made of."""
+    """The blocks of either network, as its arguments say."""
     names = ("spectral_normalization", "kernel_gain", "attention_at", "attention_kwargs")
     normalized, gain, at, attention = (arguments[name] for name in names)
     at = () if at is None else at if isinstance(at, tuple) else (at,)
@@ -261,6 +267,7 @@ def _parts(arguments, dtype):
 
 
 def _image(inputs, parts, arguments):
+    """Output of the generator."""
     W, label = arguments["channels"], inputs.get("label")
     of_blocks, of_last = arguments["norm_momentum"]
     by_class = parts.batch_norm(label, arguments["num_classes"], arguments["norm_epsilon"])
@@ -275,7 +282,8 @@ def _image(inputs, parts, arguments):
     return keras.layers.Activation("tanh", dtype=parts.dtype, name="pixels")(x)
 
 
-def _judgement(inputs, parts, arguments):
+def _logits(inputs, parts, arguments):
+    """Outputs of the discriminator by name."""
     W, K, label = arguments["channels"], arguments["num_classes"], inputs.get("label")
     conditioning = arguments["conditioning"] if K else None
     normalised = {"spectral_normalization": parts.spectral_normalization, "dtype": parts.dtype}
@@ -298,7 +306,7 @@ def _judgement(inputs, parts, arguments):
 def _keep(model, arguments, dtype):
     if dtype is not None:
         model.dtype_policy = keras.dtype_policies.get(dtype)
-    # Only now: on PyTorch a model takes no attributes before it is initialised.
+    # Only after `super().__init__`: on PyTorch a model takes no attributes before.
     model._arguments = arguments
     for name, value in arguments.items():
         setattr(model, name, value)

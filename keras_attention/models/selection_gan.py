@@ -1,4 +1,4 @@
-"""SelectionGAN: an image of a place as seen from elsewhere, guided by a semantic map, in two stages."""
+"""SelectionGAN: cross-view image translation guided by a semantic map, in two stages."""
 
 import keras
 
@@ -8,7 +8,7 @@ from keras_attention.models.parts.selection_gan_arguments import CHECKS, CONDITI
 from keras_attention.ops.require import require_choice, require_int
 
 FIRST_STAGE = {"cycle": False, "uncertainty": False, "num_candidates": None, "pool_sizes": ()}
-# The steps of the paper's ablation, as arguments. F and G differ in the loss alone: G has the total variation.
+# The steps of the paper's ablation, as arguments. F and G differ only in the loss: G has the total variation.
 ABLATIONS = {
     "A": {**FIRST_STAGE, "condition": ("source",)},
     "B": {**FIRST_STAGE, "condition": ("semantics",)},
@@ -23,16 +23,16 @@ ABLATIONS = {
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SelectionGANGenerator(keras.Model):
-    r"""Generator of SelectionGAN: an image from elsewhere and a semantic map become an image from here.
+    r"""SelectionGAN generator: translates an image to another view, guided by the semantic map of that view.
 
     $$ I'_g = G_i([I_a, S_g]), \quad S'_g = G_s(I'_g), \quad
        I''_g = \sum_m A_m \odot I_m = G_a(F_i, F_s, I_a, I'_g), \quad S''_g = G_s(I''_g) $$
 
     as in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)): a U-Net G_i
-    paints a first image; a small one, G_s, reads the semantic map off it; the second stage G_a paints
-    `num_candidates` images out of the features F of both, and attention chooses among them at every pixel; G_s, the
-    same, reads that image too. Written out, with B batch, Y × X = image_size, C image channels, K semantic channels,
-    M candidates, W = width, w = semantics_width, F = selection_channels:
+    generates a first image; a small U-Net, G_s, reconstructs the semantic map from it; the second stage G_a generates
+    `num_candidates` images from the features F of both and mixes them by attention at every pixel; the same G_s
+    reconstructs the semantic map from that image. Written out, with B batch, Y × X = image_size, C image channels, K
+    semantic channels, M candidates, W = width, w = semantics_width, F = selection_channels:
 
         first_image:     [B, Y, X, C], and its features F_i [B, Y/2, X/2, 2 W]
         first_semantics: [B, Y, X, K], and its features F_s [B, Y/2, X/2, 2 w]
@@ -44,40 +44,45 @@ class SelectionGANGenerator(keras.Model):
         image:           [B, Y, X, C]
         semantics:       [B, Y, X, K]
 
-    All images and semantic maps are between -1 and 1: maps are pictures in which a colour means a class.
+    All images and semantic maps are in [-1, 1]; a semantic map is an image with one color per class.
 
-    Differs from the paper: as in its published code, there is one uncertainty map in place of four, and the features
-    themselves are joined to the pooled ones. Differs from the published code: its 3 × 3 convolution that is declared
-    and never run has no weights here, except with `legacy_unused_conv`. Where there is no second stage, the paper does
-    not say where the uncertainty comes from; here it is a 1 × 1 convolution of F_i, enlarged.
+    Differs from the paper: as in its published code, there is one uncertainty map instead of four, and the features
+    themselves are concatenated to the pooled ones. Differs from the published code: its 3 × 3 convolution that is
+    declared but never called has no weights here, except with `legacy_unused_conv`. Without a second stage, where the
+    paper does not define the uncertainty, it is a 1 × 1 convolution of the upsampled F_i.
+
+    In 1500 training steps the second stage's image was not closer to the target than the first stage's:
+    docs/examples/selection_gan_cross_view.md.
 
     Args:
         image_size: Int or (rows, columns), multiples of 2^num_downs.
-        condition: What the first stage sees: ("source", "semantics"), or one of them.
-        cycle: Whether there is G_s.
-        uncertainty: Whether there is an uncertainty map.
-        num_candidates: M, or `None`: no second stage.
-        pool_sizes: Of the multi-scale spatial pooling; `()` means no pooling and no convolution after it.
+        condition: Inputs of the first stage: ("source", "semantics"), or one of them.
+        cycle: Whether to reconstruct the semantic map with G_s.
+        uncertainty: Whether to output an uncertainty map.
+        num_candidates: M, or `None` for no second stage.
+        pool_sizes: Window sizes of the multi-scale spatial pooling; `()` means neither pooling nor the convolution
+            after it.
         width: W. G_i has width * (1, 2, 4, 8, 8, ...) channels.
         semantics_width: w.
         selection_channels: F.
-        num_downs: How often the U-Nets halve. `None`: 8 for sizes that are multiples of 256, 7 of 128, else 5.
+        num_downs: Number of downsamplings in the U-Nets. `None`: 8 for multiples of 256, 7 for multiples of 128, else
+            5.
         image_channels: C, also of the source.
         semantics_channels: K.
-        dropout: Rate.
-        legacy_unused_conv: Whether to hold the weights of the published code's unused convolution; nothing else
-            changes. They have no gradient.
+        dropout: Dropout rate.
+        legacy_unused_conv: Whether to create the weights of the published code's unused convolution. They have no
+            gradient and do not affect the outputs.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
-        inputs: `{"source": [B, Y, X, C], "semantics": [B, Y, X, K]}`, or those of `condition`. The source is needed by
-            the second stage as well.
+        inputs: `{"source": [B, Y, X, C], "semantics": [B, Y, X, K]}`, or those of `condition`. The second
+            stage always needs the source.
 
     Returns:
-        Dict of the tensors above, without those that are switched off; "first_image" there is always.
+        Dict of the tensors above that are enabled, from "first_image" (always) to "semantics".
 
     Raises:
-        ValueError: If an argument is out of its range, or the size does not halve so often.
+        ValueError: If an argument is out of its range, or `image_size` is not divisible by 2^num_downs.
 
     Example:
 
@@ -131,28 +136,28 @@ class SelectionGANGenerator(keras.Model):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class PatchDiscriminator(keras.Model):
-    r"""Discriminator of image patches, given the image that they were made from: PatchGAN.
+    r"""PatchGAN discriminator: real-or-generated logits of overlapping patches, conditioned on a source image.
 
     $$ logits = D([condition, image]) $$
 
     as in "Image-to-Image Translation with Conditional Adversarial Networks"
-    ([Isola et al., 2017](https://arxiv.org/abs/1611.07004)), and in SelectionGAN. With three layers a logit is about
-    a patch of 70 × 70 pixels. Written out, with B batch, n = num_layers:
+    ([Isola et al., 2017](https://arxiv.org/abs/1611.07004)), and in SelectionGAN. With three layers the receptive
+    field of a logit is 70 × 70 pixels. Written out, with B batch, n = num_layers:
 
         joined: [B, Y, X, condition + image channels]
         logits: [B, Y / 2^n - 2, X / 2^n - 2, 1]        256 -> 30, 64 -> 6
 
-    Differs from the published code: its last sigmoid belongs to the loss here.
+    Differs from the published code: its final sigmoid is part of the loss here.
 
     Args:
-        width: Channels of the first convolution; they double up to eight times as many.
-        num_layers: Positive int n: how many convolutions halve the image.
-        image_channels: Of the image.
-        condition_channels: Of the image that it is made from.
+        width: Channels of the first convolution; they double with each convolution, up to 8 * width.
+        num_layers: Positive int n, number of convolutions with stride 2.
+        image_channels: Channels of the image.
+        condition_channels: Channels of the source image.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
-        inputs: `{"image": [B, Y, X, C], "source": [B, Y, X, C']}`, of sides of at least 3 * 2^n.
+        inputs: `{"image": [B, Y, X, C], "source": [B, Y, X, C']}`, Y and X at least 3 * 2^n.
 
     Returns:
         `{"logits": [B, Y / 2^n - 2, X / 2^n - 2, 1]}`.
@@ -197,31 +202,35 @@ class PatchDiscriminator(keras.Model):
 
 
 def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs):
-    """The generator and the discriminator of SelectionGAN, or of a step of its ablation.
+    """SelectionGAN generator and discriminator: the full model or a step of the paper's ablation.
 
-    | `ablation` | the generator is | new in it, as an argument of `SelectionGANGenerator` |
+    As in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)); what our own
+    short runs show of it: docs/examples/selection_gan_cross_view.md.
+
+    | `ablation` | generator | added argument of `SelectionGANGenerator` |
     |---|---|---|
     | `"A"` | source → image | `condition=("source",)` |
     | `"B"` | semantic map → image | `condition=("semantics",)` |
     | `"C"` | both → image | |
-    | `"D"` | the semantic map is read off the image again | `cycle=True` |
-    | `"E"` | the loss is weighed by an uncertainty map | `uncertainty=True` |
-    | `"F"` | a second stage chooses among 10 images | `num_candidates=10` |
-    | `"G"` | F with the total variation in the loss: `training.SelectionGANObjective`; before, `total_variation=0` | |
-    | `"H"` | the whole, with multi-scale spatial pooling | `pool_sizes=(1, 4, 9)` |
+    | `"D"` | C, and the semantic map is reconstructed from the image | `cycle=True` |
+    | `"E"` | D, and the loss is weighted by an uncertainty map | `uncertainty=True` |
+    | `"F"` | E, and a second stage mixes 10 candidate images by attention | `num_candidates=10` |
+    | `"G"` | F; total variation in the loss (`training.SelectionGANObjective`; `total_variation=0` for A to F) | |
+    | `"H"` | the full model: G with multi-scale spatial pooling | `pool_sizes=(1, 4, 9)` |
 
-    Trainable weights of the whole: generator 55,153,943 (with `legacy_unused_conv` 55,480,753),
-    discriminator 2,768,705. Of 64 × 64 pixels: generator 17,251,223, of which 16,662,147 are in G_i and 65,835 in G_s.
+    Trainable parameters of the full model: generator 55,153,943 (with `legacy_unused_conv` 55,480,753), discriminator
+    2,768,705. At 64 × 64 pixels: generator 17,251,223, of which 16,662,147 are in G_i and 65,835 in G_s.
 
     Args:
         image_size: Int or (rows, columns).
         ablation: `"A"` to `"H"`.
         discriminator_width: Channels of the discriminator's first convolution.
-        **kwargs: The other arguments of `SelectionGANGenerator`; they go over those of the step.
+        **kwargs: The other arguments of `SelectionGANGenerator`; they override those of the step.
 
     Returns:
-        (`SelectionGANGenerator`, `PatchDiscriminator`). G_i, G_s and G_a are one generator, as they train as one; the
-        names of their layers begin with `image_`, `semantics_` and `selection_`.
+        `(generator, discriminator)`: `SelectionGANGenerator` from {"source": [B, Y, X, C], "semantics": [B, Y, X, K]}
+        to a dict of images and maps, and `PatchDiscriminator` from {"image", "source"} to {"logits": [B, y, x, 1]}.
+        G_i, G_s and G_a are one model; the names of their layers begin with `image_`, `semantics_` and `selection_`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -244,7 +253,7 @@ def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs
 
 
 def _wire(inputs, arguments, dtype):
-    """All outputs by name."""
+    """Outputs of the generator by name."""
     common = {"num_downs": arguments["num_downs"], "dropout": arguments["dropout"], "dtype": dtype}
     paint = UNet(arguments["image_channels"], arguments["width"], name="image", **common)
     seen = [inputs[name] for name in CONDITIONS if name in arguments["condition"]]

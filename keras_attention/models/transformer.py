@@ -1,4 +1,4 @@
-"""The Transformer of "Attention Is All You Need": encoder, decoder, and how it decodes a token at a time."""
+"""The encoder-decoder Transformer of "Attention Is All You Need", with cached decoding."""
 
 import keras
 from keras import ops
@@ -21,7 +21,7 @@ CHECKS = {
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class Transformer(keras.Model):
-    r"""Encoder-decoder network of attention, from token ids to logits of the next token.
+    r"""Encoder-decoder Transformer, from source and target token ids to next-token logits.
 
     $$ \mathrm{logits} = \mathrm{Decoder}(\sqrt{D} E_{target} + PE,
        \mathrm{Encoder}(\sqrt{D} E_{source} + PE)) E^\top $$
@@ -30,42 +30,42 @@ class Transformer(keras.Model):
     Written out, with B batch, S length of the source, T of the target, V tokens,
     D model width:
 
-        memory: [B, S, D] = encoder blocks(drop(embedding(source) + positions))
-        x:      [B, T, D] = decoder blocks(drop(embedding(target) + positions), memory)
+        memory: [B, S, D] = encoder blocks(dropout(embedding(source) + positions))
+        x:      [B, T, D] = decoder blocks(dropout(embedding(target) + positions), memory)
         logits: [B, T, V] = x . E
 
     Differs from the paper: nothing by default. What the paper leaves open is as
     in the version of its published code that is faithful to it: no biases in the
-    attention's projections, layer normalisation with epsilon 1e-6, Glorot uniform
-    kernels, embeddings N(0, D^-1/2). With `norm_first` a last normalisation follows
+    attention's projections, layer normalization with epsilon 1e-6, Glorot uniform
+    kernels, embeddings N(0, D^-1/2). With `norm_first` a final normalization follows
     each stack, as in that code's later versions.
 
     The target is the *input* of the decoder: shifted right by the caller, so that
-    it begins with a start token (any id, 0 too: the published code starts with
-    zeros) and `logits[:, t]` scores the token at t + 1.
+    it begins with a start token (any id, also 0, as in the published code) and
+    `logits[:, t]` predicts the token at t + 1.
 
-    Masking: 0 in the source is padding and never attended to. The target needs no
-    mask: padding stands at its end, where causality hides it; leave it out of the
-    loss (`training.LabelSmoothedCrossEntropy` does).
+    Masking: token 0 in the source is padding and never attended to. The target needs
+    no mask: no earlier position attends to padding at its end; exclude it from the
+    loss (as `training.LabelSmoothedCrossEntropy` does).
 
     Args:
         vocabulary_size: Number of tokens V, padding (0) included.
         num_layers: Blocks in the encoder, and in the decoder.
         model_dim: D.
-        num_heads: Heads of every attention.
-        intermediate_dim: Width inside the feed-forward networks.
-        key_dim: Size of a head of queries and keys; `None` means D // num_heads.
-        value_dim: Size of a head of values; `None` means D // num_heads.
-        dropout: Rate on what each sub-layer adds, and on the embeddings' sums.
-        attention_dropout: Rate on the attention's probabilities; 0 in the paper.
+        num_heads: Attention heads.
+        intermediate_dim: Hidden units of the feed-forward networks.
+        key_dim: Size per head of queries and keys; `None` means D // num_heads.
+        value_dim: Size per head of values; `None` means D // num_heads.
+        dropout: Dropout rate on the output of each sub-layer and on the embeddings.
+        attention_dropout: Dropout rate on the attention's probabilities; 0 in the paper.
         norm_first: Pre-norm instead of the paper's post-norm.
         position_encoding: `"sinusoidal"` (the paper), `"sinusoidal_reference"` (its
             published code), `"learned"` (Table 3, row E) or `None`.
-        max_length: Positions that can be learned; only for `"learned"`.
+        max_length: Number of learned positions; only for `"learned"`.
         tie_embeddings: `True`, one table for the source, the target and the logits;
             `False`, three.
         use_bias: Whether the attention's projections have biases.
-        seed: Int, of dropout.
+        seed: Int, seed of dropout.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
@@ -73,6 +73,9 @@ class Transformer(keras.Model):
 
     Returns:
         Logits [B, T, V].
+
+    Raises:
+        ValueError: If an argument is out of its range.
 
     Example:
 
@@ -121,33 +124,35 @@ class Transformer(keras.Model):
         super().__init__(inputs=inputs, outputs=tables[-1](x, reverse=True), **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
-        # Only now: on PyTorch a model takes no layers before it is initialised.
+        # Only after `super().__init__`: on PyTorch a model takes no layers before.
         self.encoder, self.decoder, self.scorer = encoder, decoder, tables[-1]
         self._arguments = arguments
         for name, value in arguments.items():
             setattr(self, name, value)
 
     def encode(self, source, training=False):
-        """The encoder alone: source ids [B, S] -> memory [B, S, D]."""
+        """Encoder only: source ids [B, S] -> memory [B, S, D]."""
         source = ops.convert_to_tensor(source)
         return self.encoder(source, mask=ops.not_equal(source, 0), training=training)[0]
 
     def start(self, source, max_length):
-        """Reads the source and makes room to decode.
+        """Encodes the source and creates the cache for `step`.
 
         Args:
             source: [B, S] ids, 0 = padding.
-            max_length: Int, the most tokens that `step` will consume.
+            max_length: Int, max number of decoding steps.
 
         Returns:
-            A cache for `step`: a dict (of tuples of dicts) of tensors, all batch
-            first: the memory's mask, its keys and values, projected once, and zeros
-            where the target's keys and values will be written.
+            A dict (of tuples of dicts) of tensors, all batch first: the memory's mask
+            and projected keys and values, and zeros for those of the target.
+
+        Raises:
+            ValueError: If there are fewer learned positions than `max_length`.
         """
         if self.position_encoding == "learned" and max_length > self.max_length:
             raise ValueError(
-                f"There are fewer learned positions than asked for. Received: max_length={max_length}, "
-                f"learned: {self.max_length}"
+                f"`max_length` must be at most {self.max_length}, the number of learned positions. Received: "
+                f"max_length={max_length}"
             )
         source = ops.convert_to_tensor(source)
         memory, mask = self.encode(source), ops.not_equal(source, 0)
@@ -155,39 +160,38 @@ class Transformer(keras.Model):
         return {"memory_mask": mask, "blocks": blocks}
 
     def step(self, tokens, cache, index):
-        """Consumes one token of each target and scores the next.
+        """One decoding step: reads one token of each target and returns the logits of the next.
 
-        Its cost grows with the tokens written so far by the attention alone. Runs
-        inside `tf.function`, XLA and `jax.jit`.
+        Only the attention's cost grows with the length of the cache. Runs inside
+        `tf.function`, XLA and `jax.jit`.
 
         Args:
-            tokens: [B] ids: the start token, then what was chosen.
+            tokens: [B] ids: the start token, then the chosen ones.
             cache: From `start` or the last step.
-            index: Position of `tokens`: int or int32 scalar tensor, from 0 to below
-                the `max_length` of the cache.
+            index: Position of `tokens`: int or int32 scalar tensor, at least 0 and less
+                than the `max_length` of the cache.
 
         Returns:
-            Logits [B, V] of the token at `index + 1`, and the cache with this token
-            written.
+            Logits [B, V] of the token at `index + 1`, and the updated cache.
         """
         tokens, mask = ops.convert_to_tensor(tokens), cache["memory_mask"]
         x, blocks = self.decoder.step(tokens, cache["blocks"], index, memory_mask=mask)
         return self.scorer(x, reverse=True), {**cache, "blocks": blocks}
 
     def attention_scores(self, inputs):
-        """Where the model looks: every attention's probabilities, at inference.
+        """Attention probabilities of every attention layer, in inference mode.
 
         Args:
             inputs: `{"source": [B, S], "target": [B, T]}`, as the model is called.
 
         Returns:
             `{"encoder_self": ..., "decoder_self": ..., "decoder_memory": ...}`, each
-            a list with one tensor a block: [B, N, S, S], [B, N, T, T], [B, N, T, S].
+            a list with one tensor per block: [B, N, S, S], [B, N, T, T], [B, N, T, S].
         """
         source, target = (ops.convert_to_tensor(inputs[name]) for name in ("source", "target"))
-        mask, asked = ops.not_equal(source, 0), {"training": False, "return_attention_scores": True}
-        memory, encoder = self.encoder(source, mask=mask, **asked)
-        _, decoder = self.decoder(target, memory, memory_mask=mask, **asked)
+        mask, flags = ops.not_equal(source, 0), {"training": False, "return_attention_scores": True}
+        memory, encoder = self.encoder(source, mask=mask, **flags)
+        _, decoder = self.decoder(target, memory, memory_mask=mask, **flags)
         return {
             "encoder_self": encoder,
             "decoder_self": [scores["self"] for scores in decoder],
@@ -200,33 +204,56 @@ class Transformer(keras.Model):
 
 
 def transformer(vocabulary_size, **kwargs):
-    """A `Transformer` of any size; the base model's sizes by default.
+    """Encoder-decoder Transformer of any size; default: the base model's.
+
+    `{"source": [B, S], "target": [B, T]}` token ids to logits [B, T, V], as in "Attention Is All You Need"
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)).
 
     Args:
         vocabulary_size: Number of tokens, padding (0) included.
         **kwargs: The other arguments of `Transformer`.
+
+    Returns:
+        `Transformer`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
     """
     return Transformer(vocabulary_size, **kwargs)
 
 
 def transformer_base(vocabulary_size=37000, **kwargs):
-    """The base model of Table 3: 6 blocks, D = 512, 8 heads; 63,045,632 weights with 37,000 tokens.
+    """Transformer base of Table 3: 6 blocks, D = 512, 8 heads; 63,045,632 parameters with 37,000 tokens.
+
+    Shapes and paper as of `transformer`.
 
     Args:
         vocabulary_size: Number of tokens, padding (0) included.
         **kwargs: Arguments of `Transformer` to change.
+
+    Returns:
+        `Transformer`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
     """
     return Transformer(vocabulary_size, **kwargs)
 
 
 def transformer_big(vocabulary_size=37000, **kwargs):
-    """The big model of Table 3: 6 blocks, D = 1024, 16 heads, dropout 0.3; 214,171,648 weights with 37,000 tokens.
+    """Transformer big of Table 3: 6 blocks, D = 1024, 16 heads, dropout 0.3; 214,171,648 parameters (37,000 tokens).
 
-    The paper trains it with dropout 0.1 for English to French.
+    Shapes and paper as of `transformer`. The paper uses dropout 0.1 for English to French.
 
     Args:
         vocabulary_size: Number of tokens, padding (0) included.
         **kwargs: Arguments of `Transformer` to change.
+
+    Returns:
+        `Transformer`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
     """
     big = {"model_dim": 1024, "num_heads": 16, "intermediate_dim": 4096, "dropout": 0.3}
     return Transformer(vocabulary_size, **{**big, **kwargs})
@@ -235,7 +262,7 @@ def transformer_big(vocabulary_size=37000, **kwargs):
 def _stack(name, block, embedding, arguments, dtype):
     shared = ("num_heads", "intermediate_dim", "key_dim", "value_dim", "dropout", "attention_dropout")
     shared = {k: arguments[k] for k in (*shared, "norm_first", "use_bias")}
-    # Seeds that differ, so that no two layers drop alike.
+    # Different seeds: every layer has a dropout mask of its own.
     first = None if arguments["seed"] is None else arguments["seed"] + 1000 * (name == "decoder")
     seeds = [None if first is None else first + 10 * i for i in range(arguments["num_layers"] + 1)]
     return Stack(

@@ -53,7 +53,7 @@ def test_coverage_adds_what_was_attended_to():
 
 
 def golden(vector):
-    """The layer of checks B1 and B3 with W = U = I."""
+    """A layer with W = U = I and the given v, on three keys."""
     layer = BahdanauAttention(2)
     layer.build((1, 1, 2), (1, 3, 2))
     layer.query_dense.kernel.assign(np.eye(2))
@@ -64,15 +64,13 @@ def golden(vector):
     return numpy(context)[0, 0], numpy(scores)[0, 0], memory[0]
 
 
-def test_published_values():
-    """Check B1."""
+def test_reference_values():
     context, scores, _ = golden([1, 1])
     np.testing.assert_allclose(scores, [0.204462, 0.357645, 0.437893], atol=1e-6)
     np.testing.assert_allclose(context, [0.642355, 0.795538], atol=1e-6)
 
 
-def test_a_vector_of_zeros_attends_to_all_alike():
-    """Check B3."""
+def test_zero_vector_attends_uniformly():
     context, scores, memory = golden([0, 0])
     np.testing.assert_allclose(scores, np.full(3, 1 / 3), atol=1e-6)
     np.testing.assert_allclose(context, memory.mean(0), atol=1e-6)
@@ -80,7 +78,7 @@ def test_a_vector_of_zeros_attends_to_all_alike():
 
 @pytest.mark.parametrize("coverage", [False, True])
 def test_padding_of_the_memory_changes_nothing(coverage):
-    """Check B2: the weights sum to 1, padding has exactly 0, whatever its length and content."""
+    """Scores sum to 1; padding has exactly 0, for any length and content."""
     layer = BahdanauAttention(8, coverage=coverage)
     fill(layer)
     short = layer(QUERY[1:], VALUE[1:, :4], KEY[1:, :4])

@@ -34,7 +34,7 @@ def expected(layer, x):
     ("shape", "variant", "order"),
     all_pairs([*SHAPES.values()], ["paper", "reference"], ["channel_spatial", "spatial_channel", "parallel"]),
 )
-def test_cb3_is_the_equation(shape, variant, order):
+def test_matches_the_equation(shape, variant, order):
     x = images(shape)
     layer = noisy(CBAM(ratio=2, kernel_size=3, variant=variant, order=order), x)
     output, gates = layer(x, return_attention_scores=True)
@@ -44,7 +44,7 @@ def test_cb3_is_the_equation(shape, variant, order):
     np.testing.assert_allclose(numpy(gates["spatial"])[..., 0], places, atol=1e-5)
 
 
-def test_cb1_counts():
+def test_parameter_counts():
     """2 C² / r + 98 in the paper; biases, a batch normalisation and its two statistics more in its code."""
     for variant, more, frozen in (("paper", 0, 0), ("reference", 4 + 64 + 2, 2)):
         layer = CBAM(variant=variant)
@@ -54,7 +54,7 @@ def test_cb1_counts():
 
 
 @each_variant
-def test_cb2_weights_of_zero_leave_a_quarter(variant):
+def test_zero_weights_scale_by_a_quarter(variant):
     x = random(2, 5, 7, 6)
     layer = CBAM(ratio=2, variant=variant)
     layer(x)
@@ -63,7 +63,7 @@ def test_cb2_weights_of_zero_leave_a_quarter(variant):
     np.testing.assert_array_equal(numpy(layer(x)), 0.25 * x)
 
 
-def test_cb4_gates():
+def test_gates_are_between_zero_and_one():
     x = random(2, 5, 7, 6)
     _, gates = noisy(CBAM(ratio=2), x)(x, return_attention_scores=True)
     assert gates["channel"].shape == (2, 1, 1, 6)
@@ -72,7 +72,7 @@ def test_cb4_gates():
         assert ((numpy(gate) > 0) & (numpy(gate) < 1)).all()
 
 
-def test_cb5_the_order_matters():
+def test_orders_of_the_gates_differ():
     x = random(2, 5, 7, 6)
     first = noisy(CBAM(ratio=2), x)
     outputs = [numpy(first(x))]
@@ -85,7 +85,7 @@ def test_cb5_the_order_matters():
         assert np.abs(outputs[i] - outputs[j]).max() > 0.01
 
 
-def test_cb6_the_spatial_gate_is_the_same_in_any_order_of_the_gated_channels():
+def test_spatial_gate_does_not_depend_on_the_order_of_channels():
     """The whole is equivariant: channels of the input and of the network's weights change places together."""
     x, order = random(2, 5, 7, 6), [3, 0, 5, 1, 4, 2]
     layer = noisy(CBAM(ratio=2), x)

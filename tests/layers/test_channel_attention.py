@@ -13,7 +13,7 @@ POOLS = [("avg",), ("max",), ("avg", "max"), ("max", "avg"), ("lp", "lse"), ("av
 
 
 @pytest.mark.parametrize(("shape", "variant", "pools"), all_pairs([*SHAPES.values()], ["paper", "reference"], POOLS))
-def test_cb3_is_the_equation(shape, variant, pools):
+def test_matches_the_equation(shape, variant, pools):
     x = images(shape)
     layer = noisy(ChannelAttention(ratio=2, pools=pools, variant=variant), x)
     output, gates = layer(x, return_attention_scores=True)
@@ -23,7 +23,7 @@ def test_cb3_is_the_equation(shape, variant, pools):
 
 
 @each_variant
-def test_cb3_one_network_for_both_pools(variant):
+def test_both_pools_share_one_mlp(variant):
     """Where the mean is the greatest too, the logits are twice those of one pool, bias and all."""
     x = np.broadcast_to(random(2, 1, 1, 6), (2, 5, 7, 6))
     both = noisy(ChannelAttention(ratio=2, variant=variant), x)
@@ -35,7 +35,7 @@ def test_cb3_one_network_for_both_pools(variant):
     np.testing.assert_allclose(np.log(twice / (1 - twice)), 2 * np.log(once / (1 - once)), rtol=1e-4, atol=1e-5)
 
 
-def test_cb6_gates_do_not_depend_on_the_order_of_places():
+def test_gates_do_not_depend_on_the_order_of_positions():
     x = random(2, 35, 6)
     layer = noisy(ChannelAttention(ratio=2), x)
     gates = [numpy(layer(y, return_attention_scores=True)[1]) for y in (x, x[:, ::-1])]

@@ -1,4 +1,4 @@
-"""ConditionalBatchNormalization against NumPy, and the numbered check SG6."""
+"""ConditionalBatchNormalization against NumPy: statistics, classes, gradients."""
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ def test_in_training_it_is_the_equation_with_the_statistics_of_the_batch():
     np.testing.assert_allclose(numpy(layer.norm.moving_variance), 0.9 * before[1] + 0.1 * variance, rtol=1e-4)
 
 
-def test_sg6_otherwise_with_the_moving_statistics_which_stay():
+def test_inference_uses_the_moving_statistics_without_updating_them():
     layer, x = make(epsilon=0.1), 2 + 3 * random(*SHAPE)
     mean, variance = (numpy(w).copy() for w in (layer.norm.moving_mean, layer.norm.moving_variance))
     np.testing.assert_allclose(numpy(layer(x, LABEL)), oracle(layer, x, mean, variance), atol=1e-4)
@@ -50,14 +50,14 @@ def test_sg6_otherwise_with_the_moving_statistics_which_stay():
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_sg6_a_fresh_layer_does_not_depend_on_the_class(training):
+def test_new_layer_does_not_depend_on_the_class(training):
     x, layer = random(*SHAPE), ConditionalBatchNormalization(5)
     one = numpy(layer(x, LABEL, training=training))
     np.testing.assert_array_equal(numpy(layer(x, LABEL[::-1].copy() * 0 + 3, training=training))[0], one[0])
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_sg6_of_one_class_it_is_batch_normalisation(training):
+def test_with_one_class_it_is_batch_normalization(training):
     x, layer = random(*SHAPE), make(num_classes=1)
     plain = keras.layers.BatchNormalization(momentum=0.999, epsilon=1e-5)
     plain.build(SHAPE)
@@ -69,7 +69,7 @@ def test_sg6_of_one_class_it_is_batch_normalisation(training):
 
 
 @pytest.mark.parametrize("jit", JIT)
-def test_sg6_the_gradient_is_in_the_rows_of_the_batch_alone(jit):
+def test_gradient_reaches_only_the_classes_of_the_batch(jit):
     layer = make()
     inputs = keras.Input(SHAPE[1:]), keras.Input((), dtype="int32")
     model = keras.Model(list(inputs), layer(*inputs))

@@ -25,7 +25,7 @@ def test_is_the_equation():
 
 
 @pytest.mark.parametrize(("size", "scales", "count"), [(8, 1, 74_752), (12, 3, 121_856), (12, 4, 140_288)])
-def test_r8_counts(size, scales, count):
+def test_parameter_counts(size, scales, count):
     layer = GlimpseNetwork(size, scales)
     layer.build((None, None, None, 1), (None, 2))
     assert layer.count_params() == count

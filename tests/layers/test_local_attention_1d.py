@@ -38,7 +38,7 @@ def test_is_the_papers_loop_over_heads(init):
 
 
 @pytest.mark.parametrize("length", [5, 8, 9, 13])
-def test_i1_one_block_length_is_the_published_layer(length):
+def test_equal_block_lengths_match_the_published_mask(length):
     layer, x = layer_of(4, 4), random(B, length, D, seed=1)
     expected, _ = dense(layer, x, published_1d(length, 4))
     np.testing.assert_allclose(numpy(layer(x)), expected, atol=1e-4)
@@ -53,7 +53,7 @@ def test_the_public_mask_gives_the_same_in_multi_head_attention():
     np.testing.assert_allclose(numpy(layer(x)), numpy(full(x, attention_mask=mask)), atol=1e-5)
 
 
-def test_i12_half_the_length_is_full_causal_attention():
+def test_blocks_of_half_the_length_are_full_causal_attention():
     layer, x = layer_of(6, 6), random(B, T, D, seed=1)
     full = MultiHeadAttention(N, 3)
     full.build(x.shape)
@@ -61,7 +61,7 @@ def test_i12_half_the_length_is_full_causal_attention():
     np.testing.assert_allclose(numpy(layer(x)), numpy(full(x, use_causal_mask=True)), atol=1e-5)
 
 
-def test_i3_an_output_depends_on_what_it_sees_and_nothing_else():
+def test_outputs_depend_only_on_visible_positions():
     layer, x, places = layer_of(), random(1, T, D, seed=1), [(0,), (4,), (10,)]
     for place, changed in zip(places, seen_by(layer, x, places), strict=True):
         np.testing.assert_array_equal(changed, visible(layer)[place])

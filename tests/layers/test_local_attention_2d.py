@@ -12,7 +12,7 @@ from tests.reference.generation import positions
 from tests.reference.local_attention import mask_2d
 
 B, Y, X, N, D = 2, 6, 8, 4, 12
-# I2: blocks that divide, no rows or columns of memory, more memory than block, and blocks that do not divide.
+# Blocks that divide, no rows or columns of memory, more memory than block, and blocks that do not divide.
 INITS = [
     {"query_block": (2, 4), "memory_block": (1, 2), "causal": True, "value_dim": 5},
     {"query_block": (2, 4), "memory_block": (0, 3), "causal": True},
@@ -42,7 +42,7 @@ def flat(x):
 
 
 @pytest.mark.parametrize("init", INITS, ids=str)
-def test_i2_is_the_papers_loop_over_heads(init):
+def test_matches_dense_attention_under_the_visible_mask(init):
     layer, x = layer_of(**init), random(B, Y, X, D, seed=1)
     expected, scores = dense(layer, flat(x), visible(layer).reshape(Y * X, Y * X))
     output, probs = layer(x, return_attention_scores=True)
@@ -51,7 +51,7 @@ def test_i2_is_the_papers_loop_over_heads(init):
     np.testing.assert_allclose(numpy(probs).reshape(scores.shape), scores, atol=1e-5)
 
 
-def test_i2_padding_of_7x10_takes_no_part():
+def test_padding_of_incomplete_blocks_takes_no_part():
     layer, x = layer_of((4, 4), (2, 2)), random(1, 7, 10, D, seed=1)
     expected, _ = dense(layer, flat(x), visible(layer, 7, 10).reshape(70, 70))
     np.testing.assert_allclose(flat(numpy(layer(x))), expected, atol=1e-4)
@@ -66,7 +66,7 @@ def test_the_public_mask_gives_the_same_in_multi_head_attention():
     np.testing.assert_allclose(numpy(layer(x)), numpy(full(x, attention_mask=mask)), atol=1e-5)
 
 
-def test_i3_a_pixel_depends_on_what_it_sees_and_nothing_else():
+def test_outputs_depend_only_on_visible_positions():
     layer, x, places = layer_of(), random(1, Y, X, D, seed=1), [(0, 0), (3, 4), (5, 7)]
     rows, columns = order(layer)
     for place, changed in zip(places, seen_by(layer, x, places), strict=True):

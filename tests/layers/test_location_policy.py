@@ -1,4 +1,4 @@
-"""The policy: its density, its draws, what learns from it, and the numbered checks R4, R5, R9 and R10."""
+"""LocationPolicy: log-probabilities, samples, REINFORCE gradients, seeds."""
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ def near_the_middle(states, std=0.1, **kwargs):
     return layer, states @ numpy(layer.mean.kernel) + numpy(layer.mean.bias)
 
 
-def test_r9_log_density_of_two_normals():
+def test_log_probs_are_those_of_two_normals():
     layer, mean = near_the_middle(random(5, 4))
     locations, log_probs = map(numpy, layer(random(5, 4), training=True))
     assert np.abs(locations - mean).max() > 0.01 and np.abs(locations).max() < 1
@@ -42,7 +42,7 @@ def test_draws_have_the_mean_and_the_width():
     np.testing.assert_allclose(np.cov(locations.T), 0.05**2 * np.eye(2), atol=1e-4)
 
 
-def test_r10_the_mean_in_inference_and_the_seed_in_training():
+def test_inference_returns_the_mean_and_training_samples_by_seed():
     states = random(5, 4)
     drawn = {}
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
@@ -57,13 +57,13 @@ NUMBER = 400_000
 
 
 @pytest.mark.parametrize("baseline", [0.0, 0.158655, 0.5])
-def test_r4_reinforce_is_unbiased_whatever_the_baseline(baseline):
+def test_reinforce_gradient_is_unbiased_for_any_baseline(baseline):
     """J = P(l > 0.3) for l ~ N(0.1, 0.2): dJ/dmean = 1.209854."""
     gradient = gradient_of_the_mean((0.1, 0.0), lambda at: (at > 0.3) - baseline)
     assert abs(gradient - 1.209854) < 4 * np.sqrt(8.6 / NUMBER)
 
 
-def test_r5_the_density_is_that_of_the_place_before_it_was_cut():
+def test_log_prob_is_of_the_location_before_clipping():
     """R = -(clip(l) - 0.5)^2 for l ~ N(0.95, 0.2): dJ/dmean = -0.3847; with the cut place it would be -0.2726."""
     assert abs(gradient_of_the_mean((0.95, 0.0), lambda at: -((at - 0.5) ** 2)) + 0.3847) < 0.01
 

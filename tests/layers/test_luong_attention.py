@@ -71,7 +71,6 @@ def test_is_the_equation_and_steps_are_the_call(score, near):
 
 
 def test_dot_is_general_with_the_identity_and_has_the_published_values():
-    """Check L1."""
     query, memory = np.array([[[1, 0]]], "float32"), np.array([[[1, 0], [0, 1], [1, 1]]], "float32")
     general = LuongAttention("general")
     general.build(query.shape, memory.shape)
@@ -82,7 +81,6 @@ def test_dot_is_general_with_the_identity_and_has_the_published_values():
 
 
 def test_scores_of_local_p_sum_to_at_most_1_and_its_place_is_in_the_memory():
-    """Check L2."""
     layer = LuongAttention("general", window="local_p", half_width=2)
     fill(layer)
     _, scores = layer(QUERY, VALUE, KEY, value_mask=MASK, return_attention_scores=True)
@@ -95,7 +93,7 @@ def test_scores_of_local_p_sum_to_at_most_1_and_its_place_is_in_the_memory():
 
 
 def test_the_gradient_reaches_the_place_through_the_gaussian_alone():
-    """Check L2: the same window without its Gaussian moves nobody."""
+    """Without the Gaussian, the gradient of the position is zero."""
     for gaussian in (True, False):
         layer = LuongAttention("general", window="local_p", half_width=1e6 if not gaussian else 2.0)
         fill(layer)
@@ -111,7 +109,6 @@ def test_the_gradient_reaches_the_place_through_the_gaussian_alone():
 
 @pytest.mark.parametrize("score", ["general", "concat", "location"])
 def test_a_wide_window_is_the_whole_memory(score):
-    """Check L3."""
     wide, whole = (LuongAttention(**SCORES[score], window=w, half_width=1e6) for w in ("local_p", None))
     fill(wide)
     fill(whole)

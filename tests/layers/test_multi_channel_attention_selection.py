@@ -35,7 +35,7 @@ def test_is_the_equation(uncertainty, kernel_size):
     np.testing.assert_array_equal(numpy(layer(X)), numpy(image))
 
 
-def test_sl3_attention_sums_to_one_and_the_image_is_within_its_candidates():
+def test_attention_sums_to_one_and_the_image_is_within_its_candidates():
     layer = noisy(MultiChannelAttentionSelection(**SIZES), X)
     maps = {name: numpy(x) for name, x in layer(X, return_maps=True).items()}
     np.testing.assert_allclose(maps["attention"].sum(-1), 1, atol=1e-6)
@@ -44,14 +44,14 @@ def test_sl3_attention_sums_to_one_and_the_image_is_within_its_candidates():
     assert (maps["image"] <= maps["candidates"].max(-2) + 1e-6).all()
 
 
-def test_sl5_without_weights_all_is_equally_uncertain():
+def test_zero_weights_give_an_uncertainty_of_a_half():
     layer = noisy(MultiChannelAttentionSelection(**SIZES), X)
     for w in layer.doubt.weights:
         w.assign(np.zeros(w.shape))
     np.testing.assert_array_equal(numpy(layer(X, return_maps=True)["uncertainty"]), np.full((2, 5, 7, 1), 0.5))
 
 
-def test_sl13_one_candidate():
+def test_single_candidate_is_the_image():
     layer = noisy(MultiChannelAttentionSelection(num_candidates=1), X)
     maps = layer(X, return_maps=True)
     np.testing.assert_array_equal(numpy(maps["attention"]), np.ones((2, 5, 7, 1)))

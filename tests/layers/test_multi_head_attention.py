@@ -49,7 +49,7 @@ def test_one_head_is_equation_1():
 
 
 def test_kernels_start_as_matrices():
-    """T9: Glorot's limit at D = 512 is 0.0765, not the 0.0128 of a kernel taken for a convolution."""
+    """Glorot's limit at D = 512 is 0.0765, not the 0.0128 of a kernel taken for a convolution."""
     layer = MultiHeadAttention(8, 64)
     layer.build((None, None, 512))
     for dense in (layer.query_dense, layer.key_dense, layer.value_dense, layer.output_dense):

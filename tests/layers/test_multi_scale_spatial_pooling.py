@@ -11,7 +11,7 @@ from tests.reference import selection_gan as reference
 
 @pytest.mark.parametrize("variant", ["paper", "reference"])
 @pytest.mark.parametrize("sizes", [(1, 2, 3), (3, 1), (2, 5), (4,)], ids=str)
-def test_sl4_is_the_loop(sizes, variant):
+def test_matches_the_numpy_reference(sizes, variant):
     x = random(2, 11, 8, 3)
     layer = MultiScaleSpatialPooling(sizes, variant=variant)
     expected = reference.spatial_pooling(x, sizes, with_features=variant == "reference")
@@ -19,7 +19,7 @@ def test_sl4_is_the_loop(sizes, variant):
     np.testing.assert_allclose(numpy(layer(x)), expected, atol=1e-5)
 
 
-def test_sl4_a_size_of_one_squares_the_features():
+def test_pool_size_one_squares_the_features():
     x = random(2, 5, 7, 3)
     squares, itself = np.split(numpy(MultiScaleSpatialPooling((1,))(x)), 2, axis=-1)
     np.testing.assert_allclose(squares, x**2, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""NonLocalBlock against NumPy loops from the paper, and the numbered checks NL1 to NL15."""
+"""NonLocalBlock against NumPy loops from the paper: outputs, parameter counts, pooling, extents."""
 
 import functools
 
@@ -65,7 +65,7 @@ def check(layer, x, sees=None, real=None):
     ("rank", "pairwise", "pool", "batch_norm"), all_pairs([*SHAPES], PAIRWISE, ["after", "before", None], [True, False])
 )
 def test_is_the_equation(rank, pairwise, pool, batch_norm):
-    """Check NL3, and NL15: of 5 or 7 rows, the last is left out of the pooling."""
+    """Of 5 or 7 rows, pooling omits the last."""
     x = random(*SHAPES[rank], seed=1)
     scores, maps = check(make(x.shape, pairwise, pool=pool, batch_norm=batch_norm), x)
     np.testing.assert_allclose(scores[:, 0], maps, atol=1e-5)
@@ -73,7 +73,7 @@ def test_is_the_equation(rank, pairwise, pool, batch_norm):
 
 @pytest.mark.parametrize("pairwise", SOFTMAX)
 def test_the_scale_of_the_published_code(pairwise):
-    """Check NL3: one over the root of the features that are multiplied, all six of them for the Gaussian."""
+    """One over the root of the features that are multiplied, all six of them for the Gaussian."""
     x = random(*SHAPES["2-D"], seed=1)
     scaled = make(x.shape, pairwise, pool="before", scale="inv_sqrt")
     check(scaled, x)
@@ -96,7 +96,7 @@ COUNTS = {  # channels: Gaussian, embedded Gaussian and dot product, concatenati
 
 @pytest.mark.parametrize("channels", COUNTS)
 def test_counts(channels):
-    """Check NL1: the trainable weights; the count does not depend on the rank."""
+    """Trainable parameters; the count does not depend on the rank."""
     gaussian, embedded, concatenation, bare = COUNTS[channels]
 
     def count(pairwise="embedded_gaussian", rank=4, **kwargs):
@@ -120,7 +120,7 @@ def trainable(layer):
     [("gaussian", "1-D", 3), ("embedded_gaussian", "2-D", 2 * 3), ("gaussian", "3-D", 4 * 1 * 2)],
 )
 def test_the_map_of_the_softmax_has_a_quarter_of_the_keys(pairwise, rank, keys):
-    """Check NL4: its rows sum to 1; time is not pooled."""
+    """Rows sum to 1; time is not pooled."""
     x = random(*SHAPES[rank])
     _, scores = make(x.shape, pairwise)(x, return_attention_scores=True)
     assert scores.shape == (2, 1, np.prod(x.shape[1:-1]), keys)
@@ -129,7 +129,7 @@ def test_the_map_of_the_softmax_has_a_quarter_of_the_keys(pairwise, rank, keys):
 
 @pytest.mark.parametrize("pairwise", ["dot_product", "concatenation"])
 def test_the_map_is_divided_by_the_number_of_pooled_keys(pairwise):
-    """Check NL5: 6 keys, not 35; the map of the concatenation is not negative."""
+    """6 keys, not 35; the map of the concatenation is not negative."""
     x = random(*SHAPES["2-D"])
     layer = make(x.shape, pairwise)
     _, scores = layer(x, return_attention_scores=True)
@@ -146,7 +146,7 @@ def test_the_map_is_divided_by_the_number_of_pooled_keys(pairwise):
 
 @pytest.mark.parametrize("pairwise", PAIRWISE)
 def test_without_pooling_positions_have_no_order(pairwise):
-    """Check NL6: permuting the positions permutes the output; with pooling it does not."""
+    """Permuting the positions permutes the output; with pooling it does not."""
     x = random(*SHAPES["2-D"])
     order = np.random.default_rng(0).permutation(35)
 
@@ -160,7 +160,7 @@ def test_without_pooling_positions_have_no_order(pairwise):
 
 @pytest.mark.parametrize("pairwise", SOFTMAX)
 def test_of_equal_positions_each_sees_itself(pairwise):
-    """Check NL7: y is g(x)."""
+    """y is g(x)."""
     x = np.broadcast_to(random(2, 1, 1, 6), SHAPES["2-D"])
     layer = make(x.shape, pairwise, batch_norm=False)
     np.testing.assert_allclose(numpy(layer(x)), x + numpy(layer.w_z(layer.g(x))), atol=1e-5)
@@ -175,7 +175,7 @@ EXTENTS = {
 
 @pytest.mark.parametrize(("extent", "pairwise", "masked"), all_pairs([*EXTENTS], PAIRWISE, [False, True]))
 def test_extents_are_the_whole_under_a_mask_of_blocks(extent, pairwise, masked):
-    """Check NL8, and NL12: groups of frames."""
+    """Groups of frames included."""
     x = random(*SHAPES["3-D"], seed=1)
     sees, shape = EXTENTS[extent]
     real = np.random.default_rng(0).random(x.shape[:-1]) < 0.6 if masked else None
@@ -185,7 +185,7 @@ def test_extents_are_the_whole_under_a_mask_of_blocks(extent, pairwise, masked):
 
 @pytest.mark.parametrize("pairwise", ["gaussian", "concatenation"])
 def test_a_group_of_frames_is_a_block_on_its_chunk(pairwise):
-    """Check NL12, with the groups of four of the published 128-frame models."""
+    """Groups of four, as in the published 128-frame models."""
     x = random(2, 8, 3, 5, 6)
     grouped = make(x.shape, pairwise, extent=4)
     whole = NonLocalBlock(pairwise)
@@ -197,7 +197,7 @@ def test_a_group_of_frames_is_a_block_on_its_chunk(pairwise):
 
 @pytest.mark.parametrize("pairwise", ["embedded_gaussian", "concatenation"])
 def test_extents_of_one_frame_and_of_one_place(pairwise):
-    """Check NL8: a clip of one frame has only space, one of a single place only time."""
+    """A clip of one frame has only space, one of a single position only time."""
     for extent, shape in (("space", (2, 1, 3, 5, 6)), ("time", (2, 4, 1, 1, 6))):
         x = random(*shape)
         one, whole = (make(x.shape, pairwise, extent=e, pool=None) for e in (extent, "spacetime"))
@@ -205,7 +205,6 @@ def test_extents_of_one_frame_and_of_one_place(pairwise):
 
 
 def test_the_gaussian_has_no_embeddings_and_stays_finite():
-    """Check NL9."""
     x = 50 * random(*SHAPES["2-D"])
     layer = make(x.shape, "gaussian")
     assert not hasattr(layer, "theta") and not hasattr(layer, "phi")
@@ -215,7 +214,6 @@ def test_the_gaussian_has_no_embeddings_and_stays_finite():
 @pytest.mark.parametrize("batch_norm", [True, False])
 @pytest.mark.parametrize("pairwise", PAIRWISE)
 def test_a_fresh_block_is_the_identity_and_gradients_reach_what_starts_at_zero_alone(pairwise, batch_norm):
-    """Checks NL2 and NL10."""
     x = random(*SHAPES["2-D"])
     layer = NonLocalBlock(pairwise, batch_norm=batch_norm)
     for training in (False, True):

@@ -1,4 +1,4 @@
-"""ProjectionHead: the numbered check SG7, and its weights."""
+"""ProjectionHead: its equation and its weights."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_is_the_equation(normalised):
 
 
 @pytest.mark.parametrize("normalised", [False, True])
-def test_sg7_two_classes_differ_by_the_product_with_the_difference_of_their_vectors(normalised):
+def test_logits_of_two_classes_differ_by_the_projection_on_their_embeddings(normalised):
     layer = make(normalised)
     _, _, table = tables(layer)
     one, other = np.array([1, 1, 1]), np.array([3, 3, 3])
@@ -43,7 +43,7 @@ def test_sg7_two_classes_differ_by_the_product_with_the_difference_of_their_vect
     np.testing.assert_allclose(difference, FEATURES @ (table[1] - table[3]), rtol=1e-3, atol=1e-5)
 
 
-def test_sg7_with_a_table_of_zeros_it_is_linear():
+def test_zero_embeddings_give_a_dense_layer():
     layer = make(False)
     layer.embedding.embeddings.assign(np.zeros((5, 6)))
     kernel, bias, _ = tables(layer)

@@ -1,4 +1,4 @@
-"""SelfAttention2D against NumPy loops from the paper, and the numbered checks SG1 to SG4."""
+"""SelfAttention2D against NumPy loops from the paper: outputs, attention maps, parameter counts, initialization."""
 
 import subprocess
 import sys
@@ -46,8 +46,8 @@ def oracle(layer, x, real=None):
         ("paper", (2, 5, 7, 12), False),
     ],
 )
-def test_sg3_is_the_equation(variant, shape, normalised):
-    """And SG4: of an odd number of rows or columns, the last is left out of the pooling."""
+def test_matches_the_equation(variant, shape, normalised):
+    """Of an odd number of rows or columns, pooling omits the last."""
     x = random(*shape, seed=1)
     layer = make(shape, variant=variant, spectral_normalization=normalised)
     expected, maps = oracle(layer, x)
@@ -58,7 +58,7 @@ def test_sg3_is_the_equation(variant, shape, normalised):
 
 
 @each_variant
-def test_sg3_rows_of_the_map_sum_to_one(variant):
+def test_rows_of_the_attention_map_sum_to_one(variant):
     _, scores = make(variant=variant)(random(*SHAPE), return_attention_scores=True)
     assert scores.shape == (2, 1, 48, 12 if variant == "reference" else 48)
     np.testing.assert_allclose(numpy(scores).sum(-1), 1, atol=1e-5)
@@ -68,7 +68,7 @@ def test_sg3_rows_of_the_map_sum_to_one(variant):
     "channels, reference_count, paper_count",
     [(64, 5_121, 2_049), (128, 20_481, 8_193), (256, 81_921, 32_769)],
 )
-def test_sg1_counts(channels, reference_count, paper_count):
+def test_parameter_counts(channels, reference_count, paper_count):
     for variant, count in (("reference", reference_count), ("paper", paper_count)):
         layer = SelfAttention2D(variant)
         layer.build((None, None, None, channels))
@@ -82,7 +82,7 @@ def test_sg1_counts(channels, reference_count, paper_count):
 
 @pytest.mark.parametrize("normalised", [False, True])
 @each_variant
-def test_sg2_a_fresh_layer_is_the_identity_and_only_gamma_learns(variant, normalised):
+def test_new_layer_is_the_identity_and_trains_only_gamma(variant, normalised):
     x = random(*SHAPE)
     layer = SelfAttention2D(variant, spectral_normalization=normalised)
     inputs = keras.Input(SHAPE[1:])

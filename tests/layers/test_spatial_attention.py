@@ -13,7 +13,7 @@ from tests.reference import gates as reference
 @pytest.mark.parametrize(
     ("shape", "variant", "kernel_size"), all_pairs([*SHAPES.values()], ["paper", "reference"], [3, 7])
 )
-def test_cb3_is_the_equation(shape, variant, kernel_size):
+def test_matches_the_equation(shape, variant, kernel_size):
     """Also where the map is smaller than the kernel: beyond the border are zeros."""
     x = random(*shape)
     layer = noisy(SpatialAttention(kernel_size, variant=variant), x)
@@ -40,7 +40,7 @@ def test_channels_first_is_the_same(shape, variant):
             np.testing.assert_allclose(np.moveaxis(numpy(left), -1, 1), numpy(right), atol=1e-6)
 
 
-def test_cb2_as_published_the_new_gate_is_a_half():
+def test_new_gate_of_the_published_code_is_a_half():
     x = random(2, 5, 7, 6)
     layer = SpatialAttention(variant="reference")
     for training in (True, False):
@@ -49,14 +49,14 @@ def test_cb2_as_published_the_new_gate_is_a_half():
         np.testing.assert_array_equal(numpy(output), 0.5 * x)
 
 
-def test_cb6_gates_do_not_depend_on_the_order_of_channels():
+def test_gates_do_not_depend_on_the_order_of_channels():
     x = random(2, 5, 7, 6)
     layer = noisy(SpatialAttention(), x)
     gates = [numpy(layer(y, return_attention_scores=True)[1]) for y in (x, x[..., [3, 0, 5, 1, 4, 2]])]
     np.testing.assert_allclose(*gates, atol=1e-6)
 
 
-def test_cb7_of_one_channel_mean_and_greatest_are_equal():
+def test_mean_and_max_of_one_channel_are_equal():
     x = random(2, 5, 7, 1)
     layer = noisy(SpatialAttention(), x)
     before = numpy(layer(x))
@@ -65,7 +65,7 @@ def test_cb7_of_one_channel_mean_and_greatest_are_equal():
 
 
 @pytest.mark.parametrize("kernel_size, weights", [(3, 18), (7, 98)])
-def test_cb8_counts(kernel_size, weights):
+def test_parameter_counts(kernel_size, weights):
     paper, published = SpatialAttention(kernel_size), SpatialAttention(kernel_size, variant="reference")
     for layer in (paper, published):
         layer.build((None, None, None, 64))
@@ -74,7 +74,7 @@ def test_cb8_counts(kernel_size, weights):
     assert sum(int(np.prod(w.shape)) for w in published.trainable_variables) == weights + 2
 
 
-def test_cb9_the_publishedreads_greatest_before_mean():
+def test_published_code_reads_max_before_mean():
     """With a batch normalisation that does nothing and the slices of the kernel changed over, both are equal."""
     x = random(2, 5, 7, 6)
     paper = noisy(SpatialAttention(), x)

@@ -1,4 +1,4 @@
-"""SpectralNormalization against loops and singular values, and the numbered checks SG5 and SG14."""
+"""SpectralNormalization against loops and singular values."""
 
 import keras
 import numpy as np
@@ -78,7 +78,7 @@ def test_is_the_layer_with_the_kernel_divided_by_sigma(kind, iterations):
 
 
 @each_kind
-def test_sg5_sigma_of_the_effective_kernel_becomes_one(kind):
+def test_largest_singular_value_of_the_effective_kernel_becomes_one(kind):
     layer, x, kernel = make(kind, iterations=15)
     for _ in range(5):
         layer(x, training=True)
@@ -87,7 +87,7 @@ def test_sg5_sigma_of_the_effective_kernel_becomes_one(kind):
     np.testing.assert_allclose(numpy(layer(x)), divided(layer, x, greatest), rtol=2e-3, atol=1e-3)
 
 
-def test_sg5_sigma_after_one_iteration_and_after_a_hundred():
+def test_power_iteration_converges_to_the_largest_singular_value():
     """Of W / sigma itself, which the layer makes of the identity."""
     layer, _, _ = make("dense")
     layer.layer.activation, layer.layer.bias = keras.activations.linear, None
@@ -104,7 +104,7 @@ def test_sg5_sigma_after_one_iteration_and_after_a_hundred():
 
 
 @each_kind
-def test_sg5_passes_leave_the_kernel_and_inference_leaves_u(kind):
+def test_calls_do_not_change_the_kernel_and_inference_does_not_change_u(kind):
     layer, x, kernel = make(kind)
     before, u = numpy(kernel).copy(), numpy(layer.u).copy()
     layer(x, training=False)
@@ -119,7 +119,7 @@ def test_sg5_passes_leave_the_kernel_and_inference_leaves_u(kind):
     np.testing.assert_array_equal(numpy(kernel), before)
 
 
-def test_sg5_u_moves_once_for_each_call_in_training():
+def test_u_is_updated_once_per_call_in_training():
     layer, x, kernel = make()
     expected = numpy(layer.u)
     for training in (True, False, False, True, True, False):
@@ -129,7 +129,7 @@ def test_sg5_u_moves_once_for_each_call_in_training():
         np.testing.assert_allclose(numpy(layer.u), expected, atol=1e-5)
 
 
-def test_sg5_u_moves_once_in_a_step_however_often_it_is_called():
+def test_u_is_updated_once_per_training_step_with_several_calls():
     layer, x, kernel = make()
     expected = numpy(layer.u)
     for training in ((True, True, True), (False, True), (False, False)):
@@ -159,7 +159,7 @@ def test_steps_inside_each_other_and_layers_are_told_apart():
 
 
 @each_kind
-def test_sg5_the_scale_of_the_kernel_does_not_count(kind):
+def test_output_does_not_depend_on_the_scale_of_the_kernel(kind):
     layer, x, kernel = make(kind)
     before = numpy(layer(x))
     kernel.assign(7.3 * kernel)
@@ -184,7 +184,7 @@ GRAPH, XLA = {"jit_compile": BACKEND == "jax"}, {"jit_compile": BACKEND != "torc
 
 
 @pytest.mark.parametrize(("kind", "how"), [*((kind, QUICK) for kind in KINDS), ("dense", XLA)])
-def test_sg5_the_gradient_is_orthogonal_to_the_kernel(kind, how):
+def test_gradient_is_orthogonal_to_the_kernel(kind, how):
     """Only if it goes through sigma, with u and v held."""
     _, layer, _, before, _ = trained(kind, how, learning_rate=1.0)
     gradient = before - numpy(kernel_of(layer))
@@ -193,7 +193,7 @@ def test_sg5_the_gradient_is_orthogonal_to_the_kernel(kind, how):
 
 
 @pytest.mark.parametrize(("kind", "how"), [("dense", XLA), ("conv2d", GRAPH), ("embedding", GRAPH)])
-def test_sg5_training_and_prediction_compute_the_same(kind, how, tmp_path):
+def test_training_and_inference_outputs_agree(kind, how, tmp_path):
     """The trap of an assigned kernel: 40 steps that learn nothing leave it as it is, and u finds sigma."""
     model, layer, x, before, u = trained(kind, how, steps=40)
     np.testing.assert_array_equal(numpy(kernel_of(layer)), before)
@@ -221,7 +221,7 @@ def test_a_kernel_of_zeros_learns():
     np.testing.assert_allclose(numpy(layer.u), after, atol=1e-4)
 
 
-def test_sg14_shrinking_only_divides_by_the_greater_of_one_and_sigma():
+def test_shrink_only_divides_by_the_max_of_one_and_sigma():
     for scale in (3.0, 0.05):
         layer, x, kernel = make(scale=scale)
         shrinking, _, _ = make(scale=scale, shrink_only=True)

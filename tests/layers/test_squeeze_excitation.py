@@ -23,7 +23,7 @@ def blocks(variant, r, stages):
 RESNET_50 = ((3, 256), (4, 512), (6, 1024), (3, 2048))
 
 
-def test_se1_counts():
+def test_parameter_counts():
     """A block has 2 C² / r weights, and C / r + C with biases; ResNet-50 gets what the authors' networks have."""
     assert blocks("paper", 16, [(1, 64)]) == 2 * 64**2 // 16
     assert blocks("reference", 16, [(1, 64)]) == 2 * 64**2 // 16 + 64 // 16 + 64
@@ -36,7 +36,7 @@ def test_se1_counts():
 
 
 @each_variant
-def test_se2_weights_of_zero_halve_and_an_open_gate_lets_through(variant):
+def test_zero_weights_scale_by_a_half_and_an_open_gate_is_the_identity(variant):
     x = random(2, 5, 7, 6)
     layer = SqueezeExcitation(ratio=2, variant=variant)
     layer(x)
@@ -50,7 +50,7 @@ def test_se2_weights_of_zero_halve_and_an_open_gate_lets_through(variant):
 
 @each_variant
 @each_shape
-def test_se3_is_the_equation(shape, variant):
+def test_matches_the_equation(shape, variant):
     x = images(shape)
     layer = noisy(SqueezeExcitation(ratio=2, variant=variant), x)
     output, gates = layer(x, return_attention_scores=True)
@@ -62,7 +62,7 @@ def test_se3_is_the_equation(shape, variant):
     assert ((numpy(gates) > 0) & (numpy(gates) < 1)).all()
 
 
-def test_se4_places_may_change_their_order():
+def test_is_equivariant_to_the_order_of_positions():
     x = random(2, 35, 6)
     order = np.random.default_rng(1).permutation(35)
     layer = noisy(SqueezeExcitation(ratio=2), x)
@@ -74,7 +74,7 @@ def test_se4_places_may_change_their_order():
 
 @each_variant
 @each_shape
-def test_se5_channels_first_is_the_same(shape, variant):
+def test_channels_first_matches_channels_last(shape, variant):
     x = images(shape)
     last = noisy(SqueezeExcitation(ratio=2, variant=variant), x)
     first = SqueezeExcitation(ratio=2, variant=variant, data_format="channels_first")
@@ -89,14 +89,14 @@ def test_se5_channels_first_is_the_same(shape, variant):
 
 
 @pytest.mark.parametrize("C, ratio, hidden", [(12, 5, 2), (3, 16, 1), (1, 16, 1), (32, 16, 2)])
-def test_se5_hidden_channels_are_rounded_down_to_at_least_one(C, ratio, hidden):
+def test_hidden_channels_are_rounded_down_to_at_least_one(C, ratio, hidden):
     layer = SqueezeExcitation(ratio)
     layer.build((None, None, C))
     assert layer.reduce.kernel.shape == (C, hidden)
 
 
 @each_variant
-def test_se7_is_the_channel_attention_of_one_pool(variant):
+def test_matches_channel_attention_with_average_pooling(variant):
     x = random(2, 5, 7, 6)
     squeeze = noisy(SqueezeExcitation(ratio=2, variant=variant), x)
     channel = ChannelAttention(ratio=2, pools=("avg",), variant=variant)

@@ -1,4 +1,4 @@
-"""What the tests of models share: a small Transformer with noise in every weight, and its weights for the oracle."""
+"""Shared helpers: a small Transformer with noise in all weights, and its weights for the NumPy reference."""
 
 import contextlib
 import functools
@@ -31,10 +31,10 @@ def numpy(x):
 
 @contextlib.contextmanager
 def without_memory():
-    """Models that are made in here have shapes and counts, and no values.
+    """Context in which models are built with shapes and parameter counts, but without values.
 
-    Keras keeps a list of variables without values, and gives them all values where the next stateless scope ends: many
-    gigabytes in the test of something else. Clearing the session forgets that list.
+    Keras initializes all variables built here when the next stateless scope ends: gigabytes, in another test. Clearing
+    the session prevents that.
     """
     with keras.StatelessScope(initialize_variables=False):
         yield
@@ -42,7 +42,7 @@ def without_memory():
 
 
 def compiled(function, xla=False):
-    """`function` in the backend's compiler; as it is on PyTorch, through whose compiler Keras's layers may not go."""
+    """Compiles `function`; returns it unchanged on PyTorch, where Keras layers may not support `torch.compile`."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
@@ -55,9 +55,9 @@ def compiled(function, xla=False):
 
 
 def noisy(model, seed=0):
-    """Noise in all weights: a fresh bias of 0 or gamma of 1 would hide half of what can go wrong.
+    """Random values for all weights: initial biases of 0 and gammas of 1 would hide errors.
 
-    Gammas stay near 1: small ones would let little of the input through, and hide the other half.
+    Gammas stay near 1: small ones would suppress the input and hide errors too.
     """
     rng = np.random.default_rng(seed)
     for w in model.weights:
@@ -71,12 +71,12 @@ def small(**kwargs):
 
 @functools.cache
 def same(**kwargs):
-    """`small`, the same for every test that leaves it as it is."""
+    """Cached `small`, for tests that do not modify the model."""
     return small(**kwargs)
 
 
 def attention_weights(layer):
-    """By name: the projections are named as in Keras's layer."""
+    """Weights by the names of Keras's `MultiHeadAttention`."""
     weights = {}
     for w in layer.weights:
         projection, kind = w.path.split("/")[-2:]
@@ -103,7 +103,7 @@ def norm_weights(norm):
 
 
 def weights_of(model):
-    """All weights, as tests/reference/transformer.py wants them."""
+    """All weights in the format of tests/reference/transformer.py."""
     tables = (model.encoder.embedding, model.decoder.embedding, model.scorer)
     names = ("source_embedding", "target_embedding", "logits")
     return {

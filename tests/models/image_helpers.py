@@ -1,4 +1,4 @@
-"""What the tests of the Image Transformer share: small models full of noise, their weights, their inputs."""
+"""Shared helpers of the Image Transformer tests: small models with random weights, and their inputs."""
 
 import numpy as np
 from keras import ops
@@ -57,7 +57,7 @@ def small(**arguments):
 
 
 def inputs_of(model, batch=2, size=SIZE, seed=0):
-    """What the model is called with."""
+    """Random inputs of the model."""
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (batch, *size, model.channels)).astype("int32")
     given = {"image": image}
@@ -73,14 +73,14 @@ def image_of(inputs):
 
 
 def condition(inputs):
-    """What `start` is given besides the size."""
+    """Arguments of `start` except the size."""
     if not isinstance(inputs, dict):
         return {"batch_size": len(inputs)}
     return {name: x for name, x in inputs.items() if name != "image"}
 
 
 def in_order(model, outputs):
-    """Outputs of the model [B, Y, X, ..., V] -> [B, L, V] in the order of generation."""
+    """Outputs of the model [B, Y, X, ..., V] -> [B, L, V] in generation order."""
     B, Y, V = outputs.shape[0], outputs.shape[1], outputs.shape[-1]
     block = None if isinstance(model.query_block, int) else model.query_block
     return numpy(to_sequence(ops.reshape(outputs, (B, Y, -1, V)), block))
@@ -100,7 +100,7 @@ def block_weights(block):
 
 
 def weights_of(model):
-    """All weights, as tests/reference/image_transformer.py wants them."""
+    """All weights in the format of tests/reference/image_transformer.py."""
     layers = {layer.name: layer for layer in model.layers}
 
     def matrices(name, *keys):

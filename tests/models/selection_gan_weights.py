@@ -1,4 +1,4 @@
-"""Weights of SelectionGAN's networks as tests/reference/selection_gan.py wants them, and noise for them."""
+"""Weights of SelectionGAN in the format of tests/reference/selection_gan.py, and random values for them."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tests.layers.helpers import numpy
 
 
 def noisy(model, seed=0):
-    """Noise in all weights; gammas stay near 1 and variances positive. Kernels are scaled to keep what comes in."""
+    """Random values for all weights; gammas near 1, variances positive, kernels scaled to keep activations."""
     rng = np.random.default_rng(seed)
     for w in model.weights:
         if w.path.endswith("seed_generator_state"):

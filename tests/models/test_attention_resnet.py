@@ -1,4 +1,4 @@
-"""ResNets with attention: published counts, where the attention stands, files, sizes of images."""
+"""ResNets with attention: published parameter counts, positions of the attention, saving, image sizes."""
 
 import collections
 import functools
@@ -12,7 +12,7 @@ from tests.backend import BACKEND, QUICK
 from tests.layers.helpers import numpy, random
 from tests.models.helpers import without_memory
 
-# Of ResNet with 1000 classes: without attention, and with; the variants are those of the attention.
+# Trainable parameters with 1000 classes, without attention and by (attention, the attention's variant).
 BASE = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}
 COUNTS = {
     ("se", "paper"): {18: 11_776_552, 34: 21_954_856, 50: 28_071_976, 101: 49_292_328, 152: 66_770_984},
@@ -20,7 +20,7 @@ COUNTS = {
     ("cbam", "paper"): {18: 11_777_336, 34: 21_956_424, 50: 28_073_544, 101: 49_295_562, 152: 66_775_884},
     ("cbam", "reference"): {18: 11_779_392, 34: 21_960_468, 50: 28_089_624, 101: 49_330_172, 152: 66_826_848},
 }
-WHOLE = {("se", "reference"): 28_141_144, ("cbam", "reference"): 28_142_776}  # of ResNet-50, statistics included
+WHOLE = {("se", "reference"): 28_141_144, ("cbam", "reference"): 28_142_776}  # of ResNet-50, moving statistics included
 SMALL = {"blocks": (1, 1), "width": 4, "num_classes": 3, "attention_kwargs": {"ratio": 4}}
 CHOICES = [
     ("se", {"ratio": 4}),
@@ -42,7 +42,7 @@ def size(weights):
 
 
 def noisy(model, seed=0):
-    """Noise in all weights; gammas stay near 1 and variances positive."""
+    """Random values for all weights; gammas near 1, variances positive."""
     rng = np.random.default_rng(seed)
     for w in model.weights:
         noise = rng.standard_normal(w.shape)
@@ -51,13 +51,13 @@ def noisy(model, seed=0):
 
 
 def structure(*args, **kwargs):
-    """A network without its (large) memory: nothing is initialised in here."""
+    """A model without initialized weights, which would take gigabytes."""
     with without_memory():
         return models.attention_resnet(*args, **kwargs)
 
 
 @pytest.mark.parametrize("attention, variant", WHOLE)
-def test_se1_cb1_counts_of_resnet_50(attention, variant):
+def test_parameter_counts_of_resnet_50_are_the_published_ones(attention, variant):
     model = structure(50, attention, attention_kwargs={"variant": variant})
     assert size(model.trainable_variables) == COUNTS[attention, variant][50]
     assert model.count_params() == WHOLE[attention, variant]
@@ -74,8 +74,8 @@ SLOW = [pytest.param(depth, marks=pytest.mark.slow) for depth in (101, 152)]
 
 
 @pytest.mark.parametrize("depth", [18, 34, 50, *SLOW])
-def test_se1_cb1_counts_of_all_depths(depth):
-    """Of the network without attention; those with it have one in each block, of as many channels as the block."""
+def test_parameter_counts_of_all_depths_are_the_published_ones(depth):
+    """Counts with attention are those without plus one attention layer per residual block."""
     model = structure(depth)
     assert size(model.trainable_variables) == BASE[depth]
     assert depth != 50 or model.count_params() == 25_610_152
@@ -87,7 +87,7 @@ def test_se1_cb1_counts_of_all_depths(depth):
         assert depth not in counts or BASE[depth] + added == counts[depth]
 
 
-def test_five_non_local_blocks_in_resnet_50():
+def test_resnet_50_has_five_non_local_blocks():
     model = structure(50, "non_local")
     assert size(model.trainable_variables) == BASE[50] + 7_358_464
     places = [layer.name for layer in model.layers if isinstance(layer, layers.NonLocalBlock)]
@@ -95,7 +95,7 @@ def test_five_non_local_blocks_in_resnet_50():
     assert places == [f"stage{stage}_block{block}_attention" for stage, block in expected]
 
 
-def test_non_local_blocks_are_spread_evenly():
+def test_non_local_blocks_are_evenly_spaced():
     with without_memory():
         model = models.AttentionResNet((1, 2, 23), False, "non_local", width=2)
     places = [layer.name for layer in model.layers if isinstance(layer, layers.NonLocalBlock)]
@@ -105,8 +105,8 @@ def test_non_local_blocks_are_spread_evenly():
 
 @pytest.mark.parametrize("bottleneck", [False, True])
 @pytest.mark.parametrize("attention", ["se", "cbam"])
-def test_se6_the_attention_is_on_the_residual_branch_alone(attention, bottleneck):
-    """A branch whose last batch normalisation gives 0 leaves ReLU(shortcut), whatever the gate."""
+def test_attention_is_on_the_residual_branch_only(attention, bottleneck):
+    """If the last batch normalization of the branch outputs 0, the block outputs ReLU(shortcut)."""
     model = noisy(models.AttentionResNet(**SMALL, bottleneck=bottleneck, attention=attention))
     last = model.get_layer(f"stage2_block1_norm{3 if bottleneck else 2}")
     shortcut = model.get_layer("stage2_block1_shortcut_norm")
@@ -127,10 +127,10 @@ def test_se6_the_attention_is_on_the_residual_branch_alone(attention, bottleneck
     assert output.max() > 0.1
 
 
-# That with "se" is quantised and saved in `test_quantized_files`; "spatial" is a part of "cbam".
+# "se" is quantized and saved in `test_quantized_files`; "spatial" is part of "cbam".
 @each_attention("cbam", "channel", "non_local", None)
-def test_survives_the_file(attention, arguments, tmp_path):
-    blocks = (1, 1) if attention == "non_local" else (1,)  # without a second stage they are quicker made
+def test_save_and_load(attention, arguments, tmp_path):
+    blocks = (1, 1) if attention == "non_local" else (1,)  # one stage is faster to build
     settings = {**SMALL, "blocks": blocks, "attention": attention, "attention_kwargs": arguments}
     model = noisy(models.AttentionResNet(**settings, layout="caffe", name="net"))
     model.save(tmp_path / "model.keras")
@@ -143,15 +143,15 @@ def test_survives_the_file(attention, arguments, tmp_path):
 
 @pytest.mark.parametrize(
     ("rows", "columns", "layout", "stem"),
-    [  # every two of the three together
+    [  # every pair of the three settings
         (37, 64, "torch", "7x7"),
         (37, 64, "caffe", "3x3"),
         (50, 41, "torch", "3x3"),
         (50, 41, "caffe", "7x7"),
     ],
 )
-def test_sizes(rows, columns, layout, stem):
-    """Halves are rounded up, but for the pool of Caffe."""
+def test_halved_sides_are_rounded_up(rows, columns, layout, stem):
+    """Except by the pool of `layout="caffe"`, which rounds down."""
     model = models.AttentionResNet(**SMALL, attention="se", stem=stem, layout=layout)
     inside = keras.Model(model.input, [model.get_layer("stage2_block1_out").output, model.output])
     features, logits = inside(random(2, rows, columns, 3))
@@ -167,17 +167,17 @@ def test_sizes(rows, columns, layout, stem):
     assert model.output_shape == (None, 3)
 
 
-@each_attention("se", "cbam", "spatial", "non_local")  # "channel" is a part of "cbam"
-def test_all_weights_learn(attention, arguments):
+@each_attention("se", "cbam", "spatial", "non_local")  # "channel" is part of "cbam"
+def test_a_training_step_updates_all_weights(attention, arguments):
     settings = {"attention": attention, "attention_kwargs": arguments, "num_classes": 3, "width": 4, "stem": "3x3"}
     blocks = (1, 1) if attention == "non_local" else (1,)
     model = noisy(models.AttentionResNet(blocks, bottleneck=False, **settings))
-    # XLA compiles a step of training of each attention in tests/layers/test_conformance.py; the rest is Keras's own.
+    # XLA compiles a training step of each attention in tests/layers/test_conformance.py.
     model.compile(keras.optimizers.Adam(0.1), keras.losses.SparseCategoricalCrossentropy(True), **QUICK)
     before = [numpy(w) for w in model.trainable_variables]
     model.train_on_batch(random(4, 9, 11, 3), np.array([0, 1, 2, 1]))
     for w, old in zip(model.trainable_variables, before, strict=True):
-        # A bias that is added to all keys, or before a batch normalisation, has no gradient but rounding.
+        # A bias that is added to all keys, or before a batch normalization, has zero gradient up to rounding.
         free = w.path.endswith(("phi/bias", "g/bias", "w_z/bias"))
         assert np.isfinite(numpy(w)).all()
         assert free or np.abs(numpy(w) - old).max() > 1e-3, w.path
@@ -195,7 +195,7 @@ def test_mixed_precision():
     np.testing.assert_allclose(half, expected, atol=0.05 * np.abs(expected).max())
 
 
-def test_images_are_channels_last_whatever_keras_is_set_to():
+def test_image_data_format_of_keras_is_ignored():
     last = models.AttentionResNet(**SMALL, attention="cbam")
     keras.config.set_image_data_format("channels_first")
     try:
@@ -207,13 +207,13 @@ def test_images_are_channels_last_whatever_keras_is_set_to():
     np.testing.assert_array_equal(numpy(first(x)), numpy(last(x)))
 
 
-def test_an_export_takes_images_of_any_size(tmp_path):
+def test_exported_model_accepts_images_of_any_size(tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
     import tensorflow as tf
 
     model = noisy(models.AttentionResNet(**{**SMALL, "blocks": (1,)}, attention="cbam"))
-    folder = export.export_saved_model(model, tmp_path, verify=False)  # which is what follows
+    folder = export.export_saved_model(model, tmp_path, verify=False)  # verified below
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     for shape in ((2, 33, 46, 3), (1, 64, 40, 3)):
         x = random(*shape)
@@ -224,8 +224,8 @@ def test_an_export_takes_images_of_any_size(tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"blocks": ()}, "`blocks` must name .*Received: blocks="),
-        ({"blocks": 2}, "`blocks` must name .*Received: blocks=2"),
+        ({"blocks": ()}, "`blocks` must be a list .*Received: blocks="),
+        ({"blocks": 2}, "`blocks` must be a list .*Received: blocks=2"),
         ({"blocks": (1, 0)}, "`blocks` must be a positive int. Received: blocks=0"),
         ({"attention": "nl"}, "`attention` must be one of .*Received: attention='nl'"),
         ({"stem": "5x5"}, "`stem` must be one of .*Received: stem='5x5'"),
@@ -234,11 +234,11 @@ def test_an_export_takes_images_of_any_size(tmp_path):
         ({"width": 0}, "`width` must be a positive int"),
     ],
 )
-def test_refuses(arguments, message):
+def test_bad_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         models.AttentionResNet(**{**SMALL, **arguments})
 
 
-def test_refuses_other_depths():
+def test_unpublished_depth_raises():
     with pytest.raises(ValueError, match="`depth` must be one of .*Received: depth=20"):
         models.attention_resnet(20)

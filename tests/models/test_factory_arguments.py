@@ -1,4 +1,4 @@
-"""Every argument of every factory refuses, by name and before anything is built, what it cannot mean."""
+"""All factories raise for invalid and unknown arguments, by name and before a layer is built."""
 
 import inspect
 
@@ -11,7 +11,7 @@ from tests.layers.arguments import assert_refuses
 
 WORDS = {"source_vocabulary_size": 11, "target_vocabulary_size": 13}
 DICTS = {"attention_kwargs": "dict", "non_local": "dict", "non_local_kwargs": "dict"}
-# factory: good arguments, the classes that it makes, kinds of arguments that a value does not tell
+# factory: valid arguments, classes that it builds, kinds of arguments whose default does not tell it
 FACTORIES = {
     "attention_resnet": ({}, ["AttentionResNet"], {"attention": "choice", "blocks": "blocks", **DICTS}),
     "image_transformer": ({}, ["ImageTransformer"], {"num_classes": "int", "max_size": "ints"}),
@@ -33,7 +33,7 @@ FACTORIES = {
     "transformer_base": ({}, ["Transformer"], {}),
     "transformer_big": ({}, ["Transformer"], {}),
 }
-# Set by the factory, and no arguments of it.
+# Set by the factory, not arguments of it.
 FIXED = {"attention_resnet": ("blocks", "bottleneck"), "non_local_resnet": ("blocks", "non_local")}
 each_factory = pytest.mark.parametrize("name", FACTORIES)
 
@@ -52,7 +52,7 @@ def defaults(function):
 
 
 def arguments(name):
-    """All arguments that the factory takes, with their defaults or other good values."""
+    """All arguments of the factory, with their defaults or other valid values."""
     good, classes, _ = FACTORIES[name]
     found = {}
     for cls in classes:
@@ -68,19 +68,19 @@ def test_every_factory_is_tested():
 
 
 @each_factory
-def test_good_arguments_reach_the_building(name):
+def test_valid_arguments_build_a_model(name):
     with pytest.raises(AssertionError, match="a model is built"):
         getattr(models, name)(**FACTORIES[name][0])
 
 
 @each_factory
-def test_bad_arguments_are_refused_by_name(name):
+def test_bad_arguments_raise_by_name(name):
     good, _, kinds = FACTORIES[name]
     assert_refuses(lambda **bad: getattr(models, name)(**{**good, **bad}), arguments(name), kinds)
 
 
 @each_factory
-def test_unknown_arguments_are_refused_by_name(name):
+def test_unknown_arguments_raise_by_name(name):
     good, factory = FACTORIES[name][0], getattr(models, name)
     known = arguments(name)
     typed = "dropuot" if "dropout" in known else "channles" if "channels" in known else "wdith"
@@ -92,7 +92,7 @@ def test_unknown_arguments_are_refused_by_name(name):
     assert f"Received: {typed}=0.9, zzz=3" in message and f" {meant}," in message
 
 
-def test_networks_inside_a_dict_are_checked_too():
+def test_arguments_in_dicts_are_checked():
     for network in ("generator", "discriminator"):
         with pytest.raises(ValueError, match="has no argument `chanels` .did you mean `channels`"):
             models.sagan(**{network: {"chanels": 3}})
@@ -109,7 +109,7 @@ def test_networks_inside_a_dict_are_checked_too():
             make()
 
 
-def test_arguments_that_need_each_other():
+def test_model_dim_must_be_divisible_by_num_heads():
     sizes = {"model_dim": 12, "num_heads": 5}
     for make in (lambda: models.transformer(11, **sizes), lambda: models.image_transformer(**sizes)):
         with pytest.raises(ValueError, match="`model_dim` must be divisible by `num_heads`.*model_dim=12, num_heads=5"):

@@ -1,4 +1,4 @@
-"""The Image Transformer against the paper: the network, the order of generation, the steps, the conditions."""
+"""Image Transformer against a NumPy reference: model, generation order, decoding steps, conditioning."""
 
 import functools
 
@@ -30,12 +30,12 @@ each_order = pytest.mark.parametrize("arguments", list(VARIANTS.values())[:5], i
 
 @functools.cache
 def same(**arguments):
-    """`small`, the same for every test that leaves it as it is."""
+    """Cached `small`, for tests that do not modify the model."""
     return small(**arguments)
 
 
 @each_variant
-def test_is_the_network_of_the_paper(arguments):
+def test_matches_the_numpy_reference(arguments):
     model = same(**arguments)
     inputs = inputs_of(model)
     ours, weights = in_order(model, model(inputs)), weights_of(model)
@@ -55,8 +55,8 @@ def test_is_the_network_of_the_paper(arguments):
 
 
 @pytest.mark.parametrize("categorical", [True, False])
-def test_shapes_of_the_outputs(categorical):
-    """I9: 256 logits for each of three channels, or 100 parameters of ten mixtures for a pixel."""
+def test_output_shapes(categorical):
+    """256 logits for each of three channels, or 100 parameters of ten mixtures per pixel."""
     sizes = {**SIZES, "num_layers": 1, "query_block": 4, "memory_block": 4}
     model = image_transformer(**sizes, likelihood="categorical" if categorical else "logistic_mixture")
     assert model.output_shape == (None, None, None, *((3, 256) if categorical else (100,)))
@@ -64,7 +64,7 @@ def test_shapes_of_the_outputs(categorical):
 
 
 def influence(model, inputs):
-    """[L, L]: whether what is written at place q changes the output of place p, by changing each value in turn."""
+    """[L, L]: whether the value at position q changes the output at position p, by changing one value at a time."""
     image = image_of(inputs)[:1]
     sequence = numpy(model.to_sequence(image))
     length = sequence.shape[1]
@@ -80,9 +80,9 @@ def influence(model, inputs):
 
 
 @each_order
-def test_i3_nothing_later_and_not_even_itself_changes_an_output(arguments):
+def test_outputs_do_not_depend_on_their_own_or_later_positions(arguments):
     model = same(**arguments)
-    # Blocks in both directions, some of them cut off; every value more is another image of the batch.
+    # Several blocks in both directions, some incomplete. Small: each value needs one more image in the batch.
     seen = influence(model, inputs_of(model, size=SIZE if model.channels == 1 else (3, 2)))
     assert not np.tril(seen).any()
     assert seen.sum(0)[1:].min() > 0 or model.variant == "reference"
@@ -93,7 +93,7 @@ def test_i3_nothing_later_and_not_even_itself_changes_an_output(arguments):
     ("layers", "query_block", "memory_block", "variant"),
     [(1, 5, 3, "paper"), (2, 5, 3, "paper"), (1, (2, 3), (1, 1), "paper"), (2, (2, 2), (1, 1), "reference")],
 )
-def test_i4_support_is_the_power_of_the_mask_after_the_shift(layers, query_block, memory_block, variant):
+def test_receptive_field_is_the_power_of_the_shifted_mask(layers, query_block, memory_block, variant):
     size = (5, 6)
     arguments = {"channels": 1, "num_layers": layers, "query_block": query_block, "memory_block": memory_block}
     model = small(**arguments, variant=variant)
@@ -109,23 +109,22 @@ def test_i4_support_is_the_power_of_the_mask_after_the_shift(layers, query_block
 
 
 @pytest.mark.parametrize("layers", [6, 7])
-def test_i4_the_last_of_64_sees_the_first_from_seven_layers_on(layers):
+def test_last_of_64_positions_depends_on_the_first_from_seven_layers_on(layers):
     arguments = {"channels": 1, "num_layers": layers, "query_block": 8, "memory_block": 8, "position_encoding": None}
     model = small(**arguments, norm_first=True)
     image = inputs_of(model, batch=1, size=(8, 8))
     changed = image.copy()
-    # What stands at place 0 is read at place 1; of that the input of place 0 says as much.
+    # The value at position 0 is the input of position 1.
     changed[0, 0, 0] = (changed[0, 0, 0] + 101) % 256
     before, after = in_order(model, model(np.concatenate([image, changed])))
     difference = np.abs(after - before).max(-1)
     assert (difference[-1] > 1e-6) == (layers == 7), difference
 
 
-# Those of "1d" are those of "super-resolution" without what it reads of the source; those of "2d" are those of
-# "2d-learned" with the positions, and of "2d-reference-classes-pre-norm" with the blocks, that it has.
+# Not "1d", which is "super-resolution" without its encoder, nor "2d", whose steps are those of the other 2D variants.
 @pytest.mark.parametrize("arguments", list(VARIANTS.values())[2:], ids=list(VARIANTS)[2:])
-def test_i8_steps_are_the_whole_image(arguments):
-    # To trace and compile takes its time: with XLA only where there is most in a step, with two blocks only here.
+def test_decoding_steps_match_the_whole_image(arguments):
+    # Compiling is slow: XLA only for the step with most layers, two blocks only for one variant.
     most, two = VARIANTS["mixture-super-resolution-pre-norm"], VARIANTS["2d-learned"]
     model = small(**{**arguments, "num_layers": 2 if arguments == two else 1})
     inputs = inputs_of(model)
@@ -134,7 +133,7 @@ def test_i8_steps_are_the_whole_image(arguments):
     assert {leaf.shape[0] for leaf in keras.tree.flatten(cache)} == {2}
     step = compiled(model.step, xla=arguments == most)
     for i in range(sequence.shape[1]):
-        # What is read at place 0 does not matter.
+        # The input at position 0 is ignored.
         last = sequence[:, i - 1] if i else np.full_like(sequence[:, 0], 77)
         output, cache = step(ops.convert_to_tensor(last), cache, ops.convert_to_tensor(i, "int32"))
         outputs.append(numpy(output))
@@ -156,7 +155,7 @@ def test_image_to_sequence_and_back(arguments):
 
 
 @pytest.mark.parametrize("likelihood", ["categorical", "logistic_mixture"])
-def test_i10_what_is_below_never_changes_the_likelihood_of_what_is_above(likelihood):
+def test_later_rows_do_not_change_the_likelihood_of_earlier_rows(likelihood):
     model = small(query_block=5, memory_block=7, likelihood=likelihood)
     image = inputs_of(model, size=(5, 4))
     other = image.copy()
@@ -165,11 +164,11 @@ def test_i10_what_is_below_never_changes_the_likelihood_of_what_is_above(likelih
     np.testing.assert_allclose(above, other_above, atol=1e-5)
 
 
-def test_i13_every_pixel_of_the_source_reaches_every_position():
+def test_every_source_pixel_affects_every_position():
     model = same(**VARIANTS["super-resolution"])
     inputs = {name: np.repeat(x, 3, axis=0) for name, x in inputs_of(model, batch=1).items()}
     source = inputs["source"]
-    for i, (row, column) in enumerate(((0, 0), (1, 4)), 1):  # the first and the last: an encoder looks both ways
+    for i, (row, column) in enumerate(((0, 0), (1, 4)), 1):  # the first and the last: the encoder is bidirectional
         source[i, row, column] = 255 - source[i, row, column]
     before, *changed = numpy(model(inputs))
     memory, *changed_memory = numpy(model.encode(source))
@@ -178,7 +177,7 @@ def test_i13_every_pixel_of_the_source_reaches_every_position():
         assert (np.abs(encoded - memory).max(-1) > 1e-5).all()
 
 
-def test_the_class_reaches_every_position():
+def test_class_affects_every_position():
     model = same(**VARIANTS["mixture-1d-classes"])
     inputs = inputs_of(model)
     other = {**inputs, "label": (inputs["label"] + 1) % 4}
@@ -187,7 +186,7 @@ def test_the_class_reaches_every_position():
 
 @pytest.mark.parametrize("variant", ["paper", "reference"])
 def test_learned_positions(variant):
-    """They are vectors of the row and of the column in the grid, whose columns are values; each of its own table."""
+    """One table for rows and one for columns of the grid, whose columns are values."""
     model = noisy(
         image_transformer(
             **SIZES, query_block=5, memory_block=7, position_encoding="learned", max_size=(4, 5), variant=variant
@@ -225,12 +224,12 @@ def test_learned_positions(variant):
         ({"model_dim": 10, "key_dim": None}, "divisible by `num_heads`"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_bad_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         image_transformer(**{**SIZES, "query_block": 4, "memory_block": 4, **arguments})
 
 
-def test_bad_starts():
+def test_bad_arguments_of_start_raise():
     model = small(query_block=4, memory_block=4, num_layers=1)
     for given, message in (
         ({"size": (3, 0), "batch_size": 1}, "`size` must be"),

@@ -1,4 +1,4 @@
-"""The Image Transformer as a Keras model: files, precision, training, sizes that are not known."""
+"""Image Transformer as a Keras model: saving, precision, training, unknown sizes."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ SOME = [name for name in VARIANTS if name in ("2d", "mixture-1d-classes", "mixtu
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_file_round_trip(name, tmp_path):
+def test_save_and_load(name, tmp_path):
     arguments = {**VARIANTS[name], "num_layers": 1}
     if "num_encoder_layers" in arguments:
         arguments["num_encoder_layers"] = 1
@@ -48,8 +48,8 @@ def test_mixed_precision(name):
 
 
 @pytest.mark.parametrize("name", ["2d-reference-classes-pre-norm", "mixture-1d-classes"])
-def test_learns_from_a_batch(name):
-    # XLA, which takes its time, compiles the block and the likelihoods in tests/layers and tests/ops.
+def test_training_lowers_the_loss(name):
+    # XLA, which is slow, compiles the block and the likelihoods in tests/layers and tests/ops.
     graph = BACKEND == "tensorflow" and name == "mixture-1d-classes"
     how = {"jit_compile": False} if graph else QUICK
     model = small(**{**VARIANTS[name], "num_layers": 1}, dropout=0.1, seed=1)
@@ -57,7 +57,7 @@ def test_learns_from_a_batch(name):
     model.compile(keras.optimizers.Adam(0.05), loss, metrics=[metrics.BitsPerDim(model.likelihood)], **how)
     inputs = inputs_of(model)
     image = image_of(inputs)
-    image[:] = image[:1] // 2  # all alike: easy to learn
+    image[:] = image[:1] // 2  # identical images: easy to fit
     losses = []
     for _ in range(4):
         model.reset_metrics()
@@ -67,7 +67,7 @@ def test_learns_from_a_batch(name):
     np.testing.assert_allclose(bits, nats / np.log(2), rtol=1e-4)
 
 
-def test_images_of_bytes_and_of_any_size():
+def test_accepts_uint8_images_of_any_size():
     model = small(**{**VARIANTS["2d"], "num_layers": 1})
     model.compile(**QUICK)
     for size in ((1, 1), (5, 3)):
@@ -76,7 +76,7 @@ def test_images_of_bytes_and_of_any_size():
     assert model.predict(image.astype("uint8"), verbose=0).shape == (2, *size, 3, 256)
 
 
-def test_dropout_is_off_at_inference_and_on_in_training():
+def test_dropout_is_active_only_in_training():
     model = small(**{**VARIANTS["1d"], "dropout": 0.3}, seed=1)
     inputs = inputs_of(model)
     expected = numpy(model(inputs))
@@ -87,8 +87,8 @@ def test_dropout_is_off_at_inference_and_on_in_training():
     assert len(seeds) == len(set(seeds)) == 1 + 2
 
 
-# One of a logistic mixture, with classes, is exported, and draws, in tests/decoding/test_sample_image.py.
-def test_a_graph_keeps_batch_and_size_unknown():
+# tests/decoding/test_sample_image.py exports and samples a logistic mixture model with classes.
+def test_graph_with_unknown_batch_and_size():
     if BACKEND != "tensorflow":
         pytest.skip("a graph with unknown dimensions needs the TensorFlow backend")
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""How many weights: the counts of the published configurations."""
+"""Parameter counts of the published configurations."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ SUPER_RESOLUTION = {"num_layers": 8, "num_encoder_layers": 4, "num_heads": 8, "q
 TWO_DIMENSIONS = {"num_layers": 8, "model_dim": 1024, "num_heads": 16, "query_block": (8, 16), "memory_block": (0, 32)}
 COUNTS = {
     "cifar10": ({}, 38_328_576),
-    # The published code's tables have as many rows and columns as an image has values, and three to spare.
+    # The published code's tables have one row and one column per value of an image, and three more.
     "cifar10-mixture": (
         {**MIXTURE, "position_encoding": "learned", "max_size": (3075, 3075), "variant": "reference"},
         11_059_712,
@@ -35,12 +35,12 @@ COUNTS = {
 
 
 @pytest.mark.parametrize(("arguments", "count"), COUNTS.values(), ids=COUNTS)
-def test_i9_exact_counts(arguments, count):
+def test_parameter_counts_are_the_published_ones(arguments, count):
     with without_memory():
         assert image_transformer(**arguments).count_params() == count
 
 
-def test_where_the_weights_of_the_first_are():
+def test_parameter_counts_of_single_layers():
     with without_memory():
         model = image_transformer()
         assert model.get_layer("decoder_embedding").count_params() == 768 * 512
@@ -49,7 +49,7 @@ def test_where_the_weights_of_the_first_are():
         assert image_transformer(**MIXTURE).get_layer("decoder_block_0").count_params() == 788_224
 
 
-def test_kernels_begin_with_a_fifth_of_glorots_variance():
+def test_kernels_start_with_a_fifth_of_glorots_variance():
     block = image_transformer(num_layers=1).get_layer("decoder_block_0")
     for w in block.self_attention.weights:
         assert abs(np.abs(numpy(w)).max() - 0.0342) < 1e-4, w.path

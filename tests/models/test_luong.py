@@ -1,4 +1,4 @@
-"""Luong's network: the equations of the paper with every score, its sizes, input feeding, how it starts."""
+"""LuongLSTM: equations of the paper for every score, parameter counts, input feeding, initialization."""
 
 import functools
 
@@ -29,7 +29,7 @@ each_variant = pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIA
 
 @functools.cache
 def same(**kwargs):
-    """`small`, the same for every test that leaves it as it is."""
+    """Cached `small`, for tests that do not modify the model."""
     return small(**kwargs)
 
 
@@ -65,7 +65,7 @@ def oracle(model, b):
 
 
 def aligner(attention):
-    """The weights of section 3.1 and 3.2; positions are counted from 0."""
+    """Alignment weights of sections 3.1 and 3.2; positions are counted from 0."""
     D = attention.half_width
 
     def logit(h, key, s):
@@ -96,7 +96,7 @@ def aligner(attention):
 
 
 @each_variant
-def test_is_the_network_of_the_paper(arguments):
+def test_matches_the_numpy_reference(arguments):
     model = same(**arguments)
     logits, scores = numpy(model(INPUTS)), numpy(model.attention_scores(INPUTS))
     for b, length in enumerate(LENGTHS):
@@ -106,13 +106,13 @@ def test_is_the_network_of_the_paper(arguments):
         assert (scores[b, :, length:] == 0).all()
 
 
-def test_weights_of_the_paper():
-    """Four LSTMs of 1000 on either side and 50,000 words: 221.0 million, and W_p and v_p for local-p."""
+def test_parameter_count_of_the_paper():
+    """Four LSTMs of 1000 units in encoder and decoder and 50,000 words: 221.0 million, plus W_p and v_p for local-p."""
     n, V = 1000, 50_000
     fed, lstm = 4 * n * 3 * n, 4 * n * 2 * n
     terms = {"embeddings": 2 * V * n, "encoder": 4 * lstm, "decoder": fed + 3 * lstm, "W_c": 2 * n * n, "W_s": n * V}
     assert sum(terms.values()) + n * n == 221_000_000
-    # The same formula, counted on layers small enough to make.
+    # The same formula on a small model.
     n, V = 10, 50
     fed, lstm, m = 4 * n * 3 * n, 4 * n * 2 * n, {"embedding_dim": 10, "units": 10, "num_layers": 4}
     whole = 2 * V * n + 4 * lstm + fed + 3 * lstm + 2 * n * n + n * V + n * n
@@ -124,7 +124,7 @@ def test_weights_of_the_paper():
         luong_lstm()
 
 
-def test_input_feeding_widens_the_first_kernel_and_matters():
+def test_input_feeding_widens_the_first_kernel_and_affects_outputs():
     fed, not_fed = small(), small(input_feeding=False)
     kernels = [numpy(model.parts.decoder.cell.cells[0].kernel) for model in (fed, not_fed)]
     assert [kernel.shape for kernel in kernels] == [(5 + 6, 24), (5, 24)]
@@ -132,11 +132,11 @@ def test_input_feeding_widens_the_first_kernel_and_matters():
     kernel = fed.parts.decoder.cell.cells[0].kernel
     kernel.assign(np.where(np.arange(11)[:, None] < 5, kernels[0], 0))
     after = numpy(fed(INPUTS))
-    np.testing.assert_allclose(after[:, 0], before[:, 0], atol=1e-5)  # nothing is fed at first
+    np.testing.assert_allclose(after[:, 0], before[:, 0], atol=1e-5)  # no input feeding at the first step
     assert np.abs(after[:, 1:] - before[:, 1:]).max(axis=(0, 2)).min() > 1e-3
 
 
-def test_a_wide_and_flat_window_is_the_whole_memory():
+def test_very_wide_window_matches_global_attention():
     whole, window = same(**VARIANTS["general"]), small(window="local_p", half_width=1e6)
     shared = [w for w in window.weights if "position" not in w.path]
     for w, value in zip(shared, whole.get_weights(), strict=True):
@@ -144,12 +144,12 @@ def test_a_wide_and_flat_window_is_the_whole_memory():
     np.testing.assert_allclose(numpy(window(INPUTS)), numpy(whole(INPUTS)), atol=1e-4)
 
 
-def test_weights_start_uniform():
+def test_weights_start_uniform_within_0_1():
     for w in luong_lstm(50, 60, embedding_dim=10, units=12, num_layers=2, window="local_p").weights:
         assert 0.05 < np.abs(numpy(w)).max() <= 0.1, w.path
 
 
-def test_padding_of_the_source_changes_nothing():
+def test_source_padding_does_not_affect_outputs():
     for arguments in (VARIANTS["general"], VARIANTS["local-p"]):
         model = same(**arguments)
         plain = numpy(model({"source": SOURCE[:1, :4], "target": TARGET[:1]}))
@@ -157,14 +157,14 @@ def test_padding_of_the_source_changes_nothing():
         np.testing.assert_allclose(numpy(model({"source": padded, "target": TARGET[:1]})), plain, atol=1e-5)
 
 
-def test_a_later_target_token_changes_nothing_before_it():
+def test_target_tokens_do_not_affect_earlier_outputs():
     model, changed = same(**VARIANTS["general"]), TARGET.copy()
     changed[:, 3] = 15
     difference = np.abs(numpy(model({**INPUTS, "target": changed})) - numpy(model(INPUTS))).max(axis=(0, 2))
     assert difference[:3].max() == 0 and difference[3:].min() > 1e-3
 
 
-def test_dropout_is_off_at_inference_and_on_in_training():
+def test_dropout_is_active_only_in_training():
     model, still = small(dropout=0.4, seed=1), same(**VARIANTS["general"])
     expected = numpy(still(INPUTS))
     np.testing.assert_allclose(numpy(model(INPUTS)), expected, atol=1e-5)
@@ -183,12 +183,12 @@ def test_dropout_is_off_at_inference_and_on_in_training():
         ({"window": "local"}, "`window` must be one of"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_bad_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         luong_lstm(**{**SIZES, **arguments})
 
 
-def test_a_source_longer_than_the_locations_is_refused():
+def test_source_longer_than_max_length_raises():
     model = small(score="location", max_length=6)
     with pytest.raises(ValueError, match="max_length"):
         model(INPUTS)

@@ -1,4 +1,4 @@
-"""C2D and I3D with non-local blocks: published counts, shapes and places."""
+"""C2D and I3D with non-local blocks: published parameter counts, shapes and block positions."""
 
 import functools
 
@@ -12,7 +12,7 @@ from tests.backend import QUICK
 from tests.layers.helpers import numpy, random
 from tests.models.helpers import without_memory
 
-COUNTS = {  # depth, non-local blocks, inflation: trainable weights with 400 classes
+COUNTS = {  # depth, non-local blocks, inflation: trainable parameters with 400 classes
     (50, 0, None): 24_327_632,
     (50, 5, None): 31_686_096,
     (50, 10, None): 24_327_632 + 14_716_928,
@@ -35,7 +35,7 @@ def trainable(model):
 
 
 def structure(depth, blocks=0, inflation=None, **kwargs):
-    """A network without its (large) memory; the same for every test, none of which changes it."""
+    """A cached model without initialized weights, which would take gigabytes."""
     return _structure(depth, blocks, inflation, **kwargs)
 
 
@@ -52,13 +52,13 @@ def forget():
 
 
 def places(model):
-    """Where non-local blocks stand: (stage, residual block before it)."""
+    """Position of each non-local block: (stage, residual block before it)."""
     blocks = [layer for layer in model.layers if isinstance(layer, NonLocalBlock)]
     return [tuple(int(part.strip("stageblock")) for part in layer.name.split("_")[:2]) for layer in blocks]
 
 
 def kernels(model, end):
-    """Sizes of the kernels of all convolutions whose name ends so, in their order."""
+    """Kernel sizes of all convolutions whose name ends with `end`, in order."""
     found = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv3D) and layer.name.endswith(end)]
     return [layer.kernel_size for layer in sorted(found, key=lambda layer: _order(layer.name))]
 
@@ -67,18 +67,18 @@ def _order(name):
     return [int(part.strip("stageblock")) for part in name.split("_")[:2]]
 
 
-# Those of 101 layers, but for the plain one, are the same blocks again.
+# With 101 layers, variants other than the plain one repeat the same blocks.
 @pytest.mark.parametrize(
     "depth, blocks, inflation",
     [pytest.param(*key, marks=pytest.mark.slow if key[0] == 101 and key != (101, 0, None) else ()) for key in COUNTS],
     ids=lambda x: str(x),
 )
-def test_nl1_counts(depth, blocks, inflation):
+def test_parameter_counts(depth, blocks, inflation):
     assert trainable(structure(depth, blocks, inflation)) == COUNTS[depth, blocks, inflation]
 
 
-def test_nl1_ratios_of_the_paper():
-    """Convolutions and logits without normalisation: 43.2 million, and 1.2, 1.5 and 1.2 times as many."""
+def test_parameter_ratios_of_the_paper():
+    """Without normalization: 43.2 million, and 1.2 (3 × 1 × 1), 1.5 (3 × 3 × 3) and 1.2 (non-local) times as many."""
 
     def count(depth=101, **kwargs):
         model = structure(depth, **kwargs)
@@ -89,7 +89,7 @@ def test_nl1_ratios_of_the_paper():
     assert plain == 43_214_416
     ratios = [count(inflation=kind) / plain for kind in ("3x1x1", "3x3x3")]
     assert [round(ratio, 2) for ratio in ratios] == [1.20, 1.46]
-    # Five blocks stand in the same stages, of as many channels, of either depth.
+    # Five non-local blocks have the same channels at either depth.
     more = count(depth=50, blocks=5) - count(depth=50)
     assert round(1 + more / plain, 2) == 1.17
 
@@ -103,7 +103,7 @@ def test_nl1_ratios_of_the_paper():
         (10, [(2, i) for i in range(1, 5)] + [(3, i) for i in range(1, 7)]),
     ],
 )
-def test_where_non_local_blocks_stand(blocks, expected):
+def test_positions_of_non_local_blocks_in_50_layers(blocks, expected):
     assert places(structure(50, blocks)) == expected
 
 
@@ -115,13 +115,13 @@ def test_where_non_local_blocks_stand(blocks, expected):
         (10, {"res3": (0, 1, 2, 3), "res4": (3, 6, 10, 13, 17, 20)}),
     ],
 )
-def test_where_non_local_blocks_are_put_in_101_layers(blocks, expected, monkeypatch):
-    """What `NonLocalResNet` makes of it, which takes its time, is above."""
+def test_positions_of_non_local_blocks_in_101_layers(blocks, expected, monkeypatch):
+    """Arguments only: building the model is slow."""
     monkeypatch.setitem(non_local_resnet.__globals__, "NonLocalResNet", lambda *args, **kwargs: args)
     assert non_local_resnet(101, blocks) == ((3, 4, 23, 3), expected)
 
 
-def test_what_i3d_inflates():
+def test_i3d_inflates_the_published_kernels():
     frames = {kind: structure(50, inflation=kind) for kind in (None, "3x1x1", "3x3x3")}
     inflated = [1, 1, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0]
     assert kernels(frames[None], "_conv1") == [(1, 1, 1)] * 16
@@ -141,14 +141,14 @@ REFERENCE = [(8, 15, 15, 8), (8, 15, 15, 32), (4, 15, 15, 32), *PAPER[3:]]
 
 @pytest.mark.parametrize(
     ("variant", "expected", "frames", "inflation"),
-    [  # every two of the three together
+    [  # every pair of the three settings
         ("paper", PAPER, 32, None),
         ("paper", PAPER, 8, "3x1x1"),
         ("reference", REFERENCE, 32, "3x1x1"),
         ("reference", REFERENCE, 8, None),
     ],
 )
-def test_nl13_shapes(variant, expected, frames, inflation):
+def test_shapes_of_the_stages(variant, expected, frames, inflation):
     stride = 2 if frames == 32 else 1
     settings = {"inflation": inflation, "variant": variant, "temporal_stride": stride, **SMALL}
     with without_memory():
@@ -158,7 +158,7 @@ def test_nl13_shapes(variant, expected, frames, inflation):
     assert [tuple(x.shape) for x in outputs] == [(2, *shape) for shape in expected]
 
 
-def test_the_map_of_the_paper_has_55_places_in_the_published_code():
+def test_res2_is_56_wide_in_the_paper_and_55_in_the_published_code():
     for variant, inflation, size in (("paper", None, 56), ("reference", "3x1x1", 55)):
         with without_memory():
             model = NonLocalResNet((1,), inflation=inflation, variant=variant, **SMALL)
@@ -166,7 +166,7 @@ def test_the_map_of_the_paper_has_55_places_in_the_published_code():
         assert stem.compute_output_spec(keras.KerasTensor((1, 32, 224, 224, 3))).shape == (1, 8, size, size, 32)
 
 
-def test_non_local_blocks_of_either_variant():
+def test_non_local_blocks_follow_the_variant():
     def only(**kwargs):
         model = NonLocalResNet((1,), {"res2": (0,)}, width=4, num_classes=3, **kwargs)
         return next(layer for layer in model.layers if isinstance(layer, NonLocalBlock))
@@ -179,7 +179,7 @@ def test_non_local_blocks_of_either_variant():
     assert (dot.pairwise, dot.extent, dot.scale, dot.pool) == ("dot_product", "space", None, "before")
 
 
-def test_gammas_of_the_published_code_start_at_zero():
+def test_last_gamma_of_a_block_starts_at_zero_in_the_published_code():
     for variant, expected in (("paper", 1), ("reference", 0)):
         model = NonLocalResNet((1, 1), width=4, num_classes=3, variant=variant)
         gammas = {f"norm{i}": numpy(model.get_layer(f"stage2_block1_norm{i}").gamma) for i in (1, 2, 3)}
@@ -187,7 +187,7 @@ def test_gammas_of_the_published_code_start_at_zero():
         assert (numpy(model.get_layer("stage2_block1_shortcut_norm").gamma) == 1).all()
 
 
-def test_a_network_with_fresh_non_local_blocks_is_the_network_without():
+def test_new_non_local_blocks_are_the_identity():
     x = random(2, 5, 16, 18, 3)
     plain = NonLocalResNet((1, 2), width=4, num_classes=3, inflation="3x1x1")
     model = NonLocalResNet((1, 2), {"res3": (0, 1)}, width=4, num_classes=3, inflation="3x1x1")
@@ -196,8 +196,8 @@ def test_a_network_with_fresh_non_local_blocks_is_the_network_without():
     np.testing.assert_allclose(numpy(model(x)), numpy(plain(x)), atol=1e-6)
 
 
-def test_c2d_meets_other_frames_in_pools_and_non_local_blocks_alone():
-    """Of a long clip the last frames change the first places of a stage only through a non-local block."""
+def test_c2d_mixes_frames_only_in_pools_and_non_local_blocks():
+    """The last frames of a long clip affect the first positions of a stage only through a non-local block."""
     x = random(1, 16, 16, 16, 3)
     other = np.concatenate([x[:, :12], random(1, 4, 16, 16, 3, seed=1)], axis=1)
 
@@ -214,7 +214,7 @@ def test_c2d_meets_other_frames_in_pools_and_non_local_blocks_alone():
     assert np.abs(np.subtract(*first_frame(non_local={"res3": (0,)}))).max() > 1e-3
 
 
-def test_saved_and_trained(tmp_path):
+def test_trains_and_saves(tmp_path):
     model = NonLocalResNet(
         (1, 1), {"res3": (0,)}, {"pairwise": "gaussian"}, "3x1x1", num_classes=3, width=4, variant="reference"
     )
@@ -252,6 +252,6 @@ def test_mixed_precision():
         ("dropout", lambda: NonLocalResNet(dropout=1.0)),
     ],
 )
-def test_bad_arguments_by_name(name, make):
+def test_bad_arguments_raise_by_name(name, make):
     with pytest.raises(ValueError, match=f"`{name}`"):
         make()

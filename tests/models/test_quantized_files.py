@@ -1,4 +1,4 @@
-"""A model that was quantised is the same network after a round through its file."""
+"""Quantized models compute the same after saving and loading."""
 
 import keras
 import numpy as np
@@ -39,10 +39,10 @@ def answer(model, inputs):
 @pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
 @pytest.mark.parametrize("name", NAMES)
-def test_file_round_trip_after_int8(name, tmp_path):
+def test_save_and_load_after_int8(name, tmp_path):
     make, inputs = MODELS[name]
     model, inputs = make(), inputs()
-    for i, weight in enumerate(model.trainable_variables):  # new, some answer with next to nothing
+    for i, weight in enumerate(model.trainable_variables):  # initial outputs of some models are almost zero
         weight.assign(numpy(weight) + 0.3 * random(*weight.shape, seed=i))
     exact = answer(model, inputs)
     model.quantize("int8")
@@ -54,7 +54,7 @@ def test_file_round_trip_after_int8(name, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
-def test_a_model_is_quantised_before_its_first_call(tmp_path):
+def test_save_and_load_of_a_model_quantized_before_its_first_call(tmp_path):
     model, x = models.recurrent_attention(**GLIMPSES), random(2, 9, 11, 1)
     model.quantize("int8")
     model.save(tmp_path / "model.keras")

@@ -1,4 +1,4 @@
-"""The network of glimpses: the loop of the paper, counts, what learns from what, files, and checks R6, R8 and R10."""
+"""RecurrentAttention: NumPy reference, parameter counts, gradients of each loss term, RNG state, saving."""
 
 import functools
 
@@ -26,7 +26,7 @@ def small(seed=1, **arguments):
 
 @functools.cache
 def same(**arguments):
-    """`small`, the same for every test that leaves it as it is."""
+    """Cached `small`, for tests that do not modify the model."""
     return small(**arguments)
 
 
@@ -36,7 +36,7 @@ def dense(layer, x):
 
 
 def rnn(core, x, state):
-    """h and the state of the paper's core; a state of `None` is 0."""
+    """h and the state of the paper's core; `None` means a zero state."""
     hidden = np.maximum(dense(core.recurrent, np.zeros_like(x) if state is None else state) + dense(core.input, x), 0)
     return hidden, hidden
 
@@ -53,7 +53,7 @@ def lstm(core, x, state):
 
 
 def looked(model, image):
-    """The loop of the paper over one image, of the means of the places."""
+    """NumPy reference on one image, with the mean locations."""
     parts, place, state = model.parts, np.zeros(2), None
     core = rnn if model.core == "rnn" else lstm
     places, baselines = [], []
@@ -71,14 +71,14 @@ def looked(model, image):
 
 
 @pytest.mark.parametrize("core", ["rnn", "lstm"])
-def test_is_the_loop_of_the_paper(core):
+def test_matches_the_numpy_reference(core):
     model, images = same(core=core), random(4, 9, 11, 2)
     found = {name: numpy(x) for name, x in model(images).items()}
     for i, image in enumerate(images):
         expected = looked(model, image)
         for name, value in expected.items():
             np.testing.assert_allclose(found[name][i], value, atol=1e-4)
-    assert len(np.unique(found["locations"].round(4), axis=0)) == 4, "each image is looked at in its own way"
+    assert len(np.unique(found["locations"].round(4), axis=0)) == 4, "locations depend on the image"
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ def test_is_the_loop_of_the_paper(core):
     [({}, 209_677), ({"size": 12, "scales": 3}, 256_781), ({"size": 12, "scales": 4}, 275_213)],
     ids=str,
 )
-def test_r8_counts_do_not_depend_on_the_size_of_the_image(arguments, count):
+def test_parameter_count_does_not_depend_on_the_image_size(arguments, count):
     model = models.recurrent_attention(**arguments)
     model(np.zeros((1, 60, 101, 1), "float32"))
     assert model.count_params() == count
 
 
-def test_counts_of_the_other_core():
-    """Four gates of 256 in place of two matrices: 4 (256 256 + 256 256 + 256) for 2 (256 256 + 256)."""
+def test_parameter_count_of_the_lstm_core():
+    """4 (256 256 + 256 256 + 256) in place of 2 (256 256 + 256)."""
     model = models.recurrent_attention(core="lstm")
     assert model.count_params() == 209_677 - 2 * (256 * 256 + 256) + 4 * (2 * 256 * 256 + 256)
 
@@ -106,14 +106,14 @@ def test_mean_probabilities_are_the_mean_over_paths():
         logits = numpy(model(images, training=True)["logits"]).astype("float64")
         probabilities.append(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
     assert np.abs(probabilities[0] - probabilities[1]).max() > 1e-3, "paths differ"
-    found = numpy(small(std=0.5).mean_probabilities(images, draws=3))  # a twin draws the same paths
+    found = numpy(small(std=0.5).mean_probabilities(images, draws=3))  # same seed, same paths
     np.testing.assert_allclose(found, np.mean(probabilities, axis=0), atol=1e-5)
     with pytest.raises(ValueError, match="`draws`.*Received: draws=0"):
         model.mean_probabilities(images, draws=0)
 
 
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", lambda y, outputs: 0.0])
-def test_a_loss_that_cannot_take_all_outputs_is_refused_by_name(loss):
+def test_loss_that_is_no_keras_loss_raises(loss):
     model = small()
     model.compile("sgd", loss, **QUICK)
     with pytest.raises(ValueError, match="`compile` needs a `keras.losses.Loss` of all outputs.*Received: loss="):
@@ -121,13 +121,13 @@ def test_a_loss_that_cannot_take_all_outputs_is_refused_by_name(loss):
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_images_of_other_channels_are_refused_by_name(batch):
+def test_images_with_other_channels_raise(batch):
     model = models.recurrent_attention(num_glimpses=1)
     with pytest.raises(ValueError, match=r"`images` must be of size 1 on axis -1.*shape=\(\d, 28, 28, 3\)"):
         model(np.zeros((batch, 28, 28, 3), "float32"))
 
 
-def test_what_layers_add_to_the_loss_counts():
+def test_regularization_losses_are_added():
     model, images, labels = small(), random(6, 9, 11, 2), np.arange(6) % 3
     model.compile("sgd", training.HybridLoss(), **QUICK)
     plain = model.test_on_batch(images, labels)
@@ -138,12 +138,12 @@ def test_what_layers_add_to_the_loss_counts():
     np.testing.assert_allclose(model.test_on_batch(images, labels), plain + more, rtol=1e-5)
 
 
-def test_images_smaller_than_a_glimpse_are_refused():
+def test_images_smaller_than_a_glimpse_raise():
     with pytest.raises(ValueError, match="smaller than a glimpse"):
         small(size=5)(random(2, 4, 11, 2))
 
 
-def test_the_first_place_is_the_middle_in_inference_and_anywhere_in_training():
+def test_first_location_is_the_center_in_inference_and_uniform_in_training():
     model, images = small(), np.zeros((2000, 5, 5, 2), "float32")
     assert not numpy(model(images[:3])["locations"])[:, 0].any()
     first = numpy(model(images, training=True)["locations"])[:, 0]
@@ -152,7 +152,7 @@ def test_the_first_place_is_the_middle_in_inference_and_anywhere_in_training():
     np.testing.assert_allclose((first**2).mean(0), 1 / 3, atol=0.04)
 
 
-def test_r10_the_same_seed_takes_the_same_path():
+def test_same_seed_samples_the_same_path():
     images = random(3, 9, 11, 2)
     one, again, other = (numpy(small(seed)(images, training=True)["locations"]) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one, again)
@@ -162,7 +162,7 @@ def test_r10_the_same_seed_takes_the_same_path():
 
 
 def moved_by(loss, **arguments):
-    """The parts of the network whose weights a step with this loss moves."""
+    """Layers whose weights a training step with this loss updates."""
     model = small(num_glimpses=2, **arguments)
     before = [numpy(w).copy() for w in model.trainable_variables]
     model.compile(keras.optimizers.SGD(0.1), loss, **QUICK)
@@ -182,7 +182,7 @@ class Only(training.HybridLoss):
         return super().call(y_true, y_pred) - entropy
 
 
-def test_r6_what_learns_from_what():
+def test_each_loss_term_trains_its_own_layers():
     assert moved_by(training.HybridLoss(0.0, 0.0)) == CORE | {"action"}
     assert moved_by(Only(1.0, 0.0)) == {"location_policy"}
     assert moved_by(Only(0.0, 1.0)) == {"baseline"}
@@ -192,7 +192,7 @@ def test_r6_what_learns_from_what():
 
 
 def bright_by_class():
-    """Eight images as bright as their labels tell: they can be told apart wherever one looks."""
+    """Eight images whose brightness is their label, visible in every glimpse."""
     labels = np.arange(8) % 3
     return random(8, 9, 11, 2) + 3.0 * (labels[:, None, None, None] - 1), labels
 
@@ -206,49 +206,49 @@ def test_fits_and_evaluates():
     _, accuracy = model.evaluate(images, labels, verbose=0)
     answers = {name: numpy(x) for name, x in model(images).items()}
     assert accuracy == pytest.approx(np.mean(np.argmax(answers["logits"], -1) == labels))
-    assert accuracy > 0.7  # a third by chance
+    assert accuracy > 0.7  # 1/3 for random guesses
     assert answers["locations"].shape == (8, 2, 2)
 
 
-def test_learns_in_a_step_that_xla_compiles():
+def test_trains_with_xla():
     if BACKEND != "tensorflow":
         pytest.skip("on JAX Keras compiles every step, on PyTorch none")
     images, labels = bright_by_class()
-    model = small(num_glimpses=2)  # XLA compiles each glimpse for itself
+    model = small(num_glimpses=2)  # XLA compiles each glimpse separately
     model.compile(keras.optimizers.SGD(0.02), training.HybridLoss(), jit_compile=True)
 
     def entropy():
         return float(training.HybridLoss(0.0, 0.0)(labels, model(images)))
 
     before = entropy()
-    # A function of batches of any size, unlike that of `train_on_batch`.
+    # Unlike `train_on_batch`, `fit` compiles for batches of any size.
     losses = model.fit(images, labels, batch_size=8, epochs=4, verbose=0).history["loss"]
     assert np.isfinite(losses).all() and entropy() < 0.9 * before
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision(dtype):
-    """Places and their densities stay in float32; training moves all weights, to numbers."""
+    """Locations and log-probabilities stay float32; training updates all weights to finite values."""
     images, labels = random(6, 9, 11, 2), np.arange(6) % 3
-    # Soft glimpses, as rounding may move hard ones by a pixel.
+    # Soft glimpses: rounding may shift hard ones by a pixel.
     outputs, expected = small(dtype=dtype, soft=True)(images), same(soft=True)(images)
     for name, x in outputs.items():
         half = name in ("logits", "baselines")
         assert keras.backend.standardize_dtype(x.dtype) == (dtype.removeprefix("mixed_") if half else "float32"), name
         assert np.abs(numpy(ops.cast(x, "float32")) - numpy(expected[name])).mean() < 0.1, name
-    if dtype == "mixed_bfloat16":  # which is float16 without a scale of the loss
+    if dtype == "mixed_bfloat16":  # as float16, without loss scaling
         return
     model = small(dtype=dtype, num_glimpses=2)
     before = [numpy(w).copy() for w in model.trainable_variables]
     model.compile(keras.optimizers.SGD(0.1), training.HybridLoss(), **QUICK)
-    # The first steps in float16 find the scale of the loss.
+    # In float16 the first steps find the loss scale.
     model.fit(images, labels, batch_size=6, epochs=6, verbose=0)
     for w, b in zip(model.trainable_variables, before):
         assert np.isfinite(numpy(w)).all() and np.abs(numpy(w) - b).max() > 0, w.path
 
 
 @pytest.mark.parametrize("arguments", [{}, {"core": "lstm", "soft": True}, {"num_glimpses": 1}], ids=str)
-def test_survives_the_file(arguments, tmp_path):
+def test_save_and_load(arguments, tmp_path):
     model, images = small(**arguments), random(3, 9, 11, 2)
     expected = model(images)
     model.save(tmp_path / "model.keras")
@@ -258,7 +258,7 @@ def test_survives_the_file(arguments, tmp_path):
         np.testing.assert_allclose(numpy(x), numpy(expected[name]), atol=1e-6)
 
 
-def test_an_export_returns_the_class_and_the_path(tmp_path):
+def test_exported_model_returns_logits_and_locations(tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
     import tensorflow as tf
@@ -266,7 +266,7 @@ def test_an_export_returns_the_class_and_the_path(tmp_path):
     from keras_attention import export
 
     model = small(num_glimpses=2)
-    folder = export.export_saved_model(model, tmp_path, verify=False)  # which is what follows
+    folder = export.export_saved_model(model, tmp_path, verify=False)  # verified below
     served = tf.saved_model.load(str(folder))
     for batch, sides in ((2, (9, 11)), (3, (20, 6))):
         images = random(batch, *sides, 2)
@@ -284,6 +284,6 @@ def test_an_export_returns_the_class_and_the_path(tmp_path):
         ("factor", {"factor": 0.5}),
     ],
 )
-def test_bad_arguments_by_name(name, arguments):
+def test_bad_arguments_raise_by_name(name, arguments):
     with pytest.raises(ValueError, match=f"`{name}`.*Received"):
         models.recurrent_attention(**{**SMALL, **arguments})

@@ -1,4 +1,4 @@
-"""What REINFORCE teaches the network of glimpses: chosen glimpses see more than random ones."""
+"""REINFORCE training: glimpses chosen by the policy beat random ones."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from keras_attention import layers, models, training
 
 
 def stripes_somewhere(number, side, rng):
-    """Images with a patch of 8 x 8 anywhere: rows, columns or squares, which are alike from any distance."""
+    """Images with one 8 x 8 patch of rows, columns or checks at a random position, alike at low resolution."""
     rows, columns = np.indices((8, 8))
     patches = np.stack([rows % 2, columns % 2, (rows + columns) % 2]).astype("float32")
     images, labels = np.zeros((number, side, side, 1), "float32"), rng.integers(0, len(patches), number)
@@ -19,7 +19,7 @@ def stripes_somewhere(number, side, rng):
 
 
 class Anywhere(keras.layers.Layer):
-    """A place [B, 2] for each image, uniform between -1 and 1, in training and in inference."""
+    """Random location [B, 2] per image, uniform in [-1, 1], in training and inference."""
 
     def __init__(self, seed):
         super().__init__()
@@ -33,7 +33,7 @@ class Anywhere(keras.layers.Layer):
 
 
 def random_glimpses(number, **sensor):
-    """The network of glimpses, but where it looks is left to chance: in training, and when it is examined."""
+    """The recurrent attention model with random glimpse locations, in training and evaluation."""
     images = keras.Input((None, None, 1))
     look, old, new = layers.GlimpseNetwork(**sensor, units=256), keras.layers.Dense(256), keras.layers.Dense(256)
     hidden = None
@@ -43,8 +43,8 @@ def random_glimpses(number, **sensor):
     return keras.Model(images, keras.layers.Dense(3)(hidden))
 
 
-def learnt(model, loss, data, test, epochs, batch_size=64):
-    """The share of right answers after training."""
+def trained_accuracy(model, loss, data, test, epochs, batch_size=64):
+    """Test accuracy after training."""
     steps = epochs * -(-len(data[0]) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(1e-3, steps)
     model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
@@ -53,13 +53,13 @@ def learnt(model, loss, data, test, epochs, batch_size=64):
 
 
 @pytest.mark.slow
-def test_r12_six_chosen_glimpses_see_more_than_eight_random_ones():
-    """What the patch is made of can only be seen from near; where it is, from afar: one has to go there."""
+def test_six_chosen_glimpses_beat_eight_random_ones():
+    """Only a fine glimpse at the patch shows its class; coarse glimpses show where the patch is."""
     rng, sensor = np.random.default_rng(0), {"size": 6, "scales": 3}
     data, test = stripes_somewhere(6000, 32, rng), stripes_somewhere(1000, 32, rng)
     keras.utils.set_random_seed(0)
     chosen = models.recurrent_attention(num_classes=3, num_glimpses=6, std=0.15, detach=False, seed=0, **sensor)
-    chosen = learnt(chosen, training.HybridLoss(), data, test, epochs=25)
+    chosen = trained_accuracy(chosen, training.HybridLoss(), data, test, epochs=25)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    chance = learnt(random_glimpses(8, **sensor), loss, data, test, epochs=25)
-    assert chosen > chance + 0.1, (chosen, chance)
+    random = trained_accuracy(random_glimpses(8, **sensor), loss, data, test, epochs=25)
+    assert chosen > random + 0.1, (chosen, random)

@@ -1,4 +1,4 @@
-"""RNNsearch and RNNencdec: the networks of the papers, their sizes, their order of work, how they start."""
+"""RNNsearch and RNNencdec: NumPy reference, parameter counts, order of computation, initialization."""
 
 import functools
 
@@ -26,12 +26,12 @@ INPUTS = {"source": SOURCE, "target": TARGET}
 
 @functools.cache
 def same(attention=True, use_bias=False):
-    """`small`, the same for every test that leaves it as it is."""
+    """Cached `small`, for tests that do not modify the model."""
     return small(attention=attention, use_bias=use_bias)
 
 
 def small(**kwargs):
-    """Noise in all weights: the paper's start, small and zero, would hide what is wrong."""
+    """Random values for all weights: the paper's small and zero initial ones would hide errors."""
     model = rnn_search(**{**SIZES, **kwargs})
     rng = np.random.default_rng(0)
     for w in model.weights:
@@ -76,7 +76,7 @@ def _table(embedding):
 
 
 @pytest.mark.parametrize("use_bias", [False, True])
-def test_is_the_network_of_the_paper(use_bias):
+def test_matches_the_numpy_reference(use_bias):
     model = same(True, use_bias)
     logits, scores = numpy(model(INPUTS)), numpy(model.attention_scores(INPUTS))
     for b, length in enumerate((4, 6)):
@@ -87,7 +87,7 @@ def test_is_the_network_of_the_paper(use_bias):
 
 
 @pytest.mark.parametrize("use_bias", [False, True])
-def test_the_baseline_is_a_vector_of_fixed_size(use_bias):
+def test_rnn_encdec_matches_the_numpy_reference(use_bias):
     model = same(False, use_bias)
     logits = numpy(model(INPUTS))
     for b, length in enumerate((4, 6)):
@@ -97,8 +97,8 @@ def test_the_baseline_is_a_vector_of_fixed_size(use_bias):
         model.attention_scores(INPUTS)
 
 
-def test_weights_of_the_paper():
-    """Each term as in the paper's appendix, with m = 620, n = n' = 1000, l = 500 and K = 30,000."""
+def test_parameter_counts_of_the_paper():
+    """Each term of the paper's appendix, with m = 620, n = n' = 1000, l = 500 and K = 30,000."""
     m, n, maxout, K = 620, 1000, 500, 30_000
     terms = {
         "source_embedding": K * m,
@@ -117,7 +117,7 @@ def test_weights_of_the_paper():
     assert model.count_params() == sum(terms.values()) == 80_401_000
 
 
-def test_biases_of_the_authors_code():
+def test_use_bias_adds_the_biases_of_the_authors_code():
     """One on each embedding, candidate, s_0, readout and logits; none on gates and in the attention."""
     for attention, cells in ((True, 3), (False, 2)):
         more = same(attention, True).count_params()
@@ -143,23 +143,25 @@ def test_weights_start_as_in_the_paper():
     for path, deviation in deviations.items():
         assert abs(deviation / (0.001 if path in small_ones else 0.01) - 1) < 0.1, path
     scores = numpy(model.attention_scores(INPUTS))
-    np.testing.assert_allclose(scores[0, :, :4], 1 / 4, atol=1e-6)  # v_a = 0: it looks everywhere alike
+    np.testing.assert_allclose(scores[0, :, :4], 1 / 4, atol=1e-6)  # v_a = 0: uniform attention
     given = rnn_search(**SIZES, kernel_initializer="glorot_uniform")
     kernels = [numpy(w) for w in given.weights if w.path.endswith("/kernel")]
     assert all(np.abs(kernel).max() > 0.1 for kernel in kernels)
 
 
-def test_padding_of_the_source_changes_nothing():
+def test_source_padding_does_not_affect_outputs():
     for attention in (True, False):
         model = small(attention=attention)
         plain = numpy(model({"source": SOURCE[:1, :4], "target": TARGET[:1]}))
         padded = np.pad(SOURCE[:1, :4], ((0, 0), (0, 9)))
         table = model.parts.embeddings["source"]["layers"][0].embeddings
-        table.assign(np.where(np.arange(13)[:, None] == 0, np.nan, numpy(table)))  # not even 0 of it is read
+        table.assign(
+            np.where(np.arange(13)[:, None] == 0, np.nan, numpy(table))
+        )  # NaN would propagate even with weight 0
         np.testing.assert_allclose(numpy(model({"source": padded, "target": TARGET[:1]})), plain, atol=1e-5)
 
 
-def test_the_first_state_knows_the_backward_net_alone():
+def test_initial_state_depends_on_the_backward_encoder_only():
     model = small()
     before = [numpy(x) for x in model.parts.encode(SOURCE)]
     changed = SOURCE.copy()
@@ -173,9 +175,9 @@ def test_the_first_state_knows_the_backward_net_alone():
     np.testing.assert_array_equal(after[0][..., 6:], before[0][..., 6:])
 
 
-def test_looks_then_generates_then_updates():
+def test_order_is_look_generate_update():
     model = same(True, False)
-    # One batch of everything: first as it is, then with each token changed in turn.
+    # One batch: first the original targets, then each token changed in turn.
     targets = np.stack([TARGET] * 6)
     for i in range(5):
         targets[1 + i, :, i] = 15
@@ -184,16 +186,16 @@ def test_looks_then_generates_then_updates():
     [scores, *all_scores] = np.split(numpy(model.attention_scores(inputs)), 6)
     for i in range(5):
         later, looked = np.abs(all_logits[i] - logits), np.abs(all_scores[i] - scores)
-        # Token i is read by the logits of its own step, and seen by the attention only at the next.
+        # Token i affects the logits of its own step, and the attention from the next step on.
         assert later[:, :i].max(initial=0) == 0 and looked[:, : i + 1].max() == 0
-        if i == 0:  # what stands at the start is not read
+        if i == 0:  # the start token is ignored
             assert later.max() == 0 and looked.max() == 0
         else:
             assert later[:, i].max(axis=1).min() > 1e-3
             assert i == 4 or looked[:, i + 1].max(axis=1).min() > 1e-6
 
 
-def test_dropout_is_off_at_inference_and_on_in_training():
+def test_dropout_is_active_only_in_training():
     model, still = small(dropout=0.4, seed=1), same(True, False)
     expected = numpy(still(INPUTS))
     np.testing.assert_allclose(numpy(model(INPUTS)), expected, atol=1e-5)
@@ -204,6 +206,6 @@ def test_dropout_is_off_at_inference_and_on_in_training():
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_bad_arguments(name):
+def test_bad_arguments_raise(name):
     with pytest.raises(ValueError, match=f"`{name}` must be a positive int"):
         rnn_search(**{**SIZES, name: 0})

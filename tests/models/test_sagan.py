@@ -1,4 +1,4 @@
-"""SAGAN's networks against NumPy loops, their files, exports and precision; counts are in `test_sagan_sizes.py`."""
+"""SAGAN against a NumPy reference, saving, export, precision; parameter counts are in `test_sagan_sizes.py`."""
 
 import functools
 
@@ -22,13 +22,13 @@ KINDS = {
     "ac_gan": {"baseline": "ac_gan"},
     "without classes": {"num_classes": None},
     "concatenation": {"image_size": 32, "discriminator": {"conditioning": "concatenation"}},
-    "unconditional judge": {"discriminator": {"conditioning": None}},
+    "unconditional discriminator": {"discriminator": {"conditioning": None}},
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def noisy(model):
-    """Noise in all weights; scales and gates stay near 1, variances positive."""
+    """Random values for all weights; gammas near 1, variances positive."""
     for i, w in enumerate(model.weights):
         noise = random(*w.shape, seed=i)
         if "variance" in w.path:
@@ -46,19 +46,19 @@ def small(**kwargs):
 
 @functools.cache
 def of_kind(kind):
-    """The same pair for every test that leaves it as it is."""
+    """Cached networks, for tests that do not modify them."""
     return small(**KINDS[kind])
 
 
 def call_on(model):
-    """What a model is called on."""
+    """Random inputs of a model."""
     rows = model.image_size
     given = {"noise": NOISE, "image": np.tanh(random(2, rows, rows, 3)), "label": LABEL}
     return {name: given[name] for name in model.input}
 
 
 def weights_of(model):
-    """By the names of layers, in the order of the oracle, kernels divided by their sigma."""
+    """Weights by layer name, in the order of the NumPy reference, kernels divided by their sigma."""
 
     def kernel(layer):
         if not hasattr(layer, "u"):
@@ -85,7 +85,7 @@ def weights_of(model):
     return weights
 
 
-def test_the_generator_is_the_equation():
+def test_generator_matches_the_numpy_reference():
     generator, _ = of_kind("sagan")
     image = numpy(generator({"noise": NOISE, "label": LABEL}))
     assert 0.1 < image.std() < 0.95
@@ -94,7 +94,7 @@ def test_the_generator_is_the_equation():
         np.testing.assert_allclose(image[b], expected, atol=1e-4)
 
 
-def test_the_discriminator_is_the_equation():
+def test_discriminator_matches_the_numpy_reference():
     _, discriminator = of_kind("sagan")
     logits = numpy(discriminator({"image": IMAGE, "label": LABEL})["logits"])
     assert logits.shape == (2, 1)
@@ -103,15 +103,15 @@ def test_the_discriminator_is_the_equation():
         np.testing.assert_allclose(logits[b, 0], expected, rtol=1e-3, atol=1e-3)
 
 
-def test_sg6_at_first_what_is_made_does_not_depend_on_the_class():
-    """Scales begin at 1 and shifts at 0 for every class; with noise in them it does depend."""
+def test_new_generator_does_not_depend_on_the_class():
+    """Gammas start at 1 and betas at 0 for every class; with random ones images depend on the class."""
     fresh = models.SAGANGenerator(**SMALL, **OF_NOISE)
     for generator, alike in ((fresh, True), (of_kind("sagan")[0], False)):
         one, other = (numpy(generator({"noise": NOISE, "label": np.full(2, label)})) for label in (0, 2))
         assert (np.abs(one - other).max() < 1e-6) == alike and np.abs(one).max() > 1e-4
 
 
-def test_sg7_classes_differ_by_the_product_of_the_features_with_their_vectors():
+def test_logits_of_two_classes_differ_by_the_projection_on_their_embeddings():
     _, discriminator = of_kind("sagan")
     weights = weights_of(discriminator)
     one, other = (
@@ -123,7 +123,7 @@ def test_sg7_classes_differ_by_the_product_of_the_features_with_their_vectors():
         np.testing.assert_allclose(one[b] - other[b], h @ (table[0] - table[1]), rtol=1e-3, atol=1e-3)
 
 
-def test_sg9_places_are_summed_not_averaged():
+def test_discriminator_sums_over_positions():
     _, discriminator = of_kind("sagan")
     head, last = discriminator.get_layer("logits"), discriminator.get_layer("last_relu").output
     inside = keras.Model([last, discriminator.input["label"]], discriminator.output["logits"])
@@ -144,10 +144,9 @@ def test_shapes_and_ranges(kind):
     assert {name: tuple(x.shape) for name, x in outputs.items()} == expected
 
 
-# The generator of "concatenation" is that of "sagan", and so is the discriminator of "sngan_projection", without
-# attention.
+# "concatenation" has the generator of "sagan", "sngan_projection" its discriminator without attention.
 @pytest.mark.parametrize("kind, saved", [("sagan", (0, 1)), ("sngan_projection", (0,)), ("concatenation", (1,))])
-def test_survives_the_file(kind, saved, tmp_path):
+def test_save_and_load(kind, saved, tmp_path):
     for model in (of_kind(kind)[i] for i in saved):
         model.save(tmp_path / "model.keras")
         twin = keras.models.load_model(tmp_path / "model.keras")
@@ -158,8 +157,7 @@ def test_survives_the_file(kind, saved, tmp_path):
 
 
 @each_kind
-def test_classes_count_where_they_are_told(kind):
-    """And nowhere else; noise is in all weights."""
+def test_outputs_depend_on_the_label_only_if_conditioned_on_it(kind):
     for model in of_kind(kind):
         if "label" not in model.input:
             assert model.num_classes is None
@@ -167,8 +165,8 @@ def test_classes_count_where_they_are_told(kind):
         one, other = (
             numpy(keras.tree.flatten(model({**call_on(model), "label": np.full(2, label)}))[0]) for label in (0, 1)
         )
-        guesses = getattr(model, "conditioning", "projection") in ("classifier", None)
-        assert (np.abs(one - other).max() < 1e-6) == guesses
+        ignored = getattr(model, "conditioning", "projection") in ("classifier", None)
+        assert (np.abs(one - other).max() < 1e-6) == ignored
 
 
 def test_mixed_precision():
@@ -182,22 +180,22 @@ def test_mixed_precision():
         assert np.abs(a - b).mean() < 0.05 * max(1, np.abs(a).max())
 
 
-def test_an_export_takes_any_batch(tmp_path):
+def test_exported_generator_accepts_any_batch_size(tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
     import tensorflow as tf
 
     generator, _ = of_kind("sagan")
-    # Keras's own `export` takes no dict of inputs in old versions.
-    folder = export.export_saved_model(generator, tmp_path, verify=False)  # which is what follows
+    # In old versions `export` of Keras accepts no dict of inputs.
+    folder = export.export_saved_model(generator, tmp_path, verify=False)  # verified below
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     for size in (1, 2):
         x = {"noise": NOISE[:size], "label": LABEL[:size]}
-        [made] = served(**{name: tf.constant(value) for name, value in x.items()}).values()
-        np.testing.assert_allclose(made.numpy(), numpy(generator(x)), atol=1e-4)
+        [generated] = served(**{name: tf.constant(value) for name, value in x.items()}).values()
+        np.testing.assert_allclose(generated.numpy(), numpy(generator(x)), atol=1e-4)
 
 
-def test_images_are_channels_last_whatever_keras_is_set_to():
+def test_image_data_format_of_keras_is_ignored():
     last = of_kind("sagan")
     keras.config.set_image_data_format("channels_first")
     try:

@@ -1,4 +1,4 @@
-"""SAGAN's sizes: the published counts, the shapes of the stages, where attention stands, what is refused."""
+"""SAGAN: published parameter counts, shapes of the stages, positions of the attention, bad arguments."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ def size(weights):
 
 
 def both(**kwargs):
-    """(trainable, all) weights of the generator and of the discriminator."""
+    """(trainable, all) parameters of the generator and of the discriminator."""
     with without_memory():
         return [(size(model.trainable_variables), model.count_params()) for model in models.sagan(**kwargs)]
 
 
 def by_stage(model):
-    """Trainable weights by the first word of the layers' names, attention apart."""
+    """Trainable parameters by the first word of the layers' names, attention apart."""
     counts = {}
     for layer in model.layers:
         stage = "attention" if isinstance(layer, SelfAttention2D) else layer.name.split("_")[0]
@@ -27,7 +27,7 @@ def by_stage(model):
     return {stage: count for stage, count in counts.items() if count}
 
 
-def test_sg1_counts_of_the_published_networks():
+def test_parameter_counts_of_the_published_networks():
     with without_memory():
         generator, discriminator = models.sagan()
     assert size(generator.trainable_variables) == 42_078_852
@@ -56,7 +56,7 @@ def test_sg1_counts_of_the_published_networks():
     }
 
 
-def test_sg1_counts_of_the_baselines():
+def test_parameter_counts_of_the_baselines():
     [(generator, _), (discriminator, _)] = both(baseline="sngan_projection")
     assert (generator, discriminator) == (41_996_931, 30_041_857)
     [(generator, _), (discriminator, _)] = both(baseline="ac_gan")
@@ -64,7 +64,7 @@ def test_sg1_counts_of_the_baselines():
     assert discriminator == 39_463_618 - 20_481 - 1_024_000 + 1_025_000
 
 
-def test_sg1_counts_of_the_small_network():
+def test_parameter_counts_of_small_networks():
     [(generator, _), (discriminator, _)] = both(channels=8, num_classes=10)
     assert (generator, discriminator) == (747_828, 603_098)
 
@@ -78,8 +78,8 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("image_size", SHAPES)
-def test_sg9_shapes_of_the_stages(image_size):
-    """Rows and columns, and channels in units of 3; the discriminator's are the generator's, the other way round."""
+def test_shapes_of_the_stages(image_size):
+    """Rows, and channels in units of 3; the discriminator has the generator's in reverse order."""
     with without_memory():
         generator, discriminator = models.sagan(image_size, num_classes=5, channels=3, attention_at=16)
     shapes = SHAPES[image_size]
@@ -94,21 +94,21 @@ def test_sg9_shapes_of_the_stages(image_size):
         assert attention.output.shape[1:3] == (16, 16) and attention.spectral_normalization
 
 
-def test_attention_where_and_how_it_is_asked_for():
+def test_attention_follows_attention_at_and_attention_kwargs():
     with without_memory():
-        both_places = models.sagan(
+        two_sizes = models.sagan(
             32, 5, channels=8, attention_at=(16, 8), attention_kwargs={"variant": "paper", "reduction": 4}
         )
-        nowhere = models.sagan(32, 5, channels=2, attention_at=None)
-    for model in both_places:
+        without = models.sagan(32, 5, channels=2, attention_at=None)
+    for model in two_sizes:
         attentions = [layer for layer in model.layers if isinstance(layer, SelfAttention2D)]
         assert sorted(layer.output.shape[1] for layer in attentions) == [8, 16]
         assert all(layer.variant == "paper" and layer.reduction == 4 for layer in attentions)
-    for model in nowhere:
+    for model in without:
         assert not any(isinstance(layer, SelfAttention2D) for layer in model.layers)
 
 
-def test_sngan_has_its_own_kernels_and_normalisations():
+def test_sngan_initializes_and_normalizes_as_published():
     generator, discriminator = models.sagan(32, 5, channels=16, baseline="sngan_projection")
     norm, last = generator.get_layer("block1_norm1"), generator.get_layer("last_norm")
     assert (norm.momentum, norm.epsilon, last.momentum, last.epsilon) == (0.9, 2e-5, 0.9, 2e-5)
@@ -116,11 +116,11 @@ def test_sngan_has_its_own_kernels_and_normalisations():
         kernel = np.asarray(generator.get_layer(layer).get_weights()[0])
         fans = np.prod(kernel.shape[:3]), np.prod(kernel.shape[:2]) * kernel.shape[3]
         np.testing.assert_allclose(np.abs(kernel).max(), gain * (6 / sum(fans)) ** 0.5, rtol=0.05)
-    assert discriminator.get_layer("block2_conv1").layer.filters == 16  # as many as come in; 32 go out
+    assert discriminator.get_layer("block2_conv1").layer.filters == 16  # its input channels, not its 32 output channels
     assert not any("/u" in w.path for w in generator.weights)
 
 
-def test_sagan_normalises_as_published():
+def test_sagan_normalizes_as_published():
     with without_memory():
         generator, _ = models.sagan(32, 5, channels=2, attention_at=16)
     norm, last = generator.get_layer("block1_norm1"), generator.get_layer("last_norm")
@@ -147,6 +147,6 @@ def test_sagan_normalises_as_published():
         ({"discriminator": {"input_channels": 0}}, "`input_channels` must be a positive int"),
     ],
 )
-def test_refuses(arguments, message):
+def test_bad_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         models.sagan(**{"image_size": 32, "num_classes": 5, "channels": 2, "attention_at": 8, **arguments})

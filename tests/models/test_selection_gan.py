@@ -1,4 +1,4 @@
-"""SelectionGAN: its equations in loops, the steps of the ablation, files, sizes."""
+"""SelectionGAN: NumPy reference, steps of the ablation, saving, sizes."""
 
 import functools
 
@@ -17,7 +17,7 @@ SMALL = {"image_size": (16, 24), "num_downs": 3, "width": 3, "semantics_width": 
 CHOICES = {"num_candidates": 5, "pool_sizes": (1, 2, 3)}
 FIRST = {"first_image", "first_semantics", "uncertainty"}
 ALL = {*FIRST, "image", "semantics", "attention", "candidates"}
-# step of the ablation: what goes in and what comes out
+# step of the ablation: inputs, outputs
 STEPS = {
     "A": ({"source"}, {"first_image"}),
     "B": ({"semantics"}, {"first_image"}),
@@ -31,7 +31,7 @@ STEPS = {
 
 
 def small(ablation="H", **arguments):
-    """A generator and a discriminator full of noise."""
+    """A generator and a discriminator with random weights."""
     smaller = {name: value for name, value in CHOICES.items() if ABLATIONS[ablation].get(name, value)}
     networks = models.selection_gan(ablation=ablation, discriminator_width=2, **{**SMALL, **smaller, **arguments})
     return tuple(noisy(network) for network in networks)
@@ -39,7 +39,7 @@ def small(ablation="H", **arguments):
 
 @functools.cache
 def of_step(ablation):
-    """The same networks for every test that leaves them as they are."""
+    """Cached networks, for tests that do not modify them."""
     return small(ablation)
 
 
@@ -48,7 +48,7 @@ def inputs_of(model, batch=2):
     return {name: np.tanh(random(*shape, seed=i)) for i, (name, shape) in enumerate(sorted(shapes.items()))}
 
 
-def test_sl4_is_the_published_network_in_loops():
+def test_generator_matches_the_numpy_reference():
     model, _ = of_step("H")
     x = inputs_of(model)
     outputs = {name: numpy(y) for name, y in model(x).items()}
@@ -64,11 +64,11 @@ def test_sl4_is_the_published_network_in_loops():
     expected |= {"attention": attention, "candidates": candidates, "uncertainty": uncertainty}
     assert set(outputs) == set(expected)
     for name, value in expected.items():
-        assert value.std() > 0.01, name  # nothing is hidden by being constant
+        assert value.std() > 0.01, name  # a constant output would hide errors
         np.testing.assert_allclose(outputs[name], value, atol=2e-5, err_msg=name)
 
 
-def test_sl3_attention_and_images_of_the_network():
+def test_image_is_the_attention_weighted_sum_of_candidates():
     model, _ = of_step("H")
     outputs = {name: numpy(y) for name, y in model(inputs_of(model)).items()}
     np.testing.assert_allclose(outputs["attention"].sum(-1), 1, atol=1e-5)
@@ -78,7 +78,7 @@ def test_sl3_attention_and_images_of_the_network():
 
 
 @pytest.mark.parametrize("size", [(37, 52), (32, 48)], ids=str)
-def test_the_discriminator_is_the_published_one_in_loops(size):
+def test_discriminator_matches_the_numpy_reference(size):
     model = noisy(models.PatchDiscriminator(width=2, image_channels=3, condition_channels=1))
     x = {"image": random(2, *size, 3), "source": random(2, *size, 1, seed=1)}
     expected = reference.patch_discriminator(
@@ -88,7 +88,7 @@ def test_the_discriminator_is_the_published_one_in_loops(size):
 
 
 @pytest.mark.parametrize("ablation", STEPS)
-def test_every_step_of_the_ablation_has_its_inputs_and_outputs(ablation):
+def test_inputs_and_outputs_of_the_ablation(ablation):
     generator, discriminator = of_step(ablation)
     assert (set(generator.input), set(generator.output)) == STEPS[ablation]
     assert set(discriminator.input) == {"image", "source"}
@@ -97,11 +97,11 @@ def test_every_step_of_the_ablation_has_its_inputs_and_outputs(ablation):
 
 
 @pytest.mark.parametrize("ablation", ["E", "H"])
-def test_all_weights_learn(ablation):
+def test_a_training_step_updates_all_weights(ablation):
     generator, _ = small(ablation)
     x, outputs = inputs_of(generator), STEPS[ablation][1]
     losses = {name: None if name in ("attention", "candidates") else "mse" for name in outputs}
-    # Its training in a graph is that of `test_selection_gan_training`.
+    # `test_selection_gan_training` trains in a graph.
     generator.compile(keras.optimizers.Adam(0.1), losses, **QUICK)
     before = [numpy(w) for w in generator.trainable_variables]
     generator.train_on_batch(x, {name: np.ones(y.shape, "float32") for name, y in generator(x).items()})
@@ -110,11 +110,10 @@ def test_all_weights_learn(ablation):
         assert np.abs(numpy(w) - old).max() > 1e-3, w.path
 
 
-def test_sl9_the_semantics_of_both_images_are_read_by_the_same_network():
-    """So that its gradient is the sum of both: it is neither of them."""
+def test_semantics_of_both_images_share_weights():
     model, _ = small(dropout=0.0)
     read = [w for w in model.trainable_variables if w.path.startswith("semantics_")]
-    assert len(read) == 3 + 3 + 2 * (1 + 2) + 1  # kernels down and up, the norms of both, a bias
+    assert len(read) == 3 + 3 + 2 * (1 + 2) + 1  # kernels down and up, their norms, a bias
     x = inputs_of(model)
     first_only = keras.Model(model.input, model.output["first_semantics"])
     before = {name: numpy(y) for name, y in model(x).items()}
@@ -127,14 +126,14 @@ def test_sl9_the_semantics_of_both_images_are_read_by_the_same_network():
     np.testing.assert_array_equal(numpy(first_only(x)), after["first_semantics"])
 
 
-def test_sl13_one_candidate_is_the_image():
+def test_single_candidate_is_the_image():
     model, _ = small(num_candidates=1)
     outputs = {name: numpy(y) for name, y in model(inputs_of(model)).items()}
     np.testing.assert_array_equal(outputs["attention"], np.ones((2, 16, 24, 1)))
     np.testing.assert_array_equal(outputs["image"], outputs["candidates"][..., 0, :])
 
 
-def test_the_unused_convolution_changes_nothing():
+def test_legacy_unused_conv_does_not_affect_outputs():
     model, _ = of_step("H")
     legacy, _ = small(legacy_unused_conv=True)
     unused = legacy.get_layer("selection_unused")
@@ -154,7 +153,7 @@ WITH_MORE = {"legacy_unused_conv": True, "semantics_channels": 4}
 
 
 @pytest.mark.parametrize("ablation, arguments", [("E", {}), ("H", WITH_MORE)])
-def test_survives_the_file(ablation, arguments, tmp_path):
+def test_save_and_load(ablation, arguments, tmp_path):
     for model in small(ablation, **arguments)[: 1 + (ablation == "H")]:  # the discriminator is the same
         model.save(tmp_path / "model.keras")
         twin = keras.models.load_model(tmp_path / "model.keras")
@@ -177,7 +176,7 @@ def test_mixed_precision():
         np.testing.assert_allclose(numpy(keras.ops.cast(y, "float32")), numpy(expected[name]), atol=0.15, err_msg=name)
 
 
-def test_images_are_channels_last_whatever_keras_is_set_to():
+def test_image_data_format_of_keras_is_ignored():
     last = of_step("H")
     keras.config.set_image_data_format("channels_first")
     try:
@@ -190,14 +189,14 @@ def test_images_are_channels_last_whatever_keras_is_set_to():
             np.testing.assert_allclose(numpy(outputs[name]), numpy(y), atol=1e-5)
 
 
-def test_an_export_takes_any_number_of_images(tmp_path):
+def test_exported_generator_accepts_any_batch_size(tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with an unknown dimension needs the TensorFlow backend")
     import tensorflow as tf
 
     model, _ = of_step("H")
-    # Keras's own `export` takes no dict of inputs in old versions.
-    folder = export.export_saved_model(model, tmp_path, verify=False)  # which is what follows
+    # In old versions `export` of Keras accepts no dict of inputs.
+    folder = export.export_saved_model(model, tmp_path, verify=False)  # verified below
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     for batch in (1, 3):
         x = inputs_of(model, batch)
@@ -223,12 +222,12 @@ def test_an_export_takes_any_number_of_images(tmp_path):
         ({"dropout": 1.0}, "`dropout` must be a float in \\[0, 1\\)"),
     ],
 )
-def test_refuses(arguments, message):
+def test_bad_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message.replace("2^", "2\\^")):
         models.SelectionGANGenerator(**{**SMALL, **CHOICES, **arguments})
 
 
-def test_refuses_other_steps():
+def test_arguments_that_do_not_fit_the_ablation_raise():
     for step in ("C", "F"):
         with pytest.raises(ValueError, match="`legacy_unused_conv` belongs to the multi-scale pooling"):
             small(step, legacy_unused_conv=True)
@@ -236,7 +235,7 @@ def test_refuses_other_steps():
         models.selection_gan(64, "I")
 
 
-def test_refuses_images_without_a_patch():
+def test_images_smaller_than_a_patch_raise():
     discriminator = models.PatchDiscriminator(width=4, num_layers=2)
     image = {name: np.zeros((1, 12, 11, 3), "float32") for name in ("image", "source")}
     least = r"at least 3 \* 2\^num_layers = 12.*Received: image.shape=\(1, 12, 11, 3\)"
@@ -247,7 +246,7 @@ def test_refuses_images_without_a_patch():
 
 
 @pytest.mark.parametrize("step", ["F", "H"])
-def test_its_attention_can_be_read(step):
+def test_attention_scores_reads_the_selection(step):
     model, _ = of_step(step)
     x = inputs_of(model)
     [scores] = visualize.attention_scores(model, x).values()

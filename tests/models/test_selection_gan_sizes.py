@@ -1,4 +1,4 @@
-"""Published counts and shapes of SelectionGAN."""
+"""Published parameter counts and shapes of SelectionGAN."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ def size(weights):
 
 
 def of(model, *names, trainable=True):
-    """Weights of the layers whose names begin so."""
+    """Number of parameters of the layers whose names start with one of `names`."""
     chosen = [layer for layer in model.layers if layer.name.startswith(names)]
     return sum(size(layer.trainable_variables if trainable else layer.non_trainable_variables) for layer in chosen)
 
@@ -21,12 +21,12 @@ def of(model, *names, trainable=True):
 @pytest.fixture(scope="module")
 def published():
     with pytest.MonkeyPatch.context() as patch:
-        # 58 million random numbers would take longer than all the tests.
+        # 58 million random numbers would take longer than all tests.
         patch.setattr(selection_gan_parts, "small", keras.initializers.Zeros)
         return models.selection_gan(256, legacy_unused_conv=True)
 
 
-def test_sl1_counts(published):
+def test_parameter_counts(published):
     generator, discriminator = published
     assert of(generator, "image_") == 54_417_027
     assert of(generator, "semantics_") == 213_675
@@ -39,7 +39,7 @@ def test_sl1_counts(published):
     assert size(discriminator.trainable_variables) == 2_768_705
 
 
-def test_sl1_statistics(published):
+def test_counts_of_moving_statistics(published):
     generator, discriminator = published
     statistics = [w for w in generator.non_trainable_variables if "moving" in w.path]
     assert size([w for w in statistics if w.path.startswith("image_")]) == 9_856
@@ -48,7 +48,7 @@ def test_sl1_statistics(published):
     assert discriminator.count_params() == 2_768_705 + 1_792
 
 
-def test_sl2_shapes(published):
+def test_shapes_of_layers_and_outputs(published):
     generator, discriminator = published
     shapes = {
         "image_down1": (128, 128, 64),
@@ -63,7 +63,7 @@ def test_sl2_shapes(published):
         "selection_merge": (256, 256, 110),
     }
     for name, shape in shapes.items():
-        # Of a layer that is called twice, `output` is that of the first call.
+        # `output` of a layer that is called twice is that of the first call.
         assert tuple(generator.get_layer(name).output.shape) == (None, *shape), name
     outputs = {name: tuple(x.shape[1:]) for name, x in generator.output.items()}
     assert outputs == {
@@ -80,13 +80,13 @@ def test_sl2_shapes(published):
         assert discriminator.compute_output_spec(x)["logits"].shape == (2, patches, patches, 1)
 
 
-def test_dropout_is_where_it_was_published(published):
+def test_dropout_layers_are_the_published_ones(published):
     names = [layer.name for layer in published[0].layers if isinstance(layer, keras.layers.Dropout)]
     wide = [f"{net}_up{k}_dropout" for net in ("image", "semantics") for k in (7, 6, 5)]
     assert sorted(names) == sorted([*wide, "selection_dropout"])
 
 
-def test_sl1_counts_of_64_pixels(monkeypatch):
+def test_parameter_counts_at_64_pixels(monkeypatch):
     monkeypatch.setattr(selection_gan_parts, "small", keras.initializers.Zeros)
     generator, _ = models.selection_gan(64)
     assert of(generator, "image_") == 16_662_147
@@ -96,7 +96,7 @@ def test_sl1_counts_of_64_pixels(monkeypatch):
     assert not any("image_" in layer.name and "dropout" in layer.name for layer in generator.layers)
 
 
-def test_initial_weights_are_those_published():
+def test_initial_weights_are_the_published_ones():
     generator, _ = models.selection_gan(64, width=16)
     kernel = keras.ops.convert_to_numpy(generator.get_layer("image_down5").kernel)
     gamma = keras.ops.convert_to_numpy(generator.get_layer("image_down4_norm").gamma)

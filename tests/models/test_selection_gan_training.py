@@ -1,4 +1,4 @@
-"""SelectionGAN in its trainer: which step touches which weights, and what the second reading of the semantics adds."""
+"""Adversarial training of SelectionGAN: weights of each step, gradient of the shared semantics network."""
 
 import keras
 import numpy as np
@@ -32,14 +32,14 @@ def make(generator_rate=0.0, discriminator_rate=0.0, **objective):
 
 
 def change(network, step):
-    """How `step()` moves the trainable weights of the network."""
+    """Change of the trainable weights of the network by `step()`."""
     before = [numpy(w) for w in network.trainable_variables]
     step()
     return [numpy(w) - old for w, old in zip(network.trainable_variables, before, strict=True)]
 
 
 @pytest.mark.parametrize("trained", ["generator", "discriminator"])
-def test_sl9_each_step_touches_its_own_weights(trained):
+def test_each_step_updates_only_its_own_network(trained):
     model = make(**{f"{trained}_rate": 0.01})
     other = {"generator": "discriminator", "discriminator": "generator"}[trained]
     still = [numpy(w) for w in getattr(model, other).trainable_variables]
@@ -49,7 +49,7 @@ def test_sl9_each_step_touches_its_own_weights(trained):
         np.testing.assert_array_equal(numpy(w), old)
 
 
-def test_sl9_the_gradient_of_the_shared_network_is_the_sum_of_both_readings():
+def test_gradient_of_the_shared_semantics_network_is_the_sum_over_both_calls():
     found = {}
     for names in (("first_semantics",), ("semantics",), ("first_semantics", "semantics")):
         weights = dict.fromkeys(names, 1.0)
@@ -64,7 +64,7 @@ def test_sl9_the_gradient_of_the_shared_network_is_the_sum_of_both_readings():
         np.testing.assert_allclose(total, a + b, rtol=1e-3, atol=1e-5)
 
 
-def test_losses_are_finite_and_fall():
+def test_losses_are_finite_and_decrease():
     model = make()
     model.compile(*(keras.optimizers.Adam(6e-3, beta_1=0.5) for _ in range(2)), jit_compile=BACKEND == "jax")
     data = {name: np.repeat(x, 4, 0) for name, x in DATA.items()}
@@ -74,7 +74,7 @@ def test_losses_are_finite_and_fall():
     assert history["pixel_loss"][-1] < 0.9 * history["pixel_loss"][0]
 
 
-def test_data_out_of_range_is_refused_before_training():
+def test_data_out_of_range_raises_before_training():
     model = make()
     with pytest.raises(ValueError, match="`image` must have values between -1 and 1. Received: values from"):
         model.fit({**DATA, "image": 255 * DATA["image"]}, verbose=0)

@@ -1,4 +1,4 @@
-"""The Transformer against the paper: equations, causality, padding, positions, tying, initial weights."""
+"""Transformer: NumPy reference, causality, padding, positions, weight tying, initialization."""
 
 import keras
 import numpy as np
@@ -24,26 +24,26 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize(("arguments", "positions"), VARIANTS.values(), ids=VARIANTS)
-def test_is_the_network_of_the_paper(arguments, positions):
+def test_matches_the_numpy_reference(arguments, positions):
     model = same(**arguments)
     norm_first = arguments.get("norm_first", False)
     expected = reference.transformer(SOURCE, TARGET, weights_of(model), norm_first, positions)
     np.testing.assert_allclose(numpy(model(INPUTS)), expected, atol=2e-4, rtol=1e-4)
 
 
-def test_learned_positions_are_added_to_each_side():
+def test_learned_positions_of_encoder_and_decoder():
     model = small(position_encoding="learned", max_length=9)
     source, target = numpy(model.encoder.position.table), numpy(model.decoder.position.table)
     assert np.abs(source - target).max() > 0.1
     weights = weights_of(model)
-    tables = iter((source, target, source, target))  # one for each side of each of two sentences
+    tables = iter((source, target, source, target))  # encoder and decoder of two sentences
     expected = reference.transformer(SOURCE, TARGET, weights, positions=lambda length, size: next(tables)[:length])
     np.testing.assert_allclose(numpy(model(INPUTS)), expected, atol=2e-4, rtol=1e-4)
     assert model.count_params() == same().count_params() + 2 * 9 * SIZES["model_dim"]
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
-def test_a_later_target_token_changes_nothing_before_it(norm_first):
+def test_target_tokens_do_not_affect_earlier_outputs(norm_first):
     model = same(norm_first=norm_first, num_layers=1)
     changed = TARGET.copy()
     changed[:, 4] = 17
@@ -52,37 +52,37 @@ def test_a_later_target_token_changes_nothing_before_it(norm_first):
     assert (np.abs(after[:, 4:] - before[:, 4:]).max(axis=(0, 2)) > 1e-3).all()
 
 
-def test_padding_of_the_source_changes_nothing():
+def test_source_padding_does_not_affect_outputs():
     model = small()
     plain = numpy(model({"source": SOURCE[:1, :4], "target": TARGET[:1]}))
     padded = np.zeros((1, 13), "int32")
     padded[:, :4] = SOURCE[:1, :4]
     np.testing.assert_allclose(numpy(model({"source": padded, "target": TARGET[:1]})), plain, atol=1e-5)
-    # Even if the embedding of padding is garbage.
+    # Even with NaN as the embedding of padding.
     table = numpy(model.encoder.embedding.embeddings).copy()
     table[0] = np.nan
     model.encoder.embedding.embeddings.assign(table)
-    garbage = numpy(model({"source": padded, "target": TARGET[:1]}))
-    np.testing.assert_allclose(garbage[..., 1:], plain[..., 1:], atol=1e-5)
+    with_nan = numpy(model({"source": padded, "target": TARGET[:1]}))
+    np.testing.assert_allclose(with_nan[..., 1:], plain[..., 1:], atol=1e-5)
 
 
-def test_padding_of_the_target_changes_nothing_before_it():
+def test_target_padding_does_not_affect_earlier_outputs():
     model = same(norm_first=False, num_layers=1)
     padded = np.pad(TARGET, ((0, 0), (0, 5)))
     before, after = numpy(model(INPUTS)), numpy(model({**INPUTS, "target": padded}))
     np.testing.assert_allclose(after[:, : TARGET.shape[1]], before, atol=1e-5)
 
 
-def test_only_positions_tell_the_order_of_the_source():
+def test_encoder_without_positions_is_permutation_equivariant():
     order = np.array([4, 2, 0, 5, 1, 3])
-    blind, seeing = small(position_encoding=None, num_layers=1), same(norm_first=False, num_layers=1)
-    for model, alike in ((blind, True), (seeing, False)):
+    without, with_positions = small(position_encoding=None, num_layers=1), same(norm_first=False, num_layers=1)
+    for model, alike in ((without, True), (with_positions, False)):
         memory = numpy(model.encode(SOURCE[1:]))
         permuted = numpy(model.encode(SOURCE[1:, order]))
         assert np.allclose(permuted, memory[:, order], atol=1e-5) == alike
 
 
-def test_kernels_start_glorot_uniform_over_the_matrix_and_embeddings_normal():
+def test_kernels_start_glorot_uniform_and_embeddings_normal():
     model = transformer(2000, num_layers=1)
     attention = model.decoder.blocks[0].memory_attention
     for w in attention.weights:
@@ -92,13 +92,13 @@ def test_kernels_start_glorot_uniform_over_the_matrix_and_embeddings_normal():
     assert np.abs(first - second).max() > 0.01
 
 
-def test_one_table_three_uses():
+def test_tied_embeddings_share_one_table():
     model, untied = same(norm_first=False, num_layers=1), small(tie_embeddings=False, num_layers=1)
     assert model.encoder.embedding is model.decoder.embedding is model.scorer
     assert untied.count_params() == model.count_params() + 2 * SIZES["vocabulary_size"] * SIZES["model_dim"]
 
 
-def test_gradient_of_the_table_is_the_sum_of_its_three_uses():
+def test_gradient_of_the_tied_table_is_the_sum_of_three():
     tf = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":
         pytest.skip("needs TensorFlow's tape")
@@ -121,18 +121,18 @@ def test_gradient_of_the_table_is_the_sum_of_its_three_uses():
     np.testing.assert_allclose(whole, sum(parts), rtol=1e-3, atol=1e-4)
 
 
-def test_post_norm_rows_are_normalised_and_pre_norm_residuals_are_not():
+def test_outputs_of_post_norm_blocks_are_normalized_and_of_pre_norm_are_not():
     for norm_first in (False, True):
-        model = transformer(**{**SIZES, "num_layers": 1}, norm_first=norm_first)  # fresh: gamma 1, beta 0
+        model = transformer(**{**SIZES, "num_layers": 1}, norm_first=norm_first)  # initial gamma 1, beta 0
         source = SOURCE[1:]  # without padding, which is zeroed
         y = numpy(model.encoder.blocks[0](model.encoder.embed(source)))
-        normalised = np.allclose(y.mean(-1), 0, atol=1e-5) and np.allclose(y.var(-1), 1, atol=1e-3)
-        assert normalised != norm_first
+        normalized = np.allclose(y.mean(-1), 0, atol=1e-5) and np.allclose(y.var(-1), 1, atol=1e-3)
+        assert normalized != norm_first
         memory = numpy(model.encode(source))
         np.testing.assert_allclose(memory.var(-1), 1, atol=1e-3)
 
 
-def test_dropout_is_off_at_inference_and_on_in_training():
+def test_dropout_is_active_only_in_training():
     sizes = {**SIZES, "num_layers": 1}
     model, still = noisy(transformer(**sizes, dropout=0.3, seed=1)), noisy(transformer(**sizes, dropout=0.0))
     expected = numpy(still(INPUTS))
@@ -142,7 +142,7 @@ def test_dropout_is_off_at_inference_and_on_in_training():
     assert np.abs(first - expected).max() > 1e-2 and np.abs(first - second).max() > 1e-2
 
 
-def test_no_two_layers_drop_alike():
+def test_dropout_layers_have_different_seeds():
     model = transformer(**SIZES, seed=3)
     seeds = [x.seed for x in model._flatten_layers() if isinstance(x, keras.layers.Dropout)]
     assert len(seeds) == len(set(seeds)) == 2 + 4
@@ -159,7 +159,7 @@ def test_no_two_layers_drop_alike():
         ({"position_encoding": "learned"}, "needs `max_length`"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_bad_arguments_raise(arguments, message):
     arguments = {"vocabulary_size": 23, "num_layers": 1, "model_dim": 12, "num_heads": 3, **arguments}
     with pytest.raises(ValueError, match=message):
         transformer(**arguments)

@@ -1,4 +1,4 @@
-"""A token at a time is the whole sequence at once; scores; files; every backend's compiler."""
+"""Transformer: decoding steps match the full forward pass, attention scores, saving, compilation."""
 
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ def stepwise(step, cache, length=TARGET.shape[1]):
 
 
 @each_variant
-def test_steps_are_the_full_forward(arguments):
+def test_decoding_steps_match_the_full_forward_pass(arguments):
     model = same(**arguments)
     steps = stepwise(model.step, model.start(SOURCE, 9), length=3)
     np.testing.assert_allclose(steps, numpy(model(INPUTS))[:, :3], atol=1e-4)
@@ -38,20 +38,20 @@ def test_steps_are_the_full_forward(arguments):
 
 def test_caches_are_batch_first():
     leaves = keras.tree.flatten(same().start(SOURCE, 10))
-    assert len(leaves) == 1 + 2 * 6  # the mask, and keys, values and masks of two attentions in two blocks
+    assert len(leaves) == 1 + 2 * 6  # a mask; keys, values and masks of two attentions in two blocks
     assert {leaf.shape[0] for leaf in leaves} == {2}
     assert sorted(tuple(leaf.shape[1:]) for leaf in leaves) == sorted(
         [(6,)] + 2 * [(10,), (10, 3, 5), (10, 3, 7), (6,), (6, 3, 5), (6, 3, 7)]
     )
 
 
-def test_steps_in_a_compiled_function():
+def test_decoding_steps_in_a_compiled_function():
     model = same(num_layers=1)
     full = numpy(model(INPUTS))
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
-        # A graph without XLA goes round in tests/decoding/test_with_transformer.py.
+        # tests/decoding/test_with_transformer.py loops in a graph without XLA.
         step = tf.function(model.step, jit_compile=True, autograph=False)
         start = tf.function(lambda source: model.start(source, 9), jit_compile=True, autograph=False)
         np.testing.assert_allclose(stepwise(step, start(tf.constant(SOURCE))), full, atol=1e-4)
@@ -66,7 +66,7 @@ def test_steps_in_a_compiled_function():
 
 
 @each_variant
-def test_scores_show_where_the_model_looks(arguments):
+def test_attention_scores_are_masked_probabilities(arguments):
     model = same(**arguments)
     scores = model.attention_scores(INPUTS)
     shapes = {name: [tuple(x.shape) for x in blocks] for name, blocks in scores.items()}
@@ -82,8 +82,8 @@ def test_scores_show_where_the_model_looks(arguments):
         np.testing.assert_allclose(probs.sum(-1), 1, atol=1e-5)
 
 
-# The paper's own is saved in mixed precision.
-def test_file_round_trip(tmp_path):
+# The paper's variant is saved in `test_mixed_precision`.
+def test_save_and_load(tmp_path):
     sizes, arguments = {**SIZES, "num_layers": 1}, VARIANTS["pre-norm-biased-untied-learned"]
     model = small(**sizes, **arguments, name="translator")
     model.save(tmp_path / "model.keras")
@@ -113,20 +113,19 @@ def test_mixed_precision(tmp_path):
 
 
 @pytest.mark.parametrize("jit", [True] if BACKEND == "tensorflow" else ["auto"])
-def test_learns_from_a_batch(jit):
+def test_training_lowers_the_loss(jit):
     model = small(dropout=0.0, num_layers=1)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # Adam would be a third of all that XLA has to compile; dropout, which draws in a compiled step of the network of
-    # glimpses, more than that.
+    # SGD without dropout: Adam would be a third of what XLA compiles, dropout more.
     model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=jit)
     inputs, labels = {"source": SOURCE, "target": TARGET[:, :-1]}, TARGET[:, 1:]
     losses = [float(model.train_on_batch(inputs, labels)) for _ in range(25)]
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_more_steps_than_learned_positions():
+def test_more_steps_than_learned_positions_raise():
     model = small(position_encoding="learned", max_length=9, num_layers=1)
-    with pytest.raises(ValueError, match="max_length=10, learned: 9"):
+    with pytest.raises(ValueError, match="`max_length` must be at most 9.*max_length=10"):
         model.start(SOURCE, 10)
     with pytest.raises(ValueError, match="max_length=9"):
         model.encode(np.ones((1, 10), "int32"))

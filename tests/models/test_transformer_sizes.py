@@ -1,4 +1,4 @@
-"""How many weights: the counts of the facts for the base and the big model, and Table 3 within its rounding."""
+"""Parameter counts of the base and the big model, and of Table 3 within its rounding."""
 
 import pytest
 
@@ -7,19 +7,19 @@ from tests.models.helpers import without_memory
 
 
 def count(make, vocabulary_size, **kwargs):
-    """Builds the network without its (large) memory: nothing is initialised in here."""
+    """Number of parameters, without initializing them."""
     with without_memory():
         return make(vocabulary_size, **kwargs).count_params()
 
 
 def by_hand(V, N=6, d=512, ff=2048, h=8, dk=64, dv=64):
-    """Arithmetic from the paper: no biases in attention, biases in the feed-forward network, 2d a norm, one table."""
+    """Count from the paper: no biases in attention, biases in the feed-forward network, 2d per norm, one table."""
     attention = d * h * (2 * dk + dv) + h * dv * d
     feed_forward = 2 * d * ff + ff + d
     return V * d + N * ((attention + feed_forward + 4 * d) + (2 * attention + feed_forward + 6 * d))
 
 
-def test_base_has_63_million_weights():
+def test_base_has_63_million_parameters():
     with without_memory():
         model = transformer_base(vocabulary_size=37000)
     assert model.count_params() == 63_045_632 == by_hand(37000)
@@ -29,12 +29,12 @@ def test_base_has_63_million_weights():
     assert model.encoder.blocks[0].feed_forward.count_params() == 2_099_712
 
 
-def test_base_of_32000_tokens():
+def test_parameter_count_of_base_with_32000_tokens():
     assert by_hand(32_000) == 60_485_632
     assert count(transformer_base, 32_000, num_layers=1) == by_hand(32_000, N=1)
 
 
-def test_big_has_214_million_weights():
+def test_big_has_214_million_parameters():
     assert count(transformer_big, 37000) == 214_171_648 == by_hand(37000, d=1024, ff=4096, h=16)
 
 
@@ -47,8 +47,8 @@ def test_big_has_214_million_weights():
     ],
     ids=["pre-norm", "biased", "untied"],
 )
-def test_counts_of_variants(arguments, more):
-    """What they add to one of their six layers, and to the rest."""
+def test_parameter_counts_of_variants(arguments, more):
+    """Added parameters, with one of the six layers."""
     assert count(transformer_base, 37000, num_layers=1, **arguments) == by_hand(37000, N=1) + more
 
 
@@ -64,8 +64,8 @@ TABLE_3 = {  # millions, as printed; with 41,100 tokens all rows fit at once
 
 
 @pytest.mark.parametrize(("arguments", "millions"), TABLE_3.values(), ids=TABLE_3)
-def test_rows_of_table_3(arguments, millions):
-    """All layers are alike: those of six are six times the one that is made."""
+def test_parameter_counts_of_table_3(arguments, millions):
+    """The model is built with one layer; all six have the same size."""
     names = {"key_dim": "dk", "model_dim": "d", "intermediate_dim": "ff"}
     by_name = {names[name]: value for name, value in arguments.items()}
     if "d" in by_name:
@@ -74,13 +74,13 @@ def test_rows_of_table_3(arguments, millions):
     assert count(transformer_base, 41_100, num_layers=1, **arguments) == by_hand(41_100, N=1, **by_name)
 
 
-def test_rows_of_table_3_with_other_numbers_of_layers():
+def test_parameter_counts_of_table_3_with_other_numbers_of_layers():
     assert [round(by_hand(41_100, N=N) / 1e6) for N in (2, 4, 8)] == [36, 50, 80]
     assert count(transformer_base, 41_100, num_layers=2) == by_hand(41_100, N=2)
 
 
 @pytest.mark.parametrize("heads", [1, 32])
-def test_the_number_of_heads_changes_no_count(heads):
+def test_parameter_count_does_not_depend_on_the_number_of_heads(heads):
     assert count(transformer_base, 37000, num_heads=heads, num_layers=1) == by_hand(37000, N=1)
 
 

@@ -1,4 +1,4 @@
-"""Glimpses against loops, what reaches what by gradients, and the numbered checks R1 to R3."""
+"""Glimpses against NumPy loops: values, coordinates, gradients."""
 
 import functools
 
@@ -46,7 +46,7 @@ def images(batch, sides, channels=2, seed=1):
 
 @pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize(("sides", "size", "scales", "factor"), SIZES)
-def test_r1_is_pad_crop_and_mean(kind, sides, size, scales, factor):
+def test_matches_pad_crop_and_mean(kind, sides, size, scales, factor):
     ours, oracle = BOTH[kind]
     x, at = images(10, sides), places(10)
     expected = [oracle(image, place, size, scales, factor) for image, place in zip(x, at)]
@@ -55,7 +55,7 @@ def test_r1_is_pad_crop_and_mean(kind, sides, size, scales, factor):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_r1_the_convention():
+def test_coordinates_are_row_first_from_minus_one_to_one():
     """Of 28 rows, 10 to 17 in the middle, -4 to 3 and 24 to 31 at the ends; the first number is the row."""
     rows = np.broadcast_to(np.arange(1, 29, dtype="float32")[:, None], (28, 30))[None, ..., None]
     for place, first, last in ((0, 10, 17), (-1, -4, 3), (1, 24, 31)):
@@ -63,19 +63,19 @@ def test_r1_the_convention():
         assert seen.tolist() == [r + 1 if 0 <= r < 28 else 0 for r in range(first, last + 1)]
 
 
-def test_r2_a_constant_image_gives_a_constant_glimpse_inside():
+def test_constant_image_gives_a_constant_glimpse_inside():
     x = np.full((1, 20, 24, 1), 0.7, "float32")
     for ours, _ in BOTH.values():
         np.testing.assert_allclose(numpy(ours(x, np.array([[0.1, -0.1]], "float32"), 3, 3, 1.7)), 0.7, atol=1e-6)
 
 
-def test_r2_all_scales_of_a_ramp_have_the_same_mean():
+def test_all_scales_of_a_ramp_have_the_same_mean():
     ramp = (np.arange(20)[:, None] + 10 * np.arange(24))[None, ..., None].astype("float32")
     seen = numpy(glimpses(ramp, np.array([[0.0, 0.0]], "float32"), 4, 3))
     np.testing.assert_allclose(seen.mean((1, 2)), seen.mean(), rtol=1e-6)
 
 
-def test_r2_an_image_and_a_place_moved_alike():
+def test_shifting_image_and_location_together_keeps_the_glimpse():
     x = images(1, (20, 24))
     moved = np.roll(x, (3, -2), axis=(1, 2))
     here, there = np.array([[0.0, 0.0]], "float32"), np.array([[2 * 3 / 20, -2 * 2 / 24]], "float32")
@@ -92,7 +92,7 @@ def seen_pixels(kind, place, sides, *options):
 
 @pytest.mark.parametrize("how", COMPILED)
 @pytest.mark.parametrize("kind", BOTH)
-def test_r3_the_gradient_of_the_image_is_the_scattered_crop(kind, how):
+def test_gradient_of_the_image_is_the_scattered_crop(kind, how):
     ours, oracle = BOTH[kind]
     x, at = images(3, (9, 11)), np.array([[-1, 0.3], [0.9, -0.2], [0.1, 1]], "float32")
     cotangent = RNG.standard_normal((3, 4, 4, 4)).astype("float32")
@@ -105,7 +105,7 @@ def test_r3_the_gradient_of_the_image_is_the_scattered_crop(kind, how):
         np.testing.assert_allclose(gradient[image], expected.reshape(9, 11, 2), atol=1e-5)
 
 
-def test_r3_no_gradient_reaches_the_place():
+def test_gradient_of_the_location_is_zero():
     x = images(2, (9, 11))
     cotangent = np.ones((2, 4, 4, 2), "float32")
     # The sum is there so that there is a gradient at all: that of the sum.

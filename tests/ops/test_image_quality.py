@@ -53,7 +53,7 @@ def test_grey_images(variant):
     np.testing.assert_allclose(numpy(ops.structural_similarity(*thrice, (0, 1), variant)), expected, rtol=2e-5)
 
 
-def test_sl10_published_psnr_is_5_9866_decibels_more():
+def test_published_psnr_is_5_9866_decibels_higher():
     standard, published = (
         numpy(ops.peak_signal_to_noise_ratio(IMAGES, OTHERS, (0, 1), variant)) for variant in ("standard", "published")
     )
@@ -61,7 +61,7 @@ def test_sl10_published_psnr_is_5_9866_decibels_more():
     np.testing.assert_allclose(published - standard, LEGACY, atol=1e-5)
 
 
-def test_sl10_published_sharpness_also_counts_the_borders():
+def test_published_sharpness_includes_the_borders():
     standard, published = (
         numpy(ops.sharpness_difference(IMAGES, OTHERS, (0, 1), variant)) for variant in ("standard", "published")
     )
@@ -69,7 +69,7 @@ def test_sl10_published_sharpness_also_counts_the_borders():
     np.testing.assert_allclose(published - standard, LEGACY + borders, atol=1e-5)
 
 
-def test_sl10_of_equal_images():
+def test_equal_images_have_the_max_value():
     most = 10 * math.log10(255**2 / 1e-4)
     assert abs(most - 88.13) < 5e-3
     for name in ("peak_signal_to_noise_ratio", "sharpness_difference"):

@@ -45,7 +45,7 @@ def test_is_the_equation(C, K):
     np.testing.assert_allclose(ours, expected, rtol=1e-4 if WIDE == "float32" else 1e-9)
 
 
-def test_i7_goldens():
+def test_log_prob_reference_values():
     one = [0.0, 0.0, -2.0]
     for value, expected in ((0, -7.360715), (255, -7.360715), (128, -4.234691)):
         assert abs(log_prob([value], one) - expected) < 2e-6
@@ -57,7 +57,7 @@ def test_i7_goldens():
 @pytest.mark.parametrize(
     ("mean", "log_scale"), [(0, -2), (0.3, -7), (-0.2, -9), (1.4, -3), (-1.7, -1), (0.1, 2.5), (30, -6.5), (0, 9)]
 )
-def test_i6_the_probabilities_of_all_values_sum_to_one(mean, log_scale):
+def test_probabilities_of_all_values_sum_to_one(mean, log_scale):
     parameters = np.tile([0.0, mean, log_scale], (256, 1))
     total = np.exp(log_prob(np.arange(256)[:, None], parameters).astype("float64")).sum()
     assert abs(total - 1) < EXACT
@@ -89,7 +89,7 @@ def test_gradients_are_those_of_finite_differences(how):
 
 
 @pytest.mark.parametrize("how", COMPILED)
-def test_i7_extreme_parameters_have_finite_losses_and_gradients(how):
+def test_extreme_parameters_have_finite_losses_and_gradients(how):
     extreme = [
         [mean, log_scale]
         for mean in (0.0, 1.0, -1e3, 1e6)

@@ -137,7 +137,7 @@ def test_who_sees_nothing_gets_zeros(pairwise):
 
 
 def test_concatenation_is_the_explicit_concatenation():
-    """Check NL11: w . [theta, phi] over all pairs, against the two scores of which it is the sum."""
+    """w . [theta, phi] over all pairs, against the two scores of which it is the sum."""
     pairs = np.concatenate(
         [np.broadcast_to(QUERY[:, :, None], (B, T, S, H)), np.broadcast_to(KEY[:, None], (B, T, S, H))], axis=-1
     )

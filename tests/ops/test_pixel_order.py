@@ -53,7 +53,7 @@ def test_shift_along_the_order(size, each_block, how):
     np.testing.assert_array_equal(found, gradient)
 
 
-def test_i5_golden_of_the_published_code():
+def test_shift_right_has_the_values_of_the_published_code():
     image = np.arange(1, 17).reshape(1, 4, 4)
     along = [[0, 1, 6, 3], [2, 5, 4, 7], [8, 9, 14, 11], [10, 13, 12, 15]]
     assert numpy(shift_right(image, (2, 2)))[0].tolist() == along
@@ -62,7 +62,7 @@ def test_i5_golden_of_the_published_code():
 
 
 @pytest.mark.parametrize(("block", "blocks"), [((16, 16), 12), ((8, 16), 24)])
-def test_i5_what_is_lost(block, blocks):
+def test_shift_right_drops_the_last_values(block, blocks):
     """Of CIFAR's grid of 32 x 96: one value along the whole order, and one a block if each is shifted for itself."""
     image = np.arange(1, 32 * 96 + 1).reshape(1, 32, 96)
     everything = set(image.ravel().tolist())

@@ -9,7 +9,7 @@ from tests.backend import COMPILED, numpy, value_and_gradients
 from tests.reference.logistic_mixture import probability
 
 
-def test_i6_what_knows_nothing_takes_eight_bits_a_value():
+def test_uniform_logits_take_eight_bits_per_value():
     values = np.random.default_rng(0).integers(0, 256, (2, 4, 3))
     bits = -numpy(pixel_log_prob(values, np.full((2, 4, 3, 256), 5.0, "float32"))) / math.log(2)
     np.testing.assert_allclose(bits, 24.0, rtol=1e-6)

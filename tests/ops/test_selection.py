@@ -17,7 +17,7 @@ def mixed(candidates, logits):
     return np.einsum("byxm,byxmc->byxc", attention, candidates), attention
 
 
-def test_sl3_the_attention_of_a_pixel_sums_to_one_and_mixes_its_candidates():
+def test_attention_of_a_pixel_sums_to_one_and_mixes_its_candidates():
     image, attention = (numpy(x) for x in select_candidates(CANDIDATES, 3 * LOGITS))
     np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-6)
     expected = mixed(CANDIDATES, 3 * LOGITS)
@@ -26,7 +26,7 @@ def test_sl3_the_attention_of_a_pixel_sums_to_one_and_mixes_its_candidates():
 
 
 @pytest.mark.parametrize("chosen", range(4))
-def test_sl3_one_hot_attention_selects_one(chosen):
+def test_one_hot_attention_selects_one_candidate(chosen):
     """But for the last digit: the greatest weight of a softmax is 1 or, without oneDNN, just below."""
     logits = np.full((2, 3, 5, 4), -200.0, "float32")
     logits[..., chosen] = 0
@@ -34,12 +34,12 @@ def test_sl3_one_hot_attention_selects_one(chosen):
     np.testing.assert_allclose(numpy(image), CANDIDATES[..., chosen, :], rtol=2.0**-22)
 
 
-def test_sl3_uniform_attention_is_the_mean():
+def test_uniform_attention_is_the_mean():
     image, _ = select_candidates(CANDIDATES, np.full((2, 3, 5, 4), 7.0, "float32"))
     np.testing.assert_allclose(numpy(image), CANDIDATES.mean(-2), atol=1e-6)
 
 
-def test_sl13_one_candidate_is_the_image():
+def test_single_candidate_is_the_image():
     image, attention = select_candidates(CANDIDATES[..., :1, :], LOGITS[..., :1])
     np.testing.assert_array_equal(numpy(attention), np.ones((2, 3, 5, 1)))
     np.testing.assert_array_equal(numpy(image), CANDIDATES[..., 0, :])

@@ -66,7 +66,7 @@ def test_scores_asked_for_change_nothing(kind):
 
 
 def test_a_wide_window_is_global_attention():
-    """Check L3: D beyond S, and sigma with it to infinity."""
+    """Half-width D and sigma far beyond S."""
     expected = ops.attend(*(x[:, :, None] for x in (QUERY, KEY, VALUE)), scale=1.0)[:, :, 0]
     for kind in KINDS.values():
         got = ops.windowed_attend(QUERY, KEY, VALUE, CENTER, 1e6, **kind)

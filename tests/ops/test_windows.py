@@ -6,8 +6,8 @@ from keras_attention import ops
 from tests.backend import numpy
 
 
-def test_golden():
-    """Check L2: D = 2, p = 1.3."""
+def test_reference_values():
+    """D = 2, p = 1.3."""
     got = numpy(ops.gaussian_window(1.3, 4, half_width=2))
     np.testing.assert_allclose(got, [0.429557, 0.955997, 0.782705, 0.235746], atol=1e-6)
 

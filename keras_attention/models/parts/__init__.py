@@ -1,1 +1,1 @@
-"""What the networks are built from: their blocks, decoders and argument checks. No public model."""
+"""Building blocks of the models: residual blocks, U-Nets, decoders, argument checks. Private."""

@@ -1,4 +1,4 @@
-"""Arguments of the models: checked by name before a layer is made, and none unknown."""
+"""Argument checks of the models, which run before any layer is built."""
 
 import difflib
 import functools
@@ -13,13 +13,12 @@ positive_number = functools.partial(require_number, above=0)
 
 
 def checked(model, values, checks):
-    """The arguments of a model by name, as their checks return them.
+    """Checks all arguments of a model and returns them as a dict.
 
     Args:
-        model: Class of the model, which hands its `**kwargs` on to `keras.Model`.
+        model: Class of the model, which passes its `**kwargs` to `keras.Model`.
         values: `locals()` at the beginning of its `__init__`.
-        checks: Dict from the name of every argument to a function (value, name) that returns the value to keep, or
-            raises.
+        checks: Dict from argument name to a function (value, name) that returns the value to keep or raises.
 
     Raises:
         ValueError: If an argument is out of its range, or unknown.
@@ -29,19 +28,19 @@ def checked(model, values, checks):
 
 
 def as_locals(model, arguments):
-    """What `locals()` would be in the `__init__` of `model`, called with `arguments`: to check before it is made."""
+    """`locals()` at the beginning of `model.__init__(**arguments)`, for checks before the model is built."""
     defaults = {name: parameter.default for name, parameter in _parameters(model).items()}
     kwargs = {name: value for name, value in arguments.items() if name not in defaults}
     return {**defaults, **{name: value for name, value in arguments.items() if name in defaults}, "kwargs": kwargs}
 
 
 def own_arguments(model):
-    """The names of the arguments of a class, without `dtype` and those of `keras.Model`."""
+    """Names of the arguments of a model class, without `dtype` and those of `keras.Model`."""
     return [name for name in _parameters(model) if name != "dtype"]
 
 
 def require_known(model, kwargs):
-    """Raises unless `keras.Model` knows all of `kwargs`, which are no arguments of `model`. Keras would drop them."""
+    """Raises for keyword arguments that neither `model` nor `keras.Model` has. Keras would ignore them silently."""
     unknown = [name for name in kwargs if name not in OF_KERAS]
     if not unknown:
         return
@@ -53,31 +52,33 @@ def require_known(model, kwargs):
 
 
 def one_of(choices):
-    """The check that a value is one of `choices`."""
+    """Returns a check that a value is one of `choices`."""
     return functools.partial(require_choice, choices=choices)
 
 
 def int_or_pair(value, name, least=1):
-    """Returns an int, or a pair of ints as a tuple, of at least `least`."""
+    """Returns an int, or a pair of ints as a tuple, each at least `least`."""
     return (require_int if is_int(value) else require_pair)(value, name, least=least)
 
 
 def numbers_of_blocks(value, name):
-    """Returns the numbers of blocks of all stages as a list, as it comes back from a file."""
+    """Returns the number of blocks of each stage as a list, the type that a loaded config has."""
     if not isinstance(value, list | tuple) or not value:
-        raise ValueError(f"`{name}` must name the blocks of at least one stage. Received: {name}={value!r}")
+        raise ValueError(
+            f"`{name}` must be a list or tuple with the number of blocks of each stage. Received: {name}={value!r}"
+        )
     return [require_int(number, name) for number in value]
 
 
 def keywords(value, name):
-    """Returns a dict of keyword arguments as a new dict; `None` means none."""
+    """Returns a copy of a dict of keyword arguments; `{}` for `None`."""
     if value is not None and not (isinstance(value, dict) and all(isinstance(key, str) for key in value)):
         raise ValueError(f"`{name}` must be `None` or a dict of arguments by name. Received: {name}={value!r}")
     return dict(value or {})
 
 
 def require_heads(arguments):
-    """Raises unless the width divides by the number of heads, where that is what sets the size of a head."""
+    """Raises if a size per head is `None` and `model_dim` is not divisible by `num_heads`."""
     D, N = arguments["model_dim"], arguments["num_heads"]
     sizes = [arguments.get(name, 1) for name in ("key_dim", "value_dim")]
     if None in sizes and D % N:

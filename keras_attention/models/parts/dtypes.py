@@ -1,10 +1,10 @@
-"""The dtype policies of a model, for its config."""
+"""Serialization of a model's dtype policies."""
 
 import keras
 
 
 def serialize_dtype(model):
-    """The policy of a model, and of those of its layers that quantising gave one of their own."""
+    """The serialized dtype policy of a model, with those of quantized layers as a `DTypePolicyMap`."""
     policy = model.dtype_policy
     quantized = {x.path: x.dtype_policy for x in model._flatten_layers() if x is not model and x.quantization_mode}
     if quantized:

@@ -1,4 +1,4 @@
-"""The layers of `ImageTransformer` and how they are wired, for the whole image and for a step alike."""
+"""Layers of `ImageTransformer` and their wiring, for whole images and for decoding steps."""
 
 import collections
 
@@ -21,21 +21,21 @@ from keras_attention.ops.pixel_order import begins_block, generation_coordinates
 LEVELS = 256
 POSITIONS = ("sinusoidal", "learned", None)
 
-# Half of the network: how values become vectors and vectors a grid, and what is done to it.
+# Encoder or decoder: from values to vectors to a grid, and the blocks on it.
 Half = collections.namedtuple("Half", "pixels grid position dropout blocks norm")
 
 
 class CategoricalPixels:
-    """A vector for each channel of a pixel: three tables (of three channels) of 256 rows, one below the other.
+    """Embedding of each channel of a pixel, from one table with 256 rows per channel.
 
     Args:
-        arguments: Those of `ImageTransformer`, by name.
-        name: Whose values they are, "decoder" or "encoder".
-        dtype: The dtype policy.
+        arguments: Dict of the arguments of `ImageTransformer`.
+        name: "decoder" or "encoder", prefix of the layer's name.
+        dtype: Dtype policy.
     """
 
     def __init__(self, arguments, name, dtype):
-        self.channels = self.columns = arguments["channels"]  # columns of the grid that a pixel has
+        self.channels = self.columns = arguments["channels"]  # grid columns per pixel
         self.table = TokenEmbedding(
             LEVELS * self.channels, arguments["model_dim"], name=f"{name}_embedding", dtype=dtype
         )
@@ -45,12 +45,12 @@ class CategoricalPixels:
         return self.table(image + LEVELS * ops.arange(self.channels, dtype="int32"))
 
     def embed_one(self, values, column):
-        """Values [B] of a column of the grid -> [B, D]."""
+        """Values [B] of one grid column -> [B, D]."""
         return self.table(ops.cast(values, "int32") + LEVELS * (column % self.channels))
 
 
 class OrdinalPixels:
-    """A vector for each pixel: a dense layer over its channels, scaled to [-1, 1], as `CategoricalPixels`."""
+    """Embedding of each pixel by a dense layer over its channels, scaled to [-1, 1]; used as `CategoricalPixels`."""
 
     columns = 1
 
@@ -68,12 +68,12 @@ class OrdinalPixels:
         return self.embed(values)
 
 
-class Parts:
-    """Wires layers; is none itself.
+class ImageTransformerParts:
+    """Layers of `ImageTransformer` and their wiring. A plain class, not a layer.
 
     Args:
-        arguments: Those of `ImageTransformer`, by name.
-        dtype: The dtype policy of all layers.
+        arguments: Dict of the arguments of `ImageTransformer`.
+        dtype: Dtype policy of all layers.
     """
 
     def __init__(self, arguments, dtype):
@@ -95,14 +95,14 @@ class Parts:
         self.head, self.split = self._head()
 
     def encode(self, source, training=None):
-        """A conditioning image [B, Y, X, C] -> memory [B, S, D], row after row."""
+        """Source images [B, Y, X, C] -> memory [B, S, D], in row-major order."""
         x = self.flat(self._enter(self.encoder, source, training=training))
         for block in self.encoder.blocks:
             x = block(x, training=training)
         return _leave(self.encoder, x)
 
     def decode(self, image, memory=None, label=None):
-        """Images [B, Y, X, C] -> logits [B, Y, X, C, 256] or parameters [B, Y, X, P] of the same pixels."""
+        """Images [B, Y, X, C] -> logits [B, Y, X, C, 256] or mixture parameters [B, Y, X, P] of the same pixels."""
         x = self._enter(self.decoder, image, label)
         for block in self.decoder.blocks:
             x = block(x) if memory is None else block(x, memory)
@@ -110,7 +110,7 @@ class Parts:
         return self.split(x) if self.categorical else x
 
     def step(self, values, cache, index):
-        """What comes before place `index` of the order -> logits [B, 256] or parameters [B, P] of that place."""
+        """Values at `index - 1` in generation order -> logits [B, 256] or parameters [B, P] at `index`, and cache."""
         Y, X = cache["size"][0, 0], cache["size"][0, 1]
         index = ops.convert_to_tensor(index, "int32")
         row, column = generation_coordinates(index, Y, X, self.block)
@@ -126,7 +126,7 @@ class Parts:
         return self.head(_leave(self.decoder, x))[:, 0], {**cache, "blocks": tuple(written)}
 
     def _enter(self, half, image, label=None, training=None):
-        """An image -> the grid that the first block reads, [B, Y, X', D]."""
+        """Images -> input grid of the first block [B, Y, X', D]."""
         x = half.grid(half.pixels.embed(image))
         x = x if half.position is None else half.position(x)
         x = x if label is None else x + self.classes(label)[:, None, None]
@@ -170,7 +170,7 @@ class Parts:
         return keras.layers.Dense(size, use_bias=False, name="parameters", **common), None
 
     def _seed(self, side, number):
-        """Seeds that differ, so that no two layers drop alike."""
+        """A different seed for every layer, so that dropout masks differ."""
         seed = self.arguments["seed"]
         return None if seed is None else seed + 1000 * side + 10 * number
 
@@ -180,5 +180,5 @@ def _leave(half, x):
 
 
 def initializer():
-    """That of the published code, for all kernels: Glorot's, with a fifth of its variance."""
+    """Kernel initializer of the published code: Glorot uniform with a fifth of the variance."""
     return keras.initializers.VarianceScaling(0.2, "fan_avg", "uniform")

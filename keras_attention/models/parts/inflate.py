@@ -1,32 +1,32 @@
-"""Weights of a network for images in one for clips."""
+"""Inflation: initializes a video ResNet from the weights of an image ResNet."""
 
 import numpy as np
 from keras import ops
 
 
 def inflate_weights(source, model):
-    """Gives a network for clips the weights of one for images, or of one for clips with fewer inflated kernels.
+    """Inflates the weights of an image (or less inflated video) ResNet into a video ResNet.
 
         kernel[t]: [k, k, C, F] = kernel of the image network [k, k, C, F] / frames      for each frame t of `frames`
 
     as in "Quo Vadis, Action Recognition?" ([Carreira and Zisserman, 2017](https://arxiv.org/abs/1705.07750)) and
-    section 4.1 of "Non-local Neural Networks" ([Wang et al., 2018](https://arxiv.org/abs/1711.07971)). On a clip that
-    stands still the network then computes what it did, but near the clip's two ends, where a kernel reaches beyond it.
+    section 4.1 of "Non-local Neural Networks" ([Wang et al., 2018](https://arxiv.org/abs/1711.07971)). On a static clip
+    the outputs then equal those of `source`, except near the first and last frames, where kernels read zero padding.
 
-    Layers are found by name. An `AttentionResNet` without attention and a `NonLocalResNet` call theirs alike, so that
-    weights of ImageNet come along. The logits are left as they are if their number differs, and so are layers that only
-    one of the networks has, such as non-local blocks.
+    Layers are matched by name; `AttentionResNet` without attention and `NonLocalResNet` use the same names, so that
+    ImageNet weights can be used. Not written: logits with another number of classes, and layers that only one of the
+    models has, such as non-local blocks.
 
     Args:
         source: `keras.Model` to read from.
         model: `keras.Model` to write to.
 
     Returns:
-        List of the names of the layers that were written.
+        List of names of the written layers.
 
     Raises:
-        ValueError: If no layer has its namesake, the shapes of two do not fit, or the source is an `AttentionResNet`
-            with gates, or of the layout of Caffe: the network for clips has neither.
+        ValueError: If no layer names match, the shapes of two layers do not match, or the source is an
+            `AttentionResNet` with SE, CBAM or other gates, or with `layout="caffe"`.
 
     Example:
 
@@ -49,7 +49,7 @@ def inflate_weights(source, model):
                     continue
                 shapes = [[tuple(x.shape) for x in side] for side in (given, layer.weights)]
                 raise ValueError(
-                    f"The weights of `{layer.name}` must fit, but for the frames of a kernel. "
+                    f"The weights of `{layer.name}` must have the same shapes, except for the frames of a kernel. "
                     f"Received: source {shapes[0]}, model {shapes[1]}"
                 )
             for w, value in zip(layer.weights, values):
@@ -63,17 +63,17 @@ def inflate_weights(source, model):
 
 
 def _require_torch_without_gates(source):
-    """With strides elsewhere, or with gates, layers of the same names compute something else."""
+    """Raises for layouts and attentions with which layers of the same name compute something else."""
     layout, attention = getattr(source, "layout", "torch"), getattr(source, "attention", None)
     if layout != "torch" or attention not in (None, "non_local"):
         raise ValueError(
-            "`source` must have the layout of PyTorch and no attention but non-local blocks. "
+            '`source` must have `layout="torch"` and no attention except non-local blocks. '
             f"Received: layout={layout!r}, attention={attention!r}"
         )
 
 
 def _fit(value, shape):
-    """The value in this shape, spread over time if need be; `None` if it does not fit."""
+    """`value` with this shape, inflated over time if needed; `None` if the shapes do not match."""
     if len(value.shape) == 4 and len(shape) == 5:
         value = value[None]
     if len(shape) == 5 and value.shape[0] == 1:

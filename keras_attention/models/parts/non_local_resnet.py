@@ -1,4 +1,4 @@
-"""The blocks of residual networks for clips: those for images, with time as one more axis of every kernel."""
+"""Stem and residual blocks of video ResNets (C2D and I3D)."""
 
 import keras
 
@@ -6,16 +6,15 @@ from keras_attention.models.parts.resnet import EPSILON, MOMENTUM
 
 
 class ClipParts:
-    """Adds the stem and residual blocks to a functional graph over clips [B, T, Y, X, C]. Wires layers; is none itself.
+    """Stem and residual blocks over clips [B, T, Y, X, C], in the functional API. A plain class, not a layer.
 
-    The layers are called as those of `AttentionResNet`. Every kernel that is wider than one sees zeros beyond the
-    border, as many on each side.
+    Layer names are those of `AttentionResNet`. Every kernel wider than 1 has symmetric zero padding.
 
     Args:
         inflation: `None`, `"3x1x1"` or `"3x3x3"`.
-        temporal_stride: Of the stem's convolution and of its pool.
+        temporal_stride: Stride over time of the stem's convolution and pool.
         variant: `"paper"` or `"reference"`.
-        dtype: Of all layers.
+        dtype: Dtype policy of all layers.
     """
 
     def __init__(self, inflation, temporal_stride, variant, dtype):
@@ -25,10 +24,10 @@ class ClipParts:
         self.dtype = dtype
 
     def stem(self, x, filters):
-        """Convolution and pool: a quarter of the rows and columns."""
+        """Convolution and max pool: a quarter of the rows and columns."""
         frames = 1 if self.inflation is None else 5
         x = self._conv_norm(x, filters, (frames, 7, 7), (self.temporal_stride, 2, 2), "stem_")
-        # What comes in is not negative: zeros change no maximum.
+        # Inputs are not negative, so that zero padding does not change the max.
         paper = self.variant == "paper"
         window = (3 if paper else self.temporal_stride, 3, 3)
         return self._pool(x, window, (self.temporal_stride, 2, 2), paper, "stem_pool")
@@ -39,7 +38,7 @@ class ClipParts:
         return self._pool(x, (3 if paper else 2, 1, 1), (2, 1, 1), paper, "stage1_pool")
 
     def bottleneck(self, x, filters, strides, inflated, name):
-        """1 × 1, 3 × 3 and, to four times as many channels, 1 × 1 in space; ReLU(shortcut(x) + that)."""
+        """Bottleneck block: ReLU(shortcut(x) + y), y = 1 × 1, 3 × 3 and 1 × 1 (in space) to 4 * filters channels."""
         first = 3 if inflated and self.inflation == "3x1x1" else 1
         second = 3 if inflated and self.inflation == "3x3x3" else 1
         y = self._conv_norm(x, filters, (first, 1, 1), (1, 1, 1), name, 1)
@@ -53,7 +52,7 @@ class ClipParts:
         return self._relu(x, f"{name}out")
 
     def _conv_norm(self, x, filters, kernel_size, strides, name, number="", activate=True, gamma="ones"):
-        """Convolution without bias, batch normalisation and, if `activate`, ReLU."""
+        """Convolution without bias, batch normalization and, if `activate`, ReLU."""
         x = self._pad(x, kernel_size, f"{name}pad{number}")
         x = keras.layers.Conv3D(
             filters,

@@ -1,24 +1,24 @@
-"""The decoders of `RNNSearch`: what stands before the readout at every step, with attention or without.
+"""The decoders of `RNNSearch`, with attention and without.
 
-Both are called on the embedded target [B, T, m], what the encoder left, and s_0 [B, n]; and return [s_{i-1}; c_i]
-for every step and the scores, if there are any. Wiring of layers; no layers themselves.
+Both are called on the embedded target [B, T, m], the encoder's output, its mask and s_0 [B, n], and return the
+readout's input [s_{i-1}; c_i] of every step and the attention scores or `None`. Plain classes, not layers.
 """
 
 from keras import ops
 
 
 class SearchingDecoder:
-    """Looks at the annotations [B, S, D] for every word.
+    """Decoder with attention over the annotations [B, S, D] (RNNsearch).
 
     Args:
-        rnn: `AttentionRNN` that looks before it updates.
+        rnn: `AttentionRNN` that attends before it updates its state.
     """
 
     def __init__(self, rnn):
         self.rnn = rnn
 
     def __call__(self, x, annotations, mask, s_0, training=None):
-        """[B, T, n + D] and scores [B, T, S]."""
+        """Returns outputs [B, T, n + D] and scores [B, T, S]."""
         return self.rnn(
             x, annotations, memory_mask=mask, initial_state=s_0, return_attention_scores=True, training=training
         )
@@ -33,7 +33,7 @@ class SearchingDecoder:
 
 
 class FixedDecoder:
-    """Reads the same summary [B, n] of the source for every word.
+    """Decoder without attention, on the same source summary [B, n] at every step (RNNencdec).
 
     Args:
         rnn: `GatedRecurrentUnit` that returns sequences.
@@ -43,8 +43,8 @@ class FixedDecoder:
         self.rnn = rnn
 
     def __call__(self, x, summary, mask, s_0, training=None):
-        """[B, T, 2n] and `None`."""
-        # A product: Keras's sum of [1, 1, n] and [1, T, 1] on TensorFlow takes the second for a bias if T = n.
+        """Returns outputs [B, T, 2n] and `None`."""
+        # Not a sum: on TensorFlow Keras treats [1, T, 1] as a bias of [1, 1, n] if T = n.
         everywhere = summary[:, None] * ops.ones_like(x[..., :1])
         states = self.rnn(ops.concatenate([x, everywhere], axis=-1), initial_state=s_0)
         before = ops.concatenate([s_0[:, None], states[:, :-1]], axis=1)

@@ -1,24 +1,23 @@
-"""The blocks of residual networks for images, wired out of Keras layers."""
+"""Stem and residual blocks of image ResNets."""
 
 import keras
 
-# What PyTorch and Caffe have; Keras's defaults are 0.99 and 1e-3.
+# As in PyTorch and Caffe; Keras's defaults are 0.99 and 1e-3.
 MOMENTUM, EPSILON = 0.9, 1e-5
 LAYOUTS = ("torch", "caffe")
 STEMS = ("7x7", "3x3")
 
 
 class ResNetParts:
-    """Adds stems and residual blocks to a functional graph. Wires layers; is none itself.
+    """Stem and residual blocks in the functional API. A plain class, not a layer.
 
-    Images are [B, Y, X, C], whatever `keras.config.image_data_format()` says. Every convolution that is wider than a
-    pixel sees zeros beyond the border, as many on each side.
+    Images are [B, Y, X, C], independent of `keras.config.image_data_format()`. Every convolution wider than a pixel
+    has symmetric zero padding.
 
     Args:
-        layout: `"torch"`: a bottleneck that halves the map does so in its 3 × 3 convolution, and the stem's pool sees a
-            row of zeros on each side. `"caffe"`: in its first 1 × 1 convolution, and the pool sees one at the end
-            alone.
-        dtype: Of all layers.
+        layout: `"torch"`: a bottleneck has its stride in the 3 × 3 convolution, and the stem's pool is padded on both
+            sides. `"caffe"`: the stride is in the first 1 × 1 convolution, and the pool is padded at the end only.
+        dtype: Dtype policy of all layers.
     """
 
     def __init__(self, layout, dtype):
@@ -26,23 +25,23 @@ class ResNetParts:
         self.dtype = dtype
 
     def stem(self, x, filters, kind):
-        """The first layers, of names without a stage."""
+        """The stem: one convolution and, except for `"3x3"`, a max pool."""
         if kind == "3x3":
             return self.conv_norm(x, filters, 3, 1, "stem_")
         x = self.conv_norm(x, filters, 7, 2, "stem_")
-        # What comes in is not negative, so that zeros are never the greatest but where all are zero.
+        # Inputs are not negative, so that zero padding does not change the max.
         edge = 1 if self.layout == "torch" else 0
         x = self._pad(x, ((edge, 1), (edge, 1)), "stem_pool_pad")
         return keras.layers.MaxPooling2D(3, 2, data_format="channels_last", dtype=self.dtype, name="stem_pool")(x)
 
     def basic(self, x, filters, strides, name, attention=None):
-        """Two 3 × 3 convolutions; see `residual`."""
+        """Basic block: two 3 × 3 convolutions; see `residual`."""
         y = self.conv_norm(x, filters, 3, strides, name, 1)
         y = self.conv_norm(y, filters, 3, 1, name, 2, activate=False)
         return self.residual(x, y, strides, name, attention)
 
     def bottleneck(self, x, filters, strides, name, attention=None):
-        """1 × 1, 3 × 3 and, to four times as many channels, 1 × 1; see `residual`."""
+        """Bottleneck block: 1 × 1, 3 × 3 and 1 × 1 to 4 * filters channels; see `residual`."""
         first, second = (1, strides) if self.layout == "torch" else (strides, 1)
         y = self.conv_norm(x, filters, 1, first, name, 1)
         y = self.conv_norm(y, filters, 3, second, name, 2)
@@ -50,7 +49,7 @@ class ResNetParts:
         return self.residual(x, y, strides, name, attention)
 
     def residual(self, x, y, strides, name, attention=None):
-        """ReLU(shortcut(x) + attention(y)); the shortcut is x itself, or projected where the shapes differ."""
+        """ReLU(shortcut(x) + attention(y)); the shortcut is x, projected if the shapes differ."""
         if attention is not None:
             y = attention(y)
         if strides != 1 or x.shape[-1] != y.shape[-1]:
@@ -59,7 +58,7 @@ class ResNetParts:
         return self._relu(x, f"{name}out")
 
     def conv_norm(self, x, filters, kernel_size, strides, name, number="", activate=True):
-        """Convolution without bias, batch normalisation and, if `activate`, ReLU."""
+        """Convolution without bias, batch normalization and, if `activate`, ReLU."""
         if strides > 1 and kernel_size > 1:
             edge = kernel_size // 2
             x = self._pad(x, ((edge, edge), (edge, edge)), f"{name}pad{number}")

@@ -1,4 +1,4 @@
-"""The layers of `RNNSearch` and how they are wired, for the whole sequence and for a step alike."""
+"""Layers of `RNNSearch` and their wiring, for whole sequences and for decoding steps."""
 
 import keras
 from keras import ops
@@ -15,12 +15,12 @@ from keras_attention.layers import (
 from keras_attention.models.parts.recurrent_decoders import FixedDecoder, SearchingDecoder
 
 
-class Parts:
-    """Wires layers; is none itself.
+class RNNSearchParts:
+    """Layers of `RNNSearch` and their wiring. A plain class, not a layer.
 
     Args:
-        arguments: Those of `RNNSearch`, by name.
-        dtype: The dtype policy of all layers.
+        arguments: Dict of the arguments of `RNNSearch`.
+        dtype: Dtype policy of all layers.
     """
 
     def __init__(self, arguments, dtype):
@@ -49,7 +49,7 @@ class Parts:
         return embedding["dropout"](x, training=training)
 
     def embed_target(self, tokens, training=None):
-        """Target tokens [B, T] -> [B, T, m], zero at the first step, which follows no word."""
+        """Target tokens [B, T] -> [B, T, m], zero at the first step."""
         x = self.embed("target", tokens, training)
         return ops.concatenate([ops.zeros_like(x[:, :1]), x[:, 1:]], axis=1)
 
@@ -108,11 +108,11 @@ class Parts:
 
     def _dropout(self, name, offset):
         seed = self.arguments["seed"]
-        seed = None if seed is None else seed + offset  # no two layers drop alike
+        seed = None if seed is None else seed + offset  # a dropout mask of its own for each layer
         return keras.layers.Dropout(self.arguments["dropout"], seed=seed, name=f"{name}_dropout", dtype=self.dtype)
 
     def _initializer(self, stddev=0.01):
-        """The paper's, or a fresh one like the one that was given."""
+        """The paper's initializer, or a copy of the given one for each weight."""
         given = self.arguments["kernel_initializer"]
         if given is None:
             return keras.initializers.RandomNormal(stddev=stddev)

@@ -1,4 +1,4 @@
-"""The blocks of the generator and the discriminator of SAGAN, wired out of layers."""
+"""Residual blocks of SAGAN's generator and discriminator."""
 
 import math
 
@@ -12,16 +12,16 @@ WIDEST = 16  # times `channels`
 
 
 class SAGANParts:
-    """Adds the blocks of a network to a functional graph. Wires layers; is none itself.
+    """Residual blocks of SAGAN in the functional API. A plain class, not a layer.
 
-    Images are [B, Y, X, C], whatever `keras.config.image_data_format()` says. All convolutions have biases.
+    Images are [B, Y, X, C], independent of `keras.config.image_data_format()`. All convolutions have biases.
 
     Args:
-        spectral_normalization: Whether all kernels are divided by their greatest singular value.
-        kernel_gain: The 3 × 3 kernels inside the blocks are drawn by Glorot's uniform distribution times this.
-        attention_at: Tuple of map sizes that attention follows.
+        spectral_normalization: Whether to divide all kernels by their largest singular value.
+        kernel_gain: Gain of the Glorot uniform initializer of the 3 × 3 kernels in the blocks.
+        attention_at: Tuple of sizes of the feature maps that get self-attention.
         attention_kwargs: Dict of arguments of `SelfAttention2D`.
-        dtype: Of all layers.
+        dtype: Dtype policy of all layers.
     """
 
     def __init__(self, spectral_normalization, kernel_gain, attention_at, attention_kwargs, dtype):
@@ -32,35 +32,35 @@ class SAGANParts:
         self.dtype = dtype
 
     def up(self, x, filters, normalise, name):
-        """A block of the generator, to twice the rows and columns; `normalise(x, name)` is its normalisation."""
+        """Generator block, upsampling by 2; `normalise(x, name)` applies its batch normalization."""
         y = self.relu(normalise(x, f"{name}norm1"), f"{name}relu1")
         y = self.conv(self.larger(y, f"{name}up"), filters, f"{name}conv1")
         y = self.relu(normalise(y, f"{name}norm2"), f"{name}relu2")
         y = self.conv(y, filters, f"{name}conv2")
-        # It changes nothing that a 1 × 1 convolution comes before the repetition, and not after it.
+        # A 1 × 1 convolution commutes with nearest-neighbor upsampling, and costs less before it.
         x = self.larger(self.conv(x, filters, f"{name}shortcut", 1), f"{name}shortcut_up")
         return self.attend(self.add(x, y, name), name)
 
     def first_down(self, x, filters, name):
-        """The first block of the discriminator, which starts from the image itself."""
+        """First discriminator block, on the image, without a ReLU before its first convolution."""
         y = self.relu(self.conv(x, filters, f"{name}conv1"), f"{name}relu")
         y = self.smaller(self.conv(y, filters, f"{name}conv2"), f"{name}down")
         x = self.conv(self.smaller(x, f"{name}shortcut_down"), filters, f"{name}shortcut", 1)
         return self.attend(self.add(x, y, name), name)
 
     def down(self, x, filters, hidden, name, halve=True):
-        """A block of the discriminator, to half the rows and columns if `halve`; `hidden` channels inside."""
+        """Discriminator block, downsampling by 2 if `halve`; `hidden` channels between the convolutions."""
         y = self.conv(self.relu(x, f"{name}relu1"), hidden, f"{name}conv1")
         y = self.conv(self.relu(y, f"{name}relu2"), filters, f"{name}conv2")
         if halve:
-            # It changes nothing that the mean comes before a 1 × 1 convolution, and not after it.
+            # A 1 × 1 convolution commutes with average pooling, and costs less after it.
             x, y = self.smaller(x, f"{name}shortcut_down"), self.smaller(y, f"{name}down")
         if halve or x.shape[-1] != filters:
             x = self.conv(x, filters, f"{name}shortcut", 1)
         return self.attend(self.add(x, y, name), name) if halve else self.add(x, y, name)
 
     def attend(self, x, name):
-        """x, with attention if maps of its size have one."""
+        """Self-attention on x if its size is in `attention_at`, else x."""
         if x.shape[1] not in self.attention_at:
             return x
         arguments = {"spectral_normalization": self.spectral_normalization, **self.attention_kwargs}
@@ -85,7 +85,7 @@ class SAGANParts:
         return normalised_if(self.spectral_normalization, dense)(x)
 
     def batch_norm(self, label, num_classes, epsilon):
-        """`normalise(x, name, momentum)` for `up`, by class if there is a label."""
+        """Returns `normalise(x, name, momentum)` for `up`: conditional batch normalization if there is a label."""
 
         def normalise(x, name, momentum):
             arguments = {"momentum": momentum, "epsilon": epsilon, "dtype": self.dtype, "name": name}
@@ -109,6 +109,6 @@ class SAGANParts:
 
 
 def widths(image_size):
-    """Channels of the maps of the generator from its second to its last, in units of `channels`."""
+    """Channels of the generator's blocks in units of `channels`, first to last."""
     blocks = int(math.log2(image_size // SMALLEST))
     return [min(2 ** (blocks - 1 - block), WIDEST) for block in range(blocks)]

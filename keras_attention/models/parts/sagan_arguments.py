@@ -1,4 +1,4 @@
-"""The arguments of SAGAN's networks: what must hold of each, and of several together."""
+"""Argument checks of SAGAN's networks, one by one and together."""
 
 import math
 
@@ -15,11 +15,11 @@ from keras_attention.models.parts.sagan import SMALLEST
 from keras_attention.ops.require import is_int, is_number, require_bool, require_int
 
 CONDITIONINGS = ("projection", "concatenation", "classifier", None)
-CONCATENATE_AT = 16  # the size of the map that is given the class
+CONCATENATE_AT = 16  # size of the feature map that the class embedding is concatenated to
 
 
 def without(other, model, kwargs):
-    """`kwargs` without what is an argument of the other network alone."""
+    """`kwargs` without the arguments that only the other network has."""
     alone = set(own_arguments(other)) - set(own_arguments(model))
     return {name: value for name, value in kwargs.items() if name not in alone}
 
@@ -27,14 +27,15 @@ def without(other, model, kwargs):
 def complete(model, values):
     """Checks and completes the arguments of a network."""
     arguments = checked(model, values, CHECKS)
-    SelfAttention2D(**arguments["attention_kwargs"])  # refuses what it does not take
+    SelfAttention2D(**arguments["attention_kwargs"])  # raises for unknown or invalid arguments
     at = _attended_sizes(arguments)
     arguments["attention_at"] = at[0] if len(at) == 1 else at or None
     joined = arguments["num_classes"] and arguments.get("conditioning") == "concatenation"
     if joined and arguments["image_size"] < 2 * CONCATENATE_AT:
         raise ValueError(
-            f'`conditioning="concatenation"` needs images of at least {2 * CONCATENATE_AT} pixels: the class is '
-            f"joined to a map of {CONCATENATE_AT} x {CONCATENATE_AT}. Received: image_size={arguments['image_size']}"
+            f'`conditioning="concatenation"` needs images of at least {2 * CONCATENATE_AT} pixels: the class '
+            f"embedding is concatenated to a map of {CONCATENATE_AT} x {CONCATENATE_AT}. "
+            f"Received: image_size={arguments['image_size']}"
         )
     return arguments
 
@@ -48,19 +49,19 @@ def _two_rates(values, name):
 
 
 def _attended_sizes(arguments):
-    """Refuses by name sizes that do not halve, and returns the sizes of maps with attention as a tuple."""
+    """Checks `image_size` and `attention_at`, and returns the latter as a tuple."""
     image_size, at = arguments["image_size"], arguments["attention_at"]
     if image_size < 2 * SMALLEST or image_size & (image_size - 1):
         raise ValueError(
-            f"`image_size` must be a power of 2 from {2 * SMALLEST} on, to be halved down to {SMALLEST}. "
+            f"`image_size` must be a power of 2 of at least {2 * SMALLEST}, to be halved down to {SMALLEST}. "
             f"Received: image_size={image_size}"
         )
     at = () if at is None else tuple(at) if isinstance(at, (list, tuple)) else (at,)
     possible = tuple(2**i for i in range(3, int(math.log2(image_size))))
     if not all(is_int(size) and size in possible for size in at):
         raise ValueError(
-            f"`attention_at` must be the size of maps that both networks have, of {possible} with "
-            f"image_size={image_size}, several of them, or `None`. Received: attention_at={arguments['attention_at']!r}"
+            f"`attention_at` must be a size of feature maps that both networks have, one of {possible} with "
+            f"image_size={image_size}, a tuple of them, or `None`. Received: attention_at={arguments['attention_at']!r}"
         )
     return tuple(int(size) for size in at)
 
@@ -68,7 +69,7 @@ def _attended_sizes(arguments):
 CHECKS = {
     **dict.fromkeys(("image_size", "channels", "noise_dim", "output_channels", "input_channels"), require_int),
     "num_classes": optional_int,
-    "attention_at": lambda value, name: value,  # checked with the size of the image
+    "attention_at": lambda value, name: value,  # checked together with `image_size`
     "attention_kwargs": keywords,
     "spectral_normalization": require_bool,
     **dict.fromkeys(("kernel_gain", "norm_epsilon"), positive_number),

@@ -1,20 +1,20 @@
-"""The networks out of which SelectionGAN is wired: U-Nets, the second stage, a discriminator of patches.
+"""Networks of SelectionGAN: U-Nets, the second stage, the PatchGAN discriminator.
 
-They wire layers; they are none. Images are [B, Y, X, C], whatever `keras.config.image_data_format()` says.
+Plain classes, not layers. Images are [B, Y, X, C], independent of `keras.config.image_data_format()`.
 """
 
 import keras
 
 from keras_attention.layers import MultiChannelAttentionSelection, MultiScaleSpatialPooling, UnusedConvolution
 
-# What PyTorch has; Keras's defaults are 0.99 and 1e-3.
+# As in PyTorch; Keras's defaults are 0.99 and 1e-3.
 MOMENTUM, EPSILON = 0.9, 1e-5
 SLOPE = 0.2
 LAST = "channels_last"
 
 
-class Parts:
-    """Makes layers of one dtype with the initialisation of the published code."""
+class SelectionGANParts:
+    """Base class: creates layers of one dtype policy with the initializers of the published code."""
 
     def __init__(self, dtype):
         self.dtype = dtype
@@ -33,7 +33,7 @@ class Parts:
         )
 
     def enlarge(self, filters, kernel_size, name, use_bias=True):
-        """Transposed convolution that doubles the sides."""
+        """Transposed convolution, upsampling by 2."""
         return keras.layers.Conv2DTranspose(
             filters,
             kernel_size,
@@ -65,24 +65,24 @@ class Parts:
         return keras.layers.Concatenate(axis=-1, dtype=self.dtype, name=name)
 
 
-class UNet(Parts):
-    """Halves an image n times and doubles it again; each size is joined to the same size on the way back.
+class UNet(SelectionGANParts):
+    """U-Net: n downsamplings and n upsamplings with skip connections.
 
         down 1..n: [B, Y / 2^k, X / 2^k, F_k] = norm(4 × 4 convolution(leaky(x)))    F_k = width * min(2^(k - 1), 8)
         up n..2:   [B, Y / 2^(k - 1), X / 2^(k - 1), 2 F_(k - 1)] = [down, dropout(norm(transposed convolution(relu)))]
         features:  [B, Y / 2, X / 2, 2 width] = relu(the last of these)
         image:     [B, Y, X, channels] = tanh(transposed convolution(features))
 
-    The first and the last convolution on the way down have no normalisation, the first no activation before it. Dropout
-    is on the way up from each level of 8 width channels but the innermost. Called twice, the weights are shared.
+    The first and the last downsampling convolution have no normalization, the first no activation before it. Dropout
+    follows the upsampling from each level of 8 * width channels except the innermost. Repeated calls share weights.
 
     Args:
-        channels: Of the image.
+        channels: Channels of the output image.
         width: Channels of the first convolution.
         num_downs: n, at least 2.
-        dropout: Rate.
-        dtype: Of all layers.
-        name: What the names of the layers begin with.
+        dropout: Dropout rate.
+        dtype: Dtype policy of all layers.
+        name: Prefix of the layers' names.
     """
 
     def __init__(self, channels, width, num_downs, dropout, dtype, name):
@@ -92,7 +92,7 @@ class UNet(Parts):
         self.downs = [self.conv(n, 4, f"{name}_down{k}", 2, use_bias=False) for k, n in enumerate(filters, 1)]
         self.down_norms = {k: self.norm(f"{name}_down{k + 1}_norm") for k in inner}
         self.leakies = [self.leaky(f"{name}_down{k + 1}_leaky") for k in range(1, num_downs)]
-        # Level k leads out of down k + 1, to the size and the filters of down k.
+        # Level k upsamples from down k + 1 to the size and the filters of down k.
         levels = range(num_downs - 1, 0, -1)
         self.ups = [self.enlarge(filters[k - 1], 4, f"{name}_up{k + 1}", use_bias=False) for k in levels]
         self.up_norms = [self.norm(f"{name}_up{k + 1}_norm") for k in levels]
@@ -108,7 +108,7 @@ class UNet(Parts):
         self.tanh = keras.layers.Activation("tanh", dtype=dtype, name=f"{name}_image")
 
     def __call__(self, x):
-        """image, features."""
+        """Returns (image, features)."""
         skips = []
         for k, down in enumerate(self.downs):
             x = down(self.leakies[k - 1](x) if k else x)
@@ -123,8 +123,8 @@ class UNet(Parts):
         return self.tanh(self.paint(features)), features
 
 
-class SecondStage(Parts):
-    """From what the first stage saw and painted to the final image, by multi-channel attention selection.
+class SecondStage(SelectionGANParts):
+    """Second stage: multi-channel attention selection on the features and images of the first stage.
 
         x:      [B, Y, X, F - images] = relu(dropout(transposed convolution(joined features)))
         joined: [B, Y, X, F]          = [x, images]
@@ -132,8 +132,8 @@ class SecondStage(Parts):
         maps:                           of `MultiChannelAttentionSelection(merged)`
 
     Args:
-        arguments: The generator's.
-        dtype: Of all layers.
+        arguments: Dict of the generator's arguments.
+        dtype: Dtype policy of all layers.
     """
 
     def __init__(self, arguments, dtype):
@@ -141,7 +141,7 @@ class SecondStage(Parts):
         self.arguments = arguments
 
     def __call__(self, features, images):
-        """Lists of tensors -> the maps of the selection."""
+        """Lists of features and images -> outputs of `MultiChannelAttentionSelection` by name."""
         own, pools = self.arguments, self.arguments["pool_sizes"]
         F = own["selection_channels"]
         x = self.join("selection_features")(features) if len(features) > 1 else features[0]
@@ -166,11 +166,11 @@ class SecondStage(Parts):
 
 
 def patches(x, width, num_layers, dtype):
-    """The logits of overlapping patches of x, [B, Y / 2^n - 2, X / 2^n - 2, 1] with n = num_layers.
+    """PatchGAN logits of overlapping patches of x, [B, Y / 2^n - 2, X / 2^n - 2, 1] with n = num_layers.
 
-    Every convolution is 4 × 4 and sees one row of zeros on each side; the last two do not halve.
+    Every convolution is 4 × 4 with zero padding 1; the last two have stride 1.
     """
-    parts = Parts(dtype)
+    parts = SelectionGANParts(dtype)
     for k in range(num_layers + 2):
         first, last = k == 0, k == num_layers + 1
         x = keras.layers.ZeroPadding2D(1, data_format=LAST, dtype=dtype, name=f"pad{k + 1}")(x)

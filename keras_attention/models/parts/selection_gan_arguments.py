@@ -1,4 +1,4 @@
-"""The arguments of SelectionGAN's networks: what must hold of each, and of several together."""
+"""Argument checks of SelectionGAN's networks, one by one and together."""
 
 from keras_attention.layers import MultiScaleSpatialPooling
 from keras_attention.models.parts.arguments import optional_int
@@ -8,15 +8,17 @@ CONDITIONS = ("source", "semantics")
 
 
 def _sides(value, name):
-    """An int or a pair of ints."""
+    """Returns a positive int or a pair of them."""
     sides = value if isinstance(value, list | tuple) else (value, value)
     if len(sides) != 2 or not all(is_int(n) and n > 0 for n in sides):
-        raise ValueError(f"`{name}` must be a positive int or two, (rows, columns). Received: {name}={value!r}")
+        raise ValueError(
+            f"`{name}` must be a positive int or a pair of them, (rows, columns). Received: {name}={value!r}"
+        )
     return tuple(map(int, sides)) if sides is value else int(value)
 
 
 def _conditions(value, name):
-    """One or both of `CONDITIONS`."""
+    """Returns a list or tuple of one or both of `CONDITIONS`."""
     listed = list(value) if isinstance(value, list | tuple) else []
     if not listed or any(listed.count(x) > 1 or x not in CONDITIONS for x in listed):
         raise ValueError(f"`{name}` must be one or both of {CONDITIONS}. Received: {name}={value!r}")
@@ -24,7 +26,7 @@ def _conditions(value, name):
 
 
 def _pool_sizes(value, name):
-    """What `MultiScaleSpatialPooling` takes, or nothing."""
+    """Returns pool sizes valid for `MultiScaleSpatialPooling`, or `()`."""
     return MultiScaleSpatialPooling(value).pool_sizes if value != () and value != [] else ()
 
 
@@ -41,7 +43,7 @@ CHECKS = {
 
 
 def complete(arguments):
-    """Checks what must hold of several arguments, fills in `num_downs`, and returns (rows, columns)."""
+    """Checks arguments together, fills in `num_downs`, and returns (rows, columns)."""
     size = arguments["image_size"]
     sides = tuple(size) if isinstance(size, list | tuple) else (size, size)
     if arguments["num_downs"] is None:

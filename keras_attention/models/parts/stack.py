@@ -1,4 +1,4 @@
-"""Half of an encoder-decoder network: embedding, positions and blocks, one after the other."""
+"""Encoder or decoder of a Transformer: embedding, position encoding and blocks in sequence."""
 
 import keras
 
@@ -9,17 +9,17 @@ POSITIONS = ("sinusoidal", "sinusoidal_reference", "learned", None)
 
 
 class Stack:
-    """Embedding, positions, dropout, blocks and, maybe, a last normalisation. Wires layers; is none itself.
+    """Embedding, position encoding, dropout, blocks and an optional final normalization. A plain class, not a layer.
 
         x:      [B, T, D] = dropout(embedding(tokens) + positions)
         output: [B, T, D] = norm(blocks(x))
 
     Args:
         embedding: Layer from token ids [B, T] to vectors [B, T, D].
-        position: Position encoding, a layer, or `None`.
+        position: Position encoding layer or `None`.
         dropout: A `Dropout` layer.
         blocks: List of layers, called as `block(x, *memory, return_attention_scores=..., **masks)`.
-        norm: The last normalisation, or `None`.
+        norm: Final normalization layer or `None`.
     """
 
     def __init__(self, embedding, position, dropout, blocks, norm=None):
@@ -30,7 +30,7 @@ class Stack:
         self.norm = norm
 
     def __call__(self, tokens, *memory, training=None, return_attention_scores=False, **masks):
-        """The output, and the list of the blocks' scores (empty unless asked for)."""
+        """Returns the output and the list of the blocks' scores (empty unless `return_attention_scores`)."""
         x, seen = self.embed(tokens, training), []
         for block in self.blocks:
             x = block(x, *memory, **masks, training=training, return_attention_scores=return_attention_scores)
@@ -40,14 +40,14 @@ class Stack:
         return self.leave(x), seen
 
     def embed(self, tokens, training=None, start_index=0):
-        """Tokens [B, T] at positions `start_index`... -> [B, T, D]."""
+        """Tokens [B, T] at positions from `start_index` on -> [B, T, D]."""
         x = self.embedding(tokens)
         if self.position is not None:
             x = self.position(x, start_index=start_index)
         return self.dropout(x, training=training)
 
     def step(self, tokens, cache, index, **masks):
-        """One token [B] of each sequence, at position `index` -> [B, D], and the blocks' caches with it written."""
+        """One decoding step: tokens [B] at position `index` -> [B, D] and the updated caches of the blocks."""
         x, written = self.embed(tokens[:, None], training=False, start_index=index), []
         for block, block_cache in zip(self.blocks, cache):
             x, block_cache = block(x, **masks, cache=block_cache, cache_index=index, training=False)
@@ -59,7 +59,7 @@ class Stack:
 
 
 def make_position(kind, max_length=None, **kwargs):
-    """The position encoding called `kind`, one of `POSITIONS`; `max_length` is for `"learned"`."""
+    """Creates the position encoding `kind`, one of `POSITIONS`; `max_length` is for `"learned"`."""
     require_choice(kind, "position_encoding", POSITIONS)
     if kind is None:
         return None
@@ -71,5 +71,5 @@ def make_position(kind, max_length=None, **kwargs):
 
 
 def make_norm(**kwargs):
-    """Layer normalisation as in the blocks."""
+    """Layer normalization with the epsilon of the blocks."""
     return keras.layers.LayerNormalization(epsilon=1e-6, **kwargs)

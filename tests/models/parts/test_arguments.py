@@ -1,4 +1,4 @@
-"""The checks that the models' arguments go through."""
+"""Argument checks of the models."""
 
 import numpy as np
 import pytest
@@ -22,13 +22,13 @@ class Model:
         self.arguments = checked(Model, locals(), CHECKS)
 
 
-def test_arguments_come_back_as_their_checks_return_them():
+def test_checked_returns_the_values_of_the_checks():
     arguments = Model(np.int64(3), name="m", trainable=False, dtype="float16").arguments
     assert arguments == {"size": 3, "rate": 0.5} and type(arguments["size"]) is int
     assert own_arguments(Model) == ["size", "rate"]
 
 
-def test_bad_and_unknown_arguments_are_refused():
+def test_bad_and_unknown_arguments_raise():
     with pytest.raises(ValueError, match="`rate` must be a float in .*Received: rate=1.5"):
         Model(3, rate=1.5)
     with pytest.raises(ValueError) as raised:
@@ -39,12 +39,12 @@ def test_bad_and_unknown_arguments_are_refused():
     )
 
 
-def test_as_locals_is_what_the_constructor_sees():
+def test_as_locals_matches_locals_of_the_constructor():
     values = as_locals(Model, {"size": 3, "name": "m", "raet": 0.1})
     assert values == {"size": 3, "rate": 0.5, "dtype": None, "kwargs": {"name": "m", "raet": 0.1}}
 
 
-def test_kinds_of_values():
+def test_checks_return_normalized_values():
     assert int_or_pair(np.int64(3), "block") == 3 and int_or_pair([1, 2], "block") == (1, 2)
     assert int_or_pair(0, "block", least=0) == 0 and int_or_pair((0, 1), "block", least=0) == (0, 1)
     assert numbers_of_blocks((3, 4), "blocks") == [3, 4]
@@ -53,7 +53,7 @@ def test_kinds_of_values():
     assert keywords(given, "kwargs") is not given
 
 
-def test_heads_must_divide_the_width_unless_their_size_is_given():
+def test_model_dim_must_be_divisible_by_num_heads_unless_sizes_are_given():
     require_heads({"model_dim": 12, "num_heads": 5, "key_dim": 3, "value_dim": 4})
     require_heads({"model_dim": 12, "num_heads": 4, "key_dim": None, "value_dim": None})
     for sizes in ({"key_dim": None}, {"key_dim": 3, "value_dim": None}):

@@ -1,4 +1,4 @@
-"""Weights of image networks in clip networks."""
+"""Inflation of image ResNets into video ResNets."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ def stage(model, name):
 
 
 @pytest.mark.parametrize("inflation", ["3x1x1", "3x3x3"])
-def test_nl14_an_inflated_convolution_on_a_static_clip_is_the_image_convolution_inside(inflation):
+def test_inflated_convolution_of_a_static_clip_matches_the_image_inside(inflation):
     image, clip = noisy(AttentionResNet(**SIZES)), NonLocalResNet(**SIZES, inflation=inflation, temporal_stride=1)
     inflate_weights(image, clip)
     x = random(2, 20, 22, 3)
@@ -25,11 +25,11 @@ def test_nl14_an_inflated_convolution_on_a_static_clip_is_the_image_convolution_
     got = numpy(stage(clip, "stem_relu")(still))
     for frame in range(2, 7):
         np.testing.assert_allclose(got[:, frame], expected, atol=1e-4)
-    assert np.abs(got[:, 0] - expected).max() > 1e-2, "zeros beyond the clip take the place of two taps"
+    assert np.abs(got[:, 0] - expected).max() > 1e-2, "the first frame has zero padding"
 
 
-def test_a_whole_network_inside_a_static_clip_is_that_of_the_image():
-    """Between its ends: the border of each inflated kernel moves inwards, five and three frames at a time."""
+def test_i3d_of_a_static_clip_matches_the_image_network_inside():
+    """Far from the ends: each inflated kernel extends the effect of zero padding."""
     image, clip = noisy(AttentionResNet(**SIZES)), NonLocalResNet(**SIZES, inflation="3x1x1", temporal_stride=1)
     inflate_weights(image, clip)
     x = random(1, 20, 22, 3)
@@ -38,7 +38,7 @@ def test_a_whole_network_inside_a_static_clip_is_that_of_the_image():
     np.testing.assert_allclose(got[:, 6], expected, atol=1e-3)
 
 
-def test_c2d_of_a_static_clip_is_the_image_network():
+def test_c2d_of_a_static_clip_matches_the_image_network():
     image, clip = noisy(AttentionResNet(**SIZES)), NonLocalResNet(**SIZES)
     written = inflate_weights(image, clip)
     assert set(written) == {layer.name for layer in clip.layers if layer.weights}
@@ -46,7 +46,7 @@ def test_c2d_of_a_static_clip_is_the_image_network():
     np.testing.assert_allclose(numpy(clip(np.repeat(x[:, None], 8, axis=1))), numpy(image(x)), atol=1e-3)
 
 
-def test_c2d_into_i3d_with_non_local_blocks():
+def test_c2d_inflates_into_i3d_with_non_local_blocks():
     c2d = noisy(NonLocalResNet(**SIZES))
     i3d = NonLocalResNet(**{**SIZES, "num_classes": 5}, non_local={"res3": (0,)}, inflation="3x1x1")
     written = inflate_weights(c2d, i3d)
@@ -59,7 +59,7 @@ def test_c2d_into_i3d_with_non_local_blocks():
     np.testing.assert_array_equal(numpy(i3d.get_layer(second).kernel), numpy(c2d.get_layer(second).kernel))
 
 
-def test_what_does_not_fit_is_refused_by_name():
+def test_models_that_do_not_match_raise():
     small = {**SIZES, "blocks": (1,)}
     clip = NonLocalResNet(**small)
     with pytest.raises(ValueError, match="`stem_conv`"):

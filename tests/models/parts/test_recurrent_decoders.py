@@ -1,4 +1,4 @@
-"""The recurrent networks write: a token at a time is the whole sequence at once; files, compilers, an export."""
+"""Recurrent translation models: decoding, saving, compilation, export."""
 
 import functools
 
@@ -24,14 +24,14 @@ MODELS = {
     "luong-local-p": lambda **kwargs: luong.small(window="local_p", half_width=2, **kwargs),
 }
 each_model = pytest.mark.parametrize("name", MODELS)
-# XLA takes its time: on TensorFlow only for one of each paper.
+# XLA is slow: on TensorFlow only for one model of each paper.
 XLA = ["rnn_search", "luong-local-p"]
 START, END, L = 1, 2, 5
 
 
 @functools.cache
 def of_name(name):
-    """The same model for every test that leaves it as it is."""
+    """Cached model, for tests that do not modify it."""
     return MODELS[name]()
 
 
@@ -44,7 +44,7 @@ def stepwise(step, cache, length=TARGET.shape[1]):
 
 
 @each_model
-def test_steps_are_the_full_forward(name):
+def test_decoding_steps_match_the_full_forward_pass(name):
     model = of_name(name)
     np.testing.assert_allclose(stepwise(model.step, model.start(SOURCE, L)), numpy(model(INPUTS)), atol=1e-5)
 
@@ -59,12 +59,12 @@ def test_caches_are_batch_first_and_keep_their_shapes(name):
         assert tuple(a.shape) == tuple(b.shape) and a.shape[0] == 2 and a.dtype == b.dtype
 
 
-# What local-p writes is compared below with what it writes when compiled.
-each_writer = pytest.mark.parametrize("name", ["rnn_search", "rnn_encdec", "luong"])
+# Not local-p, whose decoding is compared with the compiled one below.
+each_decoded = pytest.mark.parametrize("name", ["rnn_search", "rnn_encdec", "luong"])
 
 
-@each_writer
-def test_greedy_writes_the_most_probable(name):
+@each_decoded
+def test_greedy_returns_the_most_probable_tokens(name):
     model, start = of_name(name), np.full(2, START)
     written = numpy(decoding.greedy(model.step, model.start(SOURCE, L), start, L, END))
     target = np.concatenate([start[:, None], written[:, :-1]], axis=1)
@@ -75,8 +75,8 @@ def test_greedy_writes_the_most_probable(name):
         np.testing.assert_array_equal(written[b, :length], log_probs[b, :length].argmax(-1))
 
 
-@each_writer
-def test_a_beam_scores_what_it_writes(name):
+@each_decoded
+def test_beam_scores_are_penalized_log_probabilities(name):
     model, start = of_name(name), np.full(2, START)
     tokens, scores = decoding.beam_search(model.step, model.start(SOURCE, L), start, L, END, beam_size=3)
     tokens, scores = numpy(tokens).reshape(6, L), numpy(scores).reshape(6)
@@ -104,7 +104,7 @@ def test_decoding_in_a_compiled_function(name):
 
         xla = name in XLA
         spec = tf.TensorSpec([2, 6] if xla else [None, None], tf.int32)
-        # To translate all that is called for AutoGraph, which Keras never does, takes several times as long.
+        # AutoGraph, which Keras does not use, would take several times as long.
         compiled = tf.function(write, jit_compile=xla, input_signature=[spec], autograph=False)
         np.testing.assert_array_equal(numpy(compiled(SOURCE)), expected)
     elif BACKEND == "jax":
@@ -115,9 +115,9 @@ def test_decoding_in_a_compiled_function(name):
         pytest.skip("Keras does not promise that its layers go through `torch.compile`")
 
 
-# The others are saved in mixed precision.
+# The others are saved in `test_mixed_precision`.
 @pytest.mark.parametrize("name", ["luong-local-p"])
-def test_file_round_trip(name, tmp_path):
+def test_save_and_load(name, tmp_path):
     model = MODELS[name](name="translator")
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
@@ -127,14 +127,14 @@ def test_file_round_trip(name, tmp_path):
     np.testing.assert_allclose(steps, numpy(model(INPUTS))[:, :2], atol=1e-5)
 
 
-# `luong` has one weight less than local-p.
+# The weights of `luong` are among those of local-p.
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "luong"])
 def test_trains(name):
     if BACKEND == "torch":
         pytest.skip("Keras does not promise that its layers go through `torch.compile`")
     model = MODELS[name]()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # XLA compiles a step of training of all their layers in tests/layers/test_conformance.py.
+    # XLA compiles a training step of all their layers in tests/layers/test_conformance.py.
     model.compile(keras.optimizers.Adam(0.01), loss, **QUICK)
     before = [numpy(w) for w in model.trainable_variables]
     losses = [float(model.train_on_batch(INPUTS, TARGET)) for _ in range(2)]
@@ -143,7 +143,7 @@ def test_trains(name):
         assert np.abs(numpy(w) - old).max() > 1e-4, w.path
 
 
-@each_writer
+@each_decoded
 def test_mixed_precision(name, tmp_path):
     model, exact = MODELS[name](dtype="mixed_bfloat16"), numpy(of_name(name)(INPUTS))
     logits = model(INPUTS)
@@ -162,7 +162,7 @@ def test_mixed_precision(name, tmp_path):
     np.testing.assert_allclose(numpy(ops.cast(twin(INPUTS), "float32")), logits, atol=1e-6)
 
 
-def test_export_with_its_decoder(tmp_path):
+def test_export_with_greedy_decoding(tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel needs the TensorFlow backend")
     import tensorflow as tf
@@ -184,8 +184,8 @@ def test_export_with_its_decoder(tmp_path):
 
 
 @pytest.mark.slow
-def test_learns_where_to_look():
-    """Reversal: after a few hundred updates the alignment of nearly every word is the permutation."""
+def test_learns_the_alignment_of_reversed_sequences():
+    """After a few hundred training steps the attention of nearly every token is on its source."""
     if BACKEND == "torch":
         pytest.skip("minutes on a CPU without a compiler")
     V, N = 12, 6

@@ -13,7 +13,7 @@ def stack(norm=None):
     return Stack(embedding, position, keras.layers.Dropout(0.5), [block], norm)
 
 
-def test_is_its_layers_one_after_the_other():
+def test_applies_its_layers_in_sequence():
     s = stack(norm=make_norm())
     tokens = np.array([[3, 5, 0], [2, 1, 4]])
     mask = tokens != 0
@@ -30,13 +30,13 @@ def test_is_its_layers_one_after_the_other():
     assert np.abs(numpy(s(tokens, mask=mask, training=True)[0]) - numpy(expected)).max() > 1e-2
 
 
-def test_embedding_begins_where_it_is_told():
+def test_embed_starts_at_start_index():
     s = stack()
     tokens = np.array([[3, 5, 7, 1]])
     np.testing.assert_allclose(numpy(s.embed(tokens[:, 2:], start_index=2)), numpy(s.embed(tokens))[:, 2:], atol=1e-6)
 
 
-def test_positions_by_name():
+def test_make_position_by_name():
     assert make_position(None) is None
     assert make_position("sinusoidal").variant == "paper"
     assert make_position("sinusoidal_reference", name="p").variant == "reference"

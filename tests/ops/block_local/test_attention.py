@@ -100,7 +100,7 @@ def test_compiled(few):
 
 
 @pytest.mark.parametrize("length", [5, 15, 16, 17, 20])
-def test_i1_is_dense_attention_under_the_published_mask(length):
+def test_matches_dense_attention_under_the_published_mask(length):
     query, key, value = (np.random.default_rng(i).standard_normal((1, length, N, H)) for i in range(3))
     expected, _ = attend(query, key, value, mask=reference.published_1d(length, 8))
     images = [x[:, :, None].astype("float32") for x in (query, key, value)]
@@ -108,7 +108,7 @@ def test_i1_is_dense_attention_under_the_published_mask(length):
     np.testing.assert_allclose(numpy(actual)[:, :, 0], expected, atol=2e-5)
 
 
-def test_i12_blocks_of_half_the_length_are_full_causal_attention():
+def test_blocks_of_half_the_length_are_full_causal_attention():
     query, key, value = (np.random.default_rng(i).standard_normal((1, 15, N, H)) for i in range(3))
     expected, _ = attend(query, key, value, causal=True)
     images = [x[:, :, None].astype("float32") for x in (query, key, value)]
@@ -146,7 +146,7 @@ def largest(size, blocks, scores=False):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
-def test_i11_memory_grows_with_length_times_block():
+def test_memory_grows_with_length_times_block():
     """n = 12288, l = 64: nothing is larger than the scores of two blocks for each position, or the padded inputs."""
     n, block = 12288, 64
     eights, blocks = (Blocks.of_sequence(size, size, True, 1) for size in (8, block))
@@ -158,7 +158,7 @@ def test_i11_memory_grows_with_length_times_block():
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
 @pytest.mark.parametrize("causal", [True, False])
-def test_i11_memory_of_an_image_grows_with_its_pixels_times_the_memory_of_a_block(causal):
+def test_memory_of_an_image_grows_with_its_pixels_times_the_memory_of_a_block(causal):
     """192 x 256, blocks of 8 x 16 and 4 x 8 around them: as above, nothing is larger than twice the scores."""
     blocks, memory, pixels = Blocks((8, 16), (4, 8), (1, 1), causal), 16 * 32, 192 * 256
     assert largest((192, 256), blocks) <= 2 * pixels * memory < pixels**2 / 10
