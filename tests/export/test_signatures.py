@@ -47,7 +47,7 @@ def test_lengths_may_be_shared_named_and_left_out():
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [
-        ({"c": "lengths"}, r"an input that is not there: 'c'. The inputs are \['a', 'b'\]"),
+        ({"c": "lengths"}, r"an unknown input: 'c'. The inputs are \['a', 'b'\]"),
         ({"a": "b"}, "cannot be called 'b'"),
         ({"b": "lengths"}, "has no axis of length"),
         ("lengths", "`lengths` must be a dict"),

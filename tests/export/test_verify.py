@@ -33,7 +33,7 @@ def test_one_wrong_weight_is_found(exported, position):
     before = keras.ops.convert_to_numpy(weight)
     try:
         weight.assign(np.roll(before, 1) + 0.5)
-        with pytest.raises(RuntimeError, match="answers otherwise than the model, in output 'outputs'"):
+        with pytest.raises(RuntimeError, match="of the export and of the model differ in output 'outputs'"):
             verify_export(path, "serving_default", signature)
     finally:
         weight.assign(before)
