@@ -68,7 +68,7 @@ class ClassAgreement(_PairedProbabilities):
         Float in [0, 1].
 
     Raises:
-        ValueError: If these are not probabilities, or k is above K; in `result`, if no image counts; in a compiled step.
+        ValueError: If these are not probabilities, or k > K; in `result`, if no image counts; in a compiled step.
 
     Example: the class of the first image ranks second; that of the other has a probability below 0.5.
 

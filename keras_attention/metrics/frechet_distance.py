@@ -43,8 +43,8 @@ class FrechetDistance(TwoSampleMetric):
         Float, not negative.
 
     Raises:
-        ValueError: If features are not [B, D] or not finite; in `result`, with fewer than two samples of a kind; in a
-            compiled step.
+        ValueError: If features are not [B, D] or not finite; in `result`, with fewer than two real or generated
+            samples; in a compiled step.
 
     Example: features shifted by 1 in each of 3 dimensions.
 

@@ -15,8 +15,8 @@ class IntraClassFrechetDistance(FeatureMetric):
     $$ \mathrm{intraFD} = \frac{1}{K} \sum_c \mathrm{FD}\big(\{x : y(x) = c\}, \{G(z, c)\}\big) $$
 
     "cGANs with Projection Discriminator", section 4.1 ([Miyato and Koyama,
-    2018](https://arxiv.org/abs/1802.05637)), also reported by SAGAN. It detects images of the wrong class and mode collapse
-    within a class, which `FrechetDistance` may not.
+    2018](https://arxiv.org/abs/1802.05637)), also reported by SAGAN. It detects images of the wrong class and mode
+    collapse within a class, which `FrechetDistance` may not.
 
     Memory: mean and covariance of each class, real and generated, 2 K D^2 numbers in float64; 67 MB per class for 2048
     features. With many features and many classes, compute a `FrechetDistance` class by class and average.

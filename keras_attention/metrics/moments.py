@@ -34,7 +34,7 @@ class Moments:
         """F [D, R] with F F^T = covariance, R its rank."""
         if self._factor is None:
             values, vectors = np.linalg.eigh(self.covariance)
-            # If the rank is less than D, the other eigenvalues are rounding errors, whose square roots would be large noise.
+            # If the rank is less than D, the other eigenvalues are rounding errors, and their square roots large.
             real = values > len(values) * np.finfo("float64").eps * values[-1]
             self._factor = vectors[:, real] * np.sqrt(values[real])
         return self._factor

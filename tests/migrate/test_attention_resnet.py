@@ -111,7 +111,7 @@ def test_refuses_what_does_not_fit():
     missing = {k: v for k, v in weights.items() if k != "layer2.1.bn2.running_var"}
     with pytest.raises(ValueError, match="`weights` must have a `layer2.1.bn2.running_var`"):
         migrate.attention_resnet(missing)
-    with pytest.raises(ValueError, match="nothing but what the model has. Received: layer1.0.other"):
+    with pytest.raises(ValueError, match="must only contain weights of the model. Received: layer1.0.other"):
         migrate.attention_resnet({**weights, "layer1.0.other": np.ones(3)})
     with pytest.raises(ValueError, match=r"`layer1.0.conv2.weight` must fit \(3, 3, 8, 8\). Received: \(8, 4, 3, 3\)"):
         migrate.attention_resnet({**weights, "layer1.0.conv2.weight": np.ones((8, 4, 3, 3))})
