@@ -80,8 +80,8 @@ def decoder_step(rnn, embedding, output_layer=None):
         cache = {"memory": rnn.project_memory(memory, lengths=lengths), "state": rnn.start(memory, initial_state)}
 
     With it `GreedyEmbeddingSampler` is `decoding.greedy`, `SampleEmbeddingSampler` is `decoding.sample` and
-    `BeamSearchDecoder` is `decoding.beam_search`, or, with identical results, `migrate.beam_search`. No `tile_batch`: the
-    beam search repeats the cache. `TrainingSampler` needs no decoder: call `rnn` on all the inputs.
+    `BeamSearchDecoder` is `decoding.beam_search` or, with identical results, `migrate.beam_search`. No `tile_batch`:
+    the beam search tiles the cache. `TrainingSampler` needs no decoder: call `rnn` on all the inputs.
 
     Args:
         rnn: A built `layers.AttentionRNN`.
