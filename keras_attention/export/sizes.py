@@ -71,12 +71,12 @@ def _unknown_sizes(trial, specs, recorded):
         for axis in range(1, max(2, len(specs[i].shape) - 1)):
             if axis < len(specs[i].shape):
                 alike[specs[i].shape[axis]].add((i, axis))
-    for places in alike.values():
+    for axes in alike.values():
         # Equal sizes may have to stay equal, as those of two sequences that are added.
-        if trial.runs(places):
-            unknown = unknown | places
-        elif len(places) > 1:
-            unknown = unknown | {place for place in places if trial.runs({place})}
+        if trial.runs(axes):
+            unknown = unknown | axes
+        elif len(axes) > 1:
+            unknown = unknown | {pair for pair in axes if trial.runs({pair})}
     return unknown if trial.runs(unknown) else unknown & batch
 
 
@@ -106,15 +106,15 @@ class _Trial:
             return False
         return np.array_equal(whole, same) and not np.array_equal(whole, other)
 
-    def runs(self, places):
-        """Whether the model runs when the sizes at `places` (input, axis) grow by one or double."""
-        return not places or any(self._runs(places, grow) for grow in (lambda n: n + 1, lambda n: 2 * n))
+    def runs(self, axes):
+        """Whether the model runs when the sizes at `axes` (input, axis) grow by one or double."""
+        return not axes or any(self._runs(axes, grow) for grow in (lambda n: n + 1, lambda n: 2 * n))
 
-    def _runs(self, places, grow):
+    def _runs(self, axes, grow):
         inputs = []
         for i, (leaf, spec) in enumerate(zip(self.leaves, self.specs)):
             known = [(2 if axis == 0 else 3) if size is None else size for axis, size in enumerate(spec.shape)]
-            shape = [grow(size) if (i, axis) in places else size for axis, size in enumerate(known)]
+            shape = [grow(size) if (i, axis) in axes else size for axis, size in enumerate(known)]
             inputs.append(self._example(leaf, spec.dtype, shape))
         try:
             self._call(keras.tree.pack_sequence_as(self.structure, inputs))

@@ -23,9 +23,9 @@ class Reservoir:
             self.kept = np.empty((self.size, features.shape[1]), features.dtype)
         order = np.arange(self.count, self.count + len(features))
         # Row n is kept with probability size / (n + 1), in a random slot; of two in one slot, the later one.
-        place = np.floor(self._random.random(len(features)) * (order + 1)).astype("int64")
-        place = np.where(order < self.size, order, place)
-        last = {p: i for i, p in enumerate(place.tolist()) if p < self.size}
+        slot = np.floor(self._random.random(len(features)) * (order + 1)).astype("int64")
+        slot = np.where(order < self.size, order, slot)
+        last = {p: i for i, p in enumerate(slot.tolist()) if p < self.size}
         self.kept[list(last)] = features[list(last.values())]
         self.count += len(features)
 

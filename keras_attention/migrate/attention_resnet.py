@@ -16,7 +16,7 @@ SPELLINGS = (
     (r"\.se\.fc\.2\.", ".se.fc2."),
 )
 # Layers of the model and their PyTorch names, as (pattern, name).
-PLACES = (
+LAYERS = (
     (r"^stem_conv", "conv1"),
     (r"^stem_norm", "bn1"),
     (r"^logits", "fc"),
@@ -124,8 +124,8 @@ def _renamed(name, table):
 
 def _describe(arrays):
     """The arguments of the model, inferred from the weights."""
-    places = sorted({(int(s), int(b)) for s, b in re.findall(r"\blayer(\d+)\.(\d+)\.", "\n".join(arrays))})
-    blocks = [sum(stage == s for stage, _ in places) for s in range(1, len({stage for stage, _ in places}) + 1)]
+    pairs = sorted({(int(s), int(b)) for s, b in re.findall(r"\blayer(\d+)\.(\d+)\.", "\n".join(arrays))})
+    blocks = [sum(stage == s for stage, _ in pairs) for s in range(1, len({stage for stage, _ in pairs}) + 1)]
     found = {
         "blocks": blocks,
         "bottleneck": "layer1.0.conv3.weight" in arrays,
@@ -170,7 +170,7 @@ def _fill(model, arrays):
 def _published(path):
     """`stage1_block2_conv1/kernel` -> `layer1.1.conv1.weight`."""
     *layers, kind = re.search(r"(stem_|stage\d+_|logits).*", path)[0].split("/")
-    return f"{_renamed('.'.join(layers), PLACES)}.{KINDS[kind]}"
+    return f"{_renamed('.'.join(layers), LAYERS)}.{KINDS[kind]}"
 
 
 def _turned(array, axes):

@@ -128,11 +128,11 @@ def _input_size(weights):
 
 def _fill(layers, weights, name):
     """Assigns the weights of each old layer to a new one, by the last parts of their names."""
-    places = {}
+    groups = {}
     for path, array in weights.items():
-        places.setdefault(path[:-1], {})[path[-1]] = array
-    fits = len(places) == len(layers)
-    for layer, old in zip(layers, places.values()):
+        groups.setdefault(path[:-1], {})[path[-1]] = array
+    fits = len(groups) == len(layers)
+    for layer, old in zip(layers, groups.values()):
         new = {w.name: w for w in layer.weights}
         fits = fits and {n: tuple(w.shape) for n, w in new.items()} == {n: w.shape for n, w in old.items()}
         if fits:

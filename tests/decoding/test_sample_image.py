@@ -53,12 +53,12 @@ def pairs(temperature):
 
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
 def test_frequencies_of_images_match_the_distribution(temperature):
-    drawn = numpy(decoding.sample_image(TwoPixels(), (1, 2), 20_000, temperature=temperature, seed=3))
-    assert drawn.shape == (20_000, 1, 2, 1) and drawn.dtype == "int32" and drawn.max() < 6
-    counts = np.bincount(drawn[:, 0, 0, 0] * 6 + drawn[:, 0, 1, 0], minlength=36)
+    sampled = numpy(decoding.sample_image(TwoPixels(), (1, 2), 20_000, temperature=temperature, seed=3))
+    assert sampled.shape == (20_000, 1, 2, 1) and sampled.dtype == "int32" and sampled.max() < 6
+    counts = np.bincount(sampled[:, 0, 0, 0] * 6 + sampled[:, 0, 1, 0], minlength=36)
 
     def distance(expected):
-        expected = expected.ravel() * len(drawn)
+        expected = expected.ravel() * len(sampled)
         return ((counts - expected) ** 2 / expected).sum()
 
     bound = 35 + 4 * np.sqrt(2 * 35)
@@ -101,19 +101,19 @@ def test_every_value_is_sampled_from_the_model_output_on_the_finished_image(name
     """Teacher forcing on the sampled image gives the same values with the same noise."""
     model, inputs, complete = variant(name)
     image = image_of(inputs)
-    drawn = numpy(complete(given(inputs), image, np.zeros(image.shape[:-1], bool)))  # nothing is known
-    assert drawn.shape == image.shape and drawn.min() >= 0 and drawn.max() <= 255
-    outputs = model({**inputs, "image": drawn} if isinstance(inputs, dict) else drawn)
+    sampled = numpy(complete(given(inputs), image, np.zeros(image.shape[:-1], bool)))  # nothing is known
+    assert sampled.shape == image.shape and sampled.min() >= 0 and sampled.max() <= 255
+    outputs = model({**inputs, "image": sampled} if isinstance(inputs, dict) else sampled)
     if model.likelihood == "categorical":
         best = numpy(ops.argmax(outputs, axis=-1))
     else:
-        noise = np.full((*drawn.shape[:3], model.num_mixtures + model.channels), 0.5, "float32")
+        noise = np.full((*sampled.shape[:3], model.num_mixtures + model.channels), 0.5, "float32")
         best = numpy(logistic_mixture_sample(outputs, model.channels, noise, COLD))
-    assert_alike(best, drawn)
-    assert len(np.unique(drawn)) > 2
+    assert_alike(best, sampled)
+    assert len(np.unique(sampled)) > 2
     # The variant with the fastest eager step; on TensorFlow the eager loop is covered by the SavedModel test.
     if name == SOME[0] and BACKEND != "tensorflow":
-        assert_alike(numpy(draw(model, inputs)), drawn)
+        assert_alike(numpy(draw(model, inputs)), sampled)
 
 
 @each_variant
@@ -122,12 +122,12 @@ def test_known_pixels_are_kept_and_condition_the_others(name):
     known = image_of(inputs)
     mask = np.zeros(known.shape[:-1], bool)
     mask[:, 0], mask[:, 2, -1] = True, True
-    drawn = numpy(complete(given(inputs), known, mask))
-    np.testing.assert_array_equal(drawn[mask], known[mask])
+    sampled = numpy(complete(given(inputs), known, mask))
+    np.testing.assert_array_equal(sampled[mask], known[mask])
     differently = numpy(complete(given(inputs), 255 - known, mask))
-    assert (differently != drawn)[~mask].any()
+    assert (differently != sampled)[~mask].any()
     garbage = np.where(mask[..., None], known, 999).astype("int32")
-    np.testing.assert_array_equal(numpy(complete(given(inputs), garbage, mask)), drawn)
+    np.testing.assert_array_equal(numpy(complete(given(inputs), garbage, mask)), sampled)
 
 
 def test_known_mask_broadcasts_over_the_batch():
@@ -217,5 +217,5 @@ def test_values_are_0_where_the_output_contains_a_nan(likelihood):
     model.likelihood = likelihood
     if likelihood == "logistic_mixture":
         model.to_sequence = lambda image: ops.reshape(image, (-1, 2, 1))
-    drawn = numpy(decoding.sample_image(model, (1, 2), 2, seed=1))
-    assert (drawn[0] > 0).all() and (drawn[1] == 0).all()
+    sampled = numpy(decoding.sample_image(model, (1, 2), 2, seed=1))
+    assert (sampled[0] > 0).all() and (sampled[1] == 0).all()

@@ -38,19 +38,19 @@ def test_extractor_may_be_a_model_a_function_or_none():
 
 
 def test_default_extractor_is_created_at_the_first_update(monkeypatch):
-    made = []
+    created = []
 
     def stand_in(output):
-        made.append(output)
+        created.append(output)
         return means if output == "features" else lambda images: np.full((len(images), 4), 0.25)
 
     monkeypatch.setattr(host, "inception_v3", stand_in)
     distance, score = metrics.FrechetDistance(), metrics.InceptionScore()
-    assert not made
+    assert not created
     for images in np.split(IMAGES, 2):
         distance.update_state(images, images)
         score.update_state(images)
-    assert made == ["features", "probabilities"]
+    assert created == ["features", "probabilities"]
     assert distance.result() < 1e-6
     np.testing.assert_allclose(score.result(), 1, rtol=1e-12)
 

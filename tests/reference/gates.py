@@ -13,7 +13,7 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
-def places(x, b, mask=None):
+def positions(x, b, mask=None):
     """The positions of image b that take part."""
     everywhere = itertools.product(*map(range, x.shape[1:-1]))
     return [s for s in everywhere if mask is None or mask[(b, *s)]]
@@ -23,7 +23,7 @@ def pool(x, kind, mask=None):
     """Pools each channel of each image: [B, C]."""
     pooled = np.zeros((x.shape[0], x.shape[-1]))
     for b, c in np.ndindex(pooled.shape):
-        values = [x[(b, *s, c)] for s in places(x, b, mask)]
+        values = [x[(b, *s, c)] for s in positions(x, b, mask)]
         if values:
             pooled[b, c] = {
                 "avg": lambda v: sum(v) / len(v),

@@ -61,8 +61,8 @@ def similarity(a, b, top, left, peak):
 
 
 def ssim(a, b):
-    places = [(y, x, c) for y in range(a.shape[0] - 10) for x in range(a.shape[1] - 10) for c in range(a.shape[2])]
-    return sum(similarity(a[..., c], b[..., c], y, x, 1.0) for y, x, c in places) / len(places)
+    positions = [(y, x, c) for y in range(a.shape[0] - 10) for x in range(a.shape[1] - 10) for c in range(a.shape[2])]
+    return sum(similarity(a[..., c], b[..., c], y, x, 1.0) for y, x, c in positions) / len(positions)
 
 
 def published_ssim(a, b):
@@ -71,5 +71,5 @@ def published_ssim(a, b):
         a, b = (255 * (0.299 * v[..., 0] + 0.587 * v[..., 1] + 0.114 * v[..., 2]) for v in (a, b))
     else:
         a, b = 255 * a[..., 0], 255 * b[..., 0]
-    places = [(y, x) for y in range(-10, a.shape[0]) for x in range(-10, a.shape[1])]
-    return sum(similarity(a, b, y, x, 255.0) for y, x in places) / len(places)
+    positions = [(y, x) for y in range(-10, a.shape[0]) for x in range(-10, a.shape[1])]
+    return sum(similarity(a, b, y, x, 255.0) for y, x in positions) / len(positions)

@@ -18,11 +18,11 @@ def mask_1d(length, query_block, memory_block, causal=False, dilation=1):
     """1D mask with independent query and memory blocks; with dilation, on each strided subsequence."""
     seen = np.zeros((length, length), bool)
     for first in range(dilation):
-        places = range(first, length, dilation)
-        for i, j in np.ndindex(len(places), len(places)):
+        positions = range(first, length, dilation)
+        for i, j in np.ndindex(len(positions), len(positions)):
             start = i - i % query_block
             end = i + 1 if causal else start + query_block + memory_block
-            seen[places[i], places[j]] = start - memory_block <= j < end
+            seen[positions[i], positions[j]] = start - memory_block <= j < end
     return seen
 
 

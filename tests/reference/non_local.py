@@ -76,10 +76,10 @@ def block(x, weights, pairwise, pool, windows, scale=1.0, sees=None, real=None):
         else:
             phi, keys = max_pool(embed(entry), windows, there)
             g, _ = max_pool(_project(entry, weights["g"]), windows, there)
-        places, key_places = list(np.ndindex(*there.shape)), list(np.ndindex(*keys.shape))
+        positions, key_positions = list(np.ndindex(*there.shape)), list(np.ndindex(*keys.shape))
 
-        def visible(i, j, there=there, keys=keys, places=places, key_places=key_places):
-            p, q = places[i], key_places[j]
+        def visible(i, j, there=there, keys=keys, positions=positions, key_positions=key_positions):
+            p, q = positions[i], key_positions[j]
             return there[p] and keys[q] and (sees is None or sees(p, q))
 
         rows = (v.reshape(-1, v.shape[-1]) for v in (theta, phi, g))

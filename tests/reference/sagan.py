@@ -23,17 +23,17 @@ def self_attention(image, query, key, value, out, gamma, pool, real=None):
     Y, X, _ = image.shape
     real = np.ones((Y, X), bool) if real is None else real
     x = np.where(real[..., None], image.astype("f8"), 0.0)
-    places = [(a, b) for a in range(Y) for b in range(X)]
+    positions = [(a, b) for a in range(Y) for b in range(X)]
     if pool:
         low = np.where(real[..., None], 0.0, -1e9)
         keys, values = max_pool(x @ key + low), max_pool(x @ value + low)
         seen = [(a, b) for a in range(Y // 2) for b in range(X // 2)]
         there = [real[2 * a : 2 * a + 2, 2 * b : 2 * b + 2].any() for a, b in seen]
     else:
-        keys, values, seen = x @ key, x @ value, places
-        there = [real[p] for p in places]
-    output, maps = np.zeros(image.shape), np.zeros((len(places), len(seen)))
-    for i, p in enumerate(places):
+        keys, values, seen = x @ key, x @ value, positions
+        there = [real[p] for p in positions]
+    output, maps = np.zeros(image.shape), np.zeros((len(positions), len(seen)))
+    for i, p in enumerate(positions):
         kept = [j for j in range(len(seen)) if there[j]]
         if real[p] and kept:
             maps[i, kept] = softmax(np.array([x[p] @ query @ keys[seen[j]] for j in kept]))

@@ -112,16 +112,16 @@ def selection(features, candidates, attention, uncertainty=None):
     """Returns image, attention, candidates, uncertainty. Each argument but `features`: (kernel, bias)."""
     logits = features @ attention[0] + attention[1]
     M = logits.shape[-1]
-    painted = np.tanh(convolution(features, *candidates, pad=candidates[0].shape[0] // 2))
-    C = painted.shape[-1] // M
+    generated = np.tanh(convolution(features, *candidates, pad=candidates[0].shape[0] // 2))
+    C = generated.shape[-1] // M
     image, weights = np.zeros((*logits.shape[:-1], C)), np.zeros(logits.shape)
-    for place in np.ndindex(logits.shape[:-1]):
-        powers = [math.exp(logits[place][m] - max(logits[place])) for m in range(M)]
+    for position in np.ndindex(logits.shape[:-1]):
+        powers = [math.exp(logits[position][m] - max(logits[position])) for m in range(M)]
         for m in range(M):
-            weights[place][m] = powers[m] / sum(powers)
-            image[place] += weights[place][m] * painted[place][m * C : (m + 1) * C]
-    doubt = None if uncertainty is None else sigmoid(weights @ uncertainty[0] + uncertainty[1])
-    return image, weights, painted.reshape(*painted.shape[:-1], M, C), doubt
+            weights[position][m] = powers[m] / sum(powers)
+            image[position] += weights[position][m] * generated[position][m * C : (m + 1) * C]
+    uncertainties = None if uncertainty is None else sigmoid(weights @ uncertainty[0] + uncertainty[1])
+    return image, weights, generated.reshape(*generated.shape[:-1], M, C), uncertainties
 
 
 def second_stage(features, images, pools, enlarge, merge, heads):
