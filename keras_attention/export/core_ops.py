@@ -47,7 +47,7 @@ def forget_gradients(path):
 def require_core_ops(path, allowed=()):
     """Raises an error if a stock TensorFlow (a model server, the C API) cannot run a SavedModel.
 
-    Refused are operations of other libraries (tensorflow-text, for instance), operations that call Python
+    Not allowed are operations of other libraries (tensorflow-text, for instance), operations that call Python
     (`tf.py_function`), and those of the XLA bridge (`XlaDynamicUpdateSlice`, to which `keras.ops.slice_update`
     compiles): a model server runs the latter only if configured to, and on a GPU not at all.
 

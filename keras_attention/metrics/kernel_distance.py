@@ -10,7 +10,7 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class KernelDistance(TwoSampleMetric):
-    r"""Kernel distance (KID with Inception features): unbiased squared MMD with a cubic kernel.
+    r"""Kernel distance (KID with Inception features): unbiased squared maximum mean discrepancy, cubic kernel.
 
     $$ \mathrm{KD} = \frac{\sum_{i \ne j} k(x_i, x_j) + \sum_{i \ne j} k(y_i, y_j)}{M (M - 1)}
        - \frac{2 \sum_{ij} k(x_i, y_j)}{M^2}, \quad k(x, y) = \Big(\frac{x \cdot y}{D} + 1\Big)^3 $$

@@ -34,8 +34,8 @@ def attention_scores(model, inputs, **kwargs):
         ends in `:1`, `:2` and so on.
 
     Raises:
-        ValueError: If `model` is not a Keras model or layer, no attention layer was called, or one was called in a
-            compiled loop or function, where its scores cannot be read.
+        ValueError: If `model` is not a Keras model or layer, no attention layer was called, or one was called inside a
+            loop that the backend compiles, where its scores cannot be read.
 
     Example:
 
