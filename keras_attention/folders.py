@@ -1,4 +1,4 @@
-"""Folders to work in, which the next process removes if theirs is killed; and folders that must be there."""
+"""Temporary working folders, removed also after a killed process; checks of folder arguments."""
 
 import contextlib
 import errno
@@ -20,16 +20,16 @@ IDLE = 24 * 3600.0  # seconds
 
 @contextlib.contextmanager
 def working_folder(parent, prefix, abandoned):
-    """Yields the path of a new folder in `parent`, which is removed at the end, also after an error.
+    """Context manager: the path of a new folder in `parent`, removed on exit, also after an error.
 
-    A process that is killed leaves its folder behind. It is removed by the next call: the file `lock` in a folder is
-    locked as long as its process lives, and what nobody has locked belongs to nobody. Where there are no such locks
-    (Windows, some network file systems) and in folders without that file, nothing may have changed for a day.
+    The folder of a killed process is removed by the next call: the file `lock` in a folder stays locked while its
+    process lives, and an unlocked folder is abandoned. Without file locks (Windows, some network file systems) and
+    in folders without that file, a folder is abandoned if nothing in it has changed for a day.
 
     Args:
         parent: Path of a folder.
-        prefix: How the folder's name begins; eight characters of chance follow.
-        abandoned: Regular expression of the names that such folders have in `parent`; others are left alone.
+        prefix: Start of the folder's name; eight random characters follow.
+        abandoned: Regular expression of the names of such folders in `parent`; others are never removed.
     """
     parent = pathlib.Path(parent)
     for folder in _folders(parent, abandoned):
@@ -38,17 +38,17 @@ def working_folder(parent, prefix, abandoned):
     try:
         yield folder
     finally:
-        os.close(lock)  # first: Windows removes no file that is open
+        os.close(lock)  # first: Windows does not remove open files
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def require_folder(value, name):
-    """Returns `value` as a path: of a folder that can be written, or that can be made where it is not there yet.
+    """Returns `value` as a path; raises an error unless it is a writable folder or can be created.
 
     Raises:
-        ValueError: If it is no local path.
-        NotADirectoryError: If there is a file in its place, or above it.
-        PermissionError: If it may not be written.
+        ValueError: If it is not a local path.
+        NotADirectoryError: If it, or a parent of it, is a file.
+        PermissionError: If it is not writable.
     """
     if not isinstance(value, str | os.PathLike) or not str(value) or "://" in str(value):
         raise ValueError(f"`{name}` must be the local path of a folder. Received: {name}={value!r}")
@@ -62,7 +62,7 @@ def require_folder(value, name):
 
 
 def sync(path):
-    """Puts a file or the names in a folder on the disk: else a power cut may leave a name without its content."""
+    """Flushes a file or folder to disk (`fsync`): otherwise a power cut may leave a name without its content."""
     if os.name != "posix":
         return  # elsewhere a folder cannot be opened
     descriptor = os.open(path, os.O_RDONLY)
@@ -82,20 +82,20 @@ def _folders(parent, pattern):
 
 
 def _locked_folder(parent, prefix):
-    """A new folder and the descriptor of its lock file, locked where the system can."""
+    """A new folder and the descriptor of its lock file, locked where the system supports it."""
     while True:
         folder = parent / f"{prefix}{uuid.uuid4().hex[:8]}"
-        # Not `tempfile.mkdtemp`: its folders are closed to other users, and a model server is one.
+        # Not `tempfile.mkdtemp`: other users, such as a model server, cannot read its folders.
         folder.mkdir()
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        # Another process may have taken the folder for an abandoned one between these two lines.
+        # Another process may have removed the folder as abandoned between these two lines.
         if _lock(lock) is not False and (folder / LOCK).exists():
             return folder, lock
         os.close(lock)
 
 
 def _lock(descriptor):
-    """Whether the file is now locked by this descriptor; `None` where there are no locks."""
+    """Whether this descriptor now holds the lock; `None` where file locks are not supported."""
     if fcntl is None:
         return None
     try:

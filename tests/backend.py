@@ -1,19 +1,19 @@
-"""Gradients and compiled calls in the words of whichever backend runs the tests."""
+"""Gradients and compiled calls on every backend."""
 
 import keras
 import numpy as np
 import pytest
 
 BACKEND = keras.backend.backend()
-# A graph of known dimensions is between the last two: it has the dimensions of the one and the kernels of the other.
-# JAX runs the same code eagerly, but compiles each of its operations; tests of values alone do that.
+# A graph of known sizes needs no case of its own: "xla" has its sizes and "dynamic" its kernels.
+# Eager JAX runs the same code but compiles each operation; only tests of values do that.
 COMPILED = {"tensorflow": ("eager", "xla", "dynamic"), "jax": ("xla",), "torch": ("eager",)}[BACKEND]
 DEFAULT = "xla" if BACKEND == "jax" else "eager"
-# What is checked of values holds where they are at hand: those on PyTorch's GPU are not waited for.
+# Checks of values are skipped on PyTorch's GPU, where they would need a synchronisation.
 needs_values = pytest.mark.skipif(
-    BACKEND == "torch" and keras.ops.zeros(()).device.type != "cpu", reason="values of a GPU are not looked at"
+    BACKEND == "torch" and keras.ops.zeros(()).device.type != "cpu", reason="values on a GPU are not checked"
 )
-# How to compile a model of which a training step is tested, and not the compiler, which takes most of the time.
+# Arguments of `compile` for tests of a training step: compiling would take most of the time.
 QUICK = {"jit_compile": BACKEND == "jax", "run_eagerly": BACKEND == "tensorflow"}
 
 
@@ -22,23 +22,23 @@ def numpy(x):
 
 
 def at_once(function, *x):
-    """`function(*x)`, on JAX compiled as one: JAX would compile each operation for itself, which takes longer."""
+    """`function(*x)`, under `jit` on JAX: compiling each operation separately takes longer."""
     if BACKEND != "jax":
         return function(*x)
     import jax
 
     def run(*x):
-        with keras.StatelessScope():  # what it changes, such as the state of a seed, is forgotten
+        with keras.StatelessScope():  # state updates, such as of a seed, are discarded
             return function(*x)
 
     return jax.jit(run)(*x)
 
 
 def plainly(function):
-    """The function of TensorFlow without AutoGraph, which rewrites all Python that it calls: half of a trace's time.
+    """Disables AutoGraph for a TensorFlow function: rewriting Python takes half of a trace's time.
 
-    Nothing here needs it, and a condition on a tensor, which it would hide, is an error. `map_fn` would rewrite its
-    body in an eager call, too.
+    Nothing here needs it, and without it a Python condition on a tensor is an error. `map_fn` rewrites its body also
+    in an eager call.
     """
     import tensorflow as tf
 
@@ -48,8 +48,8 @@ def plainly(function):
 def value_and_gradients(function, arrays, cotangent, how=DEFAULT):
     """`function(*arrays)` and the gradients of its product with `cotangent`, as NumPy arrays.
 
-    how: "eager"; "xla" (compiled); "dynamic" (a graph in which batch and lengths are not known). By default "eager",
-        but on JAX "xla": it would compile each operation for itself, which takes three times as long.
+    how: "eager"; "xla" (compiled); "dynamic" (a graph of unknown batch size and lengths). By default "eager", but on
+        JAX "xla": compiling each operation separately takes three times as long.
     """
     run = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[BACKEND]
     value, gradients = run(function, [np.asarray(a, "float32") for a in arrays], cotangent, how)
@@ -84,7 +84,7 @@ def _jax(function, arrays, cotangent, how):
 
 
 def torch_tensor(array, dtype=None, trained=False):
-    """A tensor of PyTorch on the device on which Keras computes, which is the GPU where there is one."""
+    """A PyTorch tensor on Keras's default device."""
     return keras.ops.convert_to_tensor(array, dtype).requires_grad_(trained)
 
 

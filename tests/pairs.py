@@ -1,13 +1,13 @@
-"""Fewer cases than a full factorial, in which any two values still meet."""
+"""Pairwise testing: fewer cases than a full factorial, covering all pairs of values."""
 
 from itertools import combinations, product
 
 
 def all_pairs(*axes):
-    """Cases, one value of each axis, so that each two values of different axes are together in at least one.
+    """Cases, one value of each axis, so that every pair of values of different axes occurs in at least one.
 
-    Greedy: the case with the most pairs that are still missing is next, the first of several. For the same axes it
-    gives the same cases. An axis may be any sequence; values are told apart by their place in it.
+    Greedy: the next case is the first with the most missing pairs, so that the result is deterministic. An axis may be
+    any sequence; values are identified by their index in it.
     """
     ranges = [range(len(axis)) for axis in axes]
     missing = {(i, a, j, b) for i, j in combinations(range(len(axes)), 2) for a in ranges[i] for b in ranges[j]}

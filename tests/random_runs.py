@@ -1,10 +1,10 @@
-"""Random configurations: which there are, and how a function runs on them (eager, graph of unknown sizes, XLA).
+"""Tests on random configurations, eagerly, in graphs of unknown sizes or under XLA.
 
-A test runs a few, the same each time. For a longer run, with other ones:
+A test runs a few, the same each time. For a longer run with other ones:
 
     RANDOM_RUNS=2000 RANDOM_SEED=7 python -m pytest -q tests/ops/test_random_attend.py
 
-What fails names its seed and its index; `RANDOM_SEED=7 RANDOM_FIRST=1234 RANDOM_RUNS=1` runs that one alone.
+A failure reports its seed and index; `RANDOM_SEED=7 RANDOM_FIRST=1234 RANDOM_RUNS=1` runs that one alone.
 """
 
 import os
@@ -18,14 +18,14 @@ EAGER, UNKNOWN, XLA = "eager", "unknown", "xla"
 
 
 def configurations(few):
-    """Yields a name and a random generator for each of `few` configurations, or of as many as the environment asks."""
+    """Yields a name and a random generator for each of `few` configurations, or of RANDOM_RUNS."""
     seed, first = int(os.environ.get("RANDOM_SEED", 0)), int(os.environ.get("RANDOM_FIRST", 0))
     for index in range(first, first + int(os.environ.get("RANDOM_RUNS", few))):
         yield f"RANDOM_SEED={seed} RANDOM_FIRST={index}", np.random.default_rng([seed, index])
 
 
 def check_all(check, few, *kind):
-    """Runs `check(rng, *kind)` for each of the configurations; what fails is named."""
+    """Runs `check(rng, *kind)` for each configuration; an error contains its name."""
     for name, rng in configurations(few):
         try:
             check(rng, *kind)
@@ -34,17 +34,17 @@ def check_all(check, few, *kind):
 
 
 def size(rng, most):
-    """Often 1, now and then 0."""
+    """A random size of at most `most`, often 1, sometimes 0."""
     return int(rng.choice([0, 1, rng.integers(2, most + 1)], p=[0.06, 0.16, 0.78]))
 
 
 def some(rng, shape):
-    """A mask of which a few, half or most are true."""
+    """A random mask with few, half or most values true."""
     return rng.random(shape) < rng.choice([0.15, 0.5, 0.9])
 
 
 def check_gradients(rng, loops, arrays, gradients, cotangent, rtol, atol):
-    """Each of the gradients, by name, is that of <cotangent, loops(**arrays)[0]> along a direction.
+    """Compares each gradient with that of <cotangent, loops(**arrays)[0]> along a random direction.
 
     `None` is a gradient of zero.
     """
@@ -59,9 +59,9 @@ def check_gradients(rng, loops, arrays, gradients, cotangent, rtol, atol):
 
 
 def any_way(rng):
-    """How to run: half in graphs whose sizes are unknown and a tenth under XLA, where the backend has these."""
+    """A random way to run: half in graphs of unknown sizes and a tenth under XLA, where supported."""
     way = rng.choice([EAGER, UNKNOWN, XLA], p=[0.4, 0.5, 0.1])
-    # JAX would compile each operation for itself, which takes longer than all of them.
+    # Eager JAX compiles each operation separately, which takes longer than one function.
     return {"tensorflow": way, "jax": EAGER if way == XLA else XLA, "torch": EAGER}[BACKEND]
 
 
@@ -69,12 +69,12 @@ def run(function, arrays, trained, cotangent, way, known=None):
     """`function(**arrays)` and the gradients of its product with `cotangent`, as NumPy arrays.
 
     Args:
-        function: Takes tensors by name; returns a tensor or a tuple whose first is multiplied by the cotangent.
+        function: Takes tensors by name; returns a tensor or a tuple, the first of which is multiplied by the cotangent.
         arrays: {name: array}.
-        trained: The names of those whose gradients are wanted.
+        trained: The names of the arrays whose gradients are computed.
         cotangent: Array of the shape of the (first) result.
-        way: `"eager"`; `"unknown"`: in a graph in which no size is known, but for those of `known`; `"xla"`: such a
-            graph, compiled.
+        way: `"eager"`; `"unknown"`: in a graph of unknown sizes, except those of `known`; `"xla"`: such a graph,
+            compiled.
         known: {name: tuple of axes whose sizes are known}.
 
     Returns:

@@ -11,7 +11,7 @@ from keras_attention import folders
 from keras_attention.folders import require_folder, working_folder
 
 PATTERN = r"\.work-\w{8}"
-# A process that works until its input ends, and then ends well.
+# A process that holds a folder until its input ends.
 WORKER = """
 import runpy, sys
 folders = runpy.run_path(sys.argv[1])
@@ -43,9 +43,9 @@ def age(folder, hours):
         os.utime(path, (time.time() - 3600 * hours,) * 2)
 
 
-@pytest.mark.skipif(folders.fcntl is None, reason="no locks of files")
-def test_a_killed_process_s_folder_is_removed_and_a_live_one_s_is_not(tmp_path, worker):
-    age(worker.folder, 1000)  # however long nothing has changed in it
+@pytest.mark.skipif(folders.fcntl is None, reason="file locks are not supported")
+def test_folder_of_a_killed_process_is_removed_and_of_a_live_one_kept(tmp_path, worker):
+    age(worker.folder, 1000)  # a lock counts however long nothing has changed
     assert work(tmp_path) == [worker.folder.name]
     assert (worker.folder / "half").read_text() == "half"
     os.kill(worker.pid, signal.SIGKILL)
@@ -54,12 +54,12 @@ def test_a_killed_process_s_folder_is_removed_and_a_live_one_s_is_not(tmp_path, 
     assert work(tmp_path) == [] and os.listdir(tmp_path) == []
 
 
-def test_a_process_that_ends_well_removes_its_own(tmp_path, worker):
+def test_folder_is_removed_when_its_process_ends(tmp_path, worker):
     worker.communicate()
     assert worker.returncode == 0 and os.listdir(tmp_path) == []
 
 
-def test_folders_side_by_side_in_one_process(tmp_path):
+def test_several_folders_in_one_process(tmp_path):
     with working_folder(tmp_path, ".work-", PATTERN) as first:
         with working_folder(tmp_path, ".work-", PATTERN) as second:
             assert first != second and first.is_dir() and second.is_dir()
@@ -70,7 +70,7 @@ def test_folders_side_by_side_in_one_process(tmp_path):
 
 
 @pytest.mark.parametrize("locks", [True, False])
-def test_without_a_lock_a_folder_goes_after_a_day(tmp_path, locks, monkeypatch):
+def test_unlocked_folder_is_removed_after_a_day(tmp_path, locks, monkeypatch):
     if not locks:
         monkeypatch.setattr(folders, "fcntl", None)
     for name, hours in (("fresh", 23), ("stale", 25), ("newest", 25)):
@@ -85,7 +85,7 @@ def test_without_a_lock_a_folder_goes_after_a_day(tmp_path, locks, monkeypatch):
     assert work(tmp_path) == [".work-fresh___", ".work-newest__"]
 
 
-def test_what_has_another_name_stays(tmp_path):
+def test_folders_of_other_names_are_kept(tmp_path):
     names = [".work-short", ".work-too-long-a-name", "work-12345678", "1"]
     for name in names:
         (tmp_path / name).mkdir()
@@ -96,7 +96,7 @@ def test_what_has_another_name_stays(tmp_path):
     assert work(tmp_path) == sorted([*names, ".work-abcdefgh", ".work-12345678", "target"])
 
 
-def test_a_folder_taken_for_an_abandoned_one_before_it_was_locked_is_made_anew(tmp_path, monkeypatch):
+def test_folder_removed_before_it_was_locked_is_created_again(tmp_path, monkeypatch):
     lock, removed = folders._lock, []
 
     def removed_at_the_last_moment(descriptor):
@@ -110,7 +110,7 @@ def test_a_folder_taken_for_an_abandoned_one_before_it_was_locked_is_made_anew(t
         assert folder.is_dir() and [folder] != removed
 
 
-def test_a_folder_that_is_required(tmp_path):
+def test_require_folder_checks_paths(tmp_path):
     (tmp_path / "file").write_text("precious")
     assert require_folder(str(tmp_path), "directory") == tmp_path
     assert require_folder(tmp_path / "new" / "newer", "directory") == tmp_path / "new" / "newer"
@@ -123,7 +123,7 @@ def test_a_folder_that_is_required(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_a_folder_that_may_not_be_written(tmp_path, monkeypatch):
+def test_require_folder_checks_permission(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
     with pytest.raises(PermissionError, match="`directory` cannot be written"):
         require_folder(tmp_path / "new", "directory")

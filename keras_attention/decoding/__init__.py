@@ -1,6 +1,6 @@
-"""How a trained sequence model writes its output.
+"""Decoders for autoregressive models: greedy, sampling, beam search, images.
 
-Every decoder reads the model through `step(tokens [B], cache, index) -> (logits [B, V], cache)` and runs wholly
+Every decoder calls the model through `step(tokens [B], cache, index) -> (logits [B, V], cache)` and runs entirely
 inside the graph.
 """
 

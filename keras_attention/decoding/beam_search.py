@@ -14,11 +14,11 @@ from keras_attention.decoding.loop import (
 )
 from keras_attention.ops.require import require_bool, require_int, require_number
 
-NEVER = float("-inf")  # the score of a place in the beam that holds no sequence
+NEVER = float("-inf")  # the score of an empty slot of the beam
 
 
 def length_penalty(length, alpha=0.6):
-    r"""What a sequence's log-probability is divided by, so that short ones do not always win.
+    r"""Length penalty of beam search, by which a sequence's log-probability is divided.
 
     $$ lp(L) = \left( \frac{5 + L}{6} \right)^{\alpha} $$
 
@@ -33,7 +33,7 @@ def length_penalty(length, alpha=0.6):
         Float32 tensor of the shape of `length`.
 
     Raises:
-        ValueError: If `alpha` is out of its range.
+        ValueError: If `alpha` is out of range.
 
     Example:
 
@@ -56,42 +56,42 @@ def beam_search(
     stop_early=True,
     pad_token=0,
 ):
-    r"""Searches the sequence of the greatest length-penalised log-probability with a beam.
+    r"""Beam search for the sequence with the highest length-penalised log-probability.
 
     $$ \arg\max_y \frac{\log p(y \mid x)}{lp(|y|)}, \quad lp(L) = \left( \frac{5 + L}{6} \right)^{\alpha} $$
 
-    L counts the end token. As in section 6.1 of "Attention Is All You Need"
+    L includes the end token. As in section 6.1 of "Attention Is All You Need"
     ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762); beam 4, alpha 0.6) and its
     published code, with K the beam size:
 
-        alive:    [B, K, L], the best open sequences; at first only one, or copies would fill the beam
+        alive:    [B, K, L], the best open sequences; at first only one, or duplicates would fill the beam
         expand:   [B, K, V] = log p(alive) + log_softmax(logits) -> the best 2 K
         alive:    the best K of those that do not end
-        finished: [B, K, L], the best K, over all time, of those that end, by log p / lp
-        stop:     a finished score beats the best that alive ones can reach, log p / lp(max_length)
+        finished: [B, K, L], the best K so far of those that end, by log p / lp
+        stop:     a finished score beats the upper bound of the alive ones, log p / lp(max_length)
 
-    Runs wholly inside the graph, as `greedy` does. The cache is tiled to B * K and
-    follows its sequences when the beam is reordered.
+    Runs entirely inside the graph, as `greedy` does. The cache is tiled to B * K and
+    reordered with the beam.
 
-    Differs from the published code: if nothing of a row ends within `max_length`, its
-    open sequences are returned with *penalised* scores (the published code forgets the
+    Differs from the published code: if no sequence of a row ends within `max_length`, its
+    open sequences are returned with *penalised* scores (the published code omits the
     penalty); a row whose search is over no longer changes, so that a result never depends
-    on the rest of the batch; a beam of one ends only with its best token, which makes it greedy; places that
-    were never filled have score minus infinity.
+    on the rest of the batch; a beam of one ends only with its best token, which makes it greedy; empty slots
+    of the beam have score minus infinity.
 
-    A sequence whose logits have a NaN in them, as those of a model that has diverged, leaves
-    the beam. Where none is left and none has ended, tokens are `pad_token` and scores minus
-    infinity; other rows of the batch are not touched by it.
+    A sequence whose logits contain a NaN, as after divergence, leaves the beam. If none is
+    left and none has ended, tokens are `pad_token` and scores minus infinity; other rows of
+    the batch are not affected.
 
     Args:
         step: See `greedy`; it is called with B * K tokens.
         cache: Any nest of tensors whose first axis is B (not B * K); `()` for none.
         start_tokens: Integers [B], read at position 0 and not part of the output.
-        max_length: Positive int L; the longest output, end token included.
-        end_token: Int; a sequence ends with it. `None`: all run to L.
+        max_length: Positive int L, the maximum output length, end token included.
+        end_token: Int; a sequence ends with it. `None`: all sequences have length L.
         beam_size: Positive int K; 1 with `alpha=0` is `greedy`.
         alpha: Float of at least 0, the strength of the length penalty.
-        stop_early: If `True`, a row is over when its best result is certain, as published;
+        stop_early: If `True`, a row stops when its best result is final, as published;
             if `False`, when all K are.
         pad_token: Int that fills the positions after the end.
 
@@ -100,10 +100,10 @@ def beam_search(
         it, and float32 [B, K], best first.
 
     Raises:
-        ValueError: If an argument is out of its range, or `step` returns no pair, or
-            logits or a cache of another shape.
+        ValueError: If an argument is out of range, or `step` does not return a pair
+            (logits, cache) of the expected shapes.
 
-    Example: greedy takes 1 (0.6) and can only go on to 0.6 * 0.5; the best is 2, 3.
+    Example: greedy decoding picks 1 (0.6), which leads to 0.6 * 0.5 at most; the best is 2, 3.
 
     >>> import keras
     >>> table = keras.ops.log([[0, 0.6, 0.4, 0], [0.5, 0, 0, 0.5], [0, 0.1, 0, 0.9], [1, 0, 0, 0.0]])

@@ -1,4 +1,4 @@
-"""Greedy decoding: always the most probable next token."""
+"""Greedy decoding."""
 
 from keras import ops
 
@@ -6,37 +6,36 @@ from keras_attention.decoding.loop import generate, require_inputs
 
 
 def greedy(step, cache, start_tokens, max_length, end_token, *, pad_token=0):
-    r"""Writes the most probable token at every position.
+    r"""Greedy decoding: the most probable token at every position.
 
     $$ y_i = \arg\max_v p(v \mid y_{<i}, x) $$
 
         tokens: [B, L] = argmax over V of the logits [B, V], position by position
 
-    Runs wholly inside the graph (`tf.function`, XLA, JAX `jit`, a SavedModel) and
-    stops as soon as every sequence has ended. A position costs one `step`, however
-    many came before.
+    Runs entirely inside the graph (`tf.function`, XLA, JAX `jit`, a SavedModel) and
+    stops as soon as every sequence has ended. Each position costs one `step`.
 
     Args:
         step: Callable `(tokens [B] int32, cache, index [] int32) -> (logits [B, V], cache)`:
             reads the token at position `index`, counted from 0, and returns the logits
             of the next one. It returns the cache with the structure, shapes and dtypes
-            it was given. A sequence whose logits have a NaN in them ends there, without
-            another token; the others are not touched by it. To go on after a prompt of n tokens, pass
+            it was given. A sequence whose logits contain a NaN ends there, without
+            another token; the others are not affected. To continue a prompt of n tokens, pass
             `lambda tokens, cache, index: step(tokens, cache, index + n)`.
         cache: Any nest of tensors whose first axis is B; `()` for none.
         start_tokens: Integers [B] of at least 0, read at position 0 and not part of the output.
-        max_length: Positive int L; the longest output, end token included.
-        end_token: Int; a sequence stops after writing it. `None`: all run to L.
+        max_length: Positive int L, the maximum output length, end token included.
+        end_token: Int; a sequence stops after writing it. `None`: all sequences have length L.
         pad_token: Int that fills the positions after the end.
 
     Returns:
         Int32 [B, L]: the end token included, `pad_token` after it.
 
     Raises:
-        ValueError: If an argument is out of its range, or `step` returns no pair, or
-            logits or a cache of another shape.
+        ValueError: If an argument is out of range, or `step` does not return a pair
+            (logits, cache) of the expected shapes.
 
-    Example: a model that counts, and ends at 3.
+    Example: a model that counts up to the end token 3.
 
     >>> import keras
     >>> def step(tokens, cache, index):

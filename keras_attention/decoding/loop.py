@@ -1,13 +1,13 @@
-"""What every decoder shares: the checks, the loop inside the graph, the buffer of written tokens.
+"""Shared parts of the decoders: argument checks, the loop inside the graph, the buffer of generated tokens.
 
-A decoder reads a model only through `step(tokens, cache, index) -> (logits, cache)`:
+A decoder calls a model only through `step(tokens, cache, index) -> (logits, cache)`:
 
     tokens: [B] int32, the last token of each sequence
-    cache:  any nest of tensors whose first axis is B: all that the model remembers
+    cache:  any nest of tensors whose first axis is B: the model's whole state
     index:  [] int32, the position of `tokens`, counted from 0
     logits: [B, V], of the token at position `index + 1`
 
-Letters: B batch, L the longest output, V vocabulary.
+Letters: B batch, L maximum output length, V vocabulary.
 """
 
 import keras
@@ -18,7 +18,7 @@ from keras_attention.ops.shapes.known import known_values
 
 
 def require_inputs(step, cache, start_tokens, max_length, end_token, pad_token):
-    """Checks what all decoders take. Returns `cache` as tensors and `start_tokens` [B] as int32."""
+    """Checks the arguments of all decoders. Returns `cache` as tensors and `start_tokens` [B] as int32."""
     if not callable(step):
         raise ValueError(f"`step` must be callable: (tokens, cache, index) -> (logits, cache). Received: step={step!r}")
     require_int(max_length, "max_length")
@@ -51,7 +51,7 @@ def _require_batch(leaf, start_tokens):
 
 
 def call_step(step, tokens, cache, index, end_token):
-    """`step`, with its logits checked and in float32."""
+    """Calls `step` and returns its logits, checked and in float32, and its cache."""
     logits, cache = require_pair(step(tokens, cache, index))
     if len(logits.shape) != 2 or logits.shape[-1] is None:
         raise ValueError(
@@ -63,7 +63,7 @@ def call_step(step, tokens, cache, index, end_token):
 
 
 def require_pair(answer):
-    """Returns what a step returned, if it is a pair. A tensor of two rows could be taken apart like one."""
+    """Returns the result of a step if it is a pair; a tensor of two rows would also unpack."""
     if not isinstance(answer, tuple | list) or len(answer) != 2 or not hasattr(answer[0], "shape"):
         received = type(answer).__name__
         if isinstance(answer, tuple | list):
@@ -73,7 +73,7 @@ def require_pair(answer):
 
 
 def has_nan(x):
-    """Boolean [...], which rows of `x` [..., V] have a NaN in them."""
+    """Boolean [...]: which rows of `x` [..., V] contain a NaN."""
     return ops.any(ops.isnan(x), axis=-1)
 
 
@@ -97,7 +97,7 @@ def run(active, advance, state):
 
 
 def _alike(x, old):
-    """`x` with the static shape of `old`, which a loop in the graph must keep."""
+    """`x` with the static shape of `old`, which must not change in a graph loop."""
     wrong = len(x.shape) != len(old.shape) or any(a != b and None not in (a, b) for a, b in zip(x.shape, old.shape))
     dtypes = [keras.backend.standardize_dtype(t.dtype) for t in (x, old)]
     if wrong or dtypes[0] != dtypes[1]:
@@ -115,30 +115,30 @@ def blank(start_tokens, max_length, pad_token):
 
 def write(sequences, index, tokens):
     """`sequences` [B, L, ...] with `tokens` [B, ...] in column `index`."""
-    # A comparison instead of `slice_update`, whose TensorFlow op is XLA's own: this runs on any model server.
+    # A comparison instead of `slice_update`, whose TensorFlow op needs XLA: this runs on any model server.
     column = ops.arange(sequences.shape[1], dtype="int32") == index
     column = ops.reshape(column, (1, -1, *[1] * (len(sequences.shape) - 2)))
     return ops.where(column, tokens[:, None], sequences)
 
 
 def is_end(tokens, end_token):
-    """Where a sequence ends; with `end_token=None`, nowhere."""
+    """Boolean: which tokens are the end token; none with `end_token=None`."""
     return ops.zeros_like(tokens, dtype="bool") if end_token is None else ops.equal(tokens, end_token)
 
 
 def take_rows(x, chosen, M):
-    """Of `x` [B * M, ...], M rows a batch member, those that `chosen` [B, J] names: [B * J, ...]."""
+    """Gathers the rows `chosen` [B, J] of each batch member from `x` [B * M, ...]: [B * J, ...]."""
     first = ops.arange(ops.shape(chosen)[0], dtype="int32")[:, None] * M
     return ops.take(x, ops.reshape(first + chosen, (-1,)), axis=0)
 
 
 def generate(choose, step, cache, start_tokens, max_length, end_token, pad_token):
-    """Writes one token after the other, each by `choose(logits [B, V], index) -> [B]`, until all have ended.
+    """Generates token by token with `choose(logits [B, V], index) -> [B]` until all sequences have ended.
 
-    A sequence whose logits have a NaN in them ends without another token: no choice among them would mean anything.
+    A sequence whose logits contain a NaN ends without another token.
 
     Args:
-        choose: The decoder: picks the next tokens.
+        choose: Picks the next tokens.
         step, cache, start_tokens, max_length, end_token, pad_token: See `greedy`; already checked.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Sampling: the next token is drawn from the model's distribution, tempered and truncated."""
+"""Random sampling with temperature, top-k and top-p."""
 
 import keras
 from keras import ops
@@ -20,35 +20,35 @@ def sample(
     *,
     pad_token=0,
 ):
-    r"""Draws every token from the model's distribution, tempered and truncated.
+    r"""Samples every token from the model's distribution, with temperature, top-k and top-p (nucleus).
 
     $$ y_i \sim q, \quad q(v) \propto p(v \mid y_{<i}, x)^{1 / \tau} \; [v \in \mathcal{V}_i] $$
 
-    $\tau$ is the temperature. Of the tempered distribution, `top_k` keeps the k most
-    probable tokens ([Fan et al., 2018](https://arxiv.org/abs/1805.04833)); of what
-    is left, renormalised, `top_p` keeps the smallest set of most probable tokens that
-    weighs at least p ([Holtzman et al., 2020](https://arxiv.org/abs/1904.09751)).
+    $\tau$ is the temperature. `top_k` keeps the k most probable tokens
+    ([Fan et al., 2018](https://arxiv.org/abs/1805.04833)); after renormalisation, `top_p` keeps the
+    smallest set of most probable tokens with a total probability of at least p
+    ([Holtzman et al., 2020](https://arxiv.org/abs/1904.09751)).
 
-        noise:   [B, L] uniform, drawn once, before the loop
+        noise:   [B, L] uniform, sampled once, before the loop
         weights: [B, V] = exp(logits / temperature), truncated
         tokens:  [B] = first v whose cumulative weight exceeds noise * total
 
-    Runs wholly inside the graph, as `greedy` does, and stops as soon as every sequence
-    has ended. A sequence whose logits have a NaN in them ends there, without another
-    token; the others are not touched by it. Truncation sorts: `top_k` alone sorts k tokens, `top_p` alone all V.
+    Runs entirely inside the graph, as `greedy` does, and stops as soon as every sequence
+    has ended. A sequence whose logits contain a NaN ends there, without another
+    token; the others are not affected. Truncation sorts: `top_k` sorts k tokens, `top_p` alone all V.
 
     Args:
         step: See `greedy`.
         cache: See `greedy`.
         start_tokens: Integers [B], read at position 0 and not part of the output.
-        max_length: Positive int L; the longest output, end token included.
-        end_token: Int; a sequence stops after writing it. `None`: all run to L.
-        temperature: Positive float; below 1 sharpens, above 1 flattens.
+        max_length: Positive int L, the maximum output length, end token included.
+        end_token: Int; a sequence stops after writing it. `None`: all sequences have length L.
+        temperature: Positive float; below 1 sharpens the distribution, above 1 flattens it.
         top_k: Positive int, or `None` for all tokens. More than V means all.
         top_p: Float in (0, 1], or `None` for all tokens.
-        seed: Int from 0 to 2**32 - 1 (the same sample at every call; TensorFlow's XLA draws another than
-            TensorFlow without), `keras.random.SeedGenerator` (a new one at every call;
-            for a SavedModel, keep its state as an attribute of what is saved), or
+        seed: Int from 0 to 2**32 - 1 (the same sample at every call; TensorFlow with and without XLA
+            give different ones), `keras.random.SeedGenerator` (a new sample at every call;
+            for a SavedModel, keep its state as an attribute of the saved object), or
             `None` for Keras's global generator.
         pad_token: Int that fills the positions after the end.
 
@@ -56,10 +56,10 @@ def sample(
         Int32 [B, L]: the end token included, `pad_token` after it.
 
     Raises:
-        ValueError: If an argument is out of its range, or `step` returns no pair, or
-            logits or a cache of another shape.
+        ValueError: If an argument is out of range, or `step` does not return a pair
+            (logits, cache) of the expected shapes.
 
-    Example: with `top_k=1` nothing is left to chance.
+    Example: `top_k=1` is greedy decoding.
 
     >>> import keras
     >>> def step(tokens, cache, index):
@@ -70,7 +70,7 @@ def sample(
     """
     cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
     _require_options(temperature, top_k, top_p, seed)
-    # All randomness is drawn here: a generator's state cannot change inside a loop that JAX traces.
+    # All random numbers are sampled here: a generator's state cannot change inside a loop that JAX traces.
     noise = keras.random.uniform((ops.shape(start_tokens)[0], max_length), dtype="float32", seed=seed)
 
     def choose(logits, index):
@@ -95,8 +95,8 @@ def _require_options(temperature, top_k, top_p, seed):
 
 
 def _weights(logits, temperature, top_k, top_p):
-    """What may be drawn: weights [B, k], in proportion to the probabilities, and tokens [B, k] (`None`: 0 .. V - 1)."""
-    # Shifted before it is divided: a very small temperature must not overflow.
+    """The candidates: weights [B, k], proportional to the probabilities, and tokens [B, k] (`None`: 0 .. V - 1)."""
+    # Shifted before the division, so that a very small temperature does not overflow.
     logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / temperature
     if top_k is None and top_p is None:
         return ops.exp(logits), None
@@ -109,10 +109,10 @@ def _weights(logits, temperature, top_k, top_p):
 
 
 def _invert(weights, noise):
-    """The inverse of the cumulative distribution: the first index whose mass exceeds `noise` [B] times the total."""
+    """Inverse transform sampling: the first index whose cumulative weight exceeds `noise` [B] times the total."""
     mass = ops.cumsum(weights, axis=-1)
     threshold = noise[:, None] * ops.max(mass, axis=-1, keepdims=True)
-    # A parallel sum need not be monotone in its last bit: what weighs nothing must not be drawn for that.
+    # A parallel sum need not be monotone in its last bit; a token of weight 0 must not be sampled for that.
     exceeds = ops.logical_and(mass > threshold, weights > 0)
     first = ops.argmax(ops.cast(exceeds, "int32"), axis=-1)
     return ops.where(ops.any(exceeds, axis=-1), first, ops.argmax(weights, axis=-1))

@@ -1,4 +1,4 @@
-"""Images drawn from a model of them, value after value; or what is missing of images that are known in part."""
+"""Sampling and inpainting with autoregressive image models, value by value."""
 
 import keras
 from keras import ops
@@ -25,37 +25,37 @@ def sample_image(
     known_mask=None,
     seed=None,
 ):
-    r"""Draws images from an autoregressive model, in its order of generation.
+    r"""Samples images from an autoregressive model, in its generation order; with `known` pixels, inpainting.
 
     $$ x_i \sim p(x_i \mid x_{<i}, \mathrm{condition})^{1 / \tau} $$
 
     as in "Image Transformer" ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)), whose temperatures $\tau$ are
     0.8, 0.9 and 1. Written out, with B batch, Y rows, X columns, C channels, L steps:
 
-        noise:  [B, L, E] uniform, drawn once, before the loop
-        output: of step i, from the cache and what was written in step i - 1
+        noise:  [B, L, E] uniform, sampled once, before the loop
+        output: of step i, from the cache and the value of step i - 1
         value:  the known one where there is one; else the first whose cumulative weight exceeds the noise, or
-                what `ops.logistic_mixture_sample` says
+                a sample of `ops.logistic_mixture_sample`
 
-    The loop runs wholly inside the graph (`tf.function`, XLA, JAX `jit`, a SavedModel). A step looks at a memory of
-    fixed size, however many values were written before.
+    The loop runs entirely inside the graph (`tf.function`, XLA, JAX `jit`, a SavedModel). The cache has a fixed size,
+    so that every step costs the same.
 
-    Values that are known (half of an image, say) are kept as they are, wherever they lie; what comes after them in the
-    order of generation is drawn given them.
+    Known values (half of an image, say) are kept wherever they lie; only values after them in the generation order
+    are conditioned on them.
 
-    Where the model's output has a NaN in it, as that of a model that has diverged, the value is 0.
+    Where the model's output contains a NaN, as after divergence, the value is 0.
 
     Args:
-        model: What has the protocol of `models.ImageTransformer`: `start(size, batch_size, label, source)`,
+        model: Object with the protocol of `models.ImageTransformer`: `start(size, batch_size, label, source)`,
             `step(values, cache, index)`, `to_sequence`, `to_image`, and the attributes `likelihood`, `channels` and
             `num_mixtures`.
         size: (rows, columns) of the images in pixels, ints.
-        batch_size: Int or int32 scalar tensor B; `None` if a label, a source or known pixels tell it.
+        batch_size: Int or int32 scalar tensor B; `None` if a label, a source or known pixels give it.
         label: Integers [B], for a model with classes.
         source: Images [B, y, x, C], for a model with an encoder.
-        temperature: Positive float; below 1 the probable values are favoured.
-        known: Images [B, Y, X, C], integers from 0 to 255, of which some pixels are to be kept.
-        known_mask: Boolean, [B, Y, X] or [Y, X], true where they are.
+        temperature: Positive float; below 1 sharpens the distribution, above 1 flattens it.
+        known: Images [B, Y, X, C], integers from 0 to 255, of which the pixels of `known_mask` are kept.
+        known_mask: Boolean, [B, Y, X] or [Y, X]; True marks known pixels.
         seed: Int from 0 to 2**32 - 1 (the same images at every call), `keras.random.SeedGenerator` (new ones) or `None`
             for Keras's global generator.
 
@@ -63,7 +63,7 @@ def sample_image(
         Int32 [B, Y, X, C], from 0 to 255.
 
     Raises:
-        ValueError: If `model` has not this protocol, an argument is out of its range, or `known` comes without
+        ValueError: If `model` does not have this protocol, an argument is out of range, or `known` is given without
             `known_mask`.
 
     Example:
@@ -81,7 +81,7 @@ def sample_image(
     known, known_mask = _require_known(known, known_mask, size, model.channels)
     batch_size = _batch_size(batch_size, label, source, known)
     cache = _start(model, size, batch_size, label, source)
-    # Like an image of zeros, so that what is written has the shape that the model calls a sequence.
+    # From an image of zeros, so that the buffer has the shape of the model's sequences.
     blank = model.to_sequence(ops.zeros((batch_size, *size, model.channels), dtype="int32"))
     choose = _chooser(model, batch_size, blank.shape[1], temperature, seed)
     kept = [] if known is None else [model.to_sequence(known), model.to_sequence(known_mask)]
@@ -115,8 +115,8 @@ def _require_model(model):
     missing = [name for name in PROTOCOL if not hasattr(model, name) and (mixture or name != "num_mixtures")]
     if missing or model.likelihood not in LIKELIHOODS:
         raise ValueError(
-            f"`model` must be an autoregressive model of images, as `models.ImageTransformer`, with {PROTOCOL} and a "
-            f"likelihood of {LIKELIHOODS}. Received: a {type(model).__name__} without {missing}"
+            f"`model` must be an autoregressive model of images, such as `models.ImageTransformer`, with {PROTOCOL} "
+            f"and a likelihood of {LIKELIHOODS}. Received: a {type(model).__name__} without {missing}"
         )
 
 
@@ -127,7 +127,7 @@ def _require_size(size):
 
 
 def _chooser(model, batch_size, steps, temperature, seed):
-    """A function (output, index) -> values. All randomness is drawn here: JAX traces the loop only once."""
+    """A function (output, index) -> values. All random numbers are sampled here: JAX traces the loop only once."""
     categorical = model.likelihood == "categorical"
     numbers = 1 if categorical else model.num_mixtures + model.channels
     noise = keras.random.uniform((batch_size, steps, numbers), dtype="float32", seed=seed)
@@ -142,7 +142,7 @@ def _chooser(model, batch_size, steps, temperature, seed):
 
 
 def _require_known(known, mask, size, channels):
-    """Known images as int32 [B, Y, X, C] and where they are known, as boolean of the same shape."""
+    """Known images as int32 [B, Y, X, C] and their mask as boolean of the same shape."""
     if known is None and mask is None:
         return None, None
     if known is None or mask is None:
@@ -167,7 +167,7 @@ def _batch_size(batch_size, *given):
         if x is not None:
             return ops.shape(ops.convert_to_tensor(x))[0]
     if batch_size is None:
-        raise ValueError("`batch_size` must be given where no other argument tells it. Received: batch_size=None")
+        raise ValueError("`batch_size` must be given if no other argument determines it. Received: batch_size=None")
     if not hasattr(batch_size, "shape"):
         require_int(batch_size, "batch_size")
     return batch_size

@@ -1,4 +1,4 @@
-"""A trained model leaves Python."""
+"""Export of a trained model as a SavedModel."""
 
 from keras_attention.export.core_ops import require_core_ops, saved_model_ops
 from keras_attention.export.saved_model import export_saved_model

@@ -1,8 +1,8 @@
-"""Which operations does a SavedModel need, and does every TensorFlow have them?"""
+"""The operations of a SavedModel, and whether every TensorFlow build has them."""
 
 import os
 
-# Registered in every build, but they call back into the Python process that made them.
+# Registered in every build, but they call back into the Python process that created them.
 PYTHON_OPS = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
 
 
@@ -31,9 +31,9 @@ def saved_model_ops(path):
 
 
 def forget_gradients(path):
-    """Takes out of a SavedModel on disk what its operations say of custom gradients that were not saved with it.
+    """Removes from a SavedModel on disk the references to custom gradients that were not saved with it.
 
-    TensorFlow would warn of each of them whenever the model is loaded, though what is served is not trained.
+    Otherwise TensorFlow warns of each of them at every load; a served model is not trained.
     """
     saved_model = _read(path)
     for meta_graph in saved_model.meta_graphs:
@@ -45,21 +45,21 @@ def forget_gradients(path):
 
 
 def require_core_ops(path, allowed=()):
-    """Refuses a SavedModel that a stock TensorFlow (a model server, the C API) could not run.
+    """Raises an error if a stock TensorFlow (a model server, the C API) cannot run a SavedModel.
 
-    Refused are operations of other libraries (tensorflow-text, for instance), operations that call Python
-    (`tf.py_function`), and those of the XLA bridge (`XlaDynamicUpdateSlice`, which is what `keras.ops.slice_update`
-    becomes): a model server compiles the latter only when told to, and on a GPU not at all.
+    Not allowed are operations of other libraries (tensorflow-text, for instance), operations that call Python
+    (`tf.py_function`), and those of the XLA bridge (`XlaDynamicUpdateSlice`, to which `keras.ops.slice_update`
+    compiles): a model server runs the latter only if configured to, and on a GPU not at all.
 
     Args:
         path: Folder of the SavedModel.
-        allowed: Names of operations to accept all the same, because your server has them.
+        allowed: Names of further operations to accept, because your server has them.
 
     Returns:
         Sorted list of str: the operations of the SavedModel.
 
     Raises:
-        ValueError: If an operation is not in the core of TensorFlow; it names them all.
+        ValueError: If an operation is not in the core of TensorFlow; the message lists them all.
 
     Example:
 
@@ -73,7 +73,7 @@ def require_core_ops(path, allowed=()):
     """
     import tensorflow as tf
 
-    # `tf.raw_ops` was written when TensorFlow was built: libraries loaded since do not appear in it.
+    # `tf.raw_ops` was generated when TensorFlow was built: libraries loaded since do not appear in it.
     core = set(dir(tf.raw_ops)) - set(PYTHON_OPS)
     names = saved_model_ops(path)
     foreign = [name for name in names if name not in core and name not in allowed]
@@ -91,7 +91,7 @@ def _hints(foreign):
     if "XlaDynamicUpdateSlice" in foreign:
         hints += " Write with `keras.ops.where` or `keras.ops.scatter_update` instead of `keras.ops.slice_update`."
     if any(name in PYTHON_OPS for name in foreign):
-        hints += " `tf.py_function` and `tf.numpy_function` need the Python process that made them."
+        hints += " `tf.py_function` and `tf.numpy_function` need the Python process that created them."
     if any(">" in name for name in foreign):
         hints += " Tokenise with `tf.strings` and `tf.lookup` instead of a library of operations."
     return hints

@@ -1,14 +1,14 @@
-"""What inputs and outputs are called where a model is served: the same in every build, and names that all accept.
+"""Names of the inputs and outputs of a served model: reproducible, and valid in TensorFlow and Python.
 
 | input | served as |
 |---|---|
 | in a dict | its key; the keys joined, `{"a": {"b": x}}` -> `a_b`; with positions if several share it, `a_0`, `a_1` |
 | with a name of its own, `keras.Input(name="text")` | that name |
 | the only one, without a name | `inputs` |
-| another without a name | `input_0`, `input_1`, ... by its place among all inputs |
+| another without a name | `input_0`, `input_1`, ... by its position among all inputs |
 
-What is no letter of the English alphabet, digit or underscore becomes an underscore. A name that does not begin with a
-letter, and one that Python or TensorFlow takes for itself, gets `input_` in front: `x.y` -> `x_y`, `1st` ->
+Every character other than an ASCII letter, a digit or an underscore becomes an underscore. A name that does not begin
+with a letter, or that Python or TensorFlow reserves, gets the prefix `input_`: `x.y` -> `x_y`, `1st` ->
 `input_1st`, `class` -> `input_class`, `self` -> `input_self`.
 """
 
@@ -18,12 +18,12 @@ import re
 
 import keras
 
-# What Keras calls an input that was given no name: it counts them over the whole process.
+# Keras's automatic names of inputs, which count over the whole process.
 AUTOMATIC = r"(keras_tensor|input_layer)(_\d+)?"
 
 
 def served_name(name):
-    """`name`, or what it is served as if TensorFlow or Python would not take it."""
+    """`name`, changed where TensorFlow or Python would not accept it."""
     name = re.sub(r"[^0-9A-Za-z_]", "_", name)
     if not name[:1].isalpha() or keyword.iskeyword(name) or name == "self":
         name = f"input_{name}"
@@ -49,7 +49,7 @@ def input_names(structure):
 
 
 def output_names(model):
-    """The names of the outputs of a functional model, in which `output_0`, `output_1`, ... are those without a name."""
+    """The names of the outputs of a functional model; `output_0`, `output_1`, ... for those without a name."""
     names = getattr(model, "output_names", None)
     if names is None:
         return None
@@ -58,6 +58,6 @@ def output_names(model):
 
 
 def _is_automatic(layer, name):
-    """Whether Keras named the layer: after its class, with a number that it counts over the whole process."""
+    """Whether the layer has an automatic name of Keras: its class, with a counter over the whole process."""
     plain = re.sub(r"_\d+$", "", name).replace("_", "")
     return layer is None or plain == re.sub(r"\W|_", "", type(layer).__name__).lower()

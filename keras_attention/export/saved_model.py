@@ -1,4 +1,4 @@
-"""A model becomes a SavedModel: numbered, dynamic, each weight once, verified, there as a whole or not at all."""
+"""Export as a SavedModel: versioned, dynamic shapes, each weight stored once, verified, written atomically."""
 
 import gc
 
@@ -16,41 +16,42 @@ DEFAULT = "serving_default"
 def export_saved_model(
     model, directory, *, input_signature=None, lengths=None, signatures=None, version=None, verify=True, allowed_ops=()
 ):
-    """Writes `model` as a SavedModel into the next numbered folder of `directory`, ready for TensorFlow Serving.
+    """Exports `model` as a SavedModel for TensorFlow Serving, into the next version folder of `directory`.
 
         directory/1/saved_model.pb, variables/, assets/
 
-    The signature `serving_default` is the model's call (not training): its inputs by name -> its outputs by name.
-    Batch and length stay dynamic: see `input_signature`. Whatever varies in length takes its lengths, not a mask:
+    The signature `serving_default` is the model's call with `training=False`: inputs by name -> outputs by name.
+    Batch and length stay dynamic: see `input_signature`. Sequences of varying length come with lengths, not a mask:
 
         tokens: [B, T], tokens_lengths: [B] int32 -> outputs: [B, ...]
 
-    for every input `[B, None]` or `[B, None, D]`. What lies beyond a length is replaced by zeros inside the graph:
+    for every input `[B, None]` or `[B, None, D]`. Positions beyond the length are set to zero inside the graph:
     integer inputs then hold the padding id 0, and floating inputs also carry the Keras mask. So the padding that a
-    client or a server's batcher adds, garbage included, changes nothing. A length above T means T, one below 0 means 0.
+    client or a server's batcher adds, of any value, is ignored. Lengths are clipped to [0, T].
 
     An input is called by its key in a dict (`{"a": {"b": x}}`: `a_b`; `{"a": [x, y]}`: `a_0`, `a_1`), else by its own
-    name, else `inputs`, or `input_0`, `input_1`, ... if there are several. What names of Python and TensorFlow may not
-    hold becomes `_`, and a name that they refuse gets `input_` in front: `x.y` is served as `x_y`, `1st` as
-    `input_1st`, `class` as `input_class`. Several outputs without names are `output_0`, `output_1`, ...
+    name, else `inputs`, or `input_0`, `input_1`, ... if there are several. Characters that Python or TensorFlow does
+    not allow in names become `_`, and names that it does not allow get the prefix `input_`: `x.y` is served as `x_y`,
+    `1st` as `input_1st`, `class` as `input_class`. Several outputs without names are `output_0`, `output_1`, ...
 
-    Only the variables that the signatures read are stored, each once (`model.export` stores them twice). The folder
-    appears complete or not at all: everything is written, and verified, in a hidden folder beside and then renamed.
-    A version that exists is never touched.
+    Only the variables that the signatures read are stored, each once (`model.export` stores them twice). The export is
+    atomic: it is written and verified in a hidden folder, which is then renamed. An existing version is never
+    overwritten.
 
     Needs the TensorFlow backend. A model of another backend: `model.save("m.keras")`, and export it in a process with
     `KERAS_BACKEND=tensorflow`.
 
     Args:
         model: Built `keras.Model` (functional, `Sequential` or subclassed; quantised ones too).
-        directory: Folder of the versions; made if it is missing.
-        input_signature: What the model is called on: a spec or a nest of specs (`keras.InputSpec(shape=(None, None),
-            dtype="int32")`, `tf.TensorSpec`), or an example, an array, in the structure that `call` takes. `None`: the
-            inputs of a functional or `Sequential` model. A subclassed model without it exports its `signatures` alone.
-            Specs are kept as they are. Sizes that come from data (an example, or what a `Sequential` without an
-            `Input` was built on by its first call or by `fit`) are left open where the model does not depend on them:
-            the batch, and each length with another value of which the model runs when it is tried. The input of a
-            `Sequential` without an `Input` is int32 if it does not see fractions, as an `Embedding`, else float.
+        directory: Folder of the versions; created if missing.
+        input_signature: Inputs of the model: a spec or a nest of specs (`keras.InputSpec(shape=(None, None),
+            dtype="int32")`, `tf.TensorSpec`), or example arrays, in the structure that `call` takes. `None`: the
+            inputs of a functional or `Sequential` model; of a subclassed model only `signatures` are exported.
+            Specs are kept as they are. Sizes that come from data (an example, or the batch on which a `Sequential`
+            without an `Input` was built by its first call or by `fit`) become `None` where the model does not depend
+            on them: the batch size, and each length with another value of which a trial run of the model succeeds. The
+            input of a `Sequential` without an `Input` is int32 if fractions have no effect, as for an `Embedding`,
+            else float.
         lengths: Dict input name -> name of its lengths, for the inputs that take lengths. `None`: every input `[B,
             None]` or `[B, None, D]`, as `<input>_lengths`. Two inputs may share one name; `{}` turns lengths off.
         signatures: Dict name -> `(function, specs)` of further signatures: a Python function of tensors that returns a
@@ -58,19 +59,19 @@ def export_saved_model(
             It may use the model, lookup tables and loops; loops over tensors need `tf.while_loop` or `@tf.function`.
             If one is called `serving_default`, the model's own call is stored as `call`.
         version: Positive int; `None`: the next free number.
-        verify: Whether to load the export and compare the model's own call, on two short random inputs, with the model,
-            before the folder appears. Costs a load (about a second, and the weights once more in memory). A dict input
-            name -> array compares on your inputs: for models that cannot take three steps of noise.
+        verify: Whether to load the export and compare its output with the model's, on two short random inputs, before
+            the folder is renamed. Costs a load (about a second, and the weights once more in memory). A dict input
+            name -> array compares on your inputs, for models that cannot run on three random steps.
         allowed_ops: Names of operations outside the core of TensorFlow to accept, because your server has them.
 
     Returns:
         `pathlib.Path` of the version folder.
 
     Raises:
-        RuntimeError: On another backend, or if the loaded export answers otherwise than the model.
-        ValueError: If the model is not built, an argument is malformed, a signature uses a resource that nothing
+        RuntimeError: On another backend, or if the outputs of the loaded export differ from the model's.
+        ValueError: If the model is not built, an argument is malformed, a signature uses a resource that no object
             holds, or an operation is not in the core of TensorFlow (see `require_core_ops`).
-        OSError: `FileExistsError` (the version), `NotADirectoryError`, `PermissionError`: before any work is done.
+        OSError: `FileExistsError` (the version), `NotADirectoryError` or `PermissionError`, before the model is traced.
 
     Example:
 
@@ -134,8 +135,8 @@ def _functions(model, input_signature, lengths, signatures):
     call = own_signature(model, input_signature, lengths)
     if call is None and not functions:
         raise ValueError(
-            f"{model.name} does not know its inputs (it is not a functional model): give `input_signature`, what it is "
-            "called on (an example will do), or `signatures`."
+            f"{model.name} does not know its inputs (it is not a functional model): give `input_signature`, specs or "
+            "an example of its inputs, or `signatures`."
         )
     if call is None:
         return functions, None
@@ -146,7 +147,7 @@ def _functions(model, input_signature, lengths, signatures):
 
 
 def _holder(traced):
-    """A plain module with each variable and each table that the signatures use, once.
+    """A `tf.Module` that holds each variable and lookup table of the signatures once.
 
     Keras models are not used as the holder: TensorFlow would find every weight in them by two paths and store it twice.
     """
@@ -157,7 +158,7 @@ def _holder(traced):
     handles = [x for function in traced.values() for x in function.captured_inputs if x.dtype == tf.resource]
     known = {id(variable.handle) for variable in holder.variables_used}
     handles = {id(handle): handle for handle in handles if id(handle) not in known}
-    # A captured handle does not know the table it belongs to, and a table that nothing holds cannot be saved.
+    # A captured handle has no reference to its table, and a table that no object holds cannot be saved.
     resource = tf.saved_model.experimental.TrackableResource
     alive = [x for x in gc.get_objects() if issubclass(type(x), resource)]
     holder.resources_used = [x for x in alive if id(x.resource_handle) in handles]

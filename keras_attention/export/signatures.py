@@ -1,7 +1,7 @@
-"""Functions that a model server can call: named tensors in, named tensors out.
+"""Serving signatures: functions from named tensors to named tensors.
 
-A server's batcher pads each tensor with that tensor's first element, so neither a mask nor the padding id survives
-it. A signature therefore takes the lengths, and the padding is made anew inside the graph:
+A server's batcher pads each tensor with that tensor's first element, which destroys masks and the padding id. A
+signature therefore takes the lengths, and the padding is restored inside the graph:
 
     tokens:  [B, T]    int32    with  tokens_lengths:  [B] int32   ->  tokens, 0 beyond the length
     signal:  [B, T, D] float32  with  signal_lengths:  [B] int32   ->  signal, 0 beyond the length, and its Keras mask
@@ -21,11 +21,11 @@ LENGTHS = "_lengths"
 
 
 class ForwardSignature:
-    """The model's own call as a function of named tensors, with lengths for what varies in length.
+    """The model's call as a function of named tensors, with lengths for sequences of varying length.
 
     Args:
         model: The Keras model.
-        structure: What the model is called on: a spec (anything with `shape` and `dtype`), an array, or a nest of them.
+        structure: Inputs of the model: a spec (anything with `shape` and `dtype`), an array, or a nest of them.
         lengths: As in `export_saved_model`.
     """
 
@@ -56,14 +56,14 @@ class ForwardSignature:
             x = tensors[name]
             inputs.append(_PaddingFromLengths()((x, tensors[self.lengths[name]])) if name in self.lengths else x)
         with warnings.catch_warnings():
-            # A functional model hands the mask to its layers, but Keras warns that it hands none on to its caller.
+            # A functional model passes the mask to its layers, but Keras warns that its output has no mask.
             warnings.filterwarnings("ignore", f"Layer '{re.escape(getattr(self.model, 'name', ''))}' .*with a mask")
             outputs = self.model(keras.tree.pack_sequence_as(self.structure, inputs), training=False)
         return name_outputs(outputs, output_names(self.model))
 
 
 class _PaddingFromLengths(keras.layers.Layer):
-    """Zeros beyond the lengths; features (not ids, where the zeros say it) also get the mask."""
+    """Zeros positions beyond the lengths; float inputs also get a Keras mask (for ids, 0 is the padding id)."""
 
     def __init__(self):
         super().__init__(autocast=False, name="padding_from_lengths")
@@ -71,7 +71,7 @@ class _PaddingFromLengths(keras.layers.Layer):
     def call(self, inputs):
         x, lengths = inputs
         mask = ops.reshape(_visible(x, lengths), (*ops.shape(x)[:2], *[1] * (len(x.shape) - 2)))
-        # Not a product: what lies there may be NaN.
+        # Not a product: the padding may be NaN.
         return ops.where(mask, x, ops.zeros_like(x))
 
     def compute_mask(self, inputs, previous_mask=None):
@@ -86,7 +86,7 @@ def _visible(x, lengths):
 
 
 def own_signature(model, input_signature=None, lengths=None):
-    """`ForwardSignature` of the model, or `None` if nothing says what it is called on.
+    """`ForwardSignature` of the model, or `None` if its inputs are not known.
 
     Raises:
         ValueError: If `lengths` is given although the model's inputs are not known.
@@ -100,7 +100,7 @@ def own_signature(model, input_signature=None, lengths=None):
 
 
 def extra_signature(name, signature):
-    """A signature given by the user as (function, specs): a function of named tensors, and its specs by served name."""
+    """The user's (function, specs) as a function of named tensors and a dict of specs by served name."""
     try:
         function, specs = signature
     except (TypeError, ValueError):
@@ -164,14 +164,14 @@ def _require_specs(structure):
 
 
 def _automatic_lengths(inputs):
-    """Rows [B, None] and sequences [B, None, D] take lengths; images and videos do not, unless they are asked to."""
+    """Inputs [B, None] and [B, None, D] take lengths; images and videos only if `lengths` names them."""
     return {
         name: name + LENGTHS for name, spec in inputs.items() if len(spec.shape) in (2, 3) and spec.shape[1] is None
     }
 
 
 def _named_lengths(lengths):
-    """`lengths` as it was given, by the names that are served."""
+    """`lengths` by served names."""
     if not isinstance(lengths, dict):
         raise ValueError(f"`lengths` must be a dict from input to the name of its lengths. Received: {lengths!r}")
     return {served_name(name): served_name(lengths_name) for name, lengths_name in lengths.items()}
@@ -180,7 +180,7 @@ def _named_lengths(lengths):
 def _require_lengths(lengths, inputs):
     for name, lengths_name in lengths.items():
         if name not in inputs:
-            raise ValueError(f"`lengths` names an input that is not there: {name!r}. The inputs are {list(inputs)}.")
+            raise ValueError(f"`lengths` names an unknown input: {name!r}. The inputs are {list(inputs)}.")
         if len(inputs[name].shape) < 2:
             raise ValueError(f"{name!r} has no axis of length: shape={tuple(inputs[name].shape)}")
         if lengths_name in inputs:

@@ -1,4 +1,4 @@
-"""Which sizes of its inputs a model does not depend on: those stay unknown in what is served."""
+"""Which input sizes a model does not depend on; these stay `None` in its serving signature."""
 
 import collections
 import warnings
@@ -16,14 +16,14 @@ class Spec:
 
 
 def with_unknown_sizes(model, structure):
-    """`structure` in specs; sizes that come from data, and that the model does not depend on, are `None`.
+    """Turns `structure` into specs; sizes from data on which the model does not depend become `None`.
 
-    A model that was built by a call, or by `fit`, knows the sizes of that batch; so does an array. In these the batch
-    is unknown, unless the model runs on that batch alone; and so is every length (all axes but the first and, of three
-    and more, the last) with another value of which the model runs. What is declared, with a batch that is unknown or in
-    a `keras.InputSpec` or `tf.TensorSpec`, stays as it is.
+    A model that was built by a call or by `fit` has recorded the sizes of that batch; an array has sizes of its own.
+    Of these, the batch size becomes `None` unless the model runs on that batch size only, and so does every length (all
+    axes but the first and, of three and more, the last) with another value of which a trial run succeeds. Declared
+    shapes (a batch size of `None`, a `keras.InputSpec` or a `tf.TensorSpec`) stay as they are.
 
-    A `Sequential` without an `Input` takes floats, says Keras. If it does not see their fractions, they are ids: int32.
+    Keras reports float inputs for a `Sequential` without an `Input`. If fractions have no effect, they are ids: int32.
 
     Args:
         model: The Keras model.
@@ -47,7 +47,7 @@ def is_array(x):
 
 
 def _is_recorded(leaf):
-    """Whether the sizes are those of a batch of data, and not what somebody declared."""
+    """Whether the sizes are those of a batch of data, not declared."""
     is_spec = not is_array(leaf) and not isinstance(leaf, keras.KerasTensor)
     return len(leaf.shape) > 0 and leaf.shape[0] is not None and not is_spec
 
@@ -56,39 +56,39 @@ def _dtype(leaf):
     if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSU":
         return "string"
     dtype = keras.backend.standardize_dtype(leaf.dtype)
-    # NumPy's floats, which the model would cast.
+    # NumPy's default dtype, which the model would cast.
     return keras.config.floatx() if is_array(leaf) and dtype == "float64" else dtype
 
 
 def _unknown_sizes(trial, specs, recorded):
-    """(input, axis) of the sizes with other values of which the model runs."""
+    """The set of (input, axis) of the sizes that may take other values."""
     batch = {(i, 0) for i in recorded}
     if not trial.finds_examples():
-        return batch  # nothing can be asked; a fixed batch is rare
+        return batch  # no trial is possible; a fixed batch size is rare
     unknown = batch if trial.runs(batch) else set()
     alike = collections.defaultdict(set)
     for i in recorded:
         for axis in range(1, max(2, len(specs[i].shape) - 1)):
             if axis < len(specs[i].shape):
                 alike[specs[i].shape[axis]].add((i, axis))
-    for places in alike.values():
-        # Equal sizes may have to stay equal: two sequences that are added.
-        if trial.runs(places):
-            unknown = unknown | places
-        elif len(places) > 1:
-            unknown = unknown | {place for place in places if trial.runs({place})}
+    for axes in alike.values():
+        # Equal sizes may have to stay equal, as those of two sequences that are added.
+        if trial.runs(axes):
+            unknown = unknown | axes
+        elif len(axes) > 1:
+            unknown = unknown | {pair for pair in axes if trial.runs({pair})}
     return unknown if trial.runs(unknown) else unknown & batch
 
 
 class _Trial:
-    """Runs a model on inputs of other sizes."""
+    """Trial runs of a model on inputs of other sizes."""
 
     def __init__(self, model, structure, leaves, specs):
         self.model, self.structure, self.leaves, self.specs = model, structure, leaves, specs
         self.whole = False
 
     def finds_examples(self):
-        """Whether the model runs on the sizes that it knows: on noise, or on whole numbers, as ids are."""
+        """Whether the model runs on the recorded sizes: on noise, or on integers, as for ids."""
         for whole in (False, True):
             self.whole = whole
             if self._runs(set(), lambda size: size):
@@ -96,7 +96,7 @@ class _Trial:
         return False
 
     def takes_ids(self):
-        """Whether a model of one input of floats tells 0 from 1, but not what lies between them."""
+        """Whether the output of a model with one float input depends on its integer part only."""
         if not keras.backend.is_float_dtype(self.specs[0].dtype):
             return False
         x = np.random.default_rng(0).uniform(0.1, 1.9, [size or 3 for size in self.specs[0].shape]).astype("float32")
@@ -106,19 +106,19 @@ class _Trial:
             return False
         return np.array_equal(whole, same) and not np.array_equal(whole, other)
 
-    def runs(self, places):
-        """Whether it runs when the sizes at `places` (input, axis) grow: by one, or, for what must divide, twice."""
-        return not places or any(self._runs(places, grow) for grow in (lambda n: n + 1, lambda n: 2 * n))
+    def runs(self, axes):
+        """Whether the model runs when the sizes at `axes` (input, axis) grow by one or double."""
+        return not axes or any(self._runs(axes, grow) for grow in (lambda n: n + 1, lambda n: 2 * n))
 
-    def _runs(self, places, grow):
+    def _runs(self, axes, grow):
         inputs = []
         for i, (leaf, spec) in enumerate(zip(self.leaves, self.specs)):
             known = [(2 if axis == 0 else 3) if size is None else size for axis, size in enumerate(spec.shape)]
-            shape = [grow(size) if (i, axis) in places else size for axis, size in enumerate(known)]
+            shape = [grow(size) if (i, axis) in axes else size for axis, size in enumerate(known)]
             inputs.append(self._example(leaf, spec.dtype, shape))
         try:
             self._call(keras.tree.pack_sequence_as(self.structure, inputs))
-        except Exception:  # whatever a model says to a size that it cannot take
+        except Exception:  # models raise anything on a size that they do not support
             return False
         return True
 

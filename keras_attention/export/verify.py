@@ -1,11 +1,11 @@
-"""Does the export answer as the model does? Asked before anybody can see the export."""
+"""Verification of an export: compares its outputs with those of the model."""
 
 import keras
 import numpy as np
 
 from keras_attention.export.names import served_name
 
-# Of the largest value. A wrong weight or a wrong wire is looked for, not rounding, which int8 and bfloat16 do coarsely.
+# Tolerances relative to the largest output, to find wrong weights or wiring, not rounding (coarse in int8, bfloat16).
 FINE, COARSE = 1e-3, 2e-2
 
 
@@ -16,11 +16,11 @@ def verify_export(folder, name, signature, examples=None):
         folder: Folder of the SavedModel.
         name: Name of the signature in it.
         signature: The `ForwardSignature`; `None` only loads.
-        examples: Dict input name -> array; `None` draws them: two rows, three steps, ids below 10, 4 or 2.
+        examples: Dict input name -> array; `None`: random, with two rows, three steps, ids below 10, 4 or 2.
 
     Raises:
         ValueError: If the model cannot run on the examples.
-        RuntimeError: If the answers differ.
+        RuntimeError: If the outputs differ.
     """
     import tensorflow as tf
 
@@ -31,9 +31,9 @@ def verify_export(folder, name, signature, examples=None):
     if examples is not None:
         candidates = [{served_name(key): value for key, value in examples.items()}]
     elif any(spec.dtype == tf.string for spec in specs.values()):
-        return  # what a string may say, only the model knows
+        return  # which strings are valid is not known
     else:
-        # Different ids let attention show; but how many there are, only the model knows.
+        # Different ids test the attention, but the size of the vocabulary is not known.
         lengths = set(signature.lengths.values())
         candidates = [random_examples(specs, lengths, ids) for ids in (10, 4, 2)]
         candidates.append(random_examples(specs, lengths, whole=True))
@@ -45,7 +45,7 @@ def verify_export(folder, name, signature, examples=None):
 
 
 def _first_that_runs(signature, specs, candidates):
-    """The first examples that the model takes, as tensors, and what it answers."""
+    """The first examples on which the model runs, as tensors, and its outputs."""
     import tensorflow as tf
 
     for examples in candidates:
@@ -59,19 +59,19 @@ def _first_that_runs(signature, specs, candidates):
     raise ValueError(
         f"The model cannot run on the inputs of the verification, shapes "
         f"{[tuple(x.shape) for x in inputs.values()]}. "
-        "Give it others with `verify={input name: array}`, or `verify=False`."
+        "Pass others with `verify={input name: array}`, or `verify=False`."
     ) from cause
 
 
 def random_examples(specs, lengths=(), ids=2, whole=False):
-    """Name -> array for every spec: noise, or whole numbers below `ids`; `lengths` names those that count steps.
+    """Name -> array for every spec: noise, or integers below `ids`; `lengths` names the inputs of lengths.
 
-    With `whole`, floats are whole numbers too: a model may read ids as floats.
+    With `whole`, floats are integers too: a model may take ids as floats.
     """
     rng = np.random.default_rng(0)
     examples = {}
     for name, spec in specs.items():
-        # Three steps suffice for a sequence; an image must survive some strides.
+        # Three steps suffice for a sequence; an image must be large enough for some strides.
         unknown = 3 if spec.shape.rank < 4 else 32
         shape = [(2 if axis == 0 else unknown) if size is None else size for axis, size in enumerate(spec.shape)]
         if name in lengths:
@@ -98,6 +98,6 @@ def _require_close(name, tolerance, expected, got):
         close = np.array_equal(expected, got)
     if not close:
         raise RuntimeError(
-            f"The export answers otherwise than the model, in output {name!r}, and was discarded. A model that draws "
-            f"random numbers when it is called needs `verify=False`. Expected {expected!r}, got {got!r}"
+            f"The outputs of the export and of the model differ in output {name!r}; the export was discarded. A model "
+            f"that uses random numbers in its call needs `verify=False`. Expected {expected!r}, got {got!r}"
         )

@@ -1,11 +1,11 @@
-"""Numbered version folders, each of which appears whole or not at all.
+"""Numbered version folders, written atomically.
 
 In the folder that a model server watches:
 
     directory/1/...    a model server loads the folder with the highest number
     directory/2/...
-    directory/.exporting-<random>/    an export in progress, or one that was killed: no number, so no server loads it;
-                                      the next export removes it, if it is not in progress
+    directory/.exporting-<random>/    an export in progress, or an interrupted one: no number, so no server loads it;
+                                      the next export removes it if it is not in progress
 """
 
 import contextlib
@@ -23,14 +23,14 @@ HALF_WRITTEN = r"\.exporting-\w{8,}"
 def write_version(directory, write, version=None):
     """Lets `write` fill a hidden folder, then renames it to `directory/<version>`.
 
-    The folder is made, and a taken `version` refused, before `write` is called: nothing is computed in vain. If
-    `write` raises, nothing stays behind; what killed exports left is removed. An existing version is never touched.
+    Before `write` is called, the folder is created and an existing `version` raises an error. If `write` raises, the
+    hidden folder is removed, as are those of interrupted exports. An existing version is never overwritten.
 
     Args:
-        directory: Path of the folder that holds the versions; it is made if it is missing.
+        directory: Path of the folder that holds the versions; created if missing.
         write: Function of one argument, the path of an empty folder on the disk of the other versions.
-        version: Positive int; `None` takes the number after the highest. Should another process take that number
-            meanwhile, the next one is taken.
+        version: Positive int; `None`: the number after the highest. If another process takes that number
+            meanwhile, the next one.
 
     Returns:
         `pathlib.Path` of the new version.
@@ -39,7 +39,7 @@ def write_version(directory, write, version=None):
         ValueError: If `version` is no positive int or `directory` is a remote address.
         FileExistsError: If `version` exists.
         NotADirectoryError: If `directory` is a file.
-        OSError: If `directory` cannot be written (`PermissionError` for want of permission).
+        OSError: If `directory` cannot be written (`PermissionError` without permission).
     """
     directory = require_version(directory, version)
     with contextlib.ExitStack() as stack:
@@ -57,7 +57,7 @@ def write_version(directory, write, version=None):
 
 
 def require_version(directory, version):
-    """Returns `directory` as an absolute path, if it is one in which `version` can be written; raises otherwise."""
+    """Returns `directory` as an absolute path; raises an error if `version` cannot be written there."""
     require_int(version, "version", optional=True)
     directory = require_folder(directory, "directory").absolute()
     if version is not None:
@@ -66,7 +66,7 @@ def require_version(directory, version):
 
 
 def versions(directory):
-    """The numbers that are taken in `directory`, as a set; a server reads `007` as 7."""
+    """The set of existing versions in `directory`; a server reads `007` as 7."""
     if not os.path.isdir(directory):
         return set()
     return {int(name) for name in os.listdir(directory) if re.fullmatch("[0-9]+", name)}
@@ -98,7 +98,7 @@ def _publish(temporary, directory, version):
 
 
 def _flush(folder):
-    """Puts the files on the disk: a rename may get there before them, and a power cut would leave an empty model."""
+    """Flushes the files to disk: a rename may be stored before them, and a power cut would leave an empty model."""
     for path, _, files in os.walk(folder):
         for name in files:
             sync(os.path.join(path, name))

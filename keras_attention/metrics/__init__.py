@@ -1,4 +1,4 @@
-"""What a paper reports of a model, as Keras metrics."""
+"""Keras metrics for generative models: FID, KID, inception score, bits per dimension, PSNR, SSIM."""
 
 from keras_attention.metrics.bits_per_dim import BitsPerDim
 from keras_attention.metrics.class_scores import ClassAgreement, ClassDivergence

@@ -1,4 +1,4 @@
-"""Bits per dimension: what a value of an image takes on average, if it is written by the model's probabilities."""
+"""Bits per dimension of an image model."""
 
 import math
 
@@ -12,13 +12,13 @@ from keras_attention.ops.shapes.sizes import with_rank
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class BitsPerDim(keras.metrics.Mean):
-    r"""Negative log-likelihood of images in bits for each channel of a pixel.
+    r"""Bits per dimension: negative log-likelihood of images, in bits per channel of a pixel.
 
-    $$ \mathrm{bits/dim} = -\frac{1}{Y X C} \sum_{y, x} \log_2 p(v_{yx} \mid \text{what is written before}) $$
+    $$ \mathrm{bits/dim} = -\frac{1}{Y X C} \sum_{y, x} \log_2 p(v_{yx} \mid \text{pixels before}) $$
 
     as "Image Transformer" ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)) and the models before it report
-    it. 8 for a model that knows nothing. The mean runs over all pixels of all batches. A value of a weight that is not
-    0 must be from 0 to 255; in a compiled step, where values are not known, another one makes the mean NaN.
+    it; 8 for a uniform distribution. The mean runs over all pixels of all batches. Values with a weight other than 0
+    must be from 0 to 255; in a compiled step, where values cannot be checked, others make the mean NaN.
 
     Args:
         likelihood: `"categorical"` or `"logistic_mixture"`, see `training.PixelNegativeLogLikelihood`.
@@ -45,7 +45,7 @@ class BitsPerDim(keras.metrics.Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true = ops.convert_to_tensor(y_true)
-        if sample_weight is not None:  # as many axes as the pixels, so that a weight of an image counts for each
+        if sample_weight is not None:  # broadcast to the pixels, so that the weight of an image holds for each of them
             weights = with_rank(ops.cast(sample_weight, self.dtype), len(y_true.shape) - 1)
             sample_weight = ops.broadcast_to(weights, ops.shape(y_true)[:-1])
             y_true = ops.where(sample_weight[..., None] == 0, ops.zeros_like(y_true), y_true)

@@ -1,4 +1,4 @@
-"""What a classifier says of generated images, against what it says of the real ones that they should be."""
+"""Agreement of a classifier's predictions on real images and on their generated counterparts."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from keras_attention.ops.require import require_int, require_rate
 
 
 class _PairedProbabilities(HostMetric):
-    """A mean over pairs of what a classifier says of a real and of a generated image."""
+    """Base class: mean of a value over pairs of predictions for a real and a generated image."""
 
     def __init__(self, name):
         super().__init__(name=name)
@@ -34,7 +34,7 @@ class _PairedProbabilities(HostMetric):
         self._count = total
 
     def reset_state(self):
-        """Forgets all samples."""
+        """Removes all samples."""
         self._count, self._mean, self._scatter = 0, 0.0, 0.0
 
     def _require_samples(self, which="sample"):
@@ -44,33 +44,33 @@ class _PairedProbabilities(HostMetric):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ClassAgreement(_PairedProbabilities):
-    r"""How often the class of a real image is among the first k of its generated image.
+    r"""Top-k accuracy of a classifier on generated images, with its top-1 class of the real image as label.
 
     $$ \frac{1}{|\{i : \max p_i > c\}|} \sum_{i : \max p_i > c} [\mathrm{argmax} \, p_i \in \mathrm{top}_k(\hat p_i)] $$
 
-    "Top-1" and "top-5" in the tables of cross-view synthesis, SelectionGAN's among them ([Tang et al.,
-    2019](https://arxiv.org/abs/1904.06807)): of all images, and (second column) of those whose class the classifier
-    gives a probability of more than c = 0.5. Its classifier is an AlexNet that knows 365 places. Of equal probabilities
-    the first counts as the greater.
+    "Top-1" and "top-5" in the tables of cross-view synthesis, such as SelectionGAN's ([Tang et al.,
+    2019](https://arxiv.org/abs/1904.06807)): over all images, and (second column) over those whose class has a
+    probability of more than c = 0.5. Its classifier is an AlexNet with the 365 classes of Places. Of equal
+    probabilities the first ranks higher.
 
     Computed on the host, see `FrechetDistance`.
 
     Args:
         k: Positive int.
-        confidence: Float c in [0, 1): a real image counts if its greatest probability is above.
+        confidence: Float c in [0, 1): only real images with a maximum probability above c count.
         name: Name of the metric.
 
     Call arguments:
         y_true: Probabilities [B, K] of real images.
-        y_pred: Probabilities [B, K] of the images that were generated in their place.
+        y_pred: Probabilities [B, K] of their generated counterparts.
 
     Returns:
         Float in [0, 1].
 
     Raises:
-        ValueError: If these are no probabilities, or k is above K; in `result`, if no image counts; in a compiled step.
+        ValueError: If these are not probabilities, or k > K; in `result`, if no image counts; in a compiled step.
 
-    Example: the class of the first image comes second, and that of the other is unsure.
+    Example: the class of the first image ranks second; that of the other has a probability below 0.5.
 
     >>> real, generated = np.array([[0.1, 0.6, 0.3], [0.4, 0.3, 0.3]]), np.array([[0.7, 0.2, 0.1], [0.8, 0.1, 0.1]])
     >>> [float(ClassAgreement(k, c)(real, generated)) for k, c in ((1, 0.0), (2, 0.0), (1, 0.5))]
@@ -98,16 +98,16 @@ class ClassAgreement(_PairedProbabilities):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ClassDivergence(_PairedProbabilities):
-    r"""exp of the mean divergence between what a classifier says of generated and of real images.
+    r"""KL score: exp of the mean KL divergence between class probabilities of generated and of real images.
 
     $$ \exp \frac{1}{N} \sum_i \mathrm{KL}(\hat p_i \,\|\, p_i) $$
 
-    The "KL" in the tables of cross-view synthesis, SelectionGAN's among them ([Tang et al.,
-    2019](https://arxiv.org/abs/1904.06807)); what stands there after the plus-minus is `std()`, the standard deviation
-    of the divergences themselves, not of their exponentials. The score is 1 if all are equal. Its classifier is an
-    AlexNet that knows 365 places.
+    The "KL" in the tables of cross-view synthesis, such as SelectionGAN's ([Tang et al.,
+    2019](https://arxiv.org/abs/1904.06807)); the number after the plus-minus is `std()`, the standard deviation of the
+    divergences themselves, not of their exponentials. The score is 1 if all probabilities are equal. Its classifier is
+    an AlexNet with the 365 classes of Places.
 
-    Differs from the published code: probabilities below 1e-9 count as 1e-9, where a single one that underflows would
+    Differs from the published code: probabilities below 1e-9 count as 1e-9, because a single underflow would
     make the score infinite.
 
     Computed on the host, see `FrechetDistance`.
@@ -117,13 +117,13 @@ class ClassDivergence(_PairedProbabilities):
 
     Call arguments:
         y_true: Probabilities [B, K] of real images.
-        y_pred: Probabilities [B, K] of the images that were generated in their place.
+        y_pred: Probabilities [B, K] of their generated counterparts.
 
     Returns:
         Float of at least 1.
 
     Raises:
-        ValueError: If these are no probabilities; in `result`, without any sample; in a compiled step.
+        ValueError: If these are not probabilities; in `result`, without any sample; in a compiled step.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""What the metrics of samples share: an extractor of features, and sums in float64 outside the back end."""
+"""Base classes of metrics computed in NumPy: a feature extractor, and sums in float64 outside the backend."""
 
 import inspect
 
@@ -11,10 +11,9 @@ DEFAULT = "inception_v3"
 
 
 class HostMetric(keras.metrics.Metric):
-    """A metric that NumPy computes, on the host and in float64, outside of compiled steps.
+    """Base class of metrics computed by NumPy on the host, in float64, outside compiled steps.
 
-    Back ends add in float32, or compile float64 away; a million samples need more digits, and a covariance of 2048
-    features more care.
+    Backends add in float32, which is not precise enough for a million samples or a covariance of 2048 features.
     """
 
     def __init__(self, name):
@@ -24,17 +23,17 @@ class HostMetric(keras.metrics.Metric):
         return {"name": self.name}
 
     def _refuse_weights(self, sample_weight):
-        """Keras hands `None` over; weights have no meaning for the distance of two samples."""
+        """Keras passes `None`; weights are not supported for distances of samples."""
         if sample_weight is not None:
             raise ValueError(f"{type(self).__name__} counts each sample once: `sample_weight` must be `None`.")
 
 
 class FeatureMetric(HostMetric):
-    """A metric of what a network says of images.
+    """Base class of metrics of the features of images.
 
     Args:
         extractor: A Keras model, or a function of a NumPy array of images, that returns [B, D]; `"inception_v3"`;
-            `None`, if the metric is given what an extractor would return.
+            `None` if the inputs are features already.
         name: Name of the metric.
     """
 
@@ -51,7 +50,7 @@ class FeatureMetric(HostMetric):
         self._network = self._width = None
 
     def extract(self, images, name):
-        """What the extractor returns for `images`, as a NumPy array [B, D] of finite float32 or float64."""
+        """Features of `images`, as a NumPy array [B, D] of finite float32 or float64."""
         if self.extractor == DEFAULT and self._network is None:
             self._network = inception_v3(self.output)
         network = self._network or self.extractor
@@ -65,7 +64,7 @@ class FeatureMetric(HostMetric):
             features = to_host(features, f"extractor({name})")
         if features.ndim != 2 or not features.shape[1]:
             raise ValueError(
-                f"`{name}` must be [B, D] with `extractor=None`, and what another extractor returns as well. "
+                f"`{name}` must be [B, D] with `extractor=None`, as must be what another extractor returns. "
                 f"Received: shape={features.shape}"
             )
         if not np.isfinite(features).all():
@@ -101,7 +100,7 @@ def to_host(x, name, as_floats=True):
     """`x` as a NumPy array; of float32 or float64, unless `as_floats` is false.
 
     Raises:
-        ValueError: In a compiled step, where there are no numbers yet.
+        ValueError: In a compiled step, where values are not available.
     """
     if not isinstance(x, np.ndarray):
         try:

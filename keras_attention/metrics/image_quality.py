@@ -1,4 +1,4 @@
-"""How near images are to the true ones, on average: in a training step, in `compile` or alone."""
+"""Image quality metrics against reference images: PSNR, SSIM, sharpness difference."""
 
 import keras
 from keras import ops
@@ -8,7 +8,7 @@ from keras_attention.ops.image_quality import require_value_range, require_varia
 
 
 class _ImageMean(keras.metrics.Mean):
-    """The mean over all images of what `_score` gives each; of any number of them, to the digits of float32."""
+    """Base class: mean of `_score` over all images, with compensated summation in float32."""
 
     def __init__(self, value_range, variant, name, dtype):
         require_variant(variant)
@@ -16,7 +16,7 @@ class _ImageMean(keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype)
         self.value_range = value_range
         self.variant = variant
-        # What rounding has added to the total: a million images are more than it has digits for.
+        # Rounding error of the total (Kahan summation): a million images exceed the precision of float32.
         self.surplus = self.add_variable(shape=(), initializer="zeros", name="surplus")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -45,14 +45,14 @@ class _ImageMean(keras.metrics.Mean):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class PeakSignalToNoiseRatio(_ImageMean):
-    r"""PSNR: the mean squared error of an image, in decibels; the mean over the images.
+    r"""Peak signal-to-noise ratio (PSNR) in decibels, averaged over the images.
 
     $$ \mathrm{PSNR} = 10 \log_{10} \frac{1}{\mathrm{mean}_{yxc} (v_{yxc} - \hat v_{yxc})^2} $$
 
-    with images brought to [0, 1], see `ops.peak_signal_to_noise_ratio`. An image that equals the true one has
-    infinitely many decibels, and so has then the mean.
+    with images scaled to [0, 1], see `ops.peak_signal_to_noise_ratio`. For two equal images it is infinite, and so is
+    the mean.
 
-    Differs from the published tables: they print 5.9866 dB more; `variant="published"` does as well.
+    Differs from the published tables, whose values are 5.9866 dB higher; `variant="published"` reproduces them.
 
     Args:
         value_range: The lowest and the highest value of the images, such as (0, 255).
@@ -86,15 +86,15 @@ class PeakSignalToNoiseRatio(_ImageMean):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class StructuralSimilarity(_ImageMean):
-    r"""SSIM: how near local means, contrasts and structures are, 1 if images are equal; the mean over the images.
+    r"""Structural similarity (SSIM) of local means, contrasts and structures, averaged over the images.
 
     $$ \mathrm{SSIM} = \mathrm{mean}_{yxc} \frac{(2 \mu \hat\mu + c_1)(2 \sigma_{v \hat v} + c_2)}
        {(\mu^2 + \hat\mu^2 + c_1)(\sigma^2 + \hat\sigma^2 + c_2)} $$
 
-    ([Wang et al., 2004](https://doi.org/10.1109/TIP.2003.819861)), see `ops.structural_similarity`.
+    ([Wang et al., 2004](https://doi.org/10.1109/TIP.2003.819861)), see `ops.structural_similarity`; 1 for equal images.
 
-    Differs from the published tables: they measure the luminance alone, and count the places at the border where the
-    window hangs over zeros; `variant="published"` does as well.
+    Differs from the published tables, which use the luminance alone and zero padding at the border;
+    `variant="published"` reproduces them.
 
     Args:
         value_range: The lowest and the highest value of the images, such as (0, 255).
@@ -103,7 +103,7 @@ class StructuralSimilarity(_ImageMean):
         dtype: Dtype of the metric.
 
     Call arguments:
-        y_true, y_pred: Images [B, Y, X, C], at least 11 by 11 for the standard.
+        y_true, y_pred: Images [B, Y, X, C], at least 11 by 11 for the `"standard"` variant.
         sample_weight: Weights [B], or `None`.
 
     Raises:
@@ -126,15 +126,15 @@ class StructuralSimilarity(_ImageMean):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SharpnessDifference(_ImageMean):
-    r"""SD: how near the gradients of images are to the true ones, in decibels; the mean over the images.
+    r"""Sharpness difference (SD) of the image gradients in decibels, averaged over the images.
 
     $$ \mathrm{SD} = 10 \log_{10} \frac{1}{\mathrm{mean}_{yxc}
        \big(\big| |\nabla_x v| - |\nabla_x \hat v| \big| + \big| |\nabla_y v| - |\nabla_y \hat v| \big|\big)} $$
 
-    with images brought to [0, 1], see `ops.sharpness_difference`. The more, the nearer, in spite of its name.
+    with images scaled to [0, 1], see `ops.sharpness_difference`. Higher is better, in spite of its name.
 
-    Differs from the published tables: they print 5.9866 dB more, and a little more for the borders, which they leave
-    out of the sum but count; `variant="published"` does as well.
+    Differs from the published tables, whose values are 5.9866 dB higher, and slightly more because the mean counts
+    border pixels that the sum omits; `variant="published"` reproduces them.
 
     Args:
         value_range: The lowest and the highest value of the images, such as (0, 255).
@@ -149,7 +149,7 @@ class SharpnessDifference(_ImageMean):
     Raises:
         ValueError: If the shapes differ, the images are too small or an argument is out of its range.
 
-    Example: equal images have the most that is printed.
+    Example: equal images give the maximum of the published variant.
 
     >>> import numpy as np
     >>> image = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 4, 5, 3))

@@ -1,4 +1,4 @@
-"""Inception score: how sure a classifier is of each image, and how various its answers are."""
+"""Inception score of generated images."""
 
 import keras
 import numpy as np
@@ -10,53 +10,53 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class InceptionScore(FeatureMetric):
-    r"""exp of the mean information that an image gives about its class.
+    r"""Inception score (IS): exp of the mutual information between image and predicted class.
 
     $$ \mathrm{IS} = \exp \mathbb{E}_x \, \mathrm{KL}\big(p(y|x) \,\|\, p(y)\big), \quad
        p(y) = \mathbb{E}_x \, p(y|x) $$
 
     "Improved Techniques for Training GANs", section 4 ([Salimans et al., 2016](https://arxiv.org/abs/1606.03498)).
-    1 if every image looks alike to the classifier, K if it is sure of each and sees K classes equally often. Of
-    generated images alone.
+    1 if all images have the same class probabilities, K if every prediction is certain and all K classes are equally
+    frequent. It uses generated images only.
 
-    Written out, in float64 and for each part of the samples, sums that suffice whatever the number N of samples:
+    Written out, in float64 and for each split of the samples, with memory independent of the number N of samples:
 
         counts: [splits], entropies: [splits] = sum over x, y of p log p, marginals: [splits, K] = sum over x of p
         score = exp(entropies / N - sum over y of (marginals / N) log(marginals / N))
 
-    With `splits` of 10, as usual, the score is the mean over 10 parts of the samples and `std()` their standard
-    deviation; a part's score is too low, the more so the smaller it is. SAGAN's authors used one part of 50,000.
+    With `splits=10`, as is common, the score is the mean over 10 splits of the samples and `std()` their standard
+    deviation; the score has a negative bias, larger for smaller splits. SAGAN's authors used one split of 50,000.
 
-    Differs from the published code: the parts are equal in size and drawn at random, not cut one after the other, so
-    that samples may come in any order, such as class by class, and their number need not be known. Differs from
-    published figures, with the default extractor: it is `keras.applications.InceptionV3` with 1000 classes, and they
-    use the TensorFlow graph of 2015 with 1008.
+    Differs from the published code: the splits are random and of equal size, not consecutive, so that samples may come
+    in any order, such as class by class, and their number need not be known. Differs from published values with the
+    default extractor: it is `keras.applications.InceptionV3` with 1000 classes, they use the TensorFlow graph of 2015
+    with 1008.
 
-    With `top_k`, only the k greatest probabilities of each image count; the others are 1e-9, and nothing is divided by
-    the sum. So the tables of cross-view synthesis print it ("top-1", "top-5", of a network that knows 365 places).
+    With `top_k`, only the k highest probabilities of each image count; the others are 1e-9, without renormalisation.
+    The tables of cross-view synthesis report this ("top-1", "top-5", of a network with the 365 classes of Places).
 
     Computed on the host: call it in a loop over the data or in a callback, not in `compile(metrics=...)`.
 
     Args:
         extractor: A Keras model or a function of a NumPy array [B, Y, X, C], which returns probabilities [B, K];
-            `"inception_v3"`, see `metrics.inception_v3`, downloaded when the first images come; `None`: the metric is
-            given probabilities.
-        splits: Positive int, the number of parts.
+            `"inception_v3"`, see `metrics.inception_v3`, downloaded at the first update; `None`: the inputs
+            are probabilities.
+        splits: Positive int, number of splits.
         top_k: Positive int, or `None`: all classes count.
-        seed: Int, of the parts.
+        seed: Int, seed of the random splits.
         name: Name of the metric.
 
     Call arguments:
         images: Generated images [B, Y, X, C], or probabilities [B, K] without an extractor.
 
     Returns:
-        Float; `std()` is the standard deviation over the parts.
+        Float; `std()` is the standard deviation over the splits.
 
     Raises:
-        ValueError: If an argument is out of its range, or what the extractor gives are not probabilities (logits are
-            not); in `result`, with fewer samples than parts; in a compiled step.
+        ValueError: If an argument is out of range, or the extractor does not return probabilities (but logits, say); in
+            `result`, with fewer samples than splits; in a compiled step.
 
-    Example: sure of each, and each class as often.
+    Example: certain predictions, all 4 classes equally frequent.
 
     >>> metric = InceptionScore(extractor=None)
     >>> metric.update_state(np.eye(4))
@@ -89,10 +89,10 @@ class InceptionScore(FeatureMetric):
             self._marginals[part] += probs[parts == part].sum(axis=0)
 
     def split_scores(self):
-        """The score of each part, NumPy array [splits]."""
+        """The score of each split, NumPy array [splits]."""
         if self._counts.min() < 1:
             raise ValueError(
-                f"InceptionScore needs at least {self.splits} samples, one for each part. "
+                f"InceptionScore needs at least {self.splits} samples, one for each split. "
                 f"Received: {self._counts.sum()}"
             )
         marginals = self._marginals / self._counts[:, None]
@@ -103,11 +103,11 @@ class InceptionScore(FeatureMetric):
         return float(self.split_scores().mean())
 
     def std(self):
-        """The standard deviation of the score over the parts."""
+        """The standard deviation of the score over the splits."""
         return float(self.split_scores().std())
 
     def reset_state(self):
-        """Forgets all samples."""
+        """Removes all samples."""
         super().reset_state()
         self._counts, self._entropies = np.zeros(self.splits, "int64"), np.zeros(self.splits)
         self._marginals, self._parts = None, shuffled_parts(self.splits, self.seed)

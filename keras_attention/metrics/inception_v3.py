@@ -1,4 +1,4 @@
-"""The network whose features and classes are compared where no other is given."""
+"""InceptionV3, the default extractor of features and class probabilities."""
 
 import keras
 import numpy as np
@@ -11,13 +11,13 @@ OUTPUTS = {"features": "avg_pool", "probabilities": "predictions"}
 
 
 def inception_v3(output="features", weights="imagenet"):
-    """`keras.applications.InceptionV3` as an extractor: images in, 2048 features or 1000 probabilities out.
+    """Creates an extractor from `keras.applications.InceptionV3`: images to 2048 features or 1000 probabilities.
 
-    The images, of any size, are resized to 299 by 299 (bilinear). They are in [-1, 1], as the generators of this
-    library make them, or integers from 0 to 255.
+    The images, of any size, are resized to 299 by 299 (bilinear). They are in [-1, 1], as the outputs of this library's
+    generators, or integers from 0 to 255.
 
-    Differs from published figures: those use the TensorFlow graph of 2015 (1008 classes, other weights, other
-    resizing). What this network says compares models with each other, not with a table: call it the "FID of
+    Differs from published values: those use the TensorFlow graph of 2015 (1008 classes, other weights, other
+    resizing). Values of this network compare models with each other, not with published tables: report them as "FID of
     keras.applications.InceptionV3".
 
     Args:
@@ -28,8 +28,8 @@ def inception_v3(output="features", weights="imagenet"):
         A function of a batch of images [B, Y, X, 3] that returns a float32 array [B, 2048] or [B, 1000].
 
     Raises:
-        ValueError: If `output` is none of these; when it is called, if the images have not three channels, or are not
-            in [-1, 1].
+        ValueError: If `output` is another; in the call, if the images do not have three channels, or are not in
+            [-1, 1].
 
     Example:
 
@@ -46,7 +46,7 @@ def inception_v3(output="features", weights="imagenet"):
 
 
 def in_batches(model, images):
-    """The outputs of a model, of so few images at a time that their feature maps fit into memory."""
+    """The outputs of a model, computed in small batches to save memory."""
     parts = [model.predict_on_batch(images[i : i + BATCH]) for i in range(0, max(len(images), 1), BATCH)]
     return np.concatenate([ops.convert_to_numpy(part) for part in parts])
 
@@ -58,7 +58,7 @@ def _centred(images):
         raise ValueError(f"InceptionV3 needs images [B, Y, X, {CHANNELS}]. Received: shape={images.shape}")
     integers = np.issubdtype(images.dtype, np.integer)
     images = images.astype("float32") / 127.5 - 1 if integers else images.astype("float32")
-    # A little more than 1, as half precision and resizing may leave it.
+    # With a tolerance for half precision and resizing.
     if not (np.abs(images) <= 1.01).all():
         raise ValueError(
             "InceptionV3 needs images in [-1, 1], or integers from 0 to 255. Received: "

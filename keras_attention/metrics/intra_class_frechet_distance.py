@@ -1,4 +1,4 @@
-"""Frechet distance of real and generated images class by class, "intra-FID"."""
+"""Intra-class Frechet distance (intra-FID) of real and generated images."""
 
 import keras
 import numpy as np
@@ -10,20 +10,19 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class IntraClassFrechetDistance(FeatureMetric):
-    r"""The mean over the classes of the Frechet distance of a class's real and generated images.
+    r"""Intra-class Frechet distance (intra-FID): Frechet distance per class, averaged over the classes.
 
     $$ \mathrm{intraFD} = \frac{1}{K} \sum_c \mathrm{FD}\big(\{x : y(x) = c\}, \{G(z, c)\}\big) $$
 
     "cGANs with Projection Discriminator", section 4.1 ([Miyato and Koyama,
-    2018](https://arxiv.org/abs/1802.05637)), which SAGAN reports too. It sees a generator that makes good images of the
-    wrong class, or the same image for a whole class; `FrechetDistance` may not.
+    2018](https://arxiv.org/abs/1802.05637)), also reported by SAGAN. It detects images of the wrong class and mode
+    collapse within a class, which `FrechetDistance` may not.
 
-    Memory: mean and covariance of each class and kind, 2 K D^2 numbers in float64, however many samples; 67 MB a class
-    for 2048 features. With many features and many classes, go through the classes one by one with a `FrechetDistance`,
-    and average.
+    Memory: mean and covariance of each class, real and generated, 2 K D^2 numbers in float64; 67 MB per class for 2048
+    features. With many features and many classes, compute a `FrechetDistance` class by class and average.
 
-    The distance of finite samples is too large by about 1/N, N samples of a class: say the N with the figure. Differs
-    from published figures, with the default extractor: see `FrechetDistance`. Computed on the host, as that.
+    The estimate has a positive bias of about 1/N for N samples of a class: report N with the value. Differs from
+    published values with the default extractor, and is computed on the host: see `FrechetDistance`.
 
     Args:
         num_classes: Positive int, K.
@@ -32,17 +31,17 @@ class IntraClassFrechetDistance(FeatureMetric):
 
     Call arguments:
         y_true: Real images [B, Y, X, C] (features [B, D] without an extractor).
-        y_pred: Generated images or their features, as many.
-        label: Integers [B] in [0, K), the class of both. `update_real` and `update_generated` take each alone.
+        y_pred: Generated images or their features, of the same number.
+        label: Integers [B] in [0, K), the class of both. `update_real` and `update_generated` add one of them.
 
     Returns:
         Float; `per_class()` is the distance of each class, [K].
 
     Raises:
         ValueError: If a label is out of range, or features are not [B, D] or not finite; in `result`, if a class has
-            fewer than two samples of a kind; in a compiled step.
+            fewer than two real or generated samples; in a compiled step.
 
-    Example: class 1 is shifted by 1 in each of 3 features.
+    Example: features of class 1 shifted by 1 in each of 3 dimensions.
 
     >>> metric = IntraClassFrechetDistance(2, extractor=None)
     >>> features, label = np.random.default_rng(0).standard_normal((50, 3)), np.arange(50) % 2
@@ -62,11 +61,11 @@ class IntraClassFrechetDistance(FeatureMetric):
         self.update_generated(y_pred, label)
 
     def update_real(self, images, label):
-        """Adds a batch of real images [B, Y, X, C], or of their features, of the classes `label` [B]."""
+        """Adds a batch of real images [B, Y, X, C], or of their features, with class labels [B]."""
         self._update(self._real, images, label, "real")
 
     def update_generated(self, images, label):
-        """Adds a batch of generated images [B, Y, X, C], or of their features, of the classes `label` [B]."""
+        """Adds a batch of generated images [B, Y, X, C], or of their features, with class labels [B]."""
         self._update(self._generated, images, label, "generated")
 
     def per_class(self):
@@ -84,13 +83,13 @@ class IntraClassFrechetDistance(FeatureMetric):
         return float(self.per_class().mean())
 
     def reset_state(self):
-        """Forgets all samples."""
+        """Removes all samples."""
         super().reset_state()
         self._real = [Moments() for _ in range(self.num_classes)]
         self.reset_generated()
 
     def reset_generated(self):
-        """Forgets the generated samples: the real ones serve again, for another generator or a later step."""
+        """Removes the generated samples and keeps the real ones, for another generator or a later step."""
         self._generated = [Moments() for _ in range(self.num_classes)]
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""Kernel distance of real and generated images, "KID" with the features of an Inception network."""
+"""Kernel distance (KID) of real and generated images."""
 
 import keras
 import numpy as np
@@ -10,27 +10,27 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class KernelDistance(TwoSampleMetric):
-    r"""Squared maximum mean discrepancy of real and generated features under a cubic kernel, without bias.
+    r"""Kernel distance (KID with Inception features): unbiased squared maximum mean discrepancy, cubic kernel.
 
     $$ \mathrm{KD} = \frac{\sum_{i \ne j} k(x_i, x_j) + \sum_{i \ne j} k(y_i, y_j)}{M (M - 1)}
        - \frac{2 \sum_{ij} k(x_i, y_j)}{M^2}, \quad k(x, y) = \Big(\frac{x \cdot y}{D} + 1\Big)^3 $$
 
     "Demystifying MMD GANs", section 4 ([Binkowski et al., 2018](https://arxiv.org/abs/1801.01401)): the mean over
-    `subsets` pairs of random subsets of M = `subset_size` samples each. Its mean does not depend on the number of
-    samples, so that it suits small ones; it may come out below 0.
+    `subsets` pairs of random subsets of M = `subset_size` samples each. The estimate is unbiased, also for small
+    samples, and may be negative.
 
-    Memory: of a stream of any length a uniform sample of at most `max_samples` real and as many generated features is
-    kept (algorithm R), `2 max_samples D` numbers; the subsets are drawn from these. A uniform sample of independent
-    samples is one of independent samples: the estimate stays unbiased.
+    Memory: `2 max_samples D` numbers, from reservoir sampling (algorithm R) of real and of generated features; the
+    subsets are sampled from these. A uniform subsample of independent samples is independent: the estimate stays
+    unbiased.
 
-    Differs from published figures, with the default extractor: see `FrechetDistance`. Computed on the host, as that.
+    Differs from published values with the default extractor, and is computed on the host: see `FrechetDistance`.
 
     Args:
         extractor: As for `FrechetDistance`.
-        subsets: Positive int, how many pairs of subsets.
+        subsets: Positive int, number of pairs of subsets.
         subset_size: Int of at least 2, M.
-        max_samples: Int of at least `subset_size`, how many features are kept of each kind.
-        seed: Int, of the subsets and of what is kept.
+        max_samples: Int of at least `subset_size`, size of each of the two reservoirs.
+        seed: Int, seed of the subsets and the reservoirs.
         name: Name of the metric.
 
     Call arguments:
@@ -40,10 +40,10 @@ class KernelDistance(TwoSampleMetric):
         Float; `std()` is the standard deviation over the subsets.
 
     Raises:
-        ValueError: If an argument is out of its range, or features are not [B, D] or not finite; in `result`, with
-            fewer than `subset_size` samples of a kind; in a compiled step.
+        ValueError: If an argument is out of range, or features are not [B, D] or not finite; in `result`, with
+            fewer than `subset_size` real or generated samples; in a compiled step.
 
-    Example: samples of one distribution.
+    Example: two samples of one distribution.
 
     >>> import numpy as np
     >>> metric = KernelDistance(extractor=None, subsets=50, subset_size=100)
@@ -70,7 +70,7 @@ class KernelDistance(TwoSampleMetric):
 
     @property
     def least(self):
-        """The fewest samples of each kind."""
+        """The minimum number of real and of generated samples."""
         return self.subset_size
 
     def result(self):
@@ -85,7 +85,7 @@ class KernelDistance(TwoSampleMetric):
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
     def _distances(self):
-        """The estimate of each pair of subsets; the same ones each time."""
+        """The estimate of each pair of subsets, the same subsets in every call."""
         self._require_samples()
         real, generated = self._real.rows, self._generated.rows
         random = np.random.default_rng(self.seed)
@@ -96,5 +96,5 @@ class KernelDistance(TwoSampleMetric):
         return [kernel_distance(*pair) for pair in pairs]
 
     def _gather(self, kind):
-        # Other streams, so that what is kept of one kind does not depend on the other.
+        # Separate random streams, so that neither reservoir depends on the other.
         return Reservoir(self.max_samples, (self.seed, ("real", "generated").index(kind)))

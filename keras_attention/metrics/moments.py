@@ -1,17 +1,17 @@
-"""Mean and covariance of a stream of features, and the Frechet distance of two Gaussians that have them."""
+"""Streaming mean and covariance of features, and the Frechet distance of two Gaussians."""
 
 import numpy as np
 
 
 class Moments:
-    """Count, mean and scatter of all rows so far, in float64: D^2 numbers, however many rows there were."""
+    """Streaming count, mean and scatter matrix of rows, in float64; memory D^2."""
 
     def __init__(self):
         self.count = 0
         self.mean = self.scatter = self._factor = None
 
     def update(self, features):
-        """Adds the rows of [B, D]. Batches are joined by their means: no large sums cancel (Chan et al., 1979)."""
+        """Adds the rows of [B, D], with the update of Chan et al. (1979), which avoids cancellation."""
         if not len(features):
             return
         features = np.asarray(features, "float64")
@@ -26,7 +26,7 @@ class Moments:
 
     @property
     def covariance(self):
-        """[D, D], unbiased: of at least two rows."""
+        """[D, D], unbiased; needs at least two rows."""
         return self.scatter / (self.count - 1)
 
     @property
@@ -34,7 +34,7 @@ class Moments:
         """F [D, R] with F F^T = covariance, R its rank."""
         if self._factor is None:
             values, vectors = np.linalg.eigh(self.covariance)
-            # Of a rank less than D, the other eigenvalues are rounding; their square roots would be much larger noise.
+            # If the rank is less than D, the other eigenvalues are rounding errors, and their square roots large.
             real = values > len(values) * np.finfo("float64").eps * values[-1]
             self._factor = vectors[:, real] * np.sqrt(values[real])
         return self._factor
@@ -44,7 +44,7 @@ def frechet(a, b):
     r"""|m_a - m_b|^2 + Tr(C_a + C_b - 2 (C_a C_b)^(1/2)) of two `Moments`.
 
     With C_a = F_a F_a^T and C_b = F_b F_b^T, the trace of the root is the sum of the singular values of F_a^T F_b: no
-    root of a matrix that is not symmetric, nothing added to the diagonal, and right for covariances of any rank.
+    root of a non-symmetric matrix, nothing added to the diagonal, and correct for any rank.
     """
     overlap = np.linalg.svd(a.factor.T @ b.factor, compute_uv=False).sum()
     distance = ((a.mean - b.mean) ** 2).sum() + np.trace(a.covariance) + np.trace(b.covariance) - 2 * overlap

@@ -1,12 +1,12 @@
-"""Probabilities of classes: whether they are some, which are the greatest, and parts of samples at random."""
+"""Class probabilities: validation, top-k classes, random splits of samples."""
 
 import numpy as np
 
-LEAST = 1e-9  # what the published scores put in the place of a probability that does not count
+LEAST = 1e-9  # what replaces excluded probabilities in the published scores
 
 
 def require_probabilities(values, name):
-    """Returns [B, K] as float64 rows that sum to 1; raises unless they did so but for rounding (of half precision)."""
+    """Returns [B, K] as float64 rows that sum to 1; raises an error beyond the rounding of half precision."""
     values = np.asarray(values, "float64")
     sums = values.sum(axis=1, keepdims=True)
     if len(values) and not ((values >= 0).all() and (np.abs(sums - 1) < 0.01).all()):
@@ -18,12 +18,12 @@ def require_probabilities(values, name):
 
 
 def top_classes(probs, k):
-    """Boolean [B, K]: the k greatest of each row; of equal ones, the first."""
+    """Boolean [B, K]: the k highest of each row; of equal ones, the first."""
     return np.argsort(np.argsort(-probs, axis=1, kind="stable"), axis=1) < k
 
 
 def shuffled_parts(number, seed):
-    """Yields numbers of parts for ever: each `number` of them are all the parts, in random order."""
+    """Yields split indices without end: consecutive random permutations of `range(number)`."""
     random = np.random.default_rng(seed)
     while True:
         yield from random.permutation(number).tolist()

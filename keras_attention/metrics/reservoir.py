@@ -1,14 +1,14 @@
-"""A uniform sample, of bounded size, of a stream of features; the kernel distance of two samples."""
+"""Reservoir sampling of a stream of features; the kernel distance of two samples."""
 
 import numpy as np
 
 
 class Reservoir:
-    """Keeps `size` rows of all that have passed, each with the same probability (algorithm R of Vitter, 1985).
+    """Uniform random sample of at most `size` rows of a stream (algorithm R of Vitter, 1985).
 
     Args:
         size: Positive int.
-        seed: Of `numpy.random.default_rng`.
+        seed: Seed of `numpy.random.default_rng`.
     """
 
     def __init__(self, size, seed):
@@ -16,30 +16,30 @@ class Reservoir:
         self._random = np.random.default_rng(seed)
 
     def update(self, features):
-        """Lets the rows of [B, D] pass."""
+        """Adds the rows of [B, D] to the stream."""
         if not len(features):
             return
         if self.kept is None:
             self.kept = np.empty((self.size, features.shape[1]), features.dtype)
         order = np.arange(self.count, self.count + len(features))
-        # Row n stays with probability size / (n + 1), in a place that is drawn; of two in one place, the later stays.
-        place = np.floor(self._random.random(len(features)) * (order + 1)).astype("int64")
-        place = np.where(order < self.size, order, place)
-        last = {p: i for i, p in enumerate(place.tolist()) if p < self.size}
+        # Row n is kept with probability size / (n + 1), in a random slot; of two in one slot, the later one.
+        slot = np.floor(self._random.random(len(features)) * (order + 1)).astype("int64")
+        slot = np.where(order < self.size, order, slot)
+        last = {p: i for i, p in enumerate(slot.tolist()) if p < self.size}
         self.kept[list(last)] = features[list(last.values())]
         self.count += len(features)
 
     @property
     def rows(self):
-        """[R, D], R the smaller of `size` and what has passed."""
+        """[R, D], R = min(size, count)."""
         return self.kept[: self.count]
 
 
 def kernel_distance(a, b):
-    r"""The unbiased estimate of the squared maximum mean discrepancy, with the kernel (x . y / D + 1)^3.
+    r"""Unbiased estimate of the squared maximum mean discrepancy with the kernel (x . y / D + 1)^3.
 
     Args:
-        a, b: float [M, D], at least two rows each.
+        a, b: Float [M, D], at least two rows each.
     """
 
     def kernel(x, y):

@@ -1,12 +1,13 @@
-"""A metric of real and generated samples, which may come together or apart, in any number."""
+"""Base class of metrics that compare real and generated samples."""
 
 from keras_attention.metrics.host import FeatureMetric
 
 
 class TwoSampleMetric(FeatureMetric):
-    """Gathers what is known of real and of generated samples; a subclass says what, and how far they are apart.
+    """Base class of distances between real and generated samples, added together or separately.
 
-    A subclass gives `_gather()`, an empty `Moments` or `Reservoir`, and `least`, the fewest samples of each kind.
+    A subclass defines `_gather()`, an empty `Moments` or `Reservoir`, `result()`, and `least`, the minimum number of
+    real and of generated samples.
     """
 
     least = 2
@@ -16,7 +17,7 @@ class TwoSampleMetric(FeatureMetric):
         self.reset_state()
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Adds a batch of real and a batch of generated images, of any numbers; `None` adds nothing."""
+        """Adds a batch of real and a batch of generated images, of any sizes; `None` adds nothing."""
         self._refuse_weights(sample_weight)
         if y_true is not None:
             self.update_real(y_true)
@@ -32,13 +33,13 @@ class TwoSampleMetric(FeatureMetric):
         self._generated.update(self.extract(images, "generated"))
 
     def reset_state(self):
-        """Forgets all samples."""
+        """Removes all samples."""
         super().reset_state()
         self._real = self._gather("real")
         self.reset_generated()
 
     def reset_generated(self):
-        """Forgets the generated samples: the real ones serve again, for another generator or a later step."""
+        """Removes the generated samples and keeps the real ones, for another generator or a later step."""
         self._generated = self._gather("generated")
 
     def _require_samples(self):

@@ -1,4 +1,4 @@
-"""To here from elsewhere: tensorflow-addons' weights by its names, and ResNets out of the state dicts of PyTorch."""
+"""Conversion of weights from tensorflow-addons and of ResNets from PyTorch state dicts."""
 
 from keras_attention.migrate.attention_resnet import attention_resnet
 from keras_attention.migrate.attention_wrapper import attention_wrapper, decoder_step

@@ -1,4 +1,4 @@
-"""ResNets with attention out of the state dicts of PyTorch."""
+"""Conversion of PyTorch state dicts to `models.AttentionResNet`."""
 
 import re
 
@@ -6,17 +6,17 @@ import numpy as np
 
 from keras_attention.models import AttentionResNet
 
-# What some published codes call otherwise, as (pattern, name); all else is as in torchvision and in CBAM's own code.
+# Other names in some published code, as (pattern, name); all else is as in torchvision and in CBAM's own code.
 SPELLINGS = (
-    (r"^module\.", ""),  # of DataParallel
-    (r"^layer0\.", ""),  # the stem of pretrainedmodels
+    (r"^module\.", ""),  # DataParallel
+    (r"^layer0\.", ""),  # stem of pretrainedmodels
     (r"^last_linear\.", "fc."),
     (r"\.se_module\.", ".se."),
     (r"\.se\.fc\.0\.", ".se.fc1."),
     (r"\.se\.fc\.2\.", ".se.fc2."),
 )
-# The layers of the model, as (pattern, name there).
-PLACES = (
+# Layers of the model and their PyTorch names, as (pattern, name).
+LAYERS = (
     (r"^stem_conv", "conv1"),
     (r"^stem_norm", "bn1"),
     (r"^logits", "fc"),
@@ -42,9 +42,9 @@ KINDS = {
 
 
 def attention_resnet(weights, layout=None, **kwargs):
-    r"""Turns the state dict of a PyTorch ResNet, SE-ResNet or CBAM-ResNet into a `models.AttentionResNet`.
+    r"""Converts the state dict of a PyTorch ResNet, SE-ResNet or CBAM-ResNet to a `models.AttentionResNet`.
 
-    All sizes, the attention, its ratio and whether it has biases follow from the weights. Known are the names of
+    All sizes, the attention, its ratio and whether it has biases are inferred from the weights. Supported names:
 
         ResNet:      torchvision (`layer1.0.conv1.weight`, `layer1.0.downsample.0.weight`, `fc.weight`)
         SE-ResNet:   pretrainedmodels (`layer1.0.se_module.fc1.weight`, `layer0.conv1.weight`, `last_linear.weight`),
@@ -53,7 +53,7 @@ def attention_resnet(weights, layout=None, **kwargs):
         CBAM-ResNet: its authors (`module.layer1.0.cbam.ChannelGate.mlp.1.weight`,
                      `module.layer1.0.cbam.SpatialGate.spatial.conv.weight`)
 
-    and what is turned round on the way:
+    Transposed and renamed:
 
         convolutions: [out, in, Y, X] -> [Y, X, in, out];  dense: [out, in] or [out, in, 1, 1] -> [in, out]
         batch normalisation: weight, bias, running_mean, running_var -> gamma, beta, moving_mean, moving_variance
@@ -61,24 +61,24 @@ def attention_resnet(weights, layout=None, **kwargs):
     The model takes images [B, Y, X, C] with the values that the weights were trained on: RGB in [0, 1], less the mean
     (0.485, 0.456, 0.406) and divided by (0.229, 0.224, 0.225), for all of these.
 
-    timm's `legacy_seresnet18` and `legacy_seresnet34` are refused: they have a ReLU between the last normalisation and
-    the gate, which no other of these networks has, and `models.AttentionResNet` neither.
+    timm's `legacy_seresnet18` and `legacy_seresnet34` are not supported: unlike all the others and
+    `models.AttentionResNet`, they have a ReLU between the last normalisation and the gate.
 
-    Where a stage halves the map cannot be read out of the weights: `layout` says it. Further training is not as in
-    PyTorch to the last digit: the variances that are kept are unbiased there.
+    Which convolution of a stage has stride 2 is not in the weights: see `layout`. Further training differs from
+    PyTorch's slightly: its moving variances are unbiased.
 
     Args:
         weights: `{name: array}`: `{k: v.cpu().numpy() for k, v in net.state_dict().items()}`.
         layout: `"torch"` or `"caffe"`, see `models.AttentionResNet`; `None`: `"caffe"` for the names of
-            pretrainedmodels, whose networks were the authors' own, else `"torch"`.
-        **kwargs: `name`, `dtype` and the rest of `keras.Model`.
+            pretrainedmodels, which are the authors' networks, else `"torch"`.
+        **kwargs: Further arguments of `keras.Model`, such as `name` and `dtype`.
 
     Returns:
-        A `models.AttentionResNet`, built and filled.
+        A built `models.AttentionResNet` with these weights.
 
     Raises:
-        ValueError: If a weight is missing, is left over, or has another shape than its place; for the two networks
-            that are refused.
+        ValueError: If a weight is missing, unknown or of another shape than the model's; for the two networks that
+            are not supported.
 
     Example:
 
@@ -111,8 +111,8 @@ def _refuse_second_relu(weights):
     if re.search(r"layer\d+\.\d+\.se_module\.", names) and not re.search(r"layer\d+\.\d+\.conv3\.", names):
         raise ValueError(
             "`weights` must not be those of timm's legacy_seresnet18 or legacy_seresnet34 (blocks of two convolutions "
-            "with an `se_module`): these have a ReLU before the gate, which `models.AttentionResNet` has not, and "
-            f"would give other logits. Received: {next(name for name in weights if '.se_module.' in name)}"
+            "with an `se_module`): these have a ReLU before the gate, which `models.AttentionResNet` does not "
+            f"have, and would give other logits. Received: {next(name for name in weights if '.se_module.' in name)}"
         )
 
 
@@ -123,9 +123,9 @@ def _renamed(name, table):
 
 
 def _describe(arrays):
-    """The arguments of the model that has these weights."""
-    places = sorted({(int(s), int(b)) for s, b in re.findall(r"\blayer(\d+)\.(\d+)\.", "\n".join(arrays))})
-    blocks = [sum(stage == s for stage, _ in places) for s in range(1, len({stage for stage, _ in places}) + 1)]
+    """The arguments of the model, inferred from the weights."""
+    pairs = sorted({(int(s), int(b)) for s, b in re.findall(r"\blayer(\d+)\.(\d+)\.", "\n".join(arrays))})
+    blocks = [sum(stage == s for stage, _ in pairs) for s in range(1, len({stage for stage, _ in pairs}) + 1)]
     found = {
         "blocks": blocks,
         "bottleneck": "layer1.0.conv3.weight" in arrays,
@@ -144,7 +144,7 @@ def _describe(arrays):
 
 
 def _ratio(sizes):
-    """The ratio of all (hidden, channels), or, if none fits all, that of each: timm rounds hidden sizes to eights."""
+    """One ratio for all (hidden, channels), or one for each stage: timm rounds hidden sizes to multiples of 8."""
     ratios = [channels // hidden for hidden, channels in sizes]
     for ratio in ratios:
         if ratio and all(channels // ratio == hidden for hidden, channels in sizes):
@@ -153,7 +153,7 @@ def _ratio(sizes):
 
 
 def _fill(model, arrays):
-    """Puts each array into its place; every one must have one, and every place its array."""
+    """Assigns each array to its variable; raises an error for missing and for unknown arrays."""
     left, values = set(arrays), []
     for variable in model.weights:
         name = _published(variable.path)
@@ -163,18 +163,18 @@ def _fill(model, arrays):
         left.discard(name)
         values.append(array)
     if left:
-        raise ValueError(f"`weights` must have nothing but what the model has. Received: {', '.join(sorted(left))}")
+        raise ValueError(f"`weights` must only contain weights of the model. Received: {', '.join(sorted(left))}")
     model.set_weights(values)
 
 
 def _published(path):
     """`stage1_block2_conv1/kernel` -> `layer1.1.conv1.weight`."""
     *layers, kind = re.search(r"(stem_|stage\d+_|logits).*", path)[0].split("/")
-    return f"{_renamed('.'.join(layers), PLACES)}.{KINDS[kind]}"
+    return f"{_renamed('.'.join(layers), LAYERS)}.{KINDS[kind]}"
 
 
 def _turned(array, axes):
-    """PyTorch's axes in Keras's order."""
+    """Transposes from PyTorch's order of axes to Keras's."""
     if array.ndim == 4 and axes == 4:
         return array.transpose(2, 3, 1, 0)
     return array.reshape(array.shape[:2]).T if axes == 2 else array

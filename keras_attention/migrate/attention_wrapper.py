@@ -1,4 +1,4 @@
-"""A recurrent net with attention out of the weights of `tfa.seq2seq.AttentionWrapper`."""
+"""Conversion of `tfa.seq2seq.AttentionWrapper` to `layers.AttentionRNN`."""
 
 import keras
 
@@ -8,33 +8,33 @@ from keras_attention.migrate.names import by_path, find, names
 
 
 def attention_wrapper(weights, cell, attention_layer=None, output_attention=True, mode="parallel", **kwargs):
-    r"""Turns the weights of `tfa.seq2seq.AttentionWrapper` into a `layers.AttentionRNN`.
+    r"""Converts the weights of `tfa.seq2seq.AttentionWrapper` to a `layers.AttentionRNN`.
 
     The wrapper is input feeding with the attention after the cell:
 
         h = cell([x; a before], h before);  c = attend(h);  a = attention_layer([h; c]), or c
 
     which is `AttentionRNN(cell, attention, order="update_look", input_feeding=True)`, with `attentional_layer` a
-    `Dense` without bias, or `"context"` where there was no `attention_layer_size`. Which attention it was, and all
-    sizes, follow from the weights; those of `GRUCell` and `LSTMCell` have the same layout in Keras 2 and 3.
+    `Dense` without bias, or `"context"` if there was no `attention_layer_size`. The attention and all sizes are
+    inferred from the weights; those of `GRUCell` and `LSTMCell` have the same layout in Keras 2 and 3.
 
-    The wrapper was called once for each step; `AttentionRNN` is called once for all, and its `step` once for each.
-    What was `get_initial_state().clone(cell_state=s)` is `initial_state=s`. Its memory and its lengths are arguments.
-    The scores of all steps are asked for in the call; they were `alignment_history`.
+    The wrapper ran one step per call; `AttentionRNN` runs all steps per call, and its `step` one.
+    `get_initial_state().clone(cell_state=s)` becomes `initial_state=s`. Memory and lengths are arguments of the call.
+    `alignment_history` becomes `return_attention_scores=True` in the call.
 
     Args:
-        weights: `{name: array}`: `{w.name: w.numpy() for w in wrapper.weights}`. How the names begin does not matter.
-        cell: A new cell of Keras 3 that is like the old one: `keras.layers.LSTMCell(n)`, or `StackedRNNCells`.
-        attention_layer: A new layer like the old `attention_layer`, if that was not the default.
-        output_attention: As there: whether the output is a or h.
-        mode: For the monotonic attentions: `"recursive"`, `"parallel"` or `"hard"`, as there.
+        weights: `{name: array}`: `{w.name: w.numpy() for w in wrapper.weights}`. Prefixes of the names are ignored.
+        cell: A new Keras 3 cell of the same type and size: `keras.layers.LSTMCell(n)`, or `StackedRNNCells`.
+        attention_layer: A new layer of the same type and size as the old `attention_layer`, if not the default.
+        output_attention: Whether the output is a (`True`) or h, as in the wrapper.
+        mode: For the monotonic attentions: `"recursive"`, `"parallel"` or `"hard"`, as in tensorflow-addons.
         **kwargs: Further arguments of `layers.AttentionRNN`.
 
     Returns:
         A built `layers.AttentionRNN`.
 
     Raises:
-        ValueError: If a weight is missing, or the cell is not like the old one.
+        ValueError: If a weight is missing, or the weights of `cell` have other names or shapes.
 
     Example:
 
@@ -74,14 +74,14 @@ def attention_wrapper(weights, cell, attention_layer=None, output_attention=True
 
 
 def decoder_step(rnn, embedding, output_layer=None):
-    r"""Makes the `step` that every decoder here reads, out of what `tfa.seq2seq.BasicDecoder` and its like held.
+    r"""Creates the decoders' `step` function from the parts of a `tfa.seq2seq` decoder.
 
         logits [B, V], cache = step(tokens [B], cache, index)
         cache = {"memory": rnn.project_memory(memory, lengths=lengths), "state": rnn.start(memory, initial_state)}
 
     With it `GreedyEmbeddingSampler` is `decoding.greedy`, `SampleEmbeddingSampler` is `decoding.sample` and
-    `BeamSearchDecoder` is `decoding.beam_search`, or, number for number, `migrate.beam_search`. No `tile_batch`: the
-    beam search repeats the cache. `TrainingSampler` needs no decoder: call `rnn` on all the inputs.
+    `BeamSearchDecoder` is `decoding.beam_search` or, with identical results, `migrate.beam_search`. No `tile_batch`:
+    the beam search tiles the cache. `TrainingSampler` needs no decoder: call `rnn` on all the inputs.
 
     Args:
         rnn: A built `layers.AttentionRNN`.
@@ -114,12 +114,12 @@ def decoder_step(rnn, embedding, output_layer=None):
 
 
 def _under(weights, name):
-    """Those of the weights that lie directly in a layer of this name."""
+    """The weights directly under a layer of this name."""
     return {path: w for path, w in weights.items() if path[-2:-1] == (name,)}
 
 
 def _input_size(weights):
-    """How much the (first) cell reads."""
+    """Input size of the (first) cell."""
     for path, array in weights.items():
         if path[-1] == "kernel":
             return array.shape[0]
@@ -127,12 +127,12 @@ def _input_size(weights):
 
 
 def _fill(layers, weights, name):
-    """Puts weights into layers: those of one old layer into each, by their last names."""
-    places = {}
+    """Assigns the weights of each old layer to a new one, by the last parts of their names."""
+    groups = {}
     for path, array in weights.items():
-        places.setdefault(path[:-1], {})[path[-1]] = array
-    fits = len(places) == len(layers)
-    for layer, old in zip(layers, places.values()):
+        groups.setdefault(path[:-1], {})[path[-1]] = array
+    fits = len(groups) == len(layers)
+    for layer, old in zip(layers, groups.values()):
         new = {w.name: w for w in layer.weights}
         fits = fits and {n: tuple(w.shape) for n, w in new.items()} == {n: w.shape for n, w in old.items()}
         if fits:

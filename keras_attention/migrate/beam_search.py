@@ -1,4 +1,4 @@
-"""The beam search of `tfa.seq2seq.BeamSearchDecoder`, in which ended sequences keep their places in the beam."""
+"""The beam search of `tfa.seq2seq.BeamSearchDecoder`, in which ended sequences stay in the beam."""
 
 from keras import ops, tree
 
@@ -15,30 +15,30 @@ from keras_attention.decoding.loop import (
 )
 from keras_attention.ops.require import require_int, require_number
 
-NEVER = float("-inf")  # the score of a place in the beam that holds no sequence
+NEVER = float("-inf")  # the score of an empty slot of the beam
 
 
 def beam_search(
     step, cache, start_tokens, max_length, end_token, beam_width=4, length_penalty_weight=0.0, *, pad_token=0
 ):
-    r"""Searches as `tfa.seq2seq.BeamSearchDecoder` does, for those who must reproduce its results.
+    r"""Beam search with the results of `tfa.seq2seq.BeamSearchDecoder`.
 
-    New work should use `decoding.beam_search`, which searches more at the same price: there ended sequences are kept
-    apart and K open ones are followed on; here both share the K places, so that an ended sequence stops the search
-    of its place, and may itself be pushed out. With `length_penalty_weight=0` and K = 1 both are greedy.
+    New code should use `decoding.beam_search`, which explores more at the same cost: it stores ended sequences apart
+    from the K open ones. Here both share the K slots of the beam: an ended sequence occupies a slot, and may be
+    displaced by a better one. With `length_penalty_weight=0` and K = 1 both are greedy.
 
-        scores: [B, K, V] = (log p(beam) + log_softmax(logits)) / lp, an ended sequence going on with its end alone
+        scores: [B, K, V] = (log p(beam) + log_softmax(logits)) / lp; an ended sequence continues with its end token
         beam:   [B, K]    = the best K of all K V, ended or not
         stop:   all sequences of all rows have ended, or `max_length` is reached
         lp(L) = ((5 + L) / 6) ^ weight
 
-    L does not count the end token in the step that writes it, and counts it from then on, as published; so the score
-    that a sequence ends with is not the score that it keeps.
+    L excludes the end token in the step that generates it and includes it in later steps, as published: the score of
+    an ended sequence changes after its last step.
 
-    Differs from tensorflow-addons: what follows the end is `pad_token`, not the end token; `cache` is not tiled
-    (`tile_batch` is done here); tokens always stand beside their own score (there, if a beam is reordered after all
-    of its row have ended, the tokens keep the older order); there is no coverage penalty; a sequence whose
-    logits have a NaN in them has a score of minus infinity from then on.
+    Differs from tensorflow-addons: the end token is followed by `pad_token`, not by end tokens; `cache` is tiled here
+    (no `tile_batch`); tokens always match their scores (there, if a beam is reordered after all sequences of its
+    row have ended, the tokens keep the older order); no coverage penalty; a sequence whose logits contain a NaN
+    has a score of minus infinity from then on.
 
     Args:
         step: See `decoding.greedy`; it is called with B * K tokens.
@@ -55,9 +55,9 @@ def beam_search(
         [B, steps, K].
 
     Raises:
-        ValueError: If an argument is out of its range, or `step` returns logits or a cache of another shape.
+        ValueError: If an argument is out of range, or `step` returns logits or a cache of another shape.
 
-    Example: 1, 3 has 0.6 * 0.5 and ends, but finds its place taken by 1, 0, which leads to less.
+    Example: 1, 3 has probability 0.6 * 0.5 and ends, but 1, 0, which leads to less, takes its slot.
 
     >>> import keras
     >>> from keras_attention import migrate
@@ -98,14 +98,14 @@ def beam_search(
     tokens, cache = tree.map_structure(lambda x: ops.repeat(x, K, axis=0), (start_tokens, cache))
     sequences = blank(tokens, max_length, pad_token)
     index = ops.convert_to_tensor(0, dtype="int32")
-    # Only the first place holds a sequence: that the others count as ended is how the search begins.
+    # Only the first slot holds a sequence; the others count as ended at first.
     state = (index, tokens, cache, sequences, log_probs, log_probs, rows, ops.logical_not(first))
     _, _, _, sequences, _, scores, _, _ = run(active, advance, state)
     return ops.reshape(sequences, (-1, K, max_length)), scores
 
 
 def _continuations(logits, ended, end_token):
-    """Log-probabilities [B, K, V] of the next tokens; what has ended can only end again, for nothing."""
+    """Log-probabilities [B, K, V] of the next tokens; ended sequences can only repeat the end token, at log 1."""
     V = logits.shape[-1]
     log_probs = ops.log_softmax(logits, axis=-1)
     log_probs = ops.where(has_nan(log_probs)[:, None], NEVER, log_probs)
@@ -115,7 +115,7 @@ def _continuations(logits, ended, end_token):
 
 
 def _best(scores, K):
-    """Of scores [B, K, V] the best K: their scores, beams and tokens, each [B, K], best first."""
+    """The best K of scores [B, K, V]: their scores, beams and tokens, each [B, K], best first."""
     V = scores.shape[-1]
     scores, chosen = ops.top_k(ops.reshape(scores, (-1, K * V)), K)
     chosen = ops.cast(chosen, "int32")
@@ -123,7 +123,7 @@ def _best(scores, K):
 
 
 def _follow(totals, ended, lengths, parents, tokens):
-    """What the chosen sequences bring along from their beams: log-probabilities, whether ended, lengths; [B, K]."""
+    """Log-probabilities, `ended` and lengths of the chosen sequences, gathered from their parents; each [B, K]."""
     K, V = totals.shape[-2:]
     log_probs = ops.take_along_axis(ops.reshape(totals, (-1, K * V)), parents * V + tokens, axis=1)
     return log_probs, *(ops.take_along_axis(x, parents, axis=1) for x in (ended, lengths))

@@ -1,4 +1,4 @@
-"""The attentions of recurrent nets with the weights of `tfa.seq2seq`."""
+"""Conversion of the attention mechanisms of `tfa.seq2seq`."""
 
 from keras_attention.layers import (
     BahdanauAttention,
@@ -10,19 +10,19 @@ from keras_attention.migrate.names import by_path, find, find_beside
 
 
 def bahdanau_attention(weights, **kwargs):
-    r"""Turns the weights of `tfa.seq2seq.BahdanauAttention` into a `layers.BahdanauAttention`.
+    r"""Converts the weights of `tfa.seq2seq.BahdanauAttention` to a `layers.BahdanauAttention`.
 
-    Its sizes, and whether it is normalised, follow from the weights:
+    Its sizes and `normalize` are inferred from the weights:
 
         query/kernel [Dq, U] = query_layer/kernel;  key/kernel [Dv, U] = memory_layer/kernel
         vector [U] = attention_v;  scale [] = attention_g;  bias [U] = attention_b
 
-    There the memory is a part of the layer (`setup_memory`) and the layer returns scores alone; here it is an argument
-    of the call, or of `project_memory`, and the context comes with them. A query that may see nothing gets scores of
-    zero; it got equal ones over the zeroed memory. The context is zero in both. `probability_fn="hardmax"` is not here.
+    In tensorflow-addons the memory is part of the layer (`setup_memory`) and the layer returns scores only; here it is
+    an argument of the call, or of `project_memory`, and the layer returns the context, too. Scores of a fully masked
+    query are zero here and uniform there; the context is zero in both. `probability_fn="hardmax"` is not supported.
 
     Args:
-        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. How the names begin does not matter.
+        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. Prefixes of the names are ignored.
         **kwargs: Further arguments of the layer, such as `name`.
 
     Returns:
@@ -45,16 +45,16 @@ def bahdanau_attention(weights, **kwargs):
 
 
 def luong_attention(weights, **kwargs):
-    r"""Turns the weights of `tfa.seq2seq.LuongAttention` into a `layers.LuongAttention` with the general score.
+    r"""Converts the weights of `tfa.seq2seq.LuongAttention` to a `layers.LuongAttention` with the general score.
 
-    Its sizes, and whether it has a scale, follow from the weights; queries have as many features as there were `units`:
+    Its sizes and `scale` are inferred from the weights; queries have `units` features:
 
         key/kernel [Dv, Dq] = memory_layer/kernel;  scale [] = attention_g
 
-    What is said of the memory, and of a query that sees nothing, at `bahdanau_attention` holds here too.
+    For the memory and fully masked queries, see `bahdanau_attention`.
 
     Args:
-        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. How the names begin does not matter.
+        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. Prefixes of the names are ignored.
         **kwargs: Further arguments of the layer, such as `name`.
 
     Returns:
@@ -75,17 +75,17 @@ def luong_attention(weights, **kwargs):
 
 
 def bahdanau_monotonic_attention(weights, mode="parallel", **kwargs):
-    r"""Turns the weights of `tfa.seq2seq.BahdanauMonotonicAttention` into a `layers.BahdanauMonotonicAttention`.
+    r"""Converts the weights of `tfa.seq2seq.BahdanauMonotonicAttention` to a `layers.BahdanauMonotonicAttention`.
 
     The weights are those of `bahdanau_attention` and
 
         energy_bias [] = attention_score_bias
 
-    There `sigmoid_noise` was added in inference too; here it is in training alone.
+    tensorflow-addons adds `sigmoid_noise` in inference too, this layer only in training.
 
     Args:
-        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. How the names begin does not matter.
-        mode: `"recursive"`, `"parallel"` or `"hard"`, as there: the weights do not say it.
+        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. Prefixes of the names are ignored.
+        mode: `"recursive"`, `"parallel"` or `"hard"`, as in tensorflow-addons; not stored in the weights.
         **kwargs: Further arguments of the layer, such as `sigmoid_noise`.
 
     Returns:
@@ -101,17 +101,17 @@ def bahdanau_monotonic_attention(weights, mode="parallel", **kwargs):
 
 
 def luong_monotonic_attention(weights, mode="parallel", **kwargs):
-    r"""Turns the weights of `tfa.seq2seq.LuongMonotonicAttention` into a `layers.LuongMonotonicAttention`.
+    r"""Converts the weights of `tfa.seq2seq.LuongMonotonicAttention` to a `layers.LuongMonotonicAttention`.
 
     The weights are those of `luong_attention` and
 
         energy_bias [] = attention_score_bias
 
-    There `sigmoid_noise` was added in inference too; here it is in training alone.
+    tensorflow-addons adds `sigmoid_noise` in inference too, this layer only in training.
 
     Args:
-        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. How the names begin does not matter.
-        mode: `"recursive"`, `"parallel"` or `"hard"`, as there: the weights do not say it.
+        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. Prefixes of the names are ignored.
+        mode: `"recursive"`, `"parallel"` or `"hard"`, as in tensorflow-addons; not stored in the weights.
         **kwargs: Further arguments of the layer, such as `sigmoid_noise`.
 
     Returns:
@@ -127,7 +127,7 @@ def luong_monotonic_attention(weights, mode="parallel", **kwargs):
 
 
 def any_attention(weights, mode):
-    """The attention, whichever it is, that an `AttentionWrapper` with these weights had."""
+    """The attention layer of an `AttentionWrapper`, of the type that its weights indicate."""
     has_vector, is_monotonic = (
         find(weights, name, optional=True) is not None for name in ("attention_v", "attention_score_bias")
     )
@@ -162,7 +162,7 @@ def _luong(make, weights, **kwargs):
 
 
 def is_of_attention(path, weights):
-    """Whether a weight is one of the attention's own, and not the cell's."""
+    """Whether a weight belongs to the attention and not to the cell."""
     if path[-1].startswith("attention_") or path[-2:-1] in (("memory_layer",), ("query_layer",)):
         return True
     return (*path[:-1], "attention_v") in weights

@@ -1,4 +1,4 @@
-"""Multi-head attention with the weights of `tfa.layers.MultiHeadAttention`."""
+"""Conversion of `tfa.layers.MultiHeadAttention`."""
 
 import numpy as np
 
@@ -7,23 +7,23 @@ from keras_attention.migrate.names import by_path, find
 
 
 def multi_head_attention(weights, **kwargs):
-    r"""Turns the weights of `tfa.layers.MultiHeadAttention` into a `layers.MultiHeadAttention`.
+    r"""Converts the weights of `tfa.layers.MultiHeadAttention` to a `layers.MultiHeadAttention`.
 
-    All sizes follow from the weights, with N heads of size H:
+    All sizes are inferred from the weights, with N heads of size H:
 
         query/kernel, key/kernel, value/kernel: [D, N, H] = query_kernel, key_kernel, value_kernel [N, D, H]
         attention_output/kernel: [N, H, E] = projection_kernel [N, H, E]
         attention_output/bias:   [E]       = projection_bias [E], if there is one
 
-    tensorflow-addons has a bias on the output alone; here `use_bias` speaks of all projections, so those of query,
-    key and value get biases of zero, which further training will move.
+    tensorflow-addons has a bias on the output only; here `use_bias` applies to all projections, so those of query,
+    key and value get zero biases, which further training updates.
 
     The call differs: `old([query, key, value], mask)` is `new(query, value, key, attention_mask=mask)`, and
-    `return_attn_coef` is `return_attention_scores`, of the call. A query that sees nothing gets zeros of context; it
-    got the mean of all values.
+    `return_attn_coef` is `return_attention_scores` of the call. The context of a fully masked query is zero here and
+    the mean of all values there.
 
     Args:
-        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. How the names begin does not matter.
+        weights: `{name: array}`: `{w.name: w.numpy() for w in old.weights}`. Prefixes of the names are ignored.
         **kwargs: Further arguments of `layers.MultiHeadAttention`: `dropout`, `name`, ...
 
     Returns:

@@ -1,7 +1,7 @@
-"""Weights by the names that tensorflow-addons gave them.
+"""Lookup of weights by their tensorflow-addons names.
 
-A name is a path, `attention_wrapper/BahdanauAttention/attention_v:0`, and its beginning depends on where the layer
-stood, so that a weight is looked for by how its name ends.
+A name is a path, `attention_wrapper/BahdanauAttention/attention_v:0`, and its beginning depends on the surrounding
+layers, so weights are found by the ends of their names.
 """
 
 import numpy as np
@@ -14,12 +14,12 @@ def by_path(weights):
             "`weights` must be a mapping of names to arrays: {w.name: w.numpy() for w in old_layer.weights}. "
             f"Received: weights of type {type(weights).__name__}"
         )
-    # The second is what tf.train.load_checkpoint adds.
+    # Without the suffix of tf.train.load_checkpoint.
     return {_path(name): np.asarray(array) for name, array in weights.items()}
 
 
 def find(weights, *endings, optional=False):
-    """The array whose path ends with one of `endings`, each such as `"memory_layer/kernel"`; the first that is there.
+    """The array whose path ends with one of `endings`, such as `"memory_layer/kernel"`; the first that exists.
 
     With `optional`, `None` if there is none.
     """
@@ -36,9 +36,9 @@ def find(weights, *endings, optional=False):
 
 
 def find_beside(weights, landmark, name, ending):
-    """The array called `name` in the same place as `landmark`; or, where the layers have names, that at `ending`.
+    """The array at `ending` or, if there is none, the array called `name` under the same parent as `landmark`.
 
-    tensorflow-addons builds the projection of the query within the attention, whose name it then bears.
+    tensorflow-addons builds the query projection inside the attention, so that it has the attention's name.
     """
     named = find(weights, ending, optional=True)
     if named is not None:
@@ -50,7 +50,7 @@ def find_beside(weights, landmark, name, ending):
 
 
 def names(weights):
-    """The names of the weights with their shapes, for an error."""
+    """Names and shapes of the weights, for error messages."""
     return ", ".join(f"{'/'.join(path)} {array.shape}" for path, array in weights.items())
 
 

@@ -1,4 +1,4 @@
-"""Where a model looks: get the scores out of any `keras.Model`, draw them."""
+"""Attention scores of any `keras.Model`, and heat maps of them."""
 
 from keras_attention.visualize.plot import plot_attention
 from keras_attention.visualize.scores import attention_scores

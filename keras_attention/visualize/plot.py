@@ -1,4 +1,4 @@
-"""Attention scores as a picture."""
+"""Heat maps of attention scores."""
 
 import math
 import unicodedata
@@ -12,19 +12,19 @@ FONT = "DejaVu Sans"  # comes with matplotlib
 
 
 def plot_attention(scores, query_labels=None, key_labels=None, *, title=None, query_title=None, key_title=None):
-    """Draws attention scores as a heat map: a row for a query, a column for a key, a panel for a head.
+    """Plots attention scores as heat maps: one row per query, one column per key, one panel per head.
 
-    The darker a cell, the more its query looks at its key; all panels share one scale, from zero.
+    Darker cells are higher scores; all panels share one colour scale, from zero.
 
-    Labels may be in any script: what matplotlib's own font lacks (Chinese, Japanese, Korean, Thai, the scripts of
-    India and others) is drawn with another installed font that has it; a character that no installed font has is
-    written as its code point, `U+5E74`, with a warning. A space is written as an open box.
+    Labels may be in any script: characters that matplotlib's default font lacks (Chinese, Japanese, Korean, Thai,
+    Indic scripts and others) use another installed font; a character that no installed font has is written as its
+    code point, `U+5E74`, with a warning. A space is written as an open box.
 
     Args:
-        scores: Array [T, S], or [N, T, S] for a panel a head. One example, not a batch.
-        query_labels: T labels of the rows: a string (a character each) or a sequence of strings; `None`: numbers.
-        key_labels: S labels of the columns.
-        title: String above the picture.
+        scores: Array [T, S], or [N, T, S] for one panel per head. One sample, not a batch.
+        query_labels: T row labels: a string (one character each) or a sequence of strings; `None`: numbers.
+        key_labels: S column labels.
+        title: String above the figure.
         query_title: String beside the rows.
         key_title: String below the columns.
 
@@ -33,7 +33,7 @@ def plot_attention(scores, query_labels=None, key_labels=None, *, title=None, qu
 
     Raises:
         ImportError: If matplotlib is not installed.
-        ValueError: If the rank of `scores` or the number of labels does not fit.
+        ValueError: If the rank of `scores` or the number of labels is wrong.
 
     Example:
 
@@ -83,7 +83,7 @@ def _require_panels(scores):
     scores = np.asarray(scores, "float32")
     if scores.ndim not in (2, 3) or 0 in scores.shape:
         raise ValueError(
-            "`scores` must be [T, S] or [N, T, S]: one example, such as `scores[0]` of a batch [B, N, T, S]. "
+            "`scores` must be [T, S] or [N, T, S]: one sample, such as `scores[0]` of a batch [B, N, T, S]. "
             f"Received: scores.shape={scores.shape}"
         )
     return scores if scores.ndim == 3 else scores[None]
@@ -97,14 +97,14 @@ def _labels(labels, length, name):
 
 
 def _visible(label):
-    """White space and control characters, which would leave a label empty or break it, as something to see."""
+    """Replaces spaces by open boxes and escapes control characters, which would give empty or broken labels."""
     if label in ("", " "):
         return "\N{OPEN BOX}" * len(label)
     return "".join(c if unicodedata.category(c) != "Cc" else repr(c)[1:-1] for c in label)
 
 
 def _drawable(*labellings):
-    """Returns the fonts that have the characters of all labels, and the labels, with code points for what none has."""
+    """Returns the fonts that cover all labels, and the labels, with code points for uncovered characters."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 
     fonts = [FONT]
@@ -112,7 +112,7 @@ def _drawable(*labellings):
     wanted -= {ord("\n"), *get_font(findfont(FontProperties(family=FONT))).get_charmap()}
     for entry in fontManager.ttflist if wanted else ():
         covered = wanted & set(get_font(entry.fname).get_charmap())
-        # Fonts of last resort claim every character, and draw a box.
+        # Fonts of last resort cover every character with a box.
         if covered and entry.name not in fonts and "LastResort" not in entry.name.replace(" ", ""):
             fonts.append(entry.name)
             wanted -= covered

@@ -1,4 +1,4 @@
-"""Where does a model look? Attention scores out of any `keras.Model`, without changing it."""
+"""Attention scores of any `keras.Model`, without changing it."""
 
 import contextlib
 import inspect
@@ -10,22 +10,22 @@ ARGUMENT = "return_attention_scores"
 
 
 def attention_scores(model, inputs, **kwargs):
-    """Runs `model` once, eagerly, and returns the scores of every attention layer that took part.
+    """Returns the attention scores of all attention layers of a model, from one eager call.
 
-        scores[path]: [B, N, T, S]    one entry for a call of an attention layer, in the order of the calls
+        scores[path]: [B, N, T, S]    one entry per call of an attention layer, in the order of the calls
 
     An attention layer is one whose `call` takes `return_attention_scores` (`keras.layers.MultiHeadAttention`, those of
-    this library, your own). Where such layers are nested, the innermost are asked. The model may be functional,
-    `Sequential`, subclassed or nested; it is not rebuilt, and is as before afterwards, also after an error.
+    this library, your own). Of nested ones, only the innermost are included. The model may be functional,
+    `Sequential`, subclassed or nested; it is not rebuilt and not changed, also after an error.
 
-    A layer of Keras may compute its output differently once its scores are asked for (a query that may see nothing
-    gets zeros instead of the mean of the values). The layers of this library do not.
+    With `return_attention_scores`, a layer of Keras may compute its output differently (zeros instead of the mean of
+    the values for a fully masked query). The layers of this library do not.
 
-    Scores take `B * N * T * S` numbers a layer: call it on a few examples.
+    Scores take `B * N * T * S` numbers per layer: call it on a few samples.
 
     Args:
-        model: `keras.Model` or any `keras.Layer` that holds attention layers, or is one. Built by the call if need be.
-        inputs: What the model is called on: an array, or a list, tuple or dict of arrays.
+        model: `keras.Model` or any `keras.Layer` that contains attention layers, or is one. Built if necessary.
+        inputs: Inputs of the model: an array, or a list, tuple or dict of arrays.
         **kwargs: Further arguments of the call, such as `training` or `attention_mask`.
 
     Returns:
@@ -34,8 +34,8 @@ def attention_scores(model, inputs, **kwargs):
         ends in `:1`, `:2` and so on.
 
     Raises:
-        ValueError: If `model` is no Keras model or layer, no attention layer took part, or one runs where its scores
-            cannot be read from outside.
+        ValueError: If `model` is not a Keras model or layer, no attention layer was called, or one was called inside a
+            loop that the backend compiles, where its scores cannot be read.
 
     Example:
 
@@ -50,7 +50,7 @@ def attention_scores(model, inputs, **kwargs):
         raise ValueError(f"`model` must be a Keras model or layer. Received: model={model!r}")
     with _eagerly():
         if not model.built:
-            # A subclassed layer may make its sub-layers when it is built.
+            # A subclassed layer may create its sub-layers in `build`.
             model(inputs, **kwargs)
         record = {}
         with contextlib.ExitStack() as wrapped:
@@ -83,7 +83,7 @@ def _attention_layers(model):
 
 
 def _inner_layers(layer):
-    """Yields the layers that `layer` holds itself: in attributes, and in lists, tuples and dicts of them."""
+    """Yields the direct sub-layers of `layer`: in its attributes, and in lists, tuples and dicts of them."""
     pending = [*getattr(layer, "layers", []), *vars(layer).values()]
     while pending:
         value = pending.pop(0)
@@ -96,7 +96,7 @@ def _inner_layers(layer):
 
 
 def _with_distinct_paths(found):
-    """Layers of one name side by side (in a list, say) are told apart by `_1`, `_2`, as Keras does."""
+    """Appends `_1`, `_2` to equal paths (of layers in a list, say), as Keras does."""
     taken = set()
     for path, layer in found:
         number, distinct = 0, path
@@ -109,7 +109,7 @@ def _with_distinct_paths(found):
 
 @contextlib.contextmanager
 def _recording(layer, path, record):
-    """Within this context `layer` writes its scores to `record` and answers as ever."""
+    """Context in which `layer` adds its scores to `record` and returns the same outputs."""
     call, own = layer.call, "call" in vars(layer)
     signature = inspect.signature(call)
 
@@ -127,7 +127,7 @@ def _recording(layer, path, record):
             return (output, scores, *rest)
         return (output, *rest) if rest else output
 
-    # Past Keras's tracking of attributes, which a locked layer refuses.
+    # Not `setattr`: Keras's tracker does not allow it on a locked layer.
     vars(layer)["call"] = call_and_record
     try:
         yield
@@ -140,7 +140,7 @@ def _recording(layer, path, record):
 
 @contextlib.contextmanager
 def _eagerly():
-    """Functions that the model compiled run step by step, so that their tensors can be read."""
+    """Context in which compiled functions run eagerly, so that their tensors can be read."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

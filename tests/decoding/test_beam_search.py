@@ -21,7 +21,7 @@ def test_length_penalty_goldens():
 
 
 @pytest.mark.parametrize("alpha, V, L", [(0.0, 3, 3), (0.6, 2, 4), (1.0, 3, 3), (3.0, 3, 3), (3.0, 2, 4)])
-def test_a_beam_of_everything_finds_the_best_of_all(alpha, V, L):
+def test_a_beam_of_all_sequences_equals_exhaustive_search(alpha, V, L):
     end = V - 1
     table = toy.tables(9, V, L)
     tokens, scores = search("eager", table, L, end, beam_size=V**L, alpha=alpha)
@@ -31,8 +31,8 @@ def test_a_beam_of_everything_finds_the_best_of_all(alpha, V, L):
         np.testing.assert_allclose(score, best_score, rtol=1e-5)
 
 
-def test_the_penalty_changes_what_is_best():
-    """Or the test above would say nothing about alpha."""
+def test_alpha_changes_the_best_sequence():
+    """Otherwise the exhaustive test would not depend on alpha."""
     table = toy.tables(9, 3, 3)
     assert any(reference.exhaustive(t, 3, 2, 0.0)[0] != reference.exhaustive(t, 3, 2, 3.0)[0] for t in table)
 
@@ -41,7 +41,7 @@ def test_the_penalty_changes_what_is_best():
     "path, K, alpha, stop_early",
     [("eager", 2, 0.0, True), ("eager", 4, 1.5, False), (toy.PATHS[-1], 3, 0.6, True)],
 )
-def test_is_the_published_algorithm(path, K, alpha, stop_early):
+def test_matches_the_published_algorithm(path, K, alpha, stop_early):
     """Eagerly and compiled; test_serving.py compares a graph with the eager search."""
     V, L, end = 5, 4, 3
     table = toy.tables(13, V, L, seed=K)
@@ -52,10 +52,10 @@ def test_is_the_published_algorithm(path, K, alpha, stop_early):
         n = len(expected)
         assert found[:n].tolist() == [toy.padded(s, L) for s, _ in expected]
         np.testing.assert_allclose(found_scores[:n], [score for _, score in expected], rtol=1e-5)
-        assert (found_scores[n:] == -np.inf).all() and (found[n:] == 0).all(), "places never filled are empty"
+        assert (found_scores[n:] == -np.inf).all() and (found[n:] == 0).all(), "empty slots are padded"
 
 
-def test_a_beam_of_one_is_greedy():
+def test_beam_of_one_is_greedy():
     V, L, end = 4, 5, 1
     table = toy.tables(60, V, L, scale=0.7)
     tokens, _ = search("eager", table, L, end, beam_size=1, alpha=0.0)
@@ -63,15 +63,15 @@ def test_a_beam_of_one_is_greedy():
         assert found.tolist() == toy.padded(reference.greedy(row, L, end), L)
 
 
-def test_the_end_token_counts_in_the_length():
-    # After one token: 0.6 end, 0.4 go on and then surely end.
+def test_length_penalty_includes_the_end_token():
+    # After one token: ends with probability 0.6, else ends after the next.
     log = np.log(np.maximum([[0.6, 0.4, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0]], 1e-30)).astype("float32")
     tokens, scores = search("eager", log[None], 2, 0, beam_size=2, alpha=1.0, stop_early=False)
     assert tokens[0].tolist() == [[0, 0], [1, 0]]
     np.testing.assert_allclose(scores[0], [np.log(0.6) / (6 / 6), np.log(0.4) / (7 / 6)], rtol=1e-5)
 
 
-def test_copies_never_fill_the_beam():
+def test_beam_has_no_duplicates():
     V, L, end, K = 5, 3, 4, 6
     tokens, scores = search("eager", np.zeros_like(toy.tables(2, V, L)), L, end, beam_size=K, stop_early=False)
     for row, row_scores in zip(tokens, scores):
@@ -79,7 +79,7 @@ def test_copies_never_fill_the_beam():
         assert len(set(found)) == len(found) > 1
 
 
-def test_open_sequences_are_returned_with_their_penalty_if_nothing_ends():
+def test_open_sequences_are_returned_with_penalised_scores_if_none_ends():
     V, L, end = 7, 3, 2
     table = toy.tables(3, V, L)
     table[2, 0, end] = 9
@@ -102,7 +102,7 @@ def test_a_row_does_not_depend_on_the_rest_of_the_batch():
         np.testing.assert_allclose(alone_scores[0], scores[i], rtol=1e-6)
 
 
-def test_the_cache_may_be_any_nest():
+def test_cache_may_be_any_nest():
     V, L, end = 4, 4, 3
     table = toy.tables(3, V, L)
 
@@ -120,7 +120,7 @@ def test_the_cache_may_be_any_nest():
 
 @pytest.mark.skipif("jit" in toy.PATHS, reason="a traced loop does not call Python")
 @pytest.mark.parametrize("lengths, steps", [([2, 4, 3], 4), ([1, 1, 1], 1), ([99, 1, 1], 8)])
-def test_stops_when_the_best_of_every_row_is_certain(lengths, steps):
+def test_stops_when_the_best_sequence_of_every_row_is_final(lengths, steps):
     calls = []
     decoding.beam_search(toy.counting(calls), np.array(lengths), np.zeros(3, "int32"), 8, 1, beam_size=2)
     assert calls == list(range(steps))
@@ -139,12 +139,12 @@ def test_stops_when_the_best_of_every_row_is_certain(lengths, steps):
     ],
     ids=str,
 )
-def test_bad_options_are_refused(bad):
+def test_invalid_options_raise_errors(bad):
     with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
         search("eager", toy.tables(1, 3, 2), 2, 1, **bad)
 
 
-def test_a_penalty_below_zero_is_refused():
+def test_length_penalty_requires_a_non_negative_alpha():
     for alpha in (-0.6, float("nan"), "0.6"):
         with pytest.raises(ValueError, match="`alpha` must be a finite number of at least 0. Received: alpha="):
             decoding.length_penalty(3, alpha)

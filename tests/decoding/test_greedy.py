@@ -7,7 +7,7 @@ from tests.reference import decoding as reference
 
 
 @pytest.mark.parametrize("path", toy.PATHS)
-def test_is_the_most_probable_token_of_every_prefix(path):
+def test_matches_the_argmax_of_every_prefix(path):
     V, L, end = 4, 5, 2
     table = toy.tables(11, V, L)
 
@@ -18,7 +18,7 @@ def test_is_the_most_probable_token_of_every_prefix(path):
     tokens = toy.run(path, decode, table, toy.start_tokens(table))
     assert tokens.dtype == "int32"
     np.testing.assert_array_equal(tokens, expected)
-    assert len({tuple(row).count(0) for row in expected}) > 1, "the rows should end at different places"
+    assert len({tuple(row).count(0) for row in expected}) > 1, "the rows should have different lengths"
 
 
 @pytest.mark.skipif("jit" in toy.PATHS, reason="a traced loop does not call Python")
@@ -31,7 +31,7 @@ def test_stops_as_soon_as_every_sequence_has_ended(lengths, steps):
     np.testing.assert_array_equal(tokens, expected)
 
 
-def test_without_an_end_token_all_run_to_the_end():
+def test_without_an_end_token_all_sequences_have_max_length():
     table = toy.tables(3, 4, 5)
     tokens = toy.run("eager", lambda t: decoding.greedy(toy.step, toy.new_cache(t, 5), [0, 0, 0], 5, None), table)
     np.testing.assert_array_equal(tokens, [reference.greedy(row, 5, None) for row in table])

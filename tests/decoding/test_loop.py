@@ -38,7 +38,7 @@ GOOD = {"step": step, "cache": (), "start_tokens": [1, 2], "max_length": 3, "end
         ({"cache": None}, "for no cache pass `()`"),
     ],
 )
-def test_bad_arguments_are_refused(decode, bad, message):
+def test_invalid_arguments_raise_errors(decode, bad, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         decode(**{**GOOD, **bad})
 
@@ -57,14 +57,14 @@ def test_bad_arguments_are_refused(decode, bad, message):
         (lambda t, c, i: (ops.one_hot(t, 5), {"a": ops.cast(c["a"], "int32")}), "with the shape and dtype"),
     ],
 )
-def test_a_broken_step_is_named(decode, broken, message):
+def test_invalid_step_results_raise_errors(decode, broken, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         decode(**{**GOOD, "step": broken, "cache": {"a": np.zeros((2, 3), "float32")}})
 
 
 @each_decoder
-def test_half_precision_logits_are_read_in_float32(decode):
-    # 1001 and 1000.9 are one number in bfloat16, but their sum of probabilities must still be exact.
+def test_half_precision_logits_are_cast_to_float32(decode):
+    # The log-softmax of bfloat16 logits must be computed in float32.
     def half(tokens, cache, index):
         return ops.cast(ops.one_hot(tokens, 5), "bfloat16"), cache
 
@@ -77,14 +77,14 @@ def test_half_precision_logits_are_read_in_float32(decode):
 
 
 def diverging(tokens, cache, index):
-    """Counts on from the token; the logits of row 1 have a NaN in them from its second token on."""
+    """Counts up from the token; the logits of row 1 contain a NaN from its second token on."""
     row, logits = cache, ops.one_hot((tokens + 1) % 9, 9) * 5.0
     broken = ops.logical_and(row == 1, index >= 1)[:, None]
     return ops.where(broken, ops.convert_to_tensor([0.0] * 8 + [float("nan")]), logits), cache
 
 
 @pytest.mark.parametrize("path", sorted({toy.PATHS[0], toy.PATHS[-1]}))  # a graph is what XLA compiles
-def test_a_sequence_whose_logits_have_a_nan_ends_and_the_others_do_not_see_it(path):
+def test_nan_logits_end_only_their_own_sequence(path):
     row, start = np.array([0, 1, 2]), np.array([1, 1, 3])
     options = {"max_length": 4, "end_token": 5, "pad_token": 7}
 
@@ -102,7 +102,7 @@ def test_a_sequence_whose_logits_have_a_nan_ends_and_the_others_do_not_see_it(pa
     np.testing.assert_allclose(scores[[0, 2], 0], [-n * step_loss / ((5 + n) / 6) ** 0.6 for n in (4, 2)], rtol=1e-5)
 
 
-def test_a_finished_sequence_stays_when_the_open_ones_have_a_nan():
+def test_finished_sequences_are_kept_when_open_ones_have_nan_logits():
     def step(tokens, cache, index):
         first = ops.log(ops.convert_to_tensor([[0.1, 0.5, 0.4]]))
         return ops.where(index == 0, first, float("nan")) + ops.cast(0 * tokens, "float32")[:, None], cache

@@ -30,26 +30,26 @@ def draw(B, L=2, **options):
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_pairs_of_tokens_come_as_often_as_they_should(options):
+def test_frequencies_of_token_pairs_match_the_distribution(options):
     tokens = draw(20_000, seed=3, **options)
     expected = reference.kept(PROBS, **options)
     # Pairs, not tokens: noise used twice would leave the frequency of each alone.
     expected = np.outer(expected, expected).ravel()
     counts = np.bincount(tokens[:, 0] * 6 + tokens[:, 1], minlength=36)
-    assert counts[expected == 0].sum() == 0, "what is cut off is never drawn"
+    assert counts[expected == 0].sum() == 0, "truncated tokens are never sampled"
     seen = expected > 0
     chi_square = ((counts - len(tokens) * expected)[seen] ** 2 / (len(tokens) * expected[seen])).sum()
     freedom = seen.sum() - 1
     assert chi_square <= freedom + 4 * np.sqrt(2 * freedom)
 
 
-def test_the_bound_on_the_frequencies_can_fail():
+def test_bound_on_the_frequencies_detects_a_wrong_temperature():
     wrong = reference.kept(PROBS, temperature=1.1)
     counts = np.bincount(draw(20_000, seed=3)[:, 0], minlength=6)
     assert ((counts - 20_000 * wrong) ** 2 / (20_000 * wrong)).sum() > 5 + 4 * np.sqrt(10)
 
 
-def test_the_same_seed_is_the_same_sample():
+def test_same_seed_gives_the_same_sample():
     V, L, end = 4, 5, 2
     table = toy.tables(50, V, L, scale=0.5)
 
@@ -66,18 +66,18 @@ def test_the_same_seed_is_the_same_sample():
     ended = np.cumsum(first == end, axis=1) - (first == end) > 0
     assert ended.any() and (first[ended] == 0).all()
     assert first.dtype == "int32"
-    # Not under XLA, where TensorFlow has a generator of its own.
+    # Not under XLA, where TensorFlow has another random generator.
     compiled = toy.run(toy.PATHS[:2][-1], decode(5), table, toy.start_tokens(table))
-    assert (compiled == first).mean() > 0.99  # a sum in another order may fall on the other side of the noise
+    assert (compiled == first).mean() > 0.99  # the order of a sum may change on which side of the noise it falls
 
 
-def test_a_generator_gives_a_new_sample_every_time():
+def test_seed_generator_gives_a_new_sample_at_every_call():
     seed = keras.random.SeedGenerator(7)
     assert (draw(50, seed=seed) != draw(50, seed=seed)).any()
     assert (draw(50) != draw(50)).any()
 
 
-def test_very_low_temperature_and_one_candidate_are_greedy():
+def test_low_temperature_and_single_candidates_are_greedy():
     V, L, end = 5, 4, 2
     table = toy.tables(9, V, L) * 1e4
     expected = [toy.padded(reference.greedy(row, L, end), L) for row in table]
@@ -90,7 +90,7 @@ def test_very_low_temperature_and_one_candidate_are_greedy():
         np.testing.assert_array_equal(tokens, expected)
 
 
-def test_forbidden_tokens_are_never_drawn():
+def test_tokens_of_probability_zero_are_never_sampled():
     def step(tokens, cache, index):
         return ops.zeros_like(tokens[:, None], dtype="float32") + np.float32([-np.inf, 0, -np.inf, 0, -np.inf]), cache
 
@@ -114,6 +114,6 @@ def test_forbidden_tokens_are_never_drawn():
     ],
     ids=str,
 )
-def test_bad_options_are_refused(bad):
+def test_invalid_options_raise_errors(bad):
     with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
         draw(2, **bad)

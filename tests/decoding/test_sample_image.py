@@ -1,4 +1,4 @@
-"""Images drawn: the distribution, what is known, seeds, and every way to run the loop."""
+"""`sample_image`: the distribution, known pixels, seeds, and compiled loops."""
 
 import functools
 
@@ -13,13 +13,13 @@ from tests.backend import BACKEND, numpy
 from tests.models.helpers import compiled
 from tests.models.image_helpers import SIZE, VARIANTS, condition, image_of, inputs_of, small
 
-COLD = 1e-12  # next to nothing is left to chance, however wide a logistic is
+COLD = 1e-12  # a temperature that makes sampling deterministic, however wide a logistic is
 SOME = ["2d-reference-classes-pre-norm", "mixture-2d-grey", "super-resolution"]
 each_variant = pytest.mark.parametrize("name", SOME)
 
 
 class TwoPixels:
-    """A model of images of one row and two pixels of one channel, whose second value is that of a table."""
+    """A model of 1 x 2 images of one channel, with a table of the distribution of the second pixel given the first."""
 
     likelihood, channels, num_mixtures = "categorical", 1, None
 
@@ -52,13 +52,13 @@ def pairs(temperature):
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
-def test_images_come_as_often_as_they_should(temperature):
-    drawn = numpy(decoding.sample_image(TwoPixels(), (1, 2), 20_000, temperature=temperature, seed=3))
-    assert drawn.shape == (20_000, 1, 2, 1) and drawn.dtype == "int32" and drawn.max() < 6
-    counts = np.bincount(drawn[:, 0, 0, 0] * 6 + drawn[:, 0, 1, 0], minlength=36)
+def test_frequencies_of_images_match_the_distribution(temperature):
+    sampled = numpy(decoding.sample_image(TwoPixels(), (1, 2), 20_000, temperature=temperature, seed=3))
+    assert sampled.shape == (20_000, 1, 2, 1) and sampled.dtype == "int32" and sampled.max() < 6
+    counts = np.bincount(sampled[:, 0, 0, 0] * 6 + sampled[:, 0, 1, 0], minlength=36)
 
     def distance(expected):
-        expected = expected.ravel() * len(drawn)
+        expected = expected.ravel() * len(sampled)
         return ((counts - expected) ** 2 / expected).sum()
 
     bound = 35 + 4 * np.sqrt(2 * 35)
@@ -67,10 +67,10 @@ def test_images_come_as_often_as_they_should(temperature):
 
 @functools.cache
 def variant(name):
-    """A model, of few layers because a step is slow where nothing is compiled, its inputs, and a compiled function.
+    """A model, of few layers because an eager step is slow, its inputs, and a compiled function.
 
-    The function draws images from labels or sources, known pixels, and a mask of which these are; XLA takes its time,
-    and has one.
+    The function samples images from labels or sources, known pixels and their mask; only one variant runs under XLA,
+    which is slow to compile.
     """
     model = small(**{**VARIANTS[name], "num_layers": 2 if name == "super-resolution" else 1})
     inputs = inputs_of(model, size=SIZE if model.channels == 1 else (3, 2))
@@ -82,7 +82,7 @@ def variant(name):
 
 
 def given(inputs):
-    """The condition of a compiled function, the batch beside it."""
+    """The condition, the argument of a compiled function, without the batch size."""
     return {name: x for name, x in condition(inputs).items() if name != "batch_size"}
 
 
@@ -92,45 +92,45 @@ def draw(model, inputs, **options):
 
 
 def assert_alike(one, other):
-    """But for a few: what lies between two values may be rounded to either."""
+    """Equal but for a few values: one between two integers may be rounded to either."""
     assert one.shape == other.shape and (one == other).mean() > 0.97
 
 
 @each_variant
-def test_every_value_is_drawn_from_what_the_model_says_of_the_finished_image(name):
-    """I8: the image that was drawn, given to the model whole, gives the same values with the same noise."""
+def test_every_value_is_sampled_from_the_model_output_on_the_finished_image(name):
+    """Teacher forcing on the sampled image gives the same values with the same noise."""
     model, inputs, complete = variant(name)
     image = image_of(inputs)
-    drawn = numpy(complete(given(inputs), image, np.zeros(image.shape[:-1], bool)))  # nothing is known
-    assert drawn.shape == image.shape and drawn.min() >= 0 and drawn.max() <= 255
-    outputs = model({**inputs, "image": drawn} if isinstance(inputs, dict) else drawn)
+    sampled = numpy(complete(given(inputs), image, np.zeros(image.shape[:-1], bool)))  # nothing is known
+    assert sampled.shape == image.shape and sampled.min() >= 0 and sampled.max() <= 255
+    outputs = model({**inputs, "image": sampled} if isinstance(inputs, dict) else sampled)
     if model.likelihood == "categorical":
         best = numpy(ops.argmax(outputs, axis=-1))
     else:
-        noise = np.full((*drawn.shape[:3], model.num_mixtures + model.channels), 0.5, "float32")
+        noise = np.full((*sampled.shape[:3], model.num_mixtures + model.channels), 0.5, "float32")
         best = numpy(logistic_mixture_sample(outputs, model.channels, noise, COLD))
-    assert_alike(best, drawn)
-    assert len(np.unique(drawn)) > 2
-    # Of this one a step is the fastest where nothing is compiled. TensorFlow does it where the loop is served.
+    assert_alike(best, sampled)
+    assert len(np.unique(sampled)) > 2
+    # The variant with the fastest eager step; on TensorFlow the eager loop is covered by the SavedModel test.
     if name == SOME[0] and BACKEND != "tensorflow":
-        assert_alike(numpy(draw(model, inputs)), drawn)
+        assert_alike(numpy(draw(model, inputs)), sampled)
 
 
 @each_variant
-def test_what_is_known_stays_and_the_rest_follows_from_it(name):
+def test_known_pixels_are_kept_and_condition_the_others(name):
     _, inputs, complete = variant(name)
     known = image_of(inputs)
     mask = np.zeros(known.shape[:-1], bool)
     mask[:, 0], mask[:, 2, -1] = True, True
-    drawn = numpy(complete(given(inputs), known, mask))
-    np.testing.assert_array_equal(drawn[mask], known[mask])
+    sampled = numpy(complete(given(inputs), known, mask))
+    np.testing.assert_array_equal(sampled[mask], known[mask])
     differently = numpy(complete(given(inputs), 255 - known, mask))
-    assert (differently != drawn)[~mask].any()
+    assert (differently != sampled)[~mask].any()
     garbage = np.where(mask[..., None], known, 999).astype("int32")
-    np.testing.assert_array_equal(numpy(complete(given(inputs), garbage, mask)), drawn)
+    np.testing.assert_array_equal(numpy(complete(given(inputs), garbage, mask)), sampled)
 
 
-def test_one_mask_for_all_images():
+def test_known_mask_broadcasts_over_the_batch():
     known = np.array([[2, 0], [1, 0], [5, 0]], "int32").reshape(3, 1, 2, 1)
     mask = np.array([[True, False]])
     one, each = (
@@ -141,8 +141,8 @@ def test_one_mask_for_all_images():
     np.testing.assert_array_equal(one[:, :, 0], known[:, :, 0])
 
 
-def test_served_by_tensorflow_alone(tmp_path):
-    """The loop is a signature of a SavedModel, and takes any number of classes."""
+def test_runs_as_a_saved_model_signature(tmp_path):
+    """The loop is a signature of a SavedModel, for any batch size."""
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel needs the TensorFlow backend")
     import tensorflow as tf
@@ -164,7 +164,7 @@ def test_served_by_tensorflow_alone(tmp_path):
         assert_alike(numpy(found), expected[part])
 
 
-def test_seeds():
+def test_equal_seeds_give_equal_images():
     first, again, other = (numpy(decoding.sample_image(TwoPixels(), (1, 2), 9, seed=s)) for s in (5, 5, 6))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
@@ -190,12 +190,12 @@ def test_seeds():
     ],
     ids=str,
 )
-def test_bad_options(options, message):
+def test_invalid_options_raise_errors(options, message):
     with pytest.raises(ValueError, match=message):
         decoding.sample_image(TwoPixels(), (1, 2), **{"batch_size": 2, **options})
 
 
-def test_a_wrong_model_is_refused_by_what_it_lacks():
+def test_model_without_the_protocol_raises_an_error():
     for model in (None, keras.Sequential([keras.layers.Dense(2)])):
         with pytest.raises(ValueError, match="`model` must be an autoregressive model of images.*without .'start'"):
             decoding.sample_image(model, (1, 2), 2)
@@ -205,7 +205,7 @@ def test_a_wrong_model_is_refused_by_what_it_lacks():
 
 
 @pytest.mark.parametrize("likelihood", ["categorical", "logistic_mixture"])
-def test_where_the_output_has_a_nan_the_value_is_0(likelihood):
+def test_values_are_0_where_the_output_contains_a_nan(likelihood):
     class Broken(TwoPixels):
         num_mixtures = 1
 
@@ -217,5 +217,5 @@ def test_where_the_output_has_a_nan_the_value_is_0(likelihood):
     model.likelihood = likelihood
     if likelihood == "logistic_mixture":
         model.to_sequence = lambda image: ops.reshape(image, (-1, 2, 1))
-    drawn = numpy(decoding.sample_image(model, (1, 2), 2, seed=1))
-    assert (drawn[0] > 0).all() and (drawn[1] == 0).all()
+    sampled = numpy(decoding.sample_image(model, (1, 2), 2, seed=1))
+    assert (sampled[0] > 0).all() and (sampled[1] == 0).all()

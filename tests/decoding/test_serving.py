@@ -1,4 +1,4 @@
-"""The decoders inside a SavedModel. That such a thing runs without Keras: tests/export/test_other_runtimes.py."""
+"""The decoders inside a SavedModel; tests/export/test_other_runtimes.py runs one without Keras."""
 
 import keras
 import numpy as np
@@ -10,8 +10,8 @@ from tests.decoding import toy
 V, L, END = 4, 4, 2
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel is TensorFlow's")
-def test_a_saved_model_decodes_any_batch_without_python_and_xla(tmp_path):
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel needs the TensorFlow backend")
+def test_saved_model_decodes_any_batch_without_python_and_xla_ops(tmp_path):
     import tensorflow as tf
 
     from keras_attention.export import saved_model_ops

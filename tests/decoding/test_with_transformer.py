@@ -1,4 +1,4 @@
-"""The decoders over a real model with its key/value cache, against the whole forward pass repeated."""
+"""The decoders with a Transformer and its key/value cache, against repeated full forward passes."""
 
 import functools
 
@@ -10,7 +10,7 @@ from tests.decoding import toy
 
 V, L, START, END = 11, 6, 1, 2
 SOURCE = np.array([[5, 7, 3, 2, 0, 0, 0], [8, 4, 9, 6, 10, 3, 2], [4, 2, 0, 0, 0, 0, 0]], "int32")
-# The toy model has gone all paths, and tests/export/test_other_runtimes.py decodes with a Transformer in a graph.
+# The toy model covers all paths, and tests/export/test_other_runtimes.py decodes with a Transformer in a graph.
 QUICK = "jit" if "jit" in toy.PATHS else "eager"
 
 
@@ -38,18 +38,18 @@ def decode(decoder, source, num_layers=1, **options):
     return decoder(transformer.step, transformer.start(source, L), start, L, END, **options)
 
 
-def test_greedy_with_a_cache_is_the_forward_pass_repeated():
-    model(2)  # made outside of what is compiled
+def test_greedy_with_a_cache_matches_the_full_forward_pass():
+    model(2)  # created outside the compiled function
     tokens = toy.run(QUICK, functools.partial(decode, decoding.greedy, num_layers=2), SOURCE)
-    # What stands after a token is not seen by it: each is the best of its step if it is the best after those before.
+    # The decoder is causal: each token is the argmax of its step if it is the argmax of one full forward pass.
     best = forward(tokens[:, :-1], num_layers=2).argmax(-1)
     ended = np.cumsum(tokens == END, axis=1) - (tokens == END) > 0
     np.testing.assert_array_equal(tokens, np.where(ended, 0, best))
 
 
-def test_the_scores_of_a_beam_are_those_of_the_forward_pass():
+def test_beam_scores_match_the_full_forward_pass():
     K, alpha = 3, 0.6
-    model(1)  # made outside of what is compiled
+    model(1)  # created outside the compiled function
     search = functools.partial(decode, decoding.beam_search, beam_size=K, alpha=alpha, stop_early=False)
     tokens, scores = toy.run(QUICK, search, SOURCE)
     found = (scores > -np.inf).ravel()

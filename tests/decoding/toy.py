@@ -1,4 +1,4 @@
-"""A model given by a table of logits, that remembers its prefix in nothing but the cache; and every way to run it."""
+"""A model given by a table of logits, whose only state is the cache; runs it eagerly, in a graph or compiled."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def new_cache(table, L):
 
 
 def step(tokens, cache, index):
-    """Writes the last token into the prefix, walks the whole prefix from the root, and looks up the logits."""
+    """Writes the last token into the prefix, walks the prefix from the root, and looks up the logits."""
     table, prefix = cache["table"], cache["prefix"]
     L, V = prefix.shape[1], table.shape[2]
     prefix = ops.where(ops.arange(L)[None] == index - 1, tokens[:, None], prefix)
@@ -42,7 +42,7 @@ def run(path, function, *arrays):
     if path in ("graph", "xla"):
         import tensorflow as tf
 
-        # The batch, and it alone, is unknown.
+        # Only the batch size is unknown.
         signature = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in arrays]
         function = tf.function(function, input_signature=signature, jit_compile=path == "xla", autograph=False)
     elif path == "jit":
@@ -58,7 +58,7 @@ def padded(sequence, L, pad=0):
 
 
 def counting(calls):
-    """A step, for eager runs, that notes its calls; its cache [B] says after how many tokens a row ends (token 1)."""
+    """A step, for eager runs, that records its calls; its cache [B] holds the length at which a row ends (token 1)."""
 
     def step(tokens, cache, index):
         calls.append(int(index))

@@ -1,4 +1,4 @@
-"""What the tests of other runtimes serve: a Transformer that reads and writes strings."""
+"""The model of the tests of other runtimes: a Transformer from strings to strings."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,7 @@ READ, WRITE = 12, 6
 
 
 def writer():
-    """A tiny Transformer over letters, with weights that make it write this for one text and that for another."""
+    """A tiny Transformer over letters, with random weights that give different outputs for different texts."""
     model = transformer(FIRST + len(LETTERS), num_layers=1, model_dim=8, num_heads=2, intermediate_dim=12, dropout=0.0)
     rng = np.random.default_rng(7)
     for weight in model.weights:
@@ -27,9 +27,9 @@ def writer():
 
 
 def string_signature(model):
-    """texts [B] -> texts [B]: letters to ids by a table, the loop of the decoder, ids to letters by a table.
+    """Signature texts [B] -> texts [B]: a lookup table, the decoding loop, a second lookup table.
 
-    Letters that are not known are passed over; an empty text is a text like any other.
+    Unknown letters are skipped; a text may be empty.
     """
     letters, ids = list(LETTERS), list(range(FIRST, FIRST + len(LETTERS)))
     to_id = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(letters, tf.constant(ids, tf.int32)), 0)
@@ -46,6 +46,6 @@ def string_signature(model):
 
 
 def export_writer(directory):
-    """The Transformer's model and the path of its export, with a signature `write`; whoever loads it compares."""
+    """The Transformer and the path of its export, with a signature `write`; the tests compare its outputs."""
     model = writer()
     return model, export_saved_model(model, directory, signatures={"write": string_signature(model)}, verify=False)

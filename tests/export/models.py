@@ -1,11 +1,11 @@
-"""Small models that the tests of this room export, with noise in every weight."""
+"""Small models for the export tests, with random weights."""
 
 import keras
 import numpy as np
 
 
 def noisy(model, seed=0):
-    """Fills all weights: fresh biases are zero and would hide that one was left behind."""
+    """Sets all weights to noise: biases of zero would hide a missing weight."""
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         if keras.backend.is_float_dtype(keras.backend.standardize_dtype(weight.dtype)):
@@ -23,14 +23,14 @@ def classifier(attention=keras.layers.MultiHeadAttention, vocabulary=11, width=1
 
 
 def table(vocabulary=11, width=3):
-    """tokens [B, T] int32, 0 = padding -> [B, width]: for tests to which it does not matter what is exported."""
+    """tokens [B, T] int32, 0 = padding -> [B, width]: for tests that do not depend on the model."""
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = keras.layers.Embedding(vocabulary, width, mask_zero=True)(tokens)
     return noisy(keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(x)))
 
 
 def listener(attention=keras.layers.MultiHeadAttention, channels=4):
-    """signal [B, T, channels] float32 -> [B, 2]; knows its padding only by the Keras mask."""
+    """signal [B, T, channels] float32 -> [B, 2]; depends on the Keras mask for its padding."""
     signal = keras.Input((None, channels), name="signal")
     x = attention(num_heads=2, key_dim=3)(signal, signal)
     return noisy(keras.Model(signal, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D()(x))))

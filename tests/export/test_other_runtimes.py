@@ -1,4 +1,4 @@
-"""One export in a process of TensorFlow alone, without Keras, and in one without Python, through the C API."""
+"""An export in TensorFlow without Keras, and without Python through the C API."""
 
 import json
 import pathlib
@@ -17,7 +17,7 @@ from tests.export import exported, models
 SERVE = """
 import json, sys
 
-# TensorFlow imports Keras by itself where it finds it: here it finds neither Keras nor this library.
+# Blocks imports of Keras, which TensorFlow imports if it is installed, and of this library.
 strangers = {"keras": None, "tf_keras": None, "keras_attention": None}
 sys.modules.update(strangers)
 import tensorflow as tf
@@ -38,7 +38,7 @@ SOURCES, TARGETS = models.tokens(4, 7), models.tokens(5, 3, seed=2)
 
 
 def translation():
-    """Two requests as a batcher merges them."""
+    """Two requests, merged as by a batcher."""
     source, target = (models.as_a_batcher(*rows) for rows in (SOURCES, TARGETS))
     lengths = {"source_lengths": np.array([4, 7], "int32"), "target_lengths": np.array([5, 3], "int32")}
     return {"source": source, "target": target, **lengths}
@@ -46,7 +46,7 @@ def translation():
 
 @pytest.fixture(scope="module")
 def writer(tmp_path_factory):
-    """The tiny Transformer, the path of its export, and what its signature `write` writes here."""
+    """The tiny Transformer, the path of its export, and the function of its signature `write`."""
     model, path = exported.export_writer(tmp_path_factory.mktemp("writer"))
     write, _ = exported.string_signature(model)
     return model, path, write
@@ -64,13 +64,13 @@ def assert_logits(writer, logits):
         np.testing.assert_allclose(row[None, : target.shape[1]], alone, atol=1e-5)
 
 
-def test_the_batch_does_not_matter_to_what_is_written(writer, written):
+def test_decoded_text_does_not_depend_on_the_batch(writer, written):
     assert writer[2](tf.constant(TEXTS[-1:]))["text"].numpy() == [written["text"].numpy()[-1]]
-    assert len(set(written["text"].numpy())) > 2, "a writer that always writes the same tests nothing"
+    assert len(set(written["text"].numpy())) > 2, "outputs must differ, or the test would be void"
 
 
-def test_plain_tensorflow_answers_as_the_model(writer, written, tmp_path):
-    """By way of JSON, as over REST."""
+def test_tensorflow_without_keras_matches_the_model(writer, written, tmp_path):
+    """Through JSON, as over REST."""
     logits = {key: value.tolist() for key, value in translation().items()}
     requests = [(str(writer[1]), "serving_default", logits), (str(writer[1]), "write", {"text": TEXTS})]
     command = [sys.executable, "-c", SERVE]
@@ -86,7 +86,7 @@ def test_plain_tensorflow_answers_as_the_model(writer, written, tmp_path):
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    """`run_saved_model.c`, compiled against the TensorFlow that is installed: TensorFlow Serving's own loader."""
+    """`run_saved_model.c`, compiled against the installed TensorFlow: the loader of TensorFlow Serving."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if not sys.platform.startswith("linux") or compiler is None:
         pytest.skip("needs a C compiler on Linux: apt-get install gcc libc6-dev")
@@ -94,7 +94,7 @@ def program(tmp_path_factory):
     wheel = pathlib.Path(tf.__file__).parent
     folder = tmp_path_factory.mktemp("c")
     target, stand_in = folder / "run_saved_model", folder / LIBRARY
-    # A linker reads a gigabyte of TensorFlow for seconds: it gets a library of the same name and with these functions.
+    # Linking against a gigabyte of TensorFlow takes seconds: link against a stub of the same name and functions.
     functions = sorted(set(re.findall(r"\bTF_\w+(?=\()", source.read_text())))
     code = "".join(f"void {name}(void) {{}}\n" for name in functions)
     shared = [compiler, "-shared", "-fPIC", f"-Wl,-soname,{LIBRARY}", "-o", stand_in, "-x", "c", "-"]
@@ -115,7 +115,7 @@ def graph_names(path, name):
 
 
 def run(program, path, calls):
-    """Runs signatures, all at once: loading takes longest.
+    """Runs several signatures in one process, as loading takes longest.
 
     Args:
         calls: {name of a signature: (inputs by name, names of outputs)}; inputs are arrays or lists of bytes.
@@ -143,7 +143,7 @@ def run(program, path, calls):
 
 
 @pytest.mark.c_api
-def test_a_program_in_c_answers_as_the_model(program, writer, written):
+def test_c_program_matches_the_model(program, writer, written):
     texts = {"text": [text.encode() for text in TEXTS]}
     calls = {"serving_default": (translation(), ["outputs"]), "write": (texts, ["text", "tokens"])}
     out = run(program, writer[1], calls)
@@ -153,7 +153,7 @@ def test_a_program_in_c_answers_as_the_model(program, writer, written):
 
 
 @pytest.mark.c_api
-def test_a_wrong_call_is_an_error_and_no_crash(program, tmp_path):
+def test_c_program_reports_errors(program, tmp_path):
     done = subprocess.run([program, tmp_path], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "load: Could not find SavedModel" in done.stderr

@@ -12,7 +12,7 @@ from tests.export import models
 
 
 def signature(path, name="serving_default"):
-    """The signature as a function of arrays; the loaded model lives as long as it."""
+    """A signature as a function of arrays, which keeps the loaded model alive."""
     loaded = tf.saved_model.load(str(path))
 
     def call(**inputs):
@@ -31,21 +31,21 @@ def exported(tmp_path_factory):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 7), (5, 40)])
-def test_the_export_answers_as_the_model_for_every_batch_and_length(exported, shape):
+def test_export_matches_the_model_for_every_batch_and_length(exported, shape):
     model, path = exported
     ids = np.random.default_rng(0).integers(1, 11, shape).astype("int32")
     out = signature(path)(tokens=ids, tokens_lengths=[shape[1]] * shape[0])
     np.testing.assert_allclose(out["outputs"], model(ids), atol=1e-6)
 
 
-def test_padding_by_a_servers_batcher_changes_nothing(exported):
+def test_padding_by_a_batcher_is_ignored(exported):
     model, path = exported
     short, long = models.tokens(2, 9)
     out = signature(path)(tokens=models.as_a_batcher(short, long), tokens_lengths=[2, 9])
     np.testing.assert_allclose(out["outputs"], np.concatenate([model(short), model(long)]), atol=1e-6)
 
 
-def test_features_need_no_mask_either(tmp_path):
+def test_lengths_replace_the_mask_of_features(tmp_path):
     model = models.listener()
     path = export_saved_model(model, tmp_path, verify=False)
     rows = [np.random.default_rng(i).standard_normal((1, n, 4)).astype("float32") for i, n in enumerate((6, 3))]
@@ -62,7 +62,7 @@ def bytes_of_variables(path):
 def test_every_weight_is_stored_once(tmp_path):
     model = models.table(vocabulary=2000, width=64)
     model.compile("adam", "mse", run_eagerly=True)
-    model.fit(np.ones((2, 3), "int32"), np.ones((2, 64)), verbose=0)  # the optimizer's copies stay out
+    model.fit(np.ones((2, 3), "int32"), np.ones((2, 64)), verbose=0)  # the optimizer's variables are not exported
     weights = sum(keras.ops.convert_to_numpy(weight).nbytes for weight in model.weights)
     # A second signature reads the same variables.
     again = (lambda text: model(tf.strings.to_number(text, tf.int32)[:, None]), [tf.TensorSpec([None], tf.string)])
@@ -71,16 +71,16 @@ def test_every_weight_is_stored_once(tmp_path):
     assert len(tf.saved_model.load(str(path)).variables_used) == len(model.weights)
 
 
-def test_keras_itself_stores_every_weight_twice(tmp_path):
+def test_model_export_of_keras_stores_every_weight_twice(tmp_path):
     model = keras.Sequential([keras.Input((3,), dtype="int32"), keras.layers.Embedding(2000, 64)])
     model.export(str(tmp_path), verbose=False)
     weights = sum(keras.ops.convert_to_numpy(weight).nbytes for weight in model.weights)
-    assert bytes_of_variables(tmp_path) > 1.9 * weights, "Keras stores once now: say so in docs/serving.md"
+    assert bytes_of_variables(tmp_path) > 1.9 * weights, "Keras stores weights once now: update docs/serving.md"
 
 
 @pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
-def test_quantised_models_are_served_quantised(tmp_path):
+def test_quantised_models_stay_quantised(tmp_path):
     model = models.classifier(vocabulary=500, width=32)
     [ids] = models.tokens(6)
     size = sum(keras.ops.convert_to_numpy(weight).nbytes for weight in model.weights)
@@ -100,7 +100,7 @@ def test_mixed_precision(tmp_path):
 
 
 def shouter(tmp_path):
-    """strings -> strings: a table from a file, a table from tensors, a loop; both tables inside a tf.function."""
+    """A `tf.function` strings -> strings with a lookup table from a file, one from tensors, and a loop."""
     words = tmp_path / "words.txt"
     words.write_text("null\none\ntwo\nthree\n")
     numbers = tf.lookup.StaticVocabularyTable(
@@ -131,7 +131,7 @@ def test_strings_to_strings_with_tables_and_a_loop(tmp_path):
         signatures={"shout": (shout, [tf.TensorSpec([None], tf.string)])},
         verify=False,
     )
-    (tmp_path / "words.txt").unlink()  # the export carries its own copy
+    (tmp_path / "words.txt").unlink()  # the export contains a copy
     del shout
     assert os.listdir(path / "assets") == ["words.txt"]
     answers = signature(path, "shout")(text=[b"Two", b"three", b"", b"\xff", b"ONE"])["outputs"]
@@ -139,7 +139,7 @@ def test_strings_to_strings_with_tables_and_a_loop(tmp_path):
     assert {"LookupTableFindV2", "HashTableV2"} <= set(saved_model_ops(path))
 
 
-def test_layers_with_tables_bring_them_along(tmp_path):
+def test_lookup_tables_of_layers_are_exported(tmp_path):
     text = keras.Input((None,), dtype="string", name="words")
     ids = keras.layers.StringLookup(vocabulary=["a", "b"], mask_token="")(text)
     model = models.noisy(keras.Model(text, keras.layers.Embedding(4, 3)(ids)))
@@ -148,7 +148,7 @@ def test_layers_with_tables_bring_them_along(tmp_path):
     np.testing.assert_allclose(signature(path)(words=words)["outputs"], model(words), atol=1e-6)
 
 
-def test_a_serving_default_of_ones_own_moves_the_call_aside(tmp_path):
+def test_custom_serving_default_renames_the_models_call(tmp_path):
     model = models.table()
 
     def best(tokens):
@@ -175,7 +175,7 @@ class Subclassed(keras.Model):
         return {side: self.pool(self.table(ids)) for side, ids in inputs.items()}
 
 
-def test_a_subclassed_model_needs_its_signature(tmp_path):
+def test_subclassed_model_needs_an_input_signature(tmp_path):
     model = Subclassed()
     with pytest.raises(ValueError, match="must be built"):
         export_saved_model(model, tmp_path)
@@ -191,8 +191,8 @@ def test_a_subclassed_model_needs_its_signature(tmp_path):
         np.testing.assert_allclose(out[side], expected[side], atol=1e-6)
 
 
-def test_models_built_by_fit_or_an_example_are_served_for_every_batch_and_length(tmp_path):
-    """Sizes of the build: 2 and 5. The first model knows them from `fit`, the other from the example."""
+def test_models_built_by_fit_or_an_example_take_every_batch_and_length(tmp_path):
+    """Both are built on shape (2, 5): the first by `fit`, the second on an example."""
     ids = np.array([[1, 4, 2, 6, 3], [5, 5, 1, 2, 0]], "int32")
     sequential = keras.Sequential(
         [keras.layers.Embedding(7, 3), keras.layers.Conv1D(3, 2), keras.layers.GlobalMaxPooling1D()]
@@ -212,7 +212,7 @@ def test_models_built_by_fit_or_an_example_are_served_for_every_batch_and_length
             longer = np.pad(x, ((0, 0), (0, 2)), constant_values=5)
             given = {name: longer, f"{name}_lengths": [shape[1]] * shape[0]}
             if name == "inputs":
-                # Beyond the length are zeros, which this model reads as an id like any other.
+                # Beyond the length are zeros, which this model does not mask.
                 expected = {"outputs": model(np.pad(x, ((0, 0), (0, 2))))}
             else:
                 given["right"] = x
@@ -223,7 +223,7 @@ def test_models_built_by_fit_or_an_example_are_served_for_every_batch_and_length
                 np.testing.assert_allclose(out[key], value, atol=1e-6)
 
 
-def test_inputs_of_every_name_and_nest_are_served(tmp_path):
+def test_nested_inputs_of_any_name_are_served(tmp_path):
     names = ["1st", "x.y", "a b", "self", "class"]
     inputs = {"deep": {name: keras.Input((2,), name=name) for name in names[:2]}}
     inputs["list"] = [keras.Input((2,)), [keras.Input((2,)), keras.Input((2,), name=names[2])]]
@@ -242,7 +242,7 @@ def test_inputs_of_every_name_and_nest_are_served(tmp_path):
         np.testing.assert_allclose(value, mine, rtol=1e-6)
 
 
-def test_a_flat_list_of_odd_names_is_served(tmp_path):
+def test_list_of_inputs_with_invalid_names_is_served(tmp_path):
     names = ["1st", "x.y", "a b", "self", "class"]
     inputs = [keras.Input((None,), name=name) for name in names]
     model = keras.Model(inputs, keras.layers.Concatenate()(inputs))
@@ -255,7 +255,7 @@ def test_a_flat_list_of_odd_names_is_served(tmp_path):
     np.testing.assert_array_equal(out, np.concatenate(list(given.values()), axis=1))
 
 
-def test_a_directory_that_cannot_be_is_refused_before_any_work(tmp_path, monkeypatch):
+def test_invalid_arguments_raise_errors_before_tracing(tmp_path, monkeypatch):
     monkeypatch.setattr("keras_attention.export.saved_model._functions", pytest.fail)
     (tmp_path / "file").write_text("precious")
     model = models.classifier()
@@ -270,7 +270,7 @@ def test_a_directory_that_cannot_be_is_refused_before_any_work(tmp_path, monkeyp
             export_saved_model(model, tmp_path, **options)
 
 
-def test_a_failed_export_leaves_nothing_behind(tmp_path):
+def test_failed_export_leaves_no_files(tmp_path):
     model = models.table()
     python = (lambda x: tf.numpy_function(np.sin, [x], tf.float32), [tf.TensorSpec([None])])
     for signatures, verify, message in (
@@ -284,7 +284,7 @@ def test_a_failed_export_leaves_nothing_behind(tmp_path):
     export_saved_model(model, tmp_path, signatures={"sine": python}, allowed_ops=["PyFunc"], verify=False)
 
 
-def test_an_existing_version_stays_as_it_is(tmp_path):
+def test_existing_version_is_not_overwritten(tmp_path):
     model = models.table()
     path = export_saved_model(model, tmp_path, version=4, verify=False)
     before = (path / "saved_model.pb").read_bytes()
@@ -294,19 +294,19 @@ def test_an_existing_version_stays_as_it_is(tmp_path):
     assert export_saved_model(model, tmp_path, verify=False).name == "5"
 
 
-def test_other_backends_are_told_what_to_do(tmp_path, monkeypatch):
+def test_other_backends_raise_an_error_with_instructions(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(RuntimeError, match="needs the TensorFlow backend. Received: jax.*KERAS_BACKEND=tensorflow"):
         export_saved_model(models.classifier(), tmp_path)
 
 
-def test_only_keras_models_are_taken(tmp_path):
+def test_only_keras_models_are_accepted(tmp_path):
     with pytest.raises(ValueError, match="must be a Keras model"):
         export_saved_model(len, tmp_path)
 
 
-def test_attention_whose_length_is_not_known_loads_without_a_warning(tmp_path, caplog):
-    """Its graph holds the blockwise path, which has a gradient of its own."""
+def test_attention_of_unknown_length_loads_without_a_warning(tmp_path, caplog):
+    """Its graph contains the blockwise path, which has a custom gradient."""
     model = models.classifier(MultiHeadAttention)
     path = export_saved_model(model, tmp_path, verify=False)
     logging.getLogger("absl").propagate = True

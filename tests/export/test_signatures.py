@@ -18,7 +18,7 @@ def echo(**inputs):
     return keras.Model(inputs, {f"echo_{name}": keras.layers.Identity()(x) for name, x in inputs.items()})
 
 
-def test_what_varies_in_length_takes_lengths():
+def test_inputs_of_varying_length_take_lengths():
     model = echo(
         tokens=((None,), "int32"),
         signal=((None, 4), "float32"),
@@ -37,7 +37,7 @@ def test_what_varies_in_length_takes_lengths():
     }
 
 
-def test_lengths_may_be_shared_named_and_left_out():
+def test_lengths_may_be_shared_renamed_and_disabled():
     model = echo(a=((None,), "int32"), b=((None,), "int32"), video=((None, 8, 8, 1), "float32"))
     lengths = {"a": "lengths", "b": "lengths", "video": "frames"}
     assert list(own_signature(model, lengths=lengths).specs()) == ["a", "lengths", "b", "video", "frames"]
@@ -47,19 +47,19 @@ def test_lengths_may_be_shared_named_and_left_out():
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [
-        ({"c": "lengths"}, r"an input that is not there: 'c'. The inputs are \['a', 'b'\]"),
+        ({"c": "lengths"}, r"an unknown input: 'c'. The inputs are \['a', 'b'\]"),
         ({"a": "b"}, "cannot be called 'b'"),
         ({"b": "lengths"}, "has no axis of length"),
         ("lengths", "`lengths` must be a dict"),
     ],
 )
-def test_lengths_that_cannot_be(lengths, message):
+def test_invalid_lengths_raise_errors(lengths, message):
     model = echo(a=((None,), "float32"), b=((), "float32"))
     with pytest.raises(ValueError, match=message):
         own_signature(model, lengths=lengths)
 
 
-def test_what_lies_beyond_the_length_is_zero_whatever_it_was():
+def test_positions_beyond_the_length_are_zero():
     signature = ForwardSignature(lambda x, training: x, {"x": keras.InputSpec(shape=(None, None, 2), dtype="float32")})
     x = np.arange(1, 25, dtype="float32").reshape(3, 4, 2)
     x[0, 2:] = np.nan
@@ -70,7 +70,7 @@ def test_what_lies_beyond_the_length_is_zero_whatever_it_was():
 
 
 @pytest.mark.parametrize("lengths", [[1, 3], [3, 2]])
-def test_features_carry_the_mask_and_ids_the_padding(lengths):
+def test_features_get_a_mask_and_ids_padding(lengths):
     seen = {}
 
     class Look(keras.layers.Layer):
@@ -90,18 +90,18 @@ def test_features_carry_the_mask_and_ids_the_padding(lengths):
     np.testing.assert_array_equal(next(iter(outputs.values())), mask.astype(int))
 
 
-def test_requests_merged_by_a_batcher_are_answered_as_if_alone():
+def test_merged_requests_match_single_requests():
     model = models.classifier()
     signature = own_signature(model)
     short, long = models.tokens(3, 7)
     merged = models.as_a_batcher(short, long)
     out = signature(tokens=tf.constant(merged), tokens_lengths=tf.constant([3, 7]))["outputs"]
     np.testing.assert_allclose(out, np.concatenate([model(short), model(long)]), atol=1e-6)
-    # The danger is real: without lengths, the padding is read.
+    # Without lengths, the padding changes the output.
     assert np.abs(model(merged)[0] - model(short)[0]).max() > 1e-3
 
 
-def test_garbage_beyond_the_lengths_of_features_changes_nothing():
+def test_features_beyond_the_lengths_are_ignored():
     model = models.listener()
     signature = own_signature(model)
     rows = [np.random.default_rng(i).standard_normal((1, n, 4)).astype("float32") for i, n in enumerate((5, 2))]
@@ -111,7 +111,7 @@ def test_garbage_beyond_the_lengths_of_features_changes_nothing():
     np.testing.assert_allclose(out, np.concatenate([model(row) for row in rows]), atol=1e-6)
 
 
-def test_a_subclassed_model_is_called_as_its_signature_says():
+def test_subclassed_model_is_called_on_the_structure_of_its_signature():
     class Pair(keras.Model):
         def call(self, inputs):
             return {"sum": inputs["left"][0] + inputs["left"][1], "right": inputs["right"]}
@@ -125,7 +125,7 @@ def test_a_subclassed_model_is_called_as_its_signature_says():
     np.testing.assert_array_equal(out["right"], left)
 
 
-def test_inputs_take_the_names_that_they_have():
+def test_names_of_inputs():
     spec = keras.InputSpec(shape=(None, 2), dtype="float32")
     named = tf.TensorSpec([None, 2], name="second")
 
@@ -147,12 +147,12 @@ def test_inputs_take_the_names_that_they_have():
 
 
 @pytest.mark.parametrize("structure", [[(None, 3)], keras.InputSpec(ndim=2), [keras.InputSpec(shape=(None,)), 3]])
-def test_a_spec_has_a_shape_and_a_dtype(structure):
+def test_specs_need_a_shape_and_a_dtype(structure):
     with pytest.raises(ValueError, match="shape and a dtype"):
         own_signature(keras.layers.Identity(), structure)
 
 
-def test_a_model_that_does_not_know_its_inputs_has_no_signature():
+def test_model_of_unknown_inputs_has_no_signature():
     class Unknown(keras.Model):
         def call(self, x):
             return x
@@ -162,7 +162,7 @@ def test_a_model_that_does_not_know_its_inputs_has_no_signature():
         own_signature(Unknown(), lengths={"x": "lengths"})
 
 
-def test_outputs_have_names():
+def test_names_of_outputs():
     x, y = tf.constant(1.0), tf.constant(2.0)
     assert list(name_outputs(x)) == ["outputs"]
     assert list(name_outputs({"a": x, "b": y})) == ["a", "b"]
@@ -173,14 +173,14 @@ def test_outputs_have_names():
         name_outputs({"a": [x, y]})
 
 
-def test_names_that_tensorflow_and_python_refuse():
+def test_names_invalid_in_tensorflow_or_python_are_changed():
     served = {"1st": "input_1st", "x.y": "x_y", "a b": "a_b", "self": "input_self", "class": "input_class"}
     served |= {"_x": "input__x", "A-b": "A_b", "\u00e9t\u00e9": "input__t_", "inputs": "inputs", "name": "name"}
     for name, expected in served.items():
         assert served_name(name) == expected == served_name(expected)
 
 
-def test_outputs_that_keras_named_are_counted_from_zero():
+def test_automatic_output_names_count_from_zero():
     def build(**named):
         x = keras.Input((3,))
         outputs = [keras.layers.Dense(2)(x), keras.layers.Dense(2, **named)(x), x + 1.0]
@@ -192,7 +192,7 @@ def test_outputs_that_keras_named_are_counted_from_zero():
     assert output_names(keras.layers.Dense(2)) is None
 
 
-def test_extra_signatures_are_called_as_their_specs_say():
+def test_extra_signatures_map_specs_to_arguments():
     def divide(a, b):
         return a / b
 
@@ -204,7 +204,7 @@ def test_extra_signatures_are_called_as_their_specs_say():
         assert float(traced(**values)["outputs"][0]) == (0.5 if isinstance(specs, dict) else 2.0)
 
 
-def test_arguments_of_extra_signatures_get_names_that_are_served():
+def test_arguments_of_extra_signatures_get_valid_names():
     spec = tf.TensorSpec([None], name="1st")
     for function, specs in ((lambda x: -x, [spec]), (lambda **x: -x["1st"], {"1st": spec})):
         function, named = extra_signature("minus", (function, specs))
@@ -213,6 +213,6 @@ def test_arguments_of_extra_signatures_get_names_that_are_served():
 
 
 @pytest.mark.parametrize("signature", [abs, (abs,), (3, [tf.TensorSpec([])]), (abs, tf.TensorSpec([]))])
-def test_malformed_extra_signatures_are_refused_by_name(signature):
+def test_malformed_extra_signatures_raise_errors(signature):
     with pytest.raises(ValueError, match=r"`signatures\['shout'\]` must be a tuple \(function, specs\)"):
         extra_signature("shout", signature)

@@ -1,4 +1,4 @@
-"""Which sizes stay unknown where a model was built on data, and not on a declaration."""
+"""Which sizes become `None` for a model that was built on data, not on declared shapes."""
 
 import keras
 import numpy as np
@@ -15,13 +15,13 @@ def sizes(model, structure):
 
 
 def recorded(*stack, shape):
-    """What a `Sequential` without an `Input` knows after it was called on data of `shape`."""
+    """The sizes of a `Sequential` without an `Input` after a call on data of `shape`."""
     model = keras.Sequential(list(stack))
     model(np.zeros(shape, "float32"))
     return sizes(model, model.inputs[0])
 
 
-def test_a_model_built_by_a_call():
+def test_sizes_of_models_built_by_a_call():
     assert recorded(layers.Embedding(5, 3), layers.LSTM(2), shape=(4, 7)) == (None, None)
     assert recorded(layers.LSTM(2), shape=(4, 7, 3)) == (None, None, 3)
     assert recorded(layers.Dense(2), shape=(4, 7)) == (None, 7)
@@ -30,14 +30,14 @@ def test_a_model_built_by_a_call():
     assert recorded(layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1), shape=(4, 7, 9, 3)) == (None, 7, 9, 3)
 
 
-def test_ids_are_integers():
+def test_inputs_of_embeddings_are_integers():
     for first, dtype in ((layers.Embedding(5, 3, mask_zero=True), "int32"), (layers.Dense(3), "float32")):
         model = keras.Sequential([first])
         model(np.ones((4, 7), "int32"))
         assert with_unknown_sizes(model, model.inputs[0]).dtype == dtype
 
 
-def test_a_length_that_must_divide_is_unknown():
+def test_length_that_must_be_a_multiple_is_none():
     class Pairs(keras.layers.Layer):
         def call(self, x):
             return keras.ops.reshape(x, (keras.ops.shape(x)[0], -1, 2, 3))
@@ -60,12 +60,12 @@ def test_one_axis_of_an_image_may_be_fixed():
         assert sizes(model, x) == (None, None, 9, 3)
 
 
-def test_a_batch_that_the_model_needs_stays():
+def test_batch_size_of_a_stateful_model_is_kept():
     model = keras.Sequential([keras.Input(batch_shape=(4, None, 3)), layers.LSTM(2, stateful=True)])
     assert sizes(model, model.inputs[0]) == (4, None, 3)
 
 
-def test_sequences_that_are_added_stay_equal():
+def test_lengths_that_must_be_equal_are_tried_together():
     class Sum(keras.Model):
         def call(self, inputs):
             return inputs["a"] + inputs["b"][0] * 2
@@ -76,10 +76,10 @@ def test_sequences_that_are_added_stay_equal():
     assert sizes(model, structure) == [(None, None, 3)] * 2
 
 
-def test_what_was_declared_is_kept():
+def test_declared_sizes_are_kept():
     image = keras.Input(batch_shape=(4, 7))
     functional = keras.Model(image, layers.Activation("relu")(image))
-    assert sizes(functional, functional.input) == (None, 7)  # Keras's functional models refuse other lengths
+    assert sizes(functional, functional.input) == (None, 7)  # Keras's functional models do not accept other lengths
     open_batch = keras.Input((7,))
     assert sizes(keras.Model(open_batch, layers.Activation("relu")(open_batch)), open_batch) == (None, 7)
     for spec in (tf.TensorSpec([4, 7]), keras.InputSpec(shape=(4, 7), dtype="float32")):
@@ -91,12 +91,12 @@ def test_what_was_declared_is_kept():
     [(np.ones((4, 7)), "float32"), (np.ones((4, 7), "int64"), "int64"), (np.array([["a"]]), "string")],
     ids=str,
 )
-def test_examples_have_a_dtype(array, dtype):
+def test_dtypes_of_examples(array, dtype):
     spec = with_unknown_sizes(layers.Identity(), array)
     assert (spec.shape, spec.dtype) == ((None, None), dtype)
 
 
-def test_a_model_that_takes_none_of_the_examples_keeps_its_lengths():
+def test_lengths_are_kept_if_no_trial_run_succeeds():
     class Picky(keras.Model):
         def call(self, x):
             tf.debugging.assert_greater(x, 100.0)

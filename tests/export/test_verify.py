@@ -19,7 +19,7 @@ def exported(tmp_path_factory):
     return model, signature, path
 
 
-def test_a_faithful_export_passes(exported):
+def test_correct_export_passes(exported):
     _, signature, path = exported
     verify_export(path, "serving_default", signature)
     verify_export(path, "serving_default", signature, {"tokens": [[1, 9, 4, 0]], "tokens_lengths": [3]})
@@ -27,19 +27,19 @@ def test_a_faithful_export_passes(exported):
 
 
 @pytest.mark.parametrize("position", [0, 2, 3, 8, 10])  # the first, the last, and kernels and biases in between
-def test_one_wrong_weight_is_found(exported, position):
+def test_one_wrong_weight_raises_an_error(exported, position):
     model, signature, path = exported
     weight = model.weights[position]
     before = keras.ops.convert_to_numpy(weight)
     try:
         weight.assign(np.roll(before, 1) + 0.5)
-        with pytest.raises(RuntimeError, match="answers otherwise than the model, in output 'outputs'"):
+        with pytest.raises(RuntimeError, match="of the export and of the model differ in output 'outputs'"):
             verify_export(path, "serving_default", signature)
     finally:
         weight.assign(before)
 
 
-def test_examples_that_the_model_cannot_take_are_reported(exported):
+def test_invalid_examples_raise_errors(exported):
     _, signature, path = exported
     with pytest.raises(ValueError, match=r"cannot run on the inputs of the verification, shapes .*\(1, 2\), \(1,\)"):
         verify_export(path, "serving_default", signature, {"tokens": [[1, 99]], "tokens_lengths": [2]})

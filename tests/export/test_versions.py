@@ -36,7 +36,7 @@ def test_a_version_may_be_chosen(tmp_path):
     assert write_version(tmp_path, write, version=5).name == "5"
 
 
-def test_an_existing_version_is_refused_before_any_work_and_untouched(tmp_path):
+def test_existing_version_raises_an_error_before_writing(tmp_path):
     (tmp_path / "3").mkdir()  # empty: a rename would replace it
     for name, version in (("3", 3), ("004", 4)):
         (tmp_path / name).mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def test_an_existing_version_is_refused_before_any_work_and_untouched(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["004", "3"]
 
 
-def test_nothing_is_seen_until_it_is_whole(tmp_path):
+def test_version_is_not_visible_before_it_is_complete(tmp_path):
     seen = []
 
     def look(folder):
@@ -57,7 +57,7 @@ def test_nothing_is_seen_until_it_is_whole(tmp_path):
     assert seen == [set(), True]
 
 
-def test_an_interrupted_export_leaves_nothing(tmp_path):
+def test_interrupted_export_leaves_no_files(tmp_path):
     write_version(tmp_path, write)
     with pytest.raises(KeyboardInterrupt):
         write_version(tmp_path, fail)
@@ -75,7 +75,7 @@ def test_a_number_taken_meanwhile_is_skipped(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["1", "2", "8"]
 
 
-def test_exporters_at_the_same_time_get_a_number_each(tmp_path):
+def test_concurrent_exports_get_different_versions(tmp_path):
     paths, start = [], threading.Barrier(8)
 
     def export():
@@ -90,7 +90,7 @@ def test_exporters_at_the_same_time_get_a_number_each(tmp_path):
 
 
 def test_a_rename_that_collides_takes_the_next_number(tmp_path, monkeypatch):
-    """The other exporter renames between our look at the folder and our rename."""
+    """The other exporter renames between listing the folder and our rename."""
     rename = os.rename
 
     def late(source, target):
@@ -104,7 +104,7 @@ def test_a_rename_that_collides_takes_the_next_number(tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path)) == ["1", "2"]
 
 
-def test_a_server_of_another_user_may_read_it(tmp_path):
+def test_version_is_readable_by_other_users(tmp_path):
     umask = os.umask(0o022)
     try:
         mode = write_version(tmp_path, write).stat().st_mode
@@ -114,35 +114,35 @@ def test_a_server_of_another_user_may_read_it(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["file", "file/below"])
-def test_a_file_is_no_folder(tmp_path, path):
+def test_file_in_place_of_the_folder_raises_an_error(tmp_path, path):
     (tmp_path / "file").write_text("precious")
     with pytest.raises(NotADirectoryError, match="file"):
         write_version(tmp_path / path, pytest.fail)
     assert (tmp_path / "file").read_text() == "precious"
 
 
-def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path, monkeypatch):
+def test_unwritable_folder_raises_an_error_before_writing(tmp_path, monkeypatch):
     if os.geteuid():
         tmp_path.chmod(0o500)
-    else:  # root may write everywhere, except into a folder of the kernel's own
+    else:  # root may write everywhere, except in /proc
         tmp_path = type(tmp_path)("/proc")
     with pytest.raises(OSError, match="cannot be written"):
         write_version(tmp_path / "model", pytest.fail)
 
 
-def test_a_remote_folder_is_refused():
+def test_remote_folder_raises_an_error():
     with pytest.raises(ValueError, match="local path.*gs://bucket/model"):
         write_version("gs://bucket/model", pytest.fail)
 
 
 @pytest.mark.parametrize("directory", [None, 3, "", ["a"]], ids=str)
-def test_what_is_no_path_is_refused(directory):
+def test_invalid_path_raises_an_error(directory):
     with pytest.raises(ValueError, match="`directory` must be the local path of a folder. Received: directory="):
         write_version(directory, pytest.fail)
 
 
-def test_what_a_killed_export_left_is_removed_and_an_export_in_progress_is_not(tmp_path):
-    """Of this release, which locks its folder, and of an older one, whose name was longer."""
+def test_abandoned_exports_are_removed_and_exports_in_progress_kept(tmp_path):
+    """Of this release, which locks its folder, and of an older one, with longer names."""
     for name, seconds in (("a" * 32, 0), ("b" * 32, time.time()), ("c" * 8, 0)):
         folder = tmp_path / f".exporting-{name}"
         (folder / "variables").mkdir(parents=True)
@@ -160,6 +160,6 @@ def test_what_a_killed_export_left_is_removed_and_an_export_in_progress_is_not(t
 
 
 @pytest.mark.parametrize("version", [0, -1, True, 1.0, "3"])
-def test_a_version_is_a_positive_int(tmp_path, version):
+def test_version_must_be_a_positive_int(tmp_path, version):
     with pytest.raises(ValueError, match="`version` must be `None` or a positive int"):
         write_version(tmp_path, pytest.fail, version=version)

@@ -1,4 +1,4 @@
-"""What other libraries answered, and files that an earlier version wrote (`README.md` says how)."""
+"""Stored outputs of other libraries, and files of an earlier version; see `README.md`."""
 
 import pathlib
 
@@ -8,7 +8,7 @@ ARCHIVE = pathlib.Path(__file__).parent / "saved_files.tar.xz"  # of `saved_file
 
 
 def cases(name):
-    """The cases of a file: `{case: {array's name: array}}`, with the weights in a dictionary of their own."""
+    """The cases of a file, `{case: {name: array}}`, with a nested dictionary of weights."""
     found = {}
     with np.load(pathlib.Path(__file__).parent / f"{name}.npz") as file:
         for key in file.files:

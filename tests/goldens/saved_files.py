@@ -1,6 +1,6 @@
 """Writes `.keras` files of every public layer and every model factory, with inputs and outputs, into one archive.
 
-They were written by the version before the modules moved; see `README.md` beside this file.
+The archive is of the version before the modules moved; see `README.md`.
 """
 
 import io
@@ -23,7 +23,7 @@ ROLES = ("generator", "discriminator")
 
 
 def of_layers():
-    """name -> (model, its inputs): of each layer the first case of each number of weights."""
+    """Yields (name, model, inputs): for each layer, the first case of each number of weights."""
     for case in {(case.layer, case.weights): case for case in reversed(CASES)}.values():
         yield str(case), functional(case), arrays(case)
 
@@ -45,7 +45,7 @@ def of_factories():
 
 
 def outputs_of(model, inputs):
-    """What the model answers, flat, as NumPy arrays."""
+    """The outputs of the model as a flat list of NumPy arrays."""
     alone = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
     return [np.asarray(x) for x in keras.tree.flatten(answer(lambda x: model(x), alone))]
 

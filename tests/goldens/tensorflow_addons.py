@@ -1,7 +1,7 @@
-"""Asks tensorflow-addons 0.23.0 for its answers and stores them beside this file.
+"""Stores inputs, weights and outputs of tensorflow-addons 0.23.0 beside this file.
 
-It runs in an environment of its own, for tensorflow-addons needs Keras 2 (`README.md` has the commands).
-Every array of a case lies in its .npz under `case/name`; weights under `case/weights/<tensorflow-addons' name>`.
+It needs a separate environment with Keras 2 (commands in `README.md`).
+Arrays of a case are stored as `case/name` in the .npz file, weights as `case/weights/<tensorflow-addons' name>`.
 """
 
 import inspect
@@ -31,7 +31,7 @@ from tests.goldens.tensorflow_addons_models import (
     wrap,
 )
 
-# With holes, unlike lengths; the second lets one row see nothing.
+# With gaps, unlike lengths; the second masks one row fully.
 MASK = np.array([[1, 1, 0, 1, 1, 0, 1], [0, 1, 1, 1, 0, 0, 0]], bool)
 NOTHING = MASK & np.array([[True], [False]])
 
@@ -44,9 +44,9 @@ def multi_head_attention():
         "mask_4d": np.random.default_rng(6).random((B, 4, T, S)) < 0.6,
     }
     for mask in masks.values():
-        mask[..., 2] = True  # every query sees something
+        mask[..., 2] = True  # no query is fully masked
     masks["nothing"] = masks["mask_3d"].copy()
-    masks["nothing"][1, 3] = False  # but this one
+    masks["nothing"][1, 3] = False  # except this one
     cases = {"plain": {}, "no_bias": {"use_projection_bias": False}, "sized": {"output_size": 10}, "two_inputs": {}}
     for case, mask in [*((case, None) for case in cases), *masks.items()]:
         layer = tfa.layers.MultiHeadAttention(head_size=3, num_heads=4, return_attn_coef=True, **cases.get(case, {}))
@@ -60,7 +60,7 @@ def multi_head_attention():
     store("multi_head_attention", cases)
 
 
-# The attentions of recurrent nets.
+# Attention mechanisms of recurrent networks.
 
 
 def mechanisms():
@@ -83,7 +83,7 @@ def mechanisms():
 
 
 def attend(layer, queries, memory, **seen):
-    """One query after the other: the scores and contexts of all steps."""
+    """Scores and contexts of all queries, step by step."""
     layer.setup_memory(memory, **seen)
     state, scores = layer.initial_state(B, "float32"), []
     for t in range(T):
@@ -106,7 +106,7 @@ def attentions():
     }
     for name, make, arguments in mechanisms():
         layer = make(**arguments)
-        attend(layer, queries, memory)  # which makes its weights
+        attend(layer, queries, memory)  # builds the layer
         cases[name] = disturb(layer, seed=11)
         for how, given in seen.items():
             scores, context = attend(layer, queries, memory, **given)
@@ -114,7 +114,7 @@ def attentions():
     store("attentions", cases)
 
 
-# Cells with attention, step by step.
+# AttentionWrapper, step by step.
 
 WRAPPERS = {
     "bahdanau_gru": ("gru", "bahdanau", {}),
@@ -158,11 +158,11 @@ def attention_wrapper():
 
 
 def public_names():
-    """What the page on moving must speak of."""
-    rooms = {room: getattr(tfa, room) for room in ("layers", "seq2seq", "rnn")}
+    """The public names, all of which the migration page must list."""
+    modules = {name: getattr(tfa, name) for name in ("layers", "seq2seq", "rnn")}
     found = {
-        name: sorted(n for n, x in vars(room).items() if not n.startswith("_") and not inspect.ismodule(x))
-        for name, room in rooms.items()
+        name: sorted(n for n, x in vars(module).items() if not n.startswith("_") and not inspect.ismodule(x))
+        for name, module in modules.items()
     }
     (HERE / "tensorflow_addons.json").write_text(json.dumps(found, indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""The decoders of tensorflow-addons over a cell with attention; `tensorflow_addons.py` runs this too."""
+"""The decoders of tensorflow-addons over an `AttentionWrapper`; run by `tensorflow_addons.py`."""
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +27,7 @@ MODELS = {
 
 
 class Model:
-    """Embedding, a cell with attention, and the projection onto the vocabulary, over tiled memories."""
+    """Embedding, `AttentionWrapper` over a tiled memory, and projection to the vocabulary."""
 
     def __init__(self, name, beams=1):
         kind, attention, arguments = MODELS[name]

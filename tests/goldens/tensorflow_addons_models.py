@@ -1,4 +1,4 @@
-"""What the scripts of tensorflow-addons' answers share: sizes, noise, storage, cells with attention."""
+"""Shared parts of the tensorflow-addons scripts: sizes, noise, storage, cells with attention."""
 
 import pathlib
 
@@ -17,7 +17,7 @@ def random(*shape, seed, scale=1.0):
 
 
 def disturb(layer, seed, scale=0.7):
-    """Puts noise into all weights, so that no branch is hidden by a zero, and returns them by name."""
+    """Sets all weights to noise, so that no zero hides a branch, and returns them by name."""
     for i, weight in enumerate(layer.weights):
         weight.assign(random(*weight.shape, seed=1000 * seed + i, scale=scale))
     return weights_of(layer)
@@ -55,7 +55,7 @@ def initial_cell_state(kind, rows=B):
 
 
 def wrap(kind, attention, memory, lengths, **arguments):
-    """A cell with attention, its memory set up, noise in its weights."""
+    """An `AttentionWrapper` with its memory and random weights."""
     layer = attention()
     layer.setup_memory(memory, memory_sequence_length=lengths)
     wrapper = tfa.seq2seq.AttentionWrapper(cell(kind), layer, **arguments)

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def with_moments(rng, N, mean, covariance):
-    """[N, D], whose mean and unbiased covariance are exactly these."""
+    """[N, D] with exactly this mean and unbiased covariance."""
     x = rng.standard_normal((N, len(mean)))
     x = x - x.mean(axis=0)
     values, vectors = np.linalg.eigh(x.T @ x / (N - 1))

@@ -20,7 +20,7 @@ def bits(likelihood):
 
 
 @pytest.mark.parametrize("likelihood", OUTPUTS)
-def test_is_the_mean_over_the_pixels_of_all_batches(likelihood):
+def test_averages_over_the_pixels_of_all_batches(likelihood):
     metric = metrics.BitsPerDim(likelihood)
     metric.update_state(IMAGES[:1], OUTPUTS[likelihood][:1])
     metric.update_state(IMAGES[1:], OUTPUTS[likelihood][1:])
@@ -34,14 +34,14 @@ def test_is_the_mean_over_the_pixels_of_all_batches(likelihood):
         metric.reset_state()
 
 
-def test_a_model_that_knows_nothing_has_eight_and_a_golden_pixel_what_the_paper_gives():
+def test_uniform_logits_give_8_bits_and_a_fixed_mixture_its_exact_value():
     assert abs(float(metrics.BitsPerDim()(IMAGES, np.zeros((3, 2, 4, 3, 256)))) - 8) < 1e-5
     golden = np.array([[[[0.0, 0.0, 0.1, -0.1, -2.0, -2.0, -2.0, 0.5, -0.5, 0.25]]]], "float32")
     pixel = np.array([[[[10, 128, 250]]]])
     assert abs(float(metrics.BitsPerDim("logistic_mixture")(pixel, golden)) - 10.898567) < 1e-4
 
 
-def test_in_training_and_config():
+def test_compiled_evaluation_and_config():
     inputs = keras.Input((2, 4, 3), dtype="float32")
     outputs = keras.layers.Dense(256)(keras.ops.expand_dims(inputs, -1))
     model = keras.Model(inputs, outputs)

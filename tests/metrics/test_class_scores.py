@@ -15,7 +15,7 @@ GENERATED = 0.5 * REAL + 0.5 * probabilities(RNG, 40, 6)
 
 @pytest.mark.parametrize("k", [1, 2, 5])
 @pytest.mark.parametrize("confidence", [0.0, 0.5])
-def test_agreement_is_the_equation(k, confidence):
+def test_agreement_matches_the_equation(k, confidence):
     metric = metrics.ClassAgreement(k, confidence)
     for part in np.split(np.arange(40), [3, 3, 29]):
         metric.update_state(REAL[part], GENERATED[part].astype("float32"))
@@ -25,20 +25,20 @@ def test_agreement_is_the_equation(k, confidence):
         assert 0.3 < expected < 1
 
 
-def test_agreement_of_equal_probabilities_is_not_always_right():
+def test_ties_rank_the_first_class_higher():
     same = np.full((6, 6), 1 / 6)
     np.testing.assert_allclose(metrics.ClassAgreement(1)(np.eye(6), same), 1 / 6)
     np.testing.assert_allclose(metrics.ClassAgreement(3)(np.eye(6), same), 1 / 2)
 
 
-def test_a_probability_of_one_half_is_not_above_it():
+def test_confidence_is_an_exclusive_threshold():
     real = np.array([[0.5, 0.5], [0.2, 0.8]])
     np.testing.assert_allclose(metrics.ClassAgreement(1, 0.5)(real, real[::-1]), 0)
     with pytest.raises(ValueError, match="ClassAgreement needs at least one real image with a probability above 0.5"):
         metrics.ClassAgreement(1, 0.5)(real[:1], real[:1])
 
 
-def test_divergence_is_the_equation():
+def test_divergence_matches_the_equation():
     each = [reference.divergence(q, p) for p, q in zip(REAL, GENERATED)]
     metric = metrics.ClassDivergence()
     for part in np.split(np.arange(40), [1, 30]):
@@ -49,20 +49,20 @@ def test_divergence_is_the_equation():
     assert abs(other_way - np.mean(each)) > 0.01
 
 
-def test_sl11_divergence_from_itself_is_exp_of_zero():
+def test_divergence_of_equal_probabilities_is_one():
     metric = metrics.ClassDivergence()
     for probs in (REAL, np.eye(6)):
         np.testing.assert_allclose(metric(probs, probs), 1, rtol=1e-12)
     assert metric.std() < 1e-9
 
 
-def test_a_probability_of_zero_is_not_infinite():
+def test_divergence_is_finite_at_probability_zero():
     found = metrics.ClassDivergence()(np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]]))
     np.testing.assert_allclose(found, math.exp(0.5 * math.log(0.5) + 0.5 * math.log(0.5e9)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("metric", [metrics.ClassAgreement, metrics.ClassDivergence])
-def test_bad_arguments_are_refused_by_name(metric):
+def test_invalid_inputs_raise_errors(metric):
     with pytest.raises(ValueError, match="`y_true` must give probabilities"):
         metric()(np.log(REAL), REAL)
     with pytest.raises(ValueError, match="`y_pred` must give probabilities"):
@@ -76,7 +76,7 @@ def test_bad_arguments_are_refused_by_name(metric):
         found.result()
 
 
-def test_more_places_than_classes():
+def test_k_and_confidence_are_validated():
     with pytest.raises(ValueError, match="`k` must be at most the number of classes, 6"):
         metrics.ClassAgreement(7)(REAL, REAL)
     for wrong in ({"k": 0}, {"k": True}, {"confidence": 1}, {"confidence": -0.1}):

@@ -17,12 +17,12 @@ def distance(real, generated):
     return metrics.FrechetDistance(extractor=None)(real, generated)
 
 
-def test_is_the_equation():
+def test_matches_the_equation():
     real, generated = RNG.standard_normal((20, 4)) @ SHAPES[0], RNG.standard_normal((15, 4)) @ SHAPES[1] + 0.3
     np.testing.assert_allclose(distance(real, generated), reference.frechet(real, generated), rtol=1e-9)
 
 
-def test_sg12_of_a_sample_and_itself_is_zero():
+def test_distance_of_a_sample_to_itself_is_zero():
     for N in (30, 5, 2):
         sample = 10 * RNG.standard_normal((N, 7)) + 3
         assert 0 <= distance(sample, sample) < 1e-6
@@ -30,7 +30,7 @@ def test_sg12_of_a_sample_and_itself_is_zero():
 
 
 @pytest.mark.parametrize(("shift", "scale"), [(0.0, 2.0), (0.7, 1.0), (-1.5, 0.3)])
-def test_sg12_of_round_gaussians(shift, scale):
+def test_closed_form_for_isotropic_gaussians(shift, scale):
     D = 5
     real = with_moments(RNG, 40, np.zeros(D), np.eye(D))
     generated = with_moments(RNG, 30, np.full(D, shift), scale**2 * np.eye(D))
@@ -38,19 +38,19 @@ def test_sg12_of_round_gaussians(shift, scale):
     np.testing.assert_allclose(distance(real, generated), expected, atol=1e-9)
 
 
-def test_sg12_of_diagonal_covariances():
+def test_closed_form_for_diagonal_covariances():
     a, b, shift = np.array([1.0, 4.0, 0.25]), np.array([9.0, 0.01, 2.0]), np.array([0.5, -1.0, 2.0])
     real, generated = with_moments(RNG, 12, np.zeros(3), np.diag(a)), with_moments(RNG, 17, shift, np.diag(b))
     expected = ((np.sqrt(a) - np.sqrt(b)) ** 2).sum() + (shift**2).sum()
     np.testing.assert_allclose(distance(real, generated), expected, rtol=1e-9)
 
 
-def test_sg12_a_shift_counts_in_each_feature():
+def test_shift_adds_its_squared_norm():
     sample = RNG.standard_normal((11, 4)) @ SHAPES[0]
     np.testing.assert_allclose(distance(sample, sample + 0.3), 4 * 0.3**2, rtol=1e-9)
 
 
-def test_sg12_rotations_and_the_order_do_not_matter():
+def test_invariant_to_rotation_and_symmetric():
     real = with_moments(RNG, 25, np.ones(4), COVARIANCES[0])
     generated = with_moments(RNG, 20, np.zeros(4), COVARIANCES[1])
     rotation = np.linalg.qr(RNG.standard_normal((4, 4)))[0]
@@ -60,8 +60,8 @@ def test_sg12_rotations_and_the_order_do_not_matter():
     np.testing.assert_allclose(distance(generated, real), expected, rtol=1e-9)
 
 
-def test_sg12_fewer_samples_than_features():
-    """Singular covariances: the trace of the root is the sum of the singular values of X Y^T, X and Y centred."""
+def test_fewer_samples_than_features():
+    """Singular covariances: the trace of the root is the sum of the singular values of X Y^T of centred X, Y."""
     real, generated = RNG.standard_normal((6, 40)), 0.5 * RNG.standard_normal((9, 40)) + 0.1
     x, y = real - real.mean(axis=0), generated - generated.mean(axis=0)
     root = np.linalg.svd(x @ y.T / np.sqrt(5 * 8), compute_uv=False).sum()
@@ -69,7 +69,7 @@ def test_sg12_fewer_samples_than_features():
     np.testing.assert_allclose(distance(real, generated), expected - 2 * root, rtol=1e-9)
 
 
-def test_a_generator_that_makes_one_image_only():
+def test_constant_generated_samples():
     real = RNG.standard_normal((9, 4)) @ SHAPES[0]
     expected = ((real.mean(axis=0) - 0.3) ** 2).sum() + np.trace(reference.covariance(real))
     np.testing.assert_allclose(distance(real, np.full((5, 4), 0.3)), expected, rtol=1e-9)
@@ -77,8 +77,8 @@ def test_a_generator_that_makes_one_image_only():
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])
-def test_batches_do_not_matter(offset):
-    """And large means cost no digits: sums of squares of 1e12 would."""
+def test_independent_of_the_batches_and_of_large_means(offset):
+    """Sums of squares would lose precision with a mean of 1e6."""
     real, generated = RNG.standard_normal((50, 3)) + offset, 2 * RNG.standard_normal((40, 3)) + offset
     metric = metrics.FrechetDistance(extractor=None)
     for batch in np.split(real, [1, 17, 17, 30]):
@@ -88,20 +88,20 @@ def test_batches_do_not_matter(offset):
     np.testing.assert_allclose(metric.result(), distance(real - offset, generated - offset), rtol=1e-7)
 
 
-def test_real_samples_serve_again():
+def test_reset_generated_keeps_the_real_samples():
     metric, sample = metrics.FrechetDistance(extractor=None), RNG.standard_normal((9, 3))
     metric.update_state(sample, sample + 5)
     metric.reset_generated()
     metric.update_generated(sample + 1)
     np.testing.assert_allclose(metric.result(), 3, rtol=1e-9)
     metric.update_real(sample + 2)
-    assert abs(metric.result() - 3) > 0.1, "what was known of the real samples must be computed anew"
+    assert abs(metric.result() - 3) > 0.1, "moments of the real samples must be updated"
     metric.reset_state()
     metric.update_state(RNG.standard_normal((4, 7)), RNG.standard_normal((5, 7)))
     assert metric.result() > 0
 
 
-def test_a_million_samples_in_constant_memory():
+def test_memory_is_constant_for_a_million_samples():
     D, N = 6, 10_000
     metric = metrics.FrechetDistance(extractor=None)
     batch = with_moments(RNG, N, np.zeros(D), np.eye(D)).astype("float32")
@@ -119,7 +119,7 @@ def test_a_million_samples_in_constant_memory():
     np.testing.assert_allclose(metric.result(), expected, rtol=1e-6)
 
 
-def test_too_few_samples():
+def test_too_few_samples_raise_errors():
     metric = metrics.FrechetDistance(extractor=None)
     with pytest.raises(ValueError, match="FrechetDistance needs at least 2 real.*0 real, 0 generated"):
         metric.result()

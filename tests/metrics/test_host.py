@@ -1,4 +1,4 @@
-"""Where features come from, and where metrics of samples are computed."""
+"""Feature extractors and host computation of the sample metrics."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ def network():
     return model
 
 
-def test_features_of_a_model_a_function_or_none():
+def test_extractor_may_be_a_model_a_function_or_none():
     model = network()
     expected = IMAGES.mean(axis=(1, 2)) @ model.get_weights()[0] + model.get_weights()[1]
     found = metrics.FrechetDistance(model).extract(IMAGES, "real")
@@ -37,20 +37,20 @@ def test_features_of_a_model_a_function_or_none():
     assert a.result() > 0
 
 
-def test_the_default_network_is_made_when_the_first_images_come(monkeypatch):
-    made = []
+def test_default_extractor_is_created_at_the_first_update(monkeypatch):
+    created = []
 
     def stand_in(output):
-        made.append(output)
+        created.append(output)
         return means if output == "features" else lambda images: np.full((len(images), 4), 0.25)
 
     monkeypatch.setattr(host, "inception_v3", stand_in)
     distance, score = metrics.FrechetDistance(), metrics.InceptionScore()
-    assert not made
+    assert not created
     for images in np.split(IMAGES, 2):
         distance.update_state(images, images)
         score.update_state(images)
-    assert made == ["features", "probabilities"]
+    assert created == ["features", "probabilities"]
     assert distance.result() < 1e-6
     np.testing.assert_allclose(score.result(), 1, rtol=1e-12)
 
@@ -65,7 +65,7 @@ def test_other_dtypes_are_summed_in_float64(dtype):
     np.testing.assert_allclose(metric._real.covariance, np.cov(np.arange(12.0).reshape(6, 2).T))
 
 
-def test_an_empty_batch_adds_nothing():
+def test_empty_batch_is_ignored():
     metric = metrics.FrechetDistance(network())
     metric.update_state(IMAGES[:0], IMAGES)
     assert (metric._real.count, metric._generated.count) == (0, 70)
@@ -79,13 +79,13 @@ def test_an_empty_batch_adds_nothing():
         (np.array([[np.inf, 1.0]]), "`real` must give finite features"),
     ],
 )
-def test_bad_features_are_refused_by_name(features, match):
+def test_invalid_features_raise_errors(features, match):
     for metric in (metrics.FrechetDistance(None), metrics.FrechetDistance(lambda images: images)):
         with pytest.raises(ValueError, match=match):
             metric.update_real(features)
 
 
-def test_as_many_features_as_before():
+def test_number_of_features_must_not_change():
     metric = metrics.KernelDistance(None)
     metric.update_real(np.zeros((3, 4)))
     with pytest.raises(ValueError, match="`generated` must give 4 features, as before.*5"):
@@ -93,7 +93,7 @@ def test_as_many_features_as_before():
 
 
 @pytest.mark.parametrize("eagerly", [False, True])
-def test_only_where_steps_are_not_compiled(eagerly):
+def test_compiled_steps_raise_an_error(eagerly):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Rescaling(2.0)])
     model.compile(loss="mae", metrics=[metrics.FrechetDistance(None)], run_eagerly=eagerly)
     features = RNG.standard_normal((8, 3)).astype("float32")
@@ -106,12 +106,12 @@ def test_only_where_steps_are_not_compiled(eagerly):
 
 
 @pytest.mark.parametrize("metric", [metrics.FrechetDistance(None), metrics.ClassAgreement()], ids=lambda m: m.name)
-def test_weights_are_refused(metric):
+def test_sample_weight_raises_an_error(metric):
     with pytest.raises(ValueError, match="`sample_weight` must be `None`"):
         metric.update_state(np.eye(3), np.eye(3), np.ones(3))
 
 
-def test_configs_keep_no_weights():
+def test_config_of_an_extractor_with_weights_raises_an_error():
     metric = metrics.KernelDistance(means)
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert twin.extractor is means

@@ -17,7 +17,7 @@ PAIRS = {
 
 @pytest.mark.parametrize("metric", PAIRS, ids=lambda cls: cls.__name__)
 @pytest.mark.parametrize("variant", ["standard", "published"])
-def test_is_the_mean_over_the_images_of_all_batches(metric, variant):
+def test_averages_over_the_images_of_all_batches(metric, variant):
     each = numpy(PAIRS[metric](IMAGES, OTHERS, variant=variant))
     found = metric(variant=variant)
     found.update_state(IMAGES[:2], OTHERS[:2])
@@ -30,16 +30,16 @@ def test_is_the_mean_over_the_images_of_all_batches(metric, variant):
 
 @pytest.mark.parametrize(("jit", "policy"), [(False, "mixed_float16"), (True, "float32")])
 def test_in_a_compiled_step(jit, policy):
-    """As metrics of a model, in the compiled steps of each back end."""
+    """As metrics of a model, in the compiled steps of each backend."""
     if jit and BACKEND == "torch":
-        pytest.skip("its steps are not compiled")
+        pytest.skip("PyTorch steps are not compiled")
     keras.config.set_dtype_policy(policy)
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Rescaling(1.0)])
     model.compile(loss="mae", metrics=[metric() for metric in PAIRS], jit_compile=jit)
     found = model.evaluate(OTHERS, IMAGES, batch_size=2, verbose=0, return_dict=True)
-    pictures = OTHERS.astype("float16" if "16" in policy else "float32").astype("float32")
-    expected = {metric().name: numpy(PAIRS[metric](IMAGES, pictures)).mean() for metric in PAIRS}
-    # The last batch has one image fewer: the mean is over the images, not over the batches.
+    rounded = OTHERS.astype("float16" if "16" in policy else "float32").astype("float32")
+    expected = {metric().name: numpy(PAIRS[metric](IMAGES, rounded)).mean() for metric in PAIRS}
+    # The last batch has one image less: the mean is over images, not batches.
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-4 if policy == "float32" else 2e-3)
 
@@ -55,8 +55,8 @@ def test_config_round_trip(metric):
         metric(value_range=(1, 0))
 
 
-def test_a_million_images_are_not_too_many():
-    """At 2e7, the total of a million images, float32 counts by twos."""
+def test_sum_over_a_million_images_is_precise():
+    """At 2e7, the total of a million images, float32 has a resolution of 2."""
     image = np.full((1, 4, 5, 3), 0.25, "float32")
     metric = metrics.PeakSignalToNoiseRatio()
     metric.update_state(image, image + 0.19)
@@ -64,7 +64,7 @@ def test_a_million_images_are_not_too_many():
     assert 0.2 < one % 2 < 0.8 or 1.2 < one % 2 < 1.8, "rounding would show"
     metric.total.assign(2e7)
     metric.count.assign(1e6)
-    for _ in range(20):  # of which float32 alone would lose at least 0.2 each
+    for _ in range(20):  # of which plain float32 sums would lose at least 0.2 each
         metric.update_state(image, image + 0.19)
     np.testing.assert_allclose(float(metric.total) - 2e7, 20 * one, atol=2)
     metric.reset_state()
@@ -72,7 +72,7 @@ def test_a_million_images_are_not_too_many():
     np.testing.assert_allclose(float(metric.result()), one, rtol=1e-6)
 
 
-def test_an_image_that_is_equal_does_not_spoil_what_comes_after_a_reset():
+def test_reset_after_an_infinite_psnr():
     image = np.full((1, 4, 5, 3), 0.25, "float32")
     metric = metrics.PeakSignalToNoiseRatio()
     for _ in range(2):

@@ -12,7 +12,7 @@ IMAGES = RNG.integers(0, 256, (2, 40, 30, 3)).astype("uint8")
 
 
 class Small:
-    """In the place of `keras.applications.InceptionV3`: the mean of the images, and its softmax."""
+    """Stand-in for `keras.applications.InceptionV3`: the mean of the images, and its softmax."""
 
     def __init__(self, weights):
         self.weights = weights
@@ -28,7 +28,7 @@ def small(monkeypatch):
     monkeypatch.setattr(keras.applications, "InceptionV3", lambda weights: Small(weights)())
 
 
-def test_bytes_and_floats_are_brought_to_one_range(small):
+def test_integers_and_floats_are_scaled_to_one_range(small):
     extractor = metrics.inception_v3()
     centred = IMAGES / 127.5 - 1
     means = numpy(keras.ops.mean(keras.ops.image.resize(centred.astype("float32"), (299, 299)), axis=(1, 2)))
@@ -37,7 +37,7 @@ def test_bytes_and_floats_are_brought_to_one_range(small):
     assert abs(means - centred.mean(axis=(1, 2))).max() < 0.02
 
 
-def test_many_images_a_few_at_a_time(small):
+def test_many_images_run_in_small_batches(small):
     images = RNG.uniform(-1, 1, (130, 2, 2, 3)).astype("float32")
     found = metrics.inception_v3("probabilities")(images)
     one = metrics.inception_v3("probabilities")
@@ -57,13 +57,13 @@ def test_many_images_a_few_at_a_time(small):
         (IMAGES[0], r"\[B, Y, X, 3\]"),
     ],
 )
-def test_other_images_are_refused(small, images, match):
+def test_invalid_images_raise_errors(small, images, match):
     with pytest.raises(ValueError, match=match):
         metrics.inception_v3()(images)
 
 
-def test_of_keras_applications():
-    """What the stand-in stands for: the size that it takes, and the layers that its features and classes come from."""
+def test_layers_of_keras_applications():
+    """The input size and the layers of the real network that the stand-in imitates."""
     with without_memory():
         network = keras.applications.InceptionV3(weights=None)
     assert network.input_shape == (None, 299, 299, 3)
@@ -72,6 +72,6 @@ def test_of_keras_applications():
     assert network.get_layer(OUTPUTS["probabilities"]).activation is keras.activations.softmax
 
 
-def test_an_unknown_output_is_refused():
+def test_unknown_output_raises_an_error():
     with pytest.raises(ValueError, match="`output`.*'logits'"):
         metrics.inception_v3("logits")

@@ -17,7 +17,7 @@ def distance(K, real, generated, real_labels=LABELS, generated_labels=LABELS):
     return metric
 
 
-def test_sg13_is_the_mean_of_the_distances_of_the_classes():
+def test_is_the_mean_of_the_distances_per_class():
     metric, each = distance(3, REAL, GENERATED), []
     for c in range(3):
         one = metrics.FrechetDistance(extractor=None)
@@ -26,20 +26,20 @@ def test_sg13_is_the_mean_of_the_distances_of_the_classes():
     np.testing.assert_allclose(metric.result(), np.mean(each), rtol=1e-12)
 
 
-def test_sg13_of_one_class_is_the_frechet_distance():
+def test_one_class_equals_the_frechet_distance():
     nothing = np.zeros(48, "int64")
     found = distance(1, REAL, GENERATED, nothing, nothing).result()
     np.testing.assert_allclose(found, metrics.FrechetDistance(extractor=None)(REAL, GENERATED), rtol=1e-12)
 
 
-def test_sg13_wrong_labels_score_worse():
+def test_wrong_labels_increase_the_distance():
     right, wrong = distance(3, REAL, GENERATED), distance(3, REAL, GENERATED, generated_labels=(LABELS + 1) % 3)
     assert wrong.result() > 5 * right.result()
-    # Which the distance of all images together cannot see.
+    # The distance of all images together does not detect them.
     assert metrics.FrechetDistance(extractor=None)(REAL, GENERATED) < right.result() + 1
 
 
-def test_batches_and_kinds_may_come_together_or_apart():
+def test_independent_of_the_batches_and_of_the_order_of_updates():
     metric = metrics.IntraClassFrechetDistance(3, extractor=None)
     for part in np.split(np.arange(48), [5, 5, 30]):
         metric.update_state(REAL[part], GENERATED[part], LABELS[part].astype("uint8"))
@@ -62,12 +62,12 @@ def test_batches_and_kinds_may_come_together_or_apart():
         (np.eye(3, dtype="int64")[LABELS], r"\(48, 3\)"),
     ],
 )
-def test_labels_out_of_range_are_refused_by_name(labels, received):
+def test_invalid_labels_raise_errors(labels, received):
     with pytest.raises(ValueError, match=rf"`label` must be integers \[B\] in \[0, 3\).*{received}"):
         metrics.IntraClassFrechetDistance(3, extractor=None).update_real(REAL, labels)
 
 
-def test_classes_with_too_few_samples_are_named():
+def test_too_few_samples_raise_an_error_with_the_classes():
     metric = distance(9, REAL, GENERATED, generated_labels=np.where(LABELS == 1, 0, LABELS))
     with pytest.raises(ValueError, match="at least 2.*class 1: 12 real, 0 generated; class 3: .* and 2 classes more"):
         metric.result()

@@ -13,8 +13,8 @@ def metric(**kwargs):
     return metrics.KernelDistance(extractor=None, **kwargs)
 
 
-def test_is_the_equation():
-    """A subset of all samples is all of them, in whichever order."""
+def test_matches_the_equation():
+    """With `subset_size` = number of samples, every subset is a permutation of all samples."""
     real, generated = RNG.standard_normal((9, 4)), 2 * RNG.standard_normal((9, 4)) + 0.5
     found = metric(subsets=3, subset_size=9)
     found.update_state(real, generated)
@@ -22,13 +22,13 @@ def test_is_the_equation():
     assert found.std() < 1e-9
 
 
-def test_is_the_mean_over_subsets():
+def test_averages_over_subsets():
     real, generated = RNG.standard_normal((12, 3)), RNG.standard_normal((10, 3)) + 1
     found = metric(subsets=400, subset_size=4)
     found.update_state(real, generated)
     again = found.result()
     assert found.result() == again
-    # Of all subsets the mean is the estimate from all samples, with each its own number.
+    # The expectation over subsets is the estimate from all samples of each kind.
     k_real = [reference.kernel(a, b) for i, a in enumerate(real) for j, b in enumerate(real) if i != j]
     k_generated = [reference.kernel(a, b) for i, a in enumerate(generated) for j, b in enumerate(generated) if i != j]
     cross = [reference.kernel(a, b) for a in real for b in generated]
@@ -37,8 +37,8 @@ def test_is_the_mean_over_subsets():
     assert abs(again - expected) < 4 * found.std() / np.sqrt(400)
 
 
-def test_has_no_bias():
-    """Of samples of one distribution the mean is 0, however few they are; that of the biased estimate is not."""
+def test_is_unbiased():
+    """For samples of one distribution the mean is 0 at any sample size, unlike that of the biased estimate."""
     found = []
     for _ in range(300):
         one = metric(subsets=1, subset_size=5)
@@ -48,7 +48,7 @@ def test_has_no_bias():
     assert abs(np.mean(found)) < 3 * error < 0.6
 
 
-def test_what_is_kept_is_bounded_and_uniform():
+def test_reservoir_is_bounded_and_uniform():
     counts = np.zeros(40)
     for seed in range(500):
         reservoir = Reservoir(8, seed)
@@ -61,7 +61,7 @@ def test_what_is_kept_is_bounded_and_uniform():
     assert counts.min() > 60 and counts.max() < 140
 
 
-def test_a_million_samples_in_constant_memory():
+def test_memory_is_constant_for_a_million_samples():
     N = 10_000
     found = metric(subsets=2, subset_size=50, max_samples=500)
     for n in range(100):
@@ -69,13 +69,13 @@ def test_a_million_samples_in_constant_memory():
         found.update_state(where, where)
     for sample in (found._real, found._generated):
         assert sample.count == 1_000_000 and sample.kept.shape == (500, 1)
-        # Of numbers spread evenly over [0, 1]: the mean of 500 has a deviation of 0.013.
+        # Uniform on [0, 1]: the mean of 500 has a standard deviation of 0.013.
         assert abs(sample.rows.mean() - 0.5) < 0.05 and abs(sample.rows.std() - 12**-0.5) < 0.03
     assert not np.array_equal(found._real.rows, found._generated.rows)
     assert abs(found.result()) < 1
 
 
-def test_batches_do_not_matter():
+def test_independent_of_the_batches():
     real, generated = RNG.standard_normal((60, 4)), RNG.standard_normal((50, 4)) + 1
     whole, parts = (metric(subsets=5, subset_size=10, max_samples=20) for _ in range(2))
     whole.update_state(real, generated)
@@ -87,7 +87,7 @@ def test_batches_do_not_matter():
     assert parts._real.rows.shape == (20, 4)
 
 
-def test_real_samples_serve_again():
+def test_reset_generated_keeps_the_real_samples():
     found = metric(subsets=2, subset_size=4)
     found.update_state(RNG.standard_normal((9, 3)), RNG.standard_normal((9, 3)) + 9)
     far = found.result()
@@ -98,7 +98,7 @@ def test_real_samples_serve_again():
     assert found.result() < far / 10
 
 
-def test_too_few_samples():
+def test_too_few_samples_raise_errors():
     found = metric(subset_size=5)
     found.update_state(np.zeros((5, 2)), np.zeros((4, 2)))
     with pytest.raises(ValueError, match="at least 5 real.*5 real, 4 generated"):
@@ -108,7 +108,7 @@ def test_too_few_samples():
 @pytest.mark.parametrize(
     "kwargs", [{"subsets": 0}, {"subset_size": 1}, {"max_samples": 999}, {"subset_size": 20_000}, {"subsets": 2.5}]
 )
-def test_bad_arguments_are_refused_by_name(kwargs):
+def test_invalid_arguments_raise_errors(kwargs):
     name = "max_samples" if kwargs.get("subset_size") == 20_000 else next(iter(kwargs))
     with pytest.raises(ValueError, match=f"`{name}`"):
         metric(**kwargs)

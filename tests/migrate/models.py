@@ -1,4 +1,4 @@
-"""The decoders whose answers are stored, out of their weights, here."""
+"""The stored tensorflow-addons decoders, converted to this library."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ START, END, LONGEST = 1, 2, 12
 
 
 def cell(name, **kwargs):
-    """A new cell like that of the case `name`."""
+    """A new cell of the type and size of the case `name`."""
     if "stacked" in name:
         return keras.layers.StackedRNNCells([keras.layers.LSTMCell(5), keras.layers.LSTMCell(6)])
     if "lstm" in name:
@@ -18,7 +18,7 @@ def cell(name, **kwargs):
 
 
 def states(case, name, when="initial"):
-    """The states of the cell that are stored, in the cell's own nest."""
+    """The stored states, in the structure of the cell."""
     flat = [case[f"{when}/{i}"] for i in range(4) if f"{when}/{i}" in case]
     return [flat[:2], flat[2:]] if "stacked" in name else flat
 
@@ -30,7 +30,7 @@ def wrapper(case, name, **kwargs):
 
 
 def decoder(case, name):
-    """`step` and `cache` of a case, as `BasicDecoder` and `BeamSearchDecoder` had them."""
+    """`step` and `cache` of a case, for `BasicDecoder` and `BeamSearchDecoder`."""
     rnn = wrapper(case, name, output_attention="bahdanau" not in name)
     memory = rnn.project_memory(case["memory"], lengths=case["lengths"])
     step = migrate.decoder_step(rnn, case["embedding"], lambda x: to_logits(case, x))

@@ -1,4 +1,4 @@
-"""State dicts with the names and shapes that PyTorch ResNets are published with, full of noise."""
+"""Random state dicts with the names and shapes of published PyTorch ResNets."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def se_timm(block, C, r):
 
 
 def se_timm_rounded(block, C, r):
-    """timm's smaller networks: hidden sizes are multiples of eight, the nearest to C / r, and eight at least."""
+    """timm's smaller networks: hidden sizes are C / r, rounded to multiples of 8, at least 8."""
     hidden = max(8, int(C / r + 4) // 8 * 8)
     weights = se_timm(block, C, r)
     return {name: tuple(hidden if n == C // r else n for n in shape) for name, shape in weights.items()}
@@ -74,7 +74,7 @@ def shapes(blocks, width, bottleneck=True, attention=plain, ratio=4, classes=10,
 
 
 def weights(seed=0, **sizes):
-    """Noise of a size that neither dies out nor grows through many layers."""
+    """Random weights whose scale keeps the activations' variance over many layers."""
     rng, arrays = np.random.default_rng(seed), {}
     for name, shape in shapes(**sizes).items():
         noise = rng.standard_normal(shape).astype("float32")

@@ -1,4 +1,4 @@
-"""PyTorch's state dicts, full of noise: the converted network against a NumPy forward pass on their names."""
+"""Random PyTorch state dicts: the converted network against a NumPy forward pass on the original names."""
 
 import keras
 import numpy as np
@@ -33,15 +33,15 @@ def check(model, weights, x, blocks, caffe=False):
 
 
 @each_network
-def test_answers_as_the_published_network(sizes):
+def test_matches_the_published_network(sizes):
     weights = resnets.weights(**SMALL, **sizes)
     model = migrate.attention_resnet(weights)
     check(model, weights, images(), SMALL["blocks"], sizes.get("caffe", False))
-    if not sizes.get("bottleneck", True):  # sides that are even and odd the other way round
+    if not sizes.get("bottleneck", True):  # with even and odd sides swapped
         check(model, weights, images(8, 13), SMALL["blocks"])
 
 
-def test_four_stages_of_several_depths():
+def test_four_stages_of_different_depths():
     sizes = {"blocks": (2, 1, 3, 1), "width": 4, "attention": resnets.cbam, "ratio": 16, "classes": 7}
     weights = resnets.weights(**sizes)
     model = migrate.attention_resnet(weights)
@@ -50,8 +50,8 @@ def test_four_stages_of_several_depths():
     check(model, weights, images(17, 22), sizes["blocks"])
 
 
-def test_timm_s_hidden_sizes_that_are_rounded_to_eights_survive_the_file(tmp_path):
-    """seresnet18 in small: at 64, 128, 256 and 512 channels it has 8, 8, 16 and 32 hidden ones."""
+def test_rounded_hidden_sizes_of_timm_save_and_load(tmp_path):
+    """A small seresnet18, which at 64, 128, 256 and 512 channels has 8, 8, 16 and 32 hidden units."""
     sizes = {"blocks": (1, 1, 1), "width": 32, "attention": resnets.se_timm_rounded, "ratio": 8, "bottleneck": False}
     weights = resnets.weights(**sizes)
     assert [weights[f"layer{s}.0.se.fc1.weight"].shape[0] for s in (1, 2, 3)] == [8, 8, 16]
@@ -67,8 +67,8 @@ def test_timm_s_hidden_sizes_that_are_rounded_to_eights_survive_the_file(tmp_pat
         models.AttentionResNet((1, 1, 1), False, "se", {"ratio": [4, 8]}, width=32)
 
 
-def test_timm_s_networks_with_a_second_relu_are_refused():
-    """Two convolutions and `se_module`: legacy_seresnet18 and 34, which give other logits without that ReLU."""
+def test_timm_networks_with_a_second_relu_raise_an_error():
+    """legacy_seresnet18 and 34, which give other logits without that ReLU."""
     sizes = {**SMALL, "attention": resnets.se_module, "bottleneck": False, "caffe": True}
     weights = resnets.weights(**sizes)
     x = images(9, 12).transpose(0, 3, 1, 2).astype("float64")
@@ -80,8 +80,8 @@ def test_timm_s_networks_with_a_second_relu_are_refused():
                 migrate.attention_resnet(given, layout)
 
 
-def test_the_oracle_reads_every_weight():
-    """A weight that it leaves out could stand anywhere in the converted network."""
+def test_reference_depends_on_every_weight():
+    """Otherwise the comparison would not test all weights."""
     sizes = {"blocks": (1, 1), "width": 4, "attention": resnets.cbam, "ratio": 2}
     weights, x = resnets.weights(**sizes), images(9, 12).transpose(0, 3, 1, 2)
     before = reference.network(x, weights, sizes["blocks"])
@@ -91,13 +91,13 @@ def test_the_oracle_reads_every_weight():
             assert np.abs(moved - before).max() > 1e-6, name
 
 
-def test_prefixes_of_data_parallel():
+def test_data_parallel_prefixes_are_removed():
     weights = resnets.weights(**SMALL, attention=resnets.cbam)
     model = migrate.attention_resnet({f"module.{name}": array for name, array in weights.items()})
     check(model, weights, images(), SMALL["blocks"])
 
 
-def test_the_layout_can_be_told():
+def test_layout_can_be_given():
     weights = resnets.weights(**SMALL, attention=resnets.se_timm)
     expected = {f"layer0.{k}" if k.startswith(("conv1", "bn1")) else k: v for k, v in weights.items()}
     expected = {k.replace("fc.", "last_linear.") if k.startswith("fc.") else k: v for k, v in expected.items()}
@@ -106,12 +106,12 @@ def test_the_layout_can_be_told():
     check(model, expected, images(), SMALL["blocks"], caffe=True)
 
 
-def test_refuses_what_does_not_fit():
+def test_missing_unknown_and_misshapen_weights_raise_errors():
     weights = resnets.weights(**SMALL, attention=resnets.se_timm)
     missing = {k: v for k, v in weights.items() if k != "layer2.1.bn2.running_var"}
     with pytest.raises(ValueError, match="`weights` must have a `layer2.1.bn2.running_var`"):
         migrate.attention_resnet(missing)
-    with pytest.raises(ValueError, match="nothing but what the model has. Received: layer1.0.other"):
+    with pytest.raises(ValueError, match="must only contain weights of the model. Received: layer1.0.other"):
         migrate.attention_resnet({**weights, "layer1.0.other": np.ones(3)})
     with pytest.raises(ValueError, match=r"`layer1.0.conv2.weight` must fit \(3, 3, 8, 8\). Received: \(8, 4, 3, 3\)"):
         migrate.attention_resnet({**weights, "layer1.0.conv2.weight": np.ones((8, 4, 3, 3))})

@@ -1,4 +1,4 @@
-"""Cells with attention, and decoders over them, with weights of tensorflow-addons give what it gave."""
+"""`AttentionRNN` and decoders with converted weights match the stored outputs of tensorflow-addons."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ ATOL = 1e-5
 
 
 def arguments(name):
-    """What the weights do not say."""
+    """The arguments that cannot be inferred from the weights."""
     mode = "recursive" if "bahdanau_monotonic" in name else "parallel"
     return {"mode": mode, "output_attention": not ("cell_output" in name or name == "luong_monotonic_gru")}
 
@@ -26,7 +26,7 @@ def assert_states(state, case, name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_all_steps_at_once_are_those_of_tensorflow_addons(name):
+def test_call_matches_tensorflow_addons(name):
     case = CASES[name]
     rnn = wrapper(case, name, return_state=True, **arguments(name))
     output, scores, state = rnn(
@@ -42,9 +42,9 @@ def test_all_steps_at_once_are_those_of_tensorflow_addons(name):
     assert_states(state["cell"], case, name)
 
 
-# That steps are the call: tests/layers. These differ most in what a step hands on.
+# tests/layers compares steps with the call; these cases have the most different states.
 @pytest.mark.parametrize("name", ["luong_stacked", "bahdanau_monotonic_lstm", "bahdanau_gru_cell_output"])
-def test_step_by_step_they_are_too(name):
+def test_steps_match_tensorflow_addons(name):
     case = CASES[name]
     rnn = wrapper(case, name, **arguments(name))
     memory = rnn.project_memory(case["memory"], lengths=case["lengths"])
@@ -59,7 +59,7 @@ def test_step_by_step_they_are_too(name):
 @pytest.mark.parametrize(
     "name", ["luong_lstm_training", "luong_lstm_training_imputed", "bahdanau_gru_training_imputed"]
 )
-def test_teacher_forcing_is_that_of_the_training_sampler(name):
+def test_teacher_forcing_matches_the_training_sampler(name):
     case = DECODERS[name]
     rnn = wrapper(case, name, output_attention="bahdanau" not in name, return_state=True)
     mask = np.arange(5) < case["output_lengths"][:, None]
@@ -67,23 +67,23 @@ def test_teacher_forcing_is_that_of_the_training_sampler(name):
     given = {"memory_lengths": case["lengths"], "initial_state": states(case, name)}
     outputs, state = rnn(inputs, case["memory"], mask=mask, **given)
     np.testing.assert_allclose(numpy(to_logits(case, outputs))[mask], case["logits"][mask], atol=ATOL)
-    if "imputed" in name:  # the states of ended rows are kept there only if asked for, and here always
+    if "imputed" in name:  # tensorflow-addons keeps final states only with `impute_finished`, this library always
         assert_states(state["cell"], case, name)
         assert not case["logits"][~mask].any()
     np.testing.assert_array_equal(numpy(to_logits(case, outputs)).argmax(-1)[mask], case["sample_id"][mask])
 
 
 @pytest.mark.parametrize("name", [name for name in DECODERS if "greedy" in name])
-def test_greedy_is_that_of_the_greedy_sampler(name):
+def test_greedy_matches_the_greedy_sampler(name):
     case = DECODERS[name]
     step, cache = decoder(case, name)
     tokens = numpy(decoding.greedy(step, cache, starts(case), LONGEST, END))
     written = np.arange(case["sample_id"].shape[1]) < case["output_lengths"][:, None]
     np.testing.assert_array_equal(tokens[:, : written.shape[1]], np.where(written, case["sample_id"], 0))
-    assert not tokens[:, written.shape[1] :].any(), "padding after the end, and not what the model would go on with"
+    assert not tokens[:, written.shape[1] :].any(), "positions after the end are padded"
 
 
-def test_an_attention_layer_of_ones_own_comes_along():
+def test_custom_attention_layer():
     case = CASES["luong_lstm"]
     layer = keras.layers.Dense(8, activation="tanh", use_bias=False)
     rnn = wrapper(case, "luong_lstm", attention_layer=layer)
@@ -92,7 +92,7 @@ def test_an_attention_layer_of_ones_own_comes_along():
     np.testing.assert_allclose(numpy(rnn(*given)), np.tanh(numpy(linear(*given))), atol=1e-6)
 
 
-def test_the_order_of_the_names_does_not_matter():
+def test_independent_of_the_order_of_names():
     case = CASES["luong_stacked"]
     weights = {name.partition(":")[0]: w for name, w in sorted(case["weights"].items())}
     rnn = migrate.attention_wrapper(weights, cell("luong_stacked"))
@@ -111,7 +111,7 @@ def test_a_model_saves_and_loads(tmp_path):
     )
 
 
-def test_a_cell_unlike_the_old_one_is_refused():
+def test_cell_of_another_type_raises_an_error():
     case = CASES["luong_lstm"]
     with pytest.raises(ValueError, match="`cell` must have weights like the old ones. Received: .*gru"):
         migrate.attention_wrapper(case["weights"], keras.layers.GRUCell(6))

@@ -1,4 +1,4 @@
-"""The beam search of tensorflow-addons, and what the beam search of this library does better."""
+"""`migrate.beam_search` against tensorflow-addons, and `decoding.beam_search` against both."""
 
 import functools
 
@@ -12,7 +12,7 @@ from tests.layers.helpers import numpy
 from tests.migrate.models import END, LONGEST, decoder, starts
 
 CASES = goldens.cases("beam_search")
-# An eager search takes half a second or two: every width and penalty with the one decoder, some with the other.
+# An eager search takes up to two seconds: all widths and penalties with one decoder, some with the other.
 for seldom in ("luong_lstm_beams_1_penalty_0.0", "luong_lstm_beams_4_penalty_2.0"):
     del CASES[seldom]
 ATOL = 1e-5
@@ -20,7 +20,7 @@ ATOL = 1e-5
 
 @functools.cache
 def search(name):
-    """Tokens and scores of the old search."""
+    """Tokens and scores of `migrate.beam_search`."""
     case = CASES[name]
     step, cache = decoder(case, name)
     settings = {"beam_width": int(case["beams"]), "length_penalty_weight": float(case["length_penalty_weight"])}
@@ -30,7 +30,7 @@ def search(name):
 
 @functools.cache
 def search_here(name):
-    """Tokens and scores of `decoding.beam_search`, of the same width and penalty."""
+    """Tokens and scores of `decoding.beam_search` with the same width and penalty."""
     case = CASES[name]
     step, cache = decoder(case, name)
     settings = {"beam_size": int(case["beams"]), "alpha": float(case["length_penalty_weight"])}
@@ -39,7 +39,7 @@ def search_here(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_searches_as_tensorflow_addons_did(name):
+def test_matches_tensorflow_addons(name):
     case = CASES[name]
     tokens, scores = search(name)
     expected = case["predicted_ids"].transpose(0, 2, 1)
@@ -50,9 +50,8 @@ def test_searches_as_tensorflow_addons_did(name):
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if "bahdanau" in name])
-def test_here_the_best_that_ends_is_no_worse(name):
-    """By the penalty of `decoding.beam_search`, with which the old results are scored anew; sequences without an end
-    count here only if none ends."""
+def test_decoding_beam_search_finds_no_worse_finished_sequence(name):
+    """Both scored with the penalty of `decoding.beam_search`, which ignores open sequences unless none ends."""
     case = CASES[name]
     alpha = float(case["length_penalty_weight"])
     (_, scores), (tokens, _) = search_here(name), search(name)
@@ -62,8 +61,8 @@ def test_here_the_best_that_ends_is_no_worse(name):
     assert (scores[:, 0] >= penalised.max(-1) - ATOL).all()
 
 
-def test_without_a_penalty_both_searches_find_the_same_best_or_ours_a_better_one():
-    """A short sequence that is not among the best K at its end is lost there, however little the others turn out."""
+def test_without_a_penalty_decoding_beam_search_finds_the_same_or_a_better_sequence():
+    """tensorflow-addons loses a short sequence that is not among the best K when it ends."""
     better = []
     for name, case in CASES.items():
         if not case["length_penalty_weight"]:
@@ -75,8 +74,8 @@ def test_without_a_penalty_both_searches_find_the_same_best_or_ours_a_better_one
     assert better == ["bahdanau_gru_beams_3_penalty_0.0"]
 
 
-def test_the_length_penalty_is_that_of_a_length_without_and_then_with_the_end():
-    """One token, then the end: log p / lp(1) in the step that ends, / lp(2) from then on."""
+def test_length_penalty_excludes_then_includes_the_end_token():
+    """One token, then the end: log p / lp(1) in the last step, log p / lp(2) after it."""
     probabilities = [[0.0, 0.5, 0.3, 0.2], [0.0, 0.1, 0.9, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
     logits = np.log(np.maximum(probabilities, 1e-30))
 
@@ -103,7 +102,7 @@ def test_the_length_penalty_is_that_of_a_length_without_and_then_with_the_end():
     ],
     ids=str,
 )
-def test_wrong_arguments_are_refused(change, message):
+def test_invalid_arguments_raise_errors(change, message):
     settings = {"cache": (), "start_tokens": np.array([0, 0]), "max_length": 3, "end_token": 2, **change}
     with pytest.raises(ValueError, match=message):
         migrate.beam_search(lambda tokens, cache, index: (keras.ops.one_hot(tokens, 5), cache), **settings)

@@ -1,4 +1,4 @@
-"""The attentions of recurrent nets with weights of tensorflow-addons give what tensorflow-addons gave."""
+"""Recurrent attention layers with converted weights match the stored outputs of tensorflow-addons."""
 
 import functools
 
@@ -29,7 +29,7 @@ SEEN = {"all": {}, "lengths": {"lengths": INPUTS["lengths"]}, "mask": {"mask": I
 
 
 def stepwise(layer, **seen):
-    """Contexts [B, T, Dv] and scores [B, T, S] of the queries, one step after the other."""
+    """Contexts [B, T, Dv] and scores [B, T, S] of the queries, step by step."""
     memory = layer.project_memory(INPUTS["memory"], **seen)
     state, contexts, scores = layer.start(memory), [], []
     for t in range(INPUTS["query"].shape[1]):
@@ -39,7 +39,7 @@ def stepwise(layer, **seen):
     return np.stack(contexts, axis=1), np.stack(scores, axis=1)
 
 
-# A scale of the scores has nothing to do with who is seen.
+# A scale of the logits does not interact with masks.
 SCALED = [name for name in MAKE if name.endswith(("_normalized", "_scaled"))]
 PLAIN = [name for name in MAKE if name not in SCALED]
 
@@ -48,7 +48,7 @@ PLAIN = [name for name in MAKE if name not in SCALED]
     ("name", "how"),
     [*[(name, how) for name in PLAIN for how in ("mask", "lengths")], *[(name, "all") for name in SCALED]],
 )
-def test_gives_what_tensorflow_addons_gave(name, how):
+def test_matches_tensorflow_addons(name, how):
     case = CASES[name]
     layer = MAKE[name](case["weights"])
     context, scores = stepwise(layer, **SEEN[how])
@@ -61,7 +61,7 @@ def test_gives_what_tensorflow_addons_gave(name, how):
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_nothing_to_see_has_scores_of_zero_and_the_same_context(name):
+def test_fully_masked_queries_have_zero_scores_and_the_same_context(name):
     case = CASES[name]
     context, scores = stepwise(MAKE[name](case["weights"]), mask=INPUTS["nothing"])
     np.testing.assert_allclose(context, case["context/nothing"], atol=ATOL)
@@ -72,10 +72,10 @@ def test_nothing_to_see_has_scores_of_zero_and_the_same_context(name):
 
 
 def test_every_stored_attention_is_compared():
-    assert set(CASES) - set(MAKE) == {"bahdanau_hardmax"}, "which is not here, as the page says"
+    assert set(CASES) - set(MAKE) == {"bahdanau_hardmax"}, "which is not supported, as the page says"
 
 
-def test_a_missing_weight_is_named():
+def test_missing_weight_raises_an_error():
     weights = {name: w for name, w in CASES["bahdanau"]["weights"].items() if "memory_layer" not in name}
     with pytest.raises(ValueError, match="must have a `memory_layer/kernel`"):
         migrate.bahdanau_attention(weights)
@@ -83,7 +83,7 @@ def test_a_missing_weight_is_named():
         migrate.bahdanau_attention({"attention_v": np.ones(4), "memory_layer/kernel": np.ones((9, 4))})
 
 
-def test_the_names_of_a_checkpoint_will_do():
+def test_checkpoint_names_are_accepted():
     case = CASES["bahdanau"]
     renamed = {}
     for name, w in case["weights"].items():

@@ -1,4 +1,4 @@
-"""Multi-head attention with weights of tensorflow-addons gives what tensorflow-addons gave."""
+"""Multi-head attention with converted weights matches the stored outputs of tensorflow-addons."""
 
 import numpy as np
 import pytest
@@ -21,14 +21,14 @@ def answer(layer, case):
 
 
 @pytest.mark.parametrize("name", sorted(set(CASES) - {"nothing"}))
-def test_gives_what_tensorflow_addons_gave(name):
+def test_matches_tensorflow_addons(name):
     case = CASES[name]
     output, scores = answer(migrate.multi_head_attention(case["weights"]), case)
     np.testing.assert_allclose(output, case["output"], atol=ATOL)
     np.testing.assert_allclose(scores, case["scores"], atol=ATOL)
 
 
-def test_a_query_that_sees_nothing_gets_zeros_and_not_the_mean_of_all():
+def test_fully_masked_query_has_zero_context_instead_of_the_mean():
     case = CASES["nothing"]
     blind = ~case["mask"].any(-1)
     assert blind.sum() == 1
@@ -40,17 +40,17 @@ def test_a_query_that_sees_nothing_gets_zeros_and_not_the_mean_of_all():
     np.testing.assert_allclose(case["scores"].transpose(0, 2, 1, 3)[blind], 1 / 7, atol=1e-6)
 
 
-def test_arguments_go_on_to_the_layer():
+def test_arguments_are_passed_to_the_layer():
     layer = migrate.multi_head_attention(CASES["no_bias"]["weights"], dropout=0.3, name="old")
     assert (layer.dropout, layer.name, layer.use_bias) == (0.3, "old", False)
 
 
-def test_a_missing_weight_is_named():
+def test_missing_weight_raises_an_error():
     weights = {name: w for name, w in CASES["plain"]["weights"].items() if "key_kernel" not in name}
     with pytest.raises(ValueError, match="must have a `key_kernel`. Received: .*query_kernel .4, 6, 3."):
         migrate.multi_head_attention(weights)
 
 
-def test_a_list_of_weights_is_refused():
+def test_list_of_weights_raises_an_error():
     with pytest.raises(ValueError, match="mapping of names to arrays.*Received: weights of type list"):
         migrate.multi_head_attention(list(CASES["plain"]["weights"].values()))

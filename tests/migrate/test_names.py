@@ -1,4 +1,4 @@
-"""Weights are found by how their names end."""
+"""Weights are found by the ends of their names."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ WEIGHTS = {
 }
 
 
-def test_names_are_paths_without_what_tensorflow_adds():
+def test_paths_omit_the_suffixes_of_tensorflow():
     assert list(by_path(WEIGHTS)) == [
         ("wrapper", "BahdanauAttention", "kernel"),
         ("BahdanauAttention", "memory_layer", "kernel"),
@@ -20,14 +20,14 @@ def test_names_are_paths_without_what_tensorflow_adds():
     ]
 
 
-def test_finds_by_whole_parts_of_the_name():
+def test_finds_by_whole_path_components():
     weights = by_path(WEIGHTS)
     assert find(weights, "memory_layer/kernel").shape == (4, 3)
     assert find(weights, "nowhere", "attention_v").shape == (3,)
     assert find(weights, "layer/kernel", optional=True) is None
 
 
-def test_refuses_two_and_none():
+def test_ambiguous_and_missing_names_raise_errors():
     with pytest.raises(ValueError, match="must have one `kernel`. Received: wrapper/BahdanauAttention/kernel .2, 3."):
         find(by_path(WEIGHTS), "kernel")
     with pytest.raises(ValueError, match="must have a `attention_g`"):

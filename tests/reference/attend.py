@@ -61,7 +61,7 @@ def _bias(bias, b, n, t, s, shape):
 
 
 def gradients(query, key, value, bias, probs, cotangent, scale=None):
-    """Those of <cotangent, context> with respect to query, key, value and bias, from the probabilities, by name."""
+    """Gradients of <cotangent, context> for query, key, value and bias, by name, from the probabilities."""
     (B, T, N, H), K = query.shape, key.shape[2]
     scale = 1 / np.sqrt(H) if scale is None else scale
     query, key, value = (x.astype("f8") for x in (query, key, value))
@@ -77,7 +77,7 @@ def gradients(query, key, value, bias, probs, cotangent, scale=None):
 
 
 def _sum_to(d_logits, bias):
-    """The gradient of a bias that was broadcast, or given by distance."""
+    """The gradient of a bias that is broadcast or given by distance."""
     if bias is None:
         return None
     total, T = np.zeros(bias.shape), d_logits.shape[2]

@@ -1,4 +1,4 @@
-"""Decoding written with lists of hypotheses: slow, obvious, and from the papers.
+"""Decoders with plain lists of hypotheses, written from the papers.
 
 A model is a table [nodes, V] of logits: node 0 is the empty prefix; after node n, the token v leads to n * V + v + 1.
 """
@@ -33,7 +33,7 @@ def all_sequences(table, L, end, prefix=(), log_prob=0.0):
 
 
 def exhaustive(table, L, end, alpha):
-    """The sequence that ends within L with the greatest penalised log-probability, and that."""
+    """The sequence with the highest penalised log-probability that ends within L tokens, and its score."""
     scored = [(log_prob / penalty(len(s), alpha), s) for s, log_prob in all_sequences(table, L, end)]
     score, sequence = max(scored)
     return sequence, score
@@ -47,7 +47,7 @@ def greedy(table, L, end):
 
 
 def beam_search(table, L, end, K, alpha, stop_early=True):
-    """At most K pairs (sequence, score), best first: tensor2tensor's algorithm for one sentence."""
+    """tensor2tensor's beam search for one sentence: at most K pairs (sequence, score), best first."""
     alive, finished = [(0.0, ())], []
     for _ in range(L):
         grown = [(p + q, (*s, v)) for p, s in alive for v, q in enumerate(next_log_probs(table, s))]
@@ -64,7 +64,7 @@ def beam_search(table, L, end, K, alpha, stop_early=True):
 
 
 def kept(probs, temperature=1.0, top_k=None, top_p=None):
-    """The distribution [V] that is sampled from: tempered, then truncated by rank, then by mass."""
+    """The distribution [V] of sampling with temperature, then top-k, then top-p."""
     logits = np.log(probs) / temperature
     probs = np.exp(logits - logits.max())
     order = np.argsort(-probs)[:top_k]

@@ -1,5 +1,6 @@
-"""Squeeze-and-excitation and CBAM in NumPy loops, from the papers and, for the "reference", from what is known of the
-published code. Images are [B, *S, C]; a mask is [B, *S].
+"""Squeeze-and-excitation and CBAM in NumPy loops, from the papers and, for "reference", the published code.
+
+Images are [B, *S, C]; a mask is [B, *S].
 """
 
 import itertools
@@ -12,17 +13,17 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
-def places(x, b, mask=None):
-    """The places of image b that take part."""
+def positions(x, b, mask=None):
+    """The positions of image b that take part."""
     everywhere = itertools.product(*map(range, x.shape[1:-1]))
     return [s for s in everywhere if mask is None or mask[(b, *s)]]
 
 
 def pool(x, kind, mask=None):
-    """[B, C]: a number for each channel of each image."""
+    """Pools each channel of each image: [B, C]."""
     pooled = np.zeros((x.shape[0], x.shape[-1]))
     for b, c in np.ndindex(pooled.shape):
-        values = [x[(b, *s, c)] for s in places(x, b, mask)]
+        values = [x[(b, *s, c)] for s in positions(x, b, mask)]
         if values:
             pooled[b, c] = {
                 "avg": lambda v: sum(v) / len(v),
@@ -34,7 +35,7 @@ def pool(x, kind, mask=None):
 
 
 def mlp(z, w0, w1, b0=None, b1=None):
-    """One vector through two layers with a ReLU between them."""
+    """Two-layer perceptron with a ReLU, for one vector."""
     return layer([max(0.0, h) for h in layer(z, w0, b0)], w1, b1)
 
 
@@ -43,7 +44,7 @@ def layer(z, w, b):
 
 
 def channel_gates(x, pools, weights, mask=None):
-    """[B, C]. weights: (w0, w1) or (w0, w1, b0, b1)."""
+    """Channel gates [B, C]. weights: (w0, w1) or (w0, w1, b0, b1)."""
     gates = np.zeros((x.shape[0], x.shape[-1]))
     pooled = [pool(x, kind, mask) for kind in pools]
     for b in range(len(x)):
@@ -54,7 +55,7 @@ def channel_gates(x, pools, weights, mask=None):
 
 
 def spatial_gates(x, kernel, greatest_first=False, norm=None, mask=None):
-    """[B, *S]. kernel: [k, ..., k, 2, 1]; norm: (gamma, beta, mean, variance), epsilon 1e-5."""
+    """Spatial gates [B, *S]. kernel: [k, ..., k, 2, 1]; norm: (gamma, beta, mean, variance), epsilon 1e-5."""
     gates, k = np.zeros(x.shape[:-1]), kernel.shape[0]
     for b, *s in np.ndindex(gates.shape):
         total = 0.0

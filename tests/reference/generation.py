@@ -1,9 +1,9 @@
-"""The orders in which an image is written, in loops, from "Image Transformer", section 3."""
+"""The generation orders of "Image Transformer", section 3, in loops."""
 
 
 def positions(Y, X, block=None):
-    """[(row, column)] in the order of generation."""
-    qh, qw = block or (1, X)  # rows one after the other are blocks of one row
+    """[(row, column)] in generation order."""
+    qh, qw = block or (1, X)  # raster scan: blocks of one row
     order = []
     for top in range(0, Y, qh):
         for left in range(0, X, qw):
@@ -15,7 +15,7 @@ def positions(Y, X, block=None):
 
 
 def shifted(image, block=None, each_block=False):
-    """What each position of nested lists or an array [Y, X] gets; 0 where there is nothing before it."""
+    """Shifts nested lists or an array [Y, X] by one position in generation order; the first gets 0."""
     Y, X = len(image), len(image[0])
     result = [[0] * X for _ in range(Y)]
     order = positions(Y, X, block)

@@ -1,4 +1,4 @@
-"""Glimpses in NumPy loops, from "Recurrent Models of Visual Attention": pad, crop, and take means of equal areas."""
+"""Glimpses in NumPy loops, from "Recurrent Models of Visual Attention": pad, crop, average over equal areas."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def patch(image, row, column, width):
 
 
 def shrink(seen, size):
-    """[w, w, C] -> [size, size, C], by the area of each pixel in each of the equal parts."""
+    """Area-weighted resize [w, w, C] -> [size, size, C]."""
     width = len(seen)
     part, common = width / size, np.zeros((size, width))
     for i, y in np.ndindex(size, width):
@@ -38,7 +38,7 @@ def glimpse(image, location, size, scales=1, factor=2.0):
 
 
 def soft_glimpse(image, location, size, scales=1, factor=2.0):
-    """The same at a place between pixels: each is the mean of four, weighted by how near they are."""
+    """As `glimpse`, at a location between pixels, with bilinear interpolation."""
     centre = [(at + 1) / 2 * n for at, n in zip(location, image.shape)]
     parts = []
     for k in range(scales):

@@ -18,7 +18,7 @@ def published_psnr(a, b):
 
 
 def gradient_difference(a, b):
-    """The sum over the places with four neighbours."""
+    """The sum over the pixels with four neighbours."""
     total = 0.0
     for y in range(1, a.shape[0] - 1):
         for x in range(1, a.shape[1] - 1):
@@ -38,13 +38,13 @@ def published_sharpness(a, b):
 
 
 def window():
-    """[11, 11], Gaussian with a sigma of 1.5, of sum 1."""
+    """Gaussian window [11, 11] with sigma 1.5 and sum 1."""
     values = np.array([[math.exp(-(y * y + x * x) / (2 * 1.5**2)) for x in range(-5, 6)] for y in range(-5, 6)])
     return values / values.sum()
 
 
 def similarity(a, b, top, left, peak):
-    """SSIM of one place of one channel: the window's corner is at (top, left), and there are zeros around the image."""
+    """SSIM of one window of one channel with its corner at (top, left); zeros beyond the image."""
     w, values = window(), []
     for i in range(11):
         for j in range(11):
@@ -61,15 +61,15 @@ def similarity(a, b, top, left, peak):
 
 
 def ssim(a, b):
-    places = [(y, x, c) for y in range(a.shape[0] - 10) for x in range(a.shape[1] - 10) for c in range(a.shape[2])]
-    return sum(similarity(a[..., c], b[..., c], y, x, 1.0) for y, x, c in places) / len(places)
+    positions = [(y, x, c) for y in range(a.shape[0] - 10) for x in range(a.shape[1] - 10) for c in range(a.shape[2])]
+    return sum(similarity(a[..., c], b[..., c], y, x, 1.0) for y, x, c in positions) / len(positions)
 
 
 def published_ssim(a, b):
-    """Of the luminance from 0 to 255, wherever the window touches the image."""
+    """SSIM of the luminance from 0 to 255, over all windows that overlap the image."""
     if a.shape[2] == 3:
         a, b = (255 * (0.299 * v[..., 0] + 0.587 * v[..., 1] + 0.114 * v[..., 2]) for v in (a, b))
     else:
         a, b = 255 * a[..., 0], 255 * b[..., 0]
-    places = [(y, x) for y in range(-10, a.shape[0]) for x in range(-10, a.shape[1])]
-    return sum(similarity(a, b, y, x, 255.0) for y, x in places) / len(places)
+    positions = [(y, x) for y in range(-10, a.shape[0]) for x in range(-10, a.shape[1])]
+    return sum(similarity(a, b, y, x, 255.0) for y, x in positions) / len(positions)

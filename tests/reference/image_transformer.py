@@ -1,6 +1,6 @@
 """The Image Transformer in NumPy loops, from the paper: one image, one head, one position at a time.
 
-Weights are nested dicts, as in tests/reference/transformer.py; sequences are in the order of generation.
+Weights are nested dicts, as in tests/reference/transformer.py; sequences are in generation order.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from tests.reference.transformer import encoder_block, feed_forward, layer_norm,
 
 
 def mask(size, query_block, memory_block):
-    """[L, L] in the order of generation. Ints: section 3.3, 1D local attention; pairs: 2D."""
+    """Mask [L, L] in generation order, section 3.3. Ints: 1D local attention; pairs: 2D."""
     flat = isinstance(query_block, int)
     if flat:
         seen = mask_1d(size[0] * size[1], query_block, memory_block, causal=True).reshape(*size, *size)
@@ -23,7 +23,7 @@ def mask(size, query_block, memory_block):
 
 
 def position(row, column, D, variant, learned=None):
-    """The vector of a place: sinusoids, or what was `learned` of rows and of columns."""
+    """The position embedding: sinusoids, or the `learned` tables of rows and columns."""
     if learned:
         rows, columns = (np.sqrt(D) * table for table in learned)
         both = rows[row], columns[column]
@@ -33,7 +33,7 @@ def position(row, column, D, variant, learned=None):
 
 
 def embed(image, w, categorical):
-    """[Y, X, C] -> vectors [Y][X'][D]: a value is a position, or a pixel is."""
+    """Embeds [Y, X, C] as vectors [Y][X'][D], one per value (categorical) or per pixel."""
     Y, X, C = image.shape
     if not categorical:
         scaled = 2 * image / 255 - 1
@@ -54,7 +54,7 @@ def encode(image, w, categorical, norm_first, variant):
 
 
 def decoder_block(x, w, sees, memory=None, norm_first=False):
-    """Equations 1 and 2, with attention to all of a memory [S, D'] between them if there is one; x: [L, D]."""
+    """Equations 1 and 2, with attention over a memory [S, D'], if any, between them; x: [L, D]."""
     x = residual(x, lambda y: multi_head(y, y, w["self"], sees)[0], w["self_norm"], norm_first)
     if memory is not None:
         all_of_it = np.ones((len(x), len(memory)), bool)
@@ -74,7 +74,7 @@ def decode(
     label=None,
     source=None,
 ):
-    """Outputs [L, V] of all positions of an image [Y, X, C], in the order of generation."""
+    """Outputs [L, V] of all positions of an image [Y, X, C], in generation order."""
     two_dimensional = not isinstance(query_block, int)
     block_of = query_block if two_dimensional else None
     memory = None if source is None else encode(source, w, categorical, norm_first, variant)

@@ -1,13 +1,13 @@
-"""Who sees whom in the local attention of the Image Transformer, one pair at a time, from the paper and its code.
+"""Masks of the Image Transformer's local attention, one pair at a time, from the paper and its code.
 
-Attention itself is `reference.attend` or `reference.multi_head_attention` under these masks.
+The attention is `reference.attend` or `reference.multi_head_attention` under these masks.
 """
 
 import numpy as np
 
 
 def published_1d(length, block_length):
-    """The masked local attention of the published code: a block sees the block before it, and itself causally."""
+    """Causal local attention of the published code: the block before, and the own block causally."""
     seen = np.zeros((length, length), bool)
     for i, j in np.ndindex(length, length):
         seen[i, j] = j <= i and j // block_length >= i // block_length - 1
@@ -15,19 +15,19 @@ def published_1d(length, block_length):
 
 
 def mask_1d(length, query_block, memory_block, causal=False, dilation=1):
-    """Sizes of block and memory independent; dilated, every `dilation`-th position is a sequence of its own."""
+    """1D mask with independent query and memory blocks; with dilation, on each strided subsequence."""
     seen = np.zeros((length, length), bool)
     for first in range(dilation):
-        places = range(first, length, dilation)
-        for i, j in np.ndindex(len(places), len(places)):
+        positions = range(first, length, dilation)
+        for i, j in np.ndindex(len(positions), len(positions)):
             start = i - i % query_block
             end = i + 1 if causal else start + query_block + memory_block
-            seen[places[i], places[j]] = start - memory_block <= j < end
+            seen[positions[i], positions[j]] = start - memory_block <= j < end
     return seen
 
 
 def mask_2d(height, width, query_block, memory_block, causal=False, dilation=(1, 1)):
-    """[Y, X, Y, X]; the regions that a block sees are listed one after the other."""
+    """2D mask [Y, X, Y, X], region by region."""
     seen = np.zeros((height, width, height, width), bool)
     for top, left in np.ndindex(*dilation):
         rows, columns = range(top, height, dilation[0]), range(left, width, dilation[1])

@@ -1,4 +1,4 @@
-"""Attention of recurrent nets in NumPy loops, one query at a time, written from the papers; all in float64."""
+"""Attention of recurrent networks in NumPy loops, one query at a time, written from the papers; all in float64."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def multiplicative(query, key):
 
 
 def soft(energies, mask=None, query_mask=None, key_mask=None, center=None, half_width=None, gaussian="none"):
-    """Weights [B, T, S]: softmax over the keys that are seen; Luong et al. (2015), eq. 10, with a centre.
+    """Weights [B, T, S]: softmax over the visible keys; Luong et al. (2015), eq. 10, with a centre.
 
     gaussian: "none", "after" (eq. 10: the weights are multiplied) or "before" (normalised with it).
     """
@@ -48,7 +48,7 @@ def soft(energies, mask=None, query_mask=None, key_mask=None, center=None, half_
 
 
 def context(weights, value):
-    """c_t = sum over s of weight_ts h_s; what weighs nothing is not touched."""
+    """c_t = sum over s of weight_ts h_s, skipping values of weight 0."""
     out = np.zeros((*weights.shape[:2], value.shape[-1]))
     for b, t, s in np.ndindex(*weights.shape):
         if weights[b, t, s]:
@@ -57,9 +57,9 @@ def context(weights, value):
 
 
 def monotonic(choose, start=None):
-    """Raffel et al. (2017): the probability of each key by walking through all that can happen, [T, S] from [T, S].
+    """Raffel et al. (2017): probability of each key [T, S] from stop probabilities [T, S], by enumeration.
 
-    From where the query before stopped, go right; stop at key s with probability choose[t, s].
+    Move right from the key of the previous query; stop at key s with probability choose[t, s].
     """
     T, S = choose.shape
     before = np.eye(1, S)[0] if start is None else start

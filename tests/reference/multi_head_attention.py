@@ -1,4 +1,4 @@
-"""Multi-head attention again, in plain NumPy loops over heads and queries, written from the paper's section 3.2."""
+"""Multi-head attention in NumPy loops over heads and queries, written from section 3.2 of the paper."""
 
 import numpy as np
 
@@ -27,13 +27,13 @@ def attention(Q, K, V, sees=None, scale=None, bias=None):
 
 
 def multi_head(query, value, key, weights, sees=None, bias=None):
-    """Concat(head_1, ..., head_h) W^O for each of the batch.
+    """Concat(head_1, ..., head_h) W^O for each sample of the batch.
 
     Args:
         query: [B, T, D]; value: [B, S, Dv]; key: [B, S, Dk].
         weights: Of `keras.layers.MultiHeadAttention`, by name: query, key, value, output, each
-            (kernel, bias). Fewer heads of keys and values are shared by equally many heads of queries.
-        sees: Boolean [B, N, T, S].
+            (kernel, bias). With fewer key/value heads, each is shared by a group of query heads.
+        sees: Boolean [B, N, T, S]; True marks visible keys.
         bias: [B, N, T, S].
 
     Returns:

@@ -6,14 +6,14 @@ import numpy as np
 
 
 def operation(query, key, value, pairwise, w_f=None, scale=1.0, sees=None):
-    """Equations 1 to 5 for one input: y [T, V] and the map [T, S], in float64.
+    """Equations 1 to 5 for one input: y [T, V] and the attention map [T, S], in float64.
 
     Args:
         query, key, value: [T, H], [S, H], [S, V].
-        pairwise: As in the library.
+        pairwise: The pairwise function, as in the library.
         w_f: [2 H].
-        scale: Of the exponent.
-        sees: `sees(i, j)`: whether query i looks at key j.
+        scale: Factor of the exponent.
+        sees: `sees(i, j)`: whether key j is visible to query i.
     """
     T, S = len(query), len(key)
     y, weights = np.zeros((T, value.shape[1])), np.zeros((T, S))
@@ -40,7 +40,7 @@ def operation(query, key, value, pairwise, w_f=None, scale=1.0, sees=None):
 
 
 def max_pool(x, windows, real=None):
-    """x [*P, C] -> [*P // windows, C] and which of the results are of any real position; rows left over are dropped."""
+    """Max-pools x [*P, C] and the mask `real`; incomplete windows are dropped."""
     dims = [n // w for n, w in zip(x.shape[:-1], windows, strict=True)]
     pooled, any_real = np.zeros((*dims, x.shape[-1])), np.zeros(dims, bool)
     for out in np.ndindex(*dims):
@@ -53,14 +53,14 @@ def max_pool(x, windows, real=None):
 
 
 def block(x, weights, pairwise, pool, windows, scale=1.0, sees=None, real=None):
-    """z = norm(W_z y) + x for x [B, *P, C]; the map of each entry too.
+    """z = norm(W_z y) + x for x [B, *P, C], and the attention map of each sample.
 
     Args:
         weights: {"theta": (kernel, bias), ...} with "w_f", and "norm": (gamma, beta, mean, variance) or none.
         pool: "after", "before" or `None`.
-        windows: How many positions each axis pools.
+        windows: Pool size of each axis.
         sees: `sees(p, q)` of two positions, the second among the pooled ones.
-        real: [B, *P] or `None`.
+        real: Boolean [B, *P] or `None`; True marks positions that take part.
     """
     z, maps = np.zeros(x.shape), []
     for b in range(len(x)):
@@ -76,10 +76,10 @@ def block(x, weights, pairwise, pool, windows, scale=1.0, sees=None, real=None):
         else:
             phi, keys = max_pool(embed(entry), windows, there)
             g, _ = max_pool(_project(entry, weights["g"]), windows, there)
-        places, key_places = list(np.ndindex(*there.shape)), list(np.ndindex(*keys.shape))
+        positions, key_positions = list(np.ndindex(*there.shape)), list(np.ndindex(*keys.shape))
 
-        def visible(i, j, there=there, keys=keys, places=places, key_places=key_places):
-            p, q = places[i], key_places[j]
+        def visible(i, j, there=there, keys=keys, positions=positions, key_positions=key_positions):
+            p, q = positions[i], key_positions[j]
             return there[p] and keys[q] and (sees is None or sees(p, q))
 
         rows = (v.reshape(-1, v.shape[-1]) for v in (theta, phi, g))

@@ -1,4 +1,4 @@
-"""Positions in plain loops, from the papers."""
+"""Position encodings in plain loops, from the papers."""
 
 import math
 
@@ -40,7 +40,7 @@ def rotary(x, positions, halves=False, max_wavelength=10000.0):
 
 
 def alibi(N, T, S, query_offset=0):
-    """Press et al., 2022, section 3, for N a power of two: score of head n falls by 2^(-8n/N) a step, n from 1."""
+    """Press et al., 2022, section 3, for N a power of two: logits of head n fall by 2^(-8n/N) per step, n from 1."""
     bias = np.zeros((1, N, T, S))
     for n, t, s in np.ndindex(N, T, S):
         bias[0, n, t, s] = -(2 ** (-8 * (n + 1) / N)) * abs(t + query_offset - s)
@@ -48,7 +48,7 @@ def alibi(N, T, S, query_offset=0):
 
 
 def t5_bucket(distance, num_buckets, max_distance, bidirectional):
-    """Raffel et al., 2020, 2.1: small distances one by one, then ranges that grow logarithmically, then one for all."""
+    """Raffel et al., 2020, 2.1: one bucket per small distance, then logarithmic buckets, then one for the rest."""
     first = 0
     if bidirectional:
         num_buckets = num_buckets // 2
@@ -60,13 +60,13 @@ def t5_bucket(distance, num_buckets, max_distance, bidirectional):
     exact = num_buckets // 2
     if distance < exact:
         return first + distance
-    # 1e-9: a border such as log(64/16) / log(128/16) * 3 = 2 must not fall short of itself.
+    # 1e-9: an exact boundary such as log(64/16) / log(128/16) * 3 = 2 must not be rounded down.
     share = math.log(distance / exact) / math.log(max_distance / exact)
     return first + min(exact + math.floor(share * (num_buckets - exact) + 1e-9), num_buckets - 1)
 
 
 def by_distance(bias, T, S):
-    """[B, N, T+S-1] -> [B, N, T, S]."""
+    """Expands a bias by distance [B, N, T+S-1] to [B, N, T, S]."""
     dense = np.zeros((*bias.shape[:2], T, S))
     for t, s in np.ndindex(T, S):
         dense[:, :, t, s] = bias[:, :, s - t + T - 1]

@@ -1,6 +1,6 @@
 """Recurrent networks with attention as loops: Bahdanau et al. (2015), appendix A; Luong et al. (2015), section 3.
 
-One sentence at a time, in float64; no masks: padding is cut off by whoever calls.
+One sentence at a time, in float64, without padding and masks.
 """
 
 import numpy as np
@@ -38,7 +38,7 @@ def additive(s, annotations, w):
 
 
 def annotations(x, forward, backward, n):
-    """A.2.1: [forward; backward] for every word, and the backward state at the first."""
+    """A.2.1: [forward; backward] for every word, and the backward state at the first word."""
     ahead, h = [], np.zeros(n)
     for word in x:
         h = gated_unit(word, h, forward)

@@ -1,4 +1,4 @@
-"""A residual network on PyTorch's names and layouts, in NumPy: images [B, C, Y, X], convolutions [out, in, Y, X].
+"""ResNets with PyTorch's names and layouts, in NumPy: images [B, C, Y, X], convolutions [out, in, Y, X].
 
 SE-ResNet and CBAM-ResNet as their authors publish them, at inference.
 """
@@ -9,7 +9,7 @@ EPSILON = 1e-5
 
 
 def convolve(x, kernel, stride=1):
-    """Cross-correlation that sees k // 2 zeros beyond each border."""
+    """Cross-correlation with k // 2 zeros of padding."""
     out, _, k, _ = kernel.shape
     x = np.pad(x, ((0, 0), (0, 0), (k // 2, k // 2), (k // 2, k // 2)))
     rows, columns = ((n - k) // stride + 1 for n in x.shape[2:])
@@ -36,7 +36,7 @@ def sigmoid(x):
 
 
 def pool(x, padded):
-    """3 x 3 maxima with stride 2; `padded`: one beyond each border, else rounded up at the end (ceil mode)."""
+    """3 x 3 max pooling with stride 2; `padded`: padding 1, else ceil mode without padding."""
     before = 1 if padded else 0
     if padded:
         rows, columns = ((n + 2 - 3) // 2 + 1 for n in x.shape[2:])
@@ -97,8 +97,10 @@ def residual_block(x, w, name, stride, first_1x1_halves, second_relu=False):
 
 
 def network(x, w, blocks, caffe=False, second_relu=False):
-    """Logits of images [B, C, Y, X]. caffe: names, pool and strides of pretrainedmodels; second_relu: before the gate,
-    as timm's legacy_seresnet18 has it."""
+    """Logits of images [B, C, Y, X].
+
+    caffe: names, pool and strides of pretrainedmodels; second_relu: before the gate, as in timm's legacy_seresnet18.
+    """
     stem, head = ("layer0.", "last_linear") if caffe else ("", "fc")
     x = relu(normalise(convolve(x, w[f"{stem}conv1.weight"], 2), w, f"{stem}bn1"))
     x = pool(x, padded=not caffe)

@@ -9,7 +9,7 @@ def softmax(row):
 
 
 def max_pool(image):
-    """[Y, X, C] -> [Y // 2, X // 2, C]; an odd last row or column is left out."""
+    """[Y, X, C] -> [Y // 2, X // 2, C]; an odd last row or column is dropped."""
     Y, X, C = image.shape
     pooled = np.zeros((Y // 2, X // 2, C))
     for y in range(Y // 2):
@@ -19,21 +19,21 @@ def max_pool(image):
 
 
 def self_attention(image, query, key, value, out, gamma, pool, real=None):
-    """y [Y, X, C] and the map [Y X, S] of one image; `real` [Y, X] says which of its places there are."""
+    """y [Y, X, C] and the attention map [Y X, S] of one image; True in `real` [Y, X] marks positions that take part."""
     Y, X, _ = image.shape
     real = np.ones((Y, X), bool) if real is None else real
     x = np.where(real[..., None], image.astype("f8"), 0.0)
-    places = [(a, b) for a in range(Y) for b in range(X)]
+    positions = [(a, b) for a in range(Y) for b in range(X)]
     if pool:
         low = np.where(real[..., None], 0.0, -1e9)
         keys, values = max_pool(x @ key + low), max_pool(x @ value + low)
         seen = [(a, b) for a in range(Y // 2) for b in range(X // 2)]
         there = [real[2 * a : 2 * a + 2, 2 * b : 2 * b + 2].any() for a, b in seen]
     else:
-        keys, values, seen = x @ key, x @ value, places
-        there = [real[p] for p in places]
-    output, maps = np.zeros(image.shape), np.zeros((len(places), len(seen)))
-    for i, p in enumerate(places):
+        keys, values, seen = x @ key, x @ value, positions
+        there = [real[p] for p in positions]
+    output, maps = np.zeros(image.shape), np.zeros((len(positions), len(seen)))
+    for i, p in enumerate(positions):
         kept = [j for j in range(len(seen)) if there[j]]
         if real[p] and kept:
             maps[i, kept] = softmax(np.array([x[p] @ query @ keys[seen[j]] for j in kept]))
@@ -43,7 +43,7 @@ def self_attention(image, query, key, value, out, gamma, pool, real=None):
 
 
 def conv(image, kernel, bias):
-    """Convolution of odd size with zeros around the image."""
+    """Convolution of odd kernel size with `same` padding."""
     k = kernel.shape[0]
     padded = np.pad(image, ((k // 2, k // 2), (k // 2, k // 2), (0, 0)))
     output = np.zeros((*image.shape[:2], kernel.shape[-1])) + bias
@@ -69,7 +69,7 @@ def relu(x):
 
 
 def generate(noise, label, weights, blocks, attention_at):
-    """One image. `weights[name]` are those of a layer, kernels already divided by their sigma."""
+    """Generates one image. `weights[name]`: weights of a layer, kernels divided by their spectral norm."""
 
     def normalise(x, name):
         gamma, beta, mean, variance = weights[name]

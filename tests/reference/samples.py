@@ -1,4 +1,4 @@
-"""Inception score, Frechet distance, kernel distance and scores of classes, in loops over whole samples."""
+"""Inception score, Frechet distance, kernel distance and class scores, in loops over all samples."""
 
 import math
 
@@ -16,7 +16,7 @@ def inception_score(probs):
 
 
 def only_top(probs, k):
-    """The others of each row are 1e-9."""
+    """Keeps the top k of each row; the others are 1e-9."""
     kept = np.full(probs.shape, 1e-9)
     for n, row in enumerate(probs):
         for y in sorted(range(len(row)), key=lambda y: -row[y])[:k]:
@@ -36,7 +36,7 @@ def covariance(x):
 
 
 def frechet(x, y):
-    """The trace of the root from the eigenvalues of the product of the covariances."""
+    """The Frechet distance, with the trace of the root from the eigenvalues of the product of covariances."""
     a, b = covariance(x), covariance(y)
     roots = np.sqrt(np.maximum(np.linalg.eigvals(a @ b).real, 0))
     shift = sum((u - v) ** 2 for u, v in zip(x.mean(axis=0), y.mean(axis=0)))
@@ -55,10 +55,10 @@ def kernel_distance(x, y):
 
 
 def agreement(real, generated, k, confidence):
-    """The part of the sure real images whose class is among the first k of the generated one."""
-    right = []
+    """Top-k accuracy on generated images, over real images with a probability above `confidence`."""
+    correct = []
     for p, q in zip(real, generated):
         if max(p) > confidence:
             first = sorted(range(len(q)), key=lambda y: -q[y])[:k]
-            right.append(max(range(len(p)), key=lambda y: p[y]) in first)
-    return sum(right) / len(right)
+            correct.append(max(range(len(p)), key=lambda y: p[y]) in first)
+    return sum(correct) / len(correct)

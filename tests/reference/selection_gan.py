@@ -1,4 +1,4 @@
-"""SelectionGAN in NumPy loops, from what is known of the paper and of its published code. Images are [B, Y, X, C].
+"""SelectionGAN in NumPy loops, from the paper and its published code. Images are [B, Y, X, C].
 
 Kernels of convolutions are [k, k, in, out], of transposed ones [k, k, out, in].
 """
@@ -11,7 +11,7 @@ EPSILON = 1e-5  # of batch normalisation
 
 
 def resize(images, rows, columns):
-    """Bilinear, with the centres of the corner pixels at the corners."""
+    """Bilinear resize with aligned corners."""
     B, Y, X, C = images.shape
     output = np.zeros((B, rows, columns, C))
     for i in range(rows):
@@ -28,7 +28,7 @@ def resize(images, rows, columns):
 
 
 def average_pool(x, size):
-    """Means over squares that do not overlap; what fills no square is left out."""
+    """Average pooling without overlap; incomplete windows are dropped."""
     B, Y, X, C = x.shape
     output = np.zeros((B, Y // size, X // size, C))
     for i in range(Y // size):
@@ -61,7 +61,7 @@ def convolution(x, kernel, bias=None, stride=1, pad=0):
 
 
 def transposed_convolution(x, kernel, bias=None, stride=2, pad=0):
-    """Every place of x paints its k × k square; `pad` rows and columns around the picture are cut off."""
+    """Each position of x adds a k × k patch; `pad` rows and columns are cropped at each border."""
     k, (B, Y, X, _) = kernel.shape[0], x.shape
     canvas = np.zeros((B, (Y - 1) * stride + k, (X - 1) * stride + k, kernel.shape[2]))
     for i in range(Y):
@@ -90,10 +90,9 @@ def sigmoid(x):
 
 
 def u_net(x, downs, ups):
-    """The picture, and the features before the last convolution.
+    """The image, and the features before the last convolution.
 
-    downs: from the outermost on, [(kernel, norm or None)]. ups: from the innermost on, [(kernel, norm)], and at last
-    (kernel, bias).
+    downs: [(kernel, norm or None)], outermost first. ups: [(kernel, norm)], innermost first, then (kernel, bias).
     """
     skips = []
     for level, (kernel, statistics) in enumerate(downs):
@@ -110,23 +109,23 @@ def u_net(x, downs, ups):
 
 
 def selection(features, candidates, attention, uncertainty=None):
-    """image, attention, candidates, uncertainty. Each argument but the first: (kernel, bias)."""
+    """Returns image, attention, candidates, uncertainty. Each argument but `features`: (kernel, bias)."""
     logits = features @ attention[0] + attention[1]
     M = logits.shape[-1]
-    painted = np.tanh(convolution(features, *candidates, pad=candidates[0].shape[0] // 2))
-    C = painted.shape[-1] // M
+    generated = np.tanh(convolution(features, *candidates, pad=candidates[0].shape[0] // 2))
+    C = generated.shape[-1] // M
     image, weights = np.zeros((*logits.shape[:-1], C)), np.zeros(logits.shape)
-    for place in np.ndindex(logits.shape[:-1]):
-        powers = [math.exp(logits[place][m] - max(logits[place])) for m in range(M)]
+    for position in np.ndindex(logits.shape[:-1]):
+        powers = [math.exp(logits[position][m] - max(logits[position])) for m in range(M)]
         for m in range(M):
-            weights[place][m] = powers[m] / sum(powers)
-            image[place] += weights[place][m] * painted[place][m * C : (m + 1) * C]
-    doubt = None if uncertainty is None else sigmoid(weights @ uncertainty[0] + uncertainty[1])
-    return image, weights, painted.reshape(*painted.shape[:-1], M, C), doubt
+            weights[position][m] = powers[m] / sum(powers)
+            image[position] += weights[position][m] * generated[position][m * C : (m + 1) * C]
+    uncertainties = None if uncertainty is None else sigmoid(weights @ uncertainty[0] + uncertainty[1])
+    return image, weights, generated.reshape(*generated.shape[:-1], M, C), uncertainties
 
 
 def second_stage(features, images, pools, enlarge, merge, heads):
-    """G_a: from the features of the U-Nets and the images so far to what `selection` returns.
+    """G_a: `selection` on the features of the U-Nets and the images so far.
 
     features, images: lists of arrays. enlarge, merge: (kernel, bias). heads: arguments of `selection`.
     """
@@ -170,5 +169,5 @@ def total_variation(images):
 
 
 def cross_entropy(logits, truth):
-    """Mean of -log p or, where the truth is 0, of -log(1 - p), with p the sigmoid of the logits."""
+    """Mean binary cross-entropy from logits: -log p, or -log(1 - p) where the label is 0."""
     return float(np.mean([-math.log(sigmoid(z) if truth else 1 - sigmoid(z)) for z in np.ravel(logits)]))

@@ -1,10 +1,10 @@
-"""Label smoothing and the schedule, as NumPy loops from the papers."""
+"""Label smoothing and the learning rate schedule, in NumPy loops from the papers."""
 
 import numpy as np
 
 
 def smoothed_cross_entropy(targets, logits, smoothing, variant, padding_id=0):
-    """The loss of every token that is not padding, in a list."""
+    """List of the losses of all tokens that are not padding."""
     losses = []
     V = logits.shape[-1]
     for position in np.ndindex(*targets.shape):

@@ -48,7 +48,7 @@ def residual(x, sublayer, norm, norm_first):
 
 
 def encoder_block(x, w, real, norm_first=False):
-    """x: [S, D]; real: [S], false where there is padding."""
+    """x: [S, D]; real: [S], True marks positions that take part."""
     sees = np.array([[real[s] for s in range(len(x))] for _ in range(len(x))])
     x = residual(x, lambda y: multi_head(y, y, w["self"], sees)[0], w["self_norm"], norm_first)
     return residual(x, lambda y: feed_forward(y, w["ffn"]), w["ffn_norm"], norm_first)

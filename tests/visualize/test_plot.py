@@ -11,9 +11,9 @@ SCORES = np.random.default_rng(0).dirichlet(np.ones(25), 10)
 
 
 def rendered(figure):
-    """Draws the figure; a glyph that its font lacks is a warning, and so an error here."""
-    figure.savefig(picture := io.BytesIO(), format="png", dpi=60)
-    assert picture.tell() > 1000
+    """Renders the figure; a missing glyph is a warning, and so an error here."""
+    figure.savefig(file := io.BytesIO(), format="png", dpi=60)
+    assert file.tell() > 1000
     return figure
 
 
@@ -36,7 +36,7 @@ def test_neighbouring_labels_do_not_overlap():
     assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
 
 
-def test_a_panel_for_each_head_on_one_scale():
+def test_panels_of_all_heads_share_one_scale():
     scores = np.random.default_rng(0).random((3, 4, 5)) * np.array([1, 2, 3])[:, None, None]
     figure = rendered(plot_attention(scores))
     images = [panel.images[0] for panel in figure.axes if panel.images][:3]
@@ -46,11 +46,11 @@ def test_a_panel_for_each_head_on_one_scale():
 
 
 @pytest.mark.parametrize("text", ["3 июня", "٣ يونيو", "3 Ιουν", "ג׳ ביוני", "$3$_{", "\t\n \x00"])
-def test_labels_that_the_own_font_has(text):
+def test_labels_covered_by_the_default_font(text):
     rendered(plot_attention(np.eye(len(text)), text, text, title="two\nlines"))
 
 
-def test_a_glyph_that_no_font_has_is_a_code_point():
+def test_characters_without_a_font_become_code_points():
     character = "\U000f1234"  # of the private use area
     with pytest.warns(UserWarning, match="No installed font draws"):
         figure = plot_attention(np.eye(2), "ab", ["c", f"x{character}"], title=character)
@@ -59,17 +59,17 @@ def test_a_glyph_that_no_font_has_is_a_code_point():
 
 
 @pytest.mark.filterwarnings("ignore:No installed font")
-def test_labels_of_other_scripts_are_drawn_whatever_is_installed():
+def test_labels_of_other_scripts_render_with_any_installed_fonts():
     rendered(plot_attention(np.eye(9), "2019年6月3日", "३ जून ไทย한"[:9]))
 
 
 @pytest.mark.parametrize("scores", [np.ones(3), np.ones((1, 2, 3, 4)), np.ones((0, 3))])
-def test_a_wrong_shape_is_refused(scores):
+def test_wrong_shape_raises_an_error(scores):
     with pytest.raises(ValueError, match=r"`scores` must be \[T, S\].*Received: scores.shape="):
         plot_attention(scores)
 
 
-def test_a_wrong_number_of_labels_is_refused():
+def test_wrong_number_of_labels_raises_an_error():
     with pytest.raises(ValueError, match="`key_labels` must be 25 labels.*Received: 2 labels"):
         plot_attention(SCORES, None, "ab")
 

@@ -13,7 +13,7 @@ def keras_attention_layer(name):
 
 
 class Block(keras.layers.Layer):
-    """Asks for no scores; holds its layers in a list and an attribute."""
+    """Does not request scores; holds its layers in a list and an attribute."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -27,7 +27,7 @@ class Block(keras.layers.Layer):
 
 
 class Outer(keras.layers.Layer):
-    """Takes the argument itself and passes its own wish on: the inner layer is the one to ask."""
+    """Takes the argument itself and passes it to an inner attention layer, whose scores count."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -55,7 +55,7 @@ class Scored(keras.layers.Layer):
 
 
 class Compiled(keras.Model):
-    """Compiles a part of itself."""
+    """Compiles its own attention call."""
 
     def __init__(self):
         super().__init__()
@@ -89,7 +89,7 @@ def functional():
     return keras.Model([query, memory], y)
 
 
-def test_scores_of_a_functional_model_are_those_of_its_layers(x, memory):
+def test_scores_of_a_functional_model_match_its_layers(x, memory):
     model = functional()
     scores = attention_scores(model, [x, memory])
     assert list(scores) == ["one", "two"]
@@ -100,7 +100,7 @@ def test_scores_of_a_functional_model_are_those_of_its_layers(x, memory):
     assert scores["two"].shape == (2, N, T, S)
 
 
-def test_the_model_answers_as_before_afterwards(x, memory):
+def test_model_is_unchanged_afterwards(x, memory):
     model = functional()
     before = model.predict([x, memory], verbose=0)
     attributes = {layer: set(vars(layer)) for layer in model.layers}
@@ -118,7 +118,7 @@ def test_a_model_can_be_saved_afterwards(x, memory, tmp_path):
     np.testing.assert_allclose(*(k.convert_to_numpy(m(inputs)) for m in (twin, model)), atol=1e-6)
 
 
-def test_layers_in_lists_and_of_one_name_are_told_apart(x, memory):
+def test_layers_of_equal_names_get_distinct_paths(x, memory):
     block = Block(name="block")
     scores = attention_scores(block, x, memory=memory)
     assert {path: array.shape for path, array in scores.items()} == {
@@ -134,7 +134,7 @@ def test_nested_models_give_paths(x):
     assert list(attention_scores(outer, x)) == ["encoder/first/inner", "encoder/second/inner", "top/inner"]
 
 
-def test_a_shared_layer_gives_an_entry_for_each_call(x):
+def test_shared_layer_has_one_entry_per_call(x):
     layer = keras_attention_layer("shared")
     i = keras.Input((None, D))
     scores = attention_scores(keras.Model(i, layer(layer(i, i), i)), x)
@@ -142,28 +142,28 @@ def test_a_shared_layer_gives_an_entry_for_each_call(x):
     assert np.abs(scores["shared"] - scores["shared:1"]).max() > 1e-4
 
 
-def test_a_part_that_the_model_compiled_is_read_too(x):
+def test_scores_in_a_compiled_part_of_the_model(x):
     model = Compiled()
     model(x)
     assert list(attention_scores(model, x)) == ["look"]
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch has no XLA")
-def test_a_model_compiled_for_xla_is_read_too(x, memory):
+def test_scores_of_a_model_compiled_with_xla(x, memory):
     model = functional()
     model.compile("sgd", "mse", jit_compile=True)
     model.predict([x, memory], verbose=0)
     assert list(attention_scores(model, [x, memory])) == ["one", "two"]
 
 
-def test_a_layer_by_itself_and_its_arguments(x):
+def test_single_layer_with_call_arguments(x):
     layer = keras_attention_layer("alone")
     scores = attention_scores(layer, x, value=x, use_causal_mask=True)["alone"]
     assert (scores[:, :, 0, 1:] == 0).all()
     assert (scores[:, :, 2] > 0).all()
 
 
-def test_what_a_layer_returns_besides_its_scores_is_kept(x):
+def test_other_outputs_of_a_layer_are_kept(x):
     class Decoder(keras.layers.Layer):
         def __init__(self):
             super().__init__()
@@ -181,19 +181,19 @@ def test_what_a_layer_returns_besides_its_scores_is_kept(x):
     np.testing.assert_array_equal(k.convert_to_numpy(decoder(x)), expected)
 
 
-def test_the_model_is_restored_after_an_error(x):
+def test_model_is_restored_after_an_error(x):
     model = keras.Sequential([Scored(name="fine"), Scored(broken=True, name="broken")])
     with pytest.raises(RuntimeError, match="broken"):
         attention_scores(model, x)
     assert all("call" not in vars(layer) for layer in model.layers)
 
 
-def test_a_model_without_attention_is_refused(x):
+def test_model_without_attention_raises_an_error(x):
     with pytest.raises(ValueError, match="No layer whose `call` takes `return_attention_scores`.*plain"):
         attention_scores(keras.Sequential([keras.layers.Dense(2)], name="plain"), x)
 
 
-def test_what_is_no_model_is_refused(x):
+def test_other_types_than_models_raise_errors(x):
     for model in (None, "model", lambda x: x, keras.layers.Dense, [keras.layers.Dense(2)]):
         with pytest.raises(ValueError, match="`model` must be a Keras model or layer. Received: model="):
             attention_scores(model, x)
