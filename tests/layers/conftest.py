@@ -1,4 +1,4 @@
-"""The suites over all public layers run case by case: what is built of a layer serves all of its tests."""
+"""Runs the conformance suites case by case, so that all tests of a case share one built layer."""
 
 from tests.layers.cases import CASES
 
