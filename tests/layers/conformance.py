@@ -30,7 +30,7 @@ def cases_with(attribute):
 
 
 def each_half(cases, only=None):
-    """Parametrizes a test over half precision: the first case of each layer in both types, or `only` one, others by turns."""
+    """Parametrizes a test over half precision: first cases in both types, or `only` one; the others by turns."""
     kinds, pairs = ("float16", "bfloat16"), []
     for i, case in enumerate(cases):
         chosen = (only,) if only else kinds if case in FIRST else (kinds[i % 2],)

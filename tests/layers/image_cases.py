@@ -3,7 +3,7 @@
 from keras_attention import layers
 from tests.layers.case import LayerCase
 
-# A constant added to all keys cancels in the softmax; added to all values, or just before batch normalisation, it
+# A constant added to all keys cancels in the softmax; added to all values, or just before batch normalization, it
 # cancels there.
 NO_GRADIENT = ("phi/bias", "g/bias", "w_z/bias")
 

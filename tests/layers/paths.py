@@ -1,4 +1,4 @@
-"""Runs a layer on one path: eager, compiled by XLA, or as a graph in which all sizes of inputs and masks are unknown."""
+"""Runs a layer on one path: eager, compiled by XLA, or as a graph with unknown sizes of all inputs and masks."""
 
 import keras
 import numpy as np

@@ -20,32 +20,32 @@ def expected(layer, x):
         return reference.spatial_gates(y, **spatial_weights(layer.spatial))
 
     if layer.order == "spatial_channel":
-        places = spatial(x)
-        between = reference.gate_places(x, places)
+        spatial_gates = spatial(x)
+        between = reference.gate_places(x, spatial_gates)
         channels = channel(between)
-        return reference.gate_channels(between, channels), channels, places
+        return reference.gate_channels(between, channels), channels, spatial_gates
     channels = channel(x)
     between = reference.gate_channels(x, channels)
-    places = spatial(x if layer.order == "parallel" else between)
-    return reference.gate_places(between, places), channels, places
+    spatial_gates = spatial(x if layer.order == "parallel" else between)
+    return reference.gate_places(between, spatial_gates), channels, spatial_gates
 
 
 @pytest.mark.parametrize(
     ("shape", "variant", "order"),
     all_pairs([*SHAPES.values()], ["paper", "reference"], ["channel_spatial", "spatial_channel", "parallel"]),
 )
-def test_is_equation_1(shape, variant, order):
+def test_is_equation_1_in_every_order(shape, variant, order):
     x = images(shape)
     layer = noisy(CBAM(ratio=2, kernel_size=3, variant=variant, order=order), x)
     output, gates = layer(x, return_attention_scores=True)
-    whole, channels, places = expected(layer, x)
+    whole, channels, spatial_gates = expected(layer, x)
     np.testing.assert_allclose(numpy(output), whole, atol=1e-5)
     np.testing.assert_allclose(numpy(gates["channel"]).reshape(channels.shape), channels, atol=1e-5)
-    np.testing.assert_allclose(numpy(gates["spatial"])[..., 0], places, atol=1e-5)
+    np.testing.assert_allclose(numpy(gates["spatial"])[..., 0], spatial_gates, atol=1e-5)
 
 
 def test_parameter_counts():
-    """2 C² / r + 98 in the paper; its code adds biases and a batch normalisation with two statistics."""
+    """2 C² / r + 98 in the paper; its code adds biases and a batch normalization with two statistics."""
     for variant, more, frozen in (("paper", 0, 0), ("reference", 4 + 64 + 2, 2)):
         layer = CBAM(variant=variant)
         layer.build((None, None, None, 64))

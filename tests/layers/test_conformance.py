@@ -169,7 +169,7 @@ def test_mixed_precision(case, dtype):
 
 @each(case for case in CASES if case in FIRST or not keyed(case))
 def test_one_graph_takes_any_batch_and_lengths(case, tmp_path):
-    """The first case of each layer from a SavedModel. `keras.Model.export`, which traces thrice, is tested with models."""
+    """First cases from a SavedModel. `keras.Model.export`, which traces three times, is tested with models."""
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
     import tensorflow as tf

@@ -120,9 +120,8 @@ def test_float_masks_are_refused(case):
 def test_dropout_is_off_at_inference(case):
     x = arrays(case)
     plain, dropping = built(case), built(case, **case.dropout)
-    dropping.set_weights(
-        plain.get_weights()
-    )  # dropout takes seeds while a layer is built, which changes all later ones
+    # Dropout takes seeds while a layer is built, which changes all later ones.
+    dropping.set_weights(plain.get_weights())
     close(expected(case), answer(functools.partial(dropping, **case.call), *x))
     close(expected(case), answer(functools.partial(dropping, training=False, **case.call), *x))
     trained = answer(functools.partial(dropping, training=True, **case.call), *x)

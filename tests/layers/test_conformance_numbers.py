@@ -141,7 +141,7 @@ def test_float64_computes_in_float64_and_has_second_derivatives(case):
 
 @each(case for case in CASES if case.narrow)
 def test_as_many_heads_of_size_1_as_tokens(case):
-    """Four heads and four tokens equal four heads and five tokens of which the last is padding, with biases."""
+    """Four heads and four tokens, with a bias where one is taken, equal five tokens of which the last is padding."""
     run = passes(case, CHEAP, tuple((case.causal or {}).items()), **case.narrow)
     built(case, **case.narrow)
     bias = np.random.default_rng(7).standard_normal((2, 4, 5, 5)).astype("float32")

@@ -31,9 +31,9 @@ def test_is_equations_1_and_2(blocks, with_memory, norm_first):
     order = generation.positions(3, 5, query_block if isinstance(query_block, tuple) else None)
     sees = reference.mask((3, 5), query_block, memory_block)
     for b in range(2):
-        x = np.array([inputs[0][b][place] for place in order])
+        x = np.array([inputs[0][b][at] for at in order])
         x = reference.decoder_block(x, weights, sees, inputs[1][b] if with_memory else None, norm_first)
-        np.testing.assert_allclose([ours[b][place] for place in order], x, atol=1e-4, rtol=1e-4)
+        np.testing.assert_allclose([ours[b][at] for at in order], x, atol=1e-4, rtol=1e-4)
 
 
 def test_without_causality_later_positions_are_visible():
@@ -61,9 +61,9 @@ def test_decoding_with_a_cache_equals_the_full_forward(blocks, with_memory):
     inputs = [random(2, 3, 5, 12), random(2, 6, 10, seed=1)][: 1 + with_memory]
     block = make(query_block, memory_block, *inputs)
     full, cache = numpy(block(*inputs)), block.make_cache(2, 3, 5, *inputs[1:])
-    for p, place in enumerate(generation.positions(3, 5, query_block if isinstance(query_block, tuple) else None)):
-        y, cache = block(inputs[0][:, *place][:, None], cache=cache, cache_index=p)
-        np.testing.assert_allclose(numpy(y)[:, 0], full[:, *place], atol=1e-5, rtol=1e-4)
+    for p, at in enumerate(generation.positions(3, 5, query_block if isinstance(query_block, tuple) else None)):
+        y, cache = block(inputs[0][:, *at][:, None], cache=cache, cache_index=p)
+        np.testing.assert_allclose(numpy(y)[:, 0], full[:, *at], atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="only JAX reports the cost of a compiled function")

@@ -1,4 +1,4 @@
-"""What callers of `keras.layers.MultiHeadAttention` rely on besides its outputs: error messages, masks, dtype policies."""
+"""What callers of `keras.layers.MultiHeadAttention` rely on besides outputs: error messages, masks, policies."""
 
 import inspect
 

@@ -67,11 +67,11 @@ def test_equals_multi_head_attention_with_the_public_mask():
 
 
 def test_a_pixel_depends_on_visible_pixels_only():
-    layer, x, places = layer_of(), random(1, Y, X, D, seed=1), [(0, 0), (3, 4), (5, 7)]
+    layer, x, pixels = layer_of(), random(1, Y, X, D, seed=1), [(0, 0), (3, 4), (5, 7)]
     rows, columns = order(layer)
-    for place, changed in zip(places, seen_by(layer, x, places), strict=True):
-        np.testing.assert_array_equal(changed, visible(layer)[place])
-        index = list(zip(rows, columns, strict=True)).index(place)
+    for pixel, changed in zip(pixels, seen_by(layer, x, pixels), strict=True):
+        np.testing.assert_array_equal(changed, visible(layer)[pixel])
+        index = list(zip(rows, columns, strict=True)).index(pixel)
         assert not changed[rows[index + 1 :], columns[index + 1 :]].any()
 
 
@@ -82,9 +82,9 @@ def test_decoding_equals_the_full_forward(init):
     mask = np.ones((B, rows, X), bool)
     mask[0, 2, 3:], mask[1, 0, 0] = False, False
     x[~mask] = np.nan
-    places = (slice(None), *order(layer, rows))
-    output, _ = decoded(layer, layer.make_cache(B, rows, X), x[places], (1,) * 5 + (rows * X - 5,), mask[places])
-    np.testing.assert_allclose(output, numpy(layer(x, mask=mask))[places], atol=1e-5)
+    pixels = (slice(None), *order(layer, rows))
+    output, _ = decoded(layer, layer.make_cache(B, rows, X), x[pixels], (1,) * 5 + (rows * X - 5,), mask[pixels])
+    np.testing.assert_allclose(output, numpy(layer(x, mask=mask))[pixels], atol=1e-5)
 
 
 def test_one_size_stands_for_both_axes():
@@ -99,7 +99,7 @@ def test_decodes_inside_a_graph():
     import tensorflow as tf
 
     layer, x = layer_of(), random(B, Y, X, D, seed=1)
-    places = (slice(None), *order(layer))
+    pixels = (slice(None), *order(layer))
 
     def decode(x):
         def step(i, cache, outputs):
@@ -111,7 +111,7 @@ def test_decodes_inside_a_graph():
         return tf.transpose(tf.while_loop(lambda i, *_: i < Y * X, step, state)[2].stack(), (1, 0, 2))
 
     graph = tf.function(decode, input_signature=[tf.TensorSpec((B, Y * X, D))], jit_compile=True, autograph=False)
-    np.testing.assert_allclose(numpy(graph(x[places])), numpy(layer(x))[places], atol=1e-5)
+    np.testing.assert_allclose(numpy(graph(x[pixels])), numpy(layer(x))[pixels], atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_reinforce_is_unbiased_for_any_baseline(baseline):
 
 
 def test_the_density_is_that_of_the_location_before_clipping():
-    """R = -(clip(l) - 0.5)^2 for l ~ N(0.95, 0.2): dJ/dmean = -0.3847; with the clipped location it would be -0.2726."""
+    """R = -(clip(l) - 0.5)^2 for l ~ N(0.95, 0.2): dJ/dmean = -0.3847; at the clipped location it would be -0.2726."""
     assert abs(gradient_of_the_mean((0.95, 0.0), lambda at: -((at - 0.5) ** 2)) + 0.3847) < 0.01
 
 

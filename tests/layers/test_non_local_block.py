@@ -86,7 +86,7 @@ def test_pooling_before_is_not_pooling_after():
     assert np.abs(numpy(before) - numpy(after)).max() > 1e-2
 
 
-COUNTS = {  # channels: Gaussian, embedded Gaussian and dot product, concatenation, embedded without normalisation
+COUNTS = {  # channels: Gaussian, embedded Gaussian and dot product, concatenation, embedded without normalization
     32: (1_136, 2_192, 2_224, 2_128),
     64: (4_320, 8_480, 8_544, 8_352),
     256: (66_432, 132_224, 132_480, 131_712),

@@ -7,7 +7,7 @@ from tests.reference import positions as reference
 
 
 @pytest.mark.parametrize("layout", ["interleaved", "halves"])
-def test_is_equation_34(layout):
+def test_rotates_each_position_as_in_equation_34(layout):
     x = random(2, 5, 3, 8)
     expected = reference.rotary(x, range(4, 9), halves=layout == "halves", max_wavelength=100.0)
     layer = layers.RotaryEmbedding(max_wavelength=100.0, layout=layout)

@@ -75,7 +75,7 @@ def test_parameter_counts(kernel_size, weights):
 
 
 def test_the_reference_pools_the_max_before_the_mean():
-    """With an identity batch normalisation and the slices of the kernel swapped, both variants are equal."""
+    """With an identity batch normalization and the slices of the kernel swapped, both variants are equal."""
     x = random(2, 5, 7, 6)
     paper = noisy(SpatialAttention(), x)
     published = SpatialAttention(variant="reference")

@@ -194,7 +194,7 @@ def test_the_gradient_is_orthogonal_to_the_kernel(kind, how):
 
 @pytest.mark.parametrize(("kind", "how"), [("dense", XLA), ("conv2d", GRAPH), ("embedding", GRAPH)])
 def test_training_and_prediction_compute_the_same(kind, how, tmp_path):
-    """40 steps with learning rate 0 leave the kernel unchanged, which assigning W / sigma to it would not; u converges."""
+    """40 steps with learning rate 0 leave the kernel unchanged, unlike assigning W / sigma to it; u converges."""
     model, layer, x, before, u = trained(kind, how, steps=40)
     np.testing.assert_array_equal(numpy(kernel_of(layer)), before)
     expected = u
