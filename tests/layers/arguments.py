@@ -1,4 +1,4 @@
-"""Values that a constructor must refuse, derived from good ones: shared by the tests of the layers and the models."""
+"""Invalid constructor arguments, derived from valid ones: shared by the tests of layers and models."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 NAN, INF = float("nan"), float("inf")
-# What a value of each kind must never be.
+# Invalid values of each kind.
 BAD = {
     "bool": ["no", "", 1, 0.0, NAN],
     "int": [1.5, 2.0, NAN, True, "3", [3]],
@@ -20,7 +20,7 @@ BAD = {
     "dict": ["no", 3, [1], {3: 4}],
     "rates": [0.9, (0.9,), (0.9, 1.5), ("0.9", 0.9), (0.9, True)],
 }
-# The kind of an argument where its value does not tell it.
+# The kinds of arguments whose valid value does not determine it.
 KINDS = {
     "seed": "seed",
     "dropout": "rate",
@@ -47,7 +47,7 @@ KINDS = {
     "score_bias": "bool",
     "scale": "number",
 }
-# Choices that are good all the same: `use_bias` is one of True, False and "candidate".
+# Exceptions that are valid: `use_bias` is one of True, False and "candidate".
 CHOICES = [("use_bias", True)]
 # Numbers and sizes that may be 0, and numbers that may be negative.
 MAY_BE_ZERO = {
@@ -65,7 +65,7 @@ OBJECTS = re.compile(r"initializer|regularizer|constraint|activation|^(layer|cel
 
 
 def kind_of(name, good, kinds=None):
-    """What kind of value an argument takes, `None` for an object of Keras; `kinds` are those of one constructor."""
+    """The kind of an argument, `None` for an object of Keras; `kinds` overrides it for one constructor."""
     if name in (kinds or {}):
         return kinds[name]
     if OBJECTS.search(name):
@@ -80,7 +80,7 @@ def kind_of(name, good, kinds=None):
 
 
 def bad_values(name, good, kinds=None):
-    """Values that an argument, of which `good` is a good one, must refuse."""
+    """Values that an argument must refuse; `good` is a valid one."""
     kind = kind_of(name, good, kinds)
     if kind is None:
         return []
@@ -91,11 +91,11 @@ def bad_values(name, good, kinds=None):
 
 
 def assert_refuses(make, names, kinds=None):
-    """`make(**{name: value})` raises an error that names the argument and shows the value, for all that is bad.
+    """`make(**{name: value})` raises an error with the argument's name and value, for all invalid values.
 
     Args:
         make: Function of keyword arguments.
-        names: Good values by the names of the arguments.
+        names: Valid values by the names of the arguments.
         kinds: See `kind_of`.
     """
     for name, good in names.items():
@@ -106,10 +106,10 @@ def assert_refuses(make, names, kinds=None):
                 message = str(error)
                 assert f"`{name}`" in message and "Received: " in message and repr(value) in message, message
             else:
-                pytest.fail(f"{name}={value!r} was taken")
+                pytest.fail(f"{name}={value!r} was accepted")
 
 
 def of_numpy(value):
-    """The same number as one of NumPy's; anything else as it is."""
+    """The number as a NumPy scalar; anything else unchanged."""
     kinds = {bool: np.bool_, int: np.int64, float: np.float64}
     return kinds[type(value)](value) if type(value) in kinds else value

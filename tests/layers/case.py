@@ -1,11 +1,11 @@
-"""What the conformance suite has to know about a layer."""
+"""A case of the conformance suite."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class LayerCase:
-    """All the shared checks need to know about a layer."""
+    """What the conformance suite knows about a layer."""
 
     layer: type
     init: dict
@@ -23,7 +23,7 @@ class LayerCase:
     key_axes: int = 1
     # The padding masks, one per input, in the order of the inputs. Empty: the layer takes none.
     masks: tuple = ()
-    # What switches dropout on. Empty: the layer has none.
+    # Arguments of `__init__` that enable dropout. Empty: the layer has none.
     dropout: dict = field(default_factory=dict)
     # Axes of the inputs whose length may be unknown.
     dynamic: tuple = (1,)
@@ -41,15 +41,15 @@ class LayerCase:
     # values are an input. `None`: the layer has no keys. `memory_values`: those of a second attention, to the memory.
     values: tuple | None = None
     memory_values: tuple = ()
-    # Arguments of a call that make it causal; `None`: nothing is promised. The tokens of the first input are in order,
-    # those of all inputs if `all_in_order`.
+    # Arguments of a call that make it causal. `None`: it is not. The tokens of the first input are in order, those of
+    # all inputs if `all_in_order`.
     causal: dict | None = None
     all_in_order: bool = False
     # Whether [T, S] is part of the method: its scores are a recurrence, or [T, S] is in its equation.
     pairs: bool = False
     # Arguments of `__init__` for heads of size 1.
     narrow: dict = field(default_factory=dict)
-    # Arguments of `__init__` for the long inputs of the test of the memory, where those of `init` are too small.
+    # Arguments of `__init__` for the long inputs of the test of memory use, where those of `init` are too small.
     long: dict = field(default_factory=dict)
 
     def __str__(self):

@@ -13,9 +13,9 @@ from tests.layers.recurrent_cases import MEMORY, RECURRENT
 from tests.layers.sagan_cases import SAGAN
 from tests.layers.selection_cases import SELECTION
 
-# A constant added to all keys adds the same to all logits of a query, which the softmax takes away.
+# A constant added to all keys adds the same to all logits of a query, which cancels in the softmax.
 KEY_BIAS = ("key/bias",)
-# On a Keras layer these names mean the shape and the regulariser of the layer's own output.
+# On a Keras layer these names mean the shape and the regularizer of the layer's own output.
 HIDDEN = ("output_shape", "activity_regularizer")
 CAUSAL = {"use_causal_mask": True}
 VALUES = ("value/kernel", "value/bias")

@@ -1,4 +1,4 @@
-"""What the suites over all public layers share: inputs, layers full of noise, models around them."""
+"""Helpers of the conformance suites: inputs, layers with random weights, models of them."""
 
 import functools
 
@@ -12,12 +12,12 @@ from tests.layers.cases import CASES
 
 BACKEND = keras.backend.backend()
 IDS = [str(case) for case in CASES]
-# What compiling shows of a layer, it shows with its first case; what differs between cases is tested eagerly.
+# Compiled paths are tested with the first case of each layer, the differences between cases eagerly.
 FIRST = list({case.layer: case for case in reversed(CASES)}.values())
 
 
 def each(cases):
-    """Runs a test for each of these cases."""
+    """Parametrizes a test over these cases."""
     cases = list(cases)
     return pytest.mark.parametrize("case", cases, ids=[str(case) for case in cases])
 
@@ -30,7 +30,7 @@ def cases_with(attribute):
 
 
 def each_half(cases, only=None):
-    """Runs a test in half precision: the first case of each layer in both kinds, or in one, the others by turns."""
+    """Parametrizes a test over half precision: first cases in both types, or `only` one; the others by turns."""
     kinds, pairs = ("float16", "bfloat16"), []
     for i, case in enumerate(cases):
         chosen = (only,) if only else kinds if case in FIRST else (kinds[i % 2],)
@@ -39,7 +39,7 @@ def each_half(cases, only=None):
 
 
 def keyed(case):
-    """Whether it is attention that can hide keys."""
+    """Whether the layer is attention with masks of its keys."""
     return case.values is not None and bool(case.masks)
 
 
@@ -56,7 +56,7 @@ def arrays(case, seed=0, batch=None, longer=0):
 
 
 def bounds(case):
-    """For each input, below which number its integers are; `None` for floats."""
+    """For each input, the exclusive upper bound of its integers; `None` for floats."""
     return case.below if isinstance(case.below, tuple) else (case.below,) * len(case.inputs)
 
 
@@ -71,14 +71,14 @@ def symbols(case, unknown=False):
 
 
 def make(case, **init):
-    """A built layer, the same each time, with noise in all weights: what starts at zero would hide a whole branch."""
+    """A built layer with random weights, the same each time: weights that start at zero would hide a branch."""
     keras.utils.set_random_seed(1)
     layer = case.layer(**{**case.init, **init})
     layer(*symbols(case), **case.call)
     rng = np.random.default_rng(1)
     for w in layer.weights:
         noisy = ops.convert_to_numpy(w) + 0.5 * rng.standard_normal(w.shape)
-        # A variance below 0 is none: whatever is divided by its root would be NaN, and agree with any other NaN.
+        # A negative variance would give NaN.
         w.assign(np.abs(noisy) if w.path.endswith("moving_variance") else noisy)
     return layer
 
@@ -87,7 +87,7 @@ _KEPT = {"case": None}
 
 
 def kept(build):
-    """Remembers what `build(case, ...)` returned as long as the tests stay with this case, which they are sorted by."""
+    """Caches `build(case, ...)` while the tests stay with this case; they are sorted by case."""
 
     @functools.wraps(build)
     def remembered(case, *args, **kwargs):
@@ -109,9 +109,9 @@ def _made(case, **init):
 
 
 def built(case, **init):
-    """What `make` returns, but made once for all tests of the case: all variables are put back to what they were.
+    """The layer of `make`, built once for all tests of the case; each call resets its variables.
 
-    A test that changes more of a layer than its variables makes its own.
+    A test that changes more than variables makes its own layer.
     """
     layer, values = _made(case, **init)
     for variable, value in zip(layer.variables, values, strict=True):
@@ -150,13 +150,13 @@ def shapes(x):
 
 
 def close(a, b, atol=1e-5):
-    """Both are equal but for rounding, and nothing is NaN."""
+    """Asserts that both are equal up to rounding, without NaN."""
     for x, y in zip(keras.tree.flatten(a), keras.tree.flatten(b), strict=True):
         np.testing.assert_allclose(np.asarray(x), np.asarray(y), atol=atol, rtol=1e-4, equal_nan=False)
 
 
 def check_that_all_train(case, layer, gradients):
-    """The first step of Adam with a rate of 0.1 moves every weight by more than 0.001."""
+    """Asserts that the first step of Adam with learning rate 0.1 changes every weight by more than 0.001."""
     for w, gradient in zip(layer.trainable_variables, gradients, strict=True):
         assert np.isfinite(gradient).all()
         moved = 0.1 * np.abs(gradient) / (np.abs(gradient) + 1e-7)

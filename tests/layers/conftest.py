@@ -1,4 +1,4 @@
-"""The suites over all public layers run case by case: what is built of a layer serves all of its tests."""
+"""Runs the conformance suites case by case, so that all tests of a case share one built layer."""
 
 from tests.layers.cases import CASES
 
@@ -11,6 +11,6 @@ def pytest_collection_modifyitems(items):
         case = item.callspec.params.get("case") if hasattr(item, "callspec") else None
         return number.get(id(case), -1)
 
-    places = [i for i, item in enumerate(items) if item.path.name.startswith("test_conformance")]
-    for place, item in zip(places, sorted((items[i] for i in places), key=at)):
-        items[place] = item
+    slots = [i for i, item in enumerate(items) if item.path.name.startswith("test_conformance")]
+    for slot, item in zip(slots, sorted((items[i] for i in slots), key=at)):
+        items[slot] = item

@@ -1,4 +1,4 @@
-"""The conformance cases of the gates of images, as in `cases.py`."""
+"""The conformance cases of channel and spatial gates, as in `cases.py`."""
 
 from keras_attention import layers
 from tests.layers.case import LayerCase

@@ -1,4 +1,4 @@
-"""What the tests of gates share: inputs of every rank, and weights in the form that the oracle wants."""
+"""Helpers of the tests of gates: inputs of every rank, and weights as arguments of the reference."""
 
 import pytest
 
@@ -10,19 +10,19 @@ each_variant = pytest.mark.parametrize("variant", ["paper", "reference"])
 
 
 def images(shape):
-    """Noise around a mean for each image and channel: near 0 it would be the biases that decide what is open."""
+    """Noise around a mean for each image and channel: around 0, the biases would decide the gates."""
     means = random(shape[0], *[1] * (len(shape) - 2), shape[-1], seed=4)
     return random(*shape) + 2 * means
 
 
-def of_channels(layer):
+def channel_weights(layer):
     """(w0, w1) or (w0, w1, b0, b1)."""
     dense = (layer.reduce, layer.expand)
     biases = [numpy(d.bias) for d in dense if d.use_bias]
     return (*(numpy(d.kernel) for d in dense), *biases)
 
 
-def of_places(layer):
+def spatial_weights(layer):
     """Arguments of `reference.spatial_gates`."""
     weights = {"kernel": numpy(layer.conv.kernel), "greatest_first": layer.variant == "reference"}
     if layer.norm is not None:
@@ -32,7 +32,7 @@ def of_places(layer):
 
 
 def noisy(layer, x, seed=9):
-    """Builds the layer on x and puts noise into all weights; a variance stays one."""
+    """Builds the layer on x and sets random weights, with positive variances."""
     layer.build(x.shape)
     for i, w in enumerate(layer.weights):
         noise = random(*w.shape, seed=seed + i)

@@ -1,16 +1,18 @@
-"""The conformance cases of recurrent attention's layers, as in `cases.py`."""
+"""The conformance cases of the layers of recurrent visual attention, as in `cases.py`."""
 
 from keras_attention import layers
 from tests.layers.case import LayerCase
 
-PLACES = ((2, 7, 9, 3), (2, 2))
+IMAGES_AND_LOCATIONS = ((2, 7, 9, 3), (2, 2))
 
 GLIMPSES = [
-    LayerCase(layers.GlimpseSensor, {"size": 5, "scales": 2}, PLACES, (2, 5, 5, 6), weights=0, dynamic=()),
+    LayerCase(
+        layers.GlimpseSensor, {"size": 5, "scales": 2}, IMAGES_AND_LOCATIONS, (2, 5, 5, 6), weights=0, dynamic=()
+    ),
     LayerCase(
         layers.GlimpseSensor,
         {"size": 4, "scales": 3, "factor": 1.5, "soft": True},
-        PLACES,
+        IMAGES_AND_LOCATIONS,
         (2, 4, 4, 9),
         weights=0,
         name="soft",
@@ -19,7 +21,7 @@ GLIMPSES = [
     LayerCase(
         layers.GlimpseNetwork,
         {"size": 5, "scales": 2, "glimpse_units": 11, "location_units": 6, "units": 8},
-        PLACES,
+        IMAGES_AND_LOCATIONS,
         (2, 8),
         weights=8,
         dynamic=(),

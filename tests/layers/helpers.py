@@ -1,4 +1,4 @@
-"""What the tests of single layers share."""
+"""Helpers of the tests of single layers."""
 
 import numpy as np
 from keras import ops
@@ -13,9 +13,9 @@ def numpy(x):
 
 
 def noisy(layer, *inputs, seed=9):
-    """Builds the layer for the inputs and puts noise into all weights, so that no branch is hidden by a zero."""
+    """Builds the layer for the inputs and sets random weights, so that no zero hides a branch."""
     if not layer.built:
-        layer.build(*(x.shape for x in inputs))  # a call would take as long as many a test
+        layer.build(*(x.shape for x in inputs))  # a call would be slow
     for i, w in enumerate(layer.weights):
         w.assign(0.5 * random(*w.shape, seed=seed + i))
     return layer

@@ -3,8 +3,8 @@
 from keras_attention import layers
 from tests.layers.case import LayerCase
 
-# A constant added to all keys changes no softmax; added to all values, or to what is normalised, it is taken away again
-# by batch normalisation.
+# A constant added to all keys cancels in the softmax; added to all values, or just before batch normalization, it
+# cancels there.
 NO_GRADIENT = ("phi/bias", "g/bias", "w_z/bias")
 
 VALUES = ("g/kernel", "g/bias")

@@ -1,4 +1,4 @@
-"""A layer on one path: eager, compiled by XLA, or a graph in which no size of an input or a mask is known."""
+"""Runs a layer on one path: eager, compiled by XLA, or as a graph with unknown sizes of all inputs and masks."""
 
 import keras
 import numpy as np
@@ -8,10 +8,10 @@ from keras_attention.ops import attention
 from tests.backend import plainly, torch_tensor
 from tests.layers.conformance import BACKEND, built, kept
 
-# Eager JAX compiles every operation for itself.
+# Eager JAX compiles each operation separately.
 HOWS = {"tensorflow": ("eager", "dynamic", "xla"), "jax": ("xla",), "torch": ("eager",)}[BACKEND]
 CHEAP = HOWS[0]
-# What has a gradient is traced twice, and graphs that know no sizes hold every way of cutting attention.
+# Graphs of unknown sizes hold every tiling of attention: tracing their gradients too would be slow.
 WITH_GRADIENTS = [how for how in HOWS if how != "dynamic"]
 
 
@@ -22,7 +22,7 @@ def passes(case, how, call=(), **init):
 
 
 class Passes:
-    """`layer(*inputs, **rest, **call)` and the gradients of the sum of its product with a cotangent.
+    """`layer(*inputs, **rest, **call)` and its vector-Jacobian product with a cotangent.
 
     Args:
         layer: A built layer that returns one tensor. Its variables may change between calls.
@@ -37,7 +37,7 @@ class Passes:
         self._functions = {}
 
     def forward(self, inputs, rest=None):
-        """The output, a NumPy array, or nested ones as the layer's."""
+        """The output as NumPy arrays, nested as the layer's."""
         return keras.tree.map_structure(numpy, self._run(inputs, rest or {}, None))
 
     def __call__(self, inputs, rest=None, cotangent=1.0):
@@ -152,7 +152,7 @@ def traced(function):
 
 
 def tensors(function, arrays, backward=True):
-    """Shapes of all tensors that `function(*arrays)` and its gradient make; nothing is computed."""
+    """Shapes of all tensors that `function(*arrays)` and its gradient create; nothing is computed."""
 
     def total(*x):
         return sum(ops.sum(ops.cast(y, "float32")) for y in keras.tree.flatten(function(*x)))
@@ -189,7 +189,7 @@ def _of_jaxpr(jaxpr):
 
 
 def stepping(layer, output, loss, how):
-    """f(*arrays) -> output(*arrays), loss(*arrays) and its gradients to the trainable weights, all of them NumPy's."""
+    """f(*arrays) -> output(*arrays), loss(*arrays) and its gradients of the trainable weights, as NumPy arrays."""
     run = {"tensorflow": _step_tensorflow, "jax": _step_jax, "torch": _step_torch}[BACKEND](layer, output, loss, how)
     return lambda *x: keras.tree.map_structure(numpy, run(*x))
 
@@ -230,7 +230,7 @@ def _step_torch(layer, output, loss, how):
     import torch
 
     def run(*x):
-        result = output(*x).detach()  # first: a step of training changes more than weights
+        result = output(*x).detach()  # first: a training step changes more than weights
         value, weights = loss(*x), [w.value for w in layer.trainable_variables]
         gradients = torch.autograd.grad(value, weights, allow_unused=True) if weights else []
         zeros = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, gradients)]
@@ -273,7 +273,7 @@ def _along_jax(total):
         return total(s), jax.grad(total)(s), jax.grad(jax.grad(total))(s)
 
     compiled = jax.jit(run)
-    # What is compiled for both is compiled once.
+    # Both share one compiled function.
     return lambda s: float(compiled(np.float64(s))[0]), lambda s: [float(x) for x in compiled(np.float64(s))]
 
 

@@ -89,7 +89,7 @@ MEMORY = [
     ),
 ]
 
-# Cells give back an output and states: they go through the suite inside the layer that runs them.
+# Cells return an output and states: the suite tests them inside the layer that runs them.
 CELLS = {layers.GatedRecurrentCell: layers.GatedRecurrentUnit}
 RECURRENT = [
     LayerCase(layers.Bias, {}, ((2, 5, 12),), (2, 5, 12), weights=1),

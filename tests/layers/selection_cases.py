@@ -21,7 +21,7 @@ SELECTION = [
         name="paper-channels-first",
         dynamic=(2, 3),
     ),
-    # The uncertainty map, which has no part in the image, is looked at in the test of the layer.
+    # The uncertainty map, which the image does not depend on, is tested with the layer.
     LayerCase(
         layers.MultiChannelAttentionSelection,
         {"num_candidates": 4, "uncertainty": False},

@@ -7,7 +7,7 @@ from tests.reference import positions as reference
 
 
 @pytest.mark.parametrize("query_offset", [0, 3])
-def test_attention_with_the_bias_by_distance_is_attention_with_the_dense_one(query_offset):
+def test_the_bias_by_distance_equals_the_dense_bias(query_offset):
     x, memory = random(2, 5, 12), random(2, 7, 10, seed=1)
     attention = noisy(layers.MultiHeadAttention(4, 3), x, memory)
     by_distance = layers.ALiBi(4)(x, memory, query_offset=query_offset)
@@ -21,7 +21,7 @@ def test_attention_with_the_bias_by_distance_is_attention_with_the_dense_one(que
     assert np.abs(numpy(scores) - numpy(attention(x, memory, return_attention_scores=True)[1])).max() > 1e-3
 
 
-def test_only_lengths_matter_so_token_ids_will_do():
+def test_only_the_length_of_the_input_matters():
     ids = np.array([[3, 1, 4, 1, 5]], "int32")
     np.testing.assert_array_equal(numpy(layers.ALiBi(3)(ids)), numpy(layers.ALiBi(3)(random(1, 5, 2))))
 

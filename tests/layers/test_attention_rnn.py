@@ -1,4 +1,4 @@
-"""A recurrent net that attends: any cell, any attention, both orders; at once is step by step, on every path."""
+"""AttentionRNN against the papers' loops and its own steps: cells, attentions, orders, gradients on every path."""
 
 import keras
 import numpy as np
@@ -81,7 +81,7 @@ def in_steps(rnn, state=None, until=None):
 
 
 def loop(rnn, b, mask):
-    """The recurrence of the paper over one example with a gated cell and Bahdanau's attention."""
+    """The recurrence of the paper over one sample, with a gated cell and Bahdanau's attention."""
     cell = {name: np.asarray(w, "float64") for name, w in weights_of(rnn.cell).items()}
     attention = rnn.attention
     alignment = {"Wa": attention.query_dense.kernel, "Ua": attention.key_dense.kernel, "va": attention.vector}
@@ -111,7 +111,7 @@ def loop(rnn, b, mask):
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)
-def test_is_the_paper(wiring):
+def test_is_the_recurrence_of_the_paper(wiring):
     rnn = make(wiring=wiring, return_state=True)
     output, scores, state = rnn(X, MEMORY, mask=MASK, memory_mask=MEMORY_MASK, return_attention_scores=True)
     for b in range(2):
@@ -123,7 +123,7 @@ def test_is_the_paper(wiring):
 
 
 @each
-def test_steps_are_the_call_and_a_call_goes_on_from_the_state_of_a_step(cell, attention, wiring):
+def test_steps_equal_the_call_and_a_call_resumes_from_the_state_of_a_step(cell, attention, wiring):
     rnn = make(cell, attention, wiring, return_state=True)
     whole = rnn(X, MEMORY, memory_lengths=LENGTHS, return_attention_scores=True)
     *first, state = in_steps(rnn, until=2)
@@ -145,14 +145,14 @@ def test_states_of_the_cell_as_initial_state():
     assert np.abs(expected - in_steps(rnn)[0]).max() > 1e-2
 
 
-def test_the_last_output_is_the_last_real_one():
+def test_without_sequences_the_last_unpadded_output_is_returned():
     every, last = make(), make(return_sequences=False)
     expected = numpy(every(X, MEMORY, mask=MASK))
     np.testing.assert_allclose(numpy(last(X, MEMORY, mask=MASK)), expected[[0, 1], [1, 3]], atol=1e-6)
     np.testing.assert_allclose(numpy(last(X, MEMORY)), numpy(every(X, MEMORY))[:, -1], atol=1e-6)
 
 
-def test_masks_of_keras_are_used_and_lengths_narrow_them():
+def test_keras_masks_are_used_and_combined_with_lengths():
     rnn, tokens = make(), np.where(MEMORY_MASK, 3, 0)
     x = keras.layers.Masking()(ops.convert_to_tensor(np.where(MASK[..., None], X, 0)))
     memory = keras.layers.Embedding(9, 6, mask_zero=True)(tokens)
@@ -165,7 +165,7 @@ def test_masks_of_keras_are_used_and_lengths_narrow_them():
     np.testing.assert_allclose(narrowed, numpy(rnn(X, MEMORY, memory_lengths=shorter)), atol=1e-6)
 
 
-# Each wiring eager, against differences, and on one compiled path. A compiled loop takes its time.
+# Each wiring eager, against finite differences, and on one compiled path: loops are slow to compile.
 @pytest.mark.parametrize(
     ("wiring", "how"),
     sorted(
@@ -201,7 +201,7 @@ def test_gradients_of_the_memory_are_the_same_on_every_path(wiring, how):
         np.testing.assert_allclose(gradient[at], (moved[0] - moved[1]) / (2 * h), rtol=2e-2, atol=2e-3)
 
 
-def test_dropout_of_cells_is_drawn_once_for_all_steps():
+def test_dropout_of_cells_is_new_at_every_call_and_off_at_inference():
     for cell in (
         keras.layers.LSTMCell(4, dropout=0.5, seed=1),
         keras.layers.StackedRNNCells([keras.layers.GRUCell(8, dropout=0.5, recurrent_dropout=0.5, seed=1)]),
@@ -213,7 +213,7 @@ def test_dropout_of_cells_is_drawn_once_for_all_steps():
         np.testing.assert_allclose(numpy(rnn(X, MEMORY)), still, atol=1e-6)
 
 
-def test_noise_of_an_attention_is_new_at_every_call_and_step():
+def test_noise_of_an_attention_is_new_at_every_call_and_off_at_inference():
     attention = BahdanauMonotonicAttention(5, mode="recursive", sigmoid_noise=2.0, seed=1)
     rnn = noisy(AttentionRNN(GatedRecurrentCell(4), attention, input_feeding=True), X, MEMORY)
     first, second = (numpy(rnn(X, MEMORY, training=True)) for _ in range(2))
@@ -222,7 +222,7 @@ def test_noise_of_an_attention_is_new_at_every_call_and_step():
 
 
 @pytest.mark.parametrize("input_feeding", [False, True])
-def test_the_attentional_layer_may_be_several_in_a_row(input_feeding):
+def test_the_attentional_layer_may_be_a_sequential(input_feeding):
     dense = keras.layers.Dense(5, "tanh"), keras.Sequential([keras.layers.Dense(5, "tanh")])
     one, row = (
         AttentionRNN(GatedRecurrentCell(4), BahdanauAttention(5), input_feeding=input_feeding, attentional_layer=layer)
@@ -256,7 +256,7 @@ def test_dropout_in_the_cell_and_after_it_in_a_stateless_call(input_feeding):
     np.testing.assert_allclose(numpy(stateless), trained, atol=1e-6)
 
 
-def test_shapes_of_the_state_are_computed():
+def test_compute_output_shape_includes_the_state():
     cells = keras.layers.StackedRNNCells([keras.layers.LSTMCell(3), keras.layers.GRUCell(4)])
     rnn = AttentionRNN(cells, LuongAttention("general", window="local_m"), input_feeding=True, return_state=True)
     new = rnn.compute_output_shape((None, 5, 3), (None, 7, 6))
@@ -267,8 +267,8 @@ def test_shapes_of_the_state_are_computed():
     assert rnn.compute_output_shape((None, 5, 3), (None, 7, 6)) == new
 
 
-def test_local_m_counts_no_padding_as_in_its_own_call():
-    """Wherever the padding of the inputs and of the memory stands; see the same test of `LuongAttention`."""
+def test_positions_of_local_m_do_not_count_padding():
+    """On either side of the inputs and of the memory; see the same test of `LuongAttention`."""
     rnn = make("gru", "local", "luong")
     alone = numpy(rnn(X[:1], MEMORY[:1]))
     for left, right in ((3, 0), (0, 2)):
@@ -279,7 +279,7 @@ def test_local_m_counts_no_padding_as_in_its_own_call():
         np.testing.assert_allclose(got[mask], alone[0], atol=1e-5)
 
 
-def test_no_steps_leave_the_state_and_write_nothing():
+def test_zero_steps_return_zeros_and_the_initial_state():
     for sequences in (True, False):
         rnn = make("gru", "bahdanau", "luong", return_sequences=sequences, return_state=True)
         start = numpy(rnn.start(rnn.project_memory(MEMORY))["fed"])

@@ -1,4 +1,4 @@
-"""AttentionRNN refuses what it cannot use, by name."""
+"""Errors of AttentionRNN for invalid arguments and inputs."""
 
 import keras
 import numpy as np
@@ -59,12 +59,12 @@ def test_bad_input(inputs, message):
         make()(**{"inputs": X, "memory": MEMORY, **inputs})
 
 
-def test_symbolic_input_is_refused_as_well():
+def test_symbolic_inputs_are_checked_too():
     with pytest.raises(ValueError, match="`memory_mask` must have the shape of the memory"):
         make()(keras.Input((5, 3)), keras.Input((7, 6)), memory_mask=keras.Input((6,), dtype="bool"))
 
 
-def test_not_yet_set_up():
+def test_unbuilt_layers_are_refused():
     rnn = make()
     for call in (lambda: rnn.project_memory(MEMORY), lambda: rnn.start({}), lambda: rnn.step(X[:, 0], {}, {})):
         with pytest.raises(ValueError, match="`AttentionRNN` is not yet set up"):

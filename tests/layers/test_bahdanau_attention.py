@@ -1,4 +1,4 @@
-"""Bahdanau's attention against the paper, its published values, and its own steps."""
+"""BahdanauAttention against the equation of the paper, a worked example, and its own steps."""
 
 import keras
 import numpy as np
@@ -38,7 +38,8 @@ def test_is_the_equation(kind):
     np.testing.assert_allclose(numpy(context), reference.context(probs, VALUE), atol=1e-5)
 
 
-def test_coverage_adds_what_was_attended_to():
+def test_coverage_accumulates_the_scores():
+    """Eq. 11 of See et al. (2017)."""
     layer = BahdanauAttention(8, coverage=True)
     weights = fill(layer)
     query, key, vector = projected(weights)
@@ -52,8 +53,8 @@ def test_coverage_adds_what_was_attended_to():
     np.testing.assert_allclose(numpy(context), reference.context(probs, VALUE), atol=1e-5)
 
 
-def golden(vector):
-    """A layer with W = U = I and the given v, on three keys."""
+def with_identity_kernels(vector):
+    """The context, scores and memory of a layer with W = U = I."""
     layer = BahdanauAttention(2)
     layer.build((1, 1, 2), (1, 3, 2))
     layer.query_dense.kernel.assign(np.eye(2))
@@ -64,21 +65,22 @@ def golden(vector):
     return numpy(context)[0, 0], numpy(scores)[0, 0], memory[0]
 
 
-def test_reference_values():
-    context, scores, _ = golden([1, 1])
+def test_worked_example():
+    """The softmax of [tanh 2, 2 tanh 1, tanh 2 + tanh 1]."""
+    context, scores, _ = with_identity_kernels([1, 1])
     np.testing.assert_allclose(scores, [0.204462, 0.357645, 0.437893], atol=1e-6)
     np.testing.assert_allclose(context, [0.642355, 0.795538], atol=1e-6)
 
 
-def test_zero_vector_attends_uniformly():
-    context, scores, memory = golden([0, 0])
+def test_a_zero_vector_attends_uniformly():
+    context, scores, memory = with_identity_kernels([0, 0])
     np.testing.assert_allclose(scores, np.full(3, 1 / 3), atol=1e-6)
     np.testing.assert_allclose(context, memory.mean(0), atol=1e-6)
 
 
 @pytest.mark.parametrize("coverage", [False, True])
-def test_padding_of_the_memory_changes_nothing(coverage):
-    """Scores sum to 1; padding has exactly 0, for any length and content."""
+def test_padding_of_the_memory_is_ignored(coverage):
+    """The scores sum to 1 and are exactly 0 at padding, whatever its length and content."""
     layer = BahdanauAttention(8, coverage=coverage)
     fill(layer)
     short = layer(QUERY[1:], VALUE[1:, :4], KEY[1:, :4])
@@ -92,7 +94,7 @@ def test_padding_of_the_memory_changes_nothing(coverage):
 
 
 @pytest.mark.parametrize("coverage", [False, True])
-def test_a_query_that_sees_nothing_gets_zeros(coverage):
+def test_a_fully_masked_query_gets_zeros(coverage):
     layer = BahdanauAttention(8, coverage=coverage)
     fill(layer)
     visible = np.ones((2, 5, 7), bool)
@@ -105,20 +107,20 @@ def test_a_query_that_sees_nothing_gets_zeros(coverage):
 @pytest.mark.parametrize(
     ("kind", "call"), [("plain", {}), *((kind, {"value_mask": MASK}) for kind in (*KINDS, "coverage"))]
 )
-def test_steps_are_the_call(kind, call):
+def test_steps_equal_the_call(kind, call):
     layer = BahdanauAttention(8, **KINDS.get(kind, {"coverage": True}))
     fill(layer)
     check_steps(layer, **call)
 
 
-def test_normalized_weights_start_as_in_tensorflow_addons():
+def test_normalized_weights_are_initialized_as_in_tensorflow_addons():
     layer = BahdanauAttention(16, normalize=True)
     layer.build((2, 5, 4), (2, 7, 6))
     assert numpy(layer.scale) == pytest.approx(0.25)
     assert not numpy(layer.bias).any()
 
 
-def test_all_compiles_in_a_step():
+def test_a_step_compiles():
     layer = BahdanauAttention(8, coverage=True)
     fill(layer)
 
@@ -138,7 +140,7 @@ def test_all_compiles_in_a_step():
     np.testing.assert_allclose(numpy(run(QUERY[:, 0], VALUE, KEY)), expected, atol=1e-5)
 
 
-def test_the_state_is_what_the_interface_says():
+def test_memory_and_state_have_the_documented_structure():
     layer = BahdanauAttention(8)
     fill(layer)
     memory = layer.project_memory(VALUE, KEY)

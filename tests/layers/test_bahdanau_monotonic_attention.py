@@ -1,4 +1,4 @@
-"""Monotonic attention with additive energies against a walk through all that can happen, and its own steps."""
+"""BahdanauMonotonicAttention against an enumeration of all alignments, and its own steps."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def energies(weights):
 @pytest.mark.parametrize(
     ("mode", "normalize"), [("recursive", False), ("recursive", True), ("parallel", False), ("hard", True)]
 )
-def test_is_the_equation_and_steps_are_the_call(mode, normalize):
+def test_is_the_equation_and_steps_equal_the_call(mode, normalize):
     layer = BahdanauMonotonicAttention(8, mode=mode, normalize=normalize)
     weights = fill(layer)
     choose = energies(weights)
@@ -32,16 +32,16 @@ def test_is_the_equation_and_steps_are_the_call(mode, normalize):
     check_steps(layer, value_mask=MASK)
 
 
-def test_attention_never_moves_back():
+def test_hard_attention_never_moves_backward():
     layer = BahdanauMonotonicAttention(8, mode="hard")
     fill(layer)
     _, scores = layer(QUERY, VALUE, KEY, return_attention_scores=True)
-    places = [row.argmax() for row in numpy(scores)[0] if row.any()]
-    assert places == sorted(places)
+    positions = [row.argmax() for row in numpy(scores)[0] if row.any()]
+    assert positions == sorted(positions)
 
 
 @pytest.mark.parametrize("mode", ["recursive", "parallel"])
-def test_a_query_that_sees_nothing_leaves_attention_where_it_was(mode):
+def test_a_fully_masked_query_does_not_move_attention(mode):
     layer = BahdanauMonotonicAttention(8, mode=mode)
     fill(layer)
     cut = numpy(layer(np.delete(QUERY, 2, axis=1), VALUE, KEY))
@@ -52,7 +52,7 @@ def test_a_query_that_sees_nothing_leaves_attention_where_it_was(mode):
         np.testing.assert_allclose(np.delete(numpy(context), 2, axis=1), cut, atol=1e-5)
 
 
-def test_noise_is_for_training_only_and_the_same_for_equal_seeds():
+def test_noise_is_for_training_only_and_repeatable_by_seed():
     plain, one, two = (BahdanauMonotonicAttention(8, sigmoid_noise=n, seed=4) for n in (0.0, 0.5, 0.5))
     for layer in (plain, one, two):
         fill(layer)
@@ -65,7 +65,7 @@ def test_noise_is_for_training_only_and_the_same_for_equal_seeds():
     assert np.abs(noisy - numpy(one(QUERY, VALUE, KEY, training=True))).max() > 1e-3
 
 
-def test_the_bias_of_the_energies_starts_where_it_is_told_to():
+def test_score_bias_init_is_the_initial_energy_bias():
     layer = BahdanauMonotonicAttention(8, score_bias_init=-4.0)
     layer.build(QUERY.shape, VALUE.shape)
     assert numpy(layer.energy_bias) == -4.0

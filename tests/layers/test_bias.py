@@ -1,4 +1,4 @@
-"""The bias is added to the features, and masks go on."""
+"""Bias adds its vector to the features and propagates masks."""
 
 import keras
 import numpy as np

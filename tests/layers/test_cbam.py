@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import CBAM
-from tests.layers.gate_weights import SHAPES, each_variant, images, noisy, of_channels, of_places
+from tests.layers.gate_weights import SHAPES, channel_weights, each_variant, images, noisy, spatial_weights
 from tests.layers.helpers import numpy, random
 from tests.pairs import all_pairs
 from tests.reference import gates as reference
@@ -14,38 +14,38 @@ def expected(layer, x):
     """Output, channel gates [B, C] and spatial gates [B, *S], in the order of the layer."""
 
     def channel(y):
-        return reference.channel_gates(y, layer.pools, of_channels(layer.channel))
+        return reference.channel_gates(y, layer.pools, channel_weights(layer.channel))
 
     def spatial(y):
-        return reference.spatial_gates(y, **of_places(layer.spatial))
+        return reference.spatial_gates(y, **spatial_weights(layer.spatial))
 
     if layer.order == "spatial_channel":
-        places = spatial(x)
-        between = reference.gate_places(x, places)
+        spatial_gates = spatial(x)
+        between = reference.gate_places(x, spatial_gates)
         channels = channel(between)
-        return reference.gate_channels(between, channels), channels, places
+        return reference.gate_channels(between, channels), channels, spatial_gates
     channels = channel(x)
     between = reference.gate_channels(x, channels)
-    places = spatial(x if layer.order == "parallel" else between)
-    return reference.gate_places(between, places), channels, places
+    spatial_gates = spatial(x if layer.order == "parallel" else between)
+    return reference.gate_places(between, spatial_gates), channels, spatial_gates
 
 
 @pytest.mark.parametrize(
     ("shape", "variant", "order"),
     all_pairs([*SHAPES.values()], ["paper", "reference"], ["channel_spatial", "spatial_channel", "parallel"]),
 )
-def test_matches_the_equation(shape, variant, order):
+def test_is_equation_1_in_every_order(shape, variant, order):
     x = images(shape)
     layer = noisy(CBAM(ratio=2, kernel_size=3, variant=variant, order=order), x)
     output, gates = layer(x, return_attention_scores=True)
-    whole, channels, places = expected(layer, x)
+    whole, channels, spatial_gates = expected(layer, x)
     np.testing.assert_allclose(numpy(output), whole, atol=1e-5)
     np.testing.assert_allclose(numpy(gates["channel"]).reshape(channels.shape), channels, atol=1e-5)
-    np.testing.assert_allclose(numpy(gates["spatial"])[..., 0], places, atol=1e-5)
+    np.testing.assert_allclose(numpy(gates["spatial"])[..., 0], spatial_gates, atol=1e-5)
 
 
 def test_parameter_counts():
-    """2 C² / r + 98 in the paper; biases, a batch normalisation and its two statistics more in its code."""
+    """2 C² / r + 98 in the paper; its code adds biases and a batch normalization with two statistics."""
     for variant, more, frozen in (("paper", 0, 0), ("reference", 4 + 64 + 2, 2)):
         layer = CBAM(variant=variant)
         layer.build((None, None, None, 64))
@@ -63,7 +63,7 @@ def test_zero_weights_scale_by_a_quarter(variant):
     np.testing.assert_array_equal(numpy(layer(x)), 0.25 * x)
 
 
-def test_gates_are_between_zero_and_one():
+def test_gates_broadcast_and_lie_between_0_and_1():
     x = random(2, 5, 7, 6)
     _, gates = noisy(CBAM(ratio=2), x)(x, return_attention_scores=True)
     assert gates["channel"].shape == (2, 1, 1, 6)
@@ -72,7 +72,7 @@ def test_gates_are_between_zero_and_one():
         assert ((numpy(gate) > 0) & (numpy(gate) < 1)).all()
 
 
-def test_orders_of_the_gates_differ():
+def test_the_order_of_the_gates_matters():
     x = random(2, 5, 7, 6)
     first = noisy(CBAM(ratio=2), x)
     outputs = [numpy(first(x))]
@@ -85,8 +85,8 @@ def test_orders_of_the_gates_differ():
         assert np.abs(outputs[i] - outputs[j]).max() > 0.01
 
 
-def test_spatial_gate_does_not_depend_on_the_order_of_channels():
-    """The whole is equivariant: channels of the input and of the network's weights change places together."""
+def test_the_spatial_gate_is_invariant_to_permuted_channels():
+    """Channels of the input and of the network's weights are permuted together: the output is equivariant."""
     x, order = random(2, 5, 7, 6), [3, 0, 5, 1, 4, 2]
     layer = noisy(CBAM(ratio=2), x)
     output, gates = layer(x, return_attention_scores=True)
@@ -99,7 +99,7 @@ def test_spatial_gate_does_not_depend_on_the_order_of_channels():
 
 
 @each_variant
-def test_channels_first_is_the_same(variant):
+def test_channels_first_equals_channels_last(variant):
     x = random(2, 5, 7, 6)
     last = noisy(CBAM(ratio=2, variant=variant), x)
     first = CBAM(ratio=2, variant=variant, data_format="channels_first")
@@ -109,8 +109,8 @@ def test_channels_first_is_the_same(variant):
     np.testing.assert_allclose(np.moveaxis(numpy(last(x)), -1, 1), numpy(first(moved)), atol=1e-6)
 
 
-def test_padding_takes_no_part():
-    """Cutting it off gives the same, and NaN in it goes nowhere."""
+def test_padding_is_ignored():
+    """Cutting it off gives the same output, and NaN in it does not spread."""
     x, mask = random(2, 5, 7, 6), np.ones((2, 5, 7), bool)
     mask[:, :, 4:] = False
     layer = noisy(CBAM(ratio=2, variant="reference"), x)
@@ -119,7 +119,7 @@ def test_padding_takes_no_part():
     assert not output[:, :, 4:].any()
 
 
-def test_refuses():
+def test_bad_arguments_by_name():
     with pytest.raises(ValueError, match="`order` must be one of .*Received: order='channel_first'"):
         CBAM(order="channel_first")
     with pytest.raises(ValueError, match="`ratio` must be a positive int"):

@@ -1,4 +1,4 @@
-"""ConditionalBatchNormalization against NumPy: statistics, classes, gradients."""
+"""ConditionalBatchNormalization against a loop in NumPy and against Keras's BatchNormalization."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ JIT = {"tensorflow": [False, True], "jax": [True], "torch": [False]}[BACKEND]
 
 
 def make(axis=-1, **kwargs):
-    """Full of noise, with a variance above zero."""
+    """A layer with random weights and positive variances."""
     layer = ConditionalBatchNormalization(**{"num_classes": 5, "axis": axis, **kwargs})
     layer.build(SHAPE if axis == -1 else (4, 6, 5, 7), (4,))
     for i, w in enumerate(layer.weights):
@@ -23,16 +23,16 @@ def make(axis=-1, **kwargs):
 
 
 def oracle(layer, x, mean, variance):
-    """One number after the other."""
+    """Eq. 5 of the paper, one number at a time."""
     gamma, beta, output = numpy(layer.gamma), numpy(layer.beta), np.zeros(x.shape)
-    for place in np.ndindex(*x.shape):
-        b, c = place[0], place[-1]
-        normalised = (x[place] - mean[c]) / np.sqrt(variance[c] + layer.epsilon)
-        output[place] = normalised * gamma[LABEL[b], c] + beta[LABEL[b], c]
+    for at in np.ndindex(*x.shape):
+        b, c = at[0], at[-1]
+        normalised = (x[at] - mean[c]) / np.sqrt(variance[c] + layer.epsilon)
+        output[at] = normalised * gamma[LABEL[b], c] + beta[LABEL[b], c]
     return output
 
 
-def test_in_training_it_is_the_equation_with_the_statistics_of_the_batch():
+def test_training_is_equation_5_with_batch_statistics():
     layer, x = make(momentum=0.9, epsilon=0.1), 2 + 3 * random(*SHAPE)
     mean, variance = x.mean((0, 1, 2), dtype="f8"), x.var((0, 1, 2), dtype="f8")
     before = [numpy(w).copy() for w in (layer.norm.moving_mean, layer.norm.moving_variance)]
@@ -41,7 +41,7 @@ def test_in_training_it_is_the_equation_with_the_statistics_of_the_batch():
     np.testing.assert_allclose(numpy(layer.norm.moving_variance), 0.9 * before[1] + 0.1 * variance, rtol=1e-4)
 
 
-def test_inference_uses_the_moving_statistics_without_updating_them():
+def test_inference_uses_the_moving_statistics_and_does_not_update_them():
     layer, x = make(epsilon=0.1), 2 + 3 * random(*SHAPE)
     mean, variance = (numpy(w).copy() for w in (layer.norm.moving_mean, layer.norm.moving_variance))
     np.testing.assert_allclose(numpy(layer(x, LABEL)), oracle(layer, x, mean, variance), atol=1e-4)
@@ -50,14 +50,14 @@ def test_inference_uses_the_moving_statistics_without_updating_them():
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_new_layer_does_not_depend_on_the_class(training):
+def test_a_new_layer_does_not_depend_on_the_label(training):
     x, layer = random(*SHAPE), ConditionalBatchNormalization(5)
     one = numpy(layer(x, LABEL, training=training))
     np.testing.assert_array_equal(numpy(layer(x, LABEL[::-1].copy() * 0 + 3, training=training))[0], one[0])
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_with_one_class_it_is_batch_normalization(training):
+def test_one_class_equals_batch_normalization(training):
     x, layer = random(*SHAPE), make(num_classes=1)
     plain = keras.layers.BatchNormalization(momentum=0.999, epsilon=1e-5)
     plain.build(SHAPE)
@@ -69,7 +69,7 @@ def test_with_one_class_it_is_batch_normalization(training):
 
 
 @pytest.mark.parametrize("jit", JIT)
-def test_gradient_reaches_only_the_classes_of_the_batch(jit):
+def test_gradients_reach_only_the_rows_of_the_labels_in_the_batch(jit):
     layer = make()
     inputs = keras.Input(SHAPE[1:]), keras.Input((), dtype="int32")
     model = keras.Model(list(inputs), layer(*inputs))
@@ -81,7 +81,7 @@ def test_gradient_reaches_only_the_classes_of_the_batch(jit):
         assert moved.tolist() == [True, False, True, False, True]
 
 
-def test_channels_first_is_channels_last_turned():
+def test_channels_first_equals_channels_last():
     x, last, first = random(*SHAPE), make(), make(axis=1)
     first.set_weights(last.get_weights())
     turned = numpy(first(np.moveaxis(x, -1, 1), LABEL, training=True))

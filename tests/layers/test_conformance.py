@@ -1,4 +1,4 @@
-"""One suite over every public layer: what Keras expects of a layer, on every path.
+"""Conformance suite of every public layer: what Keras expects of a layer, on every path.
 
 Runs on every backend (`KERAS_BACKEND=tensorflow|jax|torch`).
 """
@@ -66,7 +66,7 @@ def test_scores_have_the_same_symbolic_and_eager_shapes(case):
 
 
 @cases_with("scores")
-def test_scores_asked_for_never_change_the_output(case):
+def test_return_attention_scores_does_not_change_the_output(case):
     both = functools.partial(built(case), return_attention_scores=True, **case.call)
     output, scores = answer(both, *arrays(case))
     close(output, expected(case))
@@ -80,7 +80,7 @@ def test_scores_asked_for_never_change_the_output(case):
 
 
 @each_case
-def test_weights(case):
+def test_number_of_trainable_variables(case):
     assert len(built(case).trainable_variables) == case.weights
 
 
@@ -109,7 +109,7 @@ def test_config_round_trip(case):
 
 @each_case
 def test_saved_model_file_round_trip(case, tmp_path):
-    """A model of unknown batch and lengths gives what the layer gives, of other sizes."""
+    """A model of unknown batch and lengths equals the layer on other sizes."""
     model, x = functional(case), arrays(case, batch=3, longer=2)
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
@@ -119,8 +119,8 @@ def test_saved_model_file_round_trip(case, tmp_path):
 
 
 @each_case
-def test_the_case_says_what_attention_is_held_to(case):
-    """Without them a layer would pass for one that has no keys, or is never causal."""
+def test_cases_of_attention_set_values_and_causal(case):
+    """Without them the tests of keys and of causality would skip the layer."""
     arguments = inspect.signature(case.layer.call).parameters
     gates = case.sums_to_one is None
     assert case.values is not None or not ("attention_mask" in arguments or (case.scores and case.masks and not gates))
@@ -128,14 +128,14 @@ def test_the_case_says_what_attention_is_held_to(case):
 
 
 def squares(outputs):
-    """A loss: the mean squares of the distances from 1 of all outputs."""
+    """A loss: the mean squared errors of all outputs against 1."""
     return sum(keras.ops.mean(keras.ops.square(x - 1)) for x in keras.tree.flatten(outputs))
 
 
-# Attention with masks is compiled in the suite of what is visible.
+# Attention with masks is compiled in test_conformance_visibility.py.
 @each(case for case in FIRST if not keyed(case))
 def test_compiled_forward_and_every_weight_trains(case):
-    """The output, the loss and the gradients of the weights of a step of training, compiled into one by XLA."""
+    """Output, loss and gradients of a training step, compiled by XLA as one function."""
     layer, x = built(case), arrays(case)
     model = functional(case, layer, unknown=False)
     step = stepping(
@@ -150,7 +150,7 @@ def test_compiled_forward_and_every_weight_trains(case):
     check_that_all_train(case, layer, gradients)
 
 
-# On JAX, which compiles for each type, the one that the test of large logits does not compile for.
+# JAX compiles for each dtype: there, the one that the test of large logits does not use.
 @each_half(CASES, only="bfloat16" if BACKEND == "jax" else None)
 def test_mixed_precision(case, dtype):
     policy = f"mixed_{dtype}"
@@ -169,7 +169,7 @@ def test_mixed_precision(case, dtype):
 
 @each(case for case in CASES if case in FIRST or not keyed(case))
 def test_one_graph_takes_any_batch_and_lengths(case, tmp_path):
-    """The first case of a layer out of a SavedModel. `keras.Model.export`, which traces three times, is for models."""
+    """First cases from a SavedModel. `keras.Model.export`, which traces three times, is tested with models."""
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Every constructor argument of every public layer refuses, by name, what it cannot mean."""
+"""Every constructor argument of every public layer refuses invalid values by name."""
 
 import json
 
@@ -14,7 +14,7 @@ OF_KERAS = ("name", "trainable", "dtype")
 
 
 def arguments(case):
-    """The constructor's arguments with good values: the configuration has them all."""
+    """The constructor's arguments with valid values: the config has them all."""
     config = case.layer(**case.init).get_config()
     return {name: value for name, value in config.items() if name not in OF_KERAS}
 
@@ -33,7 +33,7 @@ def test_bad_arguments_of_cells_are_refused_by_name():
         refuses(LayerCase(cell, {"units": 4}, (), (), 0))
 
 
-def test_what_is_bad_depends_on_the_argument():
+def test_invalid_values_depend_on_the_argument():
     assert "no" in bad_values("use_bias", True) and bad_values("kernel_initializer", "zeros") == []
     assert 0 in bad_values("num_heads", 4) and 0 not in bad_values("memory_block", 1)
     assert -2 in bad_values("epsilon", 1e-6) and -2 not in bad_values("scale", None)
@@ -47,7 +47,7 @@ def test_an_unknown_keyword_is_refused_by_name(case):
 
 
 @each_case
-def test_numbers_of_numpy_are_taken_and_saved_as_those_of_python(case):
+def test_numpy_numbers_are_accepted_and_saved_as_python_numbers(case):
     good = arguments(case)
     given = {name: of_numpy(value) for name, value in good.items() if kind_of(name, value) and value is not None}
     config = case.layer(**{**case.init, **given}).get_config()
@@ -55,7 +55,7 @@ def test_numbers_of_numpy_are_taken_and_saved_as_those_of_python(case):
     json.dumps({name: config[name] for name in given})
 
 
-def test_every_layer_of_a_cell_is_told_from_the_cell():
+def test_recurrent_layers_are_refused_as_cells():
     import keras
 
     for layer in (keras.layers.GRU(3), layers.GatedRecurrentUnit(3), keras.layers.RNN(keras.layers.GRUCell(3))):

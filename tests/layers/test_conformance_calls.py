@@ -1,4 +1,4 @@
-"""One suite over every public layer: how Keras and users call a layer, wrap it and look at its shapes."""
+"""Conformance suite of every public layer: calls, wrappers, shapes."""
 
 import copy
 import functools
@@ -33,13 +33,13 @@ TRAINS_OTHERWISE = ("BatchNormalization", "SpectralNormalization")
 
 @pytest.fixture(scope="module", params=CASES, ids=IDS)
 def built(request):
-    """A case, its layer with noise in all weights, its inputs and what the layer answers: one build for many tests."""
+    """A case, its layer with random weights, its inputs and its output: one build for many tests."""
     layer, x = make(request.param), arrays(request.param)
     return request.param, layer, x, answer(functools.partial(layer, **request.param.call), *x)
 
 
 def test_computed_and_symbolic_shapes_are_the_eager_shapes(built):
-    """Where sizes are unknown, what differs between two eager calls is `None`, and all else is known."""
+    """With unknown sizes, the axes that differ between two eager calls are `None`, and no others."""
     case, layer, _, output = built
     new = case.layer(**case.init)
     unknown = [tuple(x.shape) for x in symbols(case, unknown=True)]
@@ -63,7 +63,7 @@ def test_computed_and_symbolic_shapes_are_the_eager_shapes(built):
         assert keras.backend.standardize_dtype(one.dtype) == keras.backend.standardize_dtype(other.dtype)
 
 
-def test_lists_are_taken_for_arrays(built):
+def test_lists_are_accepted_as_arrays(built):
     case, layer, x, output = built
     given, expected = constants(case, layer), output
     if given:
@@ -122,14 +122,14 @@ def test_inputs_of_another_width_are_refused_by_name(built):
             layer(*wide, **case.call)
 
 
-def test_a_truth_value_for_a_position_is_refused_by_name(built):
+def test_booleans_as_positions_are_refused_by_name(built):
     case, layer, x, _ = built
     for name in set(POSITIONS) & set(inspect.signature(layer.call).parameters):
         with pytest.raises(ValueError, match=f"`{name}` must be integers. Received: {name}=True"):
             layer(*x, **{**case.call, name: True})
 
 
-def test_text_for_a_switch_is_refused_by_name(built):
+def test_strings_as_flags_are_refused_by_name(built):
     case, layer, x, _ = built
     for name, parameter in inspect.signature(layer.call).parameters.items():
         if isinstance(parameter.default, bool):
@@ -137,7 +137,7 @@ def test_text_for_a_switch_is_refused_by_name(built):
                 layer(*x, **{**case.call, name: "no"})
 
 
-def test_configs_are_left_as_they_are(built):
+def test_from_config_does_not_change_the_config(built):
     case, layer, *_ = built
     config = layer.get_config()
     before = copy.deepcopy(config)
@@ -156,7 +156,7 @@ def test_time_distributed(built):
     assert tuple(symbolic.shape)[1:] == (None, *output.shape[1:])
 
 
-def test_a_stateless_call_trains_as_a_call(built):
+def test_stateless_call_equals_a_call_in_training(built):
     case, layer, x, output = built
     if case.dropout:
         layer = make(case, seed=7, **case.dropout)
@@ -176,7 +176,7 @@ def test_a_stateless_call_trains_as_a_call(built):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Own(keras.layers.Layer):
-    """A user's layer with a layer of this package inside, made from its arguments."""
+    """A user's layer that creates a layer of this package from its arguments."""
 
     def __init__(self, case, **kwargs):
         super().__init__(**kwargs)
@@ -194,7 +194,7 @@ class Own(keras.layers.Layer):
 
 
 def own(case):
-    """A model of a user's layer that no one has called yet."""
+    """A model of a user's layer that has not been called on arrays."""
     inputs = symbols(case)
     model = keras.Model(alone(inputs), Own(CASES.index(case))(inputs))
     rng = np.random.default_rng(5)
@@ -206,8 +206,8 @@ def own(case):
 @each(case for case in FIRST if case.int8)
 @pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
-def test_int8_inside_a_users_own_layer_survives_the_file(case, tmp_path):
-    """Inside a user's own layer that no one has called yet. Functional models are quantised in the tests of models."""
+def test_int8_inside_a_custom_layer_survives_the_file(case, tmp_path):
+    """Functional models are quantized in the tests of models."""
     model, x = own(case), alone(arrays(case))
     exact = answer(model, x)
     model.quantize("int8")

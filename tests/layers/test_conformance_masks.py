@@ -1,4 +1,4 @@
-"""One suite over every public layer: masks, padding and dropout keep the attention contract."""
+"""Conformance suite of every public layer: masks, padding, dropout."""
 
 import functools
 import inspect
@@ -26,7 +26,7 @@ from tests.layers.conformance import (
 from tests.layers.paths import CHEAP, stepping
 from tests.layers.visibility import padding
 
-# Whose output has other positions than the input, or none; and per head, of which Keras's masks know nothing.
+# Layers whose output has other positions than the input, or none, or an axis of heads, which Keras's masks lack.
 OF_OTHER_POSITIONS = (
     "ALiBi",
     "FirstLocation",
@@ -43,7 +43,7 @@ OF_OTHER_POSITIONS = (
 
 
 def masked_model(case, layer):
-    """(inputs, masks) -> the outputs at real positions."""
+    """(inputs, masks) -> the outputs where the first mask is True, zeros elsewhere."""
     inputs = symbols(case)
     masks = [keras.Input(batch_shape=m.shape, dtype="bool") for m in padding(case)]
     output = layer(*inputs, **dict(zip(case.masks, masks)), **case.call)
@@ -66,9 +66,9 @@ def padded(case):
 
 @kept
 def trained(case, garbage):
-    """The outputs at real positions and what a step of SGD changes the weights by.
+    """The outputs at positions that take part, and the updates of the weights by a step of SGD.
 
-    garbage: What stands in the padding: NaN and 10,000 by turns, or 0.5.
+    garbage: Whether the padding holds NaN and 10,000 by turns, or 0.5.
     """
     built(case)
     x = []
@@ -100,8 +100,8 @@ def test_padding_is_not_attended_to(case):
 
 
 @each(case for case in FIRST if not any(bounds(case)) and str(case) not in OF_OTHER_POSITIONS)
-def test_the_mask_of_the_layer_before_goes_on(case):
-    """What Keras hands from layer to layer; of a layer that does not say that it takes it, Keras warns."""
+def test_keras_masks_are_propagated(case):
+    """Keras warns of layers that do not support masking."""
     output = case.layer(**case.init)(*[keras.layers.Masking()(x) for x in symbols(case)], **case.call)
     assert tuple(output._keras_mask.shape) == tuple(output.shape[: output._keras_mask.ndim])
 
@@ -117,10 +117,11 @@ def test_float_masks_are_refused(case):
 
 
 @cases_with("dropout")
-def test_dropout_configured_changes_nothing_at_inference(case):
+def test_dropout_is_off_at_inference(case):
     x = arrays(case)
     plain, dropping = built(case), built(case, **case.dropout)
-    dropping.set_weights(plain.get_weights())  # dropout draws seeds while a layer is built, and shifts all others
+    # Dropout takes seeds while a layer is built, which changes all later ones.
+    dropping.set_weights(plain.get_weights())
     close(expected(case), answer(functools.partial(dropping, **case.call), *x))
     close(expected(case), answer(functools.partial(dropping, training=False, **case.call), *x))
     trained = answer(functools.partial(dropping, training=True, **case.call), *x)
@@ -128,11 +129,11 @@ def test_dropout_configured_changes_nothing_at_inference(case):
 
 
 @cases_with("dropout")
-def test_scores_asked_for_never_change_the_output_of_training(case):
+def test_return_attention_scores_does_not_change_the_output_in_training(case):
     x, call = arrays(case), {"training": True, **case.call}
     dropping = built(case, seed=7, **case.dropout)
     output = answer(functools.partial(dropping, **call), *x)
-    if BACKEND != "jax":  # there the state of the seed has not moved
+    if BACKEND != "jax":  # there `answer` does not update the seed
         assert np.abs(output - numpy(dropping(*x, **call))).max() > 1e-3, "the same mask twice"
-    built(case, seed=7, **case.dropout)  # puts the state of the seed back
+    built(case, seed=7, **case.dropout)  # resets the seed
     close(output, answer(functools.partial(dropping, return_attention_scores=True, **call), *x)[0])

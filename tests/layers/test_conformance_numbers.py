@@ -1,4 +1,4 @@
-"""One suite over every public layer that has keys: large logits, every floatx, derivatives, memory."""
+"""Conformance suite of every public layer with keys: large logits, every floatx, derivatives, memory use."""
 
 import contextlib
 
@@ -10,11 +10,11 @@ from tests.layers.conformance import BACKEND, CASES, arrays, built, close, each,
 from tests.layers.paths import CHEAP, Passes, along, passes, tensors
 from tests.layers.visibility import everything, first, pools, resized
 
-# Nothing in these goes through operations that Keras computes in float32 on JAX and PyTorch, whatever they are given.
+# Layers without operations that Keras always computes in float32 on JAX and PyTorch.
 BY_EINSUM = ("ScaledDotProductAttention", "MultiHeadAttention", "LuongAttention-dot")
 ATTENTION = [case for case in CASES if case.values is not None]
 KEYED = each(ATTENTION)
-# Their queries, keys and values, made position by position, go to the operation that another case has.
+# Their projections act on single positions, and their attention is the operation of another case.
 OF_OTHERS = (
     "ScaledDotProductAttention-one-head",
     "MultiHeadAttention-grouped-gated",
@@ -23,17 +23,17 @@ OF_OTHERS = (
     "LocalAttention1D-causal-dilated",
     "SelfAttention2D-paper-normalised",
 )
-# What is too large for float16 is not for bfloat16, which reaches as far as float32.
+# bfloat16 has the range of float32 and cannot overflow here.
 LARGE = each_half(ATTENTION, only="float16")
-# JAX compiles for each type.
+# JAX compiles for each dtype.
 HALF = each_half(ATTENTION, only="float16" if BACKEND == "jax" else None)
 
 
 @LARGE
 def test_large_logits_are_finite_in_half_precision(case, dtype):
-    """Logits of some ten thousands, near the end of float16, forward and backward."""
+    """Logits of some ten thousands, near the maximum of float16, forward and backward."""
     policy = f"mixed_{dtype}"
-    # Without a softmax, the output itself, which grows with the cube of the inputs, would be more than float16 holds.
+    # Without a softmax, the output grows with the cube of the inputs and would overflow float16.
     small = case.init.get("pairwise") in ("dot_product", "concatenation")
     x = [np.clip((3 if small else 60) * a, -100, 100) for a in arrays(case)]
     built(case, dtype=policy)
@@ -58,7 +58,7 @@ def floatx(dtype):
 
 @contextlib.contextmanager
 def jax_of_64_bits(wanted):
-    """JAX has no float64 unless it is asked for."""
+    """JAX has float64 only with `jax_enable_x64`."""
     if BACKEND != "jax" or not wanted:
         yield
         return
@@ -98,7 +98,7 @@ def test_half_floatx_with_masks_and_causality(case, dtype):
 
 
 def with_weights(case, weights, init):
-    """A layer of the present floatx."""
+    """A layer with these weights and the current floatx."""
     layer = case.layer(**init)
     layer(*symbols(case), **case.call)
     layer.set_weights(weights)
@@ -106,7 +106,7 @@ def with_weights(case, weights, init):
 
 
 def of_the_policy(config):
-    """Without the dtypes that the configurations of inner layers have had since they were written."""
+    """The config without the dtypes of inner layers, which then take the current policy."""
     if not isinstance(config, dict):
         return config
     return {name: of_the_policy(value) for name, value in config.items() if name != "dtype"}
@@ -114,9 +114,9 @@ def of_the_policy(config):
 
 @KEYED
 def test_float64_computes_in_float64_and_has_second_derivatives(case):
-    """Against differences of the function itself, which in float32 would be noise.
+    """Against finite differences, which in float32 would be noise.
 
-    The steps are so small that the maxima of no pool change places: there the function has a kink.
+    The steps are too small to change the argmax of a max pool, where the function has a kink.
     """
     if BACKEND != "tensorflow" and str(case).split("-")[0] not in BY_EINSUM and str(case) not in BY_EINSUM:
         pytest.skip("Keras's own operations compute float64 in float32 on JAX and PyTorch")
@@ -141,7 +141,7 @@ def test_float64_computes_in_float64_and_has_second_derivatives(case):
 
 @each(case for case in CASES if case.narrow)
 def test_as_many_heads_of_size_1_as_tokens(case):
-    """Four heads and four tokens, with a bias where one is taken: the same with a fifth token that is padding."""
+    """Four heads and four tokens, with a bias where one is taken, equal five tokens of which the last is padding."""
     run = passes(case, CHEAP, tuple((case.causal or {}).items()), **case.narrow)
     built(case, **case.narrow)
     bias = np.random.default_rng(7).standard_normal((2, 4, 5, 5)).astype("float32")
@@ -158,7 +158,7 @@ def test_as_many_heads_of_size_1_as_tokens(case):
 
 
 def long_shapes(case):
-    """Shapes of one entry with so many positions that all pairs are too many."""
+    """Shapes of one sample with so many positions that no tensor should hold all pairs."""
     sizes = {1: (1031,), 2: (43, 53), 3: (3, 43, 53)}[len(case.dynamic)]
     if "attention_axes" in case.init:
         sizes = (2, 1031)
@@ -179,7 +179,7 @@ def long_shapes(case):
 
 
 def pairs(case, x):
-    """The numbers of queries and of keys that each of them may see."""
+    """The numbers of queries and of keys."""
     if "attention_axes" in case.init:
         return tuple(a.shape[2] for a in x)
     if case.init.get("extent") == "time":
@@ -192,7 +192,7 @@ def pairs(case, x):
 
 
 def a_grid_in_order(case):
-    """Whether the positions of an image are taken for one sequence."""
+    """Whether the positions of an image are treated as one sequence."""
     return "query_block" in case.init and len(case.inputs[0]) == 4 and len(case.dynamic) == 1
 
 

@@ -1,4 +1,4 @@
-"""One suite over every public layer that has keys: who sees nothing, or what is later, which masks, empty axes."""
+"""Conformance suite of every public layer with keys: fully masked queries, causality, mask shapes, empty axes."""
 
 import numpy as np
 import pytest
@@ -29,8 +29,8 @@ from tests.layers.visibility import (
     takes,
 )
 
-# One layer for each operation that takes the mask as the caller gives it; the others hand it on to one of these. A
-# mask of another rank is a graph of its own, and those that know no sizes are slow to build.
+# One layer for each operation that takes the mask as the caller gives it; the others call one of these. Each rank of a
+# mask is a graph of its own, and graphs of unknown sizes are slow to build.
 OF_AN_OPERATION = (
     "ScaledDotProductAttention",
     "MultiHeadAttention-axis-of-an-image",
@@ -45,19 +45,19 @@ MASKED = each(case for case in CASES if takes(case, "attention_mask"))
 
 
 def each_way(cases, but=None):
-    """Runs a test for each of these cases the cheapest way, and for the first of each layer all ways but one."""
+    """Parametrizes a test over these cases on the cheapest path, and the first of each layer on all paths but one."""
     ways = [how for how in HOWS if how == CHEAP or how != but]
     pairs = [(case, how) for case in cases for how in ways if how == CHEAP or case in FIRST]
     return pytest.mark.parametrize(("case", "how"), pairs, ids=[f"{case}-{how}" for case, how in pairs])
 
 
 def full(case, how):
-    """The layer with every mask and bias it takes, causal where it can be: one compilation for many tests."""
+    """The layer with all its masks and biases, causal where it can be: one compilation for many tests."""
     return passes(case, how, tuple((case.causal or {}).items()))
 
 
 def outcome(run, x, rest, cotangent):
-    """The output and, but for graphs without sizes, gradients."""
+    """The output and, except for graphs of unknown sizes, the gradients."""
     return run(x, rest, cotangent) if run.how in WITH_GRADIENTS else (run.forward(x, rest), [])
 
 
@@ -72,7 +72,7 @@ def test_compiled_forward_and_every_weight_trains(case):
 
 @each_way(filter(keyed, CASES))
 def test_a_query_without_a_visible_key_gives_zeros_and_zero_gradients(case, how):
-    """What a layer makes of a context of zeros is what it gives when all of its values are zero."""
+    """The expected output, of a zero context, is that of the layer with all values zero."""
     run = full(case, how)
     for name, rest, rows, values in hidings(case):
         cotangent = np.random.default_rng(3).standard_normal(case.output)
@@ -84,13 +84,13 @@ def test_a_query_without_a_visible_key_gives_zeros_and_zero_gradients(case, how)
         assert np.isfinite(output).all(), name
         np.testing.assert_allclose(output[rows], unseen[rows], atol=1e-5, err_msg=name)
         for i, (gradient, other) in enumerate(zip(gradients, through, strict=True)):
-            # The zeros of `blind` are seen by queries, and have gradients; those of what is hidden are zero.
+            # The zeros of `blind` are visible and have gradients; hidden values have none.
             other = other if values or (i == 0 and len(x) > 1) else 0
             np.testing.assert_allclose(gradient, np.broadcast_to(other, gradient.shape), atol=1e-5, err_msg=name)
 
 
 @each_way(filter(keyed, CASES))
-def test_a_batch_entry_that_is_all_padding_is_finite_and_has_no_gradient(case, how):
+def test_a_sample_that_is_all_padding_is_finite_and_has_zero_gradients(case, how):
     rest = {name: x.copy() for name, x in everything(case).items()}
     for name in case.masks:
         rest[name][1] = False
@@ -121,7 +121,7 @@ def test_scores_of_a_query_without_a_visible_key_are_zero(case):
 
 
 @each_way(case for case in CASES if takes(case, "attention_bias"))
-def test_a_bias_at_the_minimum_of_its_dtype_is_finite_and_shows_nothing_hidden(case, how):
+def test_a_bias_at_the_minimum_of_its_dtype_is_finite_and_keeps_hidden_keys_hidden(case, how):
     least = np.finfo("float32").min
     rest = everything(case)
     rest["attention_bias"][0, ..., 3, :] = least
@@ -140,7 +140,7 @@ def test_a_bias_at_the_minimum_of_its_dtype_is_finite_and_shows_nothing_hidden(c
 
 
 @each_way(case for case in CASES if case.causal is not None)
-def test_what_is_later_changes_nothing_before(case, how):
+def test_later_positions_do_not_change_earlier_outputs(case, how):
     run = full(case, how)
     x, rest = arrays(case), everything(case)
     when = order(case, case.output)
@@ -173,14 +173,14 @@ def legal_masks(case):
 
 
 def whole(mask, case):
-    """The mask with all axes of the scores."""
+    """The mask, broadcast to the shape of the scores."""
     mask = mask.reshape(*mask.shape[:-2], *[1] * (len(scores_shape(case)) - mask.ndim), *mask.shape[-2:])
     return np.broadcast_to(mask, scores_shape(case)).copy()
 
 
 @MASKED
 def test_masks_of_every_legal_shape(case):
-    """The same as a mask of all axes, also where no size is known: with all axes, or with those of the pairs alone."""
+    """The same as the broadcast mask; with unknown sizes, for masks [T, S] and of all axes."""
     rest, x = everything(case), arrays(case)
     ranks = {2 if str(case) in OF_AN_OPERATION else len(scores_shape(case)), len(scores_shape(case))}
     built(case)
@@ -236,8 +236,8 @@ def test_empty_axes(case, how):
 
 
 @each_way(filter(keyed, CASES), but="xla")
-def test_one_token_is_the_first_of_more_that_are_padding(case, how):
-    """Or two, the fewest that can be pooled."""
+def test_one_token_equals_one_token_followed_by_padding(case, how):
+    """Or two tokens, the fewest that can be pooled."""
     run, fewest = passes(case, how, tuple((case.causal or {}).items())), 2 if pools(case) else 1
     built(case)
     x, rest = resized(case, queries=fewest, keys=fewest)

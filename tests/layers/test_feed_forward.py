@@ -6,7 +6,7 @@ from tests.layers.helpers import noisy, numpy, random
 from tests.reference import transformer as reference
 
 
-def test_is_equation_2_of_the_paper():
+def test_is_equation_2():
     x = random(2, 5, 12)
     layer = noisy(layers.FeedForward(9), x)
     weights = dict(zip(("W1", "b1", "W2", "b2"), map(numpy, layer.weights), strict=True))
@@ -20,7 +20,7 @@ def test_activation_can_be_changed():
     assert np.abs(numpy(relu(x)) - numpy(gelu(x))).max() > 1e-2
 
 
-def test_the_two_kernels_start_apart():
+def test_the_two_kernels_are_initialized_independently():
     layer = layers.FeedForward(12)
     layer.build((None, 12))
     first, _, second, _ = map(numpy, layer.weights)

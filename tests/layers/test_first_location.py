@@ -1,4 +1,4 @@
-"""The first glimpse: random in training, the centre otherwise."""
+"""FirstLocation: uniformly random in training, the centre in inference."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def test_uniform_in_training():
     assert abs(np.corrcoef(locations.T)[0, 1]) < 0.1
 
 
-def test_the_seed_decides_and_every_call_is_new():
+def test_locations_are_repeatable_by_seed_and_new_at_every_call():
     one, other = FirstLocation(seed=5), FirstLocation(seed=5)
     first = numpy(one(IMAGES[:4], training=True))
     np.testing.assert_array_equal(first, numpy(other(IMAGES[:4], training=True)))

@@ -1,4 +1,4 @@
-"""The paper's gated unit, against a loop and against Keras's GRU with the update gate turned."""
+"""GatedRecurrentCell against a loop from the paper and against Keras's GRU, whose update gate is inverted."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ BIASES = (True, False, "candidate")
 
 
 def weights_of(cell):
-    """As tests/reference/recurrent.py wants them."""
+    """Weights as arguments of tests/reference/recurrent.py."""
     U = cell.units
     kernel, gates, candidate, bias = (
         numpy(w).astype("float64") for w in (cell.kernel, cell.gates_kernel, cell.candidate_kernel, _bias(cell))
@@ -34,7 +34,7 @@ def make(use_bias=True, **kwargs):
 
 
 @pytest.mark.parametrize("use_bias", BIASES)
-def test_is_the_paper(use_bias):
+def test_is_the_gated_unit_of_the_paper(use_bias):
     cell, x, h = make(use_bias), random(2, 3, seed=1), random(2, 4, seed=2)
     expected = [reference.gated_unit(*row, weights_of(cell)) for row in zip(x, h)]
     output, states = cell(x, [h])
@@ -50,7 +50,7 @@ def test_inputs_may_be_projected_in_parts():
 
 
 @pytest.mark.parametrize("use_bias", BIASES)
-def test_keras_has_the_update_gate_the_other_way_round(use_bias):
+def test_conversion_to_and_from_keras_inverts_the_update_gate(use_bias):
     cell, x = make(use_bias), random(2, 5, 3)
     converted = cell.to_keras()
     expected = numpy(keras.layers.RNN(cell, return_sequences=True)(x))
@@ -67,7 +67,7 @@ def test_keras_has_the_update_gate_the_other_way_round(use_bias):
     assert np.abs(numpy(keras.layers.RNN(unturned, return_sequences=True)(x)) - expected).max() > 0.05
 
 
-def test_each_recurrent_matrix_starts_orthogonal():
+def test_each_recurrent_matrix_is_initialized_orthogonal():
     for initializer in ("orthogonal", keras.initializers.Orthogonal(seed=3)):
         cell = GatedRecurrentCell(5, recurrent_initializer=initializer)
         cell.build((None, 3))
@@ -78,7 +78,7 @@ def test_each_recurrent_matrix_starts_orthogonal():
         assert min(np.abs(a - b).max() for a, b in zip(matrices, matrices[1:] + matrices[:1])) > 0.1
 
 
-def test_file_round_trip_inside_a_layer_of_keras(tmp_path):
+def test_file_round_trip_inside_keras_rnn(tmp_path):
     inputs = keras.Input((None, 3))
     cell = make("candidate")
     model = keras.Model(inputs, keras.layers.RNN(cell)(inputs))

@@ -1,4 +1,4 @@
-"""The gated unit over a sequence: both directions, past padding, from any state."""
+"""GatedRecurrentUnit: both directions, padding, initial states."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ MASK = np.array([[True, True, False, True, False], [False, True, True, True, Tru
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_is_the_loop_over_what_is_not_padding(reverse):
+def test_is_the_loop_over_unpadded_positions(reverse):
     layer = GatedRecurrentUnit(4, return_sequences=True, return_state=True, reverse=reverse)
     x, start = random(2, 5, 3), random(2, 4, seed=5)
     noisy(layer, x)
@@ -57,7 +57,7 @@ def test_bidirectional(tmp_path):
     np.testing.assert_allclose(numpy(twin([x, MASK])), numpy(model([x, MASK])), atol=1e-6)
 
 
-def test_going_backwards_returns_outputs_and_mask_in_the_order_of_reading():
+def test_go_backwards_returns_reversed_outputs_and_mask():
     backwards = GatedRecurrentUnit(4, return_sequences=True, go_backwards=True)
     reverse = GatedRecurrentUnit(4, return_sequences=True, reverse=True)
     x = random(2, 5, 3)
@@ -71,7 +71,7 @@ def test_going_backwards_returns_outputs_and_mask_in_the_order_of_reading():
         GatedRecurrentUnit(4, reverse=True, go_backwards=True)
 
 
-def test_what_is_returned():
+def test_return_sequences():
     x = random(2, 5, 3)
     last = noisy(GatedRecurrentUnit(4), x)
     every = noisy(GatedRecurrentUnit(4, return_sequences=True), x)
@@ -79,7 +79,7 @@ def test_what_is_returned():
     np.testing.assert_allclose(numpy(last(x)), numpy(every(x))[:, -1], atol=1e-6)
 
 
-def test_the_mask_of_keras_is_used_with_an_initial_state_too():
+def test_keras_masks_are_used_with_and_without_an_initial_state():
     tokens, start = np.array([[3, 4, 0, 0, 0], [5, 6, 7, 8, 0]]), random(2, 4)
     x = keras.layers.Embedding(9, 3, mask_zero=True)(tokens)
     layer = noisy(GatedRecurrentUnit(4), x)

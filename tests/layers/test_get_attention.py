@@ -1,4 +1,4 @@
-"""The layers over images by name."""
+"""`get_attention` creates layers by name."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_by_name(name, cls, arguments):
     assert layer(random(2, 5, 7, 6)).shape == (2, 5, 7, 6)
 
 
-def test_arguments_are_the_layers():
+def test_arguments_are_passed_to_the_layer():
     assert layers.get_attention("cbam", ratio=4, variant="reference").spatial.variant == "reference"
     assert layers.get_attention("se", ratio=4).ratio == 4
 

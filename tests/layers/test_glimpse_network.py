@@ -11,16 +11,16 @@ def relu(x):
 
 
 def test_is_the_equation():
-    images, places = random(3, 9, 11, 2), np.clip(random(3, 2, seed=1), -1, 1)
-    layer = noisy(GlimpseNetwork(3, 2, glimpse_units=7, location_units=5, units=4), images, places)
+    images, locations = random(3, 9, 11, 2), np.clip(random(3, 2, seed=1), -1, 1)
+    layer = noisy(GlimpseNetwork(3, 2, glimpse_units=7, location_units=5, units=4), images, locations)
 
     def dense(name, x):
         kernel, bias = map(numpy, getattr(layer, name).weights)
         return x @ kernel + bias
 
-    for image, place, found in zip(images, places, numpy(layer(images, places))):
-        seen = relu(dense("see", reference.glimpse(image, place, 3, 2).reshape(-1)))
-        expected = relu(dense("from_seen", seen) + dense("from_place", relu(dense("place", place))))
+    for image, location, found in zip(images, locations, numpy(layer(images, locations))):
+        seen = relu(dense("see", reference.glimpse(image, location, 3, 2).reshape(-1)))
+        expected = relu(dense("from_seen", seen) + dense("from_place", relu(dense("place", location))))
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -47,7 +47,7 @@ def test_an_image_smaller_than_a_glimpse_is_refused():
         GlimpseNetwork(8).build((2, 7, 11, 1), (2, 2))
 
 
-def test_places_beyond_the_ends_are_the_ends_and_nan_is_nan():
+def test_locations_are_clipped_and_nan_gives_nan():
     images = random(3, 9, 11, 2)
     far = np.array([[-7, 0.2], [1.2, 3], [np.nan, 0.1]], "float32")
     layer = noisy(GlimpseNetwork(3), images, np.zeros((3, 2), "float32"))

@@ -1,4 +1,4 @@
-"""Channels of a pixel lie beside each other; the shift is that of `ops.shift_right`."""
+"""ImageGrid: channels become neighbouring columns; the shift is that of `ops.shift_right`."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from keras_attention.layers import ImageGrid
 from tests.layers.helpers import numpy, random
 
 
-def test_channels_lie_beside_each_other():
+def test_channels_become_neighbouring_columns():
     x = random(2, 3, 4, 5, 6)
     grid = numpy(ImageGrid()(x))
     for y, column, c in np.ndindex(3, 4, 5):
         np.testing.assert_array_equal(grid[:, y, 5 * column + c], x[:, y, column, c])
 
 
-def test_one_embedding_per_pixel_stays():
+def test_one_embedding_per_pixel_is_unchanged():
     x = random(2, 3, 4, 6)
     np.testing.assert_array_equal(numpy(ImageGrid()(x)), x)
 

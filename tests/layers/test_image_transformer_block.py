@@ -1,4 +1,4 @@
-"""The block of the Image Transformer against loops, its dropout, its cache and what it refuses."""
+"""ImageTransformerBlock against loops from the paper: equations, dropout, cache, errors."""
 
 import numpy as np
 import pytest
@@ -31,12 +31,12 @@ def test_is_equations_1_and_2(blocks, with_memory, norm_first):
     order = generation.positions(3, 5, query_block if isinstance(query_block, tuple) else None)
     sees = reference.mask((3, 5), query_block, memory_block)
     for b in range(2):
-        x = np.array([inputs[0][b][place] for place in order])
+        x = np.array([inputs[0][b][at] for at in order])
         x = reference.decoder_block(x, weights, sees, inputs[1][b] if with_memory else None, norm_first)
-        np.testing.assert_allclose([ours[b][place] for place in order], x, atol=1e-4, rtol=1e-4)
+        np.testing.assert_allclose([ours[b][at] for at in order], x, atol=1e-4, rtol=1e-4)
 
 
-def test_without_causality_a_position_sees_what_comes_after_it():
+def test_without_causality_later_positions_are_visible():
     x = random(2, 3, 5, 12)
     block = make(6, 4, x, causal=False)
     changed = x.copy()
@@ -45,7 +45,7 @@ def test_without_causality_a_position_sees_what_comes_after_it():
     assert np.abs(numpy(block(changed)) - numpy(block(x)))[:, 0, :1].max() < 1e-6
 
 
-def test_dropout_of_what_a_sublayer_adds_and_of_the_scores():
+def test_dropout_of_the_residual_branches_and_of_the_scores():
     x = random(2, 3, 5, 12)
     plain = numpy(make(6, 4, x)(x))
     for arguments in ({"dropout": 0.5}, {"attention_dropout": 0.5}):
@@ -56,20 +56,20 @@ def test_dropout_of_what_a_sublayer_adds_and_of_the_scores():
 
 
 @pytest.mark.parametrize(("blocks", "with_memory"), [("1d", True), ("2d", False)])
-def test_position_by_position_is_all_at_once(blocks, with_memory):
+def test_decoding_with_a_cache_equals_the_full_forward(blocks, with_memory):
     query_block, memory_block = BLOCKS[blocks]
     inputs = [random(2, 3, 5, 12), random(2, 6, 10, seed=1)][: 1 + with_memory]
     block = make(query_block, memory_block, *inputs)
     full, cache = numpy(block(*inputs)), block.make_cache(2, 3, 5, *inputs[1:])
-    for p, place in enumerate(generation.positions(3, 5, query_block if isinstance(query_block, tuple) else None)):
-        y, cache = block(inputs[0][:, *place][:, None], cache=cache, cache_index=p)
-        np.testing.assert_allclose(numpy(y)[:, 0], full[:, *place], atol=1e-5, rtol=1e-4)
+    for p, at in enumerate(generation.positions(3, 5, query_block if isinstance(query_block, tuple) else None)):
+        y, cache = block(inputs[0][:, *at][:, None], cache=cache, cache_index=p)
+        np.testing.assert_allclose(numpy(y)[:, 0], full[:, *at], atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="JAX tells what a compiled function costs")
+@pytest.mark.skipif(BACKEND != "jax", reason="only JAX reports the cost of a compiled function")
 @pytest.mark.parametrize(("query_block", "memory_block"), BLOCKS.values(), ids=BLOCKS)
-def test_a_step_costs_the_same_however_large_the_image(query_block, memory_block):
-    """What XLA counts for a step does not grow with the image: four times the pixels, the same work."""
+def test_the_cost_of_a_step_does_not_depend_on_the_size_of_the_image(query_block, memory_block):
+    """FLOPs as counted by XLA, for one image and for one with four times the pixels."""
     import jax
 
     block, costs = make(query_block, memory_block, random(2, 3, 5, 12)), []
@@ -80,7 +80,7 @@ def test_a_step_costs_the_same_however_large_the_image(query_block, memory_block
     assert costs[1] < 1.1 * costs[0], costs
 
 
-def test_what_is_refused():
+def test_bad_arguments_and_inputs():
     x, memory = random(2, 3, 5, 12), random(2, 6, 10)
     with pytest.raises(ValueError, match="two ints or two pairs"):
         layers.ImageTransformerBlock(2, 9, query_block=(2, 2), memory_block=1)

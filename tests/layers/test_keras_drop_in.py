@@ -1,7 +1,4 @@
-"""Replacing `keras.layers.MultiHeadAttention` changes nothing, but for what is wrong in it.
-
-The numbers of the second half are those of the list of Keras's own mistakes that each test shows absent here.
-"""
+"""MultiHeadAttention as a drop-in replacement of `keras.layers.MultiHeadAttention`, without its bugs."""
 
 import inspect
 import warnings
@@ -83,7 +80,7 @@ def test_equals_keras(init, shapes, call):
     call = {name: rng.random(value) < 0.8 if isinstance(value, tuple) else value for name, value in call.items()}
     for name in call:
         if name.endswith("mask") and name != "use_causal_mask":
-            call[name][..., 0] = True  # no query that sees nothing: there Keras is wrong
+            call[name][..., 0] = True  # no fully masked query: there Keras is wrong
     inputs = inputs if len(inputs) > 1 else inputs * 2
     expected = [numpy(x) for x in theirs(*inputs, return_attention_scores=True, **call)]
     for a, b in zip(expected, ours(*inputs, return_attention_scores=True, **call), strict=True):
@@ -92,7 +89,7 @@ def test_equals_keras(init, shapes, call):
 
 
 @pytest.mark.parametrize("use_gate", [False, True])
-def test_weights_have_keras_names_order_and_start(use_gate):
+def test_weights_have_keras_names_order_and_initial_values(use_gate):
     init = {
         "num_heads": N,
         "key_dim": 3,
@@ -107,7 +104,7 @@ def test_weights_have_keras_names_order_and_start(use_gate):
         layer.build((B, T, D), (B, S, 10))
     assert [w.path for w in ours.weights] == [w.path for w in theirs.weights]
     assert [w.shape for w in ours.weights] == [w.shape for w in theirs.weights]
-    if hasattr(keras.initializers.GlorotUniform(), "input_axes"):  # older Keras starts six times too small
+    if hasattr(keras.initializers.GlorotUniform(), "input_axes"):  # older Keras initializes them six times too small
         for a, b in zip(ours.weights, theirs.weights):
             np.testing.assert_allclose(numpy(a), numpy(b), atol=1e-7)
 
@@ -141,7 +138,7 @@ def test_reads_a_config_of_keras():
         assert config[name] == value, name
 
 
-def test_regularisers_and_constraints_reach_the_weights():
+def test_regularizers_and_constraints_reach_the_weights():
     x = random(B, T, D)
     init = {
         "kernel_regularizer": "l2",
@@ -157,11 +154,11 @@ def test_regularisers_and_constraints_reach_the_weights():
         assert type(a.constraint) is type(b.constraint) and type(a.regularizer) is type(b.regularizer)
 
 
-# What is wrong in Keras's layer, and is not in ours.
+# Bugs and limits of Keras's layer that ours does not have.
 
 
 @pytest.mark.parametrize("causal", [False, True])
-def test_fully_masked_query_gets_zeros_with_and_without_scores(causal):
+def test_a_fully_masked_query_gets_zeros_with_and_without_scores(causal):
     layer = noisy(MultiHeadAttention(N, 3), random(B, T, D))
     x, mask = random(B, T, D), np.ones((B, T, T), bool)
     mask[0, 1] = mask[1, 0] = False
@@ -174,7 +171,7 @@ def test_fully_masked_query_gets_zeros_with_and_without_scores(causal):
     assert not numpy(scores)[0, :, 1].any()
 
 
-def test_float_attention_mask_raises():
+def test_a_float_mask_is_refused():
     x, additive = random(B, T, D), np.where(np.eye(T) > 0, 0, -1e9).astype("float32")
     layer = MultiHeadAttention(N, 3)
     with pytest.raises(ValueError, match="`attention_mask` must be boolean or integer.*`attention_bias`"):
@@ -183,7 +180,7 @@ def test_float_attention_mask_raises():
     np.testing.assert_allclose(numpy(layer(x, x, attention_bias=additive[None, None])), expected, atol=1e-6)
 
 
-def test_query_mask_is_applied():
+def test_query_mask_hides_padded_queries():
     x, mask = random(B, T, D), np.ones((B, T), bool)
     mask[0, 3:] = False
     _, scores = MultiHeadAttention(N, 3)(x, x, query_mask=mask, return_attention_scores=True)
@@ -191,21 +188,21 @@ def test_query_mask_is_applied():
 
 
 @pytest.mark.parametrize("init, query, value", [({}, (4, D), (6, D)), ({"attention_axes": (2,)}, (3, 4, D), (3, 6, D))])
-def test_static_shape_of_the_scores(init, query, value):
+def test_the_static_shape_of_the_scores_is_the_eager_one(init, query, value):
     layer = MultiHeadAttention(N, 3, **init)
     _, symbolic = layer(keras.Input(query), keras.Input(value), return_attention_scores=True)
     _, eager = layer(random(2, *query), random(2, *value), return_attention_scores=True)
     assert symbolic.shape == (None, *eager.shape[1:])
 
 
-def test_causal_mask_counts_from_query_offset():
+def test_causality_counts_from_query_offset():
     x, memory = random(B, 1, D), random(B, 6, D)
     layer = MultiHeadAttention(N, 3)
     _, scores = layer(x, memory, use_causal_mask=True, query_offset=5, return_attention_scores=True)
     assert (numpy(scores) > 0).all()
 
 
-def test_flash_attention_works_and_is_in_the_config():
+def test_flash_attention_works_with_dropout_and_is_in_the_config():
     x = random(B, T, D)
     layer = noisy(MultiHeadAttention(N, 3, flash_attention=True, dropout=0.1), x)
     plain = MultiHeadAttention(N, 3)
@@ -215,7 +212,7 @@ def test_flash_attention_works_and_is_in_the_config():
     assert layer.get_config()["flash_attention"] is True and plain.get_config()["flash_attention"] is None
 
 
-def test_one_key_and_value_head():
+def test_one_key_value_head_equals_repeated_heads():
     x = random(B, T, D)
     layer = noisy(MultiHeadAttention(N, 3, num_key_value_heads=1), x)
     assert tuple(layer.key_dense.kernel.shape) == (D, 1, 3)
@@ -237,12 +234,12 @@ def test_half_precision_is_the_same_with_scores_and_never_nan(policy, atol):
     np.testing.assert_allclose(output, with_scores, atol=atol * np.abs(output).max())
 
 
-def test_padding_mask_as_attention_mask_raises():
+def test_a_padding_mask_as_attention_mask_is_refused_by_name():
     with pytest.raises(ValueError, match="`value_mask`"):
         MultiHeadAttention(N, 3)(random(B, T, D), random(B, S, D), attention_mask=np.ones((B, S), bool))
 
 
-def test_keras_mask_over_two_attended_axes():
+def test_a_keras_mask_over_two_attended_axes():
     tokens = np.ones((B, 3, T), "int32")
     tokens[0, :, 3:] = 0
     x = keras.layers.Embedding(4, D, mask_zero=True)(tokens)
@@ -251,7 +248,7 @@ def test_keras_mask_over_two_attended_axes():
     assert not numpy(scores)[0, ..., 3:].any() and not numpy(scores)[0, :, :, 3:].any()
 
 
-def test_single_input_is_self_attention():
+def test_one_input_is_enough():
     x = random(B, T, D)
     layer = MultiHeadAttention(N, 3)
     assert tuple(keras.Sequential([layer])(x).shape) == (B, T, D)
@@ -259,7 +256,7 @@ def test_single_input_is_self_attention():
 
 
 @pytest.mark.parametrize("init", [{}, {"num_key_value_heads": 2, "use_gate": True}], ids=str)
-def test_keras_masks_raise_no_warning(init):
+def test_keras_masks_cause_no_warning(init):
     tokens = np.array([[3, 1, 4, 0, 0], [1, 5, 9, 2, 6]])
     x = keras.layers.Embedding(10, D, mask_zero=True)(tokens)
     with warnings.catch_warnings():

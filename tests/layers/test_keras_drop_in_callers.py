@@ -1,4 +1,4 @@
-"""What callers of `keras.layers.MultiHeadAttention` rely on besides its numbers: words of errors, masks, policies."""
+"""What callers of `keras.layers.MultiHeadAttention` rely on besides outputs: error messages, masks, policies."""
 
 import inspect
 
@@ -17,14 +17,14 @@ CHECKS_SIZES = "sliding_window" in inspect.signature(Keras).parameters
 
 
 @pytest.mark.parametrize("name", ["num_heads", "key_dim", "value_dim"])
-def test_errors_of_sizes_hold_keras_words(name):
+def test_errors_of_sizes_contain_keras_messages(name):
     for bad in (0, -2, 1.5):
         for layer in (MultiHeadAttention, Keras)[: 1 + CHECKS_SIZES]:
             with pytest.raises(ValueError, match=f"argument `{name}`"):
                 layer(**{"num_heads": N, "key_dim": 3, name: bad})
 
 
-def test_errors_hold_keras_words():
+def test_errors_contain_keras_messages():
     for output_shape in (8.0, "8", 0, (3, 0)):
         with pytest.raises(ValueError, match=r"Invalid `output_shape`.*Received: output_shape="):
             MultiHeadAttention(N, 3, output_shape=output_shape)
@@ -52,7 +52,7 @@ def test_a_mask_of_float_zeros_and_ones_is_refused_with_the_way_to_convert_it():
         np.testing.assert_allclose(numpy(layer(x, attention_mask=converted)), expected, atol=1e-5)
 
 
-def test_policies_by_path_reach_the_projections():
+def test_dtype_policies_by_path_reach_the_projections():
     policies = keras.dtype_policies.DTypePolicyMap()
     for name in ("query", "key", "value"):
         policies[f"mha/{name}"] = keras.dtype_policies.QuantizedDTypePolicy("int8", "float32")
@@ -63,7 +63,7 @@ def test_policies_by_path_reach_the_projections():
         assert dtypes == ["int8"] * 3 + ["float32"]
 
 
-def test_what_sublayers_are_flattened_to_is_quantised():
+def test_flattened_sublayers_can_be_quantized():
     layer = MultiHeadAttention(N, 3, use_gate=True)
     layer.build((B, T, D))
     for inner in layer._flatten_layers(include_self=False):
@@ -72,7 +72,7 @@ def test_what_sublayers_are_flattened_to_is_quantised():
     assert sum(keras.backend.standardize_dtype(w.dtype) == "int8" for w in layer.weights) == 5
 
 
-def test_the_mask_of_the_query_is_handed_on():
+def test_the_mask_of_the_query_is_propagated():
     tokens = np.array([[1, 2, 3, 0, 0], [3, 3, 1, 1, 2]])
     x = keras.layers.Embedding(4, D, mask_zero=True)(tokens)
     output = MultiHeadAttention(N, 3)(query=x, value=random(B, S, D))

@@ -1,4 +1,4 @@
-"""Decoding with a cache is the full forward pass, a few positions at a time."""
+"""Decoding with a key-value cache, a few positions at a time, equals the full forward pass."""
 
 import keras
 import numpy as np
@@ -71,7 +71,7 @@ def test_bias_by_distance():
 
 
 def test_a_padded_prompt():
-    """Padding in a prompt is neither seen by the prompt nor, with `value_mask`, by what follows."""
+    """Padding in a prompt is visible neither to the prompt nor, with `value_mask`, to later positions."""
     layer, x = layer_of(), random(B, T, D, seed=1)
     real = np.ones((B, T), bool)
     real[0, :2] = False  # left padding, so that later queries come after it
@@ -85,7 +85,7 @@ def test_a_padded_prompt():
 
 
 @pytest.mark.parametrize("init", INITS[:2], ids=str)
-def test_a_memory_is_projected_once(init):
+def test_a_projected_memory_equals_its_values_and_keys(init):
     layer = noisy(MultiHeadAttention(N, 3, **init), random(B, T, D), random(B, S, 10), random(B, S, 8))
     x, value, key = random(B, T, D, seed=1), random(B, S, 10, seed=2), random(B, S, 8, seed=3)
     mask = np.ones((B, S), bool)
@@ -102,7 +102,7 @@ def test_a_memory_is_projected_once(init):
 
 @pytest.mark.parametrize("init", INITS[:2], ids=str)
 def test_padding_of_a_prompt_is_remembered(init):
-    """On the left, where prompts of several lengths have it, and in between."""
+    """On the left, as of prompts of unequal lengths, and in between."""
     layer, x = layer_of(**init), random(B, T, D, seed=1)
     mask = np.array([[False, False, True, True, True], [True, False, True, True, True]])
     expected, scores = layer(x, query_mask=mask, use_causal_mask=True, return_attention_scores=True)
@@ -131,7 +131,7 @@ def test_padding_of_a_memory_is_remembered():
 
 
 @pytest.mark.parametrize("batch", [-2, 2.0, True, "2", (2,)])
-def test_a_cache_of_no_batch_is_refused_by_name(batch):
+def test_an_invalid_batch_size_is_refused_by_name(batch):
     with pytest.raises(ValueError, match="`batch_size` must be an int, 0 or more.*Received: batch_size="):
         layer_of().make_cache(batch, 3)
 
@@ -168,7 +168,7 @@ def test_decodes_inside_a_graph(jit, tmp_path):
         outputs = tf.while_loop(lambda i, *_: i < T, step, (0, cache, outputs))[2]
         return tf.transpose(outputs.stack(), (1, 0, 2))
 
-    shape = x.shape if jit else (None, T, D)  # XLA wants the batch
+    shape = x.shape if jit else (None, T, D)  # XLA needs the batch size
     graph = tf.function(decode, input_signature=[tf.TensorSpec(shape)], jit_compile=jit, autograph=False)
     np.testing.assert_allclose(numpy(graph(x)), expected, atol=1e-5)
     if jit:
@@ -232,7 +232,7 @@ def test_wrong_caches_are_refused(call, message):
         layer(random(B, 2, D), **{"cache": layer.make_cache(B, L), **call})
 
 
-def test_where_it_is_unknown_how_many_rows_are_written_one_must_fit():
+def test_of_an_unknown_number_of_rows_one_must_fit():
     layer, rows = layer_of(), keras.Input(batch_shape=(B, None, D))
     output, _ = layer(rows, cache=layer.make_cache(B, L), cache_index=L - 1)
     assert tuple(output.shape) == (B, None, D)
@@ -240,6 +240,6 @@ def test_where_it_is_unknown_how_many_rows_are_written_one_must_fit():
         layer(rows, cache=layer.make_cache(B, L), cache_index=L)
 
 
-def test_an_unbuilt_layer_projects_no_memory():
+def test_project_memory_of_an_unbuilt_layer_is_refused():
     with pytest.raises(ValueError, match="not yet set up.*before `project_memory`"):
         MultiHeadAttention(N, 3).project_memory(random(B, S, D))

@@ -15,7 +15,7 @@ def test_adds_the_row_of_each_position():
         np.testing.assert_allclose(numpy(layer(x, start_index=start)), x + table[start : start + 5], atol=1e-6)
 
 
-def test_more_positions_than_learned_are_an_error_where_they_are_known():
+def test_known_positions_beyond_the_table_are_refused():
     layer = layers.LearnedPositionEncoding(4)
     message = r"`max_length - 1`.*\(2, 5, 12\).*start_index=0.*max_length=4"
     with pytest.raises(ValueError, match=message):
@@ -28,7 +28,7 @@ def test_more_positions_than_learned_are_an_error_where_they_are_known():
         layer(keras.Input((5, 12)))
 
 
-def test_more_positions_than_learned_get_the_last_row_where_they_are_not():
+def test_unknown_positions_beyond_the_table_get_the_last_row():
     x = random(2, 5, 12)
     layer = noisy(layers.LearnedPositionEncoding(6), x)
     table = numpy(layer.table)

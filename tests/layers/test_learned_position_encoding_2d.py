@@ -22,8 +22,8 @@ def test_adds_the_row_and_the_column_of_each_position(variant, start):
 
 
 @pytest.mark.parametrize("variant", ["paper", "reference"])
-def test_begins_with_unit_variance(variant):
-    """Each of the vectors that are added, as `TokenEmbedding` does; two tables must not begin alike."""
+def test_initial_vectors_have_unit_variance(variant):
+    """After scaling, as in `TokenEmbedding`; the two tables are initialized independently."""
     layer = layers.LearnedPositionEncoding2D(200, 200, variant)
     layer.build((None, None, None, 64))
     for table in (layer.rows, layer.columns):
@@ -32,7 +32,7 @@ def test_begins_with_unit_variance(variant):
     assert layer.count_params() == 400 * (32 if variant == "paper" else 64)
 
 
-def test_more_positions_than_learned():
+def test_positions_beyond_the_tables():
     layer = layers.LearnedPositionEncoding2D(4, 6)
     small = (2, 2, 2, 8)
     for shape, start in (((2, 5, 6, 8), (0, 0)), ((2, 4, 7, 8), (0, 0)), (small, (3, 0)), (small, (0, -1))):

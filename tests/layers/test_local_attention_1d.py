@@ -1,4 +1,4 @@
-"""Local attention over sequences: the paper's loops, causality, and writing position by position."""
+"""LocalAttention1D against the paper's loops: visibility, and decoding position by position."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from keras_attention import ops
 from keras_attention.layers import LocalAttention1D, MultiHeadAttention
 from tests.layers.helpers import noisy, numpy, random
-from tests.layers.local_attention import dense, seen_by, written
+from tests.layers.local_attention import decoded, dense, seen_by
 from tests.reference.local_attention import mask_1d, published_1d
 
 B, T, N, D = 2, 11, 4, 12
@@ -38,13 +38,13 @@ def test_is_the_papers_loop_over_heads(init):
 
 
 @pytest.mark.parametrize("length", [5, 8, 9, 13])
-def test_equal_block_lengths_match_the_published_mask(length):
+def test_equal_block_sizes_are_the_published_layer(length):
     layer, x = layer_of(4, 4), random(B, length, D, seed=1)
     expected, _ = dense(layer, x, published_1d(length, 4))
     np.testing.assert_allclose(numpy(layer(x)), expected, atol=1e-4)
 
 
-def test_the_public_mask_gives_the_same_in_multi_head_attention():
+def test_equals_multi_head_attention_with_the_public_mask():
     layer, x = layer_of(), random(B, T, D, seed=1)
     full = MultiHeadAttention(N, 3)
     full.build(x.shape)
@@ -61,21 +61,21 @@ def test_blocks_of_half_the_length_are_full_causal_attention():
     np.testing.assert_allclose(numpy(layer(x)), numpy(full(x, use_causal_mask=True)), atol=1e-5)
 
 
-def test_outputs_depend_only_on_visible_positions():
-    layer, x, places = layer_of(), random(1, T, D, seed=1), [(0,), (4,), (10,)]
-    for place, changed in zip(places, seen_by(layer, x, places), strict=True):
-        np.testing.assert_array_equal(changed, visible(layer)[place])
+def test_an_output_depends_on_visible_positions_only():
+    layer, x, positions = layer_of(), random(1, T, D, seed=1), [(0,), (4,), (10,)]
+    for position, changed in zip(positions, seen_by(layer, x, positions), strict=True):
+        np.testing.assert_array_equal(changed, visible(layer)[position])
 
 
 @pytest.mark.parametrize(
     ("init", "steps"), [(INITS[0], (3, 1, 7)), (INITS[0], (1,) * T), (INITS[2], (1,) * T), (INITS[3], (T,))], ids=str
 )
-def test_written_position_by_position(init, steps):
+def test_decoding_equals_the_full_forward(init, steps):
     layer, x = layer_of(**init), random(B, T, D, seed=1)
     mask = np.ones((B, T), bool)
     mask[0, :2], mask[1, 4] = False, False
     x[~mask] = np.nan
-    output, _ = written(layer, layer.make_cache(B, T), x, steps, mask)
+    output, _ = decoded(layer, layer.make_cache(B, T), x, steps, mask)
     np.testing.assert_allclose(output, numpy(layer(x, mask=mask)), atol=1e-5)
 
 
@@ -105,7 +105,7 @@ def test_symbolic_steps():
     assert {name: x.shape for name, x in new.items()} == {name: x.shape for name, x in cache.items()}
 
 
-def test_writes_inside_a_graph():
+def test_decodes_inside_a_graph():
     """Of unknown sizes; see the same test of images for XLA."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("a TensorFlow graph")
@@ -113,7 +113,7 @@ def test_writes_inside_a_graph():
 
     layer, x = layer_of(), random(B, T, D, seed=1)
 
-    def write(x):
+    def decode(x):
         def step(i, cache, outputs):
             output, cache = layer(tf.gather(x, [i], axis=1), cache=cache, cache_index=i)
             return i + 1, cache, outputs.write(i, output[:, 0])
@@ -122,11 +122,11 @@ def test_writes_inside_a_graph():
         state = (0, layer.make_cache(tf.shape(x)[0], T), outputs)
         return tf.transpose(tf.while_loop(lambda i, *_: i < T, step, state)[2].stack(), (1, 0, 2))
 
-    graph = tf.function(write, input_signature=[tf.TensorSpec((None, T, D))], autograph=False)
+    graph = tf.function(decode, input_signature=[tf.TensorSpec((None, T, D))], autograph=False)
     np.testing.assert_allclose(numpy(graph(x)), numpy(layer(x)), atol=1e-5)
 
 
-def test_writes_under_jax_jit():
+def test_decodes_under_jax_jit():
     if keras.backend.backend() != "jax":
         pytest.skip("JAX's jit")
     import jax
@@ -134,7 +134,7 @@ def test_writes_under_jax_jit():
     layer, x = layer_of(), random(B, T, D, seed=1)
 
     @jax.jit
-    def write(x):
+    def decode(x):
         def step(cache, i):
             row = jax.lax.dynamic_slice_in_dim(x, i, 1, axis=1)
             output, cache = layer(row, cache=cache, cache_index=i)
@@ -142,7 +142,7 @@ def test_writes_under_jax_jit():
 
         return jax.lax.scan(step, layer.make_cache(B, T), jax.numpy.arange(T))[1]
 
-    np.testing.assert_allclose(numpy(write(x)).transpose(1, 0, 2), numpy(layer(x)), atol=1e-5)
+    np.testing.assert_allclose(numpy(decode(x)).transpose(1, 0, 2), numpy(layer(x)), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_cache_shorter_than_the_reach_has_room_for_no_more_than_its_length():
 
 
 @pytest.mark.parametrize("shape", [(0, 5, D), (2, 0, D)])
-def test_no_positions(shape):
+def test_empty_inputs(shape):
     layer = LocalAttention1D(2, 3, query_block=2, memory_block=1, causal=True)
     output, scores = layer(np.zeros(shape), mask=np.ones(shape[:2], bool), return_attention_scores=True)
     assert tuple(output.shape) == shape == tuple(layer(np.zeros(shape)).shape)

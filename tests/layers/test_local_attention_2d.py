@@ -1,4 +1,4 @@
-"""Local attention over images: the paper's loops, the order of generation, and writing pixel by pixel."""
+"""LocalAttention2D against the paper's loops: visibility, generation order, and decoding pixel by pixel."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from keras_attention import ops
 from keras_attention.layers import LocalAttention2D, MultiHeadAttention
 from tests.layers.helpers import noisy, numpy, random
-from tests.layers.local_attention import dense, seen_by, written
+from tests.layers.local_attention import decoded, dense, seen_by
 from tests.reference.generation import positions
 from tests.reference.local_attention import mask_2d
 
@@ -42,7 +42,7 @@ def flat(x):
 
 
 @pytest.mark.parametrize("init", INITS, ids=str)
-def test_matches_dense_attention_under_the_visible_mask(init):
+def test_is_the_papers_loop_over_heads(init):
     layer, x = layer_of(**init), random(B, Y, X, D, seed=1)
     expected, scores = dense(layer, flat(x), visible(layer).reshape(Y * X, Y * X))
     output, probs = layer(x, return_attention_scores=True)
@@ -51,13 +51,13 @@ def test_matches_dense_attention_under_the_visible_mask(init):
     np.testing.assert_allclose(numpy(probs).reshape(scores.shape), scores, atol=1e-5)
 
 
-def test_padding_of_incomplete_blocks_takes_no_part():
+def test_padding_to_whole_blocks_is_ignored():
     layer, x = layer_of((4, 4), (2, 2)), random(1, 7, 10, D, seed=1)
     expected, _ = dense(layer, flat(x), visible(layer, 7, 10).reshape(70, 70))
     np.testing.assert_allclose(flat(numpy(layer(x))), expected, atol=1e-4)
 
 
-def test_the_public_mask_gives_the_same_in_multi_head_attention():
+def test_equals_multi_head_attention_with_the_public_mask():
     layer, x = layer_of(), random(B, Y, X, D, seed=1)
     full = MultiHeadAttention(N, 3, attention_axes=(1, 2))
     full.build(x.shape)
@@ -66,25 +66,25 @@ def test_the_public_mask_gives_the_same_in_multi_head_attention():
     np.testing.assert_allclose(numpy(layer(x)), numpy(full(x, attention_mask=mask)), atol=1e-5)
 
 
-def test_outputs_depend_only_on_visible_positions():
-    layer, x, places = layer_of(), random(1, Y, X, D, seed=1), [(0, 0), (3, 4), (5, 7)]
+def test_a_pixel_depends_on_visible_pixels_only():
+    layer, x, pixels = layer_of(), random(1, Y, X, D, seed=1), [(0, 0), (3, 4), (5, 7)]
     rows, columns = order(layer)
-    for place, changed in zip(places, seen_by(layer, x, places), strict=True):
-        np.testing.assert_array_equal(changed, visible(layer)[place])
-        index = list(zip(rows, columns, strict=True)).index(place)
+    for pixel, changed in zip(pixels, seen_by(layer, x, pixels), strict=True):
+        np.testing.assert_array_equal(changed, visible(layer)[pixel])
+        index = list(zip(rows, columns, strict=True)).index(pixel)
         assert not changed[rows[index + 1 :], columns[index + 1 :]].any()
 
 
 @pytest.mark.parametrize("init", [init for init in INITS if init.get("causal")], ids=str)
-def test_written_pixel_by_pixel(init):
-    rows = max(3, init["query_block"][0])  # as many as show where blocks end
+def test_decoding_equals_the_full_forward(init):
+    rows = max(3, init["query_block"][0])  # enough to cross the end of a block
     layer, x = layer_of(**init), random(B, rows, X, D, seed=1)
     mask = np.ones((B, rows, X), bool)
     mask[0, 2, 3:], mask[1, 0, 0] = False, False
     x[~mask] = np.nan
-    places = (slice(None), *order(layer, rows))
-    output, _ = written(layer, layer.make_cache(B, rows, X), x[places], (1,) * 5 + (rows * X - 5,), mask[places])
-    np.testing.assert_allclose(output, numpy(layer(x, mask=mask))[places], atol=1e-5)
+    pixels = (slice(None), *order(layer, rows))
+    output, _ = decoded(layer, layer.make_cache(B, rows, X), x[pixels], (1,) * 5 + (rows * X - 5,), mask[pixels])
+    np.testing.assert_allclose(output, numpy(layer(x, mask=mask))[pixels], atol=1e-5)
 
 
 def test_one_size_stands_for_both_axes():
@@ -92,16 +92,16 @@ def test_one_size_stands_for_both_axes():
     assert (layer.query_block, layer.memory_block, layer.dilation) == ((2, 2), (0, 0), (3, 3))
 
 
-def test_writes_inside_a_graph():
+def test_decodes_inside_a_graph():
     """Compiled by XLA; see the same test of sequences for a graph of unknown sizes."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("a TensorFlow graph")
     import tensorflow as tf
 
     layer, x = layer_of(), random(B, Y, X, D, seed=1)
-    places = (slice(None), *order(layer))
+    pixels = (slice(None), *order(layer))
 
-    def write(x):
+    def decode(x):
         def step(i, cache, outputs):
             output, cache = layer(tf.gather(x, [i], axis=1), cache=cache, cache_index=i)
             return i + 1, cache, outputs.write(i, output[:, 0])
@@ -110,8 +110,8 @@ def test_writes_inside_a_graph():
         state = (0, layer.make_cache(tf.shape(x)[0], Y, X), outputs)
         return tf.transpose(tf.while_loop(lambda i, *_: i < Y * X, step, state)[2].stack(), (1, 0, 2))
 
-    graph = tf.function(write, input_signature=[tf.TensorSpec((B, Y * X, D))], jit_compile=True, autograph=False)
-    np.testing.assert_allclose(numpy(graph(x[places])), numpy(layer(x))[places], atol=1e-5)
+    graph = tf.function(decode, input_signature=[tf.TensorSpec((B, Y * X, D))], jit_compile=True, autograph=False)
+    np.testing.assert_allclose(numpy(graph(x[pixels])), numpy(layer(x))[pixels], atol=1e-5)
 
 
 @pytest.mark.parametrize(

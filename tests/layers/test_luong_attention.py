@@ -1,4 +1,4 @@
-"""Luong's attention against the paper, its published values, and its own steps."""
+"""LuongAttention against the equations of the paper, a worked example, and its own steps."""
 
 import keras
 import numpy as np
@@ -60,7 +60,7 @@ def window(name, weights):
         ("scaled-concat", "global"),
     ],
 )
-def test_is_the_equation_and_steps_are_the_call(score, near):
+def test_is_the_equation_and_steps_equal_the_call(score, near):
     layer = LuongAttention(**SCORES[score], **WINDOWS[near])
     weights = fill(layer)
     probs = reference.soft(energies(layer.score, weights), key_mask=MASK, **window(near, weights))
@@ -70,7 +70,8 @@ def test_is_the_equation_and_steps_are_the_call(score, near):
     check_steps(layer, value_mask=MASK)
 
 
-def test_dot_is_general_with_the_identity_and_has_the_published_values():
+def test_dot_equals_general_with_an_identity_kernel():
+    """A worked example: the softmax of [1, 0, 1]."""
     query, memory = np.array([[[1, 0]]], "float32"), np.array([[[1, 0], [0, 1], [1, 1]]], "float32")
     general = LuongAttention("general")
     general.build(query.shape, memory.shape)
@@ -80,7 +81,8 @@ def test_dot_is_general_with_the_identity_and_has_the_published_values():
         np.testing.assert_allclose(numpy(scores)[0, 0], [0.422319, 0.155362, 0.422319], atol=1e-6)
 
 
-def test_scores_of_local_p_sum_to_at_most_1_and_its_place_is_in_the_memory():
+def test_scores_of_local_p_sum_to_at_most_1_and_its_position_is_in_the_memory():
+    """Eqs. 9 and 10 of the paper."""
     layer = LuongAttention("general", window="local_p", half_width=2)
     fill(layer)
     _, scores = layer(QUERY, VALUE, KEY, value_mask=MASK, return_attention_scores=True)
@@ -92,8 +94,8 @@ def test_scores_of_local_p_sum_to_at_most_1_and_its_place_is_in_the_memory():
     assert (center >= 0).all() and (center <= LENGTHS[:, None]).all()
 
 
-def test_the_gradient_reaches_the_place_through_the_gaussian_alone():
-    """Without the Gaussian, the gradient of the position is zero."""
+def test_the_gradient_reaches_the_predicted_position_only_through_the_gaussian():
+    """A Gaussian so wide that it is constant gives the position no gradient."""
     for gaussian in (True, False):
         layer = LuongAttention("general", window="local_p", half_width=1e6 if not gaussian else 2.0)
         fill(layer)
@@ -108,7 +110,7 @@ def test_the_gradient_reaches_the_place_through_the_gaussian_alone():
 
 
 @pytest.mark.parametrize("score", ["general", "concat", "location"])
-def test_a_wide_window_is_the_whole_memory(score):
+def test_a_wide_window_equals_global_attention(score):
     wide, whole = (LuongAttention(**SCORES[score], window=w, half_width=1e6) for w in ("local_p", None))
     fill(wide)
     fill(whole)
@@ -127,7 +129,7 @@ def model_of(layer):
 
 @pytest.mark.parametrize("kind", [{"score": "general"}, {"score": "concat", "units": 8, "renormalize": True}], ids=str)
 def test_local_p_in_a_model(kind, tmp_path):
-    """What the conformance suite does for the other kinds: this one needs a mask beside its inputs."""
+    """What the conformance suite tests of other cases: `local_p` needs a mask beside its inputs."""
     layer = LuongAttention(window="local_p", half_width=2, **kind)
     fill(layer)
     model = model_of(layer)
@@ -205,7 +207,7 @@ def test_bad_arguments_by_name():
 
 
 @pytest.mark.parametrize("layer", [LuongAttention, LuongMonotonicAttention])
-def test_the_dot_score_comes_back_from_an_h5_file(layer, tmp_path):
+def test_the_dot_score_survives_an_h5_file(layer, tmp_path):
     inputs = keras.Input((5, 6)), keras.Input((7, 6))
     model = keras.Model(inputs, layer("dot")(*inputs))
     model.save(tmp_path / "model.h5")
@@ -216,7 +218,7 @@ def test_the_dot_score_comes_back_from_an_h5_file(layer, tmp_path):
 
 
 @pytest.mark.parametrize("near", ["local-m", "local-p"])
-def test_it_does_not_matter_on_which_side_padding_stands(near):
+def test_padding_may_be_on_either_side(near):
     layer = LuongAttention("general", **WINDOWS[near])
     fill(layer)
     real = {"query": QUERY[:1], "value": VALUE[:1], "key": KEY[:1]}
@@ -230,8 +232,8 @@ def test_it_does_not_matter_on_which_side_padding_stands(near):
         assert not got[~masks[0]].any()
 
 
-def test_positions_count_what_an_attention_mask_hides():
-    """A query that sees nothing is no padding: those behind it stay where they are."""
+def test_positions_hidden_by_an_attention_mask_are_counted():
+    """A fully masked query is not padding: later queries keep their positions."""
     layer = LuongAttention("general", **WINDOWS["local-m"])
     weights = fill(layer)
     mask = np.random.default_rng(6).random((2, 5, 7)) < 0.7

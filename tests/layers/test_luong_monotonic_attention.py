@@ -1,4 +1,4 @@
-"""Monotonic attention with multiplicative energies against a walk through all that can happen, and its own steps."""
+"""LuongMonotonicAttention against an enumeration of all alignments, and its own steps."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.reference import memory_attention as reference
 @pytest.mark.parametrize(
     ("mode", "scale"), [("recursive", False), ("recursive", True), ("parallel", False), ("hard", True)]
 )
-def test_is_the_equation_and_steps_are_the_call(mode, scale):
+def test_is_the_equation_and_steps_equal_the_call(mode, scale):
     layer = LuongMonotonicAttention(mode=mode, scale=scale)
     weights = fill(layer)
     choose = reference.multiplicative(QUERY, KEY @ weights["key/kernel"]) * weights.get("scale", 1.0)
@@ -25,7 +25,7 @@ def test_is_the_equation_and_steps_are_the_call(mode, scale):
     check_steps(layer, value_mask=MASK)
 
 
-def test_dot_is_general_with_the_identity():
+def test_dot_equals_general_with_an_identity_kernel():
     value = random(2, 7, 4, seed=3)
     dot, general = LuongMonotonicAttention("dot"), LuongMonotonicAttention()
     for layer in (dot, general):
@@ -35,7 +35,7 @@ def test_dot_is_general_with_the_identity():
     np.testing.assert_allclose(numpy(dot(QUERY, value)), numpy(general(QUERY, value)), atol=1e-6)
 
 
-def test_noise_of_the_steps_is_that_of_the_call():
+def test_steps_and_call_have_the_same_noise():
     call, step = (LuongMonotonicAttention(sigmoid_noise=0.5, seed=4) for _ in range(2))
     fill(call)
     fill(step)
@@ -43,7 +43,7 @@ def test_noise_of_the_steps_is_that_of_the_call():
     np.testing.assert_allclose(steps(step, training=True)[0], expected, atol=1e-5)
 
 
-def test_every_query_has_noise_of_its_own():
+def test_every_query_has_its_own_noise():
     layer = LuongMonotonicAttention(sigmoid_noise=0.5, seed=4)
     fill(layer)
     memory = layer.project_memory(VALUE, KEY)

@@ -1,4 +1,4 @@
-"""Maxout keeps the greatest of neighbours, and only that one learns."""
+"""Maxout: the max over groups of neighbouring features, and its gradient."""
 
 import keras
 import numpy as np
@@ -14,12 +14,12 @@ def neighbours(units, pieces=2):
     return Maxout(units, pieces, use_bias=False, kernel_initializer="identity")
 
 
-def test_pairs_are_neighbours():
+def test_groups_are_neighbouring_features():
     assert numpy(neighbours(2)(np.array([[1.0, 5.0, 2.0, 3.0]], "float32"))).tolist() == [[5, 3]]
     assert numpy(neighbours(2, 3)(np.array([[1.0, 5.0, 2.0, 3.0, -1.0, 4.0]], "float32"))).tolist() == [[5, 4]]
 
 
-def test_the_gradient_goes_to_the_winner_alone():
+def test_the_gradient_goes_to_the_max_only():
     layer = neighbours(2)
     layer.build((1, 4))
     x = np.array([[1.0, 5.0, 2.0, 3.0]], "float32")
@@ -36,7 +36,7 @@ def test_is_the_equation():
     np.testing.assert_allclose(numpy(layer(x)), expected, atol=1e-5)
 
 
-def test_a_mask_passes():
+def test_propagates_the_mask():
     masked = keras.layers.Masking()(ops.convert_to_tensor(np.array([[[1.0, 2.0], [0.0, 0.0]]], "float32")))
     assert numpy(Maxout(3)(masked)._keras_mask).tolist() == [[True, False]]
 

@@ -1,4 +1,4 @@
-"""The selection among candidate images against loops, and its uncertainty map."""
+"""MultiChannelAttentionSelection against loops, and its uncertainty map."""
 
 import keras
 import numpy as np
@@ -44,21 +44,21 @@ def test_attention_sums_to_one_and_the_image_is_within_its_candidates():
     assert (maps["image"] <= maps["candidates"].max(-2) + 1e-6).all()
 
 
-def test_zero_weights_give_an_uncertainty_of_a_half():
+def test_zero_weights_give_an_uncertainty_of_one_half():
     layer = noisy(MultiChannelAttentionSelection(**SIZES), X)
     for w in layer.doubt.weights:
         w.assign(np.zeros(w.shape))
     np.testing.assert_array_equal(numpy(layer(X, return_maps=True)["uncertainty"]), np.full((2, 5, 7, 1), 0.5))
 
 
-def test_single_candidate_is_the_image():
+def test_one_candidate_is_the_image():
     layer = noisy(MultiChannelAttentionSelection(num_candidates=1), X)
     maps = layer(X, return_maps=True)
     np.testing.assert_array_equal(numpy(maps["attention"]), np.ones((2, 5, 7, 1)))
     np.testing.assert_array_equal(numpy(maps["image"]), numpy(maps["candidates"])[..., 0, :])
 
 
-def test_published_counts():
+def test_published_parameter_counts():
     layer = MultiChannelAttentionSelection()
     layer.build((None, 256, 256, 110))
     assert layer.paint.count_params() == 29_730
@@ -66,7 +66,7 @@ def test_published_counts():
     assert layer.doubt.count_params() == 11
 
 
-def test_channels_first_paints_the_same():
+def test_channels_first_equals_channels_last():
     last = noisy(MultiChannelAttentionSelection(**SIZES), X)
     first = MultiChannelAttentionSelection(**SIZES, data_format="channels_first")
     turned = X.transpose(0, 3, 1, 2)
@@ -95,7 +95,7 @@ def test_all_maps_in_a_model_and_its_file(tmp_path):
         np.testing.assert_allclose(numpy(twin(X)[name]), numpy(expected), atol=1e-6)
 
 
-def test_every_weight_learns_where_a_loss_asks_for_the_uncertainty():
+def test_every_weight_trains_with_a_loss_of_the_uncertainty():
     model = model_of_all_maps()
     losses = {"image": "mse", "uncertainty": "mse", "attention": None, "candidates": None}
     model.compile(keras.optimizers.Adam(0.1), losses, jit_compile=BACKEND == "jax")
@@ -127,7 +127,7 @@ def test_refuses_shapes(shape):
         MultiChannelAttentionSelection().build(shape)
 
 
-def test_scores_come_beside_the_maps_where_both_are_asked_for():
+def test_maps_and_scores_can_be_returned_together():
     layer = noisy(MultiChannelAttentionSelection(**SIZES), X)
     maps, attention = layer(X, return_maps=True, return_attention_scores=True)
     np.testing.assert_array_equal(numpy(attention), numpy(maps["attention"]))

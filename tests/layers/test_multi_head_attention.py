@@ -1,4 +1,4 @@
-"""Multi-head attention against the paper's loops, and what is ours alone; Keras's layer is in its own file."""
+"""MultiHeadAttention against the paper's loops, and what Keras's layer does not have."""
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ def test_is_the_papers_loop_over_heads(init, causal):
     layer = noisy(MultiHeadAttention(N, 3, **init), random(B, T, D), random(B, S, 10), random(B, S, 8))
     query, value, key = random(B, T, D, seed=1), random(B, S, 10, seed=2), random(B, S, 8, seed=3)
     mask = np.random.default_rng(4).random((B, N, T, S)) < 0.7
-    mask[0, :, 2] = False  # a query that sees nothing
+    mask[0, :, 2] = False  # a fully masked query
     bias = random(B, N, T, S, seed=5)
     t, s = np.arange(T)[:, None], np.arange(S)
     sees = mask & (s <= t + 1 if causal else True) & (abs(t + 1 - s) < init.get("sliding_window", 99))
@@ -48,7 +48,7 @@ def test_one_head_is_equation_1():
     np.testing.assert_allclose(numpy(layer(x))[0], context @ W["output"][0], atol=1e-4)
 
 
-def test_kernels_start_as_matrices():
+def test_kernels_are_initialized_as_matrices():
     """Glorot's limit at D = 512 is 0.0765, not the 0.0128 of a kernel taken for a convolution."""
     layer = MultiHeadAttention(8, 64)
     layer.build((None, None, 512))
@@ -56,7 +56,7 @@ def test_kernels_start_as_matrices():
         assert 0.0755 < np.abs(numpy(dense.kernel)).max() <= 0.0766
 
 
-def test_projections_do_not_start_equal():
+def test_projections_are_initialized_independently():
     layer = MultiHeadAttention(3, 4)
     layer.build((None, None, 12))
     assert np.abs(numpy(layer.query_dense.kernel) - numpy(layer.key_dense.kernel)).max() > 0.01
@@ -92,7 +92,7 @@ def test_time_distributed_with_a_mask():
 
 
 @pytest.mark.parametrize("call", ["eager", "model"])
-def test_the_keras_mask_of_the_query_goes_on(call):
+def test_the_keras_mask_of_the_query_is_propagated(call):
     tokens = np.array([[3, 1, 4, 0, 0], [1, 5, 9, 2, 6]])
     embedding, layer = keras.layers.Embedding(10, D, mask_zero=True), MultiHeadAttention(N, 3, use_bias=False)
     pool = keras.layers.GlobalAveragePooling1D()
@@ -108,7 +108,7 @@ def test_the_keras_mask_of_the_query_goes_on(call):
     np.testing.assert_allclose(numpy(result), expected, atol=1e-5)
 
 
-def test_alibi_by_distance_is_alibi_in_full():
+def test_alibi_by_distance_equals_the_full_bias():
     layer = noisy(MultiHeadAttention(N, 3), random(B, T, D), random(B, S, D))
     x, y = random(B, T, D, seed=1), random(B, S, D, seed=2)
     distances = ALiBi(N)(x, y, query_offset=2)
@@ -120,7 +120,7 @@ def test_alibi_by_distance_is_alibi_in_full():
 
 @pytest.mark.parametrize("axes", [(1,), (2,), (2, 1), (1, 2)])
 def test_masks_of_images(axes):
-    """Masks over any axes are those of the sequences that the axes are folded into."""
+    """Padding masks over any axes are those of the flattened sequences."""
     x, v = random(B, 3, 5, D, seed=1), random(B, *(n + (i in axes) for i, n in ((1, 3), (2, 5))), 10, seed=2)
     layer = noisy(MultiHeadAttention(N, 3, attention_axes=axes), x, v)
     rng = np.random.default_rng(0)
@@ -232,7 +232,7 @@ def test_attention_axes_between_batch_and_features():
         MultiHeadAttention(N, 3, attention_axes=2)(random(B, T, D))
 
 
-def test_padding_told_by_the_attention_mask_does_not_leak():
+def test_padding_hidden_by_the_attention_mask_does_not_leak():
     layer = noisy(MultiHeadAttention(N, 3), random(B, T, D))
     x = random(B, T, D, seed=1)
     mask = np.ones((B, 1, T), bool)
@@ -253,4 +253,4 @@ def test_large_logits_give_no_nan_in_half_precision(init):
     mask[:, 1:, :2] = True
     output = numpy(layer(x, attention_mask=mask))
     assert np.isfinite(output).all()
-    np.testing.assert_allclose(output[:, 0], 0.1, atol=1e-3)  # sees nothing: the bias of the output alone
+    np.testing.assert_allclose(output[:, 0], 0.1, atol=1e-3)  # fully masked: only the bias of the output

@@ -1,4 +1,4 @@
-"""Multi-scale spatial pooling against loops."""
+"""MultiScaleSpatialPooling against loops."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.reference import selection_gan as reference
 
 @pytest.mark.parametrize("variant", ["paper", "reference"])
 @pytest.mark.parametrize("sizes", [(1, 2, 3), (3, 1), (2, 5), (4,)], ids=str)
-def test_matches_the_numpy_reference(sizes, variant):
+def test_is_the_loop(sizes, variant):
     x = random(2, 11, 8, 3)
     layer = MultiScaleSpatialPooling(sizes, variant=variant)
     expected = reference.spatial_pooling(x, sizes, with_features=variant == "reference")
@@ -19,7 +19,7 @@ def test_matches_the_numpy_reference(sizes, variant):
     np.testing.assert_allclose(numpy(layer(x)), expected, atol=1e-5)
 
 
-def test_pool_size_one_squares_the_features():
+def test_a_size_of_one_squares_the_features():
     x = random(2, 5, 7, 3)
     squares, itself = np.split(numpy(MultiScaleSpatialPooling((1,))(x)), 2, axis=-1)
     np.testing.assert_allclose(squares, x**2, rtol=1e-6)
@@ -32,7 +32,7 @@ def test_one_square_scales_by_the_mean():
     np.testing.assert_allclose(numpy(MultiScaleSpatialPooling((6,), variant="paper")(x)), expected, atol=1e-5)
 
 
-def test_the_last_rows_and_columns_that_fill_no_square_are_in_no_average():
+def test_remaining_rows_and_columns_are_in_no_average():
     x = random(1, 7, 8, 3)
     y = x.copy()
     y[:, 6:], y[:, :, 6:] = 9, 9
@@ -46,12 +46,12 @@ def test_gradients_are_those_of_the_loop(how):
     layer = MultiScaleSpatialPooling((2, 3))
     _, [gradient] = value_and_gradients(layer, [x], cotangent, how)
     step, wide = 1e-4, x.astype("float64")
-    for place in [(0, 0, 0, 0), (1, 2, 3, 1), (0, 4, 1, 0), (1, 1, 1, 1)]:
+    for at in [(0, 0, 0, 0), (1, 2, 3, 1), (0, 4, 1, 0), (1, 1, 1, 1)]:
         up, down = wide.copy(), wide.copy()
-        up[place] += step
-        down[place] -= step
+        up[at] += step
+        down[at] -= step
         change = reference.spatial_pooling(up, (2, 3)) - reference.spatial_pooling(down, (2, 3))
-        np.testing.assert_allclose(gradient[place], np.sum(change * cotangent) / (2 * step), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(gradient[at], np.sum(change * cotangent) / (2 * step), rtol=1e-3, atol=1e-4)
 
 
 def test_channels_first():
@@ -61,7 +61,7 @@ def test_channels_first():
     np.testing.assert_allclose(numpy(output), expected, atol=1e-5)
 
 
-def test_places_that_are_not_known_are_looked_at_when_they_come():
+def test_unknown_sizes_in_a_graph():
     if BACKEND != "tensorflow":
         pytest.skip("only TensorFlow has graphs with unknown dimensions")
     import tensorflow as tf

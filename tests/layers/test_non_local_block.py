@@ -1,4 +1,4 @@
-"""NonLocalBlock against NumPy loops from the paper: outputs, parameter counts, pooling, extents."""
+"""NonLocalBlock against NumPy loops from the paper."""
 
 import functools
 
@@ -14,13 +14,12 @@ from tests.layers.helpers import noisy, numpy, random
 from tests.pairs import all_pairs
 from tests.reference import non_local as reference
 
-# The modules, whose names in `ops` are those of their functions.
 SHAPES = {"1-D": (2, 7, 6), "2-D": (2, 5, 7, 6), "3-D": (2, 4, 3, 5, 6)}
 WINDOWS = {3: (2,), 4: (2, 2), 5: (1, 2, 2)}
 SOFTMAX = ("gaussian", "embedded_gaussian")
 
 
-@functools.cache  # most of the tests ask for one of a few, and change none
+@functools.cache  # most tests use one of a few layers, and change none
 def make(shape, pairwise="embedded_gaussian", **kwargs):
     layer = noisy(NonLocalBlock(pairwise, **kwargs), np.zeros(shape, "float32"))
     if layer.batch_norm:
@@ -64,8 +63,8 @@ def check(layer, x, sees=None, real=None):
 @pytest.mark.parametrize(
     ("rank", "pairwise", "pool", "batch_norm"), all_pairs([*SHAPES], PAIRWISE, ["after", "before", None], [True, False])
 )
-def test_is_the_equation(rank, pairwise, pool, batch_norm):
-    """Of 5 or 7 rows, pooling omits the last."""
+def test_is_equations_1_and_6(rank, pairwise, pool, batch_norm):
+    """Of 5 or 7 rows, the last is left out of the pooling."""
     x = random(*SHAPES[rank], seed=1)
     scores, maps = check(make(x.shape, pairwise, pool=pool, batch_norm=batch_norm), x)
     np.testing.assert_allclose(scores[:, 0], maps, atol=1e-5)
@@ -73,7 +72,7 @@ def test_is_the_equation(rank, pairwise, pool, batch_norm):
 
 @pytest.mark.parametrize("pairwise", SOFTMAX)
 def test_the_scale_of_the_published_code(pairwise):
-    """One over the root of the features that are multiplied, all six of them for the Gaussian."""
+    """One over the root of the number of multiplied features, all six for the Gaussian."""
     x = random(*SHAPES["2-D"], seed=1)
     scaled = make(x.shape, pairwise, pool="before", scale="inv_sqrt")
     check(scaled, x)
@@ -87,7 +86,7 @@ def test_pooling_before_is_not_pooling_after():
     assert np.abs(numpy(before) - numpy(after)).max() > 1e-2
 
 
-COUNTS = {  # channels: Gaussian, embedded Gaussian and dot product, concatenation, embedded without normalisation
+COUNTS = {  # channels: Gaussian, embedded Gaussian and dot product, concatenation, embedded without normalization
     32: (1_136, 2_192, 2_224, 2_128),
     64: (4_320, 8_480, 8_544, 8_352),
     256: (66_432, 132_224, 132_480, 131_712),
@@ -95,7 +94,7 @@ COUNTS = {  # channels: Gaussian, embedded Gaussian and dot product, concatenati
 
 
 @pytest.mark.parametrize("channels", COUNTS)
-def test_counts(channels):
+def test_parameter_counts(channels):
     """Trainable parameters; the count does not depend on the rank."""
     gaussian, embedded, concatenation, bare = COUNTS[channels]
 
@@ -120,7 +119,7 @@ def trainable(layer):
     [("gaussian", "1-D", 3), ("embedded_gaussian", "2-D", 2 * 3), ("gaussian", "3-D", 4 * 1 * 2)],
 )
 def test_the_map_of_the_softmax_has_a_quarter_of_the_keys(pairwise, rank, keys):
-    """Rows sum to 1; time is not pooled."""
+    """Its rows sum to 1; time is not pooled."""
     x = random(*SHAPES[rank])
     _, scores = make(x.shape, pairwise)(x, return_attention_scores=True)
     assert scores.shape == (2, 1, np.prod(x.shape[1:-1]), keys)
@@ -145,8 +144,8 @@ def test_the_map_is_divided_by_the_number_of_pooled_keys(pairwise):
 
 
 @pytest.mark.parametrize("pairwise", PAIRWISE)
-def test_without_pooling_positions_have_no_order(pairwise):
-    """Permuting the positions permutes the output; with pooling it does not."""
+def test_without_pooling_the_block_is_permutation_equivariant(pairwise):
+    """With pooling it is not."""
     x = random(*SHAPES["2-D"])
     order = np.random.default_rng(0).permutation(35)
 
@@ -159,7 +158,7 @@ def test_without_pooling_positions_have_no_order(pairwise):
 
 
 @pytest.mark.parametrize("pairwise", SOFTMAX)
-def test_of_equal_positions_each_sees_itself(pairwise):
+def test_equal_positions_attend_to_themselves(pairwise):
     """y is g(x)."""
     x = np.broadcast_to(random(2, 1, 1, 6), SHAPES["2-D"])
     layer = make(x.shape, pairwise, batch_norm=False)
@@ -174,8 +173,8 @@ EXTENTS = {
 
 
 @pytest.mark.parametrize(("extent", "pairwise", "masked"), all_pairs([*EXTENTS], PAIRWISE, [False, True]))
-def test_extents_are_the_whole_under_a_mask_of_blocks(extent, pairwise, masked):
-    """Groups of frames included."""
+def test_extents_equal_the_whole_under_a_block_mask(extent, pairwise, masked):
+    """Frames, single positions over time, and groups of two frames."""
     x = random(*SHAPES["3-D"], seed=1)
     sees, shape = EXTENTS[extent]
     real = np.random.default_rng(0).random(x.shape[:-1]) < 0.6 if masked else None
@@ -184,7 +183,7 @@ def test_extents_are_the_whole_under_a_mask_of_blocks(extent, pairwise, masked):
 
 
 @pytest.mark.parametrize("pairwise", ["gaussian", "concatenation"])
-def test_a_group_of_frames_is_a_block_on_its_chunk(pairwise):
+def test_groups_of_frames_equal_a_block_on_each_chunk(pairwise):
     """Groups of four, as in the published 128-frame models."""
     x = random(2, 8, 3, 5, 6)
     grouped = make(x.shape, pairwise, extent=4)
@@ -196,7 +195,7 @@ def test_a_group_of_frames_is_a_block_on_its_chunk(pairwise):
 
 
 @pytest.mark.parametrize("pairwise", ["embedded_gaussian", "concatenation"])
-def test_extents_of_one_frame_and_of_one_place(pairwise):
+def test_extents_of_one_frame_and_of_one_position(pairwise):
     """A clip of one frame has only space, one of a single position only time."""
     for extent, shape in (("space", (2, 1, 3, 5, 6)), ("time", (2, 4, 1, 1, 6))):
         x = random(*shape)
@@ -213,7 +212,7 @@ def test_the_gaussian_has_no_embeddings_and_stays_finite():
 
 @pytest.mark.parametrize("batch_norm", [True, False])
 @pytest.mark.parametrize("pairwise", PAIRWISE)
-def test_a_fresh_block_is_the_identity_and_gradients_reach_what_starts_at_zero_alone(pairwise, batch_norm):
+def test_a_new_block_is_the_identity_and_gradients_reach_its_zero_weights_only(pairwise, batch_norm):
     x = random(*SHAPES["2-D"])
     layer = NonLocalBlock(pairwise, batch_norm=batch_norm)
     for training in (False, True):
@@ -243,10 +242,10 @@ def test_a_fresh_block_is_the_identity_and_gradients_reach_what_starts_at_zero_a
         ("concatenation", "before"),
     ],
 )
-def test_masked_positions_are_neither_seen_nor_counted(pairwise, pool):
+def test_masked_positions_are_neither_visible_nor_counted(pairwise, pool):
     x = random(*SHAPES["2-D"], seed=1)
     real = np.random.default_rng(0).random(x.shape[:-1]) < 0.5
-    real[1, :2, :2] = False  # a window of the pooling without any
+    real[1, :2, :2] = False  # a pooling window that is all padding
     garbage = np.where(real[..., None], x, np.nan).astype("float32")
     layer = make(x.shape, pairwise, pool=pool)
     scores, maps = check(layer, garbage, real=real)
@@ -254,7 +253,7 @@ def test_masked_positions_are_neither_seen_nor_counted(pairwise, pool):
     assert not numpy(layer(garbage, mask=real))[~real].any()
 
 
-def test_masked_positions_are_no_part_of_the_statistics_of_a_batch():
+def test_batch_statistics_ignore_masked_positions():
     x = random(*SHAPES["2-D"], seed=1)
     real = np.random.default_rng(0).random(x.shape[:-1]) < 0.5
     layer = make(x.shape)
@@ -273,7 +272,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize(("pairwise", "how"), sorted(set(PATHS)))
-def test_the_paths_of_large_maps_are_chosen_by_length_and_change_nothing(pairwise, how, monkeypatch):
+def test_the_paths_of_large_maps_give_the_same(pairwise, how, monkeypatch):
     x, cotangent = random(2, 5, 7, 6), random(2, 5, 7, 6, seed=1)
     layer = make(x.shape, pairwise, pool=None)
     dense = value_and_gradients(layer, [x], cotangent)
@@ -284,7 +283,7 @@ def test_the_paths_of_large_maps_are_chosen_by_length_and_change_nothing(pairwis
     np.testing.assert_allclose(gradient, dense[1][0], atol=1e-4)
 
 
-def test_channels_first_is_channels_last_turned():
+def test_channels_first_equals_channels_last():
     x = random(*SHAPES["3-D"])
     last = make(x.shape)
     first = NonLocalBlock(data_format="channels_first")
@@ -302,7 +301,7 @@ def test_channels_that_the_reduction_does_not_divide_are_rounded_down(channels, 
 
 
 @pytest.mark.parametrize("pairwise", ["embedded_gaussian", "dot_product", "concatenation"])
-def test_no_positions(pairwise):
+def test_empty_inputs(pairwise):
     flat, image = NonLocalBlock(pairwise), NonLocalBlock(pairwise)
     for layer, shape in ((flat, (0, 5, 6)), (flat, (2, 0, 6)), (image, (2, 4, 0, 6))):
         inputs, mask = np.zeros(shape, "float32"), np.ones(shape[:-1], bool)

@@ -1,4 +1,4 @@
-"""What NonLocalBlock refuses, by name."""
+"""Errors of NonLocalBlock, by name."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""ProjectionHead: its equation and its weights."""
+"""ProjectionHead against a loop, and its parameters."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def make(normalised):
 
 
 def tables(layer):
-    """The kernel [C], the bias and the vectors [K, C], divided by their sigmas."""
+    """The kernel [C], the bias and the embeddings [K, C], kernel and embeddings divided by their sigmas."""
     if not layer.spectral_normalization:
         return numpy(layer.linear.kernel)[:, 0], numpy(layer.linear.bias)[0], numpy(layer.embedding.embeddings)
     kernel, table = numpy(layer.linear.layer.kernel), numpy(layer.embedding.layer.embeddings)
@@ -24,7 +24,7 @@ def tables(layer):
 
 
 @pytest.mark.parametrize("normalised", [False, True])
-def test_is_the_equation(normalised):
+def test_is_equation_3(normalised):
     layer = make(normalised)
     kernel, bias, table = tables(layer)
     output = numpy(layer(FEATURES, LABEL))
@@ -35,7 +35,7 @@ def test_is_the_equation(normalised):
 
 
 @pytest.mark.parametrize("normalised", [False, True])
-def test_logits_of_two_classes_differ_by_the_projection_on_their_embeddings(normalised):
+def test_two_labels_differ_by_the_product_with_the_difference_of_their_embeddings(normalised):
     layer = make(normalised)
     _, _, table = tables(layer)
     one, other = np.array([1, 1, 1]), np.array([3, 3, 3])
@@ -43,14 +43,14 @@ def test_logits_of_two_classes_differ_by_the_projection_on_their_embeddings(norm
     np.testing.assert_allclose(difference, FEATURES @ (table[1] - table[3]), rtol=1e-3, atol=1e-5)
 
 
-def test_zero_embeddings_give_a_dense_layer():
+def test_zero_embeddings_make_it_linear():
     layer = make(False)
     layer.embedding.embeddings.assign(np.zeros((5, 6)))
     kernel, bias, _ = tables(layer)
     np.testing.assert_allclose(numpy(layer(FEATURES, LABEL))[:, 0], FEATURES @ kernel + bias, rtol=1e-4, atol=1e-5)
 
 
-def test_counts():
+def test_parameter_counts():
     layer = ProjectionHead(1000)
     layer.build((None, 1024), (None,))
     assert sum(int(np.prod(w.shape)) for w in layer.trainable_variables) == 1_025 + 1_024_000
@@ -58,11 +58,11 @@ def test_counts():
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 6), (2, None)])
-def test_refuses_what_is_not_features(shape):
+def test_inputs_that_are_not_features_are_refused(shape):
     with pytest.raises(ValueError, match="`inputs` must be .*Received: inputs.shape="):
         ProjectionHead(5).build(shape, (2,))
 
 
-def test_refuses_no_classes():
+def test_zero_classes_are_refused():
     with pytest.raises(ValueError, match="`num_classes` must be a positive int. Received: num_classes=0"):
         ProjectionHead(0)

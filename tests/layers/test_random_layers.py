@@ -1,6 +1,6 @@
 """Random layers on random inputs, called in any way, against the loops of the papers: values, scores and gradients.
 
-A call is (arrays by name, those of them that are trained, the layer's call, the loops).
+A `random_*` function returns (arrays by name, names of those with gradients, the layer's call, the loops).
 """
 
 import functools
@@ -133,7 +133,7 @@ def check(rng, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_layer_is_the_paper(kind):
+def test_random_layers_equal_the_loops_of_the_papers(kind):
     check_all(check, 2, kind)
 
 

@@ -22,7 +22,7 @@ def test_is_the_table_at_the_bucket_of_each_distance(bidirectional, query_offset
         np.testing.assert_allclose(dense[0, :, t, s], table[bucket])
 
 
-def test_the_table_learns_through_attention():
+def test_the_table_trains_through_attention():
     x = random(2, 5, 12)
     inputs = keras.Input((5, 12))
     attention, bias = layers.MultiHeadAttention(4, 3), layers.RelativePositionBias(4, 8, 20)

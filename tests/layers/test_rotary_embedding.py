@@ -7,14 +7,14 @@ from tests.reference import positions as reference
 
 
 @pytest.mark.parametrize("layout", ["interleaved", "halves"])
-def test_turns_each_position_by_its_own_angle(layout):
+def test_rotates_each_position_as_in_equation_34(layout):
     x = random(2, 5, 3, 8)
     expected = reference.rotary(x, range(4, 9), halves=layout == "halves", max_wavelength=100.0)
     layer = layers.RotaryEmbedding(max_wavelength=100.0, layout=layout)
     np.testing.assert_allclose(numpy(layer(x, start_index=4)), expected, atol=1e-5)
 
 
-def test_scores_know_the_distance_only():
+def test_scores_depend_on_distances_only():
     q, k, v = (random(2, 5, 3, 8, seed=i) for i in range(3))
     rotary, attention = layers.RotaryEmbedding(), layers.ScaledDotProductAttention()
     outputs = [numpy(attention(rotary(q, start_index=i), v, rotary(k, start_index=i))) for i in (0, 11)]

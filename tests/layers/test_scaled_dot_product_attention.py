@@ -35,7 +35,7 @@ def test_is_equation_1_for_each_head(heads, causal, scale):
         np.testing.assert_allclose(numpy(scores)[b, n], expected[1], atol=1e-5)
 
 
-def test_one_head_needs_no_axis():
+def test_one_head_needs_no_axis_of_heads():
     query, key, value = random(B, T, H), random(B, S, H, seed=1), random(B, S, V, seed=2)
     context, scores = ScaledDotProductAttention()(query, value, key, return_attention_scores=True)
     four = ScaledDotProductAttention()(query[:, :, None], value[:, :, None], key[:, :, None])

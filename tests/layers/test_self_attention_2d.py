@@ -1,4 +1,4 @@
-"""SelfAttention2D against NumPy loops from the paper: outputs, attention maps, parameter counts, initialization."""
+"""SelfAttention2D against NumPy loops from the paper."""
 
 import subprocess
 import sys
@@ -46,8 +46,8 @@ def oracle(layer, x, real=None):
         ("paper", (2, 5, 7, 12), False),
     ],
 )
-def test_matches_the_equation(variant, shape, normalised):
-    """Of an odd number of rows or columns, pooling omits the last."""
+def test_is_equations_1_to_3(variant, shape, normalised):
+    """Of an odd number of rows or columns, the last is left out of the pooling."""
     x = random(*shape, seed=1)
     layer = make(shape, variant=variant, spectral_normalization=normalised)
     expected, maps = oracle(layer, x)
@@ -58,7 +58,7 @@ def test_matches_the_equation(variant, shape, normalised):
 
 
 @each_variant
-def test_rows_of_the_attention_map_sum_to_one(variant):
+def test_rows_of_the_map_sum_to_one(variant):
     _, scores = make(variant=variant)(random(*SHAPE), return_attention_scores=True)
     assert scores.shape == (2, 1, 48, 12 if variant == "reference" else 48)
     np.testing.assert_allclose(numpy(scores).sum(-1), 1, atol=1e-5)
@@ -82,7 +82,7 @@ def test_parameter_counts(channels, reference_count, paper_count):
 
 @pytest.mark.parametrize("normalised", [False, True])
 @each_variant
-def test_new_layer_is_the_identity_and_trains_only_gamma(variant, normalised):
+def test_a_new_layer_is_the_identity_and_only_gamma_trains(variant, normalised):
     x = random(*SHAPE)
     layer = SelfAttention2D(variant, spectral_normalization=normalised)
     inputs = keras.Input(SHAPE[1:])
@@ -97,10 +97,10 @@ def test_new_layer_is_the_identity_and_trains_only_gamma(variant, normalised):
 
 
 @each_variant
-def test_masked_places_are_not_seen(variant):
+def test_masked_positions_are_not_visible(variant):
     x = random(*SHAPE, seed=1)
     real = np.random.default_rng(0).random(SHAPE[:-1]) < 0.6
-    real[1, :2, :2] = False  # a window of the pooling without any
+    real[1, :2, :2] = False  # a pooling window that is all padding
     layer = make(variant=variant)
     expected, maps = oracle(layer, x, real)
     garbage = np.where(real[..., None], x, np.nan).astype("float32")
@@ -121,7 +121,7 @@ def test_masked_places_are_not_seen(variant):
         }
     ),
 )
-def test_blocks_of_large_maps_change_nothing(variant, how, monkeypatch):
+def test_the_blockwise_path_of_large_maps_gives_the_same(variant, how, monkeypatch):
     x, cotangent = random(*SHAPE), random(*SHAPE, seed=1)
     layer = make(variant=variant)
     dense = value_and_gradients(layer, [x], cotangent)
@@ -132,7 +132,7 @@ def test_blocks_of_large_maps_change_nothing(variant, how, monkeypatch):
 
 
 def largest_tensor(layer, x, **kwargs):
-    """Numbers of the largest tensor of a forward and backward pass, which is traced and not run."""
+    """Size of the largest tensor of a forward and backward pass, which is traced and not run."""
 
     def run(x):
         return keras.ops.sum(keras.tree.flatten(layer(x, **kwargs))[0])
@@ -157,8 +157,8 @@ def largest_tensor(layer, x, **kwargs):
     return max(int(np.prod([d or 1 for d in shape])) for shape in shapes)
 
 
-def test_a_map_of_128_rows_is_never_whole():
-    """Forward and backward of 16384 places that see 4096; with the scores asked for, they are all there.
+def test_no_tensor_holds_the_map_of_128_rows():
+    """Forward and backward of 16384 queries and 4096 keys; only `return_attention_scores` creates the map.
 
     The conformance suite has the other variant.
     """
@@ -183,7 +183,7 @@ layer.gamma.assign(1.0)
 def step(x):
     layer(x).sum().backward()
 
-step(torch.zeros((1, 8, 8, 64), requires_grad=True))  # what is needed once
+step(torch.zeros((1, 8, 8, 64), requires_grad=True))  # one-time allocations
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 step(x)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
@@ -191,13 +191,13 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="of the other backends, tensors are traced")
-def test_a_map_of_128_rows_is_never_whole_on_pytorch():
+def test_memory_does_not_hold_the_map_of_128_rows_on_pytorch():
     """All scores would take 268 MB, and once more in the backward pass."""
     done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
     assert float(done.stdout.split()[-1]) < 150
 
 
-def test_large_logits_are_numbers():
+def test_large_logits_are_finite():
     layer = make()
     for w in layer.trainable_variables:
         w.assign(100 * w)
@@ -205,7 +205,7 @@ def test_large_logits_are_numbers():
     assert np.isfinite(value).all() and np.isfinite(gradient).all()
 
 
-def test_channels_first_is_channels_last_turned():
+def test_channels_first_equals_channels_last():
     x = random(*SHAPE)
     last = make()
     first = SelfAttention2D(reduction=4, data_format="channels_first")
@@ -215,7 +215,7 @@ def test_channels_first_is_channels_last_turned():
     np.testing.assert_allclose(np.moveaxis(turned, 1, -1), numpy(last(x)), atol=1e-6)
 
 
-def test_of_few_channels_there_is_one_at_least():
+def test_projections_have_at_least_one_channel():
     layer = SelfAttention2D()
     layer.build((None, 6, 8, 1))
     assert (layer.query.units, layer.key.units, layer.value.units, layer.out.units) == (1, 1, 1, 1)
@@ -240,7 +240,7 @@ def test_bad_shapes_by_name(shape):
         SelfAttention2D().build(shape)
 
 
-def test_the_paper_takes_a_single_row():
+def test_the_paper_variant_accepts_a_single_row():
     assert make((2, 1, 8, 12), variant="paper")(random(2, 1, 8, 12)).shape == (2, 1, 8, 12)
 
 
@@ -250,7 +250,7 @@ def test_a_mask_of_another_shape_is_refused():
 
 
 @pytest.mark.parametrize("shape", [(0, 6, 8, 16), (2, 0, 8, 16), (2, 6, 0, 16)])
-def test_no_places(shape):
+def test_empty_inputs(shape):
     for variant, scores in (("reference", shape[1] * shape[2] // 4), ("paper", shape[1] * shape[2])):
         inputs, mask = np.zeros(shape, "float32"), np.ones(shape[:-1], bool)
         output, seen = SelfAttention2D(variant)(inputs, mask=mask, return_attention_scores=True)

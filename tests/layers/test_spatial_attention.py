@@ -1,10 +1,10 @@
-"""The spatial attention of CBAM against loops from the paper."""
+"""SpatialAttention against loops from the paper of CBAM."""
 
 import numpy as np
 import pytest
 
 from keras_attention.layers import SpatialAttention
-from tests.layers.gate_weights import SHAPES, each_shape, each_variant, noisy, of_places
+from tests.layers.gate_weights import SHAPES, each_shape, each_variant, noisy, spatial_weights
 from tests.layers.helpers import numpy, random
 from tests.pairs import all_pairs
 from tests.reference import gates as reference
@@ -13,12 +13,12 @@ from tests.reference import gates as reference
 @pytest.mark.parametrize(
     ("shape", "variant", "kernel_size"), all_pairs([*SHAPES.values()], ["paper", "reference"], [3, 7])
 )
-def test_matches_the_equation(shape, variant, kernel_size):
-    """Also where the map is smaller than the kernel: beyond the border are zeros."""
+def test_is_equation_3(shape, variant, kernel_size):
+    """Also of maps smaller than the kernel: the border is padded with zeros."""
     x = random(*shape)
     layer = noisy(SpatialAttention(kernel_size, variant=variant), x)
     output, gates = layer(x, return_attention_scores=True)
-    expected = reference.spatial_gates(x, **of_places(layer))
+    expected = reference.spatial_gates(x, **spatial_weights(layer))
     assert gates.shape == (*shape[:-1], 1)
     np.testing.assert_allclose(numpy(gates)[..., 0], expected, atol=1e-5)
     np.testing.assert_allclose(numpy(output), reference.gate_places(x, expected), atol=1e-5)
@@ -26,7 +26,7 @@ def test_matches_the_equation(shape, variant, kernel_size):
 
 @each_variant
 @each_shape
-def test_channels_first_is_the_same(shape, variant):
+def test_channels_first_equals_channels_last(shape, variant):
     x = random(*shape)
     last = noisy(SpatialAttention(3, variant=variant), x)
     first = SpatialAttention(3, variant=variant, data_format="channels_first")
@@ -40,7 +40,7 @@ def test_channels_first_is_the_same(shape, variant):
             np.testing.assert_allclose(np.moveaxis(numpy(left), -1, 1), numpy(right), atol=1e-6)
 
 
-def test_new_gate_of_the_published_code_is_a_half():
+def test_a_new_gate_of_the_reference_is_one_half():
     x = random(2, 5, 7, 6)
     layer = SpatialAttention(variant="reference")
     for training in (True, False):
@@ -74,8 +74,8 @@ def test_parameter_counts(kernel_size, weights):
     assert sum(int(np.prod(w.shape)) for w in published.trainable_variables) == weights + 2
 
 
-def test_published_code_reads_max_before_mean():
-    """With a batch normalisation that does nothing and the slices of the kernel changed over, both are equal."""
+def test_the_reference_pools_the_max_before_the_mean():
+    """With an identity batch normalization and the slices of the kernel swapped, both variants are equal."""
     x = random(2, 5, 7, 6)
     paper = noisy(SpatialAttention(), x)
     published = SpatialAttention(variant="reference")
@@ -87,7 +87,7 @@ def test_published_code_reads_max_before_mean():
     np.testing.assert_allclose(numpy(published(x)), numpy(paper(x)), atol=1e-5)
 
 
-def test_the_batch_normalisation_learns_as_published():
+def test_the_batch_normalization_has_the_published_momentum_and_epsilon():
     """PyTorch's momentum 0.01 is Keras's 0.99; epsilon 1e-5."""
     x = random(2, 5, 7, 6)
     layer = noisy(SpatialAttention(variant="reference"), x)
@@ -104,13 +104,13 @@ def test_the_batch_normalisation_learns_as_published():
 def test_padding_is_read_as_zeros(shape, variant):
     x, mask = random(*shape), random(*shape[:-1], seed=3) > -0.5
     layer = noisy(SpatialAttention(3, variant=variant), x)
-    expected = reference.gate_places(x, reference.spatial_gates(x, mask=mask, **of_places(layer)))
+    expected = reference.gate_places(x, reference.spatial_gates(x, mask=mask, **spatial_weights(layer)))
     output = layer(np.where(mask[..., None], x, np.nan).astype("float32"), mask=mask)
     np.testing.assert_allclose(numpy(output), expected * mask[..., None], atol=1e-5)
 
 
 @pytest.mark.parametrize("kernel_size", [4, 0])
-def test_refuses_kernel_sizes(kernel_size):
+def test_bad_kernel_sizes(kernel_size):
     with pytest.raises(
         ValueError, match=f"`kernel_size` must be a positive int, and odd. Received: kernel_size={kernel_size}"
     ):

@@ -43,7 +43,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def make(kind="dense", scale=3.0, **kwargs):
-    """A built layer full of noise, its input and its kernel variable."""
+    """A built layer with random weights, its input and its kernel variable."""
     create, x, _ = KINDS[kind]
     layer = SpectralNormalization(create(), **kwargs)
     layer(x)
@@ -61,7 +61,7 @@ def matrix(kind, kernel):
 
 
 def divided(layer, x, by):
-    """What the layer itself gives with its kernel divided by a number."""
+    """The output of the wrapped layer with its kernel divided by a number."""
     twin = type(layer.layer).from_config(layer.layer.get_config())
     twin.build(x.shape)
     twin.set_weights([numpy(w) / (by if w is kernel_of(layer) else 1) for w in layer.layer.weights])
@@ -78,29 +78,29 @@ def test_is_the_layer_with_the_kernel_divided_by_sigma(kind, iterations):
 
 
 @each_kind
-def test_largest_singular_value_of_the_effective_kernel_becomes_one(kind):
+def test_sigma_of_the_effective_kernel_converges_to_one(kind):
     layer, x, kernel = make(kind, iterations=15)
     for _ in range(5):
         layer(x, training=True)
-    greatest = np.linalg.svd(matrix(kind, kernel))[1][0]
-    assert greatest > 5
-    np.testing.assert_allclose(numpy(layer(x)), divided(layer, x, greatest), rtol=2e-3, atol=1e-3)
+    largest = np.linalg.svd(matrix(kind, kernel))[1][0]
+    assert largest > 5
+    np.testing.assert_allclose(numpy(layer(x)), divided(layer, x, largest), rtol=2e-3, atol=1e-3)
 
 
-def test_power_iteration_converges_to_the_largest_singular_value():
-    """Of W / sigma itself, which the layer makes of the identity."""
+def test_sigma_after_one_iteration_and_after_a_hundred():
+    """Of W / sigma, which is the output for the identity."""
     layer, _, _ = make("dense")
     layer.layer.activation, layer.layer.bias = keras.activations.linear, None
     layer.layer.use_bias = False
 
-    def greatest():
+    def largest():
         return np.linalg.svd(numpy(layer(np.eye(3, dtype="float32"))))[1][0]
 
-    first = greatest()
+    first = largest()
     assert first > 1.001
     for _ in range(100):
         layer(np.eye(3, dtype="float32"), training=True)
-    assert abs(greatest() - 1) < 1e-3
+    assert abs(largest() - 1) < 1e-3
 
 
 @each_kind
@@ -119,7 +119,7 @@ def test_calls_do_not_change_the_kernel_and_inference_does_not_change_u(kind):
     np.testing.assert_array_equal(numpy(kernel), before)
 
 
-def test_u_is_updated_once_per_call_in_training():
+def test_u_is_updated_once_for_each_call_in_training():
     layer, x, kernel = make()
     expected = numpy(layer.u)
     for training in (True, False, False, True, True, False):
@@ -129,7 +129,7 @@ def test_u_is_updated_once_per_call_in_training():
         np.testing.assert_allclose(numpy(layer.u), expected, atol=1e-5)
 
 
-def test_u_is_updated_once_per_training_step_with_several_calls():
+def test_u_is_updated_once_in_a_spectral_step():
     layer, x, kernel = make()
     expected = numpy(layer.u)
     for training in ((True, True, True), (False, True), (False, False)):
@@ -143,7 +143,7 @@ def test_u_is_updated_once_per_training_step_with_several_calls():
     np.testing.assert_allclose(numpy(layer.u), reference.spectral_norm(numpy(kernel), expected)[1], atol=1e-5)
 
 
-def test_steps_inside_each_other_and_layers_are_told_apart():
+def test_spectral_steps_can_be_nested_and_keep_layers_apart():
     one, x, _ = make()
     other, _, _ = make()
     other.u.assign(one.u)
@@ -159,7 +159,7 @@ def test_steps_inside_each_other_and_layers_are_told_apart():
 
 
 @each_kind
-def test_output_does_not_depend_on_the_scale_of_the_kernel(kind):
+def test_the_scale_of_the_kernel_does_not_matter(kind):
     layer, x, kernel = make(kind)
     before = numpy(layer(x))
     kernel.assign(7.3 * kernel)
@@ -167,7 +167,7 @@ def test_output_does_not_depend_on_the_scale_of_the_kernel(kind):
 
 
 def trained(kind, how, learning_rate=0.0, steps=1, scale=1.0):
-    """A model of the layer alone after steps of training, its input, and the kernel and u before them."""
+    """A model of the layer alone after training steps, the layer, its input, and the kernel and u before them."""
     layer, x, kernel = make(kind)
     kernel.assign(scale * kernel)
     inputs = keras.Input(x.shape[1:], dtype="int32" if kind == "embedding" else "float32")
@@ -184,8 +184,8 @@ GRAPH, XLA = {"jit_compile": BACKEND == "jax"}, {"jit_compile": BACKEND != "torc
 
 
 @pytest.mark.parametrize(("kind", "how"), [*((kind, QUICK) for kind in KINDS), ("dense", XLA)])
-def test_gradient_is_orthogonal_to_the_kernel(kind, how):
-    """Only if it goes through sigma, with u and v held."""
+def test_the_gradient_is_orthogonal_to_the_kernel(kind, how):
+    """Only if it is propagated through sigma, with u and v constant."""
     _, layer, _, before, _ = trained(kind, how, learning_rate=1.0)
     gradient = before - numpy(kernel_of(layer))
     assert np.abs(gradient).max() > 1e-4
@@ -193,17 +193,17 @@ def test_gradient_is_orthogonal_to_the_kernel(kind, how):
 
 
 @pytest.mark.parametrize(("kind", "how"), [("dense", XLA), ("conv2d", GRAPH), ("embedding", GRAPH)])
-def test_training_and_inference_outputs_agree(kind, how, tmp_path):
-    """The trap of an assigned kernel: 40 steps that learn nothing leave it as it is, and u finds sigma."""
+def test_training_and_prediction_compute_the_same(kind, how, tmp_path):
+    """40 steps with learning rate 0 leave the kernel unchanged, unlike assigning W / sigma to it; u converges."""
     model, layer, x, before, u = trained(kind, how, steps=40)
     np.testing.assert_array_equal(numpy(kernel_of(layer)), before)
     expected = u
     for _ in range(40):
         _, expected = reference.spectral_norm(matrix(kind, before), expected)
     np.testing.assert_allclose(np.abs(numpy(layer.u)), np.abs(expected), atol=1e-3)
-    greatest = np.linalg.svd(matrix(kind, before))[1][0]
+    largest = np.linalg.svd(matrix(kind, before))[1][0]
     predicted = model.predict(x, verbose=0)
-    np.testing.assert_allclose(predicted, divided(layer, x, greatest), rtol=2e-2, atol=1e-3)
+    np.testing.assert_allclose(predicted, divided(layer, x, largest), rtol=2e-2, atol=1e-3)
     np.testing.assert_allclose(predicted, numpy(layer(x, training=True)), rtol=1e-3, atol=1e-4)
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
@@ -211,7 +211,7 @@ def test_training_and_inference_outputs_agree(kind, how, tmp_path):
     assert [w.shape for w in twin.weights] == [w.shape for w in model.weights]
 
 
-def test_a_kernel_of_zeros_learns():
+def test_a_zero_kernel_trains():
     model, layer, x, before, u = trained("dense", QUICK, learning_rate=0.1, scale=0.0)
     assert not before.any() and np.isfinite(model.get_weights()[0]).all()
     assert np.abs(numpy(kernel_of(layer))).max() > 1e-4
@@ -232,8 +232,8 @@ def test_shrink_only_divides_by_the_max_of_one_and_sigma():
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_sigma_of_a_mixed_layer_is_that_of_the_stored_kernel(policy):
-    """Also inside a model that casts what it is given."""
+def test_sigma_under_mixed_precision_is_that_of_the_float32_kernel(policy):
+    """Also inside a model that casts its inputs."""
     keras.config.set_dtype_policy(policy)
     half, x, _ = make()
     inputs = keras.Input(x.shape[1:])

@@ -1,4 +1,4 @@
-"""SpectralNormalization of transposed and depthwise convolutions, against singular values and Keras's own."""
+"""SpectralNormalization of transposed and depthwise convolutions, against singular values and Keras's layer."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ from tests.layers.test_spectral_normalization import divided
         "DepthwiseConv2D": {"kernel_size": 3, "depth_multiplier": 2, "data_format": "channels_last"},
     }.items(),
 )
-def test_kernels_of_transposed_and_depthwise_convolutions_are_those_of_keras(name, init):
+def test_transposed_and_depthwise_convolutions_equal_keras(name, init):
     # Made here, after the seed is set: how fast the power iteration converges depends on the kernel.
     inner, twin = (getattr(keras.layers, name)(**init) for _ in range(2))
     x = random(2, *(6, 5, 4)[: int(name.split("D")[-2][-1])], 3)

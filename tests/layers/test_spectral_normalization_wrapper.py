@@ -1,4 +1,4 @@
-"""SpectralNormalization as a wrapper: dtypes, regularisers, masks and what it refuses."""
+"""SpectralNormalization as a wrapper: dtypes, regularizers, masks, errors."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ def test_dtype_is_that_of_the_layer():
         assert keras.backend.standardize_dtype(twin(random(2, 3)).dtype) == "bfloat16"
 
 
-def test_a_regulariser_sees_the_kernel():
+def test_a_kernel_regularizer_gets_the_stored_kernel():
     layer = SpectralNormalization(keras.layers.Dense(4, kernel_regularizer=keras.regularizers.L2(1.0)))
     layer(random(2, 3))
     layer.layer.kernel.assign(2 * random(3, 4))
@@ -29,7 +29,7 @@ def test_a_regulariser_sees_the_kernel():
 
 
 @pytest.mark.parametrize("jit", [keras.backend.backend() == "jax"])
-def test_an_activity_regulariser_of_the_wrapper_counts_as_that_of_any_layer(jit):
+def test_an_activity_regularizer_of_the_wrapper_counts_as_that_of_any_layer(jit):
     """Once; whether it is divided by the batch depends on the version of Keras."""
     layer = SpectralNormalization(keras.layers.Dense(4), activity_regularizer=keras.regularizers.L1(1.0))
     x, losses = random(2, 3), []
@@ -47,7 +47,7 @@ def test_an_activity_regulariser_of_the_wrapper_counts_as_that_of_any_layer(jit)
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
-def test_the_mask_of_an_embedding_goes_on():
+def test_the_mask_of_an_embedding_is_propagated():
     layer = SpectralNormalization(keras.layers.Embedding(7, 4, mask_zero=True))
     tokens = np.array([[1, 0, 6], [2, 3, 0]])
     np.testing.assert_array_equal(numpy(layer.compute_mask(tokens)), tokens != 0)
@@ -65,13 +65,13 @@ def test_the_mask_of_an_embedding_goes_on():
         ({"epsilon": 0.0}, "`epsilon` must be a finite number greater than 0. Received: epsilon=0.0"),
     ],
 )
-def test_refuses(arguments, message):
+def test_bad_arguments_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
         SpectralNormalization(**{"layer": keras.layers.Dense(4), **arguments})
 
 
 @pytest.mark.parametrize("change", ["quantize", "enable_lora"])
-def test_refuses_what_stands_in_the_kernels_place(change):
+def test_quantized_kernels_and_lora_are_refused(change):
     layer, x, _ = make()
     getattr(layer.layer, change)("int8" if change == "quantize" else 2)
     with pytest.raises(ValueError, match="cannot be spectrally normalised"):

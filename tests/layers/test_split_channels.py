@@ -1,4 +1,4 @@
-"""Columns of the grid become channels again."""
+"""SplitChannels: columns of the grid become channels again."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,6 @@ def test_is_the_inverse_of_the_grid():
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 19, 6), (2, 3, 20)])
-def test_columns_that_are_no_whole_pixels_are_refused(shape):
+def test_columns_must_be_whole_pixels(shape):
     with pytest.raises(ValueError, match=r"`inputs` must be \[B, Y, X C, V\] with C = 5. Received: inputs.shape="):
         SplitChannels(5)(random(*shape))

@@ -1,17 +1,17 @@
-"""Squeeze-and-excitation against loops from the paper."""
+"""SqueezeExcitation against loops from the paper."""
 
 import keras
 import numpy as np
 import pytest
 
 from keras_attention.layers import ChannelAttention, SqueezeExcitation
-from tests.layers.gate_weights import each_shape, each_variant, images, noisy, of_channels
+from tests.layers.gate_weights import channel_weights, each_shape, each_variant, images, noisy
 from tests.layers.helpers import numpy, random
 from tests.reference import gates as reference
 
 
 def blocks(variant, r, stages):
-    """Weights of the blocks in a ResNet-50's stages: (number of blocks, channels) each."""
+    """Parameters of the blocks in the stages of a ResNet-50: (number of blocks, channels) each."""
     count = 0
     for number, C in stages:
         layer = SqueezeExcitation(r, variant=variant)
@@ -24,7 +24,7 @@ RESNET_50 = ((3, 256), (4, 512), (6, 1024), (3, 2048))
 
 
 def test_parameter_counts():
-    """A block has 2 C² / r weights, and C / r + C with biases; ResNet-50 gets what the authors' networks have."""
+    """2 C² / r per block, and C / r + C more with biases; in ResNet-50 as in the authors' networks."""
     assert blocks("paper", 16, [(1, 64)]) == 2 * 64**2 // 16
     assert blocks("reference", 16, [(1, 64)]) == 2 * 64**2 // 16 + 64 // 16 + 64
     assert blocks("paper", 16, RESNET_50) == 28_071_976 - 25_557_032
@@ -36,7 +36,7 @@ def test_parameter_counts():
 
 
 @each_variant
-def test_zero_weights_scale_by_a_half_and_an_open_gate_is_the_identity(variant):
+def test_zero_weights_scale_by_one_half_and_an_open_gate_is_the_identity(variant):
     x = random(2, 5, 7, 6)
     layer = SqueezeExcitation(ratio=2, variant=variant)
     layer(x)
@@ -50,19 +50,19 @@ def test_zero_weights_scale_by_a_half_and_an_open_gate_is_the_identity(variant):
 
 @each_variant
 @each_shape
-def test_matches_the_equation(shape, variant):
+def test_is_equations_2_to_4(shape, variant):
     x = images(shape)
     layer = noisy(SqueezeExcitation(ratio=2, variant=variant), x)
     output, gates = layer(x, return_attention_scores=True)
-    expected = reference.channel_gates(x, ("avg",), of_channels(layer))
-    assert np.ptp(expected, axis=0).max() > 0.1  # it matters what the image is
+    expected = reference.channel_gates(x, ("avg",), channel_weights(layer))
+    assert np.ptp(expected, axis=0).max() > 0.1  # the gates depend on the image
     np.testing.assert_allclose(numpy(output), reference.gate_channels(x, expected), atol=1e-5)
     assert gates.shape == (2, *[1] * (len(shape) - 2), 6)
     np.testing.assert_allclose(numpy(gates).reshape(2, 6), expected, atol=1e-6)
     assert ((numpy(gates) > 0) & (numpy(gates) < 1)).all()
 
 
-def test_is_equivariant_to_the_order_of_positions():
+def test_permuting_positions_permutes_the_output():
     x = random(2, 35, 6)
     order = np.random.default_rng(1).permutation(35)
     layer = noisy(SqueezeExcitation(ratio=2), x)
@@ -74,7 +74,7 @@ def test_is_equivariant_to_the_order_of_positions():
 
 @each_variant
 @each_shape
-def test_channels_first_matches_channels_last(shape, variant):
+def test_channels_first_equals_channels_last(shape, variant):
     x = images(shape)
     last = noisy(SqueezeExcitation(ratio=2, variant=variant), x)
     first = SqueezeExcitation(ratio=2, variant=variant, data_format="channels_first")
@@ -96,7 +96,7 @@ def test_hidden_channels_are_rounded_down_to_at_least_one(C, ratio, hidden):
 
 
 @each_variant
-def test_matches_channel_attention_with_average_pooling(variant):
+def test_equals_channel_attention_with_one_pool(variant):
     x = random(2, 5, 7, 6)
     squeeze = noisy(SqueezeExcitation(ratio=2, variant=variant), x)
     channel = ChannelAttention(ratio=2, pools=("avg",), variant=variant)
@@ -106,18 +106,20 @@ def test_matches_channel_attention_with_average_pooling(variant):
 
 
 @each_shape
-def test_padding_takes_no_part(shape):
+def test_padding_is_ignored(shape):
     x, mask = images(shape), random(*shape[:-1], seed=3) > 0
     mask[1] = False
     layer = noisy(SqueezeExcitation(ratio=2, variant="reference"), x)
-    expected = reference.channel_gates(x, ("avg",), of_channels(layer), mask)
-    assert np.abs(expected - reference.channel_gates(x * mask[..., None], ("avg",), of_channels(layer))).max() > 0.01
+    expected = reference.channel_gates(x, ("avg",), channel_weights(layer), mask)
+    assert (
+        np.abs(expected - reference.channel_gates(x * mask[..., None], ("avg",), channel_weights(layer))).max() > 0.01
+    )
     expected = reference.gate_channels(x, expected) * mask[..., None]
     output = layer(np.where(mask[..., None], x, np.nan).astype("float32"), mask=mask)
     np.testing.assert_allclose(numpy(output), expected, atol=1e-5)
 
 
-def test_a_keras_mask_is_used_and_handed_on():
+def test_a_keras_mask_is_used_and_propagated():
     tokens = np.array([[3, 1, 2, 0, 0], [1, 2, 3, 1, 2]])
     embedding = keras.layers.Embedding(4, 6, mask_zero=True)
     layer = noisy(SqueezeExcitation(ratio=2), np.zeros((2, 5, 6), "float32"))
@@ -127,7 +129,7 @@ def test_a_keras_mask_is_used_and_handed_on():
     np.testing.assert_array_equal(numpy(output._keras_mask), tokens != 0)
 
 
-def test_a_mask_of_rows_stands_for_whole_rows():
+def test_a_mask_of_rows_masks_whole_rows():
     x, rows = random(2, 5, 7, 6), random(2, 5, seed=3) > 0
     layer = noisy(SqueezeExcitation(ratio=2), x)
     whole = np.broadcast_to(rows[..., None], (2, 5, 7))
@@ -142,12 +144,12 @@ def test_a_mask_of_rows_stands_for_whole_rows():
         ({"data_format": "NHWC"}, "`data_format` must be one of .*Received: data_format='NHWC'"),
     ],
 )
-def test_refuses_arguments(arguments, message):
+def test_bad_arguments_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
         SqueezeExcitation(**arguments)
 
 
-def test_refuses_inputs():
+def test_bad_inputs_by_name():
     with pytest.raises(ValueError, match=r"`inputs` must be .*Received: inputs.shape=\(2, 6\)"):
         SqueezeExcitation()(random(2, 6))
     with pytest.raises(ValueError, match="`inputs` must be .*with a known C"):

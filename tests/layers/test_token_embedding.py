@@ -8,7 +8,7 @@ from tests.layers.helpers import noisy, numpy, random
 IDS = np.array([[3, 0, 7], [1, 10, 0]], "int32")
 
 
-def test_looks_up_scaled_rows_and_scores_with_the_same_table():
+def test_scaled_embeddings_and_logits_share_one_table():
     layer = noisy(layers.TokenEmbedding(11, 12), IDS)
     table = numpy(layer.embeddings)
     assert table.shape == (11, 12) and len(layer.weights) == 1
@@ -23,12 +23,12 @@ def test_scale_can_be_set():
     np.testing.assert_allclose(numpy(layer(IDS)), numpy(layer.embeddings)[IDS])
 
 
-def test_rows_start_with_variance_one_after_scaling():
+def test_initial_rows_have_unit_variance_after_scaling():
     table = numpy(layers.TokenEmbedding(4000, 20)(np.arange(4000)))
     assert abs(table.std() - 1) < 0.02 and abs(table.mean()) < 0.02
 
 
-def test_mask_of_padding_is_made_only_when_asked_for():
+def test_the_padding_mask_needs_mask_zero():
     ids = keras.Input((None,), dtype="int32")
     for mask_zero in (True, False):
         layer = layers.TokenEmbedding(11, 12, mask_zero=mask_zero)

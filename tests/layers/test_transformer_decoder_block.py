@@ -29,7 +29,7 @@ def test_is_the_block_of_the_paper(norm_first, use_bias):
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
-def test_left_padding_of_a_prompt_is_remembered(norm_first):
+def test_left_padding_of_a_prompt_is_cached(norm_first):
     layer = block(norm_first=norm_first)
     mask = np.array([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]], bool)
     whole = numpy(layer(X, MEMORY, inputs_mask=mask, memory_mask=MASK))
@@ -41,7 +41,7 @@ def test_left_padding_of_a_prompt_is_remembered(norm_first):
 
 
 @pytest.mark.parametrize("chunks", [(1, 1, 1, 1, 1, 1), (3, 1, 2), (6,)], ids=str)
-def test_pieces_with_a_cache_are_the_whole(chunks):
+def test_decoding_with_a_cache_equals_the_full_forward(chunks):
     layer = block()
     whole, scores = layer(X, MEMORY, memory_mask=MASK, return_attention_scores=True)
     cache, start = layer.make_cache(MEMORY, 8), 0
@@ -71,7 +71,7 @@ def test_symbolic_shapes_with_a_cache_are_the_eager_ones():
     assert shapes[0] == shapes[1]
 
 
-def test_masks_of_the_inputs_and_causality_can_be_changed():
+def test_masks_and_causality_can_be_set():
     layer = block()
     sees = np.tril(np.ones((6, 6), bool))
     causal = numpy(layer(X, MEMORY))

@@ -27,7 +27,7 @@ def test_is_the_block_of_the_paper(norm_first, use_bias):
         np.testing.assert_allclose(output[i][MASK[i]], expected[MASK[i]], atol=1e-4)
 
 
-def test_keras_masks_count_as_masks():
+def test_keras_masks_are_used():
     layer = block()
     embedding = layers.TokenEmbedding(11, 12, mask_zero=True)
     ids = np.array([[3, 4, 5, 0, 0]])

@@ -1,4 +1,4 @@
-"""Weights that take no part."""
+"""UnusedConvolution: the identity, with unused weights."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What the tests of visibility share: every mask and bias that a layer takes, cuts of them, the order of positions."""
+"""Helpers of the tests of visibility: all masks and biases of a layer, slices of them, the order of positions."""
 
 import inspect
 
@@ -8,7 +8,7 @@ from tests.layers.conformance import arrays, built
 
 
 def padding(case):
-    """Masks in which the last positions of each sequence are padding, differently for each of the batch."""
+    """Padding masks: the last position of the first sample is padding, the last two of the second."""
     masks = []
     for shape in case.inputs:
         dims = shape[: 1 + len(case.dynamic)]
@@ -24,12 +24,12 @@ def takes(case, name):
 
 
 def scores_shape(case):
-    """Of the attention that `attention_mask` is about."""
+    """Shape of the scores that `attention_mask` applies to."""
     return case.scores["self"] if isinstance(case.scores, dict) else case.scores
 
 
 def everything(case):
-    """All masks and biases of a call, all of which hide nothing: {name: array}."""
+    """All masks and biases of a call, hiding nothing: {name: array}."""
     rest = {name: np.ones_like(mask) for name, mask in zip(case.masks, padding(case))}
     if takes(case, "attention_mask"):
         rest["attention_mask"] = np.ones(scores_shape(case), bool)
@@ -39,9 +39,9 @@ def everything(case):
 
 
 def hidings(case):
-    """(name, what to give for masks and biases, which positions see nothing, weights of the values).
+    """Yields (name, masks and biases, the positions whose queries are fully masked, weights of the values).
 
-    The positions are a mask of the output's, without what comes after the last of `case.dynamic`: heads or columns.
+    The positions are a mask over the axes of the output up to the last of `case.dynamic`.
     """
     rest = everything(case)
     if "attention_mask" in rest:
@@ -49,7 +49,7 @@ def hidings(case):
     if "attention_bias" in rest:
         nobody = _row(case, "attention_bias", np.s_[1, ..., 3, :], -np.inf, np.s_[1, ..., 3])
         yield "attention_bias", *nobody, case.values
-        # Causality hides the later keys: they must not get what the -inf of all others leaves over.
+        # Causality hides the later keys: -inf for all others must not move the probability to them.
         earlier = _row(case, "attention_bias", np.s_[1, ..., 3, :4], -np.inf, np.s_[1, ..., 3])
         if case.causal:
             yield "attention_bias of all that causality leaves", *earlier, case.values
@@ -91,23 +91,23 @@ def blind(case, values):
 
 
 def order(case, shape):
-    """When each position of an input of this shape is generated: ints of the shape without batch and features."""
+    """The rank of each position in the generation order: ints of the shape without batch and features."""
     dims = shape[1:-1]
     if "attention_axes" in case.init:
         return np.broadcast_to(np.arange(dims[-1]), dims)
     block = case.init.get("query_block")
     if not isinstance(block, tuple):
         return np.arange(np.prod(dims)).reshape(dims)
-    places = [(y, x) for y in range(dims[0]) for x in range(dims[1])]
-    places.sort(key=lambda at: (at[0] // block[0], at[1] // block[1], at))
+    positions = [(y, x) for y in range(dims[0]) for x in range(dims[1])]
+    positions.sort(key=lambda at: (at[0] // block[0], at[1] // block[1], at))
     ranks = np.zeros(dims, int)
-    for rank, at in enumerate(places):
+    for rank, at in enumerate(positions):
         ranks[at] = rank
     return ranks
 
 
 def resized(case, batch=2, queries=None, keys=None):
-    """The inputs, and every mask and bias, cut to the first entries, queries and keys."""
+    """The inputs, masks and biases, cut to the first samples, queries and keys."""
     last = max(case.dynamic)
     keys = queries if len(case.inputs) == 1 else keys
     lengths = [queries if i == 0 else keys for i in range(len(case.inputs))]
@@ -128,7 +128,7 @@ def pools(case):
 
 
 def hide_all_but(case, length):
-    """Padding from this length on, in all inputs."""
+    """All masks and biases, with padding from this length on in all inputs."""
     rest = everything(case)
     for name in case.masks:
         rest[name][..., length:] = False

@@ -1,4 +1,4 @@
-"""int8 and LoRA of projections deep inside a layer come back from `.keras`."""
+"""int8 quantization and LoRA of nested projections survive saving to `.keras`."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ def model_of(block):
 
 
 @pytest.mark.parametrize("first", ["lora", "int8"])
-def test_both_at_once(first, tmp_path):
+def test_int8_and_lora_together_survive_the_file(first, tmp_path):
     block = TransformerEncoderBlock(4, 9)
     model, attention = model_of(block), block.self_attention
     for step in ("lora", "int8") if first == "lora" else ("int8", "lora"):
@@ -26,11 +26,11 @@ def test_both_at_once(first, tmp_path):
     twin = keras.models.load_model(tmp_path / "model.keras")
     dense = twin.layers[0].self_attention.query_dense
     assert dense.lora_rank == 2 and dense.quantization_mode == "int8"
-    # The file holds kernel and adapter as one int8 kernel, rounded once more.
+    # The file holds kernel and adapter merged into one int8 kernel, rounded once more.
     np.testing.assert_allclose(numpy(twin(x)), expected, atol=0.05 * np.abs(expected).max())
 
 
-def test_one_projection_alone(tmp_path):
+def test_one_quantized_projection_survives_the_file(tmp_path):
     block = TransformerEncoderBlock(4, 9)
     model = model_of(block)
     block.self_attention.value_dense.quantize("int8")
@@ -44,7 +44,7 @@ def test_one_projection_alone(tmp_path):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Adapted(keras.layers.Layer):
-    """A user's own layer, which says nothing of what was done to the block inside."""
+    """A user's layer that does not know of the quantization and LoRA of its block."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -57,7 +57,7 @@ class Adapted(keras.layers.Layer):
         return self.block(inputs)
 
 
-def test_inside_a_users_own_layer_and_a_file_of_weights(tmp_path):
+def test_adapters_inside_a_custom_layer_survive_both_kinds_of_file(tmp_path):
     models = [keras.Sequential([keras.Input((T, D)), Adapted()]) for _ in range(2)]
     block, x = models[0].layers[0].block, random(B, T, D, seed=1)
     block.self_attention.enable_lora(2)
@@ -74,7 +74,7 @@ def test_inside_a_users_own_layer_and_a_file_of_weights(tmp_path):
         assert twin.layers[0].block.feed_forward.expand.quantization_mode == "int8"
 
 
-def test_nothing_is_written_where_nothing_was_done():
+def test_nothing_is_saved_without_adapters():
     layer, store = model_of(TransformerEncoderBlock(4, 9)).layers[0], {}
     layer.save_own_variables(store)
     assert "adapted" not in {**layer.get_build_config(), **store}

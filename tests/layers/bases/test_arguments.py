@@ -1,4 +1,4 @@
-"""Call arguments that are lists and NumPy numbers."""
+"""Lists and NumPy numbers as call arguments."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def test_standardize():
 
 
 @pytest.mark.parametrize("x", [None, "full", 3, [], [None], {"key": [1]}, np.ones(2)], ids=repr)
-def test_all_else_is_left(x):
+def test_other_values_are_unchanged(x):
     assert standardize(x, "mask") is x
 
 

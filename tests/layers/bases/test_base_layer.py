@@ -1,4 +1,4 @@
-"""What all layers have in common at a call and with a config, beyond what the conformance suite asks of each."""
+"""`BaseLayer`: calls and configs, beyond what the conformance suite tests of each layer."""
 
 import copy
 import importlib
@@ -14,7 +14,7 @@ from tests.layers.helpers import numpy, random
 
 
 def test_the_models_define_no_layers():
-    """Layers lie in `layers/`, where the conformance suite finds them."""
+    """Layers are defined in `layers/`, where the conformance suite finds them."""
     names = [m.name for m in pkgutil.walk_packages(models.__path__, f"{models.__name__}.") if not m.ispkg]
     found = {
         value
@@ -25,7 +25,7 @@ def test_the_models_define_no_layers():
     assert len(found) > 8 and not [c for c in found if not issubclass(c, keras.Model)]
 
 
-def test_a_key_that_was_left_out_has_the_width_of_the_value():
+def test_an_omitted_key_has_the_size_of_the_value():
     layer = layers.MultiHeadAttention(2, 3)
     layer(random(2, 5, 12), random(2, 7, 10))
     layer(random(2, 5, 12), random(2, 7, 10), random(2, 7, 10))
@@ -35,7 +35,7 @@ def test_a_key_that_was_left_out_has_the_width_of_the_value():
         layer(random(2, 5, 12))
 
 
-def test_weights_of_no_width_fit_every_input():
+def test_layers_whose_weights_have_no_input_axis_take_any_size():
     embedding, bias = layers.TokenEmbedding(11, 4), layers.RelativePositionBias(3)
     for length in (5, 6):
         ids = np.ones((2, length), "int32")
@@ -50,7 +50,7 @@ def test_an_argument_given_twice_is_refused():
         layers.ScaledDotProductAttention()(random(2, 5, 3), query=random(2, 5, 3))
 
 
-def test_numpy_numbers_are_known_numbers():
+def test_numpy_numbers_are_checked_like_python_numbers():
     layer, x = layers.LearnedPositionEncoding(7), random(2, 5, 4)
     np.testing.assert_array_equal(numpy(layer(x, start_index=np.int64(2))), numpy(layer(x, start_index=2)))
     with pytest.raises(ValueError, match="start_index=3"):
@@ -62,7 +62,7 @@ def test_numpy_numbers_are_known_numbers():
     assert isinstance(layers.ScaledDotProductAttention()(random(2, 5, 3), return_attention_scores=np.True_), tuple)
 
 
-def test_nested_configs_are_left_as_they_are():
+def test_from_config_does_not_change_nested_configs():
     cells = keras.layers.StackedRNNCells([keras.layers.GRUCell(3), keras.layers.LSTMCell(4)])
     config = layers.AttentionRNN(cells, layers.LuongAttention("general")).get_config()
     before = copy.deepcopy(config)

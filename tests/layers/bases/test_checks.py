@@ -9,12 +9,12 @@ from keras_attention.layers.bases.checks import check_label
 
 
 @pytest.mark.parametrize("value", [-1, np.int64(-1), True, 2.0, "2", None, np.ones(1, int), (2,)], ids=repr)
-def test_require_batch_size(value):
+def test_require_batch_size_refuses(value):
     with pytest.raises(ValueError, match="`batch_size` must be an int, 0 or more, or a scalar tensor"):
         checks.require_batch_size(value)
 
 
-def test_require_batch_size_lets_through():
+def test_require_batch_size_accepts():
     for value in (0, 3, np.int32(3), keras.ops.convert_to_tensor(3), keras.KerasTensor((), "int32")):
         checks.require_batch_size(value)
 
@@ -43,13 +43,13 @@ def test_biases_that_do_not_fit(shape):
         checks.check_bias(np.ones(shape), (2, 4, 5, 7))
 
 
-def test_padding_of_images_may_have_fewer_axes():
+def test_padding_masks_of_images_may_have_fewer_axes():
     checks.check_padding(np.ones((2, 3), bool), "query_mask", (2, 3, 5), "the queries")
     with pytest.raises(ValueError, match="`query_mask` must have the shape of the queries"):
         checks.check_padding(np.ones((2, 5), bool), "query_mask", (2, 3, 5), "the queries")
 
 
-def test_flags_are_no_text():
+def test_strings_as_flags_are_refused():
     checks.check_flags(causal=True, scores=0, asked=None)
     for value in ("yes", "", b"no", 0.0):
         with pytest.raises(ValueError, match="`causal` must be `True` or `False`. Received: causal="):
@@ -70,7 +70,7 @@ def test_symbolic_tensors_are_checked_too():
 LAYERS = [(ConditionalBatchNormalization, (2, 5, 7, 6)), (LabelConcatenation, (2, 5, 7, 6)), (ProjectionHead, (2, 6))]
 
 
-def test_one_integer_an_example_is_taken():
+def test_one_integer_label_per_sample_is_accepted():
     check_label(np.array([1, 2]), 2)
     check_label(np.array([1, 2], "uint8"), None)
     check_label(keras.Input((), dtype="int32"), 2)
@@ -78,6 +78,6 @@ def test_one_integer_an_example_is_taken():
 
 @pytest.mark.parametrize("label", [np.zeros((2, 1), "int32"), np.zeros(3, "int32"), np.zeros(2, "float32")])
 @pytest.mark.parametrize("layer, shape", LAYERS)
-def test_others_are_refused_by_every_layer(layer, shape, label):
+def test_other_labels_are_refused_by_every_layer(layer, shape, label):
     with pytest.raises(ValueError, match="`label` must be integers .*2.*Received: label.shape="):
         layer(num_classes=4)(np.ones(shape, "float32"), label)

@@ -1,4 +1,4 @@
-"""A subclass that overrides `_compute_attention` is honoured, as by `keras.layers.MultiHeadAttention`."""
+"""A subclass may override `_compute_attention`, as with `keras.layers.MultiHeadAttention`."""
 
 import inspect
 
@@ -15,7 +15,7 @@ Keras = keras.layers.MultiHeadAttention
 
 
 def squared(base):
-    """A subclass as for Keras: attention by the squares of the usual probabilities."""
+    """A subclass as written for Keras: attention with squared probabilities."""
 
     class Squared(base):
         def _compute_attention(
@@ -30,7 +30,7 @@ def squared(base):
 
 
 class Delegates(MultiHeadAttention):
-    """Changes nothing, by way of one mask."""
+    """Calls the method of the base class with the one mask that it receives."""
 
     def _compute_attention(self, query, key, value, attention_mask=None, training=None, return_attention_scores=False):
         self.heads = key.shape[-2]
@@ -38,7 +38,7 @@ class Delegates(MultiHeadAttention):
 
 
 def pair(ours, theirs, init, *inputs):
-    """Two layers with equal weights, full of noise."""
+    """Two layers with equal random weights."""
     first, second = (cls(N, 3, **init) for cls in (theirs, ours))
     noisy(first, *inputs), second(*inputs)
     second.set_weights(first.get_weights())
@@ -58,16 +58,16 @@ def pair(ours, theirs, init, *inputs):
     ],
     ids=str,
 )
-def test_a_subclass_of_keras_means_the_same_on_ours(init, shapes, call):
+def test_a_subclass_written_for_keras_gives_the_same(init, shapes, call):
     if not set(init) <= set(inspect.signature(Keras).parameters):
         pytest.skip("this version of Keras has fewer arguments")
     inputs = [random(*shape, seed=i) for i, shape in enumerate(shapes)]
     ours, theirs = pair(squared(MultiHeadAttention), squared(Keras), init, *inputs)
-    draw = np.random.default_rng(8)
-    call = {name: draw.random(value) < 0.8 if isinstance(value, tuple) else value for name, value in call.items()}
+    rng = np.random.default_rng(8)
+    call = {name: rng.random(value) < 0.8 if isinstance(value, tuple) else value for name, value in call.items()}
     for value in call.values():
         if value is not True:
-            value[..., 0] = True  # Keras has no zeros where nothing is visible
+            value[..., 0] = True  # Keras does not return zeros for fully masked queries
     results = [layer(*inputs, return_attention_scores=True, **call) for layer in (ours, theirs)]
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(numpy(a), numpy(b), atol=1e-5)
@@ -96,7 +96,7 @@ PADDING = {"query_mask": np.arange(T) < np.array([[3], [T]]), "value_mask": np.a
     ],
     ids=["padding", "window", "grouped", "rows-that-see-nothing"],
 )
-def test_one_mask_hides_all_that_the_arguments_hide(init, call):
+def test_the_attention_mask_combines_all_masks_of_the_call(init, call):
     inputs = random(B, T, D), random(B, S, 10, seed=1)
     ours, plain = pair(Delegates, MultiHeadAttention, init, *inputs)
     for result, expected in zip(
@@ -106,7 +106,7 @@ def test_one_mask_hides_all_that_the_arguments_hide(init, call):
     assert ours.heads == N
 
 
-def test_decoding_by_a_cache_is_honoured():
+def test_decoding_with_a_cache_calls_the_override():
     x = random(B, T, D)
     ours, plain = pair(Delegates, MultiHeadAttention, {"sliding_window": 3}, x)
     cache, steps = ours.make_cache(B, T), []
@@ -116,7 +116,7 @@ def test_decoding_by_a_cache_is_honoured():
     np.testing.assert_allclose(np.concatenate(steps, 1), numpy(plain(x, use_causal_mask=True)), atol=1e-5)
 
 
-def test_a_bias_is_handed_on_by_name_or_an_error():
+def test_a_bias_is_passed_by_name_or_refused():
     class Biased(MultiHeadAttention):
         def _compute_attention(self, query, key, value, *args, attention_bias=None):
             return value + ops.sum(attention_bias), None
@@ -131,7 +131,7 @@ def test_a_bias_is_handed_on_by_name_or_an_error():
         Delegates(N, 3)(x, attention_bias=bias)
 
 
-def test_the_method_itself_keeps_both_masks():
+def test_compute_attention_combines_attention_mask_and_causality():
     layer = MultiHeadAttention(N, 3, sliding_window=2)
     layer.build((B, T, D))
     query, key, value = (random(B, T, N, 3, seed=i) for i in range(3))
@@ -141,12 +141,12 @@ def test_the_method_itself_keeps_both_masks():
     weights = np.exp(logits) * (mask & np.tril(np.ones((T, T), bool)))[:, None]
     expected = weights / weights.sum(-1, keepdims=True)
     context = np.einsum("bnts,bsnh->btnh", expected, value)
-    for asked in (False, True):
+    for with_scores in (False, True):
         result, scores = layer._compute_attention(
-            query, key, value, attention_mask=mask, use_causal_mask=True, return_attention_scores=asked
+            query, key, value, attention_mask=mask, use_causal_mask=True, return_attention_scores=with_scores
         )
         np.testing.assert_allclose(numpy(result), context, atol=1e-5)
-        assert scores is None if not asked else np.allclose(numpy(scores), expected, atol=1e-5)
+        assert scores is None if not with_scores else np.allclose(numpy(scores), expected, atol=1e-5)
 
 
 def test_unknown_sizes_in_a_graph():
@@ -165,7 +165,7 @@ def test_unknown_sizes_in_a_graph():
             np.testing.assert_allclose(numpy(a), numpy(b), atol=1e-5)
 
 
-def test_names_of_keras():
+def test_private_attributes_have_keras_names():
     init = {"value_dim": 6, "dropout": 0.1, "attention_axes": (2,)}
     inputs = random(B, 3, T, D), random(B, 3, S, 10)
     ours, theirs = pair(MultiHeadAttention, Keras, init, *inputs)

@@ -10,13 +10,13 @@ CASES = [(None, None, None), (None, True, 256), (None, False, 0), (True, False, 
 
 
 @pytest.mark.parametrize("argument, everywhere, expected", CASES)
-def test_the_argument_comes_before_the_switch_for_all(monkeypatch, argument, everywhere, expected):
+def test_the_argument_overrides_the_global_setting(monkeypatch, argument, everywhere, expected):
     monkeypatch.setattr(keras.config, "is_flash_attention_enabled", lambda: everywhere)
     assert block_size(argument) == expected
 
 
 @pytest.mark.parametrize("argument, everywhere, expected", CASES)
-def test_multi_head_attention_obeys_it(monkeypatch, argument, everywhere, expected):
+def test_multi_head_attention_uses_the_setting(monkeypatch, argument, everywhere, expected):
     seen, attend = [], extension_point.attend_axes
     monkeypatch.setattr(keras.config, "is_flash_attention_enabled", lambda: everywhere)
     monkeypatch.setattr(extension_point, "attend_axes", lambda *a, **k: seen.append(k["block_size"]) or attend(*a, **k))

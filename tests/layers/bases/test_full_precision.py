@@ -1,4 +1,4 @@
-"""An additive bias is never cast to half precision on its way to the logits."""
+"""An additive bias is never cast to half precision before it is added to the logits."""
 
 import keras
 import numpy as np
@@ -25,12 +25,12 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_a_low_bias_is_the_same_under_mixed_precision(name):
-    """float16 would make -inf, which hides, of -1e9, and 0 of a difference of one to it."""
+def test_a_large_negative_bias_is_exact_under_mixed_precision(name):
+    """In float16, -1e9 would become -inf, which hides, and differences of 1 would vanish."""
     arguments = (X[:, :, None].reshape(B, T, N, 4),) * 2 if name == "scaled-dot-product" else (X, X)
     arguments = arguments[:1] if name == "encoder" else arguments
     bias = np.full((1, 1, T, T), -1e9, "float32")
-    bias[..., 2:] = -2049 * np.arange(3, dtype="float32")  # not a number of float16, twice
+    bias[..., 2:] = -2049 * np.arange(3, dtype="float32")  # float16 rounds -2049 and -4098
     bias[0, 0, 1] = -1e9
     outputs = []
     for dtype in ("float32", "mixed_float16"):
@@ -46,7 +46,7 @@ def test_a_low_bias_is_the_same_under_mixed_precision(name):
 
 
 @pytest.mark.parametrize("kind", [ALiBi, RelativePositionBias])
-def test_a_bias_that_a_layer_makes_is_no_half(kind):
+def test_bias_layers_return_float32_under_mixed_precision(kind):
     keras.utils.set_random_seed(1)
     exact, half = kind(N, dtype="float32"), kind(N, dtype="mixed_bfloat16")
     x = np.zeros((1, 300, 1), "float32")

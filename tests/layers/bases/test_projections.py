@@ -17,8 +17,8 @@ def test_projections_over_any_rank(middle):
 
 
 @pytest.mark.parametrize("middle", [(4,), (4, 5)])
-def test_biases_of_heads_of_one_go_to_their_head(middle):
-    """As many positions as heads, and a bias [N, 1]: Keras's sum on TensorFlow takes one for the other."""
+def test_biases_of_heads_of_size_1_are_added_to_their_head(middle):
+    """With as many positions as heads, Keras on TensorFlow adds a bias [N, 1] along the wrong axis."""
     x = random(2, *middle, 12)
     for size, dense in (
         (1, into_heads(x.shape, 4, 1, True, "glorot_uniform", bias_initializer="glorot_uniform")),
@@ -37,13 +37,13 @@ def test_biases_of_heads_of_one_go_to_their_head(middle):
     np.testing.assert_allclose(numpy(out(heads)), expected, atol=1e-5)
 
 
-def test_clones_draw_their_own_numbers():
+def test_clones_of_an_initializer_have_their_own_seeds():
     initializer = keras.initializers.GlorotUniform()
     a, b = (numpy(clone(initializer)((3, 4))) for _ in range(2))
     assert np.abs(a - b).max() > 1e-3
 
 
-def test_a_function_is_an_initialiser_too():
+def test_a_function_is_an_initializer_too():
     def halves(shape, dtype=None):
         return keras.ops.full(shape, 0.5, dtype)
 

@@ -1,4 +1,4 @@
-"""What both blocks share: arguments, seeds, initialisers."""
+"""What encoder and decoder block share: arguments, seeds, initializers."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ def test_bad_arguments(block, arguments, message):
 
 
 @each_block
-def test_heads_that_do_not_divide_the_width(block):
+def test_heads_must_divide_the_width(block):
     x = [random(2, 5, 10)] * (1 + (block is layers.TransformerDecoderBlock))
     with pytest.raises(ValueError, match=r"divisible by `num_heads`.*\(2, 5, 10\), num_heads=3"):
         block(3, 9)(*x)
@@ -45,21 +45,21 @@ def test_heads_that_do_not_divide_the_width(block):
 
 
 @each_block
-def test_value_heads_are_a_share_of_the_width_even_if_key_heads_are_not(block):
-    """Row B of Table 3 changes the size of the keys only."""
+def test_value_dim_is_the_width_per_head_whatever_key_dim_is(block):
+    """Rows (B) of Table 3 of "Attention Is All You Need" change the size of the keys only."""
     attention = built(block, key_dim=2).self_attention
     assert (attention.key_dim, attention.value_dim) == (2, 4)
 
 
 @each_block
-def test_biases_of_attention_are_asked_for(block):
+def test_attention_has_biases_only_with_use_bias(block):
     count = {layers.TransformerEncoderBlock: 12, layers.TransformerDecoderBlock: 18}[block]
     assert len(built(block).weights) == count
     assert len(built(block, use_bias=True).weights) == count + 4 * (count // 6 - 1)
 
 
 @each_block
-def test_kernels_start_apart_and_norms_have_the_epsilon_of_the_code(block):
+def test_kernels_are_initialized_independently_and_norms_have_the_published_epsilon(block):
     layer = built(block)
     kernels = [numpy(w).reshape(12, -1)[:, :9] for w in layer.weights if w.shape[0] == 12 and len(w.shape) > 1]
     assert min(np.abs(a - b).max() for i, a in enumerate(kernels) for b in kernels[:i]) > 1e-2
