@@ -1,4 +1,4 @@
-"""Attention, from the equation to the model."""
+"""Attention layers for Keras 3, from the equations to whole models."""
 
 from keras_attention import decoding, export, layers, metrics, migrate, models, ops, training, visualize
 from keras_attention.layers import *  # noqa: F403

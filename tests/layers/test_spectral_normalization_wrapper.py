@@ -74,5 +74,5 @@ def test_refuses(arguments, message):
 def test_refuses_what_stands_in_the_kernels_place(change):
     layer, x, _ = make()
     getattr(layer.layer, change)("int8" if change == "quantize" else 2)
-    with pytest.raises(ValueError, match="cannot be spectrally normalised"):
+    with pytest.raises(ValueError, match="cannot be spectrally normalized"):
         layer(x)

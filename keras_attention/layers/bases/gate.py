@@ -1,4 +1,4 @@
-"""What the gates of images share: the layout of the input, its padding, and the scores."""
+"""Base classes of gates over channels and positions."""
 
 import keras
 from keras import ops
@@ -15,10 +15,10 @@ AXES = {3: "[B, T, C]", 4: "[B, Y, X, C]", 5: "[B, Z, Y, X, C]"}
 
 
 class Gate(BaseLayer):
-    """A layer that multiplies its input by numbers between 0 and 1, computed from it.
+    """Base class of layers that multiply their input by gates between 0 and 1, computed from it.
 
-    A subclass has `_apply(inputs, mask, training)`, which returns the output and the gates, and `_gate_dims(dims)`,
-    which returns the shape of the gates (or shapes, in the structure of the gates).
+    A subclass defines `_apply(inputs, mask, training)`, which returns output and gates, and `_gate_dims(dims)`, which
+    returns the shape of the gates (or shapes, in the structure of the gates).
     """
 
     def __init__(self, variant, data_format, kernel_initializer, **kwargs):
@@ -86,7 +86,7 @@ class Gate(BaseLayer):
 
 
 class ChannelGate(Gate):
-    """Pools the places, lets one network look at each pool, and gates the channels by the sum of its answers."""
+    """Base class of channel gates: sigmoid of the sum of a shared MLP over the pools."""
 
     def __init__(self, ratio, pools, variant, data_format, kernel_initializer, **kwargs):
         super().__init__(variant, data_format, kernel_initializer, **kwargs)
@@ -119,7 +119,7 @@ class ChannelGate(Gate):
             units,
             activation,
             use_bias=self.variant == "reference",
-            kernel_initializer=clone(self.kernel_initializer),  # one object would draw the same for both
+            kernel_initializer=clone(self.kernel_initializer),  # one object would give both the same values
             name=name,
             dtype=self.dtype_policy,
         )
