@@ -3,8 +3,8 @@
 from keras_attention import decoding, export, layers, metrics, migrate, models, ops, training, visualize
 from keras_attention.layers import *  # noqa: F403
 
-ROOMS = ["decoding", "export", "layers", "metrics", "migrate", "models", "ops", "training", "visualize"]
+PACKAGES = ["decoding", "export", "layers", "metrics", "migrate", "models", "ops", "training", "visualize"]
 
-__all__ = [*ROOMS, *layers.__all__]
+__all__ = [*PACKAGES, *layers.__all__]
 
 __version__ = "0.1.0"

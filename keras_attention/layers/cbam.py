@@ -34,11 +34,10 @@ class CBAM(Gate):
     In 400 training steps on Fashion-MNIST it did not raise the accuracy of a small ResNet
     (docs/examples/attention_resnet_images.md).
 
-    Weights: those of `ChannelAttention` under `channel`, those of `SpatialAttention` under `spatial`; in an image 2
-    C² / r + 2 k², with r = ratio and k = kernel_size, and C / r + C + 2 more (and 2 non-trainable) in the reference.
+    Weights: those of `ChannelAttention` under `channel`, those of `SpatialAttention` under `spatial`; in an image
+    2 C² / r + 2 k², with r = ratio and k = kernel_size, and C / r + C + 2 more (and 2 non-trainable) in the reference.
 
-    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding is ignored, also NaN in it; its output
-    is 0.
+    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding, even NaN, is ignored; its output is 0.
 
     Args:
         ratio: Positive int r, the reduction of the channel MLP; 16 in the paper. C / r is rounded down, but is at least

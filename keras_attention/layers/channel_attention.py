@@ -30,8 +30,8 @@ class ChannelAttention(ChannelGate):
     Weights: `reduce/kernel` [C, C/r], `expand/kernel` [C/r, C], shared by all pools; `reduce/bias` [C/r] and
     `expand/bias` [C] with `variant="reference"`.
 
-    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Pools ignore padding, also NaN in it; its
-    output is 0.
+    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Pools ignore padding, even NaN; its output is
+    0.
 
     Args:
         ratio: Positive int r; 16 in the paper.

@@ -92,10 +92,10 @@ class GlimpseNetwork(BaseLayer):
         self.from_place = self._dense("from_place", (B, self.location_units), self.units)
 
     def call(self, images, locations):
-        seen = self.sensor(images, locations)
-        flat = ops.reshape(seen, (-1, self.scales * self.size**2 * self.channels))
-        places = self.place(ops.clip(ops.cast(locations, self.compute_dtype), -1.0, 1.0))
-        return ops.relu(self.from_seen(self.see(flat)) + self.from_place(places))
+        glimpse = self.sensor(images, locations)
+        flat = ops.reshape(glimpse, (-1, self.scales * self.size**2 * self.channels))
+        location = self.place(ops.clip(ops.cast(locations, self.compute_dtype), -1.0, 1.0))
+        return ops.relu(self.from_seen(self.see(flat)) + self.from_place(location))
 
     def compute_output_shape(self, images_shape, locations_shape):
         return (images_shape[0], self.units)

@@ -65,9 +65,9 @@ class GlimpseSensor(BaseLayer):
         require_glimpses(images_shape, locations_shape, self.size)
 
     def call(self, images, locations):
-        look = soft_glimpses if self.soft else glimpses
-        seen = look(images, ops.cast(locations, "float32"), self.size, self.scales, self.factor)
-        return ops.cast(seen, self.compute_dtype)
+        cut = soft_glimpses if self.soft else glimpses
+        patches = cut(images, ops.cast(locations, "float32"), self.size, self.scales, self.factor)
+        return ops.cast(patches, self.compute_dtype)
 
     def compute_output_shape(self, images_shape, locations_shape):
         require_glimpses(images_shape, locations_shape, self.size)

@@ -17,8 +17,8 @@ class LocalAttention2D(LocalAttention):
 
     as in "Image Transformer", section 3.3, "2D local attention"
     ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)); M(t) is the mask of `ops.local_mask_2d`. Written out,
-    with B batch, Y rows, X columns, N heads, H `key_dim`, V `value_dim`, blocks of (qh, qw) pixels and a memory of (fh,
-    fw) around them:
+    with B batch, Y rows, X columns, N heads, H `key_dim`, V `value_dim`, blocks of (qh, qw) pixels and a memory of
+    (fh, fw) around them:
 
         q, k:    [B, Y, X, N, H] = inputs . W_Q, inputs . W_K;  v: [B, Y, X, N, V] = inputs . W_V
         context: [B, Y, X, N, V] = softmax of q . k / sqrt(H) over the memory of the block of q, . v

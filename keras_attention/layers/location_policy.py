@@ -80,11 +80,11 @@ class LocationPolicy(BaseLayer):
         cut = self.detach and not self.differentiable
         mean = ops.cast(self.mean(ops.stop_gradient(hidden) if cut else hidden), "float32")
         noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.seed_generator) if training else 0.0
-        drawn = mean + self.std * noise
-        locations = ops.clip(drawn, -1.0, 1.0)
+        sample = mean + self.std * noise
+        locations = ops.clip(sample, -1.0, 1.0)
         if not self.differentiable:
-            drawn, locations = ops.stop_gradient(drawn), ops.stop_gradient(locations)
-        distance = ops.sum(ops.square((drawn - mean) / self.std), axis=-1)
+            sample, locations = ops.stop_gradient(sample), ops.stop_gradient(locations)
+        distance = ops.sum(ops.square((sample - mean) / self.std), axis=-1)
         return locations, -0.5 * distance - 2.0 * math.log(self.std * math.sqrt(2.0 * math.pi))
 
     def compute_output_shape(self, hidden_shape):

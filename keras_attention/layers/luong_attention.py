@@ -39,8 +39,8 @@ class LuongAttention(MemoryAttention):
     Gaussian is applied before the softmax, and the sum is 1.
 
     Weights: `key/kernel` [Dk, Dq] (general: W; the published W_a maps keys to queries), [Dk, U] (concat: W_k) or
-    `location_kernel` [Dq, max_length] (W_l); `query/kernel` [Dq, U] and `vector` [U] (concat); `position/kernel` [Dq,
-    Dq] and `position_vector` [Dq] (local_p); `scale` [] if enabled. No biases.
+    `location_kernel` [Dq, max_length] (W_l); `query/kernel` [Dq, U] and `vector` [U] (concat); `position/kernel`
+    [Dq, Dq] and `position_vector` [Dq] (local_p); `scale` [] if enabled. No biases.
 
     Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is propagated. A query without
     visible keys gets zeros. Padding is zeroed first, so that NaN in it reaches neither the output nor a gradient.

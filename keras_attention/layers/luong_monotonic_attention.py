@@ -72,8 +72,8 @@ class LuongMonotonicAttention(Monotonic, _DotWeights):
 
     Args:
         score: `"general"`, or `"dot"`: without W, for queries and keys of the same size.
-        mode: `"recursive"`, `"parallel"` or `"hard"`, see `ops.monotonic_alignment`. The weights get no gradient with
-            the last.
+        mode: `"recursive"`, `"parallel"` or `"hard"`, see `ops.monotonic_alignment`. With `"hard"`, the weights get no
+            gradient.
         sigmoid_noise: Standard deviation of the noise that is added to the energies in training, which pushes p towards
             0 or 1 (1 in the paper); no noise at inference.
         score_bias_init: Initial value of r (negative: attention starts spread over the whole memory).

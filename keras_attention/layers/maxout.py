@@ -1,4 +1,4 @@
-"""Maxout."""
+"""Maxout layer."""
 
 import keras
 from keras import ops

@@ -41,8 +41,8 @@ class NonLocalBlock(BaseLayer):
 
     Differs from the paper: nothing by default; all projections have biases, as in its published code; the paper does
     not mention them. That code pools x before W_phi and W_g (`pool="before"`), scales the logits by H^-1/2
-    (`scale="inv_sqrt"`) and initializes from N(0, 0.01²) (`kernel_initializer`). Its models with frozen batch
-    normalization have none here, and W_z starts at zero (`batch_norm=False`).
+    (`scale="inv_sqrt"`) and initializes from N(0, 0.01²) (`kernel_initializer`). With frozen batch normalization it
+    omits it and initializes W_z to zero (`batch_norm=False`).
 
     Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding is neither attended to nor counted in
     statistics; its output is 0. With a mask, inputs of a single channel cannot be trained on JAX and PyTorch unless
@@ -72,8 +72,8 @@ class NonLocalBlock(BaseLayer):
         training: Whether batch normalization uses the batch's statistics.
 
     Returns:
-        Tensor shaped like `inputs`; or (output, scores [B, 1, P, S]), positions in raster order. With `"space"` [B, T,
-        1, P, S], with an int [B, groups, 1, P, S], with `"time"` [B, Y, X, 1, T, T].
+        Tensor shaped like `inputs`; or (output, scores [B, 1, P, S]), positions in raster order. With `"space"`
+        [B, T, 1, P, S], with an int [B, groups, 1, P, S], with `"time"` [B, Y, X, 1, T, T].
 
     Raises:
         ValueError: If the rank does not fit, a mask is floating, or there are fewer than 2 positions to pool.

@@ -43,7 +43,7 @@ class SelfAttention2D(BaseLayer):
     Weights: `query/kernel` and `key/kernel` [C, H], `value/kernel` [C, V], `out/kernel` [V, C], `gamma` []; in the
     reference 1.25 C² + 1, in the paper 0.5 C² + 1. Spectral normalization adds their `u`.
 
-    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding is not attended to, also NaN in it; its
+    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding, even NaN, is not attended to; its
     output is 0.
 
     Args:

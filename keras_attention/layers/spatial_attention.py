@@ -25,16 +25,16 @@ class SpatialAttention(Gate):
 
     The convolution pads with zeros; a map may be smaller than the kernel.
 
-    Differs from the paper: nothing with `variant="paper"`. `"reference"` is its published code: the pools are [max;
-    mean], and batch normalization follows the convolution (momentum 0.99, PyTorch's 0.01; epsilon 1e-5) with gamma
-    initialized to 0, as in the published networks, so that a new layer multiplies its input by 0.5. In both the
+    Differs from the paper: nothing with `variant="paper"`. `"reference"` is its published code: the pools are
+    [max; mean], and batch normalization follows the convolution (momentum 0.99, PyTorch's 0.01; epsilon 1e-5) with
+    gamma initialized to 0, as in the published networks, so that a new layer multiplies its input by 0.5. In both the
     convolution has no bias.
 
     Weights: `conv/kernel` [k, ..., k, 2, 1]; `norm/gamma`, `norm/beta`, `norm/moving_mean`, `norm/moving_variance`
     [1] with `variant="reference"`.
 
-    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding, also NaN in it, is replaced by zeros,
-    like the border; its output is 0. The batch normalization of the reference counts the logits of padding.
+    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding, even NaN, is replaced by zeros, like
+    the border; its output is 0. The batch normalization of the reference counts the logits of padding.
 
     Args:
         kernel_size: Positive odd int k; 7 in the paper, which also tries 3.
@@ -94,8 +94,8 @@ class SpatialAttention(Gate):
         return {**super().get_config(), "kernel_size": self.kernel_size}
 
     def _apply(self, inputs, mask, training):
-        mean, greatest = spatial_pool(inputs, self._axis)
-        pools = [mean, greatest] if self.variant == "paper" else [greatest, mean]
+        mean, maximum = spatial_pool(inputs, self._axis)
+        pools = [mean, maximum] if self.variant == "paper" else [maximum, mean]
         logits = self.conv(ops.stack(pools, axis=-1))
         if self.norm is not None:
             logits = self.norm(logits, training=training)

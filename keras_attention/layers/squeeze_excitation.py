@@ -29,8 +29,8 @@ class SqueezeExcitation(ChannelGate):
     Weights: `reduce/kernel` [C, C/r], `expand/kernel` [C/r, C]; `reduce/bias` [C/r] and `expand/bias` [C] with
     `variant="reference"`. That is 2 C² / r parameters, or 2 C² / r + C / r + C.
 
-    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. The mean ignores padding, also NaN in it; its
-    output is 0.
+    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. The mean ignores padding, even NaN; its output
+    is 0.
 
     Args:
         ratio: Positive int r; 16 in the paper.

@@ -22,8 +22,8 @@ class TokenEmbedding(BaseLayer):
         reverse:    [B, T, V] = inputs . embeddings
 
     Differs from the paper: the paper does not name the initializer; as in the published
-    code, normal with standard deviation D^-1/2, so that the scaled rows have variance
-    1. That code also zeroes the output of token 0; here padding is masked.
+    code, normal with standard deviation D^-1/2, so that the scaled rows have unit
+    variance. That code also zeroes the output of token 0; here padding is masked.
 
     Masking: with `mask_zero`, the output has a mask, true where the id is not 0; with
     `reverse`, a Keras mask is propagated.

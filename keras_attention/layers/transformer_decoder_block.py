@@ -133,13 +133,13 @@ class TransformerDecoderBlock(TransformerBlock):
         # NaN in padding would reach the gradients of the normalizations and the feed-forward network.
         inputs = zero_padding(inputs, require_boolean(inputs_mask, "inputs_mask"))
         x = self._enter(self.self_attention_norm, inputs)
-        asked = {"training": training, "return_attention_scores": return_attention_scores}
-        given = {"attention_mask": attention_mask, "attention_bias": attention_bias, **asked}
+        options = {"training": training, "return_attention_scores": return_attention_scores}
+        given = {"attention_mask": attention_mask, "attention_bias": attention_bias, **options}
         y, self_scores, self_cache = self._attend_to_itself(x, inputs_mask, cache, cache_index, use_causal_mask, given)
         x = self._leave(self.self_attention_norm, inputs, y, training)
         masks = {"query_mask": inputs_mask, "value_mask": memory_mask, "attention_mask": memory_attention_mask}
         y = self._enter(self.memory_attention_norm, x)
-        y, memory_scores = self._attend_to_memory(y, memory, cache, {**masks, **asked})
+        y, memory_scores = self._attend_to_memory(y, memory, cache, {**masks, **options})
         x = self._leave(self.memory_attention_norm, x, y, training)
         y = self.feed_forward(self._enter(self.feed_forward_norm, x))
         result = (self._leave(self.feed_forward_norm, x, y, training),)

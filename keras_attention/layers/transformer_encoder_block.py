@@ -54,8 +54,8 @@ class TransformerEncoderBlock(TransformerBlock):
         mask: [B, T]. True marks positions that take part.
         attention_mask: [T, T], [B, T, T] or [B, N, T, T]. True marks positions that
             take part.
-        attention_bias: Added to the logits: [B|1, N|1, T, T], or by distance [B|1, N,
-            2T-1] (see `ALiBi`, `RelativePositionBias`).
+        attention_bias: Added to the logits: [B|1, N|1, T, T], or by distance
+            [B|1, N, 2T-1] (see `ALiBi`, `RelativePositionBias`).
         use_causal_mask: Whether a position attends to no later one.
         training: Whether to apply dropout.
         return_attention_scores: Whether to also return the scores.

@@ -75,7 +75,7 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
             shape = tuple(getattr(x, "shape", ()))
             if len(shape) > 1 and shape[axis] not in (None, size):
                 raise ValueError(
-                    f"`{name}` must be of size {size} on axis {axis}, as what `{self.name}` was built for. "
+                    f"`{name}` must be of size {size} on axis {axis}, which `{self.name}` was built for. "
                     f"Received: {name}.shape={shape}"
                 )
 

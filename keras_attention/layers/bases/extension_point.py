@@ -69,10 +69,10 @@ class ExtensionPoint:
             return self._compute_attention(
                 query, key, value, attention_mask, training, return_attention_scores, use_causal_mask, **given
             )
-        hides = {name: given.pop(name) for name in ("query_mask", "key_mask", "query_offset", "window")}
+        masks = {name: given.pop(name) for name in ("query_mask", "key_mask", "query_offset", "window")}
         bias = given.pop("bias")
         axes, dims = self._axes(len(query.shape) - 1), (ops.shape(query)[:-2], ops.shape(key)[:-2])
-        mask = visible_pairs(axes, *dims, mask=require_boolean(attention_mask), causal=use_causal_mask, **hides)
+        mask = visible_pairs(axes, *dims, mask=require_boolean(attention_mask), causal=use_causal_mask, **masks)
         groups = self.num_heads // self.num_key_value_heads
         key, value = (x if groups == 1 else ops.repeat(x, groups, axis=-2) for x in (key, value))
         # Subclasses written for Keras have no bias argument: it is passed by keyword, or is an error.
