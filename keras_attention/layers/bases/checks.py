@@ -246,7 +246,7 @@ def _check_projected(projected, name, query, sizes):
         raise ValueError(f"With a `{name}`, `query` must be [B, T, D]. Received: query.shape={tuple(query.shape)}")
     if not hasattr(projected, "keys") or set(projected.keys()) not in ({"key", "value"}, {"key", "value", "mask"}):
         raise ValueError(
-            f"`{name}` must be a dict with `key`, `value` and optionally `mask`. Received: {name}={projected!r}"
+            f"`{name}` must be a dict with a `key` and a `value` (`mask` optional). Received: {name}={projected!r}"
         )
     for part, size in zip(("key", "value"), last):
         shape = tuple(projected[part].shape)
