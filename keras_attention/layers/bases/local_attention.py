@@ -136,7 +136,7 @@ class LocalAttention(ProjectsHeads):
             )
         if index is None or scores:
             raise ValueError(
-                "With a `cache`, `cache_index` must be given, and `return_attention_scores` is not supported. "
+                "With a `cache`, `cache_index` must be given, and there are no scores to return. "
                 f"Received: cache_index={index!r}, return_attention_scores={scores}"
             )
         if len(inputs.shape) != 3 or inputs.shape[-1] is None:
