@@ -215,5 +215,5 @@ class ImageTransformerBlock(TransformerBlock):
 
 def _flat(x):
     """[B, Y, X, D] -> [B, Y·X, D]; unchanged if it is flat."""
-    B, *places, D = ops.shape(x)
-    return ops.reshape(x, (B, math.prod(places), D))
+    B, *positions, D = ops.shape(x)
+    return ops.reshape(x, (B, math.prod(positions), D))

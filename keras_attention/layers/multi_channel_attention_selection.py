@@ -124,16 +124,16 @@ class MultiChannelAttentionSelection(BaseLayer):
         return (image, attention) if return_attention_scores else image
 
     def compute_output_spec(self, inputs, return_attention_scores=False, return_maps=False):
-        *places, _ = self._dims(inputs.shape)
+        *positions, _ = self._dims(inputs.shape)
         M, C = self.num_candidates, self.image_channels
 
         def spec(*dims):
             return keras.KerasTensor(dims, dtype=self.compute_dtype)
 
-        image, attention = spec(*self.compute_output_shape(inputs.shape)), spec(*places, M)
+        image, attention = spec(*self.compute_output_shape(inputs.shape)), spec(*positions, M)
         if return_maps:
-            maps = {"image": image, "attention": attention, "candidates": spec(*places, M, C)}
-            maps |= {"uncertainty": spec(*places, 1)} if self.uncertainty else {}
+            maps = {"image": image, "attention": attention, "candidates": spec(*positions, M, C)}
+            maps |= {"uncertainty": spec(*positions, 1)} if self.uncertainty else {}
             return (maps, attention) if return_attention_scores else maps
         return (image, attention) if return_attention_scores else image
 

@@ -97,8 +97,8 @@ class MultiScaleSpatialPooling(BaseLayer):
         received = f"Received: inputs.shape={tuple(shape)}"
         if len(shape) != 4 or shape[self._axis] is None:
             raise ValueError(f"`inputs` must be [B, Y, X, C] (channels_first: [B, C, Y, X]) with a known C. {received}")
-        places = shape[1:3] if self._axis == -1 else shape[2:]
-        if any(n is not None and n < max(self.pool_sizes) for n in places):
+        positions = shape[1:3] if self._axis == -1 else shape[2:]
+        if any(n is not None and n < max(self.pool_sizes) for n in positions):
             raise ValueError(
                 f"`inputs` must have at least as many rows and columns as the largest of `pool_sizes`. {received}, "
                 f"pool_sizes={self.pool_sizes}"

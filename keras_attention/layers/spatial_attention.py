@@ -70,7 +70,7 @@ class SpatialAttention(Gate):
 
     def build(self, input_shape):
         self._channels(input_shape)
-        places = tuple(self._places(input_shape))
+        positions = tuple(self._places(input_shape))
         # The pools are stacked on the last axis, whatever the data format of the image.
         self.conv = CONVOLUTIONS[len(input_shape)](
             1,
@@ -82,13 +82,13 @@ class SpatialAttention(Gate):
             name="conv",
             dtype=self.dtype_policy,
         )
-        self.conv.build((*places, 2))
+        self.conv.build((*positions, 2))
         self.norm = None
         if self.variant == "reference":
             self.norm = keras.layers.BatchNormalization(
                 momentum=0.99, epsilon=1e-5, gamma_initializer="zeros", name="norm", dtype=self.dtype_policy
             )
-            self.norm.build((*places, 1))
+            self.norm.build((*positions, 1))
 
     def get_config(self):
         return {**super().get_config(), "kernel_size": self.kernel_size}

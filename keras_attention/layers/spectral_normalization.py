@@ -119,8 +119,8 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
         if training and self.trainable and may_move(self):
             self.u.assign(u)
         least = 1.0 if self.shrink_only else self.epsilon
-        normalised = kernel / ops.cast(ops.where(sigma > least, sigma, 1.0), kernel.dtype)
-        state = [(w, normalised if w is variable else w.value) for w in self.layer.variables]
+        normalized = kernel / ops.cast(ops.where(sigma > least, sigma, 1.0), kernel.dtype)
+        state = [(w, normalized if w is variable else w.value) for w in self.layer.variables]
         with keras.StatelessScope(state):
             return self.layer(inputs, training=training)
 

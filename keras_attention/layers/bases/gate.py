@@ -31,8 +31,8 @@ class Gate(BaseLayer):
     def call(self, inputs, mask=None, training=None, return_attention_scores=False):
         self._check(inputs, mask)
         if mask is not None:
-            places = self._places(ops.shape(inputs))
-            mask = full_mask(require_boolean(mask, "mask"), places)
+            positions = self._places(ops.shape(inputs))
+            mask = full_mask(require_boolean(mask, "mask"), positions)
             inputs = zero_padding(inputs, ops.expand_dims(mask, self._axis))
         output, gates = self._apply(inputs, mask, training)
         return (output, gates) if return_attention_scores else output
