@@ -1,10 +1,10 @@
-"""Attention, from the equation to the model."""
+"""Attention layers for Keras 3, from the equations to whole models."""
 
 from keras_attention import decoding, export, layers, metrics, migrate, models, ops, training, visualize
 from keras_attention.layers import *  # noqa: F403
 
-ROOMS = ["decoding", "export", "layers", "metrics", "migrate", "models", "ops", "training", "visualize"]
+PACKAGES = ["decoding", "export", "layers", "metrics", "migrate", "models", "ops", "training", "visualize"]
 
-__all__ = [*ROOMS, *layers.__all__]
+__all__ = [*PACKAGES, *layers.__all__]
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""ALiBi: the farther a key, the lower its score."""
+"""ALiBi: attention with linear biases."""
 
 import keras
 from keras import ops
@@ -11,7 +11,7 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ALiBi(BaseLayer):
-    r"""Attention bias that falls linearly with distance, without weights.
+    r"""ALiBi: attention bias that falls linearly with the distance of query and key. No weights.
 
     $$ \mathrm{softmax}(q_t \cdot k_s - m_n |t - s|), \quad m_n = 2^{-8 n / N} $$
 
@@ -22,28 +22,27 @@ class ALiBi(BaseLayer):
         slopes: [N]
         bias:   [1, N, T+S-1] = -slopes * |distance|, distance = s - (t + query_offset)
 
-    The bias is given by distance, in linear memory: entry j is that of
-    `s - t = j - (T-1)`. Pass it as `attention_bias`; no [T, S] tensor is built on
-    the blockwise path.
+    Entry j of the bias is that of the distance `s - t = j - (T-1)`, so it takes linear
+    memory. Pass it as `attention_bias`; the blockwise path builds no [T, S] tensor.
 
-    Differs from the paper: the paper is causal; here keys after the query are
-    penalised like keys before it. With a causal mask the two are the same.
+    Differs from the paper: the paper is causal; here keys after the query are penalized
+    like keys before it. With a causal mask the two are the same.
 
-    Masking: makes no mask and needs none.
+    Masking: ignores and produces no mask.
 
     Args:
-        num_heads: Positive int; slopes of numbers that are no power of two follow
-            the published code.
+        num_heads: Positive int; if not a power of two, the slopes are those of the
+            published code.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         query: Tensor whose axis 1 is T.
         key: Tensor whose axis 1 is S; `None` means `query`.
-        query_offset: Position of the first query, counted in keys: int or int32
-            scalar tensor (when decoding, the `cache_index`).
+        query_offset: Position of the first query among the keys: int or int32 scalar
+            tensor (in decoding, `cache_index`).
 
     Returns:
-        [1, N, T+S-1]; float32 under float16 and bfloat16, too, as the logits are.
+        [1, N, T+S-1]; float32 also under float16 and bfloat16, as the logits.
 
     Example:
 
@@ -55,7 +54,7 @@ class ALiBi(BaseLayer):
     """
 
     def __init__(self, num_heads, **kwargs):
-        # Only the length of the inputs is used: token ids are welcome, and stay integers.
+        # Only the length of the inputs is used: integer token ids are accepted and not cast.
         super().__init__(autocast=False, **kwargs)
         self.num_heads = require_int(num_heads, "num_heads")
 

@@ -1,4 +1,4 @@
-"""A recurrent net that attends to a memory at every step."""
+"""RNN layer with attention to a memory at every step."""
 
 import keras
 from keras import ops
@@ -12,15 +12,15 @@ from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class AttentionRNN(AttentionStep):
-    r"""Any recurrent cell, with any attention to a memory, step by step.
+    r"""RNN layer that attends to a memory at every step, with any Keras cell and any attention of this package.
 
     $$ h_t = \mathrm{cell}([x_t; f_{t-1}], h_{t-1}), \quad c_t = \mathrm{attend}(h_t), \quad
        \tilde{h}_t = g([h_t; c_t]) $$
 
-    with `order="update_look"`: "Effective Approaches to Attention-based Neural Machine
-    Translation" ([Luong et al., 2015](https://arxiv.org/abs/1508.04025)), where g is
-    tanh(W_c [h; c]) and, with input feeding, f is the attentional vector of the step
-    before; and tensorflow-addons' `AttentionWrapper`, where g is linear or c itself.
+    with `order="update_look"`: "Effective Approaches to Attention-based Neural Machine Translation"
+    ([Luong et al., 2015](https://arxiv.org/abs/1508.04025)), where g is tanh(W_c [h; c]) and, with input feeding, f is
+    the attentional vector of the previous step; and tensorflow-addons' `AttentionWrapper`, where g is linear or c
+    itself.
 
     $$ c_t = \mathrm{attend}(s_{t-1}), \quad \tilde{h}_t = g([s_{t-1}; c_t]), \quad
        s_t = \mathrm{cell}([x_t; c_t], s_{t-1}) $$
@@ -31,56 +31,51 @@ class AttentionRNN(AttentionStep):
     the memory:
 
         memory: keys and values of the memory, projected once
-        loop:   one `step` for every t; what of it needs no loop is computed outside
+        loop:   one `step` for every t; projections that do not depend on the state are computed before it
         output: [B, T, F] = g([h; c]), g = `attentional_layer`
         scores: [B, T, S]
 
-    Nothing is remembered between calls: the memory is an argument, and the layer saves,
-    exports and compiles as any other.
+    The layer keeps no state between calls: the memory is an argument.
 
-    Masking: a padded step leaves the state as it is and writes zeros (`keras.layers.RNN`
-    repeats the output before it); an attention that counts steps (the window local_m of
-    `LuongAttention`) counts no padding, as in its own call. `mask` and `memory_mask`, or the Keras masks of
-    `inputs` and `memory`; the first is handed on with `return_sequences`.
+    Masking: `mask` and `memory_mask`, or the Keras masks of `inputs` and `memory`; the first is propagated with
+    `return_sequences`. A padded step keeps the state and outputs zeros (`keras.layers.RNN` repeats the previous
+    output). Padding does not count as a position of the window local_m of `LuongAttention`.
 
     Args:
-        cell: A cell as for `keras.layers.RNN`, `keras.layers.StackedRNNCells` too. The
-            query is the output of the (top) cell for `"update_look"`, and its first state
-            for `"look_generate_update"`.
+        cell: Any cell of `keras.layers.RNN`, including `keras.layers.StackedRNNCells`. The query is the output of the
+            (top) cell for `"update_look"`, and its first state for `"look_generate_update"`.
         attention: `BahdanauAttention`, `LuongAttention`, or another layer with their
             `project_memory`, `start` and `step`.
         order: `"update_look"` or `"look_generate_update"`.
-        input_feeding: Whether the cell also reads the attentional vector of the step
-            before (zeros at first); for `"update_look"`.
+        input_feeding: Whether the cell also reads the attentional vector of the previous step (zeros at the first);
+            only for `"update_look"`.
         attentional_layer: Layer g from [h; c] to the attentional vector; `None` means
             [h; c] itself, `"context"` c alone.
-        output_attention: Whether the output is the attentional vector; if not, it is the
-            query h.
-        return_sequences: Whether to return the output of every step instead of the last
-            that is not padding.
-        return_state: Whether to return the last state as well.
+        output_attention: Whether to output the attentional vector; otherwise the query h.
+        return_sequences: Whether to return the output of every step instead of that of the last step that is not
+            padding.
+        return_state: Whether to also return the final state.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         inputs: [B, T, D].
         memory: [B, S, Dv].
-        mask: [B, T], true = no padding.
+        mask: [B, T]. True marks positions that take part.
         memory_mask: [B, S].
-        memory_lengths: Integers [B], how many positions of each memory are no padding;
-            instead of the mask, or with it.
-        initial_state: The states of the cell, or all of the state as `return_state`
-            returns it. `None` means the cell's own, zeros.
-        return_attention_scores: Whether to return the scores too.
-        training: Whether the dropout of the cell is on.
-        inputs_mask: Where Keras puts the mask of `inputs`; the same as `mask`.
+        memory_lengths: Integers [B], the length of each memory without padding; instead of the mask or with it.
+        initial_state: The states of the cell, or the whole state as `return_state` returns it. `None` means the cell's
+            initial state (zeros).
+        return_attention_scores: Whether to also return the scores.
+        training: Whether the cell applies dropout.
+        inputs_mask: The same as `mask`: the name under which Keras passes the mask of `inputs`.
 
     Returns:
-        `output`, or a tuple of it, the scores [B, T, S] and the state, whichever is asked
-        for, in this order. The state is `{"cell": the cell's states, "attention": the
-        attention's state, "fed": [B, F]}`, the last only with input feeding.
+        `output`, or a tuple of it, the scores [B, T, S] with `return_attention_scores` and the state with
+        `return_state`. The state is `{"cell": the cell's states, "attention": the attention's state, "fed": [B, F]}`,
+        the last only with input feeding.
 
     Raises:
-        ValueError: If shapes or arguments do not fit, named.
+        ValueError: If a shape or an argument does not fit.
 
     Example:
 
@@ -139,7 +134,7 @@ class AttentionRNN(AttentionStep):
     ):
         mask = inputs_mask if mask is None else mask
         check_call(inputs.shape, memory.shape, mask, memory_mask, memory_lengths)
-        if self.return_state:  # of any cell and any attention: only a trace knows its shapes
+        if self.return_state:  # its shapes depend on the cell and the attention: traced
             arguments = (mask, memory_mask, memory_lengths, initial_state, return_attention_scores, training)
             return keras.Operation.compute_output_spec(self, inputs, memory, *arguments)
         shape = self.compute_output_shape(inputs.shape, memory.shape)
@@ -161,11 +156,11 @@ class AttentionRNN(AttentionStep):
         return keras.tree.map_structure(lambda x: tuple(x.shape), layer.compute_output_spec(*tensors))
 
     def _run(self, inputs, memory, state, mask, return_scores, training):
-        """All steps: what they write, {name: [B, T, ...]}, and the last state."""
+        """All steps: their outputs, {name: [B, T, ...]}, and the final state."""
         one = ops.zeros((ops.shape(inputs)[0], inputs.shape[-1]), dtype=inputs.dtype)
         with self._dropout_masks(one, state, training):
             cell = CellInput(self.cell, self._input_size, training)
-            # The cell's product with c is the mixture of its products with the values, which need no loop.
+            # The cell's projection of c is the weighted sum of its projections of the values, which need no loop.
             ahead = self._looks_first and cell.splits
             looked_at = {**memory, "value": cell.later(memory["value"])} if ahead else memory
             keep = {"query", "scores"} if ahead else {"scores"} if return_scores else set()
@@ -183,7 +178,7 @@ class AttentionRNN(AttentionStep):
         return written, state
 
     def _blank(self, memory):
-        """Zeros of the shapes that a step writes."""
+        """Zeros in the shapes of the outputs of a step."""
         mask = ops.zeros_like(memory["mask"], dtype=self.compute_dtype)
         sizes = {"query": self._query_size, "context": self._context_size, "attentional": self._attentional_size}
         zeros = {name: ops.zeros((ops.shape(mask)[0], size), dtype=self.compute_dtype) for name, size in sizes.items()}
@@ -191,7 +186,7 @@ class AttentionRNN(AttentionStep):
 
 
 def _last(output, mask):
-    """[B, T, F] -> [B, F]: of the last step that is not padding; zeros where there is no step."""
+    """[B, T, F] -> [B, F]: the last step that is not padding; zeros if there is none."""
     output, mask = fill_empty(output, 1), None if mask is None else fill_empty(mask, 1)
     if mask is None:
         return output[:, -1]

@@ -1,4 +1,4 @@
-"""Bahdanau's additive attention: a small network scores each pair of query and key."""
+"""Bahdanau's additive attention."""
 
 import keras
 from keras import ops
@@ -13,7 +13,7 @@ from keras_attention.ops.require import require_bool
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class BahdanauAttention(AdditiveWeights):
-    r"""Additive attention with its projections, for queries and memories of any two depths.
+    r"""Additive attention (Bahdanau) with projections of queries and keys.
 
     $$ e_{ts} = v^\top \tanh(W q_t + U k_s), \quad c_t = \sum_s \mathrm{softmax}_s(e_{ts}) \, h_s $$
 
@@ -26,41 +26,40 @@ class BahdanauAttention(AdditiveWeights):
         context: [B, T, Dv] = scores . value
 
     With `normalize`, the vector is `scale * vector / |vector|` and a bias is added inside the tanh, the weight
-    normalisation of [Salimans and Kingma, 2016](https://arxiv.org/abs/1602.07868) as tensorflow-addons has it. With
-    `coverage`, `coverage_vector * (sum of the scores of all queries before)` is added inside the tanh, as in "Get To
-    The Point", eq. 11 ([See et al., 2017](https://arxiv.org/abs/1704.04368)): the queries are then attended with one
-    after another.
+    normalization of [Salimans and Kingma, 2016](https://arxiv.org/abs/1602.07868) as tensorflow-addons has it. With
+    `coverage`, `coverage_vector * (sum of the scores of all previous queries)` is added inside the tanh, as in "Get To
+    The Point", eq. 11 ([See et al., 2017](https://arxiv.org/abs/1704.04368)); the queries then run in a loop.
 
     Weights: `query/kernel` [Dq, U] (W), `key/kernel` [Dk, U] (U), `vector` [U] (v); `scale` [] (g), `bias` [U] (b),
-    `coverage_vector` [U] where asked for.
+    `coverage_vector` [U] if enabled.
 
-    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is handed on. A query that sees
-    nothing gets zeros. Padding is zeroed first, so that NaN in it reaches neither the output nor a gradient.
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is propagated. A query without
+    visible keys gets zeros. Padding is zeroed first, so that NaN in it reaches neither the output nor a gradient.
 
     Args:
         units: Positive int, U.
-        normalize: Whether to normalise the vector; its scale g starts at `sqrt(1 / units)`.
-        score_bias: Whether b is added inside the tanh; `None` means `normalize`.
-        coverage: Whether to add what was attended to before.
-        kernel_initializer: Initialiser of W and U (in the paper N(0, 0.001²), the standard deviation 0.001).
-        vector_initializer: Initialiser of v (in the paper 0) and of the coverage vector.
+        normalize: Whether to normalize the vector; its scale g starts at `sqrt(1 / units)`.
+        score_bias: Whether to add b inside the tanh; `None` means the value of `normalize`.
+        coverage: Whether to add the coverage, the sum of the previous scores.
+        kernel_initializer: Initializer of W and U (in the paper normal with standard deviation 0.001).
+        vector_initializer: Initializer of v (zeros in the paper) and of the coverage vector.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         query: [B, T, Dq].
         value: [B, S, Dv], the memory.
         key: [B, S, Dk]; `None` means `value`.
-        query_mask: [B, T], true = no padding; `None` means the Keras mask.
-        value_mask, key_mask: [B, S]; a key is seen where both are true.
-        attention_mask: Boolean or integer, true = takes part: [T, S] or [B, T, S].
-        return_attention_scores: Whether to return the scores too.
-        training: Changes nothing.
+        query_mask: [B, T]. True marks positions that take part; `None` means the Keras mask.
+        value_mask, key_mask: [B, S]. A key is visible only if both allow it.
+        attention_mask: Boolean or integer [T, S] or [B, T, S]. True marks positions that take part.
+        return_attention_scores: Whether to also return the scores.
+        training: Ignored.
 
     Returns:
         [B, T, Dv]; or (context, scores [B, T, S]) with `return_attention_scores`.
 
     Raises:
-        ValueError: If a mask is floating, or a shape is not as above.
+        ValueError: If a mask is floating, or a shape does not fit.
 
     Example:
 
@@ -96,7 +95,7 @@ class BahdanauAttention(AdditiveWeights):
             )
 
     def start(self, memory):
-        """Returns the state before the first step: nothing, or with `coverage` zeros [B, S]."""
+        """Returns the initial state: `()`, or with `coverage` zeros [B, S]."""
         self._require_built("start")
         return ops.zeros(ops.shape(memory["key"])[:2], dtype=self._score_dtype()) if self.coverage else ()
 

@@ -9,7 +9,7 @@ from keras_attention.ops import additive_logits
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class BahdanauMonotonicAttention(Monotonic, AdditiveWeights):
-    r"""Attention that moves along the memory and never back, with additive energies.
+    r"""Monotonic attention with additive (Bahdanau) energies.
 
     $$ p_{ts} = \sigma(v^\top \tanh(W q_t + U k_s) + r), \quad
     \alpha_{ts} = p_{ts} \left((1 - p_{t,s-1}) \frac{\alpha_{t,s-1}}{p_{t,s-1}} + \alpha_{t-1,s}\right) $$
@@ -22,39 +22,40 @@ class BahdanauMonotonicAttention(Monotonic, AdditiveWeights):
         context:  [B, T, Dv] = scores . value
 
     The [B, T, S, U] tensor of the tanh is never built whole. `normalize` gives the energies that the paper recommends:
-    `scale * vector / |vector|` in the place of the vector, and a bias inside the tanh.
+    `scale * vector / |vector|` instead of the vector, and a bias inside the tanh.
 
-    Differs from the paper: `mode` is said when the layer is made; the paper trains with `"parallel"` and decodes with
-    `"hard"`.
+    Differs from the paper: `mode` is fixed for training and inference; the paper trains with `"parallel"` and decodes
+    with `"hard"`.
 
     Weights: `query/kernel` [Dq, U] (W), `key/kernel` [Dk, U] (U), `vector` [U] (v), `energy_bias` [] (r); `scale` []
-    (g) and `bias` [U] (b) where asked for.
+    (g) and `bias` [U] (b) if enabled.
 
-    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is handed on. A query that sees
-    nothing gets zeros, and the next goes on from where the one before it stood. Padding is zeroed first, so that NaN in
-    it reaches neither the output nor a gradient.
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is propagated. A query without
+    visible keys gets zeros and leaves the alignment unchanged. Padding is zeroed first, so that NaN in it reaches
+    neither the output nor a gradient.
 
     Args:
         units: Positive int, U.
-        mode: `"recursive"`, `"parallel"` or `"hard"`, see `ops.monotonic_alignment`. Nothing is learned with the last.
-        sigmoid_noise: Standard deviation of the noise that is added to the energies in training, so that p learns to
-            be 0 or 1 (in the paper 1); no noise at inference.
-        score_bias_init: Where r starts (below 0: attention starts by looking at the whole memory).
-        normalize: Whether to normalise the vector; its scale g starts at `sqrt(1 / units)`.
-        score_bias: Whether b is added inside the tanh; `None` means `normalize`.
-        kernel_initializer: Initialiser of W and U.
-        vector_initializer: Initialiser of v.
-        seed: Int seed of the noise.
+        mode: `"recursive"`, `"parallel"` or `"hard"`, see `ops.monotonic_alignment`. With `"hard"`, the weights get no
+            gradient.
+        sigmoid_noise: Standard deviation of the noise that is added to the energies in training, which pushes p towards
+            0 or 1 (1 in the paper); no noise at inference.
+        score_bias_init: Initial value of r (negative: attention starts spread over the whole memory).
+        normalize: Whether to normalize the vector; its scale g starts at `sqrt(1 / units)`.
+        score_bias: Whether to add b inside the tanh; `None` means the value of `normalize`.
+        kernel_initializer: Initializer of W and U.
+        vector_initializer: Initializer of v.
+        seed: Int, seed of the noise.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         query: [B, T, Dq].
         value: [B, S, Dv], the memory.
         key: [B, S, Dk]; `None` means `value`.
-        query_mask: [B, T], true = no padding; `None` means the Keras mask.
-        value_mask, key_mask: [B, S]; a key is seen where both are true.
-        attention_mask: Boolean or integer, true = takes part: [T, S] or [B, T, S].
-        return_attention_scores: Whether to return the scores too.
+        query_mask: [B, T]. True marks positions that take part; `None` means the Keras mask.
+        value_mask, key_mask: [B, S]. A key is visible only if both allow it.
+        attention_mask: Boolean or integer [T, S] or [B, T, S]. True marks positions that take part.
+        return_attention_scores: Whether to also return the scores.
         training: Whether to add noise.
 
     Returns:
@@ -62,7 +63,7 @@ class BahdanauMonotonicAttention(Monotonic, AdditiveWeights):
         most 1.
 
     Raises:
-        ValueError: If a mask is floating, or a shape is not as above.
+        ValueError: If a mask is floating, or a shape does not fit.
 
     Example:
 

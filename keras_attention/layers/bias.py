@@ -1,4 +1,4 @@
-"""A learned vector that is added to the features."""
+"""A trainable bias."""
 
 import keras
 
@@ -7,12 +7,12 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class Bias(BaseLayer):
-    """Adds a learned vector to the last axis.
+    """Adds a trainable bias vector to the last axis.
 
         output: [B, *, D] = inputs + b
 
-    The embeddings of the published code of "Neural Machine Translation by Jointly Learning to Align and Translate"
-    ([Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473)) have one; see `models.RNNSearch`.
+    The published code of "Neural Machine Translation by Jointly Learning to Align and Translate"
+    ([Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473)) adds one to its embeddings; see `models.RNNSearch`.
 
     Args:
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.

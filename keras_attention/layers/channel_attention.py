@@ -1,4 +1,4 @@
-"""The channel attention of CBAM: which channels count, by their mean and by their greatest place."""
+"""Channel attention of CBAM."""
 
 import keras
 
@@ -9,31 +9,29 @@ from keras_attention.ops.require import require_choice
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ChannelAttention(ChannelGate):
-    r"""Scales each channel by what one small network says of its mean and of its greatest place.
+    r"""Channel attention (CBAM): a channel gate from a shared MLP over average- and max-pooled features.
 
     $$ M_c(F) = \sigma(\mathrm{MLP}(\mathrm{mean}_s F) + \mathrm{MLP}(\max_s F)), \quad
        \mathrm{MLP}(z) = W_1 \mathrm{ReLU}(W_0 z), \quad F' = M_c(F) \odot F $$
 
-    as in "CBAM: Convolutional Block Attention Module", eq. 2
-    ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)). Written out, with B batch, S places in one, two or three
-    axes, C channels, r = ratio, P pools:
+    as in "CBAM: Convolutional Block Attention Module", eq. 2 ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)).
+    Written out, with B batch, S positions in one, two or three axes, C channels, r = ratio, P pools:
 
-        pools:  P times [B, C] = mean over S of inputs, greatest over S of inputs
+        pools:  P times [B, C] = mean over S of inputs, max over S of inputs
         gates:  [B, 1, C]      = sigmoid(sum over P of ReLU(pool W_0) W_1)
         output: [B, *S, C]     = inputs * gates
 
     Differs from the paper: nothing with `variant="paper"`. `"reference"` has biases, b_0 and b_1, as the published
-    code; each pool passes through the whole network there, so that b_1 is added P times. That code leaves the kernels
-    at PyTorch's initialiser, U(±1/sqrt(fan in)); here they are He's unless told otherwise. Where r does not divide C,
-    C / r is rounded down, but is at least 1.
+    code; each pool passes through the whole MLP, so that b_1 is added P times. That code has PyTorch's default
+    initializer, U(±1/sqrt(fan in)); here the default is He's. C / r is rounded down, but is at least 1.
 
-    With `pools=("avg",)` it is `SqueezeExcitation`.
+    With `pools=("avg",)` it equals `SqueezeExcitation`.
 
-    Weights: `reduce/kernel` [C, C/r], `expand/kernel` [C/r, C], of all pools; `reduce/bias` [C/r] and `expand/bias`
-    [C] with `variant="reference"`.
+    Weights: `reduce/kernel` [C, C/r], `expand/kernel` [C/r, C], shared by all pools; `reduce/bias` [C/r] and
+    `expand/bias` [C] with `variant="reference"`.
 
-    Masking: images have no padding; where there is some (sequences), masked places do not take part in the pools, NaN
-    in them goes nowhere, and the mask is handed on. Their output is 0.
+    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Pools ignore padding, even NaN; its output is
+    0.
 
     Args:
         ratio: Positive int r; 16 in the paper.
@@ -42,21 +40,20 @@ class ChannelAttention(ChannelGate):
         variant: `"paper"`, without biases; `"reference"`, with.
         data_format: `"channels_last"` or `"channels_first"` ([B, C, *S]); `None` means
             `keras.config.image_data_format()`.
-        kernel_initializer: Initialiser of both kernels.
+        kernel_initializer: Initializer of both kernels.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: [B, *S, C]: of rank 3, 4 or 5.
-        mask: [B, *S], true = no padding; `None` means the Keras mask.
-        training: Changes nothing.
-        return_attention_scores: Whether to return the gates too.
+        inputs: [B, *S, C], of rank 3, 4 or 5.
+        mask: [B, *S]. True marks positions that take part; `None` means the Keras mask.
+        training: Ignored.
+        return_attention_scores: Whether to also return the gates.
 
     Returns:
         Tensor shaped like `inputs`; or (output, gates [B, 1, 1, C], for an image) with `return_attention_scores`.
 
     Raises:
-        ValueError: If an argument is out of its range, the rank is none of these, C is unknown, or the mask does not
-            fit.
+        ValueError: If an argument is out of range, the rank is not 3, 4 or 5, C is unknown, or the mask does not fit.
 
     Example:
 

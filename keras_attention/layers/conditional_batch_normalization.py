@@ -1,4 +1,4 @@
-"""Batch normalisation whose scale and shift depend on a class."""
+"""Batch normalization with a scale and a shift per class."""
 
 import keras
 from keras import ops
@@ -10,30 +10,30 @@ from keras_attention.ops.require import require_choice, require_int, require_num
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ConditionalBatchNormalization(BaseLayer):
-    r"""Normalises each channel over the batch, then scales and shifts it as the class of the example says.
+    r"""Batch normalization with a scale and a shift per class.
 
     $$ y = \gamma_{c} \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta_{c} $$
 
     as in "A Learned Representation For Artistic Style", eq. 5
-    ([Dumoulin et al., 2017](https://arxiv.org/abs/1610.07629)), with the statistics of batches as in the generators of
-    "cGANs with Projection Discriminator" ([Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)) and of SAGAN.
-    Written out, with B batch, S places in any number of axes, C channels, K classes:
+    ([Dumoulin et al., 2017](https://arxiv.org/abs/1610.07629)), with batch statistics as in the generators of "cGANs
+    with Projection Discriminator" ([Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)) and of SAGAN. Written
+    out, with B batch, S positions in any number of axes, C channels, K classes:
 
-        normalised: [B, *S, C] = (inputs - mean) / sqrt(variance + epsilon), of the batch in training, else the moving
-        output:     [B, *S, C] = normalised * gamma[label] + beta[label]
+        normalized: [B, *S, C] = (inputs - mean) / sqrt(variance + epsilon), by the batch or moving statistics
+        output:     [B, *S, C] = normalized * gamma[label] + beta[label]
 
-    Fresh gammas are 1 and betas 0: it does not yet depend on the class. The gradient is in the rows of the
-    classes of the batch alone. Keras's momentum is the published codes' decay; the moving variance is the biased one.
+    Gammas start at 1 and betas at 0. Only the rows of the batch's classes get a gradient. Keras's `momentum` is the
+    published codes' decay; the moving variance is the biased one.
 
-    Differs from the papers: nothing; 0.999 and 1e-5 are those of SAGAN's published code (of SNGAN's: 0.9 and 2e-5).
+    Differs from the papers: nothing; the defaults are those of SAGAN's published code (SNGAN's: 0.9 and 2e-5).
 
-    Labels outside of 0 to K - 1 are not seen inside a graph, where each backend does with them what it likes.
+    Labels outside 0 to K - 1 are undefined behavior inside a graph, where they cannot be checked.
 
-    Weights: `gamma` and `beta` [K, C]; `norm/moving_mean` and `norm/moving_variance` [C], which do not train.
+    Weights: `gamma` and `beta` [K, C]; `norm/moving_mean` and `norm/moving_variance` [C], non-trainable.
 
     Args:
         num_classes: Positive int K.
-        momentum: Of the moving statistics, in [0, 1).
+        momentum: Float in [0, 1), of the moving statistics.
         epsilon: Positive float, added to the variance.
         axis: The axis of the channels, -1 or 1.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
@@ -41,13 +41,13 @@ class ConditionalBatchNormalization(BaseLayer):
     Call arguments:
         inputs: [B, *S, C], or [B, C, *S] with `axis=1`.
         label: Integers [B], from 0 to K - 1.
-        training: Whether to use the batch's statistics, and to move the stored ones.
+        training: Whether to use the batch's statistics and update the moving ones.
 
     Returns:
-        The shape of `inputs`.
+        Tensor shaped like `inputs`.
 
     Raises:
-        ValueError: If an argument is out of its range, C is unknown, or `label` is not [B] integers.
+        ValueError: If an argument is out of range, C is unknown, or `label` is not [B] integers.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""The position-wise feed-forward network of the Transformer."""
+"""Position-wise feed-forward network of the Transformer."""
 
 import keras
 
@@ -9,7 +9,7 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class FeedForward(BaseLayer):
-    r"""Two dense layers, applied to each position alike.
+    r"""Position-wise feed-forward network: two dense layers.
 
     $$ \mathrm{FFN}(x) = \max(0, x W_1 + b_1) W_2 + b_2 $$
 
@@ -20,12 +20,12 @@ class FeedForward(BaseLayer):
         hidden: [B, T, F] = activation(inputs W_1 + b_1)
         output: [B, T, D] = hidden W_2 + b_2
 
-    Masking: positions do not meet here; a Keras mask passes through.
+    Masking: each position by itself; a Keras mask is propagated.
 
     Args:
-        intermediate_dim: Positive int F, four times D in the paper.
-        activation: What stands between the two; `"relu"` in the paper.
-        kernel_initializer: Initialiser of both kernels.
+        intermediate_dim: Positive int F; 4 D in the paper.
+        activation: Activation between the two; `"relu"` in the paper.
+        kernel_initializer: Initializer of both kernels.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:

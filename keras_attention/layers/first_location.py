@@ -1,4 +1,4 @@
-"""The location of the first glimpse."""
+"""Location of the first glimpse."""
 
 import keras
 from keras import ops
@@ -9,19 +9,19 @@ from keras_attention.ops.require import require_seed
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class FirstLocation(BaseLayer):
-    """Location of the first glimpse: uniformly random in training, the centre of the image otherwise.
+    """Location of the first glimpse: uniformly random in training, otherwise the center of the image.
 
         location: [B, 2] = (y, x), each uniform in [-1, 1) if `training`, else 0
 
-    as in "Recurrent Models of Visual Attention", section 4.1 ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)). In
-    inference the paper does not say where to look first.
+    as in "Recurrent Models of Visual Attention", section 4.1 ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)).
+    The paper does not say where the first glimpse of inference is.
 
     Args:
-        seed: Int, for the random locations.
+        seed: Int, seed of the random locations.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
-        images: [B, Y, X, C]; only B is read.
+        images: [B, Y, X, C]; only B is used.
         training: Whether the location is random.
 
     Returns:

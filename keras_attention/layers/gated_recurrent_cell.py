@@ -1,4 +1,4 @@
-"""The gated recurrent cell of RNNsearch: Keras's GRU with the update gate the other way round."""
+"""GRU cell of RNNsearch: Keras's with the update gate inverted."""
 
 import keras
 from keras import ops
@@ -12,23 +12,23 @@ BIASES = (True, False, "candidate")
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class GatedRecurrentCell(BaseLayer):
-    r"""One step of the gated hidden unit.
+    r"""GRU cell of RNNsearch: Keras's with the update gate inverted.
 
     $$ z = \sigma(x W_z + h U_z), \quad r = \sigma(x W_r + h U_r), \quad
        \tilde{h} = \tanh(x W + (r \circ h) U), \quad h' = (1 - z) \circ h + z \circ \tilde{h} $$
 
     as in "Neural Machine Translation by Jointly Learning to Align and Translate",
     appendix A.1.1 ([Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473)). The paper
-    leaves the biases out of its equations. Written out, with B batch, D inputs, U units:
+    omits the biases in its equations. Written out, with B batch, D inputs, U units:
 
         z, r:      [B, U] each = sigmoid(inputs kernel + h gates_kernel + bias)
         candidate: [B, U] = tanh(inputs kernel + (r * h) candidate_kernel + bias)
         output:    [B, U] = (1 - z) * h + z * candidate
 
-    `keras.layers.GRUCell` has the gate the other way round, h' = z h + (1 - z) candidate,
-    and by default applies r after the product with U (`reset_after=True`). `to_keras` and
-    `from_keras` convert the weights: since 1 - sigmoid(a) = sigmoid(-a), those of z change
-    their sign.
+    `keras.layers.GRUCell` has the update gate inverted, h' = z h + (1 - z) candidate,
+    and by default applies r after the product with U (`reset_after=True`). `to_keras`
+    and `from_keras` convert the weights: since 1 - sigmoid(a) = sigmoid(-a), the
+    weights of z change their sign.
 
     Runs inside `keras.layers.RNN` and `AttentionRNN`.
 
@@ -36,18 +36,20 @@ class GatedRecurrentCell(BaseLayer):
         units: Positive int U.
         use_bias: `True`, biases for both gates and the candidate; `False`, none;
             `"candidate"`, one for the candidate alone, as in the authors' code.
-        kernel_initializer: Initialiser of `kernel` [D, 3 U], for z, r and the candidate.
-        recurrent_initializer: Initialiser of U_z, U_r and U, each by itself [U, U], so that
-            each is orthogonal by default.
-        bias_initializer: Initialiser of the bias.
+        kernel_initializer: Initializer of `kernel` [D, 3 U], for z, r and the
+            candidate.
+        recurrent_initializer: Initializer of U_z, U_r and U, applied to each [U, U], so
+            that each is orthogonal by default.
+        bias_initializer: Initializer of the bias.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         inputs: [B, D].
-        states: [B, U], or a list of it.
+        states: [B, U], or a list of one such tensor.
 
     Returns:
-        `(output, states)`, the new state twice: [B, U], and as `states` was given.
+        `(output, states)`, both the new state: [B, U], and in the structure of
+        `states`.
 
     Example:
 
@@ -91,14 +93,15 @@ class GatedRecurrentCell(BaseLayer):
         return h, [h] if nested else h
 
     def projection(self, first=0, last=None):
-        """What the inputs `first` to `last` contribute to z, r and the candidate before h does.
+        """Projects the input features `first` to `last` for z, r and the candidate.
 
-        The sum of the contributions of all inputs is what `advance` takes: those that are
-        known beforehand can be projected for all steps at once.
+        `advance` takes the sum of the projections of all features: those known before
+        the loop can be projected for all steps at once.
 
         Args:
-            first: Index of the first input; the projection that begins with 0 has the bias.
-            last: Index after the last input.
+            first: Index of the first feature; the projection that begins with 0 adds
+                the bias.
+            last: Index after the last feature.
 
         Returns:
             Function from [..., last - first] to [..., 3 U].
@@ -110,7 +113,7 @@ class GatedRecurrentCell(BaseLayer):
             bias = ops.pad(bias, [[3 * U - bias.shape[0], 0]])
 
         def project(x):
-            # Two axes: TensorFlow's gradient of a batched product makes a kernel for each example.
+            # Rank 2: TensorFlow's gradient of a batched matmul holds a kernel for each sample.
             y = ops.matmul(ops.reshape(ops.cast(x, self.compute_dtype), (-1, kernel.shape[0])), kernel)
             return ops.reshape(y if bias is None else y + bias, (*ops.shape(x)[:-1], 3 * U))
 
@@ -130,7 +133,7 @@ class GatedRecurrentCell(BaseLayer):
         return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype)]
 
     def to_keras(self, **kwargs):
-        """A built `keras.layers.GRUCell` (`reset_after=False`) that computes the same.
+        """Converts to a built `keras.layers.GRUCell` with `reset_after=False`.
 
         Args:
             **kwargs: `name`, `dtype` and other arguments of `keras.layers.GRUCell`.
@@ -149,11 +152,11 @@ class GatedRecurrentCell(BaseLayer):
 
     @classmethod
     def from_keras(cls, cell, **kwargs):
-        """A built cell that computes the same as a `keras.layers.GRUCell`.
+        """Converts a `keras.layers.GRUCell` to a built `GatedRecurrentCell`.
 
         Args:
             cell: Built, with `reset_after=False`, sigmoid gates and a tanh candidate.
-            **kwargs: `name`, `dtype` and the initialisers.
+            **kwargs: `name`, `dtype` and the initializers.
         """
         functions = (cell.recurrent_activation, cell.activation)
         if cell.reset_after or functions != (keras.activations.sigmoid, keras.activations.tanh) or not cell.built:
@@ -183,13 +186,13 @@ class GatedRecurrentCell(BaseLayer):
 
 
 def _turn(weights, units):
-    """The other sign for the weights of z, which stand first."""
+    """Changes the sign of the weights of z, the first `units` columns."""
     weights = ops.convert_to_tensor(weights)
     return ops.concatenate([-weights[..., :units], weights[..., units:]], axis=-1)
 
 
 class _Blocks:
-    """Draws [U, n U] as n matrices [U, U], no two of them alike."""
+    """Initializes [U, n U] as n matrices [U, U], each with its own seed."""
 
     def __init__(self, initializer):
         self.initializer = initializer

@@ -1,4 +1,4 @@
-"""The gated recurrent layer of RNNsearch: its cell, run over a sequence in either direction."""
+"""GRU layer of RNNsearch."""
 
 import keras
 from keras import ops
@@ -13,7 +13,7 @@ from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class GatedRecurrentUnit(BaseLayer):
-    r"""`GatedRecurrentCell` over a sequence.
+    r"""GRU layer of RNNsearch, in either direction: `GatedRecurrentCell` over a sequence.
 
     $$ h_t = (1 - z_t) \circ h_{t-1} + z_t \circ \tilde{h}_t $$
 
@@ -23,22 +23,22 @@ class GatedRecurrentUnit(BaseLayer):
     D inputs, U units:
 
         projected: [B, T, 3 U] = inputs kernel + bias, for all steps at once
-        h:         [B, U] = cell.advance(projected[:, t], h), t by t
+        h:         [B, U] = cell.advance(projected[:, t], h), step by step
         output:    [B, T, U], h after every step, or [B, U], after the last
 
-    Masking: padding is skipped in both directions: the state passes over it, and the
-    output is zero there (`keras.layers.GRU` repeats the output before it). `mask`, or
-    the Keras mask of `inputs`; it is handed on with `return_sequences`.
+    Masking: `mask`, or the Keras mask of `inputs`; it is propagated with
+    `return_sequences`. A padded step keeps the state and outputs zeros
+    (`keras.layers.GRU` repeats the previous output).
 
     Args:
         units: Positive int U.
         use_bias: See `GatedRecurrentCell`.
         return_sequences: Whether to return h after every step instead of the last.
-        return_state: Whether to return the last state as well.
-        reverse: Whether to read from the end. The outputs stay where their inputs are:
-            h of step t has seen the inputs t to T.
-        go_backwards: Whether to read from the end and return the outputs, and the mask,
-            in the order of reading, as Keras's recurrent layers do.
+        return_state: Whether to also return the final state.
+        reverse: Whether to run from the last step to the first. Output t stays at
+            position t and depends on the inputs t to T.
+        go_backwards: Whether to run from the last step to the first and return outputs
+            and mask reversed, as Keras's recurrent layers do.
             `keras.layers.Bidirectional` sets it.
         kernel_initializer: See `GatedRecurrentCell`.
         recurrent_initializer: See `GatedRecurrentCell`.
@@ -47,10 +47,10 @@ class GatedRecurrentUnit(BaseLayer):
 
     Call arguments:
         inputs: [B, T, D].
-        initial_state: [B, U], or a list of it; `None` means zeros.
-        mask: [B, T], true = no padding.
-        inputs_mask: Where Keras puts the mask of `inputs` if there is an initial state;
-            the same as `mask`.
+        initial_state: [B, U], or a list of one such tensor; `None` means zeros.
+        mask: [B, T]. True marks positions that take part.
+        inputs_mask: The same as `mask`: the name under which Keras passes the mask of
+            `inputs` if there is an initial state.
 
     Returns:
         [B, T, U] or [B, U]; with `return_state`, `(output, state [B, U])`.
@@ -62,7 +62,7 @@ class GatedRecurrentUnit(BaseLayer):
     (None, None, 8)
     """
 
-    # What Keras's `Bidirectional` asks of a recurrent layer.
+    # Attributes that Keras's `Bidirectional` reads.
     stateful = False
     states = None
 
@@ -174,5 +174,5 @@ class GatedRecurrentUnit(BaseLayer):
 
 
 def _single(state):
-    """A state out of the list that Keras's recurrent layers take."""
+    """The state, taken out of the list that Keras's recurrent layers take."""
     return state[0] if isinstance(state, (list, tuple)) and len(state) == 1 else state

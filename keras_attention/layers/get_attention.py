@@ -1,4 +1,4 @@
-"""The attentions over images, by name."""
+"""Attention layers for images, by name."""
 
 from keras_attention.layers.cbam import CBAM
 from keras_attention.layers.channel_attention import ChannelAttention
@@ -19,7 +19,7 @@ ATTENTIONS = {
 
 
 def get_attention(name, /, **kwargs):
-    """A new layer that takes an image and returns one of the same shape, by its name.
+    """Creates an attention layer for images by its name; its output has the shape of its input.
 
     | name | layer |
     |---|---|
@@ -32,13 +32,13 @@ def get_attention(name, /, **kwargs):
 
     Args:
         name: One of these names.
-        **kwargs: Arguments of the layer, its own `name` among them.
+        **kwargs: Arguments of the layer, including its own `name`.
 
     Returns:
         A `keras.layers.Layer`, not yet built.
 
     Raises:
-        ValueError: If there is no such name.
+        ValueError: If the name is unknown.
 
     Example:
 

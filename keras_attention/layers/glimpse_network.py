@@ -1,4 +1,4 @@
-"""The glimpse network of recurrent attention: what was seen, and where."""
+"""Glimpse network of recurrent attention."""
 
 import keras
 from keras import ops
@@ -12,7 +12,7 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class GlimpseNetwork(BaseLayer):
-    r"""One vector of what a glimpse shows and of where it was taken.
+    r"""Glimpse network: encodes a glimpse and its location as one vector.
 
     $$ g = \mathrm{ReLU}(W_{hg} h_g + b_{hg} + W_{hl} h_l + b_{hl}), \quad h_g = \mathrm{ReLU}(W_g \rho(x, l) + b_g),
        \quad h_l = \mathrm{ReLU}(W_l l + b_l) $$
@@ -20,35 +20,35 @@ class GlimpseNetwork(BaseLayer):
     as in "Recurrent Models of Visual Attention", section 4 ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)).
     Written out, with B batch, G `size`, K `scales`, C channels:
 
-        glimpse: [B, K G G C] = the glimpses of `GlimpseSensor`, flat
+        glimpse: [B, K G G C] = the output of `GlimpseSensor`, flattened
         h_g:     [B, glimpse_units]  = ReLU(glimpse W_g + b_g)
         h_l:     [B, location_units] = ReLU(locations W_l + b_l)
         output:  [B, units] = ReLU(h_g W_hg + b_hg + h_l W_hl + b_hl)
 
     Differs from the paper: nothing.
 
-    Masking: images have no padding; there is none.
+    Masking: not supported.
 
     Args:
         size, scales, factor, soft: See `GlimpseSensor`.
         glimpse_units: Positive int, the width of h_g.
         location_units: Positive int, the width of h_l.
         units: Positive int, the width of the output.
-        kernel_initializer: Initialiser of all kernels.
+        kernel_initializer: Initializer of all kernels.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         images: [B, Y, X, C] with a known C.
-        locations: [B, 2], (row, column). Beyond [-1, 1] they are taken as its ends; NaN gives NaN.
+        locations: [B, 2], (row, column), clipped to [-1, 1]; NaN gives NaN.
 
     Returns:
         [B, units].
 
     Raises:
-        ValueError: If an argument is out of its range, a shape does not fit, the image is smaller than a glimpse, or C
-            is unknown.
+        ValueError: If an argument is out of range, a shape does not fit, the image is smaller than a glimpse, or C is
+            unknown.
 
-    Example: the paper's, with 74,752 weights.
+    Example: the paper's, with 74,752 parameters.
 
     >>> import numpy as np
     >>> from keras_attention.layers import GlimpseNetwork
@@ -69,7 +69,7 @@ class GlimpseNetwork(BaseLayer):
         kernel_initializer="glorot_uniform",
         **kwargs,
     ):
-        super().__init__(autocast=False, **kwargs)  # an image is not cast as a whole
+        super().__init__(autocast=False, **kwargs)  # only the glimpses are cast, not the whole image
         self.sensor = GlimpseSensor(size, scales, factor, soft, name="sensor", dtype=self.dtype_policy)
         self.size, self.scales, self.factor, self.soft = (
             getattr(self.sensor, name) for name in ("size", "scales", "factor", "soft")
@@ -92,10 +92,10 @@ class GlimpseNetwork(BaseLayer):
         self.from_place = self._dense("from_place", (B, self.location_units), self.units)
 
     def call(self, images, locations):
-        seen = self.sensor(images, locations)
-        flat = ops.reshape(seen, (-1, self.scales * self.size**2 * self.channels))
-        places = self.place(ops.clip(ops.cast(locations, self.compute_dtype), -1.0, 1.0))
-        return ops.relu(self.from_seen(self.see(flat)) + self.from_place(places))
+        glimpse = self.sensor(images, locations)
+        flat = ops.reshape(glimpse, (-1, self.scales * self.size**2 * self.channels))
+        location = self.place(ops.clip(ops.cast(locations, self.compute_dtype), -1.0, 1.0))
+        return ops.relu(self.from_seen(self.see(flat)) + self.from_place(location))
 
     def compute_output_shape(self, images_shape, locations_shape):
         return (images_shape[0], self.units)

@@ -1,4 +1,4 @@
-"""The retina of recurrent attention: what is seen of an image at a place."""
+"""Glimpse sensor of recurrent attention."""
 
 import keras
 from keras import ops
@@ -11,7 +11,7 @@ from keras_attention.ops.require import require_bool, require_int, require_numbe
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class GlimpseSensor(BaseLayer):
-    r"""Cuts patches of several widths out of an image, around a place, and shrinks them to the same side.
+    r"""Glimpse sensor: crops patches of several scales around a location and resizes them to one size.
 
     $$ \rho(x, l) = [\mathrm{shrink}(x[l; w_1]), \dots, \mathrm{shrink}(x[l; w_K])], \quad w_k = G f^{k - 1} $$
 
@@ -20,31 +20,31 @@ class GlimpseSensor(BaseLayer):
 
         output: [B, G, G, K C] = ops.glimpses(images, locations, size, scales, factor)
 
-    Places are (row, column), from (-1, -1), the upper left corner, over (0, 0), the middle, to (1, 1). Beyond the
-    image there are zeros; places beyond [-1, 1] are taken as its ends; a place that is NaN gives a glimpse of NaN.
-    The cost does not depend on the size of the image.
+    Locations are (row, column), from (-1, -1), the upper left corner, to (1, 1); (0, 0) is the center. They are clipped
+    to [-1, 1]; NaN gives a glimpse of NaN. The image is padded with zeros. The cost does not depend on the size of the
+    image.
 
-    Differs from the paper: nothing. With `soft`, which it does not have, pixels lie between those of the image
-    (`ops.soft_glimpses`), and the gradient reaches the places.
+    Differs from the paper: nothing. `soft`, which it does not have, interpolates between pixels (`ops.soft_glimpses`),
+    so that the gradient reaches the locations.
 
-    Masking: images have no padding; there is none.
+    Masking: not supported.
 
     Args:
         size: Positive int G.
         scales: Positive int K.
         factor: Float f, 1 or more.
-        soft: Whether the gradient reaches the places.
+        soft: Whether to interpolate, so that the gradient reaches the locations.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
-        images: [B, Y, X, C], integers or floats. They are not cast as a whole.
+        images: [B, Y, X, C], integers or floats; only the glimpses are cast.
         locations: [B, 2], float32.
 
     Returns:
-        [B, G, G, K C], of the compute dtype.
+        [B, G, G, K C], in the compute dtype.
 
     Raises:
-        ValueError: If a shape does not fit, or the image is smaller than a glimpse, as far as its sides are known.
+        ValueError: If a shape does not fit, or the image is known to be smaller than a glimpse.
 
     Example:
 
@@ -65,9 +65,9 @@ class GlimpseSensor(BaseLayer):
         require_glimpses(images_shape, locations_shape, self.size)
 
     def call(self, images, locations):
-        look = soft_glimpses if self.soft else glimpses
-        seen = look(images, ops.cast(locations, "float32"), self.size, self.scales, self.factor)
-        return ops.cast(seen, self.compute_dtype)
+        cut = soft_glimpses if self.soft else glimpses
+        patches = cut(images, ops.cast(locations, "float32"), self.size, self.scales, self.factor)
+        return ops.cast(patches, self.compute_dtype)
 
     def compute_output_shape(self, images_shape, locations_shape):
         require_glimpses(images_shape, locations_shape, self.size)

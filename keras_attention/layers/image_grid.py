@@ -1,4 +1,4 @@
-"""The channel embeddings of an image, as the grid that the Image Transformer attends."""
+"""Input grid of the Image Transformer."""
 
 import keras
 from keras import ops
@@ -10,10 +10,10 @@ from keras_attention.ops.require import require_bool, require_pair
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ImageGrid(BaseLayer):
-    """Reshapes the channel embeddings of an image to a grid, and optionally shifts it by one position.
+    """Reshapes the channel embeddings of an image to a grid, optionally shifted by one position.
 
-        grid:   [B, Y, X C, D] of [B, Y, X, C, D]: the channels of a pixel beside each other; [B, Y, X, D] stays
-        output: grid, or with `shift`: `ops.shift_right(grid)`, in which each position gets what comes before it
+        grid:   [B, Y, X C, D] of [B, Y, X, C, D]: the channels of a pixel side by side; [B, Y, X, D] is unchanged
+        output: grid, or with `shift`: `ops.shift_right(grid)`, in which each position holds the previous one
 
     as in "Image Transformer", section 3 ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)).
 

@@ -1,4 +1,4 @@
-"""Block of the Image Transformer: local self-attention over an image, attention to a memory, a feed-forward network."""
+"""Block of the Image Transformer."""
 
 import math
 
@@ -16,54 +16,55 @@ from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ImageTransformerBlock(TransformerBlock):
-    r"""Local self-attention over an image and a feed-forward network, each with a residual and a normalisation.
+    r"""Image Transformer block: local self-attention and a feed-forward network, with residuals and normalization.
 
     $$ q_a = \mathrm{LN}\left(q + \mathrm{Dropout}\left(\mathrm{softmax}\left(
        \frac{W_q q \, (M W_k)^\top}{\sqrt{H}}\right) M W_v\right)\right), \quad
        q' = \mathrm{LN}(q_a + \mathrm{Dropout}(W_1 \mathrm{ReLU}(W_2 q_a))) $$
 
     as in "Image Transformer", eq. 1 and 2 ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)); M is the memory of
-    the block of positions in which q lies. Written out, with B batch, Y rows, X columns, D model width, S length of a
-    memory that is read besides (that of an encoder; none unless it is given):
+    the query block of q. Written out, with B batch, Y rows, X columns, D model width, S length of an optional memory
+    (an encoder's output):
 
         x:      [B, Y, X, D] = LN(inputs + drop(local attention over inputs))
-        x:      [B, Y, X, D] = LN(x + drop(attention over all S of the memory))
+        x:      [B, Y, X, D] = LN(x + drop(attention over the memory)), if there is one
         output: [B, Y, X, D] = LN(x + drop(relu(x W_1 + b_1) W_2 + b_2))
 
-    With ints for `query_block` and `memory_block` the positions are one sequence, row after row, and attend as
-    `LocalAttention1D` says; with pairs the blocks are rectangles, as in `LocalAttention2D`.
+    With ints for `query_block` and `memory_block` the positions are one sequence in raster order, attended by
+    `LocalAttention1D`; with pairs the blocks are rectangles, attended by `LocalAttention2D`.
 
     Differs from the paper: the equation shows one head and no output projection; as in the published code there are
-    several heads and a projection, without biases unless `use_bias=True`. Normalisation with epsilon 1e-6.
+    several heads and a projection, without biases unless `use_bias=True`. Layer normalization with epsilon 1e-6.
 
-    Masking: padding is not attended to. `mask` or `inputs_mask`, and `memory_mask`, or the Keras masks.
+    Masking: `mask` or `inputs_mask`, and `memory_mask`, or the Keras masks. Padding is not attended to.
 
     Args:
         num_heads: Positive int N.
         intermediate_dim: Positive int, the width inside the feed-forward network.
-        query_block: Positions of a block: an int, or a pair (rows, columns).
-        memory_block: How far a block sees beyond itself: an int or a pair, as `query_block`.
-        causal: Whether a position sees only what is generated before it, and itself.
+        query_block: Size of a query block: an int, or a pair (rows, columns).
+        memory_block: How many positions beyond itself a block attends to: an int or a pair, as `query_block`.
+        causal: Whether a position attends only to itself and earlier positions in generation order.
         **kwargs: `key_dim`, `value_dim`, `dropout`, `attention_dropout`, `activation`, `norm_first`, `use_bias`,
-            `epsilon`, `kernel_initializer` and `seed` as of `TransformerEncoderBlock`; `name`, `dtype` and the rest of
+            `epsilon`, `kernel_initializer` and `seed` as in `TransformerEncoderBlock`; `name`, `dtype` and the rest of
             `keras.layers.Layer`.
 
     Call arguments:
-        inputs: [B, Y, X, D]; with a cache [B, positions, D], in the order of generation.
+        inputs: [B, Y, X, D]; with a cache [B, positions, D], in generation order.
         memory: [B, S, D'], or `None`. Not needed with a `cache`.
-        mask: [B, Y, X] or [B, Y], true where there is no padding.
+        mask: [B, Y, X] or [B, Y]. True marks positions that take part.
         memory_mask: [B, S].
         cache: What `make_cache` or the previous step returned.
-        cache_index: Where the first of `inputs` comes in the order of generation: int or int32 scalar tensor.
-        training: Whether dropout is on.
-        inputs_mask: The same as `mask`: so Keras calls the mask of `inputs` where other tensors are given too.
+        cache_index: Position of the first of `inputs` in generation order: int or int32 scalar tensor.
+        training: Whether to apply dropout.
+        inputs_mask: The same as `mask`: the name under which Keras passes the mask of `inputs` where other tensors are
+            given too.
 
     Returns:
         Tensor shaped like `inputs`; with a cache (output, cache).
 
     Raises:
-        ValueError: If shapes do not fit, a cache comes without `cache_index`, or a block that was built with a memory
-            gets none.
+        ValueError: If shapes do not fit, a cache is given without `cache_index`, or a block that was built with a
+            memory is called without.
 
     Example:
 
@@ -98,16 +99,16 @@ class ImageTransformerBlock(TransformerBlock):
         self._build_feed_forward(inputs_shape)
 
     def make_cache(self, batch_size, height, width, memory=None, memory_mask=None):
-        """A cache to write an image of `height` x `width` positions with.
+        """Returns an empty cache to generate an image of `height` x `width` positions.
 
         Args:
             batch_size: Int or int32 scalar tensor, B.
             height, width: Ints, Y and X.
-            memory: [B, S, D'], projected once; if the block was built with a memory.
-            memory_mask: [B, S], true where there is no padding. The cache keeps it.
+            memory: [B, S, D'], projected once; required if the block was built with a memory.
+            memory_mask: [B, S]. True marks positions that take part. The cache keeps it.
 
         Returns:
-            Nested dicts of tensors, every one batch first.
+            Nested dicts of tensors, batch first.
         """
         self._require_built("make_cache")
         size = (height, width) if self.two_dimensional else (height * width,)
@@ -134,7 +135,7 @@ class ImageTransformerBlock(TransformerBlock):
             check_padding(memory_mask, "memory_mask", tuple(memory.shape[:-1]), "the memory")
         mask = full_mask(inputs_mask if mask is None else mask, ops.shape(inputs)[:-1])
         inputs, memory, cache = self._autocast(inputs, memory, cache)
-        # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
+        # NaN in padding would reach the gradients of the normalizations and the feed-forward network.
         inputs = zero_padding(inputs, mask)
         x = self._enter(self.self_attention_norm, inputs)
         y, written = self._attend_to_itself(x, mask, cache, cache_index, training)
@@ -212,6 +213,6 @@ class ImageTransformerBlock(TransformerBlock):
 
 
 def _flat(x):
-    """[B, Y, X, D] -> [B, Y·X, D]; as it is if it is flat."""
-    B, *places, D = ops.shape(x)
-    return ops.reshape(x, (B, math.prod(places), D))
+    """[B, Y, X, D] -> [B, Y·X, D]; unchanged if it is flat."""
+    B, *positions, D = ops.shape(x)
+    return ops.reshape(x, (B, math.prod(positions), D))

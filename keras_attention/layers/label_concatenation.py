@@ -1,4 +1,4 @@
-"""The class as more channels of an image."""
+"""Class embedding as additional channels."""
 
 import keras
 from keras import ops
@@ -11,39 +11,39 @@ from keras_attention.ops.require import require_bool, require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LabelConcatenation(BaseLayer):
-    r"""Appends a vector of the class to the channels of every place.
+    r"""Concatenates a class embedding to the channels at every position.
 
     $$ y_s = [x_s; e_c] $$
 
-    as the discriminators that "cGANs with Projection Discriminator" compares with its own, section 5
-    ([Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)). Written out, with B batch, S places in any number of
-    axes, C channels, K classes, E = embedding_dim:
+    as in the baseline discriminators of "cGANs with Projection Discriminator", section 5
+    ([Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)). Written out, with B batch, S positions in any number
+    of axes, C channels, K classes, E = embedding_dim:
 
-        output: [B, *S, C + E] = inputs and embeddings [K, E] of the label, the same at each place
+        output: [B, *S, C + E] = [inputs, embeddings[label]], the same at each position
 
     Differs from the published code: nothing (E = 128, after the third block of its discriminator).
 
-    Labels outside of 0 to K - 1 are not seen inside a graph, where each backend does with them what it likes.
+    Labels outside 0 to K - 1 are undefined behavior inside a graph, where they cannot be checked.
 
-    Weights: `embedding/embeddings` [K, E]; spectral normalisation adds its `u` [K].
+    Weights: `embedding/embeddings` [K, E]; spectral normalization adds its `u` [K].
 
     Args:
         num_classes: Positive int K.
         embedding_dim: Positive int E.
-        spectral_normalization: Whether the table is divided by its greatest singular value.
-        kernel_initializer: Initialiser of the table.
+        spectral_normalization: Whether to divide the table by its largest singular value.
+        kernel_initializer: Initializer of the table.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         inputs: [B, *S, C].
         label: Integers [B], from 0 to K - 1.
-        training: Whether the spectral normalisation keeps its next u.
+        training: Whether the spectral normalization updates u.
 
     Returns:
         [B, *S, C + E].
 
     Raises:
-        ValueError: If an argument is out of its range, or `label` is not [B] integers.
+        ValueError: If an argument is out of range, or `label` is not [B] integers.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Learned position encoding: a table of positions, one row each."""
+"""Learned position encoding."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LearnedPositionEncoding(BaseLayer):
-    r"""Adds a learned vector of position to a sequence.
+    r"""Learned position encoding: adds a trainable vector for each position.
 
     $$ y_p = x_p + W_p $$
 
@@ -22,14 +22,14 @@ class LearnedPositionEncoding(BaseLayer):
         table:  [M, D]
         output: [B, T, D] = inputs + table[start_index : start_index + T]
 
-    Differs from the paper: the paper does not say how the table starts; here it
-    is Glorot uniform, as in the published code.
+    Differs from the paper: the paper does not name the table's initializer; here it is
+    Glorot uniform, as in the published code.
 
-    Masking: a Keras mask passes through.
+    Masking: a Keras mask is propagated.
 
     Args:
         max_length: Positive int, the number of positions.
-        initializer: Initialiser of the table.
+        initializer: Initializer of the table.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
@@ -40,9 +40,9 @@ class LearnedPositionEncoding(BaseLayer):
         [B, T, D].
 
     Raises:
-        ValueError: If the positions are known to pass `max_length` (T is static
-            and `start_index` an int). Where they are known at run time only, a
-            position past the end gets the last row of the table.
+        ValueError: If positions exceed `max_length`, where T is static and
+            `start_index` an int. Otherwise a position past the end gets the last row of
+            the table.
 
     Example:
 

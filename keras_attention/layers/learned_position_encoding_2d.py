@@ -1,4 +1,4 @@
-"""Learned position encoding of images: a table of rows and a table of columns."""
+"""Learned 2D position encoding."""
 
 import keras
 from keras import ops
@@ -11,7 +11,7 @@ from keras_attention.ops.require import require_choice, require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LearnedPositionEncoding2D(BaseLayer):
-    r"""Adds learned vectors of row and column to an image.
+    r"""Learned 2D position encoding: adds trainable vectors for each row and each column.
 
     $$ y_{rc} = x_{rc} + \sqrt{D} \, [R_r, \; C_c] $$
 
@@ -21,31 +21,31 @@ class LearnedPositionEncoding2D(BaseLayer):
         rows:    [max_rows, D/2],  columns: [max_columns, D/2]
         output:  [B, Y, X, D] = inputs + sqrt(D) [rows of start_index[0].., columns of start_index[1]..]
 
-    Differs from the paper: the paper does not say how the tables start; as in the published code they are
-    N(0, D^-1/2) (the standard deviation) and scaled by sqrt(D). In that code (`variant="reference"`) both tables are
+    Differs from the paper: the paper does not name the tables' initializer; as in the published code it is normal with
+    standard deviation D^-1/2, and the rows are scaled by sqrt(D). In that code (`variant="reference"`) both tables are
     D wide, and the two vectors are added:
 
         output:  [B, Y, X, D] = inputs + sqrt(D) (rows[..] + columns[..])
 
-    Masking: a Keras mask passes through.
+    Masking: a Keras mask is propagated.
 
     Args:
         max_rows: Positive int, the number of rows.
         max_columns: Positive int, the number of columns.
         variant: `"paper"` or `"reference"`.
-        initializer: Initialiser of both tables; `None` means N(0, D^-1/2).
+        initializer: Initializer of both tables; `None` means normal with standard deviation D^-1/2.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: [B, Y, X, D]; D even but for the reference.
+        inputs: [B, Y, X, D]; D must be even unless `variant="reference"`.
         start_index: (row, column) of the first position: two ints or int32 scalar tensors.
 
     Returns:
         [B, Y, X, D].
 
     Raises:
-        ValueError: If the positions are known to pass the tables. Where they are known at run time only, a position
-            past the end gets the last row or column.
+        ValueError: If positions exceed the tables, where they are static. Otherwise a position past the end gets the
+            last row or column.
 
     Example:
 

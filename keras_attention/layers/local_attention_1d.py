@@ -1,4 +1,4 @@
-"""Local attention over a sequence: blocks of queries, each with the memory around it."""
+"""Local self-attention over a sequence."""
 
 import keras
 
@@ -10,63 +10,63 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LocalAttention1D(LocalAttention):
-    r"""Self-attention of each position to the block of a sequence that it lies in, and to the memory around that block.
+    r"""Local self-attention over a sequence: each position attends to its block and to the memory around it.
 
     $$ \mathrm{output}_t = \sum_{s \in M(t)} \mathrm{softmax}_{s \in M(t)}\left(\frac{q_t \cdot k_s}{\sqrt{H}}\right)
        v_s \, W^O $$
 
     as in "Image Transformer", section 3.3, "1D local attention"
-    ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)); M(t) is what `ops.local_mask_1d` says. Written out, with
-    B batch, T positions, N heads, H `key_dim`, V `value_dim`:
+    ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)); M(t) is the mask of `ops.local_mask_1d`. Written out,
+    with B batch, T positions, N heads, H `key_dim`, V `value_dim`:
 
         q, k:    [B, T, N, H] = inputs . W_Q, inputs . W_K;  v: [B, T, N, V] = inputs . W_V
         context: [B, T, N, V] = softmax of q . k / sqrt(H) over the memory of the block of q, . v
         output:  [B, T, D]    = context . W_O
 
-    The memory of a block is the block, `memory_block` positions before it and, unless causal, as many after it. Time
-    and memory grow with T times that; only `return_attention_scores` makes [T, T].
+    The memory of a block is the block itself, `memory_block` positions before it and, unless causal, as many after it.
+    Time and memory grow with T times its size; only `return_attention_scores` builds [T, T].
 
-    The `block_length` of the published code is `query_block` and `memory_block` at once; with `causal`, a position
-    then sees between block_length + 1 and 2 block_length keys from the second block on.
+    The `block_length` of the published code sets both `query_block` and `memory_block`; with `causal`, a position then
+    attends to between block_length + 1 and 2 block_length keys from the second block on.
 
     Differs from the paper: the projections have biases unless `use_bias=False` (the published code has none); a length
-    that does not divide, or is smaller than a block, is padded at the end, and the padding masked. The scores may be
-    dropped in training, which the published code does not do.
+    that is no multiple of the block is padded at the end, and the padding masked. `dropout` is not in the published
+    code.
 
-    Masking: `mask`, or the Keras mask of the inputs, is used and handed on. Padding is zeroed before the projections,
-    so that NaN in it reaches neither the output nor a gradient, and its own context is zero.
+    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding is zeroed before the projections, so
+    that NaN in it reaches neither the output nor a gradient; its context is zero.
 
     Args:
         num_heads: Positive int, N.
         key_dim: Positive int, H: the size of a head of queries and keys.
-        query_block: Positive int: the positions of a block.
-        memory_block: Int, 0 or more: how many positions a block sees beyond itself.
-        causal: Whether a position sees none after itself.
-        dilation: Positive int, d: a position sees only positions a multiple of d away; blocks and memory are counted
-            in these.
+        query_block: Positive int, the size of a block.
+        memory_block: Int, 0 or more: how many positions beyond itself a block attends to.
+        causal: Whether a position attends to no later one.
+        dilation: Positive int, d: a position attends only to positions at a distance that is a multiple of d; blocks
+            and memory count these positions.
         value_dim: Positive int, V; `None` means `key_dim`.
         use_bias: Whether the projections have biases.
-        dropout: Float in [0, 1): the share of scores dropped in training.
-        kernel_initializer, bias_initializer: Initialisers of the projections.
-        kernel_regularizer, bias_regularizer: Their regularisers.
+        dropout: Float in [0, 1): the fraction of scores dropped in training.
+        kernel_initializer, bias_initializer: Initializers of the projections.
+        kernel_regularizer, bias_regularizer: Their regularizers.
         kernel_constraint, bias_constraint: Their constraints.
-        seed: Int seed of the dropout.
+        seed: Int, seed of the dropout.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         inputs: [B, T, D].
-        mask: [B, T], true = no padding; `None` means the Keras mask.
-        return_attention_scores: Whether to return the scores too; they are as large as those of full attention.
-        cache: What `make_cache` or the step before returned; needs `causal`. The inputs are then the next positions
-            only, and see what was written before them. A step takes the same time and memory at any position.
-        cache_index: With a cache: the position of the first of the inputs.
-        training: Whether to drop scores; with a cache none are.
+        mask: [B, T]. True marks positions that take part; `None` means the Keras mask.
+        return_attention_scores: Whether to also return the scores, as large as those of full attention.
+        cache: What `make_cache` or the previous step returned; needs `causal`. `inputs` then holds only the next
+            positions, which attend to those in the cache. A step takes the same time and memory at any position.
+        cache_index: With a cache, the position of the first of `inputs`.
+        training: Whether to apply dropout; ignored with a cache.
 
     Returns:
         [B, T, D]; or (output, scores [B, N, T, T]) with `return_attention_scores`; or (output, cache) with a cache.
 
     Raises:
-        ValueError: If a mask is floating, or a shape is not as above.
+        ValueError: If a mask is floating, or a shape does not fit.
 
     Example:
 
@@ -121,7 +121,7 @@ class LocalAttention1D(LocalAttention):
         self._blocks = Blocks.of_sequence(self.query_block, self.memory_block, self.causal, self.dilation)
 
     def make_cache(self, batch_size, max_length):
-        """Returns an empty cache; it holds what a position can reach, which may be less than `max_length` positions."""
+        """Returns an empty cache; it holds only the keys within reach, which may be fewer than `max_length`."""
         require_int(max_length, "max_length")
         return self._empty_cache(batch_size, ring_length(self._blocks, max_length), 1)
 
@@ -137,5 +137,5 @@ class LocalAttention1D(LocalAttention):
 
     def _room(self, cache):
         slots = cache["mask"].shape[1]
-        # A ring as long as the reach has room for any number of positions.
+        # A ring buffer as long as the reach takes any number of positions.
         return None if slots is None or slots >= ring_length(self._blocks, slots + 1) else slots

@@ -1,4 +1,4 @@
-"""Local attention over an image: blocks of queries, each with the memory around it."""
+"""Local self-attention over an image."""
 
 import keras
 
@@ -10,72 +10,71 @@ from keras_attention.ops.require import require_int, require_pair
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LocalAttention2D(LocalAttention):
-    r"""Self-attention of each pixel to the block of an image that it lies in, and to the memory around that block.
+    r"""Local self-attention over an image: each pixel attends to its block and to the memory around it.
 
     $$ \mathrm{output}_t = \sum_{s \in M(t)} \mathrm{softmax}_{s \in M(t)}\left(\frac{q_t \cdot k_s}{\sqrt{H}}\right)
        v_s \, W^O $$
 
     as in "Image Transformer", section 3.3, "2D local attention"
-    ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)); M(t) is what `ops.local_mask_2d` says. Written out, with
-    B batch, Y rows, X columns, N heads, H `key_dim`, V `value_dim`, blocks of (qh, qw) pixels and a memory of
+    ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)); M(t) is the mask of `ops.local_mask_2d`. Written out,
+    with B batch, Y rows, X columns, N heads, H `key_dim`, V `value_dim`, blocks of (qh, qw) pixels and a memory of
     (fh, fw) around them:
 
         q, k:    [B, Y, X, N, H] = inputs . W_Q, inputs . W_K;  v: [B, Y, X, N, V] = inputs . W_V
         context: [B, Y, X, N, V] = softmax of q . k / sqrt(H) over the memory of the block of q, . v
         output:  [B, Y, X, D]    = context . W_O
 
-    The memory of a block is (qh + 2 fh) x (qw + 2 fw) pixels; causal, qh qw + fh (qw + 2 fw) + qh fw of them: what is
-    above, above to the right and to the left, and of the block itself what is not later. Time and memory grow with
-    Y X times that (blocks of few columns are computed several at once along their row, and then score all of what
-    these see: of one column with a flat memory, some tens of times as much); only `return_attention_scores` makes
-    [Y, X, Y, X].
+    The memory of a block is (qh + 2 fh) x (qw + 2 fw) pixels; if causal, qh qw + fh (qw + 2 fw) + qh fw of them: those
+    above, above to the right and to the left, and those of the block that are not later. Time and memory grow with Y X
+    times that; only `return_attention_scores` builds [Y, X, Y, X]. Narrow blocks are computed several at once along
+    their row, with the logits of all their memories: for one column with a flat memory some tens of times as many.
 
-    Causal means the order of generation: one row of blocks after the other, in it block after block, in a block row by
-    row, as `ops.shift_right(x, block=query_block)` shifts (dilated: by blocks of `query_block * dilation`). That is not
-    the order of the rows of the image.
+    Causal refers to the generation order: row by row of blocks, within it block by block, within a block row by row, as
+    in `ops.shift_right(x, block=query_block)` (dilated: blocks of `query_block * dilation`). That is not the raster
+    order of the image.
 
-    Differs from the paper: the projections have biases unless `use_bias=False` (the published code has none).
-    Differs from the published code: sizes that do not divide, or are smaller than a block, are padded on the right and
-    at the bottom, and the padding is masked (there it takes part in the softmax); whether a pixel lies outside of the
-    image is known from its place, not from a key of zeros; the scores may be dropped in training.
+    Differs from the paper: the projections have biases unless `use_bias=False` (the published code has none). Differs
+    from the published code: sizes that are no multiple of the block are padded on the right and at the bottom, and the
+    padding is masked (there it takes part in the softmax); pixels outside the image are masked by their position, not
+    by a key of zeros; `dropout` is new.
 
-    Masking: `mask`, or the Keras mask of the inputs, is used and handed on. Padding is zeroed before the projections,
-    so that NaN in it reaches neither the output nor a gradient, and its own context is zero.
+    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding is zeroed before the projections, so
+    that NaN in it reaches neither the output nor a gradient; its context is zero.
 
     Args:
         num_heads: Positive int, N.
         key_dim: Positive int, H: the size of a head of queries and keys.
-        query_block: Two positive ints (qh, qw), or one for both: the pixels of a block.
-        memory_block: Two ints (fh, fw), or one for both, 0 or more: how far a block sees beyond itself, in rows and in
-            columns.
-        causal: Whether a pixel sees only what is generated before it, and itself.
-        dilation: Two positive ints (dy, dx), or one for both: a pixel sees only pixels a multiple of so many rows and
-            columns away; blocks and memory are counted in these.
+        query_block: Two positive ints (qh, qw), or one for both: the size of a block.
+        memory_block: Two ints (fh, fw), or one for both, 0 or more: how many rows and columns beyond itself a block
+            attends to.
+        causal: Whether a pixel attends only to itself and earlier pixels in generation order.
+        dilation: Two positive ints (dy, dx), or one for both: a pixel attends only to pixels at a multiple of these
+            distances; blocks and memory count these pixels.
         value_dim: Positive int, V; `None` means `key_dim`.
         use_bias: Whether the projections have biases.
-        dropout: Float in [0, 1): the share of scores dropped in training.
-        kernel_initializer, bias_initializer: Initialisers of the projections.
-        kernel_regularizer, bias_regularizer: Their regularisers.
+        dropout: Float in [0, 1): the fraction of scores dropped in training.
+        kernel_initializer, bias_initializer: Initializers of the projections.
+        kernel_regularizer, bias_regularizer: Their regularizers.
         kernel_constraint, bias_constraint: Their constraints.
-        seed: Int seed of the dropout.
+        seed: Int, seed of the dropout.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         inputs: [B, Y, X, D].
-        mask: [B, Y, X] or [B, Y], true = no padding; `None` means the Keras mask.
-        return_attention_scores: Whether to return the scores too; they are as large as those of full attention.
-        cache: What `make_cache` or the step before returned; needs `causal`. The inputs are then only the next pixels
-            [B, pixels, D] in the order of generation, which see what was written before them, and so is the output. A
-            step takes the same time at any pixel.
-        cache_index: With a cache: which of all pixels, in the order of generation, the first of the inputs is.
-        training: Whether to drop scores; with a cache none are.
+        mask: [B, Y, X] or [B, Y]. True marks positions that take part; `None` means the Keras mask.
+        return_attention_scores: Whether to also return the scores, as large as those of full attention.
+        cache: What `make_cache` or the previous step returned; needs `causal`. `inputs` and output are then only the
+            next pixels [B, pixels, D] in generation order, which attend to those in the cache. A step takes the same
+            time at any pixel.
+        cache_index: With a cache, the position of the first of `inputs` in generation order.
+        training: Whether to apply dropout; ignored with a cache.
 
     Returns:
-        [B, Y, X, D]; or (output, scores [B, N, Y, X, Y, X]) with `return_attention_scores`: the axes of the queries,
-        then those of the keys; or (output, cache) with a cache.
+        [B, Y, X, D]; or (output, scores [B, N, Y, X, Y, X]) with `return_attention_scores`: query axes, then key axes;
+        or (output, cache) with a cache.
 
     Raises:
-        ValueError: If a mask is floating, or a shape is not as above.
+        ValueError: If a mask is floating, or a shape does not fit.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Where to look next: a Gaussian around a place that is learned by trial."""
+"""Gaussian location policy of recurrent attention."""
 
 import math
 
@@ -11,38 +11,39 @@ from keras_attention.ops.require import require_bool, require_number, require_se
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LocationPolicy(BaseLayer):
-    r"""Draws a place from a Gaussian of fixed width, whose mean is a linear function of the state.
+    r"""Gaussian policy of the next glimpse location: samples around a linear function of the hidden state.
 
     $$ l \sim \mathcal{N}(W h + b, \sigma^2 I), \quad \log \pi(l) = - \frac{\lVert l - W h - b \rVert^2}{2 \sigma^2}
        - 2 \log(\sigma \sqrt{2 \pi}) $$
 
     as in "Recurrent Models of Visual Attention", section 3.1 ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)).
-    Written out, with B batch, U features of the state:
+    Written out, with B batch, U features of the hidden state:
 
         mean:      [B, 2] = hidden W + b
-        drawn:     [B, 2] = mean + std noise in training, mean in inference
-        locations: [B, 2] = drawn, cut off at -1 and 1
-        log_probs: [B]    = log density of what was drawn, before it was cut off
+        sample:    [B, 2] = mean + std * noise in training, mean in inference
+        locations: [B, 2] = sample, clipped to [-1, 1]
+        log_probs: [B]    = log density of the unclipped sample
 
-    The density is that of the uncut place: with that of the cut one, REINFORCE would be biased. No gradient passes from
-    `locations` to the mean, nor from `log_probs` to the place that was drawn: the policy learns from `log_probs` alone
-    (`training.HybridLoss`). With `detach`, this does not reach what the hidden states are made of.
+    With the density of the clipped sample, REINFORCE would be biased. No gradient flows from `locations` to the mean,
+    nor from `log_probs` to the sample: the policy is trained through `log_probs` alone (`training.HybridLoss`), whose
+    gradient `detach` stops before the hidden states.
 
-    Differs from the paper: nothing; whether REINFORCE reaches the core, it leaves open.
+    Differs from the paper: nothing; it leaves open whether REINFORCE also trains the core.
 
-    With `differentiable`, for soft glimpses: gradients pass through places and hidden states; `log_probs` is not used.
+    With `differentiable`, for soft glimpses, gradients flow through the locations to the hidden states, and `log_probs`
+    is not used.
 
     Args:
-        std: Positive float, the width of the Gaussian.
-        detach: Whether no gradient reaches the hidden states.
-        differentiable: Whether gradients pass from the places to the hidden states; overrules `detach`.
-        kernel_initializer: Initialiser of the kernel.
-        seed: Int, of what is drawn.
+        std: Positive float, the standard deviation.
+        detach: Whether to stop the gradient to the hidden states.
+        differentiable: Whether gradients flow from the locations to the hidden states; overrides `detach`.
+        kernel_initializer: Initializer of the kernel.
+        seed: Int, seed of the samples.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         hidden: [B, U], the hidden states.
-        training: Whether to draw; else the mean is taken.
+        training: Whether to sample; otherwise the location is the mean.
 
     Returns:
         (locations [B, 2], log_probs [B]), float32.
@@ -79,11 +80,11 @@ class LocationPolicy(BaseLayer):
         cut = self.detach and not self.differentiable
         mean = ops.cast(self.mean(ops.stop_gradient(hidden) if cut else hidden), "float32")
         noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.seed_generator) if training else 0.0
-        drawn = mean + self.std * noise
-        locations = ops.clip(drawn, -1.0, 1.0)
+        sample = mean + self.std * noise
+        locations = ops.clip(sample, -1.0, 1.0)
         if not self.differentiable:
-            drawn, locations = ops.stop_gradient(drawn), ops.stop_gradient(locations)
-        distance = ops.sum(ops.square((drawn - mean) / self.std), axis=-1)
+            sample, locations = ops.stop_gradient(sample), ops.stop_gradient(locations)
+        distance = ops.sum(ops.square((sample - mean) / self.std), axis=-1)
         return locations, -0.5 * distance - 2.0 * math.log(self.std * math.sqrt(2.0 * math.pi))
 
     def compute_output_shape(self, hidden_shape):

@@ -1,4 +1,4 @@
-"""Luong's multiplicative attention: dot, general, concat and location scores; the whole memory or a window of it."""
+"""Luong's multiplicative attention, global or local."""
 
 import keras
 from keras import ops
@@ -14,7 +14,7 @@ WINDOWS = (None, "local_m", "local_p")
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LuongAttention(MemoryAttention):
-    r"""Attention with one of four scores, to the whole memory or to a window of it.
+    r"""Multiplicative attention (Luong), global or local, with the dot, general, concat or location score.
 
     $$ \mathrm{score}(q_t, k_s) = q_t^\top k_s, \quad q_t^\top W k_s, \quad v^\top \tanh(W_q q_t + W_k k_s),
     \quad (W_l q_t)_s $$
@@ -27,54 +27,52 @@ class LuongAttention(MemoryAttention):
         scores:  [B, T, S]  = softmax over S of query . key, or vector . tanh(query . W_q + key), where visible
         context: [B, T, Dv] = scores . value
 
-    Of a window, a query sees the keys s with `|s - p| <= half_width`:
+    With a window (local attention), a query attends to the keys s with `|s - p| <= half_width`:
 
         local_m: p = t, the position of the query
         local_p: p = length * sigmoid(position_vector . tanh(query . W_p)), and every score is multiplied by
                  exp(-(s - p)^2 / (2 sigma^2)), sigma = half_width / 2
 
-    Positions are counted from 0 and without padding, as in `AttentionRNN`: those of queries from the first real query,
-    padding between them left out; those of keys from the first real key. So it does not matter on which side padding
-    stands. `length` is the number of the memory's real positions. As in the paper, the scores of
-    local_p are not normalised again: their sum is at most 1. With `renormalize`, the Gaussian goes before the softmax,
-    and the sum is 1.
+    Positions are counted from 0, as in `AttentionRNN`: those of queries without padding, those of keys from the first
+    key that is not padding, so that padding may be on either side. `length` is the number of keys that are not padding.
+    As in the paper, the scores of local_p are not renormalized: their sum is at most 1. With `renormalize`, the
+    Gaussian is applied before the softmax, and the sum is 1.
 
     Weights: `key/kernel` [Dk, Dq] (general: W; the published W_a maps keys to queries), [Dk, U] (concat: W_k) or
-    `location_kernel`
-    [Dq, max_length] (W_l); `query/kernel` [Dq, U] and `vector` [U] (concat); `position/kernel`
-    [Dq, Dq] and `position_vector` [Dq] (local_p); `scale` [] where asked for. No biases.
+    `location_kernel` [Dq, max_length] (W_l); `query/kernel` [Dq, U] and `vector` [U] (concat); `position/kernel`
+    [Dq, Dq] and `position_vector` [Dq] (local_p); `scale` [] if enabled. No biases.
 
-    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is handed on. A query that sees
-    nothing gets zeros. Padding is zeroed first, so that NaN in it reaches neither the output nor a gradient. local_p
-    needs a mask or lengths of the memory.
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is propagated. A query without
+    visible keys gets zeros. Padding is zeroed first, so that NaN in it reaches neither the output nor a gradient.
+    local_p needs a mask or lengths of the memory.
 
     Args:
-        score: `"dot"` (queries and keys of one size), `"general"`, `"concat"` or `"location"`.
-        units: Positive int, U, for concat only.
+        score: `"dot"` (queries and keys of the same size), `"general"`, `"concat"` or `"location"`.
+        units: Positive int U; for concat only.
         window: `None` (the whole memory), `"local_m"` or `"local_p"`.
-        half_width: Positive number, D of the paper.
-        renormalize: Whether the scores of local_p sum to 1.
-        max_length: Positive int, for location only: memories are at most this long.
-        scale: Whether all logits are multiplied by a learned number, 1 at the start.
-        kernel_initializer: Initialiser of all matrices.
-        vector_initializer: Initialiser of the two vectors.
+        half_width: Positive number, D in the paper.
+        renormalize: Whether the scores of local_p are renormalized to sum to 1.
+        max_length: Positive int, the maximum length of the memory; for location only.
+        scale: Whether to multiply the logits by a trainable scalar, 1 at the start.
+        kernel_initializer: Initializer of all matrices.
+        vector_initializer: Initializer of the two vectors.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         query: [B, T, Dq].
         value: [B, S, Dv], the memory.
         key: [B, S, Dk]; `None` means `value`.
-        query_mask: [B, T], true = no padding; `None` means the Keras mask.
-        value_mask, key_mask: [B, S]; a key is seen where both are true.
-        attention_mask: Boolean or integer, true = takes part: [T, S] or [B, T, S].
-        return_attention_scores: Whether to return the scores too.
-        training: Changes nothing.
+        query_mask: [B, T]. True marks positions that take part; `None` means the Keras mask.
+        value_mask, key_mask: [B, S]. A key is visible only if both allow it.
+        attention_mask: Boolean or integer [T, S] or [B, T, S]. True marks positions that take part.
+        return_attention_scores: Whether to also return the scores.
+        training: Ignored.
 
     Returns:
         [B, T, Dv]; or (context, scores [B, T, S]) with `return_attention_scores`.
 
     Raises:
-        ValueError: If a mask is floating, a shape is not as above, or local_p is not told the lengths.
+        ValueError: If a mask is floating, a shape does not fit, or local_p gets neither a mask nor lengths.
 
     Example:
 
@@ -130,7 +128,7 @@ class LuongAttention(MemoryAttention):
             self.logit_scale = self.add_weight(shape=(), initializer="ones", name="scale")
 
     def start(self, memory):
-        """Returns the state before the first step: nothing, or for local_m the position 0 of each query, [B]."""
+        """Returns the initial state: `()`, or for local_m the position 0 of each query, [B]."""
         self._require_built("start")
         return ops.zeros(ops.shape(memory["value"])[:1], dtype="int32") if self.window == "local_m" else ()
 
@@ -168,9 +166,9 @@ class LuongAttention(MemoryAttention):
             raise ValueError(f'`renormalize` belongs to window="local_p". Received: window={self.window!r}')
 
     def _attend(self, query, memory, query_mask, mask, scores, position=None):
-        """`position`: [B, T], those of the queries where they are not 0 to T - 1."""
+        """`position`: [B, T], the positions of the queries if not 0 to T - 1."""
         given = {"mask": mask, "query_mask": query_mask, "key_mask": memory["mask"], "return_scores": scores}
-        # All queries at once, no padding: the window of local_m is a band, whose outside `attend` never touches.
+        # All queries at once, no padding: the window of local_m is a band; `attend` computes nothing outside it.
         padded = position is not None or "place" in memory or "first" in memory
         band = self.window == "local_m" and self.score != "concat" and not padded
         local = {}
@@ -189,7 +187,7 @@ class LuongAttention(MemoryAttention):
         return (result[0][:, :, 0], result[1][:, 0]) if scores else result[:, :, 0]
 
     def _places(self, queries, keys):
-        """Of a window: the positions of the queries, where the memory begins, and how long it is."""
+        """For a window: the positions of the queries, the first key that is not padding, and the number of keys."""
         places = {}
         if self.window is not None and keys is not None:
             real = ops.cast(keys, "int32")
@@ -200,7 +198,7 @@ class LuongAttention(MemoryAttention):
         return places
 
     def _center(self, query, memory, position):
-        """p of each query, [B, T], as an index into the memory."""
+        """p of each query [B, T], as an index into the memory."""
         dtype = self._score_dtype()
         if self.window == "local_m":
             position = memory.get("place") if position is None else position
@@ -215,7 +213,7 @@ class LuongAttention(MemoryAttention):
     def _project_key(self, key):
         if self.score != "location":
             return key if self.key_dense is None else self.key_dense(key)
-        # The logit of a place does not depend on what is there: its key is its row of the kernel.
+        # The logit of a position does not depend on the memory there: its key is its row of the kernel.
         rows = ops.transpose(ops.cast(self.location_kernel, self.compute_dtype))[: ops.shape(key)[1]]
         return ops.broadcast_to(rows[None], (ops.shape(key)[0], *ops.shape(rows)))
 

@@ -13,7 +13,7 @@ SCORES = ("dot", "general")
 
 
 class _DotWeights(MemoryAttention):
-    """The weights of the dot and the general score."""
+    """Base class of attention with the dot or the general score: its weights."""
 
     def __init__(self, score, scale, kernel_initializer, **kwargs):
         super().__init__(**kwargs)
@@ -48,7 +48,7 @@ class _DotWeights(MemoryAttention):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LuongMonotonicAttention(Monotonic, _DotWeights):
-    r"""Attention that moves along the memory and never back, with multiplicative energies.
+    r"""Monotonic attention with multiplicative (Luong) energies.
 
     $$ p_{ts} = \sigma(g \, q_t^\top W k_s + r), \quad
     \alpha_{ts} = p_{ts} \left((1 - p_{t,s-1}) \frac{\alpha_{t,s-1}}{p_{t,s-1}} + \alpha_{t-1,s}\right) $$
@@ -61,34 +61,35 @@ class LuongMonotonicAttention(Monotonic, _DotWeights):
         scores:   [B, T, S]  = `ops.monotonic_alignment` of sigmoid(energies), one query after another
         context:  [B, T, Dv] = scores . value
 
-    Differs from the paper: its energies are additive (`BahdanauMonotonicAttention`); `mode` is said when the layer is
-    made.
+    Differs from the paper: its energies are additive (`BahdanauMonotonicAttention`); `mode` is fixed for training and
+    inference.
 
-    Weights: `key/kernel` [Dk, Dq] (W) of the general score, `energy_bias` [] (r); `scale` [] (g) where asked for.
+    Weights: `key/kernel` [Dk, Dq] (W) of the general score, `energy_bias` [] (r); `scale` [] (g) if enabled.
 
-    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is handed on. A query that sees
-    nothing gets zeros, and the next goes on from where the one before it stood. Padding is zeroed first, so that NaN in
-    it reaches neither the output nor a gradient.
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is propagated. A query without
+    visible keys gets zeros and leaves the alignment unchanged. Padding is zeroed first, so that NaN in it reaches
+    neither the output nor a gradient.
 
     Args:
-        score: `"general"`, or `"dot"`: no W, and queries and keys of one size.
-        mode: `"recursive"`, `"parallel"` or `"hard"`, see `ops.monotonic_alignment`. Nothing is learned with the last.
-        sigmoid_noise: Standard deviation of the noise that is added to the energies in training, so that p learns to
-            be 0 or 1 (in the paper 1); no noise at inference.
-        score_bias_init: Where r starts (below 0: attention starts by looking at the whole memory).
-        scale: Whether g is learned; it starts at 1.
-        kernel_initializer: Initialiser of W.
-        seed: Int seed of the noise.
+        score: `"general"`, or `"dot"`: without W, for queries and keys of the same size.
+        mode: `"recursive"`, `"parallel"` or `"hard"`, see `ops.monotonic_alignment`. With `"hard"`, the weights get no
+            gradient.
+        sigmoid_noise: Standard deviation of the noise that is added to the energies in training, which pushes p towards
+            0 or 1 (1 in the paper); no noise at inference.
+        score_bias_init: Initial value of r (negative: attention starts spread over the whole memory).
+        scale: Whether to train g, which starts at 1; else it is 1.
+        kernel_initializer: Initializer of W.
+        seed: Int, seed of the noise.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         query: [B, T, Dq].
         value: [B, S, Dv], the memory.
         key: [B, S, Dk]; `None` means `value`.
-        query_mask: [B, T], true = no padding; `None` means the Keras mask.
-        value_mask, key_mask: [B, S]; a key is seen where both are true.
-        attention_mask: Boolean or integer, true = takes part: [T, S] or [B, T, S].
-        return_attention_scores: Whether to return the scores too.
+        query_mask: [B, T]. True marks positions that take part; `None` means the Keras mask.
+        value_mask, key_mask: [B, S]. A key is visible only if both allow it.
+        attention_mask: Boolean or integer [T, S] or [B, T, S]. True marks positions that take part.
+        return_attention_scores: Whether to also return the scores.
         training: Whether to add noise.
 
     Returns:
@@ -96,7 +97,7 @@ class LuongMonotonicAttention(Monotonic, _DotWeights):
         most 1.
 
     Raises:
-        ValueError: If a mask is floating, or a shape is not as above.
+        ValueError: If a mask is floating, or a shape does not fit.
 
     Example:
 

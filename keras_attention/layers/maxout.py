@@ -1,4 +1,4 @@
-"""Maxout: the greatest of neighbouring features."""
+"""Maxout layer."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from keras_attention.ops.require import require_bool, require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class Maxout(BaseLayer):
-    r"""A dense layer of which the greatest of each few neighbouring features is kept.
+    r"""Dense layer followed by a max over groups of `pieces` features (maxout).
 
     $$ t_j = \max_{1 \le k \le P} \tilde{t}_{P (j - 1) + k}, \quad \tilde{t} = x W + b $$
 
@@ -19,18 +19,18 @@ class Maxout(BaseLayer):
     ([Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473)). Written out:
 
         pieces: [..., P * units] = inputs kernel + bias
-        output: [..., units] = max over P neighbours of pieces
+        output: [..., units] = max over groups of P neighboring pieces
 
-    The gradient goes to the greatest piece alone.
+    Only the max of a group gets a gradient.
 
-    Masking: positions do not meet here; a Keras mask passes through.
+    Masking: each position by itself; a Keras mask is propagated.
 
     Args:
-        units: Positive int, the features of the output.
-        pieces: Positive int P, how many neighbours compete.
+        units: Positive int, the number of output features.
+        pieces: Positive int P, the size of a group.
         use_bias: Whether to add a bias.
-        kernel_initializer: Initialiser of the kernel.
-        bias_initializer: Initialiser of the bias.
+        kernel_initializer: Initializer of the kernel.
+        bias_initializer: Initializer of the bias.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
@@ -42,8 +42,8 @@ class Maxout(BaseLayer):
     Example:
 
     >>> from keras_attention.layers import Maxout
-    >>> neighbours = Maxout(2, kernel_initializer="identity")(keras.ops.convert_to_tensor([[1.0, 5.0, 2.0, 3.0]]))
-    >>> keras.ops.convert_to_numpy(neighbours).tolist()
+    >>> neighbors = Maxout(2, kernel_initializer="identity")(keras.ops.convert_to_tensor([[1.0, 5.0, 2.0, 3.0]]))
+    >>> keras.ops.convert_to_numpy(neighbors).tolist()
     [[5.0, 3.0]]
     """
 

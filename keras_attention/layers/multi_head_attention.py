@@ -1,4 +1,4 @@
-"""Multi-head attention: several small attentions side by side, each over its own projections."""
+"""Multi-head attention."""
 
 import keras
 from keras import ops
@@ -19,7 +19,7 @@ from keras_attention.ops.masks import both, require_boolean
 from keras_attention.ops.require import require_bool, require_int, require_ints, require_rate, require_seed
 from keras_attention.ops.shapes.padding import padding_masks, zero_padding
 
-# Call arguments whose shapes must fit.
+# Call arguments whose shapes are checked.
 _CHECKED = (
     *("query", "value", "key", "memory", "cache", "cache_index"),
     *("query_mask", "value_mask", "key_mask", "attention_mask", "attention_bias"),
@@ -28,7 +28,7 @@ _CHECKED = (
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
-    r"""Multi-head scaled dot-product attention.
+    r"""Multi-head attention, a drop-in replacement for `keras.layers.MultiHeadAttention`.
 
     $$ \mathrm{MultiHead}(Q, K, V) = \mathrm{Concat}(\mathrm{head}_1, \ldots, \mathrm{head}_N) W^O, \quad
        \mathrm{head}_n = \mathrm{softmax}\left(\frac{Q W_n^Q (K W_n^K)^\top}{\sqrt{H}}\right) V W_n^V $$
@@ -41,84 +41,84 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         scores:  [B, N, T, S] = softmax over S of q . k / sqrt(H) + attention_bias, where visible
         output:  [B, T, E]    = (scores . v) . W_O
 
-    It takes everything that `keras.layers.MultiHeadAttention` takes, in the same
-    order, and has the same weights in the same order, so that replacing the import
-    changes nothing and weights can be copied over. It adds `attention_bias`,
-    `query_offset`, `num_key_value_heads` (grouped heads:
-    [Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)) and a cache for
+    Arguments and weights are those of `keras.layers.MultiHeadAttention`, in the same
+    order, so that weights can be copied. In addition there are `attention_bias`,
+    `query_offset`, `num_key_value_heads` (grouped-query attention:
+    [Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)) and a key/value cache for
     decoding; `layer(x)` is self-attention. A subclass may override
-    `_compute_attention(query, key, value, attention_mask, training,
-    return_attention_scores)` as it may Keras's: projected heads and one mask of
-    all that hides go in, context and scores come out.
+    `_compute_attention(query, key, value, attention_mask, training, return_attention_scores)`
+    as in Keras: it gets the projected heads and one combined mask, and returns context
+    and scores.
 
-    Differs from the paper: the projections have biases unless `use_bias=False`.
-    Differs from Keras: a query that sees nothing gets zeros of context; a float
-    mask is an error; asking for scores or setting `dropout` never changes the
-    output of inference; long sequences run blockwise, in memory that grows with T.
+    Differs from the paper: the projections have biases unless `use_bias=False`. Differs
+    from Keras: the context of a query without visible keys is zero; a float mask is an
+    error; neither `return_attention_scores` nor `dropout` changes the output of
+    inference; long sequences run blockwise, in memory that grows with T.
 
-    Masking: Keras masks of `query`, `value` and `key` are used, and that of
-    `query` is handed on. Padded inputs are zeroed before the projections, so NaN
-    in them reaches neither the output nor a gradient. `attention_mask` further
-    limits who sees whom: boolean or integer, true = takes part, [T, S],
-    [B, T, S] or [B, N, T, S].
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is
+    propagated. Padded inputs are zeroed before the projections, so NaN in them reaches
+    neither the output nor a gradient. `attention_mask` is a boolean or integer mask per
+    query and key, [T, S], [B, T, S] or [B, N, T, S]. True marks positions that take
+    part. A key is visible only if every given mask allows it.
 
     Args:
         num_heads: Positive int, N.
         key_dim: Positive int, H: the size of a head of queries and keys.
         value_dim: Positive int, V; `None` means `key_dim`.
-        dropout: Float in [0, 1): the share of scores dropped in training.
+        dropout: Float in [0, 1): the fraction of scores dropped in training.
         use_bias: Whether the projections have biases.
         output_shape: Int or tuple: the features of the output; `None` means those
             of `query`.
-        attention_axes: Int or tuple: the axes of `query` that are attended; `None`
-            means all between batch and features. The others act as batch.
-        sliding_window: Positive int: a query sees keys less than so many positions
-            away. `None` means all.
-        flash_attention: `True` asks for the blockwise path at any length, `False` for
-            the dense one; `None` means what `keras.config.is_flash_attention_enabled()`
-            says, and if that is `None` too, the length chooses. The output is the same.
-        kernel_initializer, bias_initializer: Initialisers of the projections.
-        kernel_regularizer, bias_regularizer, activity_regularizer: Their regularisers.
+        attention_axes: Int or tuple: the axes of `query` to attend over; `None` means
+            all between batch and features. The others act as batch axes.
+        sliding_window: Positive int: a query attends to keys less than this many
+            positions away. `None` means all.
+        flash_attention: `True` selects the blockwise path at any length, `False` the
+            dense one; `None` means `keras.config.is_flash_attention_enabled()`, and if
+            that is `None` too, the choice by length. The output is the same.
+        kernel_initializer, bias_initializer: Initializers of the projections.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Their regularizers.
         kernel_constraint, bias_constraint: Their constraints.
         use_gate: Whether to multiply the context by `sigmoid(query . W_G)`, before
             the output projection ([Qiu et al., 2025](https://arxiv.org/abs/2505.06708)).
-        seed: Int seed of the dropout.
-        num_key_value_heads: Positive int, K, that divides N: so many heads of keys
-            and values, each used by N / K heads of queries. `None` means N.
+        seed: Int, seed of the dropout.
+        num_key_value_heads: Positive int, K, that divides N: the number of key/value
+            heads, each shared by N / K query heads. `None` means N.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         query: [B, T, D], or [B, *axes, D].
         value: [B, S, Dv]; `None` means `query`.
         key: [B, S, Dk]; `None` means `value`.
-        query_mask: [B, T], true = no padding; `None` means the Keras mask.
-        value_mask, key_mask: [B, S]; a key is seen where both are true.
+        query_mask: [B, T]. True marks positions that take part; `None` means the Keras
+            mask.
+        value_mask, key_mask: [B, S]. A key is visible only if both allow it.
         attention_mask: See above.
-        return_attention_scores: Whether to return the scores too.
-        training: Whether to drop scores.
-        use_causal_mask: Whether query t sees key s only if `s <= t + query_offset`.
+        return_attention_scores: Whether to also return the scores.
+        training: Whether to apply dropout.
+        use_causal_mask: Whether query t attends to key s only if
+            `s <= t + query_offset`.
         attention_bias: Added to the logits: broadcastable to [B, N, T, S], or by
-            distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` make it.
-            -inf hides. It keeps its precision where the layer computes in half.
-        query_offset: Position of the first query, counted in keys.
-        memory: What `project_memory` returned: keys and values that stay the same,
-            in place of `value` and `key`. `value_mask` is then [B, S] over it.
-        cache: What `make_cache` or the call before returned: keys and values that
-            grow; with `cache_index`.
-        cache_index: The position of the first query in the cache. Keys and values
-            are written there, and the queries see, causally, all that
-            was written and is no padding by the `query_mask` of its call. `value_mask`
-            is then [B, L] over the cache.
+            distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` return it. -inf
+            masks a key. It is not cast to half precision.
+        query_offset: Position of the first query among the keys.
+        memory: What `project_memory` returned: constant keys and values, instead of
+            `value` and `key`. `value_mask` is then [B, S] over it.
+        cache: Key/value cache: what `make_cache` or the previous call returned; needs
+            `cache_index`.
+        cache_index: Position of the first query in the cache. Keys and values are
+            written there, and the queries attend causally to all written positions that
+            the `query_mask` of their call did not mark as padding. `value_mask` is then
+            [B, L] over the cache.
         mask: The Keras mask of a single input. The same as `query_mask`.
 
     Returns:
-        [B, T, E]; or (output, scores [B, N, T, S]) with `return_attention_scores`,
-        the scores with every batch axis first and then N, the query and the key axes.
-        With a `cache`, the new cache comes last: (output, cache) or
-        (output, scores, cache).
+        [B, T, E]; or (output, scores [B, N, T, S]) with `return_attention_scores`, the
+        scores with all batch axes first, then N, the query and the key axes. With a
+        `cache`, the new cache comes last: (output, cache) or (output, scores, cache).
 
     Raises:
-        ValueError: If a mask is floating, or a shape is not as above.
+        ValueError: If a mask is floating, or a shape does not fit.
 
     Example:
 
@@ -161,14 +161,14 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         super().__init__(**kernel, **bias, **constraints, **rest, **kwargs)
         self._set_sizes(num_heads, num_key_value_heads, key_dim, value_dim)
         self.attention_axes = require_ints(attention_axes, "attention_axes")
-        # Not public: a Keras layer's `output_shape` is the shape of its output.
+        # Private: `output_shape` of a Keras layer is the shape of its output.
         self._output_shape = require_features(output_shape)
         self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)
         self.flash_attention = require_bool(flash_attention, "flash_attention", optional=True)
         self.dropout = require_rate(dropout, "dropout")
         self.seed = require_seed(seed)
         self.supports_masking = True
-        if dropout:  # only its seeds are used: a checkpoint of Keras's layer has them in this position
+        if dropout:  # only its seed is used: a checkpoint of Keras's layer has it in this position
             self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def _set_sizes(self, num_heads, num_key_value_heads, key_dim, value_dim):
@@ -220,7 +220,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         queries = zero_padding(query, query_mask)
         if cache is not None:
             cache = self._write(cache, query if value is None else value, key, query_mask, cache_index)
-            # What is not written yet lies after the queries, so that causality hides it.
+            # Positions not yet written lie after the queries: the causal mask hides them.
             query_offset, use_causal_mask = cache_index, True
         keys, values, key_mask = self._keys_and_values(query, value, key, memory if cache is None else cache, key_mask)
         flags = training, return_attention_scores, use_causal_mask
@@ -228,7 +228,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         heads = self._query_dense(queries), keys, values
         context, scores = self._attend(*heads, attention_mask, *flags, window=self.sliding_window, **rest)
         output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)
-        if query.shape[0] == 0:  # of neither entries nor positions, Keras's einsum makes a batch of one
+        if query.shape[0] == 0:  # if empty in batch and positions, Keras's einsum returns a batch of one
             output, scores = output[:0], scores[:0] if return_attention_scores else None
         more = [scores] * return_attention_scores + [cache] * (cache is not None)
         return (output, *more) if more else output
@@ -282,7 +282,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         attention_mask,
         attention_bias,
     ):
-        """Refuses wrong shapes by name. Returns the static shape of the scores."""
+        """Raises for wrong shapes, naming the argument. Returns the static shape of the scores."""
         axes = self._axes(len(query.shape))
         check_sequences(*(None if x is None else tuple(x.shape) for x in (query, value, key)), axes)
         check_cache_arguments(memory, cache, cache_index)
@@ -316,5 +316,5 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
             projected = self._project(query if value is None else value, key, key_mask)
             return projected["key"], projected["value"], key_mask
         keys, values = (zero_padding(projected[name], key_mask) for name in ("key", "value"))
-        # The padding that was written is finite: it needs no zeros.
+        # Padding in the cache is finite: it need not be zeroed.
         return keys, values, both(key_mask, require_boolean(projected.get("mask"), "cache['mask']"))

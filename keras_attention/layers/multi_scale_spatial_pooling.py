@@ -1,4 +1,4 @@
-"""Multi-scale spatial pooling: every place is seen against its surroundings, near and far."""
+"""Multi-scale spatial pooling of SelectionGAN."""
 
 import keras
 from keras import ops
@@ -11,25 +11,24 @@ from keras_attention.ops.require import require_choice, require_data_format, req
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class MultiScaleSpatialPooling(BaseLayer):
-    r"""Multiplies features by their own averages over squares of several sizes.
+    r"""Multi-scale spatial pooling: multiplies features by their own average poolings at several scales.
 
     $$ F' = [F \odot up(pool_{p_1}(F)), \dots, F \odot up(pool_{p_n}(F)), \; F] $$
 
-    as in "Multi-Channel Attention Selection GAN"
-    ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)). Written out, with B batch, Y × X places, C channels, p a
-    size of `pool_sizes` and n their number:
+    as in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)). Written out,
+    with B batch, Y × X positions, C channels, p a size of `pool_sizes` and n their number:
 
-        averages: [B, Y // p, X // p, C]   = mean over squares of p × p places
+        averages: [B, Y // p, X // p, C]   = mean over windows of p × p positions
         scaled:   [B, Y, X, C]             = inputs * bilinear resizing of the averages to Y × X
-        output:   [B, Y, X, C (n + 1)]     = scaled of each p, and inputs, one after the other
+        output:   [B, Y, X, C (n + 1)]     = concatenation of scaled for each p and of inputs
 
-    The resizing keeps the corners (`ops.resize_align_corners`). Rows and columns that fill no square at the end are in
-    no average. A size of 1 squares the features.
+    The resizing aligns corners (`ops.resize_align_corners`). Incomplete windows at the end are dropped. A size of 1
+    squares the features.
 
-    Differs from the paper: by default, as in its published code, the features themselves are joined to the scaled ones;
-    with `variant="paper"` they are not, and the output is [B, Y, X, C n].
+    Differs from the paper: by default, as in its published code, the features themselves are concatenated to the scaled
+    ones; with `variant="paper"` they are not, and the output is [B, Y, X, C n].
 
-    It has no weights.
+    No weights.
 
     Args:
         pool_sizes: Different positive ints p; 1, 4 and 9 in the published code.
@@ -39,14 +38,14 @@ class MultiScaleSpatialPooling(BaseLayer):
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: [B, Y, X, C], of no fewer places along a side than the greatest of `pool_sizes`.
+        inputs: [B, Y, X, C], with Y and X at least the largest of `pool_sizes`.
 
     Returns:
-        [B, Y, X, C (n + 1)], or C n channels.
+        [B, Y, X, C (n + 1)], or [B, Y, X, C n] with `variant="paper"`.
 
     Raises:
-        ValueError: If an argument is out of its range, the rank is not 4, C is unknown, or the features are smaller
-            than a square.
+        ValueError: If an argument is out of range, the rank is not 4, C is unknown, or the features are smaller than a
+            window.
 
     Example:
 
@@ -98,16 +97,16 @@ class MultiScaleSpatialPooling(BaseLayer):
         received = f"Received: inputs.shape={tuple(shape)}"
         if len(shape) != 4 or shape[self._axis] is None:
             raise ValueError(f"`inputs` must be [B, Y, X, C] (channels_first: [B, C, Y, X]) with a known C. {received}")
-        places = shape[1:3] if self._axis == -1 else shape[2:]
-        if any(n is not None and n < max(self.pool_sizes) for n in places):
+        positions = shape[1:3] if self._axis == -1 else shape[2:]
+        if any(n is not None and n < max(self.pool_sizes) for n in positions):
             raise ValueError(
-                f"`inputs` must have as many rows and columns as the greatest of `pool_sizes`. {received}, "
+                f"`inputs` must have at least as many rows and columns as the largest of `pool_sizes`. {received}, "
                 f"pool_sizes={self.pool_sizes}"
             )
 
 
 def _surroundings(x, size):
-    """The average of the square around each place of x [B, Y, X, C], in between those of its neighbours."""
+    """Average pooling of x [B, Y, X, C], resized to its size."""
     if size == 1:
         return x
     averages = ops.average_pool(x, size, size, padding="valid", data_format="channels_last")

@@ -1,4 +1,4 @@
-"""The head of a discriminator that is told the class: how real is this, and how much of its class?"""
+"""Projection head of a class-conditional discriminator."""
 
 import keras
 from keras import ops
@@ -12,39 +12,39 @@ from keras_attention.ops.require import require_bool, require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ProjectionHead(BaseLayer):
-    r"""A linear score of the features, and their product with a vector of the class.
+    r"""Projection discriminator head: a linear logit plus the dot product of features and class embedding.
 
     $$ D(x, c) = w \cdot h(x) + b + \langle e_c, h(x) \rangle $$
 
     as in "cGANs with Projection Discriminator", eq. 3 ([Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637)).
     Written out, with B batch, C features, K classes:
 
-        output: [B, 1] = inputs . kernel [C, 1] + bias + sum over C of inputs * embeddings [K, C] of the label
+        output: [B, 1] = inputs . kernel [C, 1] + bias + sum over C of inputs * embeddings[label]
 
-    Differs from the paper: nothing. With spectral normalisation the vectors of all classes are divided by the greatest
-    singular value of their whole table [K, C], as in the published code.
+    Differs from the paper: nothing. With spectral normalization the embeddings are divided by the largest singular
+    value of the whole table [K, C], as in the published code.
 
-    Labels outside of 0 to K - 1 are not seen inside a graph, where each backend does with them what it likes.
+    Labels outside 0 to K - 1 are undefined behavior inside a graph, where they cannot be checked.
 
-    Weights: `linear/kernel` [C, 1], `linear/bias` [1], `embedding/embeddings` [K, C]; spectral normalisation adds their
+    Weights: `linear/kernel` [C, 1], `linear/bias` [1], `embedding/embeddings` [K, C]; spectral normalization adds their
     `u`, [1] and [K].
 
     Args:
         num_classes: Positive int K.
-        spectral_normalization: Whether kernel and table are divided by their greatest singular values.
-        kernel_initializer: Initialiser of both.
+        spectral_normalization: Whether to divide kernel and embeddings by their largest singular values.
+        kernel_initializer: Initializer of both.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: Features [B, C] of an image as a whole.
+        inputs: Pooled features [B, C] of an image.
         label: Integers [B], from 0 to K - 1.
-        training: Whether the spectral normalisation keeps its next u.
+        training: Whether the spectral normalization updates u.
 
     Returns:
         Logits [B, 1].
 
     Raises:
-        ValueError: If `num_classes` is out of its range, `inputs` is not [B, C], or `label` is not [B] integers.
+        ValueError: If `num_classes` is out of range, `inputs` is not [B, C], or `label` is not [B] integers.
 
     Example:
 

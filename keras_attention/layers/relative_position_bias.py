@@ -1,4 +1,4 @@
-"""Relative position bias of T5: a learned score for each bucket of distances."""
+"""Relative position bias of T5."""
 
 import keras
 from keras import ops
@@ -11,7 +11,7 @@ from keras_attention.ops.require import is_int, require_bool, require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class RelativePositionBias(BaseLayer):
-    r"""Attention bias learned by (bucketed) distance.
+    r"""Relative position bias (T5): a trainable attention bias for each bucket of distances.
 
     $$ \mathrm{softmax}(q_t \cdot k_s + b_{n, \mathrm{bucket}(s - t)}) $$
 
@@ -22,34 +22,33 @@ class RelativePositionBias(BaseLayer):
         table: [num_buckets, N]
         bias:  [1, N, T+S-1] = table[bucket(distance)], distance = s - (t + query_offset)
 
-    The bias is given by distance, in linear memory: entry j is that of
-    `s - t = j - (T-1)`. Pass it as `attention_bias`; no [T, S] tensor is built on
-    the blockwise path, and the gradient reaches the table. T5 shares one such
-    layer among all blocks of a stack.
+    Entry j of the bias is that of the distance `s - t = j - (T-1)`, so it takes linear
+    memory. Pass it as `attention_bias`; the blockwise path builds no [T, S] tensor, and
+    the gradient reaches the table. T5 shares one layer among all blocks of a stack.
 
     Differs from the paper: T5 does not divide the dot product by sqrt(H) (its
-    initialisation does); that is the attention's `scale`, not this layer's.
+    initialization does); that is the attention's `scale`, not this layer's.
 
-    Masking: makes no mask and needs none.
+    Masking: ignores and produces no mask.
 
     Args:
         num_heads: Positive int.
         num_buckets: Int, 32 in the paper; even and at least 4 if `bidirectional`,
             else at least 2.
-        max_distance: Int, 128 in the paper: distances from here on share a bucket.
-        bidirectional: `True` (encoder): keys after the query have half of the
+        max_distance: Int, 128 in the paper: distances from here on share one bucket.
+        bidirectional: `True` (encoder): keys after the query have their own half of the
             buckets. `False` (decoder): they share the bucket of distance 0.
-        initializer: Initialiser of the table.
+        initializer: Initializer of the table.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         query: Tensor whose axis 1 is T.
         key: Tensor whose axis 1 is S; `None` means `query`.
-        query_offset: Position of the first query, counted in keys: int or int32
-            scalar tensor (when decoding, the `cache_index`).
+        query_offset: Position of the first query among the keys: int or int32 scalar
+            tensor (in decoding, `cache_index`).
 
     Returns:
-        [1, N, T+S-1]; float32 under float16 and bfloat16, too, as the logits are.
+        [1, N, T+S-1]; float32 also under float16 and bfloat16, as the logits.
 
     Example:
 
@@ -70,7 +69,7 @@ class RelativePositionBias(BaseLayer):
         initializer="glorot_uniform",
         **kwargs,
     ):
-        # Only the length of the inputs is used: token ids are welcome, and stay integers.
+        # Only the length of the inputs is used: integer token ids are accepted and not cast.
         super().__init__(autocast=False, **kwargs)
         self.num_heads = require_int(num_heads, "num_heads")
         self.bidirectional = require_bool(bidirectional, "bidirectional")

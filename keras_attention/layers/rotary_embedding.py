@@ -1,4 +1,4 @@
-"""Rotary embedding: turns queries and keys by their position, so that their product knows the distance."""
+"""Rotary position embedding (RoPE)."""
 
 import keras
 from keras import ops
@@ -10,7 +10,7 @@ from keras_attention.ops.require import require_choice, require_number
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class RotaryEmbedding(BaseLayer):
-    r"""Rotary position embedding of queries or keys.
+    r"""Rotary position embedding (RoPE) of queries or keys.
 
     $$ f(x_p)_i = \begin{pmatrix} \cos p\theta_i & -\sin p\theta_i \\ \sin p\theta_i & \cos p\theta_i \end{pmatrix}
        x_{p,i}, \quad \theta_i = 10000^{-2i/H} $$
@@ -21,13 +21,14 @@ class RotaryEmbedding(BaseLayer):
 
         output: [B, T, N, H] = rotate(inputs, start_index + [0 .. T-1])
 
-    Apply it to the projected queries and keys (never to the values) and pass both
-    to `ScaledDotProductAttention`; their products then depend on `t - s` only.
+    Apply it to the projected queries and keys (never to the values) and pass both to
+    `ScaledDotProductAttention`; their dot products depend on positions only through
+    `t - s`.
 
     Differs from the paper: nothing with `layout="interleaved"`. `"halves"` pairs
     channels (i, i + H/2), as many published checkpoints do.
 
-    Masking: a Keras mask passes through.
+    Masking: a Keras mask is propagated.
 
     Args:
         max_wavelength: Positive float, 10000 in the paper.
@@ -42,7 +43,7 @@ class RotaryEmbedding(BaseLayer):
         [B, T, N, H].
 
     Raises:
-        ValueError: If `inputs` has not rank 4, or H is odd or unknown.
+        ValueError: If the rank of `inputs` is not 4, or H is odd or unknown.
 
     Example:
 

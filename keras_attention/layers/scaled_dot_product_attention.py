@@ -13,7 +13,7 @@ from keras_attention.ops.shapes.padding import padding_masks
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
-    r"""Scaled dot-product attention over queries, values and keys that are already projected.
+    r"""Scaled dot-product attention over projected queries, values and keys. No weights.
 
     $$ \mathrm{Attention}(Q, K, V) = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt{H}}\right) V $$
 
@@ -24,34 +24,36 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         scores:  [B, N, T, S] = softmax over S of query . key * scale + attention_bias, where visible
         context: [B, T, N, V] = scores . value
 
-    One head needs no axis of its own: [B, T, H] in, [B, T, V] out; the scores are
-    [B, 1, T, S] all the same, so that whoever draws or stacks scores sees one shape.
+    A single head needs no axis of its own: [B, T, H] in, [B, T, V] out; the scores are
+    still [B, 1, T, S].
 
-    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query`
-    is handed on. A query that sees nothing gets zeros. Padding is zeroed first, so
+    Masking: Keras masks of `query`, `value` and `key` are used, and that of `query` is
+    propagated. A query without visible keys gets zeros. Padding is zeroed first, so
     that NaN in it reaches neither the output nor a gradient.
 
     Args:
-        scale: Float; `None` means `1 / sqrt(H)`, and `1.0` the plain dot product.
-        dropout: Float in [0, 1): the share of scores dropped in training.
-        seed: Int seed of the dropout.
+        scale: Float; `None` means `1 / sqrt(H)`, `1.0` the plain dot product.
+        dropout: Float in [0, 1): the fraction of scores dropped in training.
+        seed: Int, seed of the dropout.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         query: [B, T, N, H] or [B, T, H].
         value: [B, S, K, V] or [B, S, V]; `None` means `query`. K divides N.
         key: [B, S, K, H] or [B, S, H]; `None` means `value`.
-        query_mask: [B, T], true = no padding; `None` means the Keras mask.
-        value_mask, key_mask: [B, S]; a key is seen where both are true.
-        attention_mask: Boolean or integer, true = takes part: [T, S], [B, T, S] or
-            [B, N, T, S].
-        return_attention_scores: Whether to return the scores too.
-        training: Whether to drop scores.
-        use_causal_mask: Whether query t sees key s only if `s <= t + query_offset`.
+        query_mask: [B, T]. True marks positions that take part; `None` means the Keras
+            mask.
+        value_mask, key_mask: [B, S]. A key is visible only if both allow it.
+        attention_mask: Boolean or integer [T, S], [B, T, S] or [B, N, T, S]. True marks
+            positions that take part.
+        return_attention_scores: Whether to also return the scores.
+        training: Whether to apply dropout.
+        use_causal_mask: Whether query t attends to key s only if
+            `s <= t + query_offset`.
         attention_bias: Added to the logits: broadcastable to [B, N, T, S], or by
-            distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` make it.
-            -inf hides. It keeps its precision where the layer computes in half.
-        query_offset: Position of the first query, counted in keys.
+            distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` return it. -inf
+            masks a key. It is not cast to half precision.
+        query_offset: Position of the first query among the keys.
         mask: The Keras mask of a single input. The same as `query_mask`.
 
     Returns:
@@ -59,7 +61,7 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         `return_attention_scores`.
 
     Raises:
-        ValueError: If a mask is floating, or a shape is not as above.
+        ValueError: If a mask is floating, or a shape does not fit.
 
     Example:
 
@@ -141,7 +143,7 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
             raise ValueError(f"`query` must be [B, T, H] or [B, T, N, H]. Received: query.shape={tuple(query)}")
         value = query if value is None else value
         key = value if key is None else key
-        # Heads may be fewer than the queries' if they divide them: compared apart from the lengths.
+        # Key/value heads may be fewer than the queries' if they divide them: compared apart from the lengths.
         check_sequences(*(tuple(x[:2]) + tuple(x[-1:]) for x in (query, value, key)), (1,))
         received = f"Received: query.shape={tuple(query)}, value.shape={tuple(value)}, key.shape={tuple(key)}"
         if not len(query) == len(value) == len(key):
@@ -152,7 +154,7 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
             raise ValueError(f"The heads of `query` must be a multiple of those of `value` and `key`. {received}")
 
     def _check(self, query, value, key, masks, attention_mask, bias):
-        """Refuses wrong shapes by name. Returns the static shape of the scores."""
+        """Raises for wrong shapes, naming the argument. Returns the static shape of the scores."""
         self._check_shapes(*(None if x is None else tuple(x.shape) for x in (query, value, key)))
         heads = query.shape[2] if len(query.shape) == 4 else 1
         keys = tuple((query if value is None else value).shape[:2])

@@ -1,4 +1,4 @@
-"""Sinusoidal position encoding: tells a sequence where each of its elements stands, with no weights."""
+"""Sinusoidal position encoding."""
 
 import keras
 from keras import ops
@@ -10,7 +10,7 @@ from keras_attention.ops.require import require_choice, require_number
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SinusoidalPositionEncoding(BaseLayer):
-    r"""Adds sinusoids of position to a sequence.
+    r"""Sinusoidal position encoding: adds sines and cosines of the position. No weights.
 
     $$ y_p = x_p + PE(p), \quad PE(p, 2i) = \sin(p / 10000^{2i/D}), \quad PE(p, 2i+1) = \cos(p / 10000^{2i/D}) $$
 
@@ -25,7 +25,7 @@ class SinusoidalPositionEncoding(BaseLayer):
     wavelengths so that the last one is `max_wavelength`; the two are not
     permutations of each other, and weights trained on one do not fit the other.
 
-    Masking: a Keras mask passes through.
+    Masking: a Keras mask is propagated.
 
     Args:
         variant: `"paper"` or `"reference"`.
@@ -34,11 +34,11 @@ class SinusoidalPositionEncoding(BaseLayer):
 
     Call arguments:
         inputs: [B, T, D].
-        start_index: Position of the first element: int or int32 scalar tensor
-            (when decoding, the number of elements already written).
+        start_index: Position of the first element: int or int32 scalar tensor (in
+            decoding, the number of elements already generated).
 
     Returns:
-        [B, T, D]. There is no longest length.
+        [B, T, D]. The length is not limited.
 
     Example:
 

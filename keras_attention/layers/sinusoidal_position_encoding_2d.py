@@ -1,4 +1,4 @@
-"""Sinusoidal position encoding of images: tells each position its row and its column, with no weights."""
+"""Sinusoidal 2D position encoding."""
 
 import keras
 from keras import ops
@@ -11,7 +11,7 @@ from keras_attention.ops.require import require_choice, require_number
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SinusoidalPositionEncoding2D(BaseLayer):
-    r"""Adds sinusoids of row and column to an image.
+    r"""Sinusoidal 2D position encoding: adds sines and cosines of row and column. No weights.
 
     $$ y_{rc} = x_{rc} + [PE_{D/2}(r), \; PE_{D/2}(c)] $$
 
@@ -20,11 +20,11 @@ class SinusoidalPositionEncoding2D(BaseLayer):
 
         output: [B, Y, X, D] = inputs + sinusoidal_2d(start_index[0] + [0..Y-1], start_index[1] + [0..X-1])
 
-    Differs from the paper: the paper does not say how sine and cosine lie in a half; with `variant="paper"` they are
+    Differs from the paper: the paper does not say how sines and cosines are ordered; with `variant="paper"` they are
     interleaved as in "Attention Is All You Need", with `"reference"`, the published code, all sines of a half come
     before its cosines, and the wavelengths are spaced so that the last one is `max_wavelength`.
 
-    Masking: a Keras mask passes through.
+    Masking: a Keras mask is propagated.
 
     Args:
         variant: `"paper"` or `"reference"`.
@@ -36,7 +36,7 @@ class SinusoidalPositionEncoding2D(BaseLayer):
         start_index: (row, column) of the first position: two ints or int32 scalar tensors.
 
     Returns:
-        [B, Y, X, D]. There is no largest image.
+        [B, Y, X, D]. The size is not limited.
 
     Example:
 

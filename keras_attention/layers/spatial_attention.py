@@ -1,4 +1,4 @@
-"""The spatial attention of CBAM: which places count, by the mean and the greatest of their channels."""
+"""Spatial attention of CBAM."""
 
 import keras
 from keras import ops
@@ -12,52 +12,49 @@ CONVOLUTIONS = {3: keras.layers.Conv1D, 4: keras.layers.Conv2D, 5: keras.layers.
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SpatialAttention(Gate):
-    r"""Scales each place by what its neighbourhood says, in the mean and in the greatest of its channels.
+    r"""Spatial attention (CBAM): a spatial gate from a convolution over the mean and max of the channels.
 
     $$ M_s(F) = \sigma(f^{7 \times 7}([\mathrm{mean}_c F; \max_c F])), \quad F' = M_s(F) \odot F $$
 
-    as in "CBAM: Convolutional Block Attention Module", eq. 3
-    ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)). Written out, with B batch, S places in one, two or three
-    axes, C channels, k = kernel_size:
+    as in "CBAM: Convolutional Block Attention Module", eq. 3 ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)).
+    Written out, with B batch, S positions in one, two or three axes, C channels, k = kernel_size:
 
-        pools:  [B, *S, 2] = [mean over C; greatest over C] of inputs
+        pools:  [B, *S, 2] = [mean over C; max over C] of inputs
         gates:  [B, *S, 1] = sigmoid(pools convolved with a kernel [k, ..., k, 2, 1])
         output: [B, *S, C] = inputs * gates
 
-    Beyond the border the convolution reads zeros, so that a map may also be smaller than the kernel.
+    The convolution pads with zeros; a map may be smaller than the kernel.
 
     Differs from the paper: nothing with `variant="paper"`. `"reference"` is its published code: the pools are
-    [greatest; mean], and after the convolution comes a batch normalisation (momentum 0.99, PyTorch's 0.01; epsilon
-    1e-5) whose gamma starts at 0, as in the published networks, so that a new layer halves its input. Neither has a
-    bias in the convolution.
+    [max; mean], and batch normalization follows the convolution (momentum 0.99, PyTorch's 0.01; epsilon 1e-5) with
+    gamma initialized to 0, as in the published networks, so that a new layer multiplies its input by 0.5. In both the
+    convolution has no bias.
 
     Weights: `conv/kernel` [k, ..., k, 2, 1]; `norm/gamma`, `norm/beta`, `norm/moving_mean`, `norm/moving_variance`
     [1] with `variant="reference"`.
 
-    Masking: images have no padding; where there is some (sequences), masked places are read as zeros, like those
-    beyond the border, and NaN in them goes nowhere. The mask is handed on; their output is 0. In the reference the
-    batch normalisation counts them with the logits that they get.
+    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding, even NaN, is replaced by zeros, like
+    the border; its output is 0. The batch normalization of the reference counts the logits of padding.
 
     Args:
-        kernel_size: Positive odd int k; 7 in the paper, which tries 3 too.
+        kernel_size: Positive odd int k; 7 in the paper, which also tries 3.
         variant: `"paper"` or `"reference"`.
         data_format: `"channels_last"` or `"channels_first"` ([B, C, *S]); `None` means
             `keras.config.image_data_format()`.
-        kernel_initializer: Initialiser of the kernel.
+        kernel_initializer: Initializer of the kernel.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: [B, *S, C]: of rank 3, 4 or 5.
-        mask: [B, *S], true = no padding; `None` means the Keras mask.
-        training: Whether the batch normalisation learns; only with `variant="reference"`.
-        return_attention_scores: Whether to return the gates too.
+        inputs: [B, *S, C], of rank 3, 4 or 5.
+        mask: [B, *S]. True marks positions that take part; `None` means the Keras mask.
+        training: Whether batch normalization uses the batch's statistics; only with `variant="reference"`.
+        return_attention_scores: Whether to also return the gates.
 
     Returns:
         Tensor shaped like `inputs`; or (output, gates [B, Y, X, 1], for an image) with `return_attention_scores`.
 
     Raises:
-        ValueError: If an argument is out of its range, the rank is none of these, C is unknown, or the mask does not
-            fit.
+        ValueError: If an argument is out of range, the rank is not 3, 4 or 5, C is unknown, or the mask does not fit.
 
     Example:
 
@@ -73,8 +70,8 @@ class SpatialAttention(Gate):
 
     def build(self, input_shape):
         self._channels(input_shape)
-        places = tuple(self._places(input_shape))
-        # The pools have their own axis at the end, whatever the layout of the image.
+        positions = tuple(self._places(input_shape))
+        # The pools are stacked on the last axis, whatever the data format of the image.
         self.conv = CONVOLUTIONS[len(input_shape)](
             1,
             self.kernel_size,
@@ -85,20 +82,20 @@ class SpatialAttention(Gate):
             name="conv",
             dtype=self.dtype_policy,
         )
-        self.conv.build((*places, 2))
+        self.conv.build((*positions, 2))
         self.norm = None
         if self.variant == "reference":
             self.norm = keras.layers.BatchNormalization(
                 momentum=0.99, epsilon=1e-5, gamma_initializer="zeros", name="norm", dtype=self.dtype_policy
             )
-            self.norm.build((*places, 1))
+            self.norm.build((*positions, 1))
 
     def get_config(self):
         return {**super().get_config(), "kernel_size": self.kernel_size}
 
     def _apply(self, inputs, mask, training):
-        mean, greatest = spatial_pool(inputs, self._axis)
-        pools = [mean, greatest] if self.variant == "paper" else [greatest, mean]
+        mean, maximum = spatial_pool(inputs, self._axis)
+        pools = [mean, maximum] if self.variant == "paper" else [maximum, mean]
         logits = self.conv(ops.stack(pools, axis=-1))
         if self.norm is not None:
             logits = self.norm(logits, training=training)

@@ -1,4 +1,4 @@
-"""Spectral normalisation: a linear layer that stretches nothing by more than one."""
+"""Spectral normalization of the kernel of a layer."""
 
 import math
 
@@ -16,7 +16,7 @@ LAYERS = ("Dense", *CONVOLUTIONS, "DepthwiseConv1D", "DepthwiseConv2D", "EinsumD
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
-    r"""Divides the kernel of a layer by its greatest singular value.
+    r"""Spectral normalization: divides the kernel of a layer by its largest singular value.
 
     $$ \bar{W} = W / \sigma(W), \quad y = \mathrm{layer}_{\bar{W}}(x) $$
 
@@ -25,53 +25,54 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
     one matrix:
 
         W:       [I, O]  = the kernel: [*k * C, O] of a convolution, [D, K] of an embedding of K tokens (its table
-                           turned), [contracted, other] letters of the equation of `EinsumDense`; of transposed
+                           transposed), [contracted, other] letters of the equation of `EinsumDense`; of transposed
                            convolutions [*k * filters, C] and of depthwise ones [*k * C, multiplier]: O is the last
                            axis of any kernel, as in `keras.layers.SpectralNormalization`
         sigma:   []      = `iterations` of `ops.spectral_norm` from the stored u [O]
-        outputs:         = layer(inputs), with kernel / sigma in the kernel's place; a bias is left as it is
+        outputs:         = layer(inputs), with kernel / sigma for the kernel; a bias is unchanged
 
-    The kernel itself is only changed by an optimiser. Its gradient goes through sigma, with u and v constant, and is
-    orthogonal to it. Training and inference compute the same function; with `training=True` the next u is kept, and
-    with `training=False`, or where `trainable` is false, u stays as it is.
+    The stored kernel is only changed by the optimizer. Its gradient flows through sigma, with u and v constant, and is
+    orthogonal to it. Training and inference compute the same function; `training=True` updates u, unless the layer's
+    `trainable` is false.
 
-    **u moves once a step**, as published, in `training.AdversarialModel`, and in any other training inside of
-    `with ops.spectral_step():`, however often the layer is called. Elsewhere it moves once for each call with
-    `training=True`.
+    **u is updated once a training step**, as published, in `training.AdversarialModel` and inside
+    `with ops.spectral_step():`, however often the layer is called. Elsewhere every call with `training=True` updates
+    it.
 
-    A kernel of zeros is left as it is. Regularisers and constraints see the kernel, not what is made of it. LoRA and
-    int8 are refused: what they put in the kernel's place is not normalised.
+    A kernel of zeros is unchanged. Regularizers and constraints apply to the stored kernel. LoRA and int8 are not
+    supported: an error.
 
-    Differs from the paper: nothing. Differs from the published code of SAGAN, whose gradient also goes through u and v,
-    and which moves u in evaluation too; and from `keras.layers.SpectralNormalization`, which overwrites the kernel.
+    Differs from the paper: nothing. Differs from the published code of SAGAN, whose gradient also flows through u and
+    v, and which updates u in evaluation too; and from `keras.layers.SpectralNormalization`, which overwrites the
+    kernel.
 
-    Weights: those of `layer` under its name, and `u` [O], which does not train.
+    Weights: those of `layer` under its name, and `u` [O], non-trainable.
 
     Args:
         layer: `Dense`, `Conv1D` to `Conv3D`, `Conv1DTranspose` to `Conv3DTranspose`, `DepthwiseConv1D`,
             `DepthwiseConv2D`, `EinsumDense` or `Embedding` of Keras, or its config.
-        iterations: Positive int: power iterations of a call. 1 in the paper.
-        epsilon: Positive float, added to the lengths that are divided by.
-        shrink_only: Whether to divide by max(1, sigma), as the TF-GAN library does: kernels that stretch nothing by
-            more than one stay as they are.
-        **kwargs: `name` and the rest of `keras.layers.Layer`. `dtype` is that of `layer`, and set on it if given.
+        iterations: Positive int, power iterations per call; 1 in the paper.
+        epsilon: Positive float, added to the norms in denominators.
+        shrink_only: Whether to divide by max(1, sigma), as the TF-GAN library does: kernels with sigma at most 1 are
+            unchanged.
+        **kwargs: `name` and the rest of `keras.layers.Layer`. `dtype` is that of `layer`, and is set on it if given.
 
     Call arguments:
         inputs: What `layer` takes.
-        training: Whether to keep the next u.
+        training: Whether to update u.
 
     Returns:
         What `layer` returns.
 
     Raises:
         ValueError: If `layer` is none of these or has an `activity_regularizer` (which belongs on the wrapper), or an
-            argument is out of its range.
+            argument is out of range.
 
     Example:
 
     >>> import numpy as np
     >>> layer = SpectralNormalization(keras.layers.Dense(4, use_bias=False), iterations=50)
-    >>> kernel = ops.convert_to_numpy(layer(np.eye(3, dtype="float32")))  # what the layer makes of the identity
+    >>> kernel = ops.convert_to_numpy(layer(np.eye(3, dtype="float32")))  # the normalized kernel
     >>> round(float(np.linalg.norm(kernel, 2)), 3)
     1.0
     """
@@ -83,7 +84,7 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
         shrink_only = require_bool(shrink_only, "shrink_only")
         if kwargs.get("dtype") is not None:
             layer.dtype_policy = keras.dtype_policies.get(kwargs["dtype"])
-        # Outside of autocasting: sigma is computed from the kernel as it is stored.
+        # Not autocast: sigma is computed from the stored kernel.
         super().__init__(layer, **{**kwargs, "dtype": "float32", "autocast": False})
         self.iterations = iterations
         self.epsilon = epsilon
@@ -118,8 +119,8 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
         if training and self.trainable and may_move(self):
             self.u.assign(u)
         least = 1.0 if self.shrink_only else self.epsilon
-        normalised = kernel / ops.cast(ops.where(sigma > least, sigma, 1.0), kernel.dtype)
-        state = [(w, normalised if w is variable else w.value) for w in self.layer.variables]
+        normalized = kernel / ops.cast(ops.where(sigma > least, sigma, 1.0), kernel.dtype)
+        state = [(w, normalized if w is variable else w.value) for w in self.layer.variables]
         with keras.StatelessScope(state):
             return self.layer(inputs, training=training)
 
@@ -134,7 +135,7 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
 
     def get_config(self):
         config = super().get_config()
-        del config["dtype"]  # that of the layer, whose config has it
+        del config["dtype"]  # is in the config of the layer
         return {
             **config,
             "iterations": self.iterations,
@@ -144,12 +145,12 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
 
 
 def normalised_if(condition, layer):
-    """`layer`, wrapped under its own name if `condition`."""
+    """Returns `layer`, wrapped in `SpectralNormalization` under its own name if `condition`."""
     return SpectralNormalization(layer, name=layer.name) if condition else layer
 
 
 def _require_layer(layer):
-    """`layer`, made if it is a config."""
+    """Returns `layer`, deserialized if it is a config."""
     layer = keras.saving.deserialize_keras_object(layer) if isinstance(layer, dict) else layer
     if not isinstance(layer, tuple(getattr(keras.layers, name) for name in LAYERS)):
         raise ValueError(f"`layer` must be one of {LAYERS}. Received: layer={layer!r}")
@@ -162,18 +163,18 @@ def _require_layer(layer):
 
 
 def _kernel(layer):
-    """The variable of the kernel."""
+    """The kernel variable."""
     kernel = layer.embeddings if isinstance(layer, keras.layers.Embedding) else layer.kernel
     if layer.quantization_mode is not None or not isinstance(kernel, keras.Variable):
         raise ValueError(
-            "A layer with LoRA or a quantised kernel cannot be spectrally normalised. "
+            "A layer with LoRA or a quantized kernel cannot be spectrally normalized. "
             f"Received: layer={layer.name}, quantization_mode={layer.quantization_mode}"
         )
     return kernel
 
 
 def _axes(layer):
-    """Which axes of the kernel the layer sums over, and which its outputs have."""
+    """Axes of the kernel that the layer contracts, and those of its outputs."""
     if isinstance(layer, keras.layers.Embedding):
         return (1,), (0,)
     if isinstance(layer, keras.layers.EinsumDense):

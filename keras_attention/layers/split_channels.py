@@ -1,4 +1,4 @@
-"""The inverse of `ImageGrid`: columns of a grid back to channels of pixels."""
+"""Inverse of `ImageGrid`."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SplitChannels(BaseLayer):
-    """Splits the columns of a grid into pixels and channels: the inverse of the reshaping in `ImageGrid`.
+    """Reshapes the columns of a grid to pixels and channels: the inverse of `ImageGrid`.
 
         output: [B, Y, X, C, V] of [B, Y, X C, V]
 

@@ -1,4 +1,4 @@
-"""Token embedding: a table that turns token ids into vectors, and vectors back into scores of tokens."""
+"""Token embedding with tied output logits."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from keras_attention.ops.require import require_bool, require_int, require_numbe
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TokenEmbedding(BaseLayer):
-    r"""Embedding scaled by the root of its width, and its reverse with the same table.
+    r"""Token embedding scaled by the square root of its width; `reverse` gives logits with the same table.
 
     $$ x = \sqrt{D} \, E_{token}, \quad \mathrm{logits} = x E^\top $$
 
@@ -21,26 +21,26 @@ class TokenEmbedding(BaseLayer):
         output:     [B, T, D] = embeddings[inputs] * scale
         reverse:    [B, T, V] = inputs . embeddings
 
-    Differs from the paper: the paper does not say how the table starts; as in the
-    published code, N(0, D^-1/2) (the standard deviation), so that the scaled rows
-    have variance 1. That code also sets the row of token 0 to zero; here padding
-    is a matter of masks.
+    Differs from the paper: the paper does not name the initializer; as in the published
+    code, normal with standard deviation D^-1/2, so that the scaled rows have unit
+    variance. That code also zeroes the output of token 0; here padding is masked.
 
-    Masking: with `mask_zero`, the ids' mask (true where the id is not 0) goes along
-    with the output; the reverse passes a mask on.
+    Masking: with `mask_zero`, the output has a mask, true where the id is not 0; with
+    `reverse`, a Keras mask is propagated.
 
     Args:
         input_dim: Positive int, the number of tokens V.
         output_dim: Positive int, the width D.
-        mask_zero: Whether token 0 is padding.
+        mask_zero: Whether id 0 is padding.
         scale: Float; `None` means sqrt(D).
-        embeddings_initializer: Initialiser of the table; `None` means N(0, D^-1/2).
+        embeddings_initializer: Initializer of the table; `None` means normal with
+            standard deviation D^-1/2.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Integer ids [B, T] (any rank), below `input_dim`; with `reverse`,
             vectors [B, T, D] (any rank).
-        reverse: Whether to score tokens instead of looking them up.
+        reverse: Whether to compute logits over tokens instead of embedding ids.
 
     Returns:
         [B, T, D], or with `reverse` [B, T, V].
@@ -55,7 +55,7 @@ class TokenEmbedding(BaseLayer):
     """
 
     def __init__(self, input_dim, output_dim, mask_zero=False, scale=None, embeddings_initializer=None, **kwargs):
-        # Ids must not be rounded to float16; the vectors of `reverse` are cast by hand.
+        # Not autocast: float16 would round ids. The vectors of `reverse` are cast in `call`.
         kwargs = {"autocast": False, **kwargs}
         super().__init__(**kwargs)
         self.input_dim = require_int(input_dim, "input_dim")
@@ -80,7 +80,7 @@ class TokenEmbedding(BaseLayer):
     def call(self, inputs, reverse=False):
         if reverse:
             table = ops.cast(self.embeddings, self.compute_dtype)
-            # Two axes: TensorFlow's gradient of an einsum or a batched product makes a [V, D] for each example.
+            # Rank 2: TensorFlow's gradient of an einsum or a batched matmul holds a [V, D] for each sample.
             rows = ops.reshape(ops.cast(inputs, self.compute_dtype), (-1, self.output_dim))
             logits = ops.matmul(rows, ops.transpose(table))
             return ops.reshape(logits, (*ops.shape(inputs)[:-1], self.input_dim))

@@ -1,4 +1,4 @@
-"""Decoder block of the Transformer: causal self-attention, attention to a memory, then a feed-forward network."""
+"""Decoder block of the Transformer."""
 
 import keras
 
@@ -10,57 +10,59 @@ from keras_attention.ops.shapes.padding import zero_padding
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TransformerDecoderBlock(TransformerBlock):
-    r"""Causal self-attention, attention to the encoder's output and a feed-forward network.
+    r"""Transformer decoder block: causal self-attention, cross-attention and a feed-forward network.
 
     $$ x \leftarrow \mathrm{LN}(x + \mathrm{Dropout}(f(x))), \quad
        f = \mathrm{Attention}(x, x, x), \; \mathrm{Attention}(x, m, m), \; \mathrm{FFN}(x) $$
 
-    one after the other, as in "Attention Is All You Need", section 3.1
-    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out, with
-    B batch, T length, S length of the memory, N heads, D model width:
+    in turn, as in "Attention Is All You Need", section 3.1
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out, with B
+    batch, T length, S length of the memory, N heads, D model width:
 
         x:      [B, T, D] = LN(inputs + drop(attention over inputs, s <= t))
         x:      [B, T, D] = LN(x + drop(attention over memory))
         output: [B, T, D] = LN(x + drop(relu(x W_1 + b_1) W_2 + b_2))
 
-    Differs from the paper: as `TransformerEncoderBlock`. Under `norm_first` the
-    memory is read as it is: the encoder has normalised it.
+    Differs from the paper: as `TransformerEncoderBlock`. `norm_first` does not
+    normalize the memory: the encoder has done so.
 
-    Masking: padding is not attended to. `inputs_mask` and `memory_mask`, or the
-    Keras masks of both; that of `inputs` is passed on.
+    Masking: `inputs_mask` and `memory_mask`, or the Keras masks of both; that of
+    `inputs` is propagated. Padding is not attended to.
 
     Args:
         num_heads: Positive int N.
         intermediate_dim: Positive int, the width inside the feed-forward network.
-        key_dim: Size of a head of queries and keys; `None` means D // N.
-        value_dim: Size of a head of values; `None` means D // N.
-        dropout: Rate on what each sub-layer adds to the residual.
-        attention_dropout: Rate on the attention's probabilities; 0 in the paper.
-        activation: Of the feed-forward network.
-        norm_first: Normalise what a sub-layer reads (pre-norm) instead of the sum
-            (post-norm, the paper).
+        key_dim: Int, size of a head of queries and keys; `None` means D // N.
+        value_dim: Int, size of a head of values; `None` means D // N.
+        dropout: Float in [0, 1), dropout rate on the output of each sub-layer.
+        attention_dropout: Float in [0, 1), dropout rate on the scores; 0 in the paper.
+        activation: Activation of the feed-forward network.
+        norm_first: Whether to normalize the input of a sub-layer (pre-norm) instead of
+            the sum (post-norm, as in the paper).
         use_bias: Whether the attention's projections have biases.
-        epsilon: Of the normalisations.
-        kernel_initializer: Initialiser of all kernels.
-        seed: Int, of dropout.
+        epsilon: Positive float, of the layer normalizations.
+        kernel_initializer: Initializer of all kernels.
+        seed: Int, seed of the dropout.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         inputs: [B, T, D].
         memory: [B, S, D'], the encoder's output. Not needed with a `cache`.
-        inputs_mask: [B, T], true where there is no padding.
+        inputs_mask: [B, T]. True marks positions that take part.
         memory_mask: [B, S].
         attention_mask: [T, T], [B, T, T] or [B, N, T, T], of the self-attention, in
-            addition to causality.
-        memory_attention_mask: [T, S], [B, T, S] or [B, N, T, S].
-        attention_bias: Added to the scores of the self-attention: [B|1, N|1, T, T],
-            or by distance [B|1, N, 2T-1]. With a cache of length L, S = L.
-        cache: What `make_cache` or the previous step returned. It keeps the padding of
-            what was written (`inputs_mask`, on either side) and of the memory.
+            addition to the causal mask. True marks positions that take part.
+        memory_attention_mask: [T, S], [B, T, S] or [B, N, T, S], of the
+            cross-attention.
+        attention_bias: Added to the logits of the self-attention: [B|1, N|1, T, T], or
+            by distance [B|1, N, 2T-1]. With a cache of length L, S = L.
+        cache: What `make_cache` or the previous step returned. It holds the masks of
+            the inputs written so far (padding on either side) and of the memory.
         cache_index: Position of the first of `inputs`: int or int32 scalar tensor.
-        use_causal_mask: Whether a position sees no later one; with a cache, always.
-        training: Whether dropout is on.
-        return_attention_scores: If `True`, also return the probabilities.
+        use_causal_mask: Whether a position attends to no later one; with a cache,
+            always.
+        training: Whether to apply dropout.
+        return_attention_scores: Whether to also return the scores.
 
     Returns:
         `output`, `(output, scores)`, with a cache `(output, cache)` or `(output,
@@ -90,16 +92,17 @@ class TransformerDecoderBlock(TransformerBlock):
         self._build_feed_forward(inputs_shape)
 
     def make_cache(self, memory, max_length, memory_mask=None):
-        """A cache to decode with: the memory's keys and values, projected once, and room for `max_length` positions.
+        """Returns a cache for decoding: the projected memory and an empty key/value cache for `max_length` positions.
 
         Args:
             memory: [B, S, D'].
-            max_length: Int, the most positions that will be written.
-            memory_mask: [B, S], true where there is no padding. The cache keeps it.
+            max_length: Int, the maximum number of positions.
+            memory_mask: [B, S]. True marks positions that take part. The cache keeps
+                it.
 
         Returns:
-            `{"self": {"key", "value", "mask"}, "memory": {"key", "value"}}`, the memory
-            with its "mask" if there is one; every tensor batch first.
+            `{"self": {"key", "value", "mask"}, "memory": {"key", "value"}}`, with the
+            "mask" of the memory if there is one; every tensor batch first.
         """
         self._require_built("make_cache")
         return {
@@ -127,16 +130,16 @@ class TransformerDecoderBlock(TransformerBlock):
         if memory is not None:
             check_padding(memory_mask, "memory_mask", tuple(memory.shape[:-1]), "the memory")
         inputs, memory, cache = self._autocast(inputs, memory, cache)
-        # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
+        # NaN in padding would reach the gradients of the normalizations and the feed-forward network.
         inputs = zero_padding(inputs, require_boolean(inputs_mask, "inputs_mask"))
         x = self._enter(self.self_attention_norm, inputs)
-        asked = {"training": training, "return_attention_scores": return_attention_scores}
-        given = {"attention_mask": attention_mask, "attention_bias": attention_bias, **asked}
+        options = {"training": training, "return_attention_scores": return_attention_scores}
+        given = {"attention_mask": attention_mask, "attention_bias": attention_bias, **options}
         y, self_scores, self_cache = self._attend_to_itself(x, inputs_mask, cache, cache_index, use_causal_mask, given)
         x = self._leave(self.self_attention_norm, inputs, y, training)
         masks = {"query_mask": inputs_mask, "value_mask": memory_mask, "attention_mask": memory_attention_mask}
         y = self._enter(self.memory_attention_norm, x)
-        y, memory_scores = self._attend_to_memory(y, memory, cache, {**masks, **asked})
+        y, memory_scores = self._attend_to_memory(y, memory, cache, {**masks, **options})
         x = self._leave(self.memory_attention_norm, x, y, training)
         y = self.feed_forward(self._enter(self.feed_forward_norm, x))
         result = (self._leave(self.feed_forward_norm, x, y, training),)
@@ -167,7 +170,7 @@ class TransformerDecoderBlock(TransformerBlock):
         return result if len(result) > 1 else result[0]
 
     def _attend_to_itself(self, x, mask, cache, cache_index, causal, given):
-        """The output, the scores or `None`, and the new cache or `None`; `given`: more arguments of the call."""
+        """The output, the scores or `None`, and the new cache or `None`; `given`: further call arguments."""
         scored = given["return_attention_scores"]
         if cache is not None:
             y = self.self_attention(x, query_mask=mask, cache=cache["self"], cache_index=cache_index, **given)
@@ -176,7 +179,7 @@ class TransformerDecoderBlock(TransformerBlock):
         return (y[0], y[1], None) if scored else (y, None, None)
 
     def _attend_to_memory(self, x, memory, cache, given):
-        """The output, and the scores or `None`; `given`: more arguments of the call."""
+        """The output, and the scores or `None`; `given`: further call arguments."""
         source = {"value": memory} if cache is None else {"memory": cache["memory"]}
         y = self.memory_attention(x, **source, **given)
         return y if given["return_attention_scores"] else (y, None)

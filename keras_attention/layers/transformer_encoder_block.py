@@ -1,4 +1,4 @@
-"""Encoder block of the Transformer: self-attention, then a feed-forward network."""
+"""Encoder block of the Transformer."""
 
 import keras
 
@@ -10,7 +10,7 @@ from keras_attention.ops.shapes.padding import zero_padding
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TransformerEncoderBlock(TransformerBlock):
-    r"""Self-attention and a feed-forward network, each with a residual and a normalisation.
+    r"""Transformer encoder block: self-attention and a feed-forward network, with residuals and normalization.
 
     $$ x \leftarrow \mathrm{LN}(x + \mathrm{Dropout}(\mathrm{Attention}(x, x, x))), \quad
        x \leftarrow \mathrm{LN}(x + \mathrm{Dropout}(\mathrm{FFN}(x))) $$
@@ -19,51 +19,51 @@ class TransformerEncoderBlock(TransformerBlock):
     ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out, with
     B batch, T length, N heads, D model width, H = key_dim:
 
-        probs:  [B, N, T, T] = softmax(query . key / sqrt(H))
-        x:      [B, T, D] = LN(inputs + drop(concat(probs . value) W_o))
+        scores: [B, N, T, T] = softmax(query . key / sqrt(H))
+        x:      [B, T, D] = LN(inputs + drop(concat(scores . value) W_o))
         output: [B, T, D] = LN(x + drop(relu(x W_1 + b_1) W_2 + b_2))
 
-    Differs from the paper: nothing by default. What the paper leaves open is as
-    in its published code: no biases in the attention's projections, epsilon
-    1e-6, Glorot uniform kernels. `norm_first=True` is the arrangement of that
-    code's later versions, `x + Dropout(f(LN(x)))`, which trains without warm-up
-    and wants one more normalisation after the last block; those versions also set
-    `attention_dropout` to 0.1.
+    Differs from the paper: nothing by default. What the paper leaves open is as in its
+    published code: no biases in the attention's projections, epsilon 1e-6, Glorot
+    uniform kernels. `norm_first=True` is the pre-norm arrangement of that code's later
+    versions, `x + Dropout(f(LN(x)))`, which trains without warm-up and needs one more
+    normalization after the last block; those versions also set `attention_dropout` to
+    0.1.
 
-    Masking: padding is not attended to. `mask`, or the Keras mask of `inputs`,
-    which is passed on.
+    Masking: `mask`, or the Keras mask of `inputs`, which is propagated. Padding is not
+    attended to.
 
     Args:
         num_heads: Positive int N.
         intermediate_dim: Positive int, the width inside the feed-forward network.
-        key_dim: Size of a head of queries and keys; `None` means D // N.
-        value_dim: Size of a head of values; `None` means D // N.
-        dropout: Rate on what each sub-layer adds to the residual.
-        attention_dropout: Rate on the attention's probabilities; 0 in the paper.
-        activation: Of the feed-forward network.
-        norm_first: Normalise what a sub-layer reads (pre-norm) instead of the sum
-            (post-norm, the paper).
+        key_dim: Int, size of a head of queries and keys; `None` means D // N.
+        value_dim: Int, size of a head of values; `None` means D // N.
+        dropout: Float in [0, 1), dropout rate on the output of each sub-layer.
+        attention_dropout: Float in [0, 1), dropout rate on the scores; 0 in the paper.
+        activation: Activation of the feed-forward network.
+        norm_first: Whether to normalize the input of a sub-layer (pre-norm) instead of
+            the sum (post-norm, as in the paper).
         use_bias: Whether the attention's four projections have biases.
-        epsilon: Of the normalisations.
-        kernel_initializer: Initialiser of all kernels.
-        seed: Int, of dropout.
+        epsilon: Positive float, of the layer normalizations.
+        kernel_initializer: Initializer of all kernels.
+        seed: Int, seed of the dropout.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         inputs: [B, T, D].
-        mask: [B, T], true where there is no padding.
-        attention_mask: [T, T], [B, T, T] or [B, N, T, T], true where the query may
-            see the key.
-        attention_bias: Added to the scores before the softmax: [B|1, N|1, T, T], or
-            by distance [B|1, N, 2T-1] (see `ALiBi`, `RelativePositionBias`).
-        use_causal_mask: Whether a position sees no later one.
-        training: Whether dropout is on.
-        return_attention_scores: If `True`, also return the probabilities.
-        inputs_mask: The same as `mask`: so Keras calls the mask of `inputs` where
-            other tensors are given too.
+        mask: [B, T]. True marks positions that take part.
+        attention_mask: [T, T], [B, T, T] or [B, N, T, T]. True marks positions that
+            take part.
+        attention_bias: Added to the logits: [B|1, N|1, T, T], or by distance
+            [B|1, N, 2T-1] (see `ALiBi`, `RelativePositionBias`).
+        use_causal_mask: Whether a position attends to no later one.
+        training: Whether to apply dropout.
+        return_attention_scores: Whether to also return the scores.
+        inputs_mask: The same as `mask`: the name under which Keras passes the mask of
+            `inputs` where other tensors are given too.
 
     Returns:
-        [B, T, D], or the tuple of that and the probabilities [B, N, T, T].
+        [B, T, D]; or (output, scores [B, N, T, T]) with `return_attention_scores`.
 
     Example:
 
@@ -89,7 +89,7 @@ class TransformerEncoderBlock(TransformerBlock):
         inputs_mask=None,
     ):
         mask = inputs_mask if mask is None else mask
-        # NaN in padding would reach the gradients of the normalisations and of the feed-forward network.
+        # NaN in padding would reach the gradients of the normalizations and the feed-forward network.
         check_padding(mask, "mask", tuple(inputs.shape[:-1]), "the inputs")
         inputs = zero_padding(*self._autocast(inputs), require_boolean(mask, "mask"))
         x = self._enter(self.self_attention_norm, inputs)

@@ -1,4 +1,4 @@
-"""The weights of a convolution that the published SelectionGAN has and never runs."""
+"""Unused convolution of the published SelectionGAN."""
 
 import keras
 
@@ -8,12 +8,12 @@ from keras_attention.ops.require import require_int
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class UnusedConvolution(BaseLayer):
-    """Identity with the weights of a 3 x 3 convolution that is never run.
+    """Identity layer that holds the weights of an unused 3 × 3 convolution.
 
         output = inputs
 
-    The published generator of SelectionGAN ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)) has such a layer:
-    with it, numbers of parameters and weight files agree.
+    The published generator of SelectionGAN ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)) has such a layer;
+    with it, parameter counts and weight files agree.
 
     Args:
         in_channels, filters: Positive ints: the kernel is [3, 3, in_channels, filters].
@@ -48,7 +48,7 @@ class UnusedConvolution(BaseLayer):
 
     @property
     def _features_axis(self):
-        return None  # no input meets the kernel
+        return None  # the kernel is not used
 
     def call(self, inputs):
         return inputs

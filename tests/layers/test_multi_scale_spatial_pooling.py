@@ -85,5 +85,5 @@ def test_refuses_shapes(shape):
 
 
 def test_refuses_features_smaller_than_a_square():
-    with pytest.raises(ValueError, match="greatest of `pool_sizes`. Received: inputs.shape=\\(2, 8, 9, 3\\)"):
+    with pytest.raises(ValueError, match="largest of `pool_sizes`. Received: inputs.shape=\\(2, 8, 9, 3\\)"):
         MultiScaleSpatialPooling()(random(2, 8, 9, 3))

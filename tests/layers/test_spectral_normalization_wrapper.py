@@ -74,5 +74,5 @@ def test_bad_arguments_by_name(arguments, message):
 def test_quantized_kernels_and_lora_are_refused(change):
     layer, x, _ = make()
     getattr(layer.layer, change)("int8" if change == "quantize" else 2)
-    with pytest.raises(ValueError, match="cannot be spectrally normalised"):
+    with pytest.raises(ValueError, match="cannot be spectrally normalized"):
         layer(x)

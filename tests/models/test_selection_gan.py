@@ -217,7 +217,7 @@ def test_exported_generator_accepts_any_batch_size(tmp_path):
         ({"condition": ("source", "target")}, "`condition` must be"),
         ({"num_candidates": 0}, "`num_candidates` must be `None` or a positive int. Received: num_candidates=0"),
         ({"pool_sizes": (1, 1)}, "`pool_sizes` must be different positive ints"),
-        ({"pool_sizes": (17,)}, "greatest of `pool_sizes`"),
+        ({"pool_sizes": (17,)}, "largest of `pool_sizes`"),
         ({"selection_channels": 6}, "`selection_channels` must be more than the 6 channels"),
         ({"dropout": 1.0}, "`dropout` must be a float in \\[0, 1\\)"),
     ],

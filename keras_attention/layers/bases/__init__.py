@@ -1,1 +1,1 @@
-"""What several layers share: base classes, mixins, projections and checks. No public layer."""
+"""Base classes, mixins, projections and checks shared by layers. No public layers."""

@@ -1,24 +1,24 @@
-"""int8 and LoRA survive `.keras`: a layer remembers what was done to its projections after they were built."""
+"""Quantization and LoRA of sublayers, kept in saved files."""
 
 import json
 
 import keras
 import numpy as np
 
-# Where a file of weights says what was done to the sublayers of a layer.
+# Key of a weights file under which the changes to sublayers are stored.
 _RECORD = "adapted"
-# What `quantize` and `enable_lora` leave in the config of a projection.
+# What `quantize` and `enable_lora` add to the config of a projection.
 _KEYS = ("dtype", "lora_rank", "lora_alpha", "quantization_config")
 
 
 class KeepsAdapters:
-    """Mixin for a layer or model that makes its own sublayers. Name it before the Keras base class.
+    """Mixin that saves quantization and LoRA of sublayers. Name it before the Keras base class.
 
-    `quantize` and `enable_lora` change sublayers after they were built, and the config of the
-    owner does not know. This mixin writes it into the build config that `.keras` files hold
-    beside the config, and does it again on loading, before the weights are read.
+    `quantize` and `enable_lora` change sublayers after they were built, which the config of their owner does not
+    record. This mixin records it in the build config, which `.keras` files hold beside the config, and repeats it on
+    loading, before the weights are read.
 
-    Inside of a user's own layer, whose build config Keras does not ask the sublayers for, it stands beside the weights.
+    Inside a user's layer, for which Keras saves no build configs of sublayers, the record is stored with the weights.
     """
 
     def get_build_config(self):
@@ -45,16 +45,16 @@ class KeepsAdapters:
 
 
 class AdaptsProjections:
-    """Mixin for a layer whose `_projections()` are dense sublayers that can be quantised or get low-rank adapters."""
+    """Mixin that quantizes the dense sublayers listed by `_projections()`, or adds LoRA to them."""
 
     def quantize(self, mode=None, **kwargs):
-        """Quantises every projection, as `keras.Model.quantize` does."""
+        """Quantizes every projection, as `keras.Model.quantize` does."""
         self._require_built("quantize")
         for dense in self._projections():
             dense.quantize(mode, **kwargs)
 
     def enable_lora(self, rank, **kwargs):
-        """Adds low-rank adapters to every projection and freezes their kernels."""
+        """Adds LoRA to every projection and freezes the kernels."""
         self._require_built("enable_lora")
         for dense in self._projections():
             dense.enable_lora(rank, **kwargs)
@@ -65,10 +65,10 @@ def _sublayers(layer):
 
 
 def _describe(layer):
-    """{index in the order of creation: what was done}, as plain JSON."""
+    """{index of the sublayer in order of creation: its changes}, as plain JSON."""
     adapted = {}
     for index, sublayer in enumerate(_sublayers(layer)):
-        # Sublayers with a layer inside say so themselves, by their leaves.
+        # Of nested sublayers only the leaves are recorded.
         if sublayer.quantization_mode is None and not getattr(sublayer, "lora_rank", None):
             continue
         config = sublayer.get_config()

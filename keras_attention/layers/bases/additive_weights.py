@@ -1,4 +1,4 @@
-"""The weights of additive attention: what Bahdanau's attention and its monotonic kind share."""
+"""Base class of additive attention."""
 
 import keras
 from keras import ops
@@ -10,7 +10,7 @@ from keras_attention.ops.require import require_bool, require_int
 
 
 class AdditiveWeights(MemoryAttention):
-    """Projections of queries and keys, and the vector that scores their sum; plain or with normalised weights."""
+    """Base class of additive attention: projections of queries and keys, and the (weight-normalized) score vector."""
 
     def __init__(self, units, normalize, score_bias, kernel_initializer, vector_initializer, **kwargs):
         super().__init__(**kwargs)
@@ -49,7 +49,7 @@ class AdditiveWeights(MemoryAttention):
         return self.key_dense(key)
 
     def _project_query(self, query):
-        """[B, T, U], the bias included, which is cheaper to add here than to all keys."""
+        """[B, T, U], including the bias, which is cheaper to add here than to all keys."""
         query = self.query_dense(query)
         return query + ops.cast(self.bias, query.dtype) if self._has_bias() else query
 

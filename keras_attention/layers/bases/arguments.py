@@ -1,21 +1,21 @@
-"""Call arguments as users write them: Python lists, NumPy arrays, NumPy numbers and tensors of another device."""
+"""Conversion of call arguments: Python lists, NumPy arrays, NumPy scalars and tensors on another device."""
 
 import keras
 import numpy as np
 from keras import ops
 
-# Arguments that are nests by their meaning: a list in their place may hold tensors.
+# Arguments that are nests of tensors: a list of tensors is allowed.
 NESTS = ("cache", "initial_state", "states", "start_index")
 
 
 def standardize(x, name):
-    """A list of numbers as an array, and a NumPy number as a Python number; all else as it is.
+    """Converts a list of numbers to an array and a NumPy scalar to a Python number; leaves anything else unchanged.
 
-    Keras takes a list for a nest of call arguments, and makes a tensor of a NumPy int, whose value is then unknown.
-    A tensor of PyTorch comes to the device of the weights: Keras's operations bring it there, Python's do not.
+    Keras treats a list as a nest of call arguments, and converts a NumPy int to a tensor, whose value is unknown in a
+    graph. PyTorch tensors are moved to the device of the weights: Keras's ops do so, Python's operators do not.
 
     Args:
-        x: What was given for an argument.
+        x: The value of the argument.
         name: The argument's name.
     """
     if isinstance(x, np.generic) or (isinstance(x, np.ndarray) and x.ndim == 0):
@@ -24,7 +24,7 @@ def standardize(x, name):
         return ops.convert_to_tensor(x)
     if not isinstance(x, (list, tuple)):
         return x
-    if name == "start_index":  # of an image: two indices
+    if name == "start_index":  # two indices for an image
         return tuple(standardize(i, name) for i in x)
     leaves = keras.tree.flatten(x)
     if not leaves or not all(_is_number(leaf) or (_is_array(leaf) and name not in NESTS) for leaf in leaves):
@@ -39,13 +39,13 @@ def standardize(x, name):
 
 
 def refuse_list(x, name, inputs, layer):
-    """Raises if `x` is a list of tensors in the place of one tensor.
+    """Raises if `x` is a list of tensors where one tensor is required.
 
     Args:
-        x: What was given for an argument.
+        x: The value of the argument.
         name: The argument's name.
         inputs: Names of the arguments that are inputs of the layer.
-        layer: What the layer is called.
+        layer: Name of the layer's class.
     """
     if name in NESTS or not isinstance(x, (list, tuple)):
         return

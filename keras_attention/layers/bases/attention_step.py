@@ -1,4 +1,4 @@
-"""One step of a recurrent net that attends to a memory: all of `AttentionRNN` but the loop."""
+"""Base class of `AttentionRNN`: a single step."""
 
 import keras
 from keras import ops
@@ -25,7 +25,7 @@ PROTOCOL = ("project_memory", "start", "step")
 
 
 class AttentionStep(BaseLayer):
-    """The half of `AttentionRNN` that knows a single step; its docstring says what the arguments mean."""
+    """Base class of `AttentionRNN` with a single step, without the loop; see there for the arguments."""
 
     def __init__(
         self,
@@ -92,8 +92,8 @@ class AttentionStep(BaseLayer):
 
         Args:
             memory: [B, S, Dv].
-            mask: [B, S], true = no padding.
-            lengths: Integers [B], instead of the mask or with it.
+            mask: [B, S]. True marks positions that take part.
+            lengths: Integers [B], the lengths without padding; instead of the mask or with it.
 
         Returns:
             The attention's memory: a dict of tensors, batch first.
@@ -105,7 +105,7 @@ class AttentionStep(BaseLayer):
         return self.attention.project_memory(memory, mask=mask)
 
     def start(self, memory, initial_state=None):
-        """The state before the first step.
+        """Returns the initial state.
 
         Args:
             memory: What `project_memory` returned.
@@ -124,12 +124,12 @@ class AttentionStep(BaseLayer):
         return state if initial_state is None else {**state, "cell": pack_states(initial_state, state["cell"])}
 
     def step(self, inputs, memory, state, training=None):
-        """One step of all batch entries: the same as `call` on one position.
+        """Runs one step: the same as `call` on one position.
 
         Args:
             inputs: [B, D].
             memory: What `project_memory` returned.
-            state: What `start`, or the step before, returned.
+            state: What `start` or the previous step returned.
             training: As in `call`.
 
         Returns:
@@ -147,7 +147,7 @@ class AttentionStep(BaseLayer):
         return self._output(written, training), self._cast(written["scores"]), state
 
     def _advance(self, x, state, cell, memory, training, ahead=False):
-        """One step: what it writes, {name: [B, ...]}, and the new state."""
+        """One step: its outputs, {name: [B, ...]}, and the new state."""
         if self._looks_first:
             query = first_state(self.cell, state["cell"])
             context, scores, looked = self.attention.step(query, memory, state["attention"], training=training)
@@ -166,7 +166,7 @@ class AttentionStep(BaseLayer):
         if "attentional" in written:
             return written["attentional"]
         query, context = written["query"], written["context"]
-        # Of one step or of all at once, each as a row of its own: the layer is built for rows.
+        # One step or all steps at once, flattened to rows: the layer is built for rank 2.
         rows = self._attentional(*(ops.reshape(x, (-1, x.shape[-1])) for x in (query, context)), training)
         return ops.reshape(rows, (*ops.shape(query)[:-1], rows.shape[-1]))
 
@@ -200,7 +200,7 @@ class AttentionStep(BaseLayer):
 
 
 def require_options(order, input_feeding, attentional_layer):
-    """Raises unless the order is known and feeding goes with it. Returns the attentional layer, maybe from a config."""
+    """Raises unless `order` and `input_feeding` are valid. Returns the attentional layer, deserialized if a config."""
     require_choice(order, "order", ORDERS)
     if input_feeding and order != "update_look":
         raise ValueError(
@@ -218,13 +218,13 @@ def require_options(order, input_feeding, attentional_layer):
 
 
 def require_attention(attention):
-    """Returns `attention`, or the layer of a config; raises unless it can be asked step by step."""
+    """Returns `attention`, deserialized if a config; raises unless it has `project_memory`, `start` and `step`."""
     if isinstance(attention, dict):
         attention = keras.saving.deserialize_keras_object(attention)
     missing = [name for name in PROTOCOL if not callable(getattr(attention, name, None))]
     if missing:
         raise ValueError(
-            "`attention` must be an attention of this library for recurrent nets, such as `BahdanauAttention` or "
+            "`attention` must be a memory attention layer, such as `BahdanauAttention` or "
             f"`LuongAttention`, with {', '.join(PROTOCOL)}. Received: attention={attention!r}, without "
             f"{', '.join(missing)}"
         )
@@ -232,7 +232,7 @@ def require_attention(attention):
 
 
 def check_call(inputs, memory, mask=None, memory_mask=None, memory_lengths=None):
-    """Inputs [B, T, D], memory [B, S, Dv], and masks and lengths that fit them.
+    """Raises unless inputs are [B, T, D], memory is [B, S, Dv], and masks and lengths fit.
 
     Args:
         inputs, memory: Shapes, `None` where unknown.

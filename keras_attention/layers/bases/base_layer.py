@@ -1,4 +1,4 @@
-"""What all layers of this package do beside Keras's `Layer`: at a call, with a config and with a file."""
+"""Base class of all layers."""
 
 import functools
 import inspect
@@ -9,18 +9,18 @@ from keras_attention.layers.bases.adapters import KeepsAdapters
 from keras_attention.layers.bases.arguments import NESTS, refuse_list, standardize
 from keras_attention.layers.bases.checks import POSITIONS, check_flags, check_positions
 
-# A sequence that is not given: which one is read in its place.
+# Which argument an omitted sequence defaults to.
 STANDS_FOR = {"value": "query", "key": "value"}
 
 
 class BaseLayer(KeepsAdapters, keras.layers.Layer):
-    """Base class of the layers.
+    """Base class of all layers: call arguments, configs and saved files.
 
     - Call arguments may be Python lists and NumPy arrays; see `arguments.standardize`.
-    - `layer([query, value])` is refused with how to call; an input of another width than the layer was built for, and
-      text for an argument that is `True` or `False`, by name.
-    - `from_config` leaves the config that it is given as it is.
-    - Files keep what `quantize` and `enable_lora` did to sublayers; see `KeepsAdapters`.
+    - Errors name the argument: for `layer([query, value])`, for an input of another width than the layer was built for,
+      and for a string in place of `True` or `False`.
+    - `from_config` does not modify the config.
+    - Saved files keep quantization and LoRA of sublayers; see `KeepsAdapters`.
     """
 
     def __call__(self, *args, **kwargs):
@@ -37,31 +37,31 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config, **kwargs):
-        # Keras takes nested configs apart in place.
+        # Keras modifies nested configs in place.
         return super().from_config(_copy(config), **kwargs)
 
     def _require_built(self, name):
-        """Raises unless the layer has its weights, which the method `name` needs."""
+        """Raises unless the layer is built, which the method `name` needs."""
         if not self.built:
             shapes = ", ".join(_parameters(type(self).build))
             raise ValueError(
-                f"`{type(self).__name__}` is not yet set up: `build({shapes})` it, or call it once, before `{name}`. "
+                f"`{type(self).__name__}` is not yet set up: call `build({shapes})` or the layer before `{name}`. "
                 "Received: built=False"
             )
 
     def _call_arguments(self, *args, **kwargs):
-        """All arguments of a call by name, with the defaults of those that are not given."""
+        """All call arguments by name, including defaults."""
         bound = _signature(type(self).call).bind(self, *args, **kwargs)
         bound.apply_defaults()
         return {name: value for name, value in bound.arguments.items() if name != "self"}
 
     @property
     def _features_axis(self):
-        """The axis of the inputs whose size `build` fixes; `None`: it fixes none."""
+        """The axis of the inputs whose size `build` fixes, or `None`."""
         return 1 if getattr(self, "data_format", None) == "channels_first" else -1
 
     def _check_widths(self, given):
-        """Raises if an input has another width than the one that the weights were made for.
+        """Raises if an input has another width than the layer was built for.
 
         Args:
             given: {name of a call argument: tensor or `None`}.
@@ -76,14 +76,14 @@ class BaseLayer(KeepsAdapters, keras.layers.Layer):
             shape = tuple(getattr(x, "shape", ()))
             if len(shape) > 1 and shape[axis] not in (None, size):
                 raise ValueError(
-                    f"`{name}` must be of size {size} on axis {axis}, as what `{self.name}` was built for. "
+                    f"`{name}` must be of size {size} on axis {axis}, which `{self.name}` was built for. "
                     f"Received: {name}.shape={shape}"
                 )
 
     def _widths(self):
-        """((name of a call argument, its features), ...) of what the layer was built for."""
+        """((name of a call argument, its width), ...) that the layer was built for."""
         if "_built_widths" not in vars(self):
-            # Past Keras, which would track it.
+            # Bypasses Keras's tracking of attributes.
             vars(self)["_built_widths"] = tuple(self._find_widths().items())
         return vars(self)["_built_widths"]
 
@@ -110,27 +110,27 @@ _signature = functools.cache(inspect.signature)
 
 @functools.cache
 def _parameters(function):
-    """Names of the arguments of an unbound method that may be given by position, without `self`."""
+    """Names of the positional arguments of an unbound method, without `self`."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in _signature(function).parameters.values() if p.kind in kinds][1:]
 
 
 @functools.cache
 def _flags(function):
-    """Names of the arguments that switch something: those that are `True` or `False` by default."""
+    """Names of the boolean arguments: those whose default is `True` or `False`."""
     return [p.name for p in _signature(function).parameters.values() if isinstance(p.default, bool)]
 
 
 @functools.cache
 def _inputs(layer):
-    """The call arguments of a class of layers that are its inputs: those whose shapes `build` takes."""
+    """The call arguments of a layer class that are its inputs: those whose shapes `build` takes."""
     names = _parameters(layer.call)
     built = [name.removesuffix("_shape") for name in _parameters(layer.build)]
     return [name for name in names if name in built] or names[:1]
 
 
 def _copy(config):
-    """The dicts and lists of a config anew; what they hold stays."""
+    """Copies the dicts and lists of a config, not their values."""
     if isinstance(config, dict):
         return {key: _copy(value) for key, value in config.items()}
     return [_copy(value) for value in config] if isinstance(config, list) else config

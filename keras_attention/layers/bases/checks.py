@@ -1,4 +1,4 @@
-"""Refusing wrong masks, biases and lengths by name, before any op runs. Works on symbolic tensors too."""
+"""Checks of masks, biases and lengths that name the argument. Work on symbolic tensors, too."""
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ def require_batch_size(value):
 
 
 def require_features(output_shape):
-    """Returns `output_shape` as a tuple or `None`. The error begins with Keras's words, which callers match on."""
+    """Returns `output_shape` as a tuple or `None`. The error begins with Keras's message, which callers match on."""
     try:
         return require_ints(output_shape, "output_shape", least=1)
     except ValueError as error:
@@ -29,7 +29,7 @@ def require_features(output_shape):
 
 
 def check_flags(**flags):
-    """Arguments of a call that switch something are no text, which would be true whatever it says."""
+    """Raises if a boolean call argument is a string, which would always be true."""
     for name, value in flags.items():
         if isinstance(value, str | bytes | float):
             raise ValueError(f"The argument `{name}` must be `True` or `False`. Received: {name}={value!r}")
@@ -43,14 +43,14 @@ def check_positions(**positions):
 
 
 def require_grid(shape, even=False):
-    """Raises unless `shape` is [B, Y, X, D] with a known (and maybe even) D."""
+    """Raises unless `shape` is [B, Y, X, D] with a known D, which is even if `even`."""
     if len(shape) != 4 or shape[-1] is None or (even and shape[-1] % 2):
         known = "a known and even D" if even else "a known D"
         raise ValueError(f"`inputs` must be [B, Y, X, D] with {known}. Received: inputs.shape={tuple(shape)}")
 
 
 def check_visibility(masks, attention_mask, bias, heads, axes, query_dims, key_dims):
-    """Every mask and the bias fit the queries and keys.
+    """Raises unless every mask and the bias fit the queries and keys.
 
     Args:
         masks: {"query_mask": ..., "value_mask": ..., "key_mask": ...}.
@@ -72,13 +72,13 @@ def check_visibility(masks, attention_mask, bias, heads, axes, query_dims, key_d
 
 
 def check_padding(mask, name, dims, of):
-    """A padding mask has the shape [B, T] of the sequence it belongs to.
+    """Raises unless a padding mask has the shape [B, T] of its sequence.
 
     Args:
         mask: Tensor or `None`. Fewer axes than `dims` mean that whole slices are padding.
         name: The argument's name, for the error.
         dims: The sequence's dimensions without the features, `None` where unknown.
-        of: What the sequence is called.
+        of: Name of the sequence, for the error.
     """
     if mask is None:
         return
@@ -90,13 +90,13 @@ def check_padding(mask, name, dims, of):
 
 
 def check_lengths(lengths, name, memory, of):
-    """Lengths are integers [B], one for each entry of the memory, 0 or more as far as they are known.
+    """Raises unless lengths are integers [B], 0 or more where their values are known.
 
     Args:
         lengths: Tensor.
         name: The argument's name, for the error.
         memory: Shape of the memory, `None` where unknown.
-        of: What the memory is called.
+        of: Name of the memory, for the error.
     """
     shape, dtype = tuple(lengths.shape), lengths.dtype
     fits = len(shape) == 1 and may_equal(shape[0], memory[0])
@@ -111,12 +111,12 @@ def check_lengths(lengths, name, memory, of):
 
 
 def check_attention_mask(mask, scores, attended):
-    """An attention mask broadcasts to the scores; its last axes are the queries and the keys.
+    """Raises unless an attention mask broadcasts to the scores, with queries and keys as its last axes.
 
     Args:
         mask: Tensor or `None`.
         scores: Dimensions of the scores, [B, *free, N, *query axes, *key axes].
-        attended: How many axes the queries have (one, but for images).
+        attended: Number of query axes (one, except for images).
     """
     if mask is None:
         return
@@ -143,11 +143,11 @@ def check_attention_mask(mask, scores, attended):
 
 
 def check_bias(bias, scores):
-    """An additive bias broadcasts to the scores, or goes by distance: [1, N, T+S-1].
+    """Raises unless an additive bias broadcasts to the scores, or is given by distance: [1, N, T+S-1].
 
     Args:
         bias: Tensor or `None`.
-        scores: Dimensions of the scores, as for `check_attention_mask`.
+        scores: Dimensions of the scores, as in `check_attention_mask`.
     """
     if bias is None:
         return
@@ -171,7 +171,7 @@ def check_bias(bias, scores):
 
 
 def check_sequences(query, value, key, axes):
-    """Queries, values and keys have one rank, one batch, and keys one value each.
+    """Raises unless queries, values and keys have equal ranks and batch sizes, and keys and values equal lengths.
 
     Args:
         query, value, key: Shapes, `None` where unknown; `key` and `value` may be `None`.
@@ -196,7 +196,7 @@ def check_sequences(query, value, key, axes):
 
 
 def check_cache_arguments(memory, cache, index):
-    """Keys come from a memory or from a cache with an index, or from neither."""
+    """Raises if both a memory and a cache are given, or a cache without its index."""
     if memory is not None and cache is not None:
         raise ValueError("Keys come from a `memory` or from a `cache`. Received: both")
     if (cache is None) != (index is None):
@@ -208,7 +208,7 @@ def check_cache_arguments(memory, cache, index):
 
 
 def check_memory(memory, query, value, sizes):
-    """A projected memory comes with queries alone, and has `sizes`; see `_check_projected`."""
+    """Raises unless a projected memory is given without values and has `sizes`; see `_check_projected`."""
     if memory is None:
         return
     if value is not None:
@@ -220,13 +220,13 @@ def check_memory(memory, query, value, sizes):
 
 
 def check_cache(cache, index, query, value, sizes):
-    """A cache has room for the keys that are written, as many as there are queries, and `sizes`.
+    """Raises unless a cache has `sizes` and can hold the keys to write, as many as there are queries.
 
     Args:
         cache: Dict of tensors, or `None`.
-        index: Where they are written: an int or a tensor.
+        index: Position of the first: an int or a tensor.
         query: [B, T, D].
-        value: What else the layer is given: `None`, or the T rows to be written.
+        value: `None`, or the T rows to write.
         sizes: See `_check_projected`.
     """
     if cache is None:
@@ -247,13 +247,16 @@ def check_cache(cache, index, query, value, sizes):
 
 
 def _check_projected(projected, name, query, sizes):
-    """{"key": [B, L, K, H], "value": [B, L, K, V]}, maybe "mask": [B, L]; `sizes` are K, H and V of the layer."""
+    """Raises unless `projected` is {"key": [B, L, K, H], "value": [B, L, K, V]}, maybe with "mask": [B, L].
+
+    `sizes`: K, H and V of the layer.
+    """
     heads, *last = sizes
     if len(query.shape) != 3:
         raise ValueError(f"With a `{name}`, `query` must be [B, T, D]. Received: query.shape={tuple(query.shape)}")
     if not hasattr(projected, "keys") or set(projected.keys()) not in ({"key", "value"}, {"key", "value", "mask"}):
         raise ValueError(
-            f"`{name}` must be a dict with a `key` and a `value` (and maybe a `mask`). Received: {name}={projected!r}"
+            f"`{name}` must be a dict with a `key` and a `value` (`mask` optional). Received: {name}={projected!r}"
         )
     for part, size in zip(("key", "value"), last):
         shape = tuple(projected[part].shape)

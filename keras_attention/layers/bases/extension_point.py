@@ -1,4 +1,4 @@
-"""Keras's documented way to change how `MultiHeadAttention` attends: a subclass overrides `_compute_attention`."""
+"""Keras's extension point of `MultiHeadAttention`: `_compute_attention`."""
 
 import math
 
@@ -10,11 +10,11 @@ from keras_attention.ops.attention import attend_axes
 from keras_attention.ops.shapes.axes import free_axes
 from keras_attention.ops.visibility import visible_pairs
 
-LETTERS = "abcdefg"  # the axes before the heads; those of the keys that are attended are capitals
+LETTERS = "abcdefg"  # the axes before the heads; attended key axes are capitals
 
 
 class ExtensionPoint:
-    """Mixin of `MultiHeadAttention`: what its subclasses may override, and Keras's names of what they use for it."""
+    """Mixin of `MultiHeadAttention`: the methods that subclasses may override and the private attributes of Keras's."""
 
     def _compute_attention(
         self,
@@ -27,20 +27,21 @@ class ExtensionPoint:
         use_causal_mask=False,
         **given,
     ):
-        """Attends with queries, keys and values that are projected.
+        """Computes attention from projected queries, keys and values.
 
-        A subclass may override it as it may that of `keras.layers.MultiHeadAttention`, whose arguments are the first
-        six. `attention_mask` then holds all that hides: padding, causality and the window too.
+        A subclass may override it as in `keras.layers.MultiHeadAttention`, which has the first six arguments.
+        `attention_mask` then combines all masks: padding, causal mask and window.
 
         Args:
             query: [B, *T, N, H].
             key: [B, *S, N, H].
             value: [B, *S, N, V].
-            attention_mask: Broadcastable to the scores, or without their axis of heads; true = takes part.
-            training: Whether to drop scores.
+            attention_mask: Broadcastable to the scores, or without their axis of heads. True marks positions that take
+                part.
+            training: Whether to apply dropout.
             return_attention_scores: Whether the scores are needed.
-            use_causal_mask: Whether query t sees key s only if `s <= t`.
-            **given: More arguments of `attend_axes`, from `call` alone: what `attention_mask` does not hold.
+            use_causal_mask: Whether query t attends to key s only if `s <= t`.
+            **given: Further arguments of `attend_axes`, passed only by `call`.
 
         Returns:
             context [B, *T, N, V], and the scores [B, *free, N, *T, *S] or `None`.
@@ -63,23 +64,23 @@ class ExtensionPoint:
         return result if return_attention_scores else (result, None)
 
     def _attend(self, query, key, value, attention_mask, training, return_attention_scores, use_causal_mask, **given):
-        """`_compute_attention`, that of a subclass with one mask of all that hides and as many key as query heads."""
+        """Calls `_compute_attention`; a subclass's gets one combined mask and as many key heads as query heads."""
         if type(self)._compute_attention is ExtensionPoint._compute_attention:
             return self._compute_attention(
                 query, key, value, attention_mask, training, return_attention_scores, use_causal_mask, **given
             )
-        hides = {name: given.pop(name) for name in ("query_mask", "key_mask", "query_offset", "window")}
+        masks = {name: given.pop(name) for name in ("query_mask", "key_mask", "query_offset", "window")}
         bias = given.pop("bias")
         axes, dims = self._axes(len(query.shape) - 1), (ops.shape(query)[:-2], ops.shape(key)[:-2])
-        mask = visible_pairs(axes, *dims, mask=require_boolean(attention_mask), causal=use_causal_mask, **hides)
+        mask = visible_pairs(axes, *dims, mask=require_boolean(attention_mask), causal=use_causal_mask, **masks)
         groups = self.num_heads // self.num_key_value_heads
         key, value = (x if groups == 1 else ops.repeat(x, groups, axis=-2) for x in (key, value))
-        # Keras's subclasses know no bias: one that is given is handed on by its name, or is an error.
+        # Subclasses written for Keras have no bias argument: it is passed by keyword, or is an error.
         more = {} if bias is None else {"attention_bias": bias}
         return self._compute_attention(query, key, value, mask, training, return_attention_scores, **more)
 
     def _masked_softmax(self, attention_scores, attention_mask=None):
-        """Scores out of logits [B, *free, N, *T, *S]: zeros where the mask, which may lack axes, hides."""
+        """Scores from logits [B, *free, N, *T, *S]: zero where the mask, which may have fewer axes, is false."""
         attended = len(self._attention_axes)
         if attention_mask is not None:
             attention_mask = require_boolean(attention_mask)

@@ -6,7 +6,7 @@ from keras_attention.ops.paths.blockwise import ROWS
 
 
 def block_size(flash_attention):
-    """What to ask of `attend`: blocks, everything at once (0), or `None`, the choice by length.
+    """Returns the block size for `attend`: blockwise, 0 for dense, or `None` for the choice by length.
 
     Args:
         flash_attention: `True`, `False`, or `None` for what `keras.config.is_flash_attention_enabled()` says.

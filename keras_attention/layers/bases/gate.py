@@ -1,4 +1,4 @@
-"""What the gates of images share: the layout of the input, its padding, and the scores."""
+"""Base classes of gates over channels and positions."""
 
 import keras
 from keras import ops
@@ -15,10 +15,10 @@ AXES = {3: "[B, T, C]", 4: "[B, Y, X, C]", 5: "[B, Z, Y, X, C]"}
 
 
 class Gate(BaseLayer):
-    """A layer that multiplies its input by numbers between 0 and 1, computed from it.
+    """Base class of layers that multiply their input by gates between 0 and 1, computed from it.
 
-    A subclass has `_apply(inputs, mask, training)`, which returns the output and the gates, and `_gate_dims(dims)`,
-    which returns the shape of the gates (or shapes, in the structure of the gates).
+    A subclass defines `_apply(inputs, mask, training)`, which returns output and gates, and `_gate_dims(dims)`, which
+    returns the shape of the gates (or shapes, in the structure of the gates).
     """
 
     def __init__(self, variant, data_format, kernel_initializer, **kwargs):
@@ -31,8 +31,7 @@ class Gate(BaseLayer):
     def call(self, inputs, mask=None, training=None, return_attention_scores=False):
         self._check(inputs, mask)
         if mask is not None:
-            places = self._places(ops.shape(inputs))
-            mask = full_mask(mask, places)
+            mask = full_mask(mask, self._places(ops.shape(inputs)))
             inputs = zero_padding(inputs, ops.expand_dims(mask, self._axis))
         output, gates = self._apply(inputs, mask, training)
         return (output, gates) if return_attention_scores else output
@@ -86,7 +85,7 @@ class Gate(BaseLayer):
 
 
 class ChannelGate(Gate):
-    """Pools the places, lets one network look at each pool, and gates the channels by the sum of its answers."""
+    """Base class of channel gates: sigmoid of the sum of a shared MLP over the pools."""
 
     def __init__(self, ratio, pools, variant, data_format, kernel_initializer, **kwargs):
         super().__init__(variant, data_format, kernel_initializer, **kwargs)
@@ -119,7 +118,7 @@ class ChannelGate(Gate):
             units,
             activation,
             use_bias=self.variant == "reference",
-            kernel_initializer=clone(self.kernel_initializer),  # one object would draw the same for both
+            kernel_initializer=clone(self.kernel_initializer),  # one object would give both the same values
             name=name,
             dtype=self.dtype_policy,
         )

@@ -1,4 +1,4 @@
-"""What local attention over sequences and over images share: all but the shape of what they take."""
+"""Base class of local self-attention."""
 
 import keras
 from keras import ops
@@ -13,9 +13,10 @@ from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
 
 class LocalAttention(ProjectsHeads):
-    """Local self-attention over a sequence or an image, which is flat [B, positions, D] inside.
+    """Base class of local self-attention over a sequence or an image, flattened to [B, positions, D].
 
-    A subclass says what its inputs are called (`AXES`), makes its arguments `Blocks`, and tells rows from columns.
+    A subclass names the axes of its inputs (`AXES`), converts its arguments to `Blocks`, and defines
+    `_rows_and_columns`.
     """
 
     AXES = ()
@@ -83,7 +84,7 @@ class LocalAttention(ProjectsHeads):
 
     def get_config(self):
         config = super().get_config()
-        del config["use_gate"]  # of other layers with these projections
+        del config["use_gate"]  # not an argument of this layer
         return {
             **config,
             "num_heads": self.num_heads,
@@ -100,7 +101,7 @@ class LocalAttention(ProjectsHeads):
         return [project(flat) for project in (self._query_dense, self._key_dense, self._value_dense)]
 
     def _step(self, inputs, mask, cache, index):
-        """The output and the cache of new positions [B, t, D], in the order of generation."""
+        """The output and the cache after new positions [B, t, D], in generation order."""
         mask = ops.ones(ops.shape(inputs)[:2], dtype="bool") if mask is None else mask
         rows = dict(zip(("query", "key", "value"), self._heads(inputs)), mask=mask)
         context, cache = attend_cached(rows, cache, index, self._blocks, lambda i: self._place(i, cache))
@@ -121,17 +122,26 @@ class LocalAttention(ProjectsHeads):
         else:
             self._check_cache(inputs, scores, cache, cache_index)
         if cache is None and cache_index is not None:
-            raise ValueError("`cache_index` needs a `cache`; `make_cache` makes one.")
+            raise ValueError(
+                "`cache_index` needs a `cache`, which `make_cache` returns. "
+                f"Received: cache=None, cache_index={cache_index!r}"
+            )
         check_padding(mask, "mask", tuple(inputs.shape[:-1]), "the inputs")
 
     def _check_cache(self, inputs, scores, cache, index):
         if not self.causal:
-            raise ValueError("A `cache` needs `causal=True`: no position may see one that is not there yet.")
+            raise ValueError(
+                "A `cache` needs `causal=True`: no position may attend to one that is not yet generated. "
+                f"Received: causal={self.causal}"
+            )
         if index is None or scores:
-            raise ValueError("With a `cache`, `cache_index` must be given, and there are no scores to return.")
+            raise ValueError(
+                "With a `cache`, `cache_index` must be given, and there are no scores to return. "
+                f"Received: cache_index={index!r}, return_attention_scores={scores}"
+            )
         if len(inputs.shape) != 3 or inputs.shape[-1] is None:
             raise ValueError(
-                "With a `cache`, `inputs` must be [B, positions, D], in the order of generation. "
+                "With a `cache`, `inputs` must be [B, positions, D], in generation order. "
                 f"Received: inputs.shape={tuple(inputs.shape)}"
             )
         if not hasattr(cache, "keys") or set(cache.keys()) != {"key", "value", "mask"}:

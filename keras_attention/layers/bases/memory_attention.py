@@ -1,4 +1,4 @@
-"""What the attentions of recurrent nets share: one call over all queries, or a memory projected once and steps."""
+"""Base class of attention for recurrent networks."""
 
 import keras
 from keras import ops
@@ -13,14 +13,14 @@ from keras_attention.ops.shapes.padding import padding_masks, zero_padding
 
 
 class MemoryAttention(AdaptsProjections, BaseLayer):
-    """Attention of queries [B, T, Dq] to a memory [B, S, Dv], all at once or a query at a time.
+    """Base class of attention of queries [B, T, Dq] to a memory [B, S, Dv], all at once or step by step.
 
-    A subclass makes its weights in `build`, and defines
+    A subclass creates its weights in `build` and defines
 
         _project_key(key)                                    [B, S, Dk] -> [B, S, U]
         _attend(query, memory, query_mask, mask, scores)     context [B, T, Dv] (, scores [B, T, S])
 
-    and, if what it sees depends on what it saw, `start`, `_attend_all` and `step`.
+    and, if a step depends on previous ones, `start`, `_attend_all` and `step`.
     """
 
     def __init__(self, **kwargs):
@@ -29,7 +29,7 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
 
     @classmethod
     def from_config(cls, config, **kwargs):
-        # A reader of `.h5` files takes the name "dot" for that of the function `keras.layers.dot`.
+        # Keras's `.h5` reader resolves the string "dot" to the function `keras.layers.dot`.
         named = {key: "dot" if value is keras.layers.dot else value for key, value in config.items()}
         return super().from_config(named, **kwargs)
 
@@ -73,11 +73,11 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
         Args:
             value: [B, S, Dv].
             key: [B, S, Dk]; `None` means `value`.
-            mask: [B, S], true = no padding; `None` means the Keras mask of `value`, or `lengths`.
-            lengths: Integer [B]: how many positions of each are no padding.
+            mask: [B, S]. True marks positions that take part; `None` means the Keras mask of `value`, or `lengths`.
+            lengths: Integers [B], the lengths without padding.
 
         Returns:
-            {"key": [B, S, U], "value": [B, S, Dv], "mask": boolean [B, S]}, and what else the attention needs.
+            {"key": [B, S, U], "value": [B, S, Dv], "mask": boolean [B, S]}, and further tensors of the subclass.
         """
         self._require_built("project_memory")
         value = ops.convert_to_tensor(value)
@@ -90,18 +90,18 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
         return {**memory, "mask": everything if mask is None else mask}
 
     def start(self, memory):
-        """Returns the state before the first step: nothing, as what is seen does not depend on what was."""
+        """Returns the initial state: `()`, as steps do not depend on each other."""
         self._require_built("start")
         return ()
 
     def step(self, query, memory, state, training=None):
-        """Attends with one query of each batch entry.
+        """Attends with one query per sample.
 
         Args:
             query: [B, Dq].
             memory: What `project_memory` returned.
-            state: What `start`, or the step before, returned.
-            training: Whether this is training.
+            state: What `start` or the previous step returned.
+            training: As in `call`.
 
         Returns:
             context [B, Dv], scores [B, S] and the new state.
@@ -115,10 +115,10 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
         return self._attend(query, memory, query_mask, mask, scores)
 
     def _places(self, queries, keys):
-        """What a subclass needs to know of where there is padding, for `memory`: {name: [B, ...]}.
+        """What a subclass adds to `memory` from the padding masks: {name: [B, ...]}.
 
         Args:
-            queries, keys: Boolean [B, T] and [B, S], true = no padding, or `None`.
+            queries, keys: Boolean [B, T] and [B, S], or `None`. True marks positions that take part.
         """
         return {}
 
@@ -140,23 +140,23 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
         return ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
 
     def _score_dtype(self):
-        """That of scores between steps: float32, or float64 where the layer computes in it."""
+        """The dtype of scores between steps: float32, or float64 if that is the compute dtype."""
         return keras.backend.result_type(self.compute_dtype, "float32")
 
     def _query_size(self):
         return self._sizes[0]
 
     def _set_sizes(self, query_shape, value_shape, key_shape):
-        """Checks the shapes that the layer is built for; returns the sizes of queries and keys."""
+        """Checks the shapes passed to `build`; returns the sizes of queries and keys."""
         self._check_shapes(query_shape, value_shape, key_shape)
         self._sizes = (query_shape[-1], (value_shape if key_shape is None else key_shape)[-1])
         return self._sizes
 
     def _require_lengths(self, mask):
-        """Refuses a memory without a mask where a subclass needs to know its lengths."""
+        """Raises for a memory without a mask if a subclass needs its lengths."""
 
     def _check_shapes(self, query, value, key):
-        """Refuses wrong shapes by name; a subclass adds what its score needs."""
+        """Raises for wrong shapes, naming the argument; a subclass may add checks."""
         for name, shape in (("query", query), ("value", value), ("key", key)):
             if shape is not None and (len(shape) != 3 or shape[-1] is None):
                 letters = "[B, T, Dq]" if name == "query" else "[B, S, D]"
@@ -166,7 +166,7 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
         check_sequences(query, value, key, (1,))
 
     def _check(self, query, value, key, query_mask, value_mask, key_mask, attention_mask):
-        """Refuses wrong shapes and masks by name. Returns the static shape of the scores [B, T, S]."""
+        """Raises for wrong shapes and masks, naming the argument. Returns the static shape of the scores [B, T, S]."""
         self._require_lengths(key_mask if value_mask is None else value_mask)
         self._check_shapes(*(_shape(x) for x in (query, value, key)))
         if attention_mask is not None and len(attention_mask.shape) > 3:
@@ -179,15 +179,15 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
         return (*query.shape[:2], value.shape[1])
 
     def _projections(self):
-        """The dense sublayers, for adapters and quantisation."""
+        """The dense sublayers, for LoRA and quantization."""
         return [x for x in (self.query_dense, self.key_dense) if x is not None]
 
 
 def memory_mask(value, mask, lengths):
-    """The boolean mask [B, S] of a memory out of its mask or its lengths; `None` if nothing is padding."""
+    """The boolean mask [B, S] of a memory from its mask or its lengths; `None` if nothing is padding."""
     mask = standardize(mask, "mask")
     if mask is not None and lengths is not None:
-        raise ValueError("Pass the `mask` of the memory or its `lengths`, not both.")
+        raise ValueError("Pass the `mask` of the memory or its `lengths`, not both. Received: both")
     if lengths is not None:
         lengths = ops.convert_to_tensor(lengths)
         check_lengths(lengths, "lengths", value.shape, "value")
@@ -198,16 +198,16 @@ def memory_mask(value, mask, lengths):
 
 
 def require_equal_sizes(query, value, key):
-    """Raises unless queries and keys, of these shapes, can be multiplied."""
+    """Raises unless queries and keys have the same size."""
     if query[-1] != (value if key is None else key)[-1]:
         raise ValueError(
-            'score="dot" needs queries and keys of one size; score="general" takes any two. '
+            'score="dot" needs queries and keys of the same size; score="general" takes any sizes. '
             f"Received: query.shape={query}, value.shape={value}, key.shape={key}"
         )
 
 
 def see(query, memory, query_mask, mask):
-    """Which key each query sees, boolean [B, T, S]."""
+    """Which keys are visible to each query, boolean [B, T, S]."""
     mask = mask if mask is None or len(mask.shape) == 3 else mask[None]
     visible = both(mask, None if memory["mask"] is None else memory["mask"][:, None])
     visible = both(visible, None if query_mask is None else query_mask[..., None])

@@ -1,4 +1,4 @@
-"""What the monotonic attentions share: they walk along the memory, from where the query before stopped."""
+"""Mixin of monotonic attention."""
 
 import keras
 from keras import ops
@@ -13,7 +13,7 @@ from keras_attention.ops.shapes.padding import zero_padding
 
 
 class Monotonic:
-    """Mixin before a `MemoryAttention` that defines `_energies(query [B, T, Dq], memory)`: [B, T, S], float32 or 64."""
+    """Mixin for monotonic `MemoryAttention`; a subclass defines `_energies(query [B, T, Dq], memory)`: [B, T, S]."""
 
     def __init__(self, *args, mode, sigmoid_noise, score_bias_init, seed, **kwargs):
         super().__init__(*args, **kwargs)
@@ -30,7 +30,7 @@ class Monotonic:
         self.energy_bias = self.add_weight(shape=(), initializer=start, name="energy_bias")
 
     def start(self, memory):
-        """Returns the state before the first step: the alignment [B, S], 1 at key 0, and the noise's seed and place."""
+        """Returns the initial state: the alignment [B, S], 1 at key 0, and the seed and counter of the noise."""
         self._require_built("start")
         B, S = ops.shape(memory["value"])[:2]
         first = ops.cast(ops.arange(S, dtype="int32") == 0, self._score_dtype())
@@ -68,7 +68,7 @@ class Monotonic:
         return (context, probs) if scores else context
 
     def _walk(self, energies, visible, state, training):
-        """Scores [B, S] of one query, and the new state; a query that sees nothing leaves attention where it was."""
+        """Scores [B, S] of one query and the new state; without visible keys the alignment is unchanged."""
         energies = energies + ops.cast(self.energy_bias, energies.dtype)
         more = {}
         if self.sigmoid_noise:

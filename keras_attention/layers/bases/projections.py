@@ -48,7 +48,7 @@ class ProjectsHeads(AdaptsProjections, BaseLayer):
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        # Not `activity_regularizer`, which Keras applies to the output of the layer itself.
+        # Not `activity_regularizer`: Keras applies it to the output of the layer itself.
         self._activity_regularizer = keras.regularizers.get(projection_activity_regularizer)
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
@@ -68,7 +68,7 @@ class ProjectsHeads(AdaptsProjections, BaseLayer):
         }
 
     def _build_projections(self, query_shape, value_shape, key_shape, features):
-        """Makes the weights in Keras's order, so that `set_weights(keras_layer.get_weights())` fits."""
+        """Creates the weights in Keras's order, so that `set_weights(keras_layer.get_weights())` fits."""
         N, K, H, V = self.num_heads, self.num_key_value_heads, self.key_dim, self.value_dim
         self._query_dense = into_heads(query_shape, N, H, **self._projection("query"))
         self._key_dense = into_heads(key_shape, K, H, **self._projection("key"))
@@ -79,7 +79,7 @@ class ProjectsHeads(AdaptsProjections, BaseLayer):
         self._output_dense = out_of_heads(context_shape, features, **self._projection("attention_output"))
 
     def _projection(self, name):
-        """What every projection is made with. Each has initialisers of its own: one object draws the same twice."""
+        """Arguments of a projection. Each gets its own initializers: one object would give all the same values."""
         return {
             "use_bias": self.use_bias,
             "initializer": self.kernel_initializer,
@@ -119,7 +119,7 @@ class ProjectsHeads(AdaptsProjections, BaseLayer):
 
 
 class ProjectsMemory(ProjectsHeads):
-    """What a memory that is projected before it is attended adds: one that grows by a step, or one that stays."""
+    """Base class of multi-head attention with a projected memory: a growing key/value cache or a constant memory."""
 
     def _project(self, value, key, mask):
         padded = zero_padding(value, mask)
@@ -129,7 +129,7 @@ class ProjectsMemory(ProjectsHeads):
         }
 
     def _write(self, cache, value, key, mask, index):
-        """The cache with the keys and values of `value` at `index`, and with which of them are no padding."""
+        """The cache with keys, values and mask of `value` written at `index`."""
         rows = self._project(value, key, mask)
         if "mask" in cache:
             rows["mask"] = ops.ones(ops.shape(value)[:2], dtype="bool") if mask is None else mask
@@ -143,8 +143,8 @@ class ProjectsMemory(ProjectsHeads):
             max_length: Positive int, L.
 
         Returns:
-            {"key": [B, L, K, H], "value": [B, L, K, V], "mask": [B, L]}: the mask is boolean, true where a position is
-            written that is no padding.
+            {"key": [B, L, K, H], "value": [B, L, K, V], "mask": [B, L]}: the mask is boolean, true for written
+            positions that are not padding.
         """
         require_batch_size(batch_size)
         require_int(max_length, "max_length")
@@ -156,13 +156,13 @@ class ProjectsMemory(ProjectsHeads):
         }
 
     def project_memory(self, value, key=None, mask=None, lengths=None):
-        """Projects a memory that stays the same, once for all steps of decoding.
+        """Projects a constant memory once, for all decoding steps.
 
         Args:
             value: [B, S, Dv].
             key: [B, S, Dk]; `None` means `value`.
-            mask: [B, S], true = no padding; `None` means the Keras mask of `value`, or `lengths`.
-            lengths: Integer [B]: how many positions of each entry are no padding.
+            mask: [B, S]. True marks positions that take part; `None` means the Keras mask of `value`, or `lengths`.
+            lengths: Integers [B], the lengths without padding.
 
         Returns:
             What to pass as `memory`: {"key": [B, S, K, H], "value": [B, S, K, V]} and, where there is a mask, "mask".
@@ -177,10 +177,10 @@ class ProjectsMemory(ProjectsHeads):
 
 
 class WithAxisOfOne(keras.layers.EinsumDense):
-    """`EinsumDense` whose equation has one axis more, after the batch: it is added before and taken away after.
+    """`EinsumDense` with one more axis of size 1 after the batch, which `call` adds and removes.
 
-    For biases whose last axis is one, [N, 1]. On TensorFlow, `keras.ops.add` takes a bias with one axis that is not one
-    for a vector, and adds it along axis 1 of the inputs if that is as long: to the T positions where T = N.
+    For biases [N, 1]. On TensorFlow, `keras.ops.add` treats a bias with a single axis other than 1 as a vector and adds
+    it along axis 1 of the inputs if that has its length: to the T positions where T = N.
     """
 
     def build(self, input_shape):
@@ -198,7 +198,7 @@ class WithAxisOfOne(keras.layers.EinsumDense):
         return (batch, *rest)
 
     def quantize(self, mode=None, type_check=True, **kwargs):
-        super().quantize(mode, type_check=False, **kwargs)  # of this class, too
+        super().quantize(mode, type_check=False, **kwargs)  # the check would reject a subclass
 
 
 def into_heads(input_shape, heads, size, use_bias, initializer, **kwargs):
@@ -238,17 +238,17 @@ def _kind(use_bias, last, middle):
 
 
 def clone(initializer):
-    """A fresh initialiser: one object draws the same numbers for every weight it is given to."""
+    """Copies an initializer: one object gives every weight the same values."""
     if not hasattr(initializer, "get_config"):
         return initializer
     return type(initializer).from_config(initializer.get_config())
 
 
 def _drawn_as_a_matrix(dense, initializer, shape):
-    """Draws the kernel anew where Keras would take [D, N, H] for a convolution.
+    """Initializes the kernel as a matrix where Keras would treat [D, N, H] as a convolution.
 
-    Older Keras counts the fans of a kernel of rank 3 as those of a convolution, and Glorot's limit
-    comes out six times too small at D = 512.
+    Older Keras computes the fans of a kernel of rank 3 as of a convolution, which makes Glorot's limit six times too
+    small at D = 512.
     """
     scaled = isinstance(initializer, keras.initializers.VarianceScaling)
     if scaled and not hasattr(initializer, "input_axes") and hasattr(dense, "_kernel"):

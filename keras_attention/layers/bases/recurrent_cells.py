@@ -1,4 +1,4 @@
-"""How `AttentionRNN` holds any cell of Keras: its sizes, states and dropout, and what it can compute beforehand."""
+"""Support for any Keras cell in `AttentionRNN`: sizes, states, dropout and input projections before the loop."""
 
 import contextlib
 import inspect
@@ -8,39 +8,39 @@ from keras import ops, tree
 
 
 def require_cell(cell):
-    """Returns `cell`, or the cell of a config; raises unless it has what Keras asks of a cell."""
+    """Returns `cell`, deserialized if a config; raises unless it is a Keras cell."""
     if isinstance(cell, dict):
         cell = keras.saving.deserialize_keras_object(cell)
-    # A layer that runs a cell over a sequence has a `state_size` too.
+    # An RNN layer has a `state_size`, too.
     if not callable(cell) or not hasattr(cell, "state_size") or hasattr(cell, "return_sequences"):
         raise ValueError(
-            "`cell` must be a cell as for `keras.layers.RNN`, which makes one step: called on (inputs, states), with a "
+            "`cell` must be a cell as for `keras.layers.RNN`, which runs one step: called on (inputs, states), with a "
             f"`state_size` (`GRUCell` and not `GRU`). Received: cell={cell!r}"
         )
     return cell
 
 
 def output_size(cell):
-    """Features of the output of a cell."""
+    """Number of output features of a cell."""
     size = getattr(cell, "output_size", None)
     return tree.flatten(cell.state_size)[0] if size is None else size
 
 
 def first_state(cell, states):
-    """Of the states (or the state sizes) of a cell, the first of the one on top: h of an LSTM."""
+    """The first state (or state size) of a cell, of the top cell if stacked: h of an LSTM."""
     stacked = isinstance(cell, keras.layers.StackedRNNCells)
     return tree.flatten(states[-1] if stacked else states)[0]
 
 
 def initial_states(cell, batch):
-    """The states that a cell starts from, a nest of [B, ...]."""
+    """Initial states of a cell, a nest of [B, ...]."""
     if hasattr(cell, "get_initial_state"):
         return cell.get_initial_state(batch_size=batch)
     return tree.map_structure(lambda size: ops.zeros((batch, size), dtype=cell.compute_dtype), cell.state_size)
 
 
 def pack_states(states, like):
-    """`states`, in the nest and the dtypes of `like`; refuses others by name."""
+    """`states` in the structure and dtypes of `like`; raises if they do not fit."""
     flat, old = tree.flatten(states), tree.flatten(like)
     shapes = [tuple(x.shape) for x in flat], [tuple(x.shape) for x in old]
     fits = len(flat) == len(old) and all(
@@ -55,14 +55,14 @@ def pack_states(states, like):
 
 
 class CellInput:
-    """Runs a cell on [x; fed], where all x are known beforehand and each `fed` only at its step.
+    """Runs a cell on [x; fed], where all x are known before the loop and each `fed` only at its step.
 
-    A cell with `projection` and `advance` (see `GatedRecurrentCell`) gets the projection of all x at once, before the
-    loop; any other cell gets them concatenated.
+    A cell with `projection` and `advance` (see `GatedRecurrentCell`) gets all x projected at once, before the loop; any
+    other cell gets them concatenated.
 
     Args:
         cell: The cell, built.
-        size: Features of x.
+        size: Number of features of x.
         training: As in `call`.
     """
 
@@ -76,7 +76,7 @@ class CellInput:
             self.later = cell.projection(size)
 
     def prepare(self, x):
-        """[B, T, D] -> what `__call__` wants of each step."""
+        """[B, T, D] -> the `x` of `__call__`, for all steps."""
         return self.ahead(x) if self.splits else x
 
     def __call__(self, x, fed, states):
@@ -88,20 +88,20 @@ class CellInput:
         return output, tree.pack_sequence_as(states, tree.flatten(new))
 
     def advance(self, x, fed, states):
-        """The same, with `fed` projected too: only for a cell that splits."""
+        """As `__call__`, with `fed` already projected: only for a cell with `projection` and `advance`."""
         h = self.cell.advance(x if fed is None else x + fed, tree.flatten(states)[0])
         return h, tree.pack_sequence_as(states, [h])
 
 
 @contextlib.contextmanager
 def dropout_masks(cell, inputs, states, training):
-    """Draws the dropout masks of Keras's cells before the loop: all steps share them, and JAX cannot draw inside.
+    """Samples the dropout masks of Keras's cells before the loop: all steps share them, and JAX cannot sample inside.
 
     Args:
         cell: The cell.
         inputs: [B, D], the input of a step.
         states: Its states.
-        training: Whether dropout is on.
+        training: Whether to apply dropout.
     """
     droppers = []
     if training:

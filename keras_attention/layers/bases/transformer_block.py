@@ -1,4 +1,4 @@
-"""What the two blocks of the Transformer share: their arguments, and sub-layers with a residual and a norm."""
+"""Base class of Transformer blocks."""
 
 import keras
 
@@ -12,7 +12,7 @@ from keras_attention.ops.require import require_bool, require_int, require_numbe
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TransformerBlock(KeepsBiasPrecision, BaseLayer):
-    """Base of `TransformerEncoderBlock` and `TransformerDecoderBlock`; their docstrings say what the arguments mean."""
+    """Base class of `TransformerEncoderBlock` and `TransformerDecoderBlock`; see there for the arguments."""
 
     def __init__(
         self,
@@ -106,10 +106,10 @@ class TransformerBlock(KeepsBiasPrecision, BaseLayer):
         return norm
 
     def _enter(self, norm, x):
-        """What a sub-layer reads: the residual stream, normalised first or as it is."""
+        """The input of a sub-layer: the residual stream, normalized if `norm_first`."""
         return norm(x) if self.norm_first else x
 
     def _leave(self, norm, x, y, training):
-        """The residual stream after a sub-layer that wrote `y`."""
+        """The residual stream after a sub-layer with output `y`."""
         x = x + self.residual_dropout(y, training=training)
         return x if self.norm_first else norm(x)
