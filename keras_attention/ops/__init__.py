@@ -1,3 +1,5 @@
+"""Attention, masks, position encodings, glimpses, likelihoods and image metrics as functions."""
+
 from keras_attention.ops.additive import additive_attend, additive_logits
 from keras_attention.ops.attention import attend
 from keras_attention.ops.block_local.masks import local_mask_1d, local_mask_2d
@@ -45,7 +47,6 @@ __all__ = [
     "gaussian_window",
     "glimpses",
     "in_band",
-    "windowed_attend",
     "local_mask_1d",
     "local_mask_2d",
     "logistic_mixture_log_prob",
@@ -70,4 +71,5 @@ __all__ = [
     "spectral_norm",
     "spectral_step",
     "structural_similarity",
+    "windowed_attend",
 ]

@@ -1,4 +1,4 @@
-"""Additive attention: a small network scores each pair of query and key; its hidden layer is never held whole.
+"""Additive attention: a small network gives the logit of each pair; its hidden layer is never held whole.
 
     hidden: [B, T, S, U] = tanh(query [B, T, 1, U] + key [B, 1, S, U])
     logits: [B, T, S]    = hidden . vector
@@ -38,12 +38,15 @@ def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, 
         query: [B, T, U].
         key: [B, S, U].
         vector: [U].
-        coverage: [B, S] or `None`: how much each key was attended to so far.
+        coverage: [B, S] or `None`: the sum of the scores of each key so far.
         coverage_vector: [U]; with `coverage`.
         block_size: Rows of queries per tile, 0 for no tiles, `None` to choose.
 
     Returns:
         [B, T, S], float32, or float64 if an input is.
+
+    Raises:
+        ValueError: If shapes do not fit, or only one of `coverage` and `coverage_vector` is given.
 
     Example:
 
@@ -89,32 +92,35 @@ def additive_attend(
     return_scores=False,
     block_size=None,
 ):
-    r"""Additive attention, all at once or blockwise, with the same result.
+    r"""Additive (Bahdanau) attention, dense or blockwise, with the same result.
 
     $$ \mathrm{softmax}_s(v^\top \tanh(q_t + k_s)) \, V $$
 
-    as `additive_logits`, with the softmax and the mix in the same tiles: memory grows with T + S, for neither
-    [B, T, S, U] nor [B, T, S] is held, forward or backward.
+    with the logits of `additive_logits`. The softmax and the weighted sum are computed in the same tiles: memory grows
+    with T + S, and neither [B, T, S, U] nor [B, T, S] is held, forward or backward.
 
-    Masking: a key is visible where `mask`, `query_mask`, `key_mask` and the window all agree. A query that may see
-    nothing gets zeros. What stands at a position that `key_mask` or `query_mask` excludes, even NaN, changes nothing
-    elsewhere, forward or backward.
+    Masking: a key is visible only if `mask`, `query_mask`, `key_mask` and the window all allow it. A query that sees no
+    key gets zeros. Values at positions that `key_mask` or `query_mask` excludes, even NaN, have no effect elsewhere,
+    forward or backward.
 
     Args:
         query: [B, T, U].
         key: [B, S, U].
         value: [B, S, V].
         vector: [U].
-        mask: Boolean or integer, true = visible: [T, S] or [B, T, S], or 1 for any of them.
-        query_mask: [B, T], true = real.
-        key_mask: [B, S], true = real.
-        center: [B, T], floating, or `None`: what `windowed_attend` does with it is done here, too.
+        mask: Boolean or integer [T, S] or [B, T, S], or 1 for any of them. True marks pairs that take part.
+        query_mask: [B, T]. True marks positions that take part.
+        key_mask: [B, S], alike.
+        center: [B, T], floating, or `None` for no window: see `windowed_attend`.
         half_width, gaussian, renormalize: As for `windowed_attend`; with `center`.
-        return_scores: Whether to return the weights too; needs [B, T, S], but not [B, T, S, U].
+        return_scores: Whether to return the scores too; needs [B, T, S], but not [B, T, S, U].
         block_size: Rows of queries per tile, 0 for no tiles, `None` to choose.
 
     Returns:
-        context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, weights [B, T, S])`.
+        context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, scores [B, T, S])`.
+
+    Raises:
+        ValueError: If shapes do not fit, a mask is floating, or an argument is out of its range.
 
     Example:
 
@@ -155,7 +161,7 @@ def additive(query, key, vector):
 
 
 def _coverage(coverage, coverage_vector, key):
-    """Neither, or both as tensors that fit the keys."""
+    """Both as tensors that fit the keys, or an empty list."""
     if (coverage is None) != (coverage_vector is None):
         raise ValueError(
             "`coverage` and `coverage_vector` go together. "

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention: score, who may be seen, normalise, mix. Written once, for every layer."""
+"""Scaled dot-product attention: logits, masks, softmax, weighted sum. Written once, for every layer."""
 
 import math
 
@@ -16,7 +16,7 @@ from keras_attention.ops.shapes.axes import fold_axes, fold_scores_like, unfold_
 from keras_attention.ops.shapes.padding import zero_padding
 from keras_attention.ops.shapes.sizes import known, product
 
-# From this many logits a head on, tiles are faster than the whole (docs/benchmarks.md).
+# From this many logits per head on, tiles are faster than the dense path (docs/benchmarks.md).
 DENSE_BELOW = 1024 * 1024
 
 LARGEST = 3.4028234663852886e38  # of float32
@@ -52,31 +52,30 @@ def attend(
         context: [B, T, N, V] = probs . value
 
     The blockwise path computes a tile of a few hundred queries at a time and, for the gradient, computes it again, so
-    that memory grows with T + S. It is exact. Causal and windowed runs skip the tiles that nobody sees.
+    that memory grows with T + S. It is exact. Causal and windowed attention skips tiles that are masked out.
 
-    Masking: a key is visible where `mask`, `query_mask`, `key_mask`, `causal` and `window` all agree and the bias is
-    not -inf; a finite bias, however low, hides nothing and shows nothing. A query that may see nothing gets zeros. What
-    stands at a position that `key_mask` or `query_mask` excludes, even NaN, changes nothing elsewhere, forward or
-    backward.
+    Masking: a key is visible only if `mask`, `query_mask`, `key_mask`, `causal` and `window` all allow it and the bias
+    is not -inf; a finite bias, however low, hides no key and reveals none. A query that sees no key gets zeros. Values
+    at positions that `key_mask` or `query_mask` excludes, even NaN, have no effect elsewhere, forward or backward.
 
     Under XLA on TensorFlow two gradients end in an error of TensorFlow, and need `block_size=0`, the dense path: second
     derivatives of tiles ("fixed tensor list size"), and the gradient of a function traced with unknown lengths where
-    `block_size=None` leaves the choice to the run ("shape of dy").
+    `block_size=None` chooses at run time ("shape of dy").
 
     Args:
         query: [B, T, N, H].
         key: [B, S, K, H], where K divides N: head n attends to key/value head n // (N // K).
         value: [B, S, K, V].
-        mask: Boolean or integer, true = visible: [T, S], [B, T, S] or anything that broadcasts to [B, N, T, S].
-        query_mask: [B, T], true = real.
-        key_mask: [B, S], true = real.
-        bias: Number, added to the logits, -inf = hidden: four axes that broadcast to [B, N, T, S]; or, in linear
+        mask: Boolean or integer [T, S], [B, T, S] or broadcastable to [B, N, T, S]. True marks pairs that take part.
+        query_mask: [B, T]. True marks positions that take part.
+        key_mask: [B, S], alike.
+        bias: Added to the logits, -inf hides a key: four axes that broadcast to [B, N, T, S]; or, in linear
             memory, three axes [B or 1, N or 1, T + S - 1] by distance: entry j for key s and query t with
             s - t = j - (T - 1), both counted from the start of this call. Give it in float32 where the inputs are of
             half precision.
-        causal: Whether query t sees only keys s <= t + query_offset.
+        causal: Whether query t attends only to keys s <= t + query_offset.
         query_offset: Position of the first query among the keys: an int, or a scalar integer tensor.
-        window: Positive int: query t sees only keys with |t + query_offset - s| < window.
+        window: Positive int: query t attends only to keys with |t + query_offset - s| < window.
         scale: Float; `None` means 1 / sqrt(H).
         dropout: Rate in [0, 1); probabilities are dropped after the softmax and the others scaled by 1 / (1 - rate).
             0 outside of training.
@@ -130,7 +129,7 @@ def attend_unchecked(
     return_scores=False,
     block_size=None,
 ):
-    """`attend` where all is known to fit, masks are boolean, and no padded position holds NaN."""
+    """`attend` without validation: shapes fit, masks are boolean, and no padded position holds NaN."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     band = {"causal": causal, "query_offset": _int32(query_offset), "window": window}
     dtype, wide = value.dtype, computed_in(query, key, value)
@@ -173,12 +172,12 @@ def _choose(query, key, value, block_size, rest):
 
 
 def _int32(offset):
-    """A tensor of any integer dtype is added to positions in int32; an int stays one."""
+    """A Python int, or a tensor cast to int32, the dtype of positions."""
     return int(offset) if is_int(offset) else ops.cast(offset, "int32")
 
 
 def _full_precision(bias, dtype):
-    """The bias in the dtype of the logits. What is finite stays so: only -inf hides."""
+    """The bias in the dtype of the logits. Finite values stay finite: only -inf hides."""
     if bias is None:
         return None
     if computed_in(bias) == "float64" and dtype == "float32":
@@ -201,13 +200,13 @@ def attend_axes(
     Args:
         query, key, value: [B, *middle, N, H]; they differ in the attended axes only.
         axes: Tuple of ints: the attended axes.
-        mask, bias: Broadcastable to the scores, see `fold_scores_like`; or, the bias, by distance.
+        mask, bias: Broadcastable to the scores, see `fold_scores_like`; or a bias by distance.
         query_mask, key_mask: [B, *middle].
         return_scores: Whether to return the scores [B, *free, N, *query axes, *key axes] too.
-        **kwargs: What else `attend_unchecked` takes.
+        **kwargs: Further arguments of `attend_unchecked`.
 
     Returns:
-        [B, *middle, N, V], or with the scores.
+        context [B, *middle, N, V]; with `return_scores`, `(context, scores)`.
     """
     query_dims, key_dims = ops.shape(query)[:-2], ops.shape(key)[:-2]
     if bias is not None and len(bias.shape) > 3:

@@ -4,13 +4,12 @@ from keras import ops
 
 
 def write_rows(cache, rows, index):
-    """Returns `cache` with `rows` in the place of its rows `index`, `index + 1`, ...
+    """Writes `rows` into `cache` at `index`, `index + 1`, ..., and returns it.
 
         result[:, s] = rows[:, s - index]   where index <= s < index + t, else cache[:, s]
 
-    Rows beyond the end are dropped, never written over others. It is a selection and not
-    `ops.slice_update`, which on TensorFlow is an XLA operation that small runtimes do not have
-    and which moves a slice that does not fit over the rows before it.
+    Rows beyond the end are dropped. It is a selection, not `ops.slice_update`, which on TensorFlow is an XLA operation
+    that small runtimes do not have, and which moves a slice that does not fit over the rows before it.
 
     Args:
         cache: [B, L, ...].

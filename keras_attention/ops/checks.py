@@ -1,4 +1,4 @@
-"""What must hold of the arguments of `attend`, and what to say where it does not."""
+"""Validation of the arguments of `attend`."""
 
 import keras
 
@@ -9,7 +9,7 @@ ALL = (0, 1, 2, 3)  # axes that may broadcast
 
 
 def check_tensors(query, key, value, mask, query_mask, key_mask, bias):
-    """Raises a `ValueError` that names the tensor, what must hold and what came."""
+    """Raises a `ValueError` that names the tensor, the requirement and what was received."""
     for name, x in (("query", query), ("key", key), ("value", value)):
         if len(x.shape) != 4:
             raise ValueError(
@@ -36,7 +36,7 @@ def check_tensors(query, key, value, mask, query_mask, key_mask, bias):
 
 
 def check_options(*, causal, query_offset, window, scale, dropout, seed, return_scores, block_size):
-    """Raises a `ValueError` that names the option, what must hold and what came."""
+    """Raises a `ValueError` that names the option, the requirement and what was received."""
     require_bool(causal, "causal")
     require_bool(return_scores, "return_scores")
     require_int(window, "window", optional=True)
@@ -90,7 +90,7 @@ def check_shape(x, name, *shapes, broadcast=(), hint=""):
         name: The argument's name.
         *shapes: Tuples.
         broadcast: Axes that may be 1 instead.
-        hint: What else to say.
+        hint: Text appended to the requirement.
     """
     if x is None:
         return

@@ -1,6 +1,6 @@
-"""What a gate is computed from: what each channel says over all places, and each place over all channels.
+"""Pooling for gates: per channel over all positions, and per position over all channels.
 
-Letters: B batch, S places, in one, two or three axes ([T], [Y, X] or [Z, Y, X]), C channels.
+Letters: B batch, S positions, in one, two or three axes ([T], [Y, X] or [Z, Y, X]), C channels.
 """
 
 from keras import ops
@@ -14,19 +14,19 @@ AXES = (-1, 1)  # of the channels
 
 
 def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
-    r"""One number for each channel, from all places: the "squeeze" of squeeze-and-excitation.
+    r"""Global pooling of each channel: the "squeeze" of squeeze-and-excitation.
 
     $$ \mathrm{avg}: \frac{1}{|S|} \sum_s x_{sc}, \quad \max_s x_{sc}, \quad
        \mathrm{lp}: \sqrt{\sum_s x_{sc}^2}, \quad \mathrm{lse}: \log \sum_s e^{x_{sc}} $$
 
     The first as in "Squeeze-and-Excitation Networks", eq. 2 ([Hu et al., 2018](https://arxiv.org/abs/1709.01507)), with
     the second as in "CBAM", eq. 2 ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)); the others are in CBAM's
-    published code. All but the greatest are summed in float32 (float64 inputs in float64).
+    published code. All but the max are summed in float32 (float64 inputs in float64).
 
     Args:
         inputs: [B, *S, C], or [B, C, *S] with `channel_axis=1`.
         pool: `"avg"`, `"max"`, `"lp"` or `"lse"`.
-        mask: Boolean [B, *S], true = takes part; an image without any such place gets zeros.
+        mask: Boolean [B, *S]. True marks positions that take part; an image without any gets zeros.
         channel_axis: -1 or 1.
 
     Returns:
@@ -50,26 +50,27 @@ def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
         return POOLS[pool](inputs, axes)
     mask = ops.expand_dims(require_boolean(mask, "mask"), channel_axis)
     pooled = POOLS[pool](*at_least_float32(inputs), axes, mask)
-    # Where nothing takes part, the greatest of nothing is no number.
+    # Where no position takes part, the pooled value means nothing.
     return ops.cast(ops.where(ops.any(mask, axis=axes), pooled, 0.0), inputs.dtype)
 
 
 def spatial_pool(inputs, channel_axis=-1):
-    r"""The mean and the greatest of each place's channels, as in "CBAM", eq. 3.
+    r"""Mean and max over the channels of each position, as in "CBAM", eq. 3
+    ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)).
 
     Args:
         inputs: [B, *S, C], or [B, C, *S] with `channel_axis=1`.
         channel_axis: -1 or 1.
 
     Returns:
-        mean [B, *S] and greatest [B, *S].
+        mean [B, *S] and max [B, *S].
 
     Example:
 
     >>> from keras import ops
     >>> from keras_attention.ops import spatial_pool
-    >>> mean, greatest = spatial_pool(ops.convert_to_tensor([[[[1.0, 5.0], [3.0, 0.0]]]]))
-    >>> ops.convert_to_numpy(mean).tolist(), ops.convert_to_numpy(greatest).tolist()
+    >>> mean, maximum = spatial_pool(ops.convert_to_tensor([[[[1.0, 5.0], [3.0, 0.0]]]]))
+    >>> ops.convert_to_numpy(mean).tolist(), ops.convert_to_numpy(maximum).tolist()
     ([[[3.0, 1.5]]], [[[5.0, 3.0]]])
     """
     require_choice(channel_axis, "channel_axis", AXES)
@@ -83,16 +84,16 @@ def _average(x, axes, mask=None):
     return ops.sum(zero_padding(x, mask), axis=axes) / ops.maximum(count, 1.0)
 
 
-def _greatest(x, axes, mask=None):
+def _max(x, axes, mask=None):
     return ops.max(x if mask is None else ops.where(mask, x, NEGATIVE), axis=axes)
 
 
-def _root_of_squares(x, axes, mask=None):
+def _l2_norm(x, axes, mask=None):
     [y] = at_least_float32(zero_padding(x, mask))
     total = ops.sum(ops.square(y), axis=axes)
-    some = total > 0
-    # The root has no gradient at 0: it is not asked for one there.
-    return ops.cast(ops.where(some, ops.sqrt(ops.where(some, total, 1.0)), 0.0), x.dtype)
+    positive = total > 0
+    # The gradient of the root is infinite at 0.
+    return ops.cast(ops.where(positive, ops.sqrt(ops.where(positive, total, 1.0)), 0.0), x.dtype)
 
 
 def _log_sum_exp(x, axes, mask=None):
@@ -100,4 +101,4 @@ def _log_sum_exp(x, axes, mask=None):
     return ops.cast(ops.logsumexp(y if mask is None else ops.where(mask, y, NEGATIVE), axis=axes), x.dtype)
 
 
-POOLS = {"avg": _average, "max": _greatest, "lp": _root_of_squares, "lse": _log_sum_exp}
+POOLS = {"avg": _average, "max": _max, "lp": _l2_norm, "lse": _log_sum_exp}

@@ -1,10 +1,10 @@
-"""Glimpses: small patches of an image, sharp in the middle and coarser around it, at places that somebody chose.
+"""Glimpses: patches of an image around given locations, sharp in the middle and coarser around it.
 
-Places are (row, column), each between -1 and 1: (-1, -1) is the upper left corner of the image, (0, 0) its middle and
-(1, 1) its lower right corner. A coordinate l along n pixels is c = n (l + 1) / 2 pixels from the edge. Coordinates
-beyond are taken as -1 or 1, and where one is NaN, the glimpse is NaN.
+Locations are (row, column), each between -1 and 1: (-1, -1) is the upper left corner of the image, (0, 0) its middle
+and (1, 1) its lower right corner. A coordinate l along n pixels is c = n (l + 1) / 2 pixels from the edge.
+Coordinates beyond are clipped; a NaN gives a glimpse of NaN.
 
-A patch of even width has as many pixels before c as behind; one of odd width has the pixel that begins at c in its
+A patch of even width has as many pixels before c as after it; one of odd width has the pixel that begins at c in its
 middle, and so lies half a pixel further. Scales are concentric if all their widths are even, or all odd.
 
 Letters: B batch, Y rows, X columns, C channels, G side of a glimpse, K scales.
@@ -16,12 +16,12 @@ from keras import ops
 
 from keras_attention.ops.require import require_int, require_number
 
-# JAX has no longer integers, unless it is told to.
+# JAX has no 64-bit integers by default.
 INDEX = "int32" if keras.backend.backend() == "jax" else "int64"
 
 
 def glimpses(images, locations, size, scales=1, factor=2.0):
-    r"""Patches of pixels around places, of several widths, all shrunk to the same side.
+    r"""Glimpses: patches around locations at several scales, all shrunk to the same size.
 
     $$ \rho(x, l) = [\mathrm{shrink}(x[l; w_1]), \dots, \mathrm{shrink}(x[l; w_K])], \quad w_k = G f^{k - 1} $$
 
@@ -30,28 +30,26 @@ def glimpses(images, locations, size, scales=1, factor=2.0):
 
         centre:  c [B, 2] = floor((Y, X) (locations + 1) / 2)
         patches: rows c - w // 2 to c - w // 2 + w, and columns alike; w = round(size factor^(k - 1))
-        output:  [B, G, G, K C]: each patch as G x G means over equal areas, one scale behind the other
+        output:  [B, G, G, K C]: each patch as G x G means over equal areas, the scales as channels
 
     Beyond the image there are zeros. Only the pixels of the widest patch are read: the cost does not depend on the size
-    of the image. The gradient reaches the image, and not the places, which whole pixels are cut out at.
+    of the image. The gradient reaches the image, but not the locations, which are rounded to whole pixels.
 
-    Differs from the paper: nothing; which pixels a patch of even width has, and how it is shrunk, the paper leaves
-    open.
+    Differs from the paper: no; it leaves open which pixels a patch of even width has and how it is shrunk.
 
     Args:
         images: [B, Y, X, C], of any dtype.
         locations: [B, 2]; integers are taken as float32.
         size: Positive int G.
         scales: Positive int K.
-        factor: Float f, 1 or more: how many times as wide a patch is as the one before; w need not be a multiple of G.
+        factor: Float f, 1 or more: ratio of the widths of successive patches; w need not be a multiple of G.
 
     Returns:
         [B, G, G, K C], of the dtype of the locations; computed in float32 at least.
 
     Raises:
-        ValueError: If a shape does not fit, an argument is out of its range, or the image is smaller than a glimpse (as
-            far as its sides are known; where they are only known when a graph runs, there are zeros beyond it). On JAX,
-            if the images have 2^31 pixels or more.
+        ValueError: If a shape does not fit, an argument is out of its range, or the image is smaller than a glimpse (if
+            its sides are static; otherwise there are zeros beyond it). On JAX, if the images have 2^31 pixels or more.
 
     Example:
 
@@ -67,14 +65,14 @@ def glimpses(images, locations, size, scales=1, factor=2.0):
 
 
 def soft_glimpses(images, locations, size, scales=1, factor=2.0):
-    r"""`glimpses` that move with the places, and not by whole pixels: the gradient reaches the places too.
+    r"""Glimpses with bilinear interpolation, differentiable with respect to the locations.
 
     $$ x(u, v) = \sum_{m, n} x_{mn} \max(0, 1 - |u - m|) \max(0, 1 - |v - n|) $$
 
-    Each pixel of a patch lies between four of the image, and is their mean, weighted by how near they are. Where a
-    centre is a whole number of pixels from the edge, this is `glimpses`.
+    Each pixel of a patch is interpolated between four pixels of the image. Where a centre is a whole number of pixels
+    from the edge, the result is that of `glimpses`.
 
-    Differs from the paper: it has only the other one, whose places are learned by REINFORCE.
+    Differs from the paper: it has only `glimpses`, with locations trained by REINFORCE.
 
     Args:
         images, locations, size, scales, factor: As for `glimpses`.
@@ -124,7 +122,7 @@ def require_factor(factor):
 
 
 def require_glimpses(images_shape, locations_shape, size):
-    """Raises unless there is one place [2] for each image [Y, X, C], none of which is smaller than a glimpse."""
+    """Raises unless there is one location [2] per image [Y, X, C], and no image is smaller than a glimpse."""
     received = f"Received: images.shape={tuple(images_shape)}, locations.shape={tuple(locations_shape)}"
     ranks = len(images_shape) == 4 and len(locations_shape) == 2 and locations_shape[1] in (None, 2)
     if not ranks or (None not in (images_shape[0], locations_shape[0]) and images_shape[0] != locations_shape[0]):
@@ -134,7 +132,7 @@ def require_glimpses(images_shape, locations_shape, size):
 
 
 def _centre(images, locations):
-    """(row, column) of the centres in pixels from the edge, [B, 2], and where they are known, boolean [B]."""
+    """(row, column) of the centres in pixels from the edge, [B, 2], and which are not NaN, boolean [B]."""
     known = locations == locations  # NaN is not
     if keras.backend.standardize_dtype(locations.dtype) != "float64":
         locations = ops.cast(locations, "float32")  # bfloat16 has no whole numbers between 256 and 258
@@ -157,7 +155,7 @@ def _patch(images, start, width, dtype):
         )
     Y, X = ops.cast(Y, INDEX), ops.cast(X, INDEX)
     rows, columns = (ops.cast(start[:, i, None], INDEX) + ops.arange(width, dtype=INDEX) for i in range(2))
-    inside = [ops.logical_and(place >= 0, place < size) for place, size in ((rows, Y), (columns, X))]
+    inside = [ops.logical_and(index >= 0, index < size) for index, size in ((rows, Y), (columns, X))]
     first = ops.arange(B, dtype=INDEX)[:, None, None] * (Y * X)
     flat = first + (ops.clip(rows, 0, Y - 1) * X)[:, :, None] + ops.clip(columns, 0, X - 1)[:, None]
     pixels = ops.cast(ops.take(ops.reshape(images, (-1, C)), flat, axis=0), dtype)
@@ -166,7 +164,7 @@ def _patch(images, start, width, dtype):
 
 
 def _shrunk(patch, widths, size):
-    """The patches of all widths around the same place: [B, G, G, K C]."""
+    """The patches of all widths around the same centre, shrunk: [B, G, G, K C]."""
     parts = []
     for width in widths:
         edge = widths[-1] // 2 - width // 2

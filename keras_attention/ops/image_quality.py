@@ -1,4 +1,4 @@
-"""How near an image is to the true one: peak signal-to-noise ratio, structural similarity, sharpness difference.
+"""Image quality metrics: peak signal-to-noise ratio, structural similarity, sharpness difference.
 
 Letters: B batch, Y rows, X columns, C channels.
 """
@@ -12,19 +12,19 @@ from keras_attention.ops.require import is_number, require_choice
 VARIANTS = ("standard", "published")
 WINDOW, SIGMA = 11, 1.5
 LUMINANCE = (0.299, 0.587, 0.114)
-# The published scores take errors of images in [0, 1] times 128^2 and compare them with 255^2, and no error below 1e-4.
+# The published formulas scale errors of images in [0, 1] by 128^2, clip them below at 1e-4, and compare with 255^2.
 PUBLISHED_PEAK, PUBLISHED_SCALE, PUBLISHED_LEAST = 255.0**2, 128.0**2, 1e-4
 
 
 def peak_signal_to_noise_ratio(y_true, y_pred, value_range=(-1.0, 1.0), variant="standard"):
-    r"""The mean squared error of each image in decibels below the square of the range of values.
+    r"""Peak signal-to-noise ratio (PSNR) of each image, in decibels.
 
     $$ \mathrm{PSNR} = 10 \log_{10} \frac{1}{\mathrm{mean}_{yxc} (v_{yxc} - \hat v_{yxc})^2} $$
 
-    with images brought to [0, 1]. Equal images have infinitely many decibels.
+    with images scaled to [0, 1]. Equal images give infinity.
 
-    `variant="published"` is what the tables of cross-view synthesis print, SelectionGAN's
-    ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)) and those before it:
+    `variant="published"` is the formula behind the published tables of cross-view synthesis, SelectionGAN's
+    ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)) and earlier ones:
 
         10 log10(255^2 / max(128^2 error, 1e-4))
 
@@ -32,7 +32,7 @@ def peak_signal_to_noise_ratio(y_true, y_pred, value_range=(-1.0, 1.0), variant=
 
     Args:
         y_true, y_pred: [B, Y, X, C], any dtype; computed in float32.
-        value_range: The lowest and the highest value, such as (0, 255).
+        value_range: (min, max) of the values, such as (0, 255).
         variant: `"standard"` or `"published"`.
 
     Returns:
@@ -55,17 +55,17 @@ def peak_signal_to_noise_ratio(y_true, y_pred, value_range=(-1.0, 1.0), variant=
 
 
 def sharpness_difference(y_true, y_pred, value_range=(-1.0, 1.0), variant="standard"):
-    r"""How near the gradients of an image are to the true ones, in decibels: the more, the nearer.
+    r"""Sharpness difference: error of the image gradients of each image, in decibels; higher is better.
 
     $$ \mathrm{SD} = 10 \log_{10} \frac{1}{\mathrm{mean}_{yxc}
        \big(\big| |\nabla_x v| - |\nabla_x \hat v| \big| + \big| |\nabla_y v| - |\nabla_y \hat v| \big|\big)} $$
 
-    over the places that have four neighbours, with images brought to [0, 1]; \(\nabla_x\) is the step from the place to
-    the left, \(\nabla_y\) from the one above. The errors are not squared, so that the number depends on the range that
-    the images are brought to: here as in the published scores, from 0 to 1.
+    over the positions that have four neighbours, with images scaled to [0, 1]; \(\nabla_x\) is the difference to the
+    left neighbour, \(\nabla_y\) to the upper one. The errors are not squared, so that the result depends on the range
+    to which the images are scaled: [0, 1], as in the published results.
 
-    `variant="published"` is what the tables of cross-view synthesis print: the sum over these places is divided by the
-    number of all places, the borders included, and
+    `variant="published"` is the formula behind the published tables of cross-view synthesis: the sum over these
+    positions is divided by the number of all positions, the borders included, and
 
         10 log10(255^2 / max(128^2 difference, 1e-4))
 
@@ -73,7 +73,7 @@ def sharpness_difference(y_true, y_pred, value_range=(-1.0, 1.0), variant="stand
 
     Args:
         y_true, y_pred: [B, Y, X, C], any dtype, Y and X at least 3; computed in float32.
-        value_range: The lowest and the highest value, such as (0, 255).
+        value_range: (min, max) of the values, such as (0, 255).
         variant: `"standard"` or `"published"`.
 
     Returns:
@@ -100,21 +100,21 @@ def sharpness_difference(y_true, y_pred, value_range=(-1.0, 1.0), variant="stand
 
 
 def structural_similarity(y_true, y_pred, value_range=(-1.0, 1.0), variant="standard"):
-    r"""How near the local means, contrasts and structures of an image are to the true ones; 1 if they are equal.
+    r"""Structural similarity (SSIM) of each image: local means, contrasts and structures; 1 for equal images.
 
     $$ \mathrm{SSIM} = \mathrm{mean}_{yxc} \frac{(2 \mu \hat\mu + c_1)(2 \sigma_{v \hat v} + c_2)}
        {(\mu^2 + \hat\mu^2 + c_1)(\sigma^2 + \hat\sigma^2 + c_2)} $$
 
     "Image Quality Assessment" ([Wang et al., 2004](https://doi.org/10.1109/TIP.2003.819861)), eq. 13: means, variances
     and the covariance under a Gaussian window of 11 by 11 pixels, sigma 1.5; c_1 = 0.01^2 and c_2 = 0.03^2 with images
-    brought to [0, 1]. Of each channel, and only where the whole window lies in the image.
+    scaled to [0, 1]. Per channel, and only where the whole window lies in the image.
 
-    `variant="published"` is what the tables of cross-view synthesis print: of the luminance alone (0.299 R + 0.587 G +
-    0.114 B), and wherever the window touches the image, which has zeros around it.
+    `variant="published"` is the formula behind the published tables of cross-view synthesis: on the luminance
+    (0.299 R + 0.587 G + 0.114 B), over all windows that overlap the image, zero-padded.
 
     Args:
         y_true, y_pred: [B, Y, X, C], any dtype; computed in float32. Y and X at least 11, unless `"published"`.
-        value_range: The lowest and the highest value, such as (0, 255).
+        value_range: (min, max) of the values, such as (0, 255).
         variant: `"standard"` or `"published"`; the latter for one or three channels.
 
     Returns:
@@ -160,7 +160,7 @@ def require_value_range(value_range):
 
 
 def _to_unit(y_true, y_pred, value_range, variant, least):
-    """Both images in float32, their range brought to [0, 1]."""
+    """Both images in float32, scaled to [0, 1]."""
     require_variant(variant)
     low, high = require_value_range(value_range)
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
@@ -182,7 +182,7 @@ def _decibels(error, variant):
 
 
 def _steps(v):
-    """Heights of the steps to the right and down, of the places that have four neighbours."""
+    """Absolute differences to the left and upper neighbours, at positions that have four neighbours."""
     inside = v[:, 1:-1, 1:-1]
     return ops.abs(inside - v[:, 1:-1, :-2]), ops.abs(inside - v[:, :-2, 1:-1])
 

@@ -1,4 +1,4 @@
-"""Whole numbers in a range, where losses and metrics take no others: classes, tokens, values of pixels."""
+"""Validation of integer labels for losses and metrics: classes, tokens, pixel values."""
 
 from keras import ops
 
@@ -22,9 +22,9 @@ def require_labels(labels, name, classes):
 
 
 def nan_unless_label(x, labels, classes):
-    """`x`, NaN where the number of the same place in `labels` is not from 0 to `classes` - 1.
+    """`x`, with NaN where the label at the same position is not from 0 to `classes` - 1.
 
-    So that a loss in a compiled step, which cannot refuse a label by name, shows that there was a wrong one.
+    A compiled step cannot raise for a label out of range; a loss of NaN shows that there was one.
     """
     labels = ops.cast(labels, "float32")  # 256 is no uint8
     ok = ops.logical_and(labels >= 0, labels < classes)

@@ -1,7 +1,7 @@
-r"""The discretised mixture of logistics: how probable is a pixel, and a pixel drawn.
+r"""Discretised mixture of logistics: log-probability of pixels, and sampling.
 
-The densities are continuous, over channels scaled to [-1, 1]; a channel has 256 values, of which each owns the
-interval of width 2/255 around it, and the outermost all that lies beyond. One component explains all channels of a
+The densities are continuous, over channels scaled to [-1, 1]; a channel has 256 values, each of which stands for the
+interval of width 2/255 around it, and the outermost for all that lies beyond. One component explains all channels of a
 pixel: the mean of a channel is a linear function of the channels before it.
 
 Letters: C channels, K components; the leading axes are any.
@@ -21,7 +21,13 @@ SERIES_BELOW = 1e-3  # the next term of the series is 1e-16 there
 
 
 def logistic_mixture_size(channels):
-    """Parameters of one component: a mixture logit, and of C channels the means, log-scales and C(C-1)/2 coefficients.
+    """Number of parameters per component: a mixture logit, and C means, C log-scales and C(C-1)/2 coefficients.
+
+    Args:
+        channels: Positive int C.
+
+    Returns:
+        Int.
 
     Example: 10 for a colour image.
 
@@ -39,7 +45,7 @@ def logistic_mixture_log_prob(values, parameters):
        - \sigma\left(\frac{x_c - 1/255 - m_{kc}}{s_{kc}}\right) \right], \quad
        m_{kc} = \mu_{kc} + \sum_{j<c} \tanh(a_{kcj}) \, x_j $$
 
-    with $x = v / 127.5 - 1$ in [-1, 1]; below the value 0 and above 255 there is no border. As in "PixelCNN++", eq. 2
+    with $x = v / 127.5 - 1$ in [-1, 1]; the intervals of 0 and 255 are open-ended. As in "PixelCNN++", eq. 2
     and 3 ([Salimans et al., 2017](https://arxiv.org/abs/1701.05517)), which the Image Transformer uses for its ordinal
     outputs. The last axis of `parameters`, with K components, is
 
@@ -50,13 +56,13 @@ def logistic_mixture_log_prob(values, parameters):
 
         log(σ(a) - σ(b)) = -softplus(-a) - softplus(b) + log(1 - exp(b - a))
 
-    Differs from the published code: nothing in the equation; where that code, for a very improbable value, takes the
-    density in the middle of the interval instead of the difference, this stays exact, so that the 256 probabilities
-    always sum to 1. Logarithms and gradients are finite wherever the parameters are.
+    Differs from the published code: for a very improbable value that code takes the density in the middle of the
+    interval instead of the difference; here it is exact, so that the 256 probabilities always sum to 1. Logarithms and
+    gradients are finite wherever the parameters are.
 
     Args:
-        values: [..., C], integers from 0 to 255 (of any dtype). Another value is refused; in a compiled function, where
-            it is not known, the result is NaN.
+        values: [..., C], integers from 0 to 255 (of any dtype). Another value raises; in a compiled function, where
+            values are unknown, it gives NaN.
         parameters: [..., K * logistic_mixture_size(C)], floating.
 
     Returns:
@@ -65,7 +71,7 @@ def logistic_mixture_log_prob(values, parameters):
     Raises:
         ValueError: If the shapes do not fit, or a value is known and out of its range.
 
-    Example: the wider the logistic, the more even are the values.
+    Example: one component with mean 0 and log-scale -2.
 
     >>> print(f"{float(logistic_mixture_log_prob([128], [0.0, 0.0, -2.0])):.6f}")
     -4.234691
@@ -89,17 +95,17 @@ def logistic_mixture_log_prob(values, parameters):
 
 
 def logistic_mixture_sample(parameters, channels, noise, temperature=1.0):
-    r"""Pixels drawn from discretised mixtures of logistics.
+    r"""Samples pixels from discretised mixtures of logistics.
 
     $$ k \sim \pi^{1/\tau}, \quad x_c = m_{kc} + \tau s_{kc} (\log u_c - \log(1 - u_c)) $$
 
-    each channel rounded to its nearest value before it moves the mean of the next, so that with $\tau = 1$ a pixel is
-    drawn with the probability that `logistic_mixture_log_prob` says. With $\tau$ near 0 it is the mean of the most
-    probable component.
+    each channel rounded to its nearest value before it moves the mean of the next, so that with $\tau = 1$ samples have
+    the probability given by `logistic_mixture_log_prob`. With $\tau$ near 0 the result is the mean of the most probable
+    component.
 
-    Differs from the published codes: of these one rounds all channels at the end, and one clips each but rounds at the
-    end, which draws from a slightly different distribution than the one that was trained. The temperature is not in
-    the paper, which has it for categorical outputs only.
+    Differs from the published codes: one rounds all channels at the end, and one clips each but rounds at the end,
+    which samples from a slightly different distribution than the one that was trained. The temperature is not in the
+    paper, which has it for categorical outputs only.
 
     Args:
         parameters: [..., K * logistic_mixture_size(C)].
@@ -113,7 +119,7 @@ def logistic_mixture_sample(parameters, channels, noise, temperature=1.0):
     Raises:
         ValueError: If the shapes do not fit.
 
-    Example: without noise, the mean.
+    Example: noise of 0.5 gives the mean.
 
     >>> int(logistic_mixture_sample([0.0, 0.2, -3.0], 1, [0.5, 0.5])[0])
     153
@@ -135,12 +141,12 @@ def logistic_mixture_sample(parameters, channels, noise, temperature=1.0):
         ops.sum(chosen * part, axis=-2, keepdims=True) for part in (means, log_scales, coefficients)
     )
     spread = temperature * ops.exp(log_scales) * (ops.log(noise) - ops.log1p(-noise))[..., None, K:]
-    drawn = []
+    pixel = []
     for c in range(channels):
-        x = ops.stack(drawn, axis=-1) / 127.5 - 1.0 if drawn else None
-        place = (_mean(means, coefficients, x, c) + spread[..., c] + 1.0) * 127.5
-        drawn.append(ops.clip(ops.round(place), 0, LEVELS - 1))
-    return ops.cast(ops.concatenate(drawn, axis=-1), "int32")
+        x = ops.stack(pixel, axis=-1) / 127.5 - 1.0 if pixel else None
+        level = (_mean(means, coefficients, x, c) + spread[..., c] + 1.0) * 127.5
+        pixel.append(ops.clip(ops.round(level), 0, LEVELS - 1))
+    return ops.cast(ops.concatenate(pixel, axis=-1), "int32")
 
 
 def _split(parameters, C):
@@ -152,7 +158,7 @@ def _split(parameters, C):
             f"Received: parameters.shape={tuple(parameters.shape)}"
         )
     K, pairs = P // size, C * (C - 1) // 2
-    # At least float32. On PyTorch Keras's own promotion makes float32 of float64: here, and in `ops.maximum`.
+    # At least float32. On PyTorch Keras promotes float64 to float32: here, and in `ops.maximum`.
     dtype = keras.backend.standardize_dtype(parameters.dtype)
     parameters = ops.cast(parameters, dtype if dtype == "float64" else "float32")
     leading = ops.shape(parameters)[:-1]
@@ -175,10 +181,10 @@ def _mean(means, coefficients, x, c):
 
 
 def _log_width(log_scales):
-    """log(1 - exp(-d)) for d = 2 / (255 s), also where d is too small to be told from 0."""
+    """log(1 - exp(-d)) for d = 2 / (255 s), also where exp(-d) rounds to 1."""
     width = ops.exp(math.log(2.0 / 255.0) - log_scales)
     small = width < SERIES_BELOW
-    # What is not taken must be finite too, or its gradient is not a number.
+    # The branch that is not selected must be finite too, or its gradient is NaN.
     exact = ops.log(-ops.expm1(-ops.where(small, ops.ones_like(width), width)))
     series = math.log(2.0 / 255.0) - log_scales - width / 2.0 + width * width / 24.0
     return ops.where(small, series, exact)

@@ -1,4 +1,4 @@
-"""Who may be seen? Boolean masks, true = takes part, and the one formula for causality.
+"""Boolean attention masks, and the one formula for causality. True marks positions that take part.
 
 Letters: B batch, T queries, S keys, N heads.
 """
@@ -11,20 +11,22 @@ from keras import ops
 
 from keras_attention.ops.require import require_bool, require_int
 
-# Far below any real logit, yet far from the overflow of float32. Added to logits, it hides only where no bias could lie
-# as low: beside a bias, `hide` does.
+# Far below any real logit, yet far from the overflow of float32. With a bias, which may be as low, use `hide` instead.
 NEGATIVE = -1e30
 
 
 def require_boolean(mask, name="attention_mask"):
-    """Returns `mask` as a boolean tensor; refuses a floating one.
+    """Casts a mask to boolean; raises if it is floating.
 
     A floating mask is the additive convention of other libraries (0 and minus infinity): cast to
     boolean it would mean the opposite, so it is an error.
 
     Args:
         mask: Boolean or integer tensor, or `None`.
-        name: What the caller calls it, for the error.
+        name: The argument's name, for the error.
+
+    Returns:
+        Boolean tensor, or `None`.
 
     Raises:
         ValueError: If `mask` is floating.
@@ -40,11 +42,11 @@ def require_boolean(mask, name="attention_mask"):
 
 
 def refuse_float(dtype, name):
-    """Raises if the dtype of a mask is floating, and says what to do with the mask.
+    """Raises if the dtype of a mask is floating.
 
     Args:
         dtype: Of the mask.
-        name: What the caller calls it.
+        name: The argument's name.
     """
     if keras.backend.is_float_dtype(keras.backend.standardize_dtype(dtype)):
         raise ValueError(
@@ -55,7 +57,7 @@ def refuse_float(dtype, name):
 
 
 def in_band(query_positions, key_positions, causal=False, window=None):
-    """Visibility by position: causal, a window, both or neither.
+    """Boolean mask from positions: causal, a window, both or neither.
 
     visible[t, s] = (not causal or s <= t) and (window is None or |t - s| < window)
 
@@ -80,17 +82,17 @@ def in_band(query_positions, key_positions, causal=False, window=None):
 
 
 def hide(logits, visible):
-    """-inf where not visible: a choice, which holds whatever the logits are, even NaN. `None`: all are visible."""
+    """-inf where not visible: a selection, so that even NaN logits are hidden. `None`: all are visible."""
     return logits if visible is None else ops.where(visible, logits, -math.inf)
 
 
 def revive(logits, axis=-1):
-    """Makes rows of nothing but -inf zero, so that their softmax is no NaN.
+    """Replaces rows of nothing but -inf by zeros, so that their softmax is not NaN.
 
     Returns:
-        The logits, and which rows were not so, with an axis of one; the others' softmax is the caller's to zero.
+        The logits, and which rows were kept, with an axis of one; the caller zeroes the softmax of the others.
     """
-    # For the greatest of nothing, not `max(initial=...)`: on PyTorch Keras makes of that a tensor of the CPU.
+    # Not `max(initial=...)`, of which Keras makes a CPU tensor on PyTorch.
     if 0 in logits.shape:
         return logits, ops.any(logits, axis=axis, keepdims=True)
     alive = ops.max(logits, axis=axis, keepdims=True) > -math.inf
@@ -98,7 +100,7 @@ def revive(logits, axis=-1):
 
 
 def band_penalty(query_positions, key_positions, causal=False, window=None, dtype="float32"):
-    """`in_band` as a bias: 0 where visible, at most -1e30 elsewhere. Arithmetic, which is faster than a choice.
+    """`in_band` as a bias: 0 where visible, at most -1e30 elsewhere. Arithmetic is faster than a selection.
 
     penalty[t, s] = min(-u * (s - t), 0) if causal, + min(u * (window - 1 - |t - s|), 0) if there is a window
 
@@ -127,7 +129,7 @@ def both(a, b):
 def alive_rows(T, S, key_mask, causal, query_offset, window):
     """Which queries see at least one key, [B or 1, T], in memory that grows with T + S; `None` if all do.
 
-    Counts the real keys from the first to the last position that a query may see.
+    Counts the keys that are not padding between the first and the last position that a query may see.
     """
     if key_mask is None and window is None and isinstance(query_offset, int) and query_offset >= 0:
         return None

@@ -1,4 +1,4 @@
-"""Monotonic attention: it moves along the memory, never back, and stops at each key with some probability."""
+"""Monotonic attention: it moves forward along the memory, and stops at each key with some probability."""
 
 import numpy as np
 from keras import ops
@@ -12,19 +12,19 @@ MODES = ("recursive", "parallel", "hard")
 
 
 def monotonic_alignment(choose, previous, mode="parallel"):
-    r"""Where the next query attends to, from where the one before did.
+    r"""Monotonic attention: the alignment of a query, from the alignment of the query before it.
 
     $$ \alpha_{t,s} = p_{t,s} \, q_{t,s}, \quad q_{t,s} = (1 - p_{t,s-1}) \, q_{t,s-1} + \alpha_{t-1,s} $$
 
     as in "Online and Linear-Time Attention by Enforcing Monotonic Alignments", section 2
-    ([Raffel et al., 2017](https://arxiv.org/abs/1704.00784)): from where it stood, attention moves right, and stops at
-    key s with probability p. What passes the last key attends to nothing: the sum is at most 1.
+    ([Raffel et al., 2017](https://arxiv.org/abs/1704.00784)): from its last key, attention moves right, and stops at
+    key s with probability p. Past the last key it attends to nothing: the sum is at most 1.
 
     Args:
-        choose: [B, S], the probabilities p; with `"hard"`, 0 or 1.
+        choose: [B, S], the probabilities p of stopping; with `"hard"`, 0 or 1.
         previous: [B, S], the alignment of the query before; of the first, 1 at key 0.
         mode: `"recursive"`: as written above, exact, key after key. `"parallel"`: the same by cumulative sums and
-            products, as published; what comes after a p of nearly 1 is then lost. `"hard"`: the first key, from that
+            products, as published; inexact after a p of nearly 1. `"hard"`: the first key, from that
             of `previous` on, whose p is 1; for decoding.
 
     Returns:
@@ -67,5 +67,5 @@ def _arrivals(choose, previous):
 
 
 def _shift(x, first):
-    """[B, S] a place to the right, with `first` in front."""
+    """Shifts [B, S] to the right by one, with `first` in front."""
     return ops.concatenate([ops.zeros_like(x[:, :1]) + first, x[:, :-1]], axis=1)

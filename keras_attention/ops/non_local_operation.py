@@ -1,4 +1,4 @@
-"""The four pairwise functions of non-local networks; none of them ever holds all pairs of a long input."""
+"""The four pairwise functions of non-local networks; a long input never holds all pairs."""
 
 from keras import ops
 
@@ -27,7 +27,7 @@ def non_local(
     return_scores=False,
     block_size=None,
 ):
-    r"""The non-local operation over embedded positions.
+    r"""Non-local operation: a sum over all positions, weighted by a pairwise function.
 
     $$ y_t = \frac{1}{\mathcal{C}} \sum_s f(q_t, k_s) \, v_s $$
 
@@ -39,13 +39,13 @@ def non_local(
         "concatenation":                 scores [B, T, S] = relu(vector[:H] . query + vector[H:] . key) / S
         context: [B, T, V] = scores . value
 
-    Long inputs never hold [T, S], and give the same result. The softmax is blockwise, as in `attend`. The dot product
-    is linear in T + S: query . (key^T value). So is the concatenation: a query sees the keys whose own score is above
-    minus its own, so with the keys in the order of their scores it needs two of their running sums, those of
-    value and of score * value, at one place.
+    Long inputs never hold [T, S], with the same result. The softmax is blockwise, as in `attend`. The dot product is
+    linear in T + S: query . (key^T value). The concatenation takes sorting: with a = vector[:H] . query and
+    b = vector[H:] . key, a query weighs the keys with b > -a, which are the first when sorted by falling b; the
+    result needs the cumulative sums of value and of b * value up to there.
 
-    Masking: a query that may see nothing gets zeros. S counts real keys only. What stands at a masked position, even
-    NaN, changes nothing elsewhere, forward or backward.
+    Masking: a query that sees no key gets zeros. S counts keys that take part only. Values at masked positions, even
+    NaN, have no effect elsewhere, forward or backward.
 
     Args:
         query: [B, T, H].
@@ -54,10 +54,10 @@ def non_local(
         pairwise: One of the names above; the first two are the same here.
         vector: [2 H], with `"concatenation"`.
         scale: Float, with the softmax; `None` means 1 / sqrt(H).
-        query_mask: [B, T], true = real.
-        key_mask: [B, S], true = real.
+        query_mask: [B, T]. True marks positions that take part.
+        key_mask: [B, S], alike.
         return_scores: Whether to return the scores too. Holds [B, T, S].
-        block_size: 0: all pairs at once. An int: the softmax in blocks of so many queries, the others linear. `None`:
+        block_size: 0: all pairs at once. An int: the softmax in blocks of that many queries, the others linear. `None`:
             by length.
 
     Returns:
@@ -138,16 +138,16 @@ class _DotProduct:
 
 
 class _Concatenation(_DotProduct):
-    """f = relu(query + key), of scores [B, T, 1] and [B, S, 1]."""
+    """f = relu(query + key), of the projected queries [B, T, 1] and keys [B, S, 1]."""
 
     def scores(self):
         scores = ops.relu(self.query + _swap(self.key)) * self.share
         return scores if self.key_mask is None else ops.where(self.key_mask[:, None], scores, 0.0)
 
     def linear(self):
-        # Only their sum counts. Around the keys' mean, less of it is lost in the difference of two large sums.
-        middle = ops.stop_gradient(ops.sum(self.key, axis=1, keepdims=True) / count(self.key, None))
-        query, key = self.query + middle, self.key - middle
+        # Only query + key counts. With the keys' mean subtracted, the two large sums cancel less.
+        mean = ops.stop_gradient(ops.sum(self.key, axis=1, keepdims=True) / count(self.key, None))
+        query, key = self.query + mean, self.key - mean
         order = ops.argsort(ops.stop_gradient(-key[..., 0]), axis=1)
         sums = ops.concatenate([self.value, self.value * key], axis=-1) * self.share
         sums = ops.pad(ops.cumsum(_rows(sums, order), axis=1), ((0, 0), (1, 0), (0, 0)))
@@ -171,12 +171,12 @@ def seen_keys(query, key):
     T = ops.shape(query)[1]
     order = ops.argsort(ops.concatenate([query, -key], axis=1), axis=1)
     below = ops.cumsum(ops.cast(order >= T, "int32"), axis=1)
-    place = ops.argsort(order, axis=1)[:, :T]
-    return _rows(below[..., None], place)[..., 0]
+    rank = ops.argsort(order, axis=1)[:, :T]
+    return _rows(below[..., None], rank)[..., 0]
 
 
 def _apart(query, key, vector):
-    """vector . [query, key] without a pair: the scores [B, T, 1] of the queries and [B, S, 1] of the keys."""
+    """The two terms of vector . [query, key]: [B, T, 1] of the queries and [B, S, 1] of the keys."""
     H = query.shape[-1]
     return ops.matmul(query, vector[:H, None]), ops.matmul(key, vector[H:, None])
 

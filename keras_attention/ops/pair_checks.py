@@ -1,4 +1,4 @@
-"""What must hold of [B, T, *] queries, [B, S, *] keys and what goes with them, and what to say where it does not."""
+"""Validation of [B, T, *] queries, [B, S, *] keys and their values, masks and windows."""
 
 import keras
 from keras import ops
@@ -43,7 +43,7 @@ def check_block_size(block_size):
 
 
 def check_window(center, half_width, gaussian, renormalize):
-    """Raises unless there is neither a centre nor a width, or both: positions and a positive number."""
+    """Raises unless `center` and `half_width` are both `None`, or positions and a positive number."""
     require_bool(gaussian, "gaussian")
     require_bool(renormalize, "renormalize")
     if center is None:

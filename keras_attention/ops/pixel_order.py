@@ -1,11 +1,10 @@
-"""In which order is an image written? Raster order, or block after block; and the shift along it.
+"""Generation order of an image (raster order, or block by block), and the shift along it.
 
 In raster order rows follow each other from the top, and a row runs from the left. In block order the image is cut into
 blocks of the same size from its top left corner; the blocks follow each other in raster order, and so do the positions
-within a block. Blocks at the bottom and the right are cut off where the image ends: every position has its place in the
-order, and nothing else has.
+within a block. Blocks at the bottom and the right are cut off where the image ends.
 
-Letters: B batch, Y rows, X columns; p is a place in the order, from 0 to Y·X - 1.
+Letters: B batch, Y rows, X columns; p is an index in the order, from 0 to Y·X - 1.
 """
 
 from keras import ops
@@ -14,17 +13,17 @@ from keras_attention.ops.require import require_bool, require_pair
 
 
 def generation_coordinates(place, Y, X, block=None):
-    """Row and column of what is written at a place in the order.
+    """Row and column of the position with a given index in the generation order.
 
     Args:
-        place: Integer tensor of any shape, from 0 to Y·X - 1.
+        place: Integer tensor of any shape: indices in the order, from 0 to Y·X - 1.
         Y, X: Ints or int32 scalar tensors.
         block: (rows, columns) of a block, or `None` for raster order.
 
     Returns:
         (rows, columns), int32, each of the shape of `place`.
 
-    Example: of a 4 x 6 image in blocks of 2 x 3, the second block begins with place 6.
+    Example: of a 4 x 6 image in blocks of 2 x 3, the second block begins at index 6.
 
     >>> row, column = generation_coordinates(7, 4, 6, block=(2, 3))
     >>> int(row), int(column)
@@ -44,7 +43,7 @@ def generation_coordinates(place, Y, X, block=None):
 
 
 def generation_place(row, column, Y, X, block=None):
-    """The place in the order at which a position is written: the inverse of `generation_coordinates`.
+    """Index of a position in the generation order: the inverse of `generation_coordinates`.
 
     Args:
         row, column: Integer tensors whose shapes broadcast.
@@ -63,7 +62,7 @@ def generation_place(row, column, Y, X, block=None):
 
 
 def begins_block(place, Y, X, block=None):
-    """Whether the first position of a block is written there; in raster order, the first of all. Boolean."""
+    """Whether an index is the first of its block; in raster order, of the image. Boolean."""
     row, column = generation_coordinates(place, Y, X, block)
     if block is None:
         return ops.logical_and(row == 0, column == 0)
@@ -71,7 +70,7 @@ def begins_block(place, Y, X, block=None):
 
 
 def to_sequence(x, block=None):
-    """The positions of an image in the order in which they are written: [B, Y, X, ...] -> [B, Y·X, ...].
+    """Flattens an image in generation order: [B, Y, X, ...] -> [B, Y·X, ...].
 
     Example:
 
@@ -96,26 +95,25 @@ def to_image(sequence, Y, X, block=None):
         block: See `generation_coordinates`.
     """
     if block is not None:
-        sequence = ops.take(sequence, _flat_places(Y, X, block), axis=1)
+        sequence = ops.take(sequence, _flat_indices(Y, X, block), axis=1)
     return ops.reshape(sequence, (ops.shape(sequence)[0], Y, X, *sequence.shape[2:]))
 
 
 def shift_right(x, block=None, each_block=False):
-    r"""Every position gets what is written before it, and the first gets zeros.
+    r"""Shifts an image by one position along its generation order.
 
     $$ y_0 = 0, \quad y_p = x_{p-1} $$
 
-    along the order of generation, as in "Image Transformer"
-    ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)), so that a position can be predicted from its own
-    features and those before it. Of the image only the last position is lost.
+    as in "Image Transformer" ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)), so that an autoregressive model
+    predicts a position from those before it. Only the last position of the image is lost.
 
-    Differs from the paper: nothing. Its published code, for its two-dimensional attention, shifts each block for
-    itself (`each_block=True`): the last position of each block is lost to all that follow.
+    Differs from the paper: no. Its published code, for 2-D attention, shifts each block separately
+    (`each_block=True`): the last position of each block is lost.
 
     Args:
         x: [B, Y, X, ...].
         block: (rows, columns) of a block, or `None` for raster order.
-        each_block: Whether every block begins with zeros.
+        each_block: Whether to shift each block separately, so that each begins with zeros.
 
     Returns:
         Tensor shaped like `x`.
@@ -134,10 +132,10 @@ def shift_right(x, block=None, each_block=False):
     if block is None:
         before = ops.concatenate([ops.zeros_like(flat[:, :1]), flat[:, :-1]], axis=1)
         return ops.reshape(before, dims)
-    place = _flat_places(Y, X, block)
-    row, column = generation_coordinates(ops.maximum(place - 1, 0), Y, X, block)
+    index = _flat_indices(Y, X, block)
+    row, column = generation_coordinates(ops.maximum(index - 1, 0), Y, X, block)
     before = ops.take(flat, row * X + column, axis=1)
-    first = begins_block(place, Y, X, block) if each_block else place == 0
+    first = begins_block(index, Y, X, block) if each_block else index == 0
     first = ops.reshape(first, (1, -1, *[1] * (len(x.shape) - 3)))
     return ops.reshape(ops.where(first, ops.zeros_like(before), before), dims)
 
@@ -147,7 +145,7 @@ def _flatten(x):
     return ops.reshape(x, (B, Y * X, *x.shape[3:]))
 
 
-def _flat_places(Y, X, block):
-    """The places of all positions in raster order, [Y·X]."""
+def _flat_indices(Y, X, block):
+    """The indices of all positions in raster order, [Y·X]."""
     raster = ops.arange(Y * X, dtype="int32")
     return generation_place(raster // X, raster % X, Y, X, block)

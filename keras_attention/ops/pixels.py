@@ -1,4 +1,4 @@
-"""How probable are the pixels of an image, by what a model says of each?"""
+"""Log-likelihood of pixels under the outputs of a model."""
 
 from keras import ops
 
@@ -11,15 +11,15 @@ LIKELIHOODS = ("categorical", "logistic_mixture")
 
 
 def pixel_log_prob(values, outputs, likelihood="categorical"):
-    r"""Log-probability of pixels, all their channels together.
+    r"""Log-probability of pixels, summed over their channels.
 
     $$ \log p(v) = \sum_c \log \mathrm{softmax}(\mathrm{logits}_c)_{v_c} $$
 
-    or, with `likelihood="logistic_mixture"`, what `logistic_mixture_log_prob` says. Computed in float32 at least.
+    or, with `likelihood="logistic_mixture"`, `logistic_mixture_log_prob`. Computed in float32 at least.
 
     Args:
         values: [..., C], integers from 0 to 255 (of any dtype). 0 is a value like the others, never padding. Another
-            value is refused; in a compiled function, where it is not known, the result is NaN.
+            value raises; in a compiled function, where values are unknown, it gives NaN.
         outputs: Logits [..., C, 256], or parameters [..., P].
         likelihood: `"categorical"` or `"logistic_mixture"`.
 
@@ -29,7 +29,7 @@ def pixel_log_prob(values, outputs, likelihood="categorical"):
     Raises:
         ValueError: If the shapes do not fit, or a value is known and out of its range.
 
-    Example: where all values are alike, each of three channels takes 8 bits.
+    Example: under a uniform distribution each of three channels takes 8 bits.
 
     >>> import math
     >>> print(f"{-float(pixel_log_prob([7, 0, 255], ops.zeros((3, 256)))) / math.log(2):.4f}")
@@ -50,11 +50,11 @@ def pixel_log_prob(values, outputs, likelihood="categorical"):
         return logistic_mixture_log_prob(values, outputs)
     require_labels(values, "values", LEVELS)
     outputs = ops.cast(outputs, "float64" if "float64" in str(outputs.dtype) else "float32")
-    # Shifted by the greatest: the two terms, each as large as the logits, would cancel in their last digits.
+    # The max is subtracted: the two terms, each as large as the logits, would cancel in their last digits.
     logits = outputs - ops.stop_gradient(ops.max(outputs, axis=-1, keepdims=True))
     return ops.sum(nan_unless_label(chosen(logits, values) - ops.logsumexp(logits, axis=-1), values, LEVELS), axis=-1)
 
 
 def require_likelihood(likelihood):
-    """Refuses any name but those in `LIKELIHOODS`."""
+    """Raises unless `likelihood` is in `LIKELIHOODS`."""
     require_choice(likelihood, "likelihood", LIKELIHOODS)

@@ -1,8 +1,8 @@
-"""Where is it? Equations of position: absolute (sinusoids), rotary, and biases by distance (ALiBi, T5).
+"""Position encodings: sinusoidal, rotary, and biases by distance (ALiBi, T5).
 
 A bias by distance is `[1, N, T+S-1]`: entry j is the bias of distance `s - t = j - (T-1)` between row t of the
-queries and row s of the keys. It is all that a `[N, T, S]` bias of relative positions can hold, in linear memory;
-`attend` takes it as it is.
+queries and row s of the keys. It is a `[N, T, S]` bias of relative positions in linear memory, which `attend` takes
+as it is.
 
 Letters: B batch, T queries, S keys, N heads, H head size, D model width, P positions, Y rows, X columns.
 """
@@ -19,7 +19,7 @@ from keras_attention.ops.require import require_bool, require_int, require_numbe
 
 
 def sinusoidal(positions, size, variant="paper", max_wavelength=10000.0):
-    r"""Sinusoids of geometrically growing wavelength ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), 3.5).
+    r"""Sinusoidal position encoding ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), 3.5).
 
     $$ PE(p, 2i) = \sin(p / 10000^{2i/D}), \quad PE(p, 2i+1) = \cos(p / 10000^{2i/D}) $$
 
@@ -57,7 +57,7 @@ def sinusoidal(positions, size, variant="paper", max_wavelength=10000.0):
 
 
 def sinusoidal_2d(rows, columns, size, variant="paper", max_wavelength=10000.0):
-    r"""Sinusoids of two coordinates: the first half of the channels tells the row, the second the column.
+    r"""Sinusoidal encoding of image positions: the first half of the channels is the row, the second the column.
 
     $$ PE(y, x) = [PE_{D/2}(y), \; PE_{D/2}(x)] $$
 
@@ -88,13 +88,14 @@ def sinusoidal_2d(rows, columns, size, variant="paper", max_wavelength=10000.0):
 
 
 def rotate(x, positions, layout="interleaved", max_wavelength=10000.0):
-    r"""Rotates pairs of channels by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864), eq. 34).
+    r"""Rotary position embedding (RoPE): rotates pairs of channels by their position
+    ([Su et al., 2021](https://arxiv.org/abs/2104.09864), eq. 34).
 
     $$ (a, b)_i \to (a \cos p\theta_i - b \sin p\theta_i, \; a \sin p\theta_i + b \cos p\theta_i),
        \quad \theta_i = 10000^{-2i/H} $$
 
-    The dot product of a rotated query and a rotated key depends on their
-    distance only. Computed in float32 (float64 of an `x` in float64), returned in the dtype of `x`.
+    The dot product of a rotated query and a rotated key depends on their distance only. Computed in float32 (float64 of
+    an `x` in float64), returned in the dtype of `x`.
 
     Args:
         x: [B, T, N, H], H even.
@@ -106,6 +107,15 @@ def rotate(x, positions, layout="interleaved", max_wavelength=10000.0):
 
     Returns:
         Tensor shaped like `x`.
+
+    Raises:
+        ValueError: If `x` is not [B, T, N, H] with H even, or an argument is out of its range.
+
+    Example:
+
+    >>> x = ops.ones((2, 5, 4, 8))
+    >>> tuple(rotate(x, ops.arange(5)).shape)
+    (2, 5, 4, 8)
     """
     if layout not in ("interleaved", "halves"):
         raise ValueError(f'`layout` must be "interleaved" or "halves". Received: layout={layout!r}')
@@ -143,7 +153,7 @@ def distances(T, S, query_offset=0):
 
 
 def alibi_slopes(num_heads):
-    """Slopes of ALiBi, one a head ([Press et al., 2022](https://arxiv.org/abs/2108.12409), section 3).
+    """Slopes of ALiBi, one per head ([Press et al., 2022](https://arxiv.org/abs/2108.12409), section 3).
 
     slope_i = 2^(-8 i / N), i = 1..N, for N a power of two. For other N, as in the published code: the slopes of the
     next lower power of two P, then every other slope of 2P until there are N.
@@ -159,21 +169,32 @@ def alibi_slopes(num_heads):
 
 
 def alibi(distance, num_heads):
-    """Attention with linear biases: `-slope * |distance|`, float32 [1, N, P] for distances [P].
+    """ALiBi, attention with linear biases: `-slope * |distance|`.
 
     The paper is causal, where distances are never positive; both directions are penalised alike here.
+
+    Args:
+        distance: [P], see `distances`.
+        num_heads: Positive int N.
+
+    Returns:
+        float32 [1, N, P], a bias by distance for `attend`.
+
+    Example:
+
+    >>> ops.convert_to_numpy(alibi(ops.convert_to_tensor([-2, -1]), 1)).tolist()
+    [[[-0.0078125, -0.00390625]]]
     """
     slopes = ops.convert_to_tensor(alibi_slopes(num_heads))
     return -slopes[None, :, None] * ops.abs(ops.cast(distance, "float32"))
 
 
 def relative_bucket(distance, num_buckets=32, max_distance=128, bidirectional=True):
-    """The bucket of a distance in T5 ([Raffel et al., 2020](https://arxiv.org/abs/1910.10683), 2.1 and its code).
+    """Relative position buckets of T5 ([Raffel et al., 2020](https://arxiv.org/abs/1910.10683), 2.1 and its code).
 
     The first half of the buckets is for one distance each, 0, 1, 2...; the second half grows logarithmically up to
-    `max_distance`; everything farther shares the last one. With `bidirectional`, half of all buckets (the upper) is
-    for keys after the query; without it, such keys share bucket 0. The borders are computed exactly, in integers, so
-    no rounding of a logarithm moves them.
+    `max_distance`; larger distances share the last one. With `bidirectional`, half of all buckets (the upper) is
+    for keys after the query; without it, such keys share bucket 0. Bucket borders are computed exactly, in integers.
 
     Args:
         distance: Integer tensor of any shape, `s - t`: position of the key minus that of the query.
@@ -183,6 +204,14 @@ def relative_bucket(distance, num_buckets=32, max_distance=128, bidirectional=Tr
 
     Returns:
         int32 tensor shaped like `distance`, from 0 to `num_buckets - 1`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> ops.convert_to_numpy(relative_bucket(ops.convert_to_tensor([-200, -20, -1, 0, 1, 20]))).tolist()
+    [15, 10, 1, 0, 17, 26]
     """
     require_bool(bidirectional, "bidirectional")
     require_int(num_buckets, "num_buckets", least=4 if bidirectional else 2)

@@ -1,4 +1,4 @@
-"""In which precision attention is computed: float32 at least."""
+"""Precision of attention: float32 at least."""
 
 import keras
 from keras import ops
@@ -12,7 +12,7 @@ def computed_in(*tensors):
 def at_least_float32(*tensors):
     """The tensors in one dtype: float32, or float64 if one of them is and Keras's operations compute in it.
 
-    They do on TensorFlow, on JAX where it is switched on, and not on PyTorch: there `matmul` and others return float32,
+    They do on TensorFlow, on JAX where x64 is enabled, and not on PyTorch: there `matmul` and others return float32,
     and only code that keeps to the tensors' own operators (as `attend` does) computes in float64.
     """
     tensors = [ops.convert_to_tensor(x) for x in tensors]

@@ -1,4 +1,4 @@
-"""A recurrence over time, inside the graph, that can be differentiated on every backend.
+"""Recurrence over time steps inside the graph, differentiable on every backend.
 
 Letters: B batch, T steps.
 """
@@ -11,17 +11,17 @@ from keras_attention.ops.shapes.sizes import with_rank
 
 
 def recur(step, state, blank, inputs, mask=None, reverse=False):
-    """Runs `step` once for every position, each on the state that the one before left.
+    """Scans `step` over the time steps, carrying a state: `ops.scan` with a mask.
 
-    A masked step leaves the state as it is and writes `blank`.
+    A masked step keeps the state and outputs `blank`.
 
     Args:
         step: Callable `(state, x) -> (output, state)` on nests of [B, ...]; `x` is one position of `inputs`.
-        state: Nest of [B, ...], what the first step gets. Its shapes and dtypes stay.
+        state: Nest of [B, ...], the initial state. Shapes and dtypes are constant.
         blank: Nest of [B, ...], zeros of the shapes and dtypes of `output`.
         inputs: Nest of [B, T, ...].
-        mask: Boolean [B, T], true = takes part; or `None`.
-        reverse: Whether to begin at the last position. The outputs stay where their inputs are.
+        mask: Boolean [B, T], or `None`. True marks positions that take part.
+        reverse: Whether to begin at the last step. Outputs stay at the positions of their inputs.
 
     Returns:
         (outputs, state): the outputs of all steps, a nest of [B, T, ...], and the last state.
@@ -36,7 +36,7 @@ def recur(step, state, blank, inputs, mask=None, reverse=False):
         return new, [_choose(seen, a, b) for a, b in zip(tree.flatten(output), blanks, strict=True)]
 
     carry, blanks = ([ops.convert_to_tensor(x) for x in tree.flatten(nest)] for nest in (state, blank))
-    if 0 in xs[0].shape[:2]:  # no step has anything to do, and not every cell takes an empty batch
+    if 0 in xs[0].shape[:2]:  # not every cell takes an empty batch
         T, B = ops.shape(xs[0])[:2]
         nothing = [ops.zeros((B, T, *ops.shape(x)[1:]), dtype=x.dtype) for x in blanks]
         return tree.pack_sequence_as(blank, nothing), state
@@ -63,14 +63,14 @@ def _scan(body, carry, blanks, xs, reverse):
 
 
 def _tensorflow(body, carry, blanks, xs, reverse):
-    """As `ops.scan`, which on TensorFlow can write nothing but what has the shapes of the state."""
+    """As `ops.scan`, whose outputs on TensorFlow must have the shapes of the state."""
     import tensorflow as tf
 
     length, known = tf.shape(xs[0])[0], xs[0].shape[0]
-    room = tf.maximum(length, 1)
-    read = [tf.TensorArray(x.dtype, room, element_shape=x.shape[1:]).unstack(fill_empty(x, 0)) for x in xs]
-    write = [tf.TensorArray(b.dtype, room, element_shape=b.shape) for b in blanks]
-    if known is None:  # there may be no step, and an array that nothing was written to has no shape
+    size = tf.maximum(length, 1)
+    read = [tf.TensorArray(x.dtype, size, element_shape=x.shape[1:]).unstack(fill_empty(x, 0)) for x in xs]
+    write = [tf.TensorArray(b.dtype, size, element_shape=b.shape) for b in blanks]
+    if known is None:  # there may be no step, and an empty TensorArray has no shape
         write = [array.write(0, b) for array, b in zip(write, blanks)]
 
     def advance(i, old, write):
@@ -80,9 +80,9 @@ def _tensorflow(body, carry, blanks, xs, reverse):
             x.set_shape(like.shape)  # a loop in the graph keeps the static shapes
         return i + 1, new, [array.write(t, y) for array, y in zip(write, outputs)]
 
-    # The number of steps is given once more because XLA's gradient of a loop makes room for all its steps.
+    # XLA's gradient of a loop allocates memory for all its steps: it needs `maximum_iterations`.
     _, carry_end, write = tf.while_loop(
-        lambda i, *_: i < length, advance, (0, carry, write), maximum_iterations=room, parallel_iterations=1
+        lambda i, *_: i < length, advance, (0, carry, write), maximum_iterations=size, parallel_iterations=1
     )
     written = [array.stack() for array in write]
     return carry_end, [x[:length] if known is None else _with_length(x, known) for x in written]

@@ -1,6 +1,6 @@
-"""Refusing wrong arguments by name, whatever module they are given in.
+"""Argument validation: each function returns the value, or raises a `ValueError` that names the argument.
 
-Each function returns the value as a plain Python value: a NumPy number does not get into a configuration.
+NumPy numbers come back as plain Python ones, so that a configuration can be serialised.
 """
 
 import math
@@ -9,7 +9,7 @@ import numbers
 import keras
 import numpy as np
 
-SEEDS = 2 ** (31 if keras.backend.backend() == "torch" else 32)  # what Keras's random state has room for
+SEEDS = 2 ** (31 if keras.backend.backend() == "torch" else 32)  # Keras takes smaller ones only
 
 
 def require_int(value, name, optional=False, least=1, odd=False):
@@ -49,7 +49,7 @@ def require_pair(value, name, least=1):
 
 
 def require_bool(value, name, optional=False):
-    """Returns `value`, a bool (or `None`, if `optional`). Text would be true whatever it says."""
+    """Returns `value`, a bool (or `None`, if `optional`). A string is refused: even "False" is truthy."""
     if optional and value is None:
         return None
     if not isinstance(value, bool | np.bool_):
@@ -87,7 +87,7 @@ def require_seed(value, name="seed", generator=False):
 
 
 def require_choice(value, name, choices):
-    """Returns that of `choices`, any collection, which `value` is."""
+    """Returns the entry of `choices`, any collection, that equals `value`."""
     choices = tuple(choices)
     for choice in choices:
         if _equal(value, choice):
@@ -96,7 +96,7 @@ def require_choice(value, name, choices):
 
 
 def require_data_format(value):
-    """Returns `value`, a data format; that of Keras's settings for `None`."""
+    """Returns `value`, a data format; for `None`, Keras's global one."""
     value = keras.config.image_data_format() if value is None else value
     return require_choice(value, "data_format", ("channels_last", "channels_first"))
 
@@ -104,8 +104,7 @@ def require_data_format(value):
 def require_classes(label, num_classes):
     """Raises unless all of `label`, a NumPy array, are classes from 0 to `num_classes` - 1.
 
-    Only arrays can be looked at: in a compiled step a class that there is not gives an error without a name
-    (TensorFlow) or NaN (JAX).
+    Only arrays can be checked: in a compiled step a class out of range gives an error of TensorFlow's, or NaN on JAX.
     """
     if np.size(label) and (np.min(label) < 0 or np.max(label) >= num_classes):
         raise ValueError(
@@ -115,12 +114,12 @@ def require_classes(label, num_classes):
 
 
 def is_int(value):
-    """Whether `value` is an int of Python or NumPy. A bool is none."""
+    """Whether `value` is an int of Python or NumPy. A bool is not."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def is_number(value):
-    """Whether `value` is a real number of Python or NumPy. A bool is none."""
+    """Whether `value` is a real number of Python or NumPy. A bool is not."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 

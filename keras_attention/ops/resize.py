@@ -1,4 +1,4 @@
-"""Resizing of images by linear interpolation between the centres of their outermost pixels."""
+"""Bilinear resizing of images with aligned corners."""
 
 import keras
 import numpy as np
@@ -10,19 +10,19 @@ from keras_attention.ops.shapes.sizes import known
 
 
 def resize_align_corners(images, size):
-    r"""Bilinear resizing that keeps the corner pixels where they are, at the corners.
+    r"""Bilinear resizing with aligned corners: corner pixels stay at the corners.
 
     $$ output_{ij} = \sum_{yx} \max(0, 1 - |i \tfrac{Y-1}{I-1} - y|) \; \max(0, 1 - |j \tfrac{X-1}{J-1} - x|) \;
        image_{yx} $$
 
     Known as `align_corners=True`, which `keras.ops.image.resize` does not have. It is two products with small matrices,
-    of which each row has at most two numbers that are not zero; written out, with B batch, Y × X the places of the
-    image, I × J those of the output, C channels:
+    with at most two non-zero numbers per row; written out, with B batch, Y × X input size, I × J output size, C
+    channels:
 
         rows:   [B, I, X, C] = weights [I, Y] . images [B, Y, X, C]
         output: [B, I, J, C] = weights [J, X] . rows
 
-    A side that becomes one pixel is the first pixel. There is no smoothing where the image becomes smaller.
+    An output side of one pixel takes the first pixel. Downscaling is not antialiased.
 
     Args:
         images: Floating [B, Y, X, C].
@@ -54,7 +54,7 @@ def resize_align_corners(images, size):
     if any(is_int(n) and n < 1 for n in size):
         raise ValueError(f"`size` must be two positive ints. Received: size={size!r}")
     Y, X = ops.shape(images)[1:3]
-    # Half precision would round every product: its sum is not kept in float32 everywhere.
+    # Not every backend accumulates the products of half precision in float32.
     exact = computed_in(images)
     rows, columns = (ops.cast(_weights(*n), exact) for n in ((size[0], Y), (size[1], X)))
     resized = ops.einsum("jx,bixc->bijc", columns, ops.einsum("iy,byxc->bixc", rows, ops.cast(images, exact)))
@@ -62,12 +62,12 @@ def resize_align_corners(images, size):
 
 
 def _weights(target, source):
-    """How much each of `source` places counts in each of `target`: [target, source]."""
+    """Interpolation weights of `source` pixels for `target` pixels: [target, source]."""
     if known(target, source):
-        # XLA would turn the division into a product, and the last place would not be the last one exactly.
-        places = np.arange(target) * (source - 1) / max(target - 1, 1)
-        return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(source)))
+        # XLA would turn the division into a product, and the last position would not be exact.
+        positions = np.arange(target) * (source - 1) / max(target - 1, 1)
+        return np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(source)))
     last = ops.maximum(ops.cast(target, "float32") - 1, 1.0)
-    # Multiplied before divided: the last place is the last one exactly.
-    places = ops.cast(ops.arange(target), "float32") * (ops.cast(source, "float32") - 1) / last
-    return ops.relu(1 - ops.abs(places[:, None] - ops.cast(ops.arange(source), "float32")))
+    # Multiplied before divided, so that the last position is exact.
+    positions = ops.cast(ops.arange(target), "float32") * (ops.cast(source, "float32") - 1) / last
+    return ops.relu(1 - ops.abs(positions[:, None] - ops.cast(ops.arange(source), "float32")))

@@ -1,4 +1,4 @@
-"""Attention over candidates: every pixel chooses among several images."""
+"""Attention over candidate images: a softmax over the candidates at each pixel."""
 
 from keras import ops
 
@@ -6,17 +6,17 @@ from keras_attention.ops.softmax import masked_softmax
 
 
 def select_candidates(candidates, logits):
-    r"""One image out of M candidates, mixed anew at every pixel.
+    r"""Mixes M candidate images by a softmax over the candidates at each pixel.
 
     $$ A_m = \frac{e^{l_m}}{\sum_n e^{l_n}}, \quad image = \sum_m A_m \odot candidate_m $$
 
     as in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)).
-    Written out, with B batch, Y × X places, M candidates, C channels:
+    Written out, with B batch, Y × X positions, M candidates, C channels:
 
         attention: [B, Y, X, M] = softmax over M of logits
         image:     [B, Y, X, C] = sum over M of attention * candidates
 
-    The softmax is in float32. With one candidate it is the image.
+    The softmax is in float32. A single candidate is returned unchanged.
 
     Args:
         candidates: [B, Y, X, M, C].
@@ -28,7 +28,7 @@ def select_candidates(candidates, logits):
     Raises:
         ValueError: If the shapes do not fit each other.
 
-    Example: of 0 and 8, the second counts three times as much.
+    Example: candidates 0 and 8, the second with three times the weight.
 
     >>> import numpy as np
     >>> from keras_attention.ops import select_candidates

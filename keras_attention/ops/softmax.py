@@ -1,4 +1,4 @@
-"""Softmax over those who take part."""
+"""Softmax with a mask."""
 
 import keras
 from keras import ops
@@ -9,12 +9,12 @@ from keras_attention.ops.require import is_int
 
 
 def masked_softmax(logits, mask=None, axis=-1):
-    """Softmax over `axis` in which masked entries weigh exactly zero.
+    """Softmax over `axis` in which masked entries are exactly zero.
 
     Args:
         logits: Floating tensor of any shape. float16 and bfloat16 are normalised in float32.
-        mask: Boolean or integer, broadcastable to `logits`; true takes part. A row with
-            no true entry at all yields zeros, never a uniform or NaN row.
+        mask: Boolean or integer, broadcastable to `logits`. True marks positions that take part. A row with no true
+            entry yields zeros, never a uniform or NaN row.
         axis: The axis that sums to one.
 
     Returns:
@@ -22,6 +22,13 @@ def masked_softmax(logits, mask=None, axis=-1):
 
     Raises:
         ValueError: If `mask` is floating or does not broadcast to `logits`, or there is no such axis.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.ops import masked_softmax
+    >>> ops.convert_to_numpy(masked_softmax(ops.zeros((1, 3)), np.array([True, True, False]))).tolist()
+    [[0.5, 0.5, 0.0]]
     """
     logits, mask = ops.convert_to_tensor(logits), require_boolean(mask, "mask")
     _check(logits, mask, axis)
@@ -35,7 +42,7 @@ def masked_softmax(logits, mask=None, axis=-1):
 
 
 def softmax(logits, axis=-1):
-    """Softmax that takes a single entry without Keras's warning: one key is not a mistake here; nor is none."""
+    """Softmax without Keras's warning for an axis of one entry; an axis of none is returned unchanged."""
     if logits.shape[axis] == 0:
         return logits
     if logits.shape[axis] == 1:

@@ -1,4 +1,4 @@
-"""The greatest singular value of a matrix, from one step of training to the next.
+"""Spectral norm of a matrix by power iteration, continued from one training step to the next.
 
 Letters: I inputs, O outputs of a linear map.
 """
@@ -16,7 +16,7 @@ _MOVED = contextvars.ContextVar("moved", default=None)
 
 
 def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
-    r"""Greatest singular value by power iteration from a vector that is kept between the calls.
+    r"""Spectral norm (largest singular value) by power iteration; the vector u is kept between calls.
 
     $$ v \leftarrow \frac{W u}{\|W u\|}, \quad u \leftarrow \frac{W^\top v}{\|W^\top v\|}, \quad
        \sigma = v^\top W u $$
@@ -24,15 +24,15 @@ def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
     as in "Spectral Normalization for Generative Adversarial Networks", algorithm 1
     ([Miyato et al., 2018](https://arxiv.org/abs/1802.05957)). In float32 at least.
 
-    u and v are constants of the gradient: that of sigma with respect to the matrix is v uᵀ. The result is never above
-    the greatest singular value (but by rounding). A matrix of zeros has sigma 0, and leaves u as it is, from where a
-    later call can go on.
+    No gradient flows through u and v: the gradient of sigma with respect to the matrix is v uᵀ. Up to rounding, the
+    result is at most the largest singular value. A matrix of zeros has sigma 0 and leaves u unchanged, so that later
+    calls can continue from it.
 
     Args:
         matrix: [I, O].
-        u: [O], not all zero: what the last call returned, or noise.
+        u: [O], not all zero: from the last call, or random.
         iterations: Positive int.
-        epsilon: Positive float, added to the lengths that are divided by.
+        epsilon: Positive float, added to the norms in the denominators.
 
     Returns:
         sigma [] and the next u [O].
@@ -62,16 +62,16 @@ def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
         v = _unit(ops.matmul(constant, u), epsilon)
         u = _unit(ops.matmul(ops.transpose(constant), v), epsilon)
     sigma = ops.sum(v * ops.matmul(matrix, u))
-    # From zero no iteration would ever come back.
+    # A vector of zeros would stay zero in every later call.
     return sigma, ops.where(ops.any(u != 0), u, start)[:, 0]
 
 
 @contextlib.contextmanager
 def spectral_step():
-    """Inside, each `layers.SpectralNormalization` moves its vector once, however often it is called in training.
+    """Context of one training step, in which each `layers.SpectralNormalization` updates its vector u once.
 
-    For training loops of one's own, around what one step calls with one and the same weights, such as several calls of
-    a discriminator; `training.AdversarialModel` does so. Steps may lie inside each other: the innermost counts.
+    For custom training loops that call a model several times with the same weights, such as a discriminator;
+    `training.AdversarialModel` does so. Steps may be nested: the innermost counts.
 
     Example:
 
@@ -89,7 +89,7 @@ def spectral_step():
 
 
 def may_move(layer):
-    """Whether it has not moved in this step; from then on it has. Always, where there is no step."""
+    """Whether `layer` may update its vector u: at its first call of a step, or whenever there is no step."""
     moved = _MOVED.get()
     if moved is None:
         return True

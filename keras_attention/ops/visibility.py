@@ -1,4 +1,4 @@
-"""All that hides in one boolean mask [.., T, S]: for who attends by other means than `attend`, and can afford it."""
+"""All masks combined into one boolean mask [.., T, S], for attention that does not use `attend`."""
 
 import math
 
@@ -9,7 +9,7 @@ from keras_attention.ops.shapes.axes import free_axes
 
 
 def visible_pairs(axes, query_dims, key_dims, *, mask, query_mask, key_mask, causal=False, query_offset=0, window=None):
-    """Which query sees which key, as `attend_axes` has it.
+    """Combines the masks of `attend_axes`: True marks keys that a query may attend to.
 
     Args:
         axes: Tuple of ints: the attended axes.
@@ -20,8 +20,8 @@ def visible_pairs(axes, query_dims, key_dims, *, mask, query_mask, key_mask, cau
         causal, query_offset, window: As of `attend`.
 
     Returns:
-        Boolean [B or 1, *free or 1, *query axes, *key axes], after the free axes N or 1 too if `mask` has heads;
-        `None` if all is visible.
+        Boolean [B or 1, *free or 1, *query axes, *key axes], with N or 1 after the free axes if `mask` has heads;
+        `None` if every key is visible.
     """
     free, attended = free_axes(len(query_dims), axes), len(axes)
     visible = None
@@ -44,7 +44,7 @@ def visible_pairs(axes, query_dims, key_dims, *, mask, query_mask, key_mask, cau
 
 
 def _spread(x, axis, number):
-    """`number` axes of size 1 before `axis`."""
+    """Inserts `number` axes of size 1 before `axis`."""
     for _ in range(number):
         x = ops.expand_dims(x, axis)
     return x

@@ -1,4 +1,4 @@
-"""Attention by the dot product near a centre that every query has for itself."""
+"""Luong's local attention: dot products with the keys in a window around a center of each query."""
 
 from keras import ops
 
@@ -23,13 +23,13 @@ def windowed_attend(
     return_scores=False,
     block_size=None,
 ):
-    r"""Dot-product attention to the keys around a centre, weighed by a Gaussian.
+    r"""Luong's local attention: dot products with the keys in a window, weighted by a Gaussian around its center.
 
     $$ a_t(s) = \mathrm{softmax}_{|s - p_t| \le D}(q_t \cdot k_s) \, \exp\left(-\frac{(s - p_t)^2}{2 \sigma^2}\right) $$
 
     as in "Effective Approaches to Attention-based Neural Machine Translation", section 3.2
-    ([Luong et al., 2015](https://arxiv.org/abs/1508.04025)), sigma = D / 2. The gradient reaches the centre through the
-    Gaussian alone. Runs a block of queries at a time, as `additive_attend`.
+    ([Luong et al., 2015](https://arxiv.org/abs/1508.04025)), sigma = D / 2. The gradient reaches the center through the
+    Gaussian only. Long inputs are computed in blocks of queries, as in `additive_attend`.
 
     Args:
         query: [B, T, U].
@@ -37,12 +37,15 @@ def windowed_attend(
         value: [B, S, V].
         center: [B, T], floating, counted in keys from 0.
         half_width: Positive number, D.
-        gaussian: Whether to weigh by the Gaussian.
-        renormalize: Whether the Gaussian goes before the softmax, so that the weights sum to 1.
+        gaussian: Whether to multiply the scores by the Gaussian.
+        renormalize: Whether to apply the Gaussian before the softmax, so that the scores sum to 1.
         mask, query_mask, key_mask, return_scores, block_size: As for `additive_attend`.
 
     Returns:
-        context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, weights [B, T, S])`.
+        context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, scores [B, T, S])`.
+
+    Raises:
+        ValueError: If shapes do not fit, a mask is floating, or an argument is out of its range.
 
     Example:
 
@@ -65,9 +68,9 @@ def windowed_attend(
 
 
 def dot(query, key):
-    """Scores [..., T, S] of [..., T, U] and [..., S, U], and a function from their gradient to those of both."""
+    """Logits [..., T, S] of [..., T, U] and [..., S, U], and their vector-Jacobian product with both."""
 
-    def vjp(d_scores):
-        return ops.matmul(d_scores, key), ops.matmul(ops.swapaxes(d_scores, -1, -2), query)
+    def vjp(d_logits):
+        return ops.matmul(d_logits, key), ops.matmul(ops.swapaxes(d_logits, -1, -2), query)
 
     return ops.matmul(query, ops.swapaxes(key, -1, -2)), vjp

@@ -1,4 +1,4 @@
-"""Windows that follow the query: a softmax over the keys near a centre, weighed by a Gaussian around it."""
+"""Softmax over the keys in a window around a center, weighted by a Gaussian."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from keras_attention.ops.softmax import masked_softmax
 
 @dataclass(frozen=True)
 class Window:
-    """Keys s with |s - center| <= half_width are seen.
+    """The keys s with |s - center| <= half_width.
 
-    With `gaussian`, they are weighed by exp(-(s - center)^2 / (2 sigma^2)), sigma = half_width / 2: after the softmax,
+    With `gaussian`, they are weighted by exp(-(s - center)^2 / (2 sigma^2)), sigma = half_width / 2: after the softmax,
     or, with `renormalize`, before it, so that the weights sum to 1.
     """
 
@@ -25,7 +25,7 @@ class Window:
 
 
 def gaussian_window(center, length, half_width):
-    r"""How much the keys around a centre count.
+    r"""Gaussian weights of the keys in a window around a center.
 
     $$ \exp\left(-\frac{(s - p)^2}{2 \sigma^2}\right) \text{ for } |s - p| \le D, \quad \sigma = D / 2 $$
 
@@ -38,7 +38,10 @@ def gaussian_window(center, length, half_width):
         half_width: Positive number, D.
 
     Returns:
-        [..., S], float32 (float64 of a centre in float64); 0 outside of the window.
+        [..., S], float32 (float64 of a center in float64); 0 outside of the window.
+
+    Raises:
+        ValueError: If `half_width` is not positive, or `length` is not an integer.
 
     Example:
 
@@ -54,7 +57,7 @@ def gaussian_window(center, length, half_width):
 
 
 def weigh(logits, visible=None, center=None, window=None):
-    """The weights of keys [..., T, S], and a function from their gradient to those of the logits and the centre.
+    """Weights of the keys [..., T, S], and their vector-Jacobian product with the logits and the center.
 
     Args:
         logits: [..., T, S], float32 or float64.
@@ -76,8 +79,8 @@ def weigh(logits, visible=None, center=None, window=None):
         d_logits = _softmax_gradient(probs, d_weights if bell is None else d_weights * bell)
         if not window.gaussian:
             return d_logits, ops.zeros_like(center)
-        rising = d_logits if bell is None else d_weights * weights
-        return d_logits, ops.sum(rising * ratio, axis=-1, keepdims=True) * (4.0 / window.half_width)
+        d_exponent = d_logits if bell is None else d_weights * weights
+        return d_logits, ops.sum(d_exponent * ratio, axis=-1, keepdims=True) * (4.0 / window.half_width)
 
     return weights, vjp
 
@@ -87,9 +90,9 @@ def _softmax_gradient(probs, d_probs):
 
 
 def _offset(center, length, half_width):
-    """Which keys are in the window, and how far they are from its centre, in half widths (0 outside): [..., T, S].
+    """Which keys are in the window, and how far they are from its center, in half widths (0 outside): [..., T, S].
 
-    Outside it is 0, because the centre may be anywhere: infinite, or no number.
+    Outside it is 0, because the center may be infinite or NaN.
     """
     distance = ops.cast(ops.arange(length, dtype="int32"), center.dtype) - center
     near = ops.abs(distance) <= half_width

@@ -1,4 +1,4 @@
-"""Random calls of `ops.attend`: any sizes, masks and biases of any shape that broadcasts, all options but dropout."""
+"""Random calls of `ops.attend`: sizes, masks and biases of any broadcastable shape, all options but dropout."""
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def _bias(rng, B, N, T, S, dtype):
     shape = (B, N, max(T + S - 1, 0)) if by_distance else (B, N, T, S)
     shape = tuple(1 if rng.random() < 0.3 and not (by_distance and i == 2) else d for i, d in enumerate(shape))
     bias = rng.standard_normal(shape).astype(dtype)
-    # What is as low as this takes the other logits in, by rounding: in float64, the oracle's, as in float32.
+    # Low enough that the other logits are lost to rounding in the float64 of the oracle as in float32.
     low = [-np.inf, LOWEST[dtype], -1e25, -3e30][rng.integers(4)]
     share = rng.choice([0.0, 0.4, 0.9, 1.0])
     return np.where(rng.random(shape) < share, np.array(low, dtype), bias)

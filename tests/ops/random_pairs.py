@@ -1,6 +1,6 @@
 """Random calls of the ops over queries and keys other than `attend`, each with the loops of its paper.
 
-A call is (arrays by name, those of them that are trained, which sizes are always known, the op, the loops).
+A call is (arrays by name, names of those to differentiate, axes of static size, the op, the loops).
 """
 
 import numpy as np
@@ -23,13 +23,13 @@ def random_additive(rng):
     U = arrays["query"].shape[-1]
     arrays["vector"] = rng.standard_normal(U).astype(arrays["query"].dtype)
     if rng.random() < 0.25:
-        return _additive_scores(rng, arrays, rest)
+        return _additive_logits(rng, arrays, rest)
     window = _window(rng, arrays) if rng.random() < 0.4 else {}
     return _attending(arrays, rest, window, ops.additive_attend, memory_attention.additive, ("vector",))
 
 
 def random_local(rng):
-    """`windowed_attend`: the dot product around a centre."""
+    """`windowed_attend`: the dot product around a center."""
     arrays, rest = _pairs(rng)
     window = _window(rng, arrays)
     return _attending(arrays, rest, window, ops.windowed_attend, memory_attention.multiplicative, ())
@@ -112,7 +112,7 @@ def random_monotonic(rng):
             out[b] += memory_attention.monotonic(choose[b][None], previous[b])[0]
         return (out,)
 
-    if mode == "hard":  # nothing is trained: a term that is, for all runs alike
+    if mode == "hard":  # nothing is differentiable: an added term is
         arrays["term"] = np.zeros((B, S), dtype)
     return arrays, ["term"] if mode == "hard" else ["choose", "previous"], {}, op, loops
 
@@ -126,7 +126,7 @@ KINDS = {
 }
 
 
-def _attending(arrays, rest, window, op, energies, parameters):
+def _attending(arrays, rest, window, op, logits, parameters):
     trained = ["query", "key", "value", *parameters, *(["center"] if window else [])]
     kind, options = window.get("kind"), {**window.get("options", {}), **rest}
 
@@ -134,13 +134,13 @@ def _attending(arrays, rest, window, op, energies, parameters):
         given = {"mask": mask, "query_mask": query_mask, "key_mask": key_mask}
         if window:
             given = {**given, "center": center, "half_width": options["half_width"], "gaussian": kind}
-        weights = memory_attention.soft(energies(query, key, **parameters), **given)
+        weights = memory_attention.soft(logits(query, key, **parameters), **given)
         return memory_attention.context(weights, value), weights
 
     return arrays, trained, SIZES, lambda **tensors: op(**tensors, **options), loops
 
 
-def _additive_scores(rng, arrays, rest):
+def _additive_logits(rng, arrays, rest):
     arrays = {name: arrays[name] for name in ("query", "key", "vector")}
     if rng.random() < 0.5:
         arrays["coverage"] = rng.random(arrays["key"].shape[:2]).astype(arrays["key"].dtype)

@@ -1,4 +1,4 @@
-"""Additive attention against NumPy loops: on every path, with its gradients, and what it never builds."""
+"""Additive attention against NumPy loops: every path, gradients, and memory."""
 
 import functools
 
@@ -45,7 +45,7 @@ def oracle(query, key, value, vector, center, given, window):
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("given", [{}, masks()], ids=["plain", "masks"])
-def test_is_the_equation(window, given):
+def test_matches_the_equation(window, given):
     ours, theirs = WINDOWS[window]
     center = {"center": CENTER} if ours else {}
     context, weights = oracle(QUERY, KEY, VALUE, VECTOR, CENTER, given, theirs)
@@ -79,8 +79,8 @@ def slopes(window):
     return loops(*arrays), [(d[i], gradient_along(loops, arrays, d, cotangent)) for i, d in enumerate(directions)]
 
 
-# Graphs of blocks take a Gaussian after the softmax compiled, and one before it of unknown sizes; those of
-# tests/ops/test_windowed.py, through the same code, the other way round. All at once is compiled as layers are tested.
+# Of the blockwise path, the Gaussian after the softmax is compiled and the one before it runs with unknown sizes;
+# tests/ops/test_windowed.py has the other two, in the same code. The tests of the layers compile the dense path.
 KINDS = ("all", "gaussian", "renormalized")
 GRADIENTS = [
     *[(DEFAULT, window, 2) for window in KINDS],
@@ -90,11 +90,11 @@ GRADIENTS = [
 
 
 @pytest.mark.parametrize(("how", "window", "path"), GRADIENTS)
-def test_gradients_are_those_of_the_equation(how, window, path):
+def test_gradients_match_the_equation(how, window, path):
     ours, _ = WINDOWS[window]
     given, cotangent = masks(), random(B, T, V, seed=6)
     arrays = [QUERY, KEY, VALUE, VECTOR, CENTER][: 5 if ours else 4]
-    # In a graph of unknown dimensions the vector and the centre stay constants.
+    # In a graph of unknown dimensions the vector and the center are constants.
     differentiated = arrays[:3] if how == "dynamic" else arrays
 
     def run(*tensors):
@@ -113,7 +113,7 @@ def test_gradients_are_those_of_the_equation(how, window, path):
 
 
 @pytest.mark.parametrize("block_size", [0, 2, None])
-def test_scores_and_their_gradients(block_size):
+def test_logits_with_coverage_match_the_equation(block_size):
     covered, weight, cotangent = np.abs(random(B, S, seed=8)), random(U, seed=9), random(B, T, S, seed=10)
     arrays = [QUERY, KEY, VECTOR, covered, weight]
 
@@ -155,13 +155,13 @@ def test_half_precision_is_computed_in_float32(dtype, block_size):
     np.testing.assert_allclose(numpy(keras.ops.cast(got, "float32")), numpy(exact), rtol=0.01, atol=1e-3)
 
 
-def test_a_float_mask_is_refused():
+def test_float_mask_is_refused():
     with pytest.raises(ValueError, match="attention_mask"):
         ops.additive_attend(QUERY, KEY, VALUE, VECTOR, mask=np.zeros((T, S), "float32"))
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="lists the tensors of a TensorFlow graph")
-def test_neither_the_hidden_layer_nor_the_scores_are_built_whole():
+def test_neither_hidden_layer_nor_logits_are_held_whole():
     import tensorflow as tf
 
     T, S, U = 48, 40, 8

@@ -1,4 +1,4 @@
-"""One attention: every path and every option against loops written from the paper, values and gradients."""
+"""`attend` against loops written from the paper: every path and option, values and gradients."""
 
 import functools
 
@@ -13,7 +13,7 @@ from tests.reference.attend import attend as reference
 from tests.reference.attend import gradient_along
 from tests.reference.attend import gradients as reference_gradients
 
-# 13 rows make blocks of 5 with a ragged end. Images times key/value heads times blocks are what eager tests take.
+# 13 rows give blocks of 5 with a ragged end. Eager tests run batch times key/value heads times blocks.
 B, T, S, N, K, H, V = 2, 13, 11, 4, 2, 8, 6
 BLOCK = 5
 RNG = np.random.default_rng(0)
@@ -73,7 +73,7 @@ def call(function, options, **more):
     return run
 
 
-# JAX compiles each: in blocks those there, in which every option of a tile occurs.
+# JAX compiles each: of the blockwise path these cases only, in which every option of a tile occurs.
 BLOCKED = ("causal-window", "key-mask-window", "mask-2d-and-all", "mask-3d-window", "mask-one-row", "bias-shared")
 BLOCKED += ("bias-of-rows", "distance-causal", "distance-window")
 BLOCKED = BLOCKED if BACKEND == "jax" else tuple(CASES)
@@ -87,8 +87,8 @@ def paper(name):
 
 
 @each_case
-def test_context_and_scores_are_those_of_equation_1(name):
-    """As the length tells, and where scores are asked for; the test of the gradients has blocks and the whole."""
+def test_context_and_scores_match_equation_1(name):
+    """With the default path and with scores; the test of the gradients takes the blockwise and the dense path."""
     arrays, options = split(name)
 
     def run(*arrays):
@@ -106,7 +106,7 @@ def test_context_and_scores_are_those_of_equation_1(name):
 
 
 @each_case
-def test_values_and_gradients_are_those_of_the_paper(name):
+def test_dense_and_blockwise_values_and_gradients_match_the_paper(name):
     arrays, options = split(name)
     cotangent = np.random.default_rng(3).standard_normal((B, T, N, V))
     context, probs = paper(name)
@@ -119,7 +119,7 @@ def test_values_and_gradients_are_those_of_the_paper(name):
             np.testing.assert_allclose(gradient, expected[argument], rtol=1e-4, atol=1e-4, err_msg=argument)
 
 
-# The options that change which operations run, all in two functions; compiling each of them would take minutes.
+# The options that change which operations run, all in two functions: compiling each would take minutes.
 MANY = ("distance-causal", {"window": 6, "query_offset": 2, "dropout": 0.3, "seed": 7})
 
 
@@ -128,7 +128,7 @@ MANY = ("distance-causal", {"window": 6, "query_offset": 2, "dropout": 0.3, "see
     [("xla", *MANY), ("dynamic", *MANY), ("dynamic", "bias", {"mask": MASK, "key_mask": KEYS, "query_mask": QUERIES})],
     ids=["xla-distance-and-all", "dynamic-distance-and-all", "dynamic-bias-and-masks"],
 )
-def test_every_path_is_the_dense_one(name, more, how):
+def test_compiled_blockwise_matches_dense(name, more, how):
     if how not in COMPILED:
         pytest.skip(f"{BACKEND} has no such path")
     arrays, options = split(name)
@@ -142,7 +142,7 @@ def test_every_path_is_the_dense_one(name, more, how):
 
 
 @pytest.mark.parametrize(("block_size", "causal"), [(0, False), (BLOCK, True)], ids=["dense", "blocks-causal"])
-def test_dropout_drops_what_its_seed_says(block_size, causal):
+def test_dropout_depends_on_the_seed_only(block_size, causal):
     rate, seed = 0.3, np.array([5, 6], "int32")
     ones = np.zeros((B, T, N, H), "float32"), np.zeros((B, S, N, H), "float32")
     eye = np.broadcast_to(np.eye(S, dtype="float32")[None, :, None], (B, S, N, S))
@@ -170,7 +170,7 @@ def test_dropout_drops_what_its_seed_says(block_size, causal):
 
 
 @pytest.mark.parametrize("block_size", [0, BLOCK, None], ids=["dense", "blocks", "default"])
-def test_what_stands_in_padding_changes_nothing(block_size):
+def test_padding_values_have_no_effect(block_size):
     def run(query, key, value):
         return ops.attend(query, key, value, query_mask=QUERIES, key_mask=KEYS, block_size=block_size)
 
@@ -184,7 +184,7 @@ def test_what_stands_in_padding_changes_nothing(block_size):
     np.testing.assert_array_equal(found, clean)
     for one, other in zip(gradients, clean_gradients, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert (clean[~QUERIES] == 0).all() and (clean[1] == 0).all(), "a query that sees nothing gets zeros"
+    assert (clean[~QUERIES] == 0).all() and (clean[1] == 0).all(), "a query that sees no key gets zeros"
 
 
 @pytest.mark.parametrize("dtype, atol", [("float16", 2e-3), ("bfloat16", 2e-2)])
@@ -259,8 +259,8 @@ LOWEST = float(np.finfo("float32").min)
     ],
     ids=["causal", "causal-by-distance", "window", "mask", "key-mask"],
 )
-def test_hidden_is_hidden_whatever_the_bias(options, shape, block_size):
-    """All keys at the minimum, or at -inf: what a mask, padding, causality or a window hides stays hidden."""
+def test_masks_hide_keys_whatever_the_bias(options, shape, block_size):
+    """With a bias of the float minimum or -inf everywhere, masked keys stay hidden."""
     low = np.broadcast_to(np.reshape([LOWEST, -np.inf], (2, *[1] * (len(shape) - 1))), shape)
     arrays = [QUERY[:2, :5, :2], KEY[:2, :7, :1], VALUE[:2, :7, :1], low]
     expected, _ = call(reference, options)(*arrays)
@@ -272,7 +272,7 @@ def test_hidden_is_hidden_whatever_the_bias(options, shape, block_size):
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX itself makes float32 of float64 arrays")
-def test_a_bias_of_float64_stays_finite_beside_inputs_of_float32():
+def test_float64_bias_stays_finite_with_float32_inputs():
     arrays = [a.astype("float32") for a in (QUERY, KEY, VALUE)]
     bias = np.full((1, 1, T, S), np.finfo("float64").min)
     expected, _ = reference(*arrays, bias=bias)
@@ -280,7 +280,7 @@ def test_a_bias_of_float64_stays_finite_beside_inputs_of_float32():
 
 
 @pytest.mark.parametrize("floatx", FLOATX)
-def test_the_global_dtype_changes_nothing(floatx):
+def test_global_dtype_has_no_effect(floatx):
     arrays = [a.astype("float32") for a in (QUERY, KEY, VALUE)]
     given = {"causal": True, "mask": MASK, "key_mask": KEYS, "query_offset": np.int64(2)}
     expected, _ = reference(*arrays, **given)

@@ -11,7 +11,7 @@ B, L, K, H = 2, 7, 3, 4
 @pytest.mark.parametrize("tensor", [False, True])
 @pytest.mark.parametrize("index", [0, 2, 4])
 @pytest.mark.parametrize("t", [1, 3])
-def test_rows_are_written_in_their_place(t, index, tensor):
+def test_rows_are_written_at_index(t, index, tensor):
     rng = np.random.default_rng(0)
     cache, rows = (rng.standard_normal((B, n, K, H)).astype("float32") for n in (L, t))
     expected = cache.copy()
@@ -27,6 +27,6 @@ def test_rows_beyond_the_end_are_dropped():
     assert ops.convert_to_numpy(written).tolist() == [[0, 0, 1, 2]]
 
 
-def test_the_cache_keeps_its_dtype():
+def test_cache_keeps_its_dtype():
     written = write_rows(ops.zeros((1, 4), "bfloat16"), ops.ones((1, 1), "float32"), 0)
     assert keras.backend.standardize_dtype(written.dtype) == "bfloat16"

@@ -1,4 +1,4 @@
-"""What an op computes does not depend on Keras's global float type, only on its inputs."""
+"""Results do not depend on Keras's global float type, only on the inputs."""
 
 import keras
 import numpy as np
@@ -45,7 +45,7 @@ FLOATX = ("float16", "float64", *(() if keras.backend.backend() == "jax" else ("
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_the_global_float_type_changes_nothing(call):
+def test_global_float_type_has_no_effect(call):
     expected, before = [numpy(x) for x in at_once(CALLS[call])], keras.config.floatx()
     for floatx in FLOATX:
         keras.config.set_floatx(floatx)

@@ -1,4 +1,4 @@
-"""Pools over places and over channels, against loops; their gradients and extremes."""
+"""Pooling over positions and over channels, against loops; gradients and extreme values."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def images(shape, seed=0):
 
 
 def some(shape, seed=1):
-    """A mask in which each image has other places, and the last none."""
+    """A mask that differs between images; the last image has no position that takes part."""
     mask = np.random.default_rng(seed).random(shape[:-1]) < 0.6
     mask[-1] = False
     return mask
@@ -27,7 +27,7 @@ def some(shape, seed=1):
 
 @each_rank
 @each_pool
-def test_channel_pool_is_its_formula(pool, shape):
+def test_channel_pool_matches_the_formula(pool, shape):
     x = images(shape)
     np.testing.assert_allclose(numpy(channel_pool(x, pool)), reference.pool(x, pool), atol=1e-5)
     first = np.moveaxis(x, -1, 1)
@@ -36,7 +36,7 @@ def test_channel_pool_is_its_formula(pool, shape):
 
 @each_rank
 @each_pool
-def test_masked_places_take_no_part(pool, shape):
+def test_masked_positions_are_ignored(pool, shape):
     x, mask = images(shape) - 3, some(shape)
     expected = reference.pool(x, pool, mask)
     assert not expected[-1].any()
@@ -55,19 +55,19 @@ def test_float64_is_pooled_in_float64(pool):
 
 
 @each_rank
-def test_spatial_pool_is_mean_and_greatest(shape):
+def test_spatial_pool_is_mean_and_max(shape):
     x = images(shape)
     for array, axis in ((x, -1), (np.moveaxis(x, -1, 1), 1)):
-        mean, greatest = spatial_pool(ops.convert_to_tensor(array), axis)
+        mean, maximum = spatial_pool(ops.convert_to_tensor(array), axis)
         for s in np.ndindex(shape[:-1]):
             assert abs(numpy(mean)[s] - sum(x[s]) / shape[-1]) < 1e-6
-            assert numpy(greatest)[s] == max(x[s])
+            assert numpy(maximum)[s] == max(x[s])
 
 
 @pytest.mark.parametrize("how", COMPILED)
 @each_pool
-def test_gradients_are_finite_also_of_nothing(pool, how):
-    """Of an image of zeros, where a root has none, and of one without any place that takes part."""
+def test_gradients_are_finite_for_zeros_and_full_masks(pool, how):
+    """For an image of zeros, where a square root has no gradient, and one without any position that takes part."""
     x, mask = images((3, 7, 6, 5)), some((3, 7, 6, 5))
     x[1] = 0
     cotangent = images((3, 5), seed=2)
@@ -80,7 +80,7 @@ def test_gradients_are_finite_also_of_nothing(pool, how):
 
 @each_pool
 def test_large_maps_in_half_precision(pool):
-    """The sum of 64 x 63 hundreds is more than float16 holds; the mean is not."""
+    """The sum of 64 x 63 values of 100 overflows float16; the mean does not."""
     x = ops.full((1, 64, 63, 2), 100.0, dtype="float16")
     count = 64 * 63
     expected = {"avg": 100, "max": 100, "lp": 100 * count**0.5, "lse": 100 + np.log(count)}[pool]
@@ -90,7 +90,7 @@ def test_large_maps_in_half_precision(pool):
         np.testing.assert_allclose(pooled, expected, rtol=2e-3)
 
 
-def test_refuses():
+def test_wrong_arguments_are_refused_by_name():
     with pytest.raises(ValueError, match="`pool` must be one of .*Received: pool='mean'"):
         channel_pool(images((2, 3, 4)), "mean")
     with pytest.raises(ValueError, match="`mask` must be boolean"):

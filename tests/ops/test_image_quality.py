@@ -24,7 +24,7 @@ LEGACY = 20 * math.log10(255 / 128)
 
 
 @pytest.mark.parametrize(("name", "variant"), ORACLES)
-def test_is_the_equation(name, variant):
+def test_matches_the_equation(name, variant):
     expected = [ORACLES[name, variant](a, b) for a, b in zip(IMAGES, OTHERS)]
     found = numpy(getattr(ops, name)(IMAGES, OTHERS, (0, 1), variant))
     assert found.dtype == "float32"
@@ -33,7 +33,7 @@ def test_is_the_equation(name, variant):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("variant", ["standard", "published"])
-def test_the_range_of_values_does_not_matter(name, variant):
+def test_independent_of_the_value_range(name, variant):
     function, expected = getattr(ops, name), getattr(ops, name)(IMAGES, OTHERS, (0, 1), variant)
     for low, high in ((-1, 1), (0, 255), (3.5, 4.0)):
         found = function(low + (high - low) * IMAGES, low + (high - low) * OTHERS, (low, high), variant)
@@ -44,8 +44,8 @@ def test_the_range_of_values_does_not_matter(name, variant):
 
 
 @pytest.mark.parametrize("variant", ["standard", "published"])
-def test_grey_images(variant):
-    """The luminance of a grey image is the image."""
+def test_grey_images_equal_their_luminance(variant):
+    """One channel, and the same channel three times."""
     grey = [v[..., :1] for v in (IMAGES, OTHERS)]
     expected = [ORACLES["structural_similarity", variant](a, b) for a, b in zip(*grey)]
     np.testing.assert_allclose(numpy(ops.structural_similarity(*grey, (0, 1), variant)), expected, rtol=2e-5)
@@ -53,7 +53,7 @@ def test_grey_images(variant):
     np.testing.assert_allclose(numpy(ops.structural_similarity(*thrice, (0, 1), variant)), expected, rtol=2e-5)
 
 
-def test_published_psnr_is_5_9866_decibels_higher():
+def test_published_psnr_is_5_9866_decibels_more():
     standard, published = (
         numpy(ops.peak_signal_to_noise_ratio(IMAGES, OTHERS, (0, 1), variant)) for variant in ("standard", "published")
     )
@@ -61,7 +61,7 @@ def test_published_psnr_is_5_9866_decibels_higher():
     np.testing.assert_allclose(published - standard, LEGACY, atol=1e-5)
 
 
-def test_published_sharpness_includes_the_borders():
+def test_published_sharpness_also_counts_the_borders():
     standard, published = (
         numpy(ops.sharpness_difference(IMAGES, OTHERS, (0, 1), variant)) for variant in ("standard", "published")
     )
@@ -69,7 +69,7 @@ def test_published_sharpness_includes_the_borders():
     np.testing.assert_allclose(published - standard, LEGACY + borders, atol=1e-5)
 
 
-def test_equal_images_have_the_max_value():
+def test_equal_images():
     most = 10 * math.log10(255**2 / 1e-4)
     assert abs(most - 88.13) < 5e-3
     for name in ("peak_signal_to_noise_ratio", "sharpness_difference"):
@@ -91,7 +91,7 @@ def test_closed_forms():
     np.testing.assert_allclose(numpy(ops.sharpness_difference(slope, 0 * slope, (0, 1))), 10 * np.log10(20), rtol=1e-5)
 
 
-def test_similarity_is_that_of_tensorflow():
+def test_ssim_and_psnr_match_tensorflow():
     if BACKEND != "tensorflow":
         pytest.skip("compares with TensorFlow's own")
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Labels that there are not: refused by name where they are known, NaN where they are not."""
+"""Labels out of range: an error where values are known, NaN in a compiled function."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from tests.backend import BACKEND, needs_values, numpy, plainly
 
 
 def compiled(function, *arrays):
-    """`function` where no value is known: in a graph of the backend; eagerly with PyTorch, which has none."""
+    """The result of `function` compiled, where no value is known; skips on PyTorch."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
@@ -24,7 +24,7 @@ def compiled(function, *arrays):
 
 
 @needs_values
-def test_known_labels_are_refused_by_name():
+def test_known_labels_out_of_range_are_refused_by_name():
     for good in ([0, 3], np.array([[3]], "uint8"), [0.0, 3.0], np.zeros((0,)), ops.convert_to_tensor([1, 2])):
         require_labels(good, "y_true", 4)
     for bad in ([0, 4], [-1, 3], np.array([255], "uint8"), [0.5], [np.nan], ops.convert_to_tensor([4])):
@@ -33,14 +33,14 @@ def test_known_labels_are_refused_by_name():
     require_labels(keras.Input((2,)), "y_true", 4)
 
 
-def test_unknown_labels_that_are_none_give_nan():
+def test_labels_out_of_range_give_nan():
     for labels in (np.array([-1, 0, 2, 3]), np.array([-1, 0, 2, 3], "float32"), np.array([255, 0, 2, 3], "uint8")):
         out = numpy(nan_unless_label(np.arange(4.0, dtype="float32"), labels, 3))
         np.testing.assert_array_equal(out, [np.nan, 1, 2, np.nan])
 
 
 @needs_values
-def test_values_of_pixels():
+def test_pixel_values_out_of_range():
     outputs = np.random.default_rng(0).standard_normal((2, 3, 256)).astype("float32")
     mixture = np.random.default_rng(0).standard_normal((2, 20)).astype("float32")
     good = np.array([[0, 7, 255], [3, 4, 5]])

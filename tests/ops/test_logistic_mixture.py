@@ -1,4 +1,4 @@
-"""The discretised mixture of logistics: its equation, its goldens, its sums, its gradients and its samples."""
+"""The discretised mixture of logistics: equation, reference values, sums, gradients and samples."""
 
 import math
 
@@ -10,7 +10,7 @@ from keras_attention.ops import logistic_mixture_log_prob, logistic_mixture_samp
 from tests.backend import BACKEND, COMPILED, numpy, value_and_gradients
 from tests.reference.logistic_mixture import probability
 
-# JAX has no float64 unless a process begins with it.
+# JAX has no float64 by default.
 WIDE, EXACT = ("float32", 2e-5) if BACKEND == "jax" else ("float64", 1e-12)
 # One component, mu = (0, .1, -.1), log s = -2, and coefficients (.5, -.5, .25) before the tanh.
 GOLDEN = [0.0, 0.0, 0.1, -0.1, -2.0, -2.0, -2.0, 0.5, -0.5, 0.25]
@@ -22,7 +22,7 @@ def log_prob(values, parameters, dtype=WIDE):
 
 
 def mixtures(*shape, C, K, seed=0):
-    """Random parameters: three scales of log-scales, means that leave [-1, 1]."""
+    """Random parameters, with log-scales around -2 and means partly outside of [-1, 1]."""
     rng = np.random.default_rng(seed)
     parameters = rng.standard_normal((*shape, K * logistic_mixture_size(C)))
     parameters[..., K + K * C : K + 2 * K * C] -= 2.0
@@ -30,12 +30,12 @@ def mixtures(*shape, C, K, seed=0):
 
 
 @pytest.mark.parametrize(("C", "size"), [(1, 3), (2, 6), (3, 10), (4, 15)])
-def test_parameters_of_a_component(C, size):
+def test_number_of_parameters_per_component(C, size):
     assert logistic_mixture_size(C) == size
 
 
 @pytest.mark.parametrize(("C", "K"), [(1, 4), (2, 5), (3, 4), (4, 2)])
-def test_is_the_equation(C, K):
+def test_matches_the_equation(C, K):
     rng = np.random.default_rng(1)
     values = rng.integers(0, 256, (2, 5, C))
     values[0, 0], values[1, 0] = 0, 255
@@ -45,7 +45,7 @@ def test_is_the_equation(C, K):
     np.testing.assert_allclose(ours, expected, rtol=1e-4 if WIDE == "float32" else 1e-9)
 
 
-def test_log_prob_reference_values():
+def test_reference_values():
     one = [0.0, 0.0, -2.0]
     for value, expected in ((0, -7.360715), (255, -7.360715), (128, -4.234691)):
         assert abs(log_prob([value], one) - expected) < 2e-6
@@ -63,7 +63,7 @@ def test_probabilities_of_all_values_sum_to_one(mean, log_scale):
     assert abs(total - 1) < EXACT
 
 
-def test_the_probabilities_of_all_pairs_of_channels_sum_to_one():
+def test_probabilities_of_all_values_of_two_channels_sum_to_one():
     parameters = mixtures(C=2, K=3)
     pairs = np.stack(np.meshgrid(np.arange(256), np.arange(256), indexing="ij"), -1)
     total = np.exp(log_prob(pairs, np.broadcast_to(parameters, (256, 256, 18))).astype("float64")).sum()
@@ -71,7 +71,7 @@ def test_the_probabilities_of_all_pairs_of_channels_sum_to_one():
 
 
 @pytest.mark.parametrize("how", COMPILED)
-def test_gradients_are_those_of_finite_differences(how):
+def test_gradients_match_finite_differences(how):
     values = np.array([[[3, 250], [0, 100], [255, 77]], [[10, 11], [1, 254], [128, 0]]])
     parameters = mixtures(2, 3, C=2, K=4)
     weight = np.random.default_rng(3).standard_normal((2, 3)).astype("float32")
@@ -105,8 +105,8 @@ def test_extreme_parameters_have_finite_losses_and_gradients(how):
     assert (value < 1e-6).all()
 
 
-def test_an_improbable_value_is_as_improbable_as_the_equation_says():
-    """Where the difference of two sigmoids is 0 in floats: P = exp(-nearer border / s) (1 - exp(-width / s))."""
+def test_log_probability_of_improbable_values_is_exact():
+    """Where the difference of two sigmoids rounds to 0: P = exp(-nearer border / s) (1 - exp(-width / s))."""
     rate = math.exp(5.0)
     for value in (200, 55):
         near = abs(value / 127.5 - 1) - 1 / 255
@@ -122,46 +122,46 @@ def test_half_precision_is_computed_in_float32():
         assert abs(float(ours) + 22.662932) < 0.2
 
 
-def draw(parameters, channels, count, seed=0, temperature=1.0):
+def sample(parameters, channels, count, seed=0, temperature=1.0):
     K = len(parameters) // logistic_mixture_size(channels)
     noise = np.random.default_rng(seed).random((count, K + channels)).astype("float32")
     repeated = np.broadcast_to(np.asarray(parameters, "float32"), (count, len(parameters)))
     return numpy(logistic_mixture_sample(repeated, channels, noise, temperature))
 
 
-def test_samples_come_as_often_as_their_probability():
+def test_samples_follow_the_probabilities():
     parameters = mixtures(C=2, K=3, seed=4)
-    drawn = draw(parameters, 2, 40_000)
-    assert drawn.dtype == "int32" and drawn.min() >= 0 and drawn.max() <= 255
-    # Cells of 32 x 32 values, and the edges, which own what lies beyond them.
+    samples = sample(parameters, 2, 40_000)
+    assert samples.dtype == "int32" and samples.min() >= 0 and samples.max() <= 255
+    # Cells of 32 x 32 values, and single values.
     pairs = np.stack(np.meshgrid(np.arange(256), np.arange(256), indexing="ij"), -1)
     p = np.exp(log_prob(pairs, np.broadcast_to(parameters, (256, 256, 18))).astype("float64"))
     for block in (32, 1):
         bins = 256 // block
-        expected = p.reshape(bins, block, bins, block).sum((1, 3)).ravel() * len(drawn)
-        counts = np.bincount(drawn[:, 0] // block * bins + drawn[:, 1] // block, minlength=bins * bins)
+        expected = p.reshape(bins, block, bins, block).sum((1, 3)).ravel() * len(samples)
+        counts = np.bincount(samples[:, 0] // block * bins + samples[:, 1] // block, minlength=bins * bins)
         seen = expected > 5
         chi_square = ((counts - expected)[seen] ** 2 / expected[seen]).sum()
         assert chi_square <= seen.sum() + 4 * np.sqrt(2 * seen.sum())
 
 
-def test_a_later_channel_follows_the_one_that_was_drawn():
+def test_later_channel_is_conditioned_on_the_sampled_one():
     steep = [0.0, 0.0, 0.0, 0.0, -7.0, 5.0]  # the mean of the second is the first
-    drawn = draw(steep, 2, 2_000)
-    assert np.abs(drawn[:, 0] - drawn[:, 1]).max() <= 3
-    assert drawn[:, 0].std() > 50
+    samples = sample(steep, 2, 2_000)
+    assert np.abs(samples[:, 0] - samples[:, 1]).max() <= 3
+    assert samples[:, 0].std() > 50
 
 
-def test_a_low_temperature_is_the_mean_of_the_most_probable_component():
+def test_low_temperature_gives_the_mean_of_the_most_probable_component():
     parameters = [0.0, 0.5, -0.6, 0.2, 0.0, 0.0]
-    assert (draw(parameters, 1, 50, temperature=1e-6) == round(1.2 * 127.5)).all()
-    assert draw(parameters, 1, 5_000, temperature=0.5).std() < draw(parameters, 1, 5_000).std()
+    assert (sample(parameters, 1, 50, temperature=1e-6) == round(1.2 * 127.5)).all()
+    assert sample(parameters, 1, 5_000, temperature=0.5).std() < sample(parameters, 1, 5_000).std()
 
 
-def test_noise_of_zero_and_almost_one_is_drawn_too():
+def test_noise_of_zero_and_almost_one_gives_valid_samples():
     for u in (0.0, 1 - 2.0**-24):
-        drawn = logistic_mixture_sample([0.0, 0.0, 0.0], 1, np.array([u, u], "float32"))
-        assert int(drawn[0]) == (0 if u == 0 else 255)
+        samples = logistic_mixture_sample([0.0, 0.0, 0.0], 1, np.array([u, u], "float32"))
+        assert int(samples[0]) == (0 if u == 0 else 255)
 
 
 def test_shapes_that_do_not_fit_are_refused():

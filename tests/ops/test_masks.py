@@ -14,7 +14,7 @@ T, S = 9, 7
 @pytest.mark.parametrize("query_offset", [0, 3, -4])
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("window", [None, 1, 3])
-def test_band_penalty_and_living_rows_are_the_formula(causal, window, query_offset):
+def test_in_band_band_penalty_and_alive_rows_match_the_formula(causal, window, query_offset):
     expected = np.ones((T, S), bool)
     for t, s in np.ndindex(T, S):
         at = t + query_offset
@@ -37,7 +37,7 @@ def test_band_penalty_and_living_rows_are_the_formula(causal, window, query_offs
     assert not numpy(none).any() and none.shape == (4, T)
 
 
-def test_a_floating_mask_is_refused_and_an_integer_one_is_boolean():
+def test_floating_mask_is_refused_and_integer_mask_is_cast():
     with pytest.raises(ValueError, match="attention_bias"):
         ops.require_boolean(np.zeros((2, 2), "float32"))
     assert numpy(ops.require_boolean(np.array([0, 1, 2]))).tolist() == [False, True, True]

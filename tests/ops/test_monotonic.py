@@ -1,4 +1,4 @@
-"""Monotonic alignments against a walk through all that can happen."""
+"""Monotonic alignments against loops over all keys."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def loops(choose, previous):
 
 @pytest.mark.parametrize("mode", ["recursive", "parallel"])
 @pytest.mark.parametrize("how", COMPILED)
-def test_value_and_gradients(mode, how):
+def test_values_and_gradients_match_the_equation(mode, how):
     cotangent = np.random.default_rng(2).standard_normal((3, 7)).astype("float32")
 
     def run(choose, previous):
@@ -33,7 +33,7 @@ def test_value_and_gradients(mode, how):
 
 
 @pytest.mark.parametrize("mode", ["recursive", "hard"])
-def test_hard_choices_stop_at_the_first_from_where_attention_stood(mode):
+def test_hard_attention_stops_at_the_first_chosen_key_from_the_last_one_on(mode):
     choose = np.array([[1, 0, 0, 1, 1], [0, 1, 0, 0, 0], [1, 1, 1, 1, 1]], "float32")
     previous = np.eye(5, dtype="float32")[[1, 2, 2]]
     got = numpy(ops.monotonic_alignment(choose, previous, mode))
@@ -42,7 +42,7 @@ def test_hard_choices_stop_at_the_first_from_where_attention_stood(mode):
 
 
 @pytest.mark.parametrize("mode", ["recursive", "parallel"])
-def test_certain_choices_have_finite_gradients(mode):
+def test_probabilities_of_zero_and_one_have_finite_gradients(mode):
     choose = np.array([[0, 1, 0.5, 1, 0]], "float32")
     _, gradients = value_and_gradients(
         lambda p, a: ops.monotonic_alignment(p, a, mode), [choose, np.full((1, 5), 0.2)], np.ones((1, 5), "float32")

@@ -1,4 +1,4 @@
-"""The four pairwise functions against NumPy loops: on every path, with their gradients, and what they never build."""
+"""The four pairwise functions against NumPy loops: every path, gradients, and memory."""
 
 import functools
 
@@ -46,7 +46,7 @@ def extra(pairwise, vector=VECTOR):
 
 @pytest.mark.parametrize("given", [{}, masks()], ids=["plain", "masks"])
 @pytest.mark.parametrize("pairwise", PAIRWISE)
-def test_is_the_equation(pairwise, given):
+def test_matches_the_equation(pairwise, given):
     context, scores = oracle(QUERY, KEY, VALUE, VECTOR, pairwise, **given)
     for block_size in (0, 2, None):
         call = {**given, **extra(pairwise), "block_size": block_size}
@@ -57,7 +57,7 @@ def test_is_the_equation(pairwise, given):
 
 
 @pytest.mark.parametrize(("scale", "factor"), [(0.7, 0.7), (None, H**-0.5)])
-def test_the_softmax_is_scaled(scale, factor):
+def test_softmax_is_scaled(scale, factor):
     context, _ = oracle(QUERY, KEY, VALUE, VECTOR, "gaussian", factor)
     np.testing.assert_allclose(numpy(ops.non_local(QUERY, KEY, VALUE, "gaussian", scale=scale)), context, atol=1e-5)
 
@@ -87,10 +87,10 @@ GRADIENTS = [
 
 
 @pytest.mark.parametrize(("pairwise", "path", "how"), GRADIENTS)
-def test_gradients_are_those_of_the_equation(pairwise, path, how):
+def test_gradients_match_the_equation(pairwise, path, how):
     given, cotangent = masks(), random(B, T, V, seed=6)
     arrays = [QUERY, KEY, VALUE, VECTOR][: 4 if pairwise == "concatenation" else 3]
-    # In a graph of unknown dimensions the vector stays a constant.
+    # In a graph of unknown dimensions the vector is a constant.
     differentiated = arrays[:3] if how == "dynamic" else arrays
 
     def run(*tensors):
@@ -127,7 +127,7 @@ def test_padding_does_not_leak_into_values_or_gradients(pairwise, block_size):
 
 
 @pytest.mark.parametrize("pairwise", PAIRWISE)
-def test_who_sees_nothing_gets_zeros(pairwise):
+def test_query_without_keys_gets_zeros(pairwise):
     key_mask = np.ones((B, S), bool)
     key_mask[1] = False
     for choice in ({"block_size": 0}, {"block_size": 2}, {"return_scores": True}):
@@ -136,8 +136,8 @@ def test_who_sees_nothing_gets_zeros(pairwise):
             assert not numpy(x)[1].any() and numpy(x)[0].any()
 
 
-def test_concatenation_is_the_explicit_concatenation():
-    """w . [theta, phi] over all pairs, against the two scores of which it is the sum."""
+def test_concatenation_equals_explicitly_concatenated_pairs():
+    """Equation 5: w . [theta, phi] over all pairs is the sum of a term per query and one per key."""
     pairs = np.concatenate(
         [np.broadcast_to(QUERY[:, :, None], (B, T, S, H)), np.broadcast_to(KEY[:, None], (B, T, S, H))], axis=-1
     )
@@ -147,8 +147,8 @@ def test_concatenation_is_the_explicit_concatenation():
     np.testing.assert_allclose(numpy(got[0]), scores @ VALUE, atol=1e-5)
 
 
-def test_the_running_sums_of_concatenation_are_as_exact_as_all_pairs():
-    """Far from the origin, where their two halves are large and cancel."""
+def test_cumulative_sums_of_concatenation_are_as_exact_as_all_pairs():
+    """For large terms of opposite sign, which cancel."""
     query, key, value = random(1, 400, 1) + 1000, random(1, 600, 1, seed=1) - 1000, random(1, 600, 3, seed=2)
     given = {"vector": np.ones(2, "float32")}
     scores = np.maximum(query.astype("f8") + np.swapaxes(key, 1, 2), 0) / 600
@@ -188,7 +188,7 @@ def test_half_precision_is_computed_in_float32(pairwise, block_size, dtype):
         ("key_mask", "dot_product", {"key_mask": np.ones((B, S), "float32")}),
     ],
 )
-def test_bad_arguments_by_name(match, pairwise, given):
+def test_wrong_arguments_are_refused_by_name(match, pairwise, given):
     with pytest.raises(ValueError, match=match):
         ops.non_local(QUERY, KEY, VALUE, pairwise, **given)
 
@@ -196,7 +196,7 @@ def test_bad_arguments_by_name(match, pairwise, given):
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere sizes are known when the path is chosen")
 @pytest.mark.parametrize("T", [46_341, 65_536])
 @pytest.mark.parametrize(("kind", "H"), [(_DotProduct, 5), (_Concatenation, 1)])
-def test_pairs_are_many_where_an_int_cannot_count_them(kind, H, T):
+def test_long_inputs_take_the_linear_path_where_int32_overflows(kind, H, T):
     import tensorflow as tf
 
     spec = [tf.TensorSpec((2, None, size)) for size in (H, H, 7)]
@@ -207,7 +207,7 @@ def test_pairs_are_many_where_an_int_cannot_count_them(kind, H, T):
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="lists the tensors of a TensorFlow graph")
 @pytest.mark.parametrize("pairwise", FUNCTIONS)
-def test_pairs_are_never_built_whole(pairwise):
+def test_all_pairs_are_never_held(pairwise):
     import tensorflow as tf
 
     T, S, H = 96, 80, 6
@@ -229,5 +229,5 @@ def test_pairs_are_never_built_whole(pairwise):
     assert largest(0, arrays) >= 2 * T * S, "the measure sees all pairs"
     assert largest(4, arrays) <= 2 * (T + S) * 2 * H < T * S
     many = [tf.zeros((1, n, H)) for n in (1100, 1000, 1000)]
-    assert largest(0, many) >= 1_100_000 > DENSE_BELOW, "without being told, too"
+    assert largest(0, many) >= 1_100_000 > DENSE_BELOW, "by default, too"
     assert largest(None, many) < 1_100_000 / 2

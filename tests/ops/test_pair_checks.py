@@ -19,7 +19,7 @@ CALLS = {
     "local": lambda **x: ops.windowed_attend(**{"center": array(B, T), "half_width": 2.0, **TENSORS, **x}),
     "non_local": lambda **x: ops.non_local(**TENSORS | x),
 }
-SCORES = {"scores": lambda **x: ops.additive_logits(**{"vector": array(U), **_pair(TENSORS), **x})}
+LOGITS = {"logits": lambda **x: ops.additive_logits(**{"vector": array(U), **_pair(TENSORS), **x})}
 WINDOW = {"center": array(B, T), "half_width": 2.0}
 WINDOWS = {"additive": lambda **x: CALLS["additive"](**{**WINDOW, **x}), "local": CALLS["local"]}
 
@@ -46,8 +46,8 @@ def refuse(calls, argument, given):
         ("block_size", {"block_size": True}),
     ],
 )
-def test_what_all_refuse(argument, given):
-    refuse({**CALLS, **SCORES}, argument, given)
+def test_queries_and_keys_are_checked_by_every_function(argument, given):
+    refuse({**CALLS, **LOGITS}, argument, given)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_all_refuse(argument, given):
         ("return_scores", {"return_scores": "yes"}),
     ],
 )
-def test_what_all_with_values_refuse(argument, given):
+def test_values_and_masks_are_checked_by_every_attention(argument, given):
     refuse(CALLS, argument, given)
 
 
@@ -81,7 +81,7 @@ def test_what_all_with_values_refuse(argument, given):
         ("renormalize", {"renormalize": "no"}),
     ],
 )
-def test_what_all_with_windows_refuse(argument, given):
+def test_masks_and_windows_are_checked_by_every_windowed_attention(argument, given):
     refuse(WINDOWS, argument, given)
 
 
@@ -90,9 +90,9 @@ def test_what_all_with_windows_refuse(argument, given):
     [
         (CALLS["additive"], "vector", {"vector": array(U + 1)}),
         (CALLS["additive"], "half_width", {"half_width": 2.0}),
-        (SCORES["scores"], "vector", {"vector": array(U, 1)}),
-        (SCORES["scores"], "coverage_vector", {"coverage": array(B, S)}),
-        (SCORES["scores"], "coverage", {"coverage": array(B, T), "coverage_vector": array(U)}),
+        (LOGITS["logits"], "vector", {"vector": array(U, 1)}),
+        (LOGITS["logits"], "coverage_vector", {"coverage": array(B, S)}),
+        (LOGITS["logits"], "coverage", {"coverage": array(B, T), "coverage_vector": array(U)}),
         (CALLS["non_local"], "scale", {"scale": float("nan")}),
         (CALLS["non_local"], "scale", {"scale": "inv_sqrt"}),
         (lambda **x: ops.gaussian_window(1.0, **x), "length", {"length": -1, "half_width": 2}),
@@ -100,7 +100,7 @@ def test_what_all_with_windows_refuse(argument, given):
         (lambda **x: ops.gaussian_window(1.0, **x), "half_width", {"length": 5, "half_width": -2}),
     ],
 )
-def test_what_one_refuses(call, argument, given):
+def test_arguments_of_single_functions_are_checked(call, argument, given):
     with pytest.raises(ValueError, match=f"`{argument}`.*Received: "):
         call(**given)
 

@@ -1,4 +1,4 @@
-"""The orders of generation and the shift along them, also where blocks do not divide the image."""
+"""Generation orders and the shift along them, also where blocks do not divide the image."""
 
 import keras
 import numpy as np
@@ -15,12 +15,12 @@ SIZES = [(6, 8, None), (6, 8, (2, 4)), (5, 7, (2, 3)), (3, 4, (8, 3)), (4, 3, (2
 
 
 @pytest.mark.parametrize(("Y", "X", "block"), SIZES, ids=str)
-def test_every_position_has_its_place(Y, X, block):
+def test_order_matches_the_loop_and_its_inverse(Y, X, block):
     expected = reference.positions(Y, X, block)
     rows, columns = generation.generation_coordinates(ops.arange(Y * X), Y, X, block)
     assert list(zip(numpy(rows).tolist(), numpy(columns).tolist())) == expected
-    places = generation.generation_place(*np.transpose(expected), Y, X, block)
-    assert numpy(places).tolist() == list(range(Y * X))
+    indices = generation.generation_place(*np.transpose(expected), Y, X, block)
+    assert numpy(indices).tolist() == list(range(Y * X))
     begins = numpy(generation.begins_block(ops.arange(Y * X), Y, X, block))
     qh, qw = block or (Y, X)
     assert begins.tolist() == [row % qh == 0 and column % qw == 0 for row, column in expected]
@@ -36,7 +36,7 @@ def test_image_to_sequence_and_back(Y, X, block):
 
 
 @pytest.mark.parametrize(("size", "each_block", "how"), all_pairs(SIZES, [False, True], COMPILED), ids=str)
-def test_shift_along_the_order(size, each_block, how):
+def test_shift_and_its_gradient_match_the_loop(size, each_block, how):
     Y, X, block = size
     rng = np.random.default_rng(0)
     image = np.arange(1, Y * X + 1).reshape(Y, X)
@@ -53,7 +53,7 @@ def test_shift_along_the_order(size, each_block, how):
     np.testing.assert_array_equal(found, gradient)
 
 
-def test_shift_right_has_the_values_of_the_published_code():
+def test_shift_matches_the_published_code():
     image = np.arange(1, 17).reshape(1, 4, 4)
     along = [[0, 1, 6, 3], [2, 5, 4, 7], [8, 9, 14, 11], [10, 13, 12, 15]]
     assert numpy(shift_right(image, (2, 2)))[0].tolist() == along
@@ -62,8 +62,8 @@ def test_shift_right_has_the_values_of_the_published_code():
 
 
 @pytest.mark.parametrize(("block", "blocks"), [((16, 16), 12), ((8, 16), 24)])
-def test_shift_right_drops_the_last_values(block, blocks):
-    """Of CIFAR's grid of 32 x 96: one value along the whole order, and one a block if each is shifted for itself."""
+def test_shift_loses_one_value_per_image_or_per_block(block, blocks):
+    """Of the 32 x 96 values of a CIFAR-10 image, with blocks shifted separately or not."""
     image = np.arange(1, 32 * 96 + 1).reshape(1, 32, 96)
     everything = set(image.ravel().tolist())
     for each_block, lost in ((False, 1), (True, blocks)):
@@ -73,7 +73,7 @@ def test_shift_right_drops_the_last_values(block, blocks):
 
 
 class Around(keras.layers.Layer):
-    """All of them, so that Keras gives unknown sizes to what runs inside a layer."""
+    """The functions in a layer, in which Keras leaves sizes unknown."""
 
     def call(self, x):
         _, Y, X = ops.shape(x)[:3]
@@ -81,7 +81,7 @@ class Around(keras.layers.Layer):
         return ops.concatenate([shift_right(x), shift_right(x, (2, 3)), again], axis=-1)
 
 
-def test_sizes_known_at_run_time_only():
+def test_sizes_known_only_at_run_time():
     x = np.random.default_rng(0).standard_normal((2, 5, 7, 3)).astype("float32")
     expected = np.concatenate([numpy(shift_right(x)), numpy(shift_right(x, (2, 3))), x], axis=-1)
     inputs = keras.Input((None, None, 3))

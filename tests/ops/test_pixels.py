@@ -16,7 +16,7 @@ def test_uniform_logits_take_eight_bits_per_value():
 
 
 @pytest.mark.parametrize("how", COMPILED)
-def test_categorical_is_the_sum_of_the_channels_and_its_gradient_the_error(how):
+def test_categorical_matches_the_equation_and_its_gradient(how):
     rng = np.random.default_rng(1)
     values = rng.integers(0, 256, (2, 4, 3))
     logits = 3 * rng.standard_normal((2, 4, 3, 256))
@@ -32,7 +32,7 @@ def test_categorical_is_the_sum_of_the_channels_and_its_gradient_the_error(how):
         assert abs(value[b, t] - total) < 1e-4
 
 
-def test_logistic_mixtures_are_theirs():
+def test_logistic_mixture_matches_its_equation():
     rng = np.random.default_rng(2)
     values, parameters = rng.integers(0, 256, (2, 4, 3)), rng.standard_normal((2, 4, 20)).astype("float32")
     ours = numpy(pixel_log_prob(values, parameters, "logistic_mixture"))

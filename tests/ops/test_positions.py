@@ -11,31 +11,31 @@ def numpy(x):
 
 
 @pytest.mark.parametrize("size", [6, 7, 512])
-def test_sinusoids_are_those_of_the_paper(size):
+def test_sinusoids_match_the_paper(size):
     ours = positions.sinusoidal(ops.arange(9), size)
     np.testing.assert_allclose(numpy(ours), reference.sinusoidal(9, size), atol=2e-6)
 
 
 @pytest.mark.parametrize("size", [6, 7, 512])
-def test_sinusoids_are_those_of_the_published_code(size):
+def test_sinusoids_match_the_published_code(size):
     ours = positions.sinusoidal(ops.arange(9), size, "reference")
     np.testing.assert_allclose(numpy(ours), reference.sinusoidal_reference(9, size), atol=2e-6)
 
 
-def test_golden_rows_of_both_sinusoids():
+def test_reference_rows_of_both_sinusoids():
     paper, published = (numpy(positions.sinusoidal([1], 4, variant))[0] for variant in ("paper", "reference"))
     np.testing.assert_allclose(paper, [0.841471, 0.540302, 0.0099998, 0.99995], atol=1e-6)
     np.testing.assert_allclose(published, [0.841471, 0.0001, 0.540302, 1.0], atol=1e-6)
 
 
-def test_golden_of_two_coordinates_in_the_published_code():
+def test_reference_values_of_2d_sinusoids_in_the_published_code():
     ours = numpy(positions.sinusoidal_2d([2], [3], 8, "reference"))
     golden = [0.909297, 0.0002, -0.416147, 1, 0.141120, 0.0003, -0.989992, 1]
     np.testing.assert_allclose(ours, [[golden]], atol=1e-6)
 
 
 @pytest.mark.parametrize(("variant", "size"), [("paper", 12), ("paper", 10), ("reference", 16)])
-def test_two_coordinates_are_half_and_half(variant, size):
+def test_2d_sinusoids_are_half_rows_and_half_columns(variant, size):
     ours = numpy(positions.sinusoidal_2d(np.array([4, 0, 1]), ops.arange(5), size, variant, 100.0))
     of = {"paper": reference.sinusoidal, "reference": reference.sinusoidal_reference}[variant]
     table = of(6, size // 2, 100.0)
@@ -46,7 +46,7 @@ def test_two_coordinates_are_half_and_half(variant, size):
         positions.sinusoidal_2d([0], [0], 7)
 
 
-def test_a_shift_is_a_linear_map_of_the_sinusoids():
+def test_shift_is_a_linear_map_of_the_sinusoids():
     table = numpy(positions.sinusoidal(ops.arange(60), 12)).astype("float64")
     before, after = table[:-7], table[7:]
     shift, *_ = np.linalg.lstsq(before, after, rcond=None)
@@ -82,13 +82,13 @@ def test_product_of_rotated_vectors_depends_on_their_distance_only(layout):
     assert np.abs(product(12, 5) - product(12, 6)).min() > 1e-3
 
 
-def test_slopes_of_powers_of_two():
+def test_alibi_slopes_of_powers_of_two():
     np.testing.assert_allclose(positions.alibi_slopes(8), [2.0**-n for n in range(1, 9)])
     np.testing.assert_allclose(positions.alibi_slopes(16), [2 ** (-n / 2) for n in range(1, 17)], rtol=1e-6)
     np.testing.assert_allclose(positions.alibi_slopes(1), [2.0**-8])
 
 
-def test_slopes_between_powers_of_two():
+def test_alibi_slopes_between_powers_of_two():
     # As the published code prints them: those of 8, then the first, third... of 16.
     odd = [2**-0.5, 2**-1.5, 2**-2.5, 2**-3.5]
     np.testing.assert_allclose(positions.alibi_slopes(12), [2.0**-n for n in range(1, 9)] + odd, rtol=1e-6)
@@ -105,7 +105,7 @@ def test_alibi_falls_with_distance(query_offset):
 
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize(("num_buckets", "max_distance"), [(32, 128), (8, 20), (6, 1000), (4, 3)])
-def test_buckets_are_those_of_t5(bidirectional, num_buckets, max_distance):
+def test_buckets_match_t5(bidirectional, num_buckets, max_distance):
     distance = np.arange(-1100, 1101)
     expected = [reference.t5_bucket(int(d), num_buckets, max_distance, bidirectional) for d in distance]
     ours = numpy(positions.relative_bucket(distance, num_buckets, max_distance, bidirectional))
@@ -113,14 +113,14 @@ def test_buckets_are_those_of_t5(bidirectional, num_buckets, max_distance):
     assert ours.min() == 0 and ours.max() == num_buckets - 1
 
 
-def test_golden_buckets():
-    # 32 buckets to 128, both directions: 0..7 one each, then 8-11, 12-15, 16-22, 23-31, 32-45, 46-63, 64-90, 91-...
+def test_reference_buckets():
+    # 32 buckets up to 128, both directions: 0..7 one each, then 8-11, 12-15, 16-22, 23-31, 32-45, 46-63, 64-90, 91-...
     golden = {0: 0, -7: 7, -8: 8, -11: 8, -12: 9, -15: 9, -16: 10, -64: 14, -90: 14, -91: 15, -5000: 15, 1: 17, 8: 24}
     ours = numpy(positions.relative_bucket(np.array(list(golden))))
     assert dict(zip(golden, ours.tolist())) == golden
 
 
-def test_bad_arguments():
+def test_unknown_variants_and_odd_sizes_are_refused():
     with pytest.raises(ValueError, match="`variant`.*Received: variant='sines'"):
         positions.sinusoidal([0], 4, "sines")
     with pytest.raises(ValueError, match="`layout`.*Received: layout='pairs'"):

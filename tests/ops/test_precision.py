@@ -9,7 +9,7 @@ from tests.backend import BACKEND
 
 
 @pytest.mark.parametrize("floatx", ["float32", "float16", "float64"])
-def test_one_dtype_for_all(floatx):
+def test_all_tensors_get_the_widest_dtype(floatx):
     before = keras.config.floatx()
     keras.config.set_floatx(floatx)
     try:

@@ -1,4 +1,4 @@
-"""Random calls of `ops.attend`, run in any way, against the loops of the paper: values, scores and gradients."""
+"""Random calls of `ops.attend`, eager and compiled, against loops from the paper: values, scores and gradients."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def check(rng):
     arrays, options = random_call(rng)
     way = any_way(rng)
     if BACKEND == "tensorflow" and way == XLA and options["block_size"] is None:
-        options["block_size"] = 0  # XLA has no gradient of a choice that is made, by length, when the graph runs
+        options["block_size"] = 0  # XLA has no gradient of a choice at run time
     known = dict(options)
     scores = known.pop("return_scores", False)
     known.pop("block_size")
@@ -33,5 +33,5 @@ def check(rng):
         )
 
 
-def test_any_call_is_the_paper():
+def test_random_calls_match_the_paper():
     check_all(check, {"tensorflow": 9, "jax": 8, "torch": 60}[BACKEND])

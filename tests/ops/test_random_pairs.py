@@ -20,5 +20,5 @@ def check(rng, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_call_is_the_paper(kind):
+def test_random_calls_match_the_paper(kind):
     check_all(check, 3, kind)

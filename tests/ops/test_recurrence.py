@@ -1,4 +1,4 @@
-"""The loop over time: its states, outputs and gradients, both ways and past padding, on every path."""
+"""The scan over time: states, outputs and gradients, in both directions, with a mask, on every path."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ MASK = np.array([[True, True, False, True, False], [False, True, True, True, Tru
 
 
 def oracle(x, weight, mask, reverse):
-    """h <- tanh(h W + x), where seen; writes 2 h and the mean of h."""
+    """h <- tanh(h W + x), where not masked; outputs 2 h and the mean of h."""
     outputs, h = np.zeros(x.shape), np.zeros((x.shape[0], x.shape[2]))
     means = np.zeros(x.shape[:2])
     for b in range(x.shape[0]):
@@ -35,7 +35,7 @@ def run(x, weight, mask=None, reverse=False):
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
-def test_is_the_loop(masked, reverse):
+def test_matches_the_loop(masked, reverse):
     rng = np.random.default_rng(0)
     x, weight = rng.standard_normal((2, 5, 3)), rng.standard_normal((3, 3))
     mask = MASK if masked else np.ones((2, 5), bool)
@@ -48,30 +48,30 @@ def test_is_the_loop(masked, reverse):
 
 
 @pytest.mark.parametrize("how", COMPILED)
-def test_gradients_on_every_path(how):
+def test_gradients_match_finite_differences(how):
     rng = np.random.default_rng(1)
-    x, weight, rise = (rng.standard_normal(shape) for shape in ((2, 5, 3), (3, 3), (2, 5, 3)))
+    x, weight, cotangent = (rng.standard_normal(shape) for shape in ((2, 5, 3), (3, 3), (2, 5, 3)))
 
     def function(x, weight):
         return run(x, weight, ops.convert_to_tensor(MASK), reverse=True)[0]
 
     if how == "dynamic":
         pytest.skip("the weight has no batch")
-    value, gradients = value_and_gradients(function, [x, weight], rise, how)
+    value, gradients = value_and_gradients(function, [x, weight], cotangent, how)
     np.testing.assert_allclose(value, oracle(x, weight, MASK, True)[0], atol=1e-5)
     for i, array in enumerate((x, weight)):
         for at in [(0, 0, 1), (1, 3, 2)] if i == 0 else [(0, 2), (1, 1)]:
             step = np.zeros_like(array)
             step[at] = 1e-5
             moved = [[array + s * step if j == i else a for j, a in enumerate((x, weight))] for s in (1, -1)]
-            up, down = (np.sum(oracle(*arrays, MASK, True)[0] * rise) for arrays in moved)
+            up, down = (np.sum(oracle(*arrays, MASK, True)[0] * cotangent) for arrays in moved)
             np.testing.assert_allclose(gradients[i][at], (up - down) / 2e-5, rtol=1e-3, atol=1e-4)
     assert np.abs(gradients[0][~MASK]).max() == 0
 
 
 @pytest.mark.skipif("dynamic" not in COMPILED, reason="elsewhere the number of steps is known")
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_graph_that_may_have_no_steps(compiled):
+def test_unknown_number_of_steps(compiled):
     import tensorflow as tf
 
     weight = tf.eye(3)

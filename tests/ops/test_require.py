@@ -1,4 +1,4 @@
-"""Wrong arguments are refused by name; right ones come back as plain Python values."""
+"""Invalid arguments are refused by name; valid ones come back as plain Python values."""
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ def refuses(check, values, expected, *args, **options):
 
 
 def lets_through(check, values, **options):
-    """Each value comes back equal, and as a type of Python's own."""
+    """Each value comes back equal, and as a built-in type."""
     for value in values:
         result = check(value, "size", **options)
         assert result == value and type(result).__module__ == "builtins"
@@ -110,7 +110,7 @@ def test_seeds():
 
 
 @pytest.mark.parametrize("choices", [("sum", "mean", None), {"sum": 1, "mean": 2, None: 3}])
-def test_only_what_is_among_the_choices_is_taken(choices):
+def test_choices(choices):
     for value in ("sum", None):
         assert require_choice(value, "pool", choices) is value
     for value in ("max", True, np.array(["sum", "mean"]), keras.Input((3,))):
@@ -118,7 +118,7 @@ def test_only_what_is_among_the_choices_is_taken(choices):
             require_choice(value, "pool", choices)
 
 
-def test_a_choice_is_not_taken_for_another_that_python_calls_equal():
+def test_choices_distinguish_bools_from_ints():
     for value, choices in [(1, (True, False, "candidate")), (True, (1, -1)), (1.0, (1, -1)), (0, (True, False))]:
         with pytest.raises(ValueError, match="`pool` must be one of"):
             require_choice(value, "pool", choices)
@@ -126,7 +126,7 @@ def test_a_choice_is_not_taken_for_another_that_python_calls_equal():
     assert type(require_choice(np.int64(18), "depth", (18, 34))) is int
 
 
-def test_classes_that_there_are_not_are_refused():
+def test_classes_out_of_range_are_refused():
     require_classes(np.array([0, 3]), 4)
     require_classes(np.array([], "int32"), 4)
     for label, found in (([0, 4], "0 to 4"), ([-1, 2], "-1 to 2")):

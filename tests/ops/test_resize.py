@@ -13,7 +13,7 @@ SIZES = [(11, 13), (3, 4), (5, 7), (1, 9), (8, 1), (10, 3)]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_is_the_loop(size):
+def test_matches_the_loop(size):
     x = random(2, 5, 7, 3)
     np.testing.assert_allclose(numpy(resize_align_corners(x, size)), reference.resize(x, *size), atol=1e-5)
 
@@ -24,8 +24,8 @@ def test_one_pixel_fills_the_image():
 
 
 @pytest.mark.parametrize("n", [4, 28, 64, 256])
-def test_corners_and_ramps_stay_what_they_are(n):
-    """A ramp stays a ramp, from the same first to the same last value, in the published sizes too."""
+def test_ramp_stays_a_ramp_between_the_same_corners(n):
+    """In the published sizes too."""
     ramp = np.arange(n, dtype="float32")[None, :, None, None] * np.ones((1, 1, 2, 1), "float32")
     output = numpy(resize_align_corners(ramp, (256, 2)))[0, :, 0, 0]
     assert output[0] == 0 and output[-1] == n - 1
@@ -33,7 +33,7 @@ def test_corners_and_ramps_stay_what_they_are(n):
 
 
 @pytest.mark.parametrize("how", COMPILED)
-def test_gradients_and_compiled(how):
+def test_compiled_values_and_gradients(how):
     x, cotangent = random(2, 5, 7, 3), random(2, 9, 4, 3, seed=1)
 
     def resize(x):
@@ -41,11 +41,11 @@ def test_gradients_and_compiled(how):
 
     value, [gradient] = value_and_gradients(resize, [x], cotangent, how)
     np.testing.assert_allclose(value, reference.resize(x, 9, 4), atol=1e-5)
-    # The product with what comes back is the product with what went in: the map is linear.
+    # The map is linear: <gradient, x> = <cotangent, value>.
     np.testing.assert_allclose(np.sum(gradient * x), np.sum(value * cotangent), rtol=1e-4)
 
 
-def test_of_its_own_unknown_size():
+def test_sizes_known_only_at_run_time():
     if BACKEND != "tensorflow":
         pytest.skip("only TensorFlow has graphs with unknown dimensions")
     import tensorflow as tf
@@ -59,8 +59,8 @@ def test_of_its_own_unknown_size():
         np.testing.assert_allclose(resize(x, size), reference.resize(x, *size), atol=1e-5)
 
 
-def test_half_precision_keeps_the_places():
-    """Places are computed in float32: bfloat16 could not tell 254 from 255."""
+def test_half_precision_positions_are_exact():
+    """Positions are computed in float32: bfloat16 could not tell 254 from 255."""
     x = ops.cast(np.arange(28, dtype="float32").reshape((1, 28, 1, 1)), "bfloat16")
     output = resize_align_corners(x, (256, 1))
     assert "bfloat16" in str(output.dtype)
@@ -68,12 +68,12 @@ def test_half_precision_keeps_the_places():
     np.testing.assert_allclose(output, np.arange(256) * 27 / 255, atol=0.11)
 
 
-def test_refuses_other_ranks():
+def test_wrong_ranks_are_refused():
     with pytest.raises(ValueError, match="`images` must be .* Received: images.shape=\\(5, 7, 3\\)"):
         resize_align_corners(random(5, 7, 3), (2, 2))
 
 
 @pytest.mark.parametrize("size", [(0, 3), (2, -1), (2.5, 3), (True, 3), 3, (2, 3, 4), "23"])
-def test_refuses_sizes_that_are_none(size):
+def test_wrong_sizes_are_refused(size):
     with pytest.raises(ValueError, match="`size`.*Received: size="):
         resize_align_corners(random(2, 4, 5, 3), size)

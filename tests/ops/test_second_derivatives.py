@@ -1,4 +1,4 @@
-"""Second derivatives pass through the gradients that are written by hand: they are those of plain operations."""
+"""Second derivatives through custom gradients match those of plain operations."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def plain_local(query, key, value):
 
 
 def plain_blocks(query, key, value):
-    """Queries and keys are the first T of the same sequence."""
+    """Queries and keys are the first T positions of the same sequence."""
     logits = k.matmul(query, k.transpose(key[:, :T], (0, 2, 1))) * U**-0.5
     return plain(logits, value[:, :T], mask_1d(T, 2, 1, causal=True)[None])
 
@@ -100,8 +100,8 @@ def _torch(function):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_is_that_of_plain_operations(case):
+def test_second_derivatives_match_plain_operations(case):
     ours, theirs = (along(function) for function in CASES[case])
     for one, other in zip(ours, theirs, strict=True):
-        assert np.abs(numpy(other)).max() > 0.01, "there is one"
+        assert np.abs(numpy(other)).max() > 0.01, "the second derivative is not zero"
         np.testing.assert_allclose(numpy(one), numpy(other), rtol=1e-3, atol=1e-4)

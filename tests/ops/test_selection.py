@@ -17,7 +17,7 @@ def mixed(candidates, logits):
     return np.einsum("byxm,byxmc->byxc", attention, candidates), attention
 
 
-def test_attention_of_a_pixel_sums_to_one_and_mixes_its_candidates():
+def test_attention_sums_to_one_and_weights_the_candidates():
     image, attention = (numpy(x) for x in select_candidates(CANDIDATES, 3 * LOGITS))
     np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-6)
     expected = mixed(CANDIDATES, 3 * LOGITS)
@@ -27,7 +27,7 @@ def test_attention_of_a_pixel_sums_to_one_and_mixes_its_candidates():
 
 @pytest.mark.parametrize("chosen", range(4))
 def test_one_hot_attention_selects_one_candidate(chosen):
-    """But for the last digit: the greatest weight of a softmax is 1 or, without oneDNN, just below."""
+    """Up to rounding: the max of a softmax is 1 or, without oneDNN, just below."""
     logits = np.full((2, 3, 5, 4), -200.0, "float32")
     logits[..., chosen] = 0
     image, _ = select_candidates(CANDIDATES, logits)
@@ -39,14 +39,14 @@ def test_uniform_attention_is_the_mean():
     np.testing.assert_allclose(numpy(image), CANDIDATES.mean(-2), atol=1e-6)
 
 
-def test_single_candidate_is_the_image():
+def test_single_candidate_is_returned():
     image, attention = select_candidates(CANDIDATES[..., :1, :], LOGITS[..., :1])
     np.testing.assert_array_equal(numpy(attention), np.ones((2, 3, 5, 1)))
     np.testing.assert_array_equal(numpy(image), CANDIDATES[..., 0, :])
 
 
 @pytest.mark.parametrize("how", COMPILED)
-def test_gradients_and_compiled(how):
+def test_values_and_gradients_match_the_equation(how):
     cotangent = random(2, 3, 5, 6, seed=2)
 
     def select(candidates, logits):
@@ -60,7 +60,7 @@ def test_gradients_and_compiled(how):
     np.testing.assert_allclose(of_logits, attention * gain, atol=1e-5)
 
 
-def test_large_logits_of_half_precision_give_numbers():
+def test_large_half_precision_logits_stay_finite():
     logits = ops.cast(60000 * np.sign(LOGITS), "float16")
     image, attention = select_candidates(ops.cast(CANDIDATES, "float16"), logits)
     assert np.isfinite(numpy(image)).all()
@@ -68,6 +68,6 @@ def test_large_logits_of_half_precision_give_numbers():
 
 
 @pytest.mark.parametrize("candidates, logits", [((2, 3, 5, 4, 6), (2, 3, 5, 3)), ((2, 3, 5, 4), (2, 3, 5, 4))])
-def test_refuses_shapes(candidates, logits):
+def test_wrong_shapes_are_refused(candidates, logits):
     with pytest.raises(ValueError, match="`candidates` must be .* Received: candidates.shape="):
         select_candidates(random(*candidates), random(*logits))

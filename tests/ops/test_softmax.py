@@ -1,4 +1,4 @@
-"""Softmax in which masked entries weigh exactly zero."""
+"""Softmax in which masked entries are exactly zero."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from tests.backend import numpy, value_and_gradients
 
 @pytest.mark.parametrize("dtype, atol", [("float32", 1e-6), ("float16", 1e-3), ("bfloat16", 1e-2)])
 @pytest.mark.parametrize("axis", [-1, 1])
-def test_is_the_softmax_of_the_visible(dtype, atol, axis):
+def test_equals_the_softmax_of_visible_entries(dtype, atol, axis):
     rng = np.random.default_rng(0)
     logits, mask = rng.standard_normal((2, 5, 7)), rng.random((2, 5, 7)) < 0.5
     mask[0, :, 3], mask[1, 2] = False, False
@@ -24,7 +24,7 @@ def test_is_the_softmax_of_the_visible(dtype, atol, axis):
     assert (actual[~mask] == 0).all()
 
 
-def test_a_row_that_sees_nothing_has_no_gradient_and_no_nan():
+def test_fully_masked_row_is_finite_with_zero_gradient():
     logits, mask = np.array([[1e38, -1e38, 0.0], [5.0, 2.0, 1.0]]), np.array([[False] * 3, [True, False, True]])
     value, (gradient,) = value_and_gradients(
         lambda x: ops.masked_softmax(x, mask), [logits], np.ones((2, 3)) * [1, 2, 3]
@@ -32,7 +32,7 @@ def test_a_row_that_sees_nothing_has_no_gradient_and_no_nan():
     assert np.isfinite(value).all() and np.isfinite(gradient).all() and (gradient[0] == 0).all()
 
 
-def test_infinitely_low_is_hidden_and_finitely_low_is_not():
+def test_logits_of_minus_infinity_are_hidden_and_finite_ones_are_not():
     lowest, inf = np.finfo("float32").min, np.inf
     logits = np.array([[-inf, 1.0, -inf], [lowest, lowest, -inf], [-inf, -inf, -inf]], "float32")
     expected = [[0, 1, 0], [0.5, 0.5, 0], [0, 0, 0]]
@@ -40,7 +40,7 @@ def test_infinitely_low_is_hidden_and_finitely_low_is_not():
     assert numpy(ops.masked_softmax(np.full((1, 2), lowest), [[True, False]])).tolist() == [[1, 0]]
 
 
-def test_bad_arguments_are_named():
+def test_wrong_arguments_are_refused_by_name():
     logits = np.zeros((2, 5), "float32")
     for arguments, said in (
         ({"mask": np.ones((2, 5), "float32")}, "`mask` must be boolean or integer"),
@@ -54,5 +54,5 @@ def test_bad_arguments_are_named():
             ops.masked_softmax(**{"logits": logits, **arguments})
 
 
-def test_a_single_entry_is_one():
+def test_single_entry_is_one():
     assert numpy(ops.masked_softmax(np.array([[3.0], [4.0]], "float32"))).tolist() == [[1.0], [1.0]]

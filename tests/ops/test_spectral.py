@@ -1,4 +1,4 @@
-"""The spectral norm by power iteration, against loops, singular values and closed forms."""
+"""Spectral norm by power iteration, against loops, singular values and closed forms."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ def noise(*shape, seed=0):
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 7])
-def test_is_the_algorithm(iterations):
+def test_matches_algorithm_1(iterations):
     matrix, u = noise(5, 7), noise(7, seed=1)
     sigma, after = spectral_norm(matrix, u, iterations)
     expected = reference.spectral_norm(matrix, u, iterations)
@@ -23,17 +23,17 @@ def test_is_the_algorithm(iterations):
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (7, 5), (6, 1), (1, 6)])
-def test_comes_from_below_to_the_greatest_singular_value(shape):
+def test_converges_from_below_to_the_largest_singular_value(shape):
     matrix, u, before = noise(*shape), noise(shape[1], seed=1), 0.0
-    greatest = np.linalg.svd(matrix.astype("f8"))[1][0]
+    largest = np.linalg.svd(matrix.astype("f8"))[1][0]
     for _ in range(60):
         sigma, u = spectral_norm(matrix, u)
-        assert before <= float(sigma) * (1 + 1e-5) and float(sigma) <= greatest * (1 + 1e-5)
+        assert before <= float(sigma) * (1 + 1e-5) and float(sigma) <= largest * (1 + 1e-5)
         before = float(sigma)
-    np.testing.assert_allclose(before, greatest, rtol=1e-4)
+    np.testing.assert_allclose(before, largest, rtol=1e-4)
 
 
-def test_many_iterations_are_many_calls():
+def test_iterations_equal_repeated_calls():
     matrix, u = noise(5, 7), noise(7, seed=1)
     at_once = spectral_norm(matrix, u, 4)
     for _ in range(4):
@@ -43,7 +43,7 @@ def test_many_iterations_are_many_calls():
 
 
 @pytest.mark.parametrize("how", COMPILED[:2])
-def test_the_gradient_takes_u_and_v_as_constants(how):
+def test_no_gradient_flows_through_u_and_v(how):
     matrix, u = noise(5, 7), noise(7, seed=1)
     sigma, [gradient] = value_and_gradients(lambda m: spectral_norm(m, u)[0], [matrix], np.float32(1), how)
     v = matrix @ u / np.linalg.norm(matrix @ u)
@@ -52,20 +52,20 @@ def test_the_gradient_takes_u_and_v_as_constants(how):
     np.testing.assert_allclose(np.sum(gradient * matrix), sigma, rtol=1e-5)
 
 
-def test_the_length_of_u_does_not_count():
+def test_norm_of_u_has_no_effect():
     matrix, u = noise(5, 7), noise(7, seed=1)
     for a, b in zip(spectral_norm(matrix, u), spectral_norm(matrix, 100 * u), strict=True):
         np.testing.assert_allclose(numpy(a), numpy(b), rtol=1e-5)
 
 
-def test_zeros_have_no_direction_and_leave_u():
+def test_zero_matrix_leaves_u_unchanged():
     u = noise(7)
     sigma, after = spectral_norm(np.zeros((5, 7), "float32"), u)
     assert float(sigma) == 0
     np.testing.assert_array_equal(numpy(after), u)
 
 
-def test_half_precision_is_computed_in_single():
+def test_half_precision_is_computed_in_float32():
     matrix, u = keras.ops.cast(noise(50, 70), "float16"), noise(70, seed=1)
     sigma, after = spectral_norm(matrix, u)
     assert keras.backend.standardize_dtype(sigma.dtype) == keras.backend.standardize_dtype(after.dtype) == "float32"

@@ -1,4 +1,4 @@
-"""One mask of all that hides, against a loop over all pairs."""
+"""The combined mask of a call, against a loop over all pairs."""
 
 import itertools
 
@@ -12,7 +12,7 @@ rng = np.random.default_rng(0)
 
 
 def loop(axes, query_dims, key_dims, mask, query_mask, key_mask, causal, query_offset, window):
-    """[B, *free, *query axes, *key axes] by the definition; `mask` has all axes of the scores but the heads."""
+    """[B, *free, *query axes, *key axes] by the definition; `mask` has all axes of the scores except the heads."""
     free = [i for i in range(len(query_dims)) if i not in axes]
     lengths = [query_dims[i] for i in axes], [key_dims[i] for i in axes]
     result = np.zeros([query_dims[i] for i in free] + lengths[0] + lengths[1], bool)
@@ -40,7 +40,7 @@ def choose(*dims):
         ((2, 1), (2, 3, 2), (2, 2, 4)),
     ],
 )
-def test_equals_the_loop(axes, query_dims, key_dims):
+def test_matches_the_loop(axes, query_dims, key_dims):
     free = [n for i, n in enumerate(query_dims) if i not in axes]
     pairs = [query_dims[i] for i in axes] + [key_dims[i] for i in axes]
     masks = (None, choose(*pairs), choose(*free, *pairs))

@@ -1,4 +1,4 @@
-"""Dot-product attention around a centre, against NumPy loops, with its gradients."""
+"""Dot-product attention in windows around centers, against NumPy loops: values and gradients."""
 
 import functools
 
@@ -33,7 +33,7 @@ def slopes(kind):
     return run(*arrays), [(d[i], gradient_along(run, arrays, d, cotangent)) for i, d in enumerate(directions)]
 
 
-# Which graph takes which kind: see tests/ops/test_additive.py.
+# Which kind is compiled: see tests/ops/test_additive.py.
 GRADIENTS = [
     *[(DEFAULT, kind, block_size) for kind in KINDS for block_size in (2, 0)],
     *[(how, kind, 2) for how, kind in (("xla", "before"), ("dynamic", "after")) if how in set(COMPILED) - {DEFAULT}],
@@ -41,7 +41,7 @@ GRADIENTS = [
 
 
 @pytest.mark.parametrize(("how", "kind", "block_size"), GRADIENTS)
-def test_value_and_gradients(how, kind, block_size):
+def test_values_and_gradients_match_the_equation(how, kind, block_size):
     given, cotangent = masks(), random(B, T, V, seed=6)
     arrays = [QUERY, KEY, VALUE, CENTER]
     differentiated = arrays[:3] if how == "dynamic" else arrays
@@ -57,7 +57,7 @@ def test_value_and_gradients(how, kind, block_size):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_scores_asked_for_change_nothing(kind):
+def test_context_is_the_same_with_scores(kind):
     given = {**masks(), **KINDS[kind]}
     context, weights = ops.windowed_attend(QUERY, KEY, VALUE, CENTER, 2.2, return_scores=True, **given)
     plain = numpy(ops.windowed_attend(QUERY, KEY, VALUE, CENTER, 2.2, **given))
@@ -65,8 +65,8 @@ def test_scores_asked_for_change_nothing(kind):
     np.testing.assert_allclose(reference.context(numpy(weights), VALUE), plain, atol=1e-6)
 
 
-def test_a_wide_window_is_global_attention():
-    """Half-width D and sigma far beyond S."""
+def test_wide_window_is_global_attention():
+    """With D, and so sigma, much larger than S."""
     expected = ops.attend(*(x[:, :, None] for x in (QUERY, KEY, VALUE)), scale=1.0)[:, :, 0]
     for kind in KINDS.values():
         got = ops.windowed_attend(QUERY, KEY, VALUE, CENTER, 1e6, **kind)
@@ -75,7 +75,7 @@ def test_a_wide_window_is_global_attention():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("block_size", [0, 2])
-def test_a_query_whose_centre_is_nowhere_sees_nothing(kind, block_size):
+def test_query_with_infinite_or_nan_center_gets_zeros(kind, block_size):
     nowhere = np.array(CENTER)
     nowhere[0, :4], nowhere[1, 2] = [np.inf, -np.inf, np.nan, 1e30], -1e9
     lost = ~(np.abs(nowhere) < 100)
@@ -90,7 +90,7 @@ def test_a_query_whose_centre_is_nowhere_sees_nothing(kind, block_size):
     assert not gradients[0][lost].any() and not gradients[3][lost].any()
 
 
-def test_a_window_of_almost_no_width_sees_its_centre():
+def test_tiny_window_selects_the_key_at_its_center():
     centers = np.tile(np.arange(1.0, T + 1), (B, 1)).astype("float32")
     for kind in KINDS.values():
         got = ops.windowed_attend(QUERY, KEY, VALUE, centers, 1e-30, **kind)

@@ -1,4 +1,4 @@
-"""Block-local attention of the Image Transformer: blocks of queries, each with its memory block."""
+"""Block-local attention of the Image Transformer: each block of queries attends to its memory block."""
 
 from keras_attention.ops.block_local.attention import attend
 from keras_attention.ops.block_local.cache import attend_cached

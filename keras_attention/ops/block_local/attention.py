@@ -1,15 +1,15 @@
-"""Local attention over a sequence or an image: blocks of queries, each with its memory, and nothing else.
+"""Block-local attention over a sequence or an image: each block of queries attends only to its memory.
 
 Forward, for the queries Q of a tile with the keys K and values V of its memory:
 
     P = softmax(Q K^T + penalty),   O = P V
 
-Backward, from dO, with P computed again:
+Backward, from dO, with P recomputed:
 
     dV = P^T dO,   dP = dO V^T,   dS = P * (dP - rowsum(P * dP)),   dQ = dS K,   dK = dS^T Q
 
-as `blockwise`, but a tile sees few keys, and so many tiles are computed at once; where dK and dV overlap, they add up.
-Positions outside of the image and padding have one more feature, far below zero, in their keys: nobody sees them.
+as in `blockwise`, but with many tiles at once, as each sees few keys; overlapping dK and dV are summed. Keys outside of
+the image and in padding are hidden by one more feature, far below zero.
 """
 
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ from keras_attention.ops.softmax import softmax
 
 
 def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, return_scores=False):
-    """Context [B, Y, X, N, V] and, if asked for, scores [B, N, Y, X, Y, X].
+    """Block-local attention: context [B, Y, X, N, V]; with `return_scores`, also scores [B, N, Y, X, Y, X].
 
     Args:
         query, key, value: [B, Y, X, N, H or V].
         blocks: `Blocks`.
-        mask: Boolean [B, Y, X], true = no padding; what stands in padding is finite.
+        mask: Boolean [B, Y, X]. True marks positions that take part; values elsewhere must be finite.
         dropout, seed: As for `attend`.
         return_scores: Whether to return the scores too.
     """
@@ -57,16 +57,16 @@ def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, retu
     penalty = grid.penalty(query.dtype)
     items = Items(grid, penalty, dropout, *(_hashes(grid, dims, seed) if dropout else ()))
     context = grid.unqueries(_attend(grid.queries(query), key, grid.keys(value), items))
-    # Every other position sees itself.
+    # A position that takes part always sees itself.
     return ops.cast(cut_filled(zero_padding(context, mask), *sizes), dtype)
 
 
 @dataclass(frozen=True)
 class Items:
-    """What the tiles of an item need besides what is differentiated."""
+    """What the tiles of an item need; not differentiated."""
 
     grid: Grid
-    penalty: object  # of the grid: made once, not by every item
+    penalty: object  # of the grid, the same for every item
     dropout: float
     rows: object = None  # hashes, as the grid's queries
     columns: object = None  # hashes, as the grid's keys
@@ -97,7 +97,7 @@ class Items:
 
 
 def _attend(query, key, value, items):
-    """Attention in tiles, with the backward pass above, on what `Grid` made of queries, keys and values."""
+    """Attention in tiles, with the backward pass above, on queries, keys and values in the layout of `Grid`."""
     grid = items.grid
 
     def forward(*inputs):
@@ -111,7 +111,7 @@ def _attend(query, key, value, items):
 
 
 def _each(items, function):
-    """`function` of each item, stacked."""
+    """Stacks `function` of each item."""
     if same(items, 1):
         result = function(0)
         return [x[None] for x in result] if isinstance(result, tuple) else result[None]
@@ -119,7 +119,7 @@ def _each(items, function):
 
 
 def _hashes(grid, dims, seed):
-    """Hashes of the dense path's rows and columns, where the grid has its queries and keys."""
+    """Hashes of the dense path's rows and columns, in the layout of the grid's queries and keys."""
     B, Y, X, N = dims[:4]
     batch = ops.reshape(ops.arange(B, dtype="int32"), (-1, 1, 1, 1, 1))
     head = ops.arange(N, dtype="int32")[:, None]
@@ -129,7 +129,7 @@ def _hashes(grid, dims, seed):
 
 
 def _dense(query, key, value, blocks, mask, dropout, seed):
-    """Context and scores by the mask of all pairs."""
+    """Context and scores from the dense mask of all pairs."""
     Y, X = ops.shape(query)[1:3]
     rows, columns = ops.arange(Y, dtype="int32")[:, None], ops.arange(X, dtype="int32")
     rows, columns = (ops.reshape(ops.broadcast_to(x, (Y, X)), (-1,)) for x in (rows, columns))

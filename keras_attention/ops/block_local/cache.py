@@ -1,8 +1,8 @@
-"""A step of causal local attention: a new position, and the cache of those that it may still see.
+"""Cached steps of causal block-local attention, for generation.
 
 A cache has [B, R, X] slots. Of an image they are its pixels, R = Y. Of a sequence (X = 1) they are a ring that is as
-long as the reach of a query, whatever the length: position t lies in slot t % R, where what lay there before is out of
-everybody's reach. A step writes one slot and looks at those of one memory; its work does not grow with the length.
+long as the reach of a query, whatever the length: position t lies in slot t % R, over a position that no later
+query sees. A step writes one slot and reads those of one memory: its cost does not grow with the length.
 """
 
 import numpy as np
@@ -15,19 +15,19 @@ from keras_attention.ops.require import is_int
 
 
 def ring_length(blocks, max_length):
-    """How many slots a sequence of up to `max_length` positions needs."""
+    """Number of cache slots for a sequence of up to `max_length` positions."""
     return min(max_length, blocks.dilation[0] * (blocks.query[0] + blocks.memory[0]))
 
 
 def attend_cached(rows, cache, index, blocks, place):
-    """Attends with new positions, one after the other.
+    """Writes new positions into the cache and attends, one position after the other.
 
     Args:
         rows: {"query": [B, t, N, H], "key": [B, t, N, H], "value": [B, t, N, V], "mask": boolean [B, t]}.
         cache: {"key": [B, R, X, N, H], "value": [B, R, X, N, V], "mask": boolean [B, R, X]}.
-        index: Int or integer scalar tensor: where the first of the positions comes in the order of generation.
+        index: Int or integer scalar tensor: index of the first new position in the generation order.
         blocks: `Blocks`, causal.
-        place: Function from such an index to (row, column, number of rows that there are).
+        place: Function from an index to (row, column, number of rows).
 
     Returns:
         context [B, t, N, V], cache.
@@ -69,7 +69,7 @@ def _step(rows, cache, place, blocks):
 
 
 def _memory(blocks):
-    """Rows and columns of all that a causal block sees, counted from its start; each int32 [keys]."""
+    """Rows and columns of the keys that a causal block sees, relative to its start; each int32 [keys]."""
     (qh, qw), (fh, fw) = blocks.query, blocks.memory
     rows, columns = np.mgrid[-fh:qh, -fw : qw + fw].astype("int32")
     seen = (rows < 0) | (columns < qw)

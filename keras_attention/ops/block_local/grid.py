@@ -1,8 +1,8 @@
-"""How images of heads are cut into the tiles of local attention, and put together again.
+"""Layout of images as tiles of block-local attention, and back.
 
-    plane   one head of one image, of a dilated one of every residue: [U, V] places; there are P of them
-    tile    th x tw places: one block of queries, or several small ones, M = th * tw; its memory has W places
-    strip   as many rows of tiles as are worked on at a time, of `group` planes: an item
+    plane   one head of one image, and one residue of the dilation: [U, V] positions; there are P of them
+    tile    th x tw positions: one block of queries, or several small ones, M = th * tw; its memory has W positions
+    strip   the rows of tiles that are computed at a time, of `group` planes: an item
     halo    what a tile, or a strip, sees beyond itself: fh rows above and, unless causal, below; fw columns each side
 
 A sequence is an image of one column.
@@ -18,9 +18,9 @@ from keras_attention.ops.block_local.windows import add_strips, add_windows, win
 from keras_attention.ops.masks import NEGATIVE
 from keras_attention.ops.shapes.sizes import maximum, minimum, product, same
 
-# Scores that are made at once, as measured (docs/benchmarks.md): all, if there are no more, or else an item's.
+# Logits that are held at once, as measured (docs/benchmarks.md): all, if there are no more, or else an item's.
 LOGITS_AT_ONCE = 2**20
-# Places of a tile: smaller blocks are put together, because small products are slow.
+# Positions of a tile: smaller blocks are merged, because small products are slow.
 TILE_POSITIONS = 32
 
 
@@ -47,20 +47,20 @@ class Grid:
         U, V = (-(-size // d) for size, d in zip((Y, X), blocks.dilation, strict=True))
         rows, columns = -(-U // tile[0]), -(-V // tile[1])
         up, down = _halo(blocks)[0]
-        places = (tile[0] + up + down) * (tile[1] + sum(_halo(blocks)[1]))
-        scores = columns * (tile[0] * tile[1] * places)  # of a row of tiles of a plane
-        # No fewer rows than reach into the next strip; those that are left over are shared among all strips.
-        least = minimum(rows, maximum(-(-(up + down) // tile[0]), maximum(1, LOGITS_AT_ONCE // scores)))
+        keys = (tile[0] + up + down) * (tile[1] + sum(_halo(blocks)[1]))
+        logits = columns * (tile[0] * tile[1] * keys)  # of a row of tiles of a plane
+        # At least as many rows as the halo; the remaining rows are shared among all strips.
+        least = minimum(rows, maximum(-(-(up + down) // tile[0]), maximum(1, LOGITS_AT_ONCE // logits)))
         strips = rows // least
         strip = -(-rows // strips)
         planes = B * blocks.dilation[0] * blocks.dilation[1] * N
-        group = _choose(_few(N, rows, scores), N, 1)
-        group = _choose(_few(planes, rows, scores), planes, group)
+        group = _choose(_few(N, rows, logits), N, 1)
+        group = _choose(_few(planes, rows, logits), planes, group)
         return cls(blocks, Y, X, N, tile, strip, strips, columns, group, planes // group * strips)
 
     @property
     def step(self):
-        """Rows of places in a strip."""
+        """Rows of positions in a strip."""
         return self.rows * self.tile[0]
 
     @property
@@ -92,7 +92,7 @@ class Grid:
         return ops.pad(self._planes(x, fill), ((0, 0), *self.halo, (0, 0)), constant_values=fill)
 
     def strip(self, x, item):
-        """What the queries of an item may see of `keys`: [group, step + halo, V + halo, H]."""
+        """The part of `keys` that the queries of an item may see: [group, step + halo, V + halo, H]."""
         group, strip = item // self.strips, item % self.strips
         size = (self.group, self.step + sum(self.halo[0]), *ops.shape(x)[2:])
         return ops.slice(x, (group * self.group, strip * self.step, 0, 0), size)
@@ -105,7 +105,7 @@ class Grid:
         return ops.reshape(x, (-1, *ops.shape(x)[2:]))
 
     def memories(self, x):
-        """Strip [group, step + halo, V + halo, H] -> [group, tiles, W, H]: what each tile sees."""
+        """Strip [group, step + halo, V + halo, H] -> [group, tiles, W, H]: the memory of each tile."""
         group, size = ops.shape(x)[0], x.shape[-1]
         x = windows(x, 1, self.rows, self.tile[0], sum(self.halo[0]))
         if self._narrow:
@@ -133,7 +133,7 @@ class Grid:
         return add_windows(add_windows(x, 3, tw, horizontal), 1, th, vertical)
 
     def penalty(self, dtype):
-        """0 where a query of a tile sees a place of its memory, far below zero elsewhere: [M, W]; or `None`: all is."""
+        """[M, W]: 0 where a query sees a position of its tile's memory, far below zero elsewhere; `None`: all 0."""
         if not self.blocks.causal and self.tile == self.blocks.query:
             return None
         (th, tw), ((up, down), (left, right)) = self.tile, self.halo
@@ -148,19 +148,19 @@ class Grid:
 
     @property
     def _narrow(self):
-        """Whether rows are all there is: an image of one column, as a sequence is."""
+        """Whether the image has one column, as a sequence has."""
         return self.tile[1] == 1 and self.halo[1] == (0, 0) and same(self.columns, 1)
 
     @property
     def _seen(self):
-        """Of a tile's window: all of the first rows are seen, and of the others the first columns."""
+        """Visible part of a tile's window: the number of full first rows, and of first columns of the other rows."""
         (th, tw), ((up, down), (left, right)) = self.tile, self.halo
         if self.blocks.causal and th == self.blocks.query[0]:
             return up, left + tw
         return th + up + down, tw + left + right
 
     def _planes(self, x, fill=0.0):
-        """[B, Y, X, N, H] -> [P, U, V, H], filled up to whole strips."""
+        """[B, Y, X, N, H] -> [P, U, V, H], padded to whole strips."""
         (dy, dx), N, size = self.blocks.dilation, self.heads, x.shape[-1]
         U, V = self.strips * self.step, self.columns * self.tile[1]
         x = ops.pad(x, ((0, 0), (0, U * dy - self.Y), (0, V * dx - self.X), (0, 0), (0, 0)), constant_values=fill)
@@ -174,14 +174,14 @@ def _halo(blocks):
 
 
 def _tile(blocks):
-    """Blocks, put together along the rows until a tile is not too small, nor its memory many times as high."""
+    """(th, tw): blocks merged along the rows until a tile is not too small, nor its memory many times as high."""
     (qh, qw), (up, down) = blocks.query, _halo(blocks)[0]
     least = max(-(-TILE_POSITIONS // qw), (up + down) // 4)
     return max(1, -(-least // qh)) * qh, qw
 
 
 def _few(*factors):
-    """Whether a product of sizes is no more than may be made at once."""
+    """Whether a product of sizes is at most `LOGITS_AT_ONCE`."""
     return product(*factors) <= LOGITS_AT_ONCE
 
 

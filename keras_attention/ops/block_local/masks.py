@@ -1,4 +1,4 @@
-"""Who sees whom in local attention, by block of queries and the memory around it."""
+"""Masks of block-local attention: blocks of queries and the memory around them."""
 
 from dataclasses import dataclass
 
@@ -11,36 +11,36 @@ from keras_attention.ops.require import is_int, require_bool
 
 @dataclass(frozen=True)
 class Blocks:
-    """How an image is cut; a sequence is an image of one column. All four are given as (rows, columns)."""
+    """Block sizes of an image, as (rows, columns); a sequence is an image of one column."""
 
-    query: tuple  # of a block
-    memory: tuple  # how far it sees beyond the block
+    query: tuple  # size of a block
+    memory: tuple  # reach beyond the block
     dilation: tuple
     causal: bool
 
     @classmethod
     def of_sequence(cls, query_block, memory_block, causal, dilation):
-        """Of 1-D arguments."""
+        """From 1-D arguments."""
         return cls((query_block, 1), (memory_block, 0), (dilation, 1), causal)
 
 
 def local_mask_1d(length, query_block, memory_block, causal=False, dilation=1):
-    r"""The dense mask of local attention over a sequence: which query sees which key.
+    r"""Dense mask of block-local attention over a sequence (Image Transformer).
 
-    Queries come in blocks of `query_block`; all of a block see its memory: the block and `memory_block` positions
-    before it and, unless causal, after it ("Image Transformer", section 3.3,
+    Queries come in blocks of `query_block`; all queries of a block see its memory: the block and `memory_block`
+    positions before it and, unless causal, after it (section 3.3 of
     [Parmar et al., 2018](https://arxiv.org/abs/1802.05751)). Written out, for query t and key s, with
     start = t // query_block * query_block:
 
         causal:  visible[t, s] = start - memory_block <= s <= t
         else:    visible[t, s] = start - memory_block <= s < start + query_block + memory_block
 
-    With a dilation d, the sequence is d sequences of every d-th position, of which each is attended on its own:
+    With a dilation d, the sequence is split into d sequences of every d-th position, each attended separately:
     t and s see each other only if t % d == s % d, and the above holds of t // d and s // d.
 
     The published code has one `block_length` for both sizes: `query_block = memory_block = block_length`.
 
-    It is what `LocalAttention1D` computes, as a mask for any attention; it takes [T, T] of memory, the layer does not.
+    The mask of `LocalAttention1D` for use with any attention; it takes [T, T] memory, the layer does not.
 
     Args:
         length: Int or integer scalar tensor, T.
@@ -50,7 +50,7 @@ def local_mask_1d(length, query_block, memory_block, causal=False, dilation=1):
         dilation: Positive int, d.
 
     Returns:
-        Boolean [T, T], true = visible.
+        Boolean [T, T]. True marks pairs that take part.
 
     Raises:
         ValueError: If a size is out of its range.
@@ -69,22 +69,21 @@ def local_mask_1d(length, query_block, memory_block, causal=False, dilation=1):
 
 
 def local_mask_2d(height, width, query_block, memory_block, causal=False, dilation=(1, 1)):
-    r"""The dense mask of local attention over an image: which query pixel sees which key pixel.
+    r"""Dense mask of block-local attention over an image (Image Transformer).
 
-    Queries come in blocks of (qh, qw) pixels; all of a block see its memory: the block and (fh, fw) pixels around it on
-    all sides ("Image Transformer", section 3.3, [Parmar et al., 2018](https://arxiv.org/abs/1802.05751)). Causal,
-    where blocks are made one row of blocks after the other, and the pixels of a block row by row: for the block that
-    starts at (y0, x0), a query sees
+    Queries come in blocks of (qh, qw) pixels; all queries of a block see its memory: the block and (fh, fw) pixels
+    around it on all sides (section 3.3 of [Parmar et al., 2018](https://arxiv.org/abs/1802.05751)). Causal, with blocks
+    generated in raster order, and the pixels within a block too: in the block that starts at (y0, x0), a query sees
 
         above: rows y0 - fh to y0,  columns x0 - fw to x0 + qw + fw
         left:  rows y0 to y0 + qh,  columns x0 - fw to x0
-        own:   of its own block, what is not later than itself, row by row
+        own:   its own block up to itself, row by row
 
-    with the ends exclusive. With a dilation (dy, dx), the image is dy * dx images of every dy-th row and dx-th column,
-    of which each is attended on its own.
+    with the ends exclusive. With a dilation (dy, dx), the image is split into dy * dx images of every dy-th row and
+    dx-th column, each attended separately.
 
-    It is what `LocalAttention2D` computes, as a mask for any attention (`attention_mask` of a `MultiHeadAttention` with
-    `attention_axes=(1, 2)`); it takes [Y, X, Y, X] of memory, the layer does not.
+    The mask of `LocalAttention2D` for use with any attention (`attention_mask` of a `MultiHeadAttention` with
+    `attention_axes=(1, 2)`); it takes [Y, X, Y, X] memory, the layer does not.
 
     Args:
         height, width: Int or integer scalar tensor, Y and X.
@@ -94,7 +93,7 @@ def local_mask_2d(height, width, query_block, memory_block, causal=False, dilati
         dilation: Two positive ints (dy, dx).
 
     Returns:
-        Boolean [Y, X, Y, X], true = visible: query rows and columns, then key rows and columns.
+        Boolean [Y, X, Y, X]: query rows and columns, then key rows and columns. True marks pairs that take part.
 
     Raises:
         ValueError: If a size is out of its range, or no pair.
@@ -116,7 +115,7 @@ def local_mask_2d(height, width, query_block, memory_block, causal=False, dilati
 
 
 def sees(query, key, blocks):
-    """Which query sees which key: boolean, of the shape to which the four tensors broadcast.
+    """Block-local mask: boolean, of the shape to which the four tensors broadcast.
 
     Args:
         query, key: (row, column), integer tensors.
@@ -124,19 +123,19 @@ def sees(query, key, blocks):
     """
     query, key = [ops.convert_to_tensor(x, "int32") for x in query], [ops.convert_to_tensor(x, "int32") for x in key]
     same = [q % d == k % d for q, k, d in zip(query, key, blocks.dilation, strict=True)]
-    query, key = ([x // d for x, d in zip(place, blocks.dilation, strict=True)] for place in (query, key))
+    query, key = ([x // d for x, d in zip(position, blocks.dilation, strict=True)] for position in (query, key))
     start = [q // size * size for q, size in zip(query, blocks.query, strict=True)]
-    # Of each axis, counted from the start of the block: before it, in it, behind it.
-    place = [k - s for k, s in zip(key, start, strict=True)]
-    reach = zip(place, blocks.query, blocks.memory, strict=True)
+    # Relative to the start of the block, for each axis.
+    offset = [k - s for k, s in zip(key, start, strict=True)]
+    reach = zip(offset, blocks.query, blocks.memory, strict=True)
     near = [ops.logical_and(p >= -memory, p < size + memory) for p, size, memory in reach]
     visible = both(both(*same), both(*near))
     if not blocks.causal:
         return visible
-    own = [ops.logical_and(p >= 0, p < size) for p, size in zip(place, blocks.query, strict=True)]
+    own = [ops.logical_and(p >= 0, p < size) for p, size in zip(offset, blocks.query, strict=True)]
     (row, column), (query_row, query_column) = key, query
-    above = place[0] < 0
-    left = both(own[0], place[1] < 0)
+    above = offset[0] < 0
+    left = both(own[0], offset[1] < 0)
     not_later = ops.logical_or(row < query_row, both(row == query_row, column <= query_column))
     return both(visible, ops.logical_or(ops.logical_or(above, left), both(both(*own), not_later)))
 
@@ -152,5 +151,5 @@ def _require_sizes(number=1, **sizes):
 
 
 def _line(size, axes, axis):
-    """0, 1, ... along one of so many axes."""
+    """0, 1, ... along one of `axes` axes."""
     return ops.reshape(ops.arange(size, dtype="int32"), [-1 if i == axis else 1 for i in range(axes)])

@@ -1,4 +1,4 @@
-"""Overlapping windows of an axis, and the sum of what overlaps: each is the other's transpose."""
+"""Overlapping windows of an axis, and their transpose, which sums where windows overlap."""
 
 from keras import ops
 
@@ -11,7 +11,7 @@ def windows(x, axis, count, step, halo):
     Args:
         x: Tensor.
         axis: Which axis of `x`, from 0.
-        count: How many windows: int or scalar tensor.
+        count: Number of windows: int or scalar tensor.
         step, halo: Ints.
     """
     if halo == 0:
@@ -24,7 +24,7 @@ def windows(x, axis, count, step, halo):
 
 
 def add_windows(x, axis, step, halo):
-    """[..., count, step + halo, ...] -> [..., count * step + halo, ...]: sums what lies at the same place.
+    """[..., count, step + halo, ...] -> [..., count * step + halo, ...]: sums overlapping entries.
 
     Args:
         x: Tensor.
@@ -44,7 +44,7 @@ def add_windows(x, axis, step, halo):
 
 
 def add_strips(x, axis, halo):
-    """`add_windows` where the step may be a scalar tensor; it is no less than the halo, unless there is one window."""
+    """`add_windows` with a step that may be a scalar tensor, at least the halo unless there is one window."""
     if halo == 0:
         return _join(x, axis)
     count, width = ops.shape(x)[axis], ops.shape(x)[axis + 1]

@@ -1,1 +1,1 @@
-"""How a softmax over many keys is computed: dense, fused, blockwise. Changes with devices, not with papers."""
+"""How a softmax over many keys is computed: dense, fused, blockwise. It depends on devices, not on papers."""

@@ -1,16 +1,16 @@
-"""Blockwise exact attention: a tile of rows at a time, scores computed again in the backward pass.
+"""Blockwise exact attention: one tile of queries at a time, with scores recomputed in the backward pass.
 
-Forward, for a tile of queries Q with all the keys K and values V that they may see:
+Forward, for a tile of queries Q with all keys K and values V visible to them:
 
     P = softmax(Q K^T + bias),   O = P V
 
-Backward, from dO, with P computed again and delta = rowsum(dO * O):
+Backward, from dO, with P recomputed and delta = rowsum(dO * O):
 
     dV += P^T dO,   dS = P * (dO V^T - delta),   dQ = dS K,   dK += dS^T Q
 
-A row of P is complete in its tile, so nothing is rescaled and nothing but O is kept (Rabe and Staats, 2021,
-"Self-attention Does Not Need O(n^2) Memory", chunks queries in the same way; the backward pass is that of
-Dao et al., 2022, "FlashAttention", appendix B). Memory grows with T + S; no [T, S] tensor exists.
+A row of P is complete in its tile, so there is no online softmax, and only O is kept ("Self-attention Does Not Need
+O(n^2) Memory", Rabe and Staats, 2021, chunks queries in the same way; the backward pass is that of "FlashAttention",
+Dao et al., 2022, appendix B). Memory grows with T + S; no [T, S] tensor exists.
 `delta` is folded into the product as one more feature: [dO, -delta] [V, 1]^T.
 """
 
@@ -57,7 +57,7 @@ def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_of
 
 
 def _mask_as_feature(query, key, key_mask):
-    """One more feature, 1 in the queries and far below zero in the padded keys: a mask without a pass of its own."""
+    """The key mask as one more feature, 1 in queries and far below zero in padded keys: no pass over the logits."""
     query = ops.concatenate([query, ops.ones_like(query[..., :1])], axis=-1)
     hidden = ops.where(key_mask, ops.zeros((), key.dtype), ops.cast(NEGATIVE, key.dtype))[:, :, None, None]
     return query, ops.concatenate([key, ops.broadcast_to(hidden, (*ops.shape(key)[:-1], 1))], axis=-1)

@@ -1,4 +1,4 @@
-"""Attention with all of its [B, N, T, S] logits at once: the definition, and the fast way for short lengths."""
+"""Dense attention, with all [B, N, T, S] logits at once: the definition, and the fast path for short lengths."""
 
 from keras import ops
 
@@ -11,7 +11,7 @@ from keras_attention.ops.softmax import softmax
 def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
     """Returns the context [B, T, N, V] and the probabilities [B, N, T, S]; arguments as for `attend`, query scaled.
 
-    The query heads that share a key/value head lie below one another, so that keys are never repeated. Products are
+    The query heads that share a key/value head are stacked along T, so that keys are never repeated. Products are
     `@`, here and in the tiles: `ops.matmul` computes float64 in float32 on PyTorch.
     """
     B, T, N, H = (*ops.shape(query)[:2], *query.shape[2:])
@@ -19,7 +19,7 @@ def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bi
     query = ops.reshape(ops.transpose(query, (0, 2, 1, 3)), (B, K, N // K * T, H))
     logits = ops.reshape(query @ ops.transpose(key, (0, 2, 3, 1)), (B, N, T, S))
     rows, columns = ops.arange(T, dtype="int32")[:, None], ops.arange(S, dtype="int32")
-    by_distance = bias is not None and len(bias.shape) == 3  # the band is in the bias already
+    by_distance = bias is not None and len(bias.shape) == 3  # causality and the window are in the bias already
     visible = None if by_distance else in_band(rows + query_offset, columns[None, :], causal, window)
     visible = both(mask, both(visible, None if key_mask is None else key_mask[:, None, None, :]))
     addend, alive = _addend(shear(bias, T, S) if by_distance else bias, mask, visible, logits.dtype)
@@ -37,9 +37,9 @@ def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bi
 
 
 def _addend(bias, mask, visible, dtype):
-    """What is added to the logits, finite, and which rows see something, both broadcastable to [B, N, T, S].
+    """What is added to the logits, finite, and which rows see a key, both broadcastable to [B, N, T, S].
 
-    Without a mask or a bias, which rows see nothing is known without looking at [T, S], and the caller's to zero.
+    Without a mask or a bias the caller knows which rows see no key without [T, S], and zeroes them.
     """
     if bias is not None:
         return revive(hide(bias, visible))

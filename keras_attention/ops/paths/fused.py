@@ -1,21 +1,21 @@
-"""The backend's own fused kernel, where it keeps the attention contract."""
+"""The backend's fused attention kernel, where it supports all arguments of the call."""
 
 import keras
 from keras import ops
 
 
 def fused(query, key, value, *, scale, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
-    """Context [B, T, N, V] of the backend's kernel, or `None` where it has none that does what was asked for.
+    """Context [B, T, N, V] from the backend's kernel, or `None` where no kernel supports these arguments.
 
     PyTorch: `scaled_dot_product_attention`, with padding or causality, which needs no [T, S] mask. JAX: the flash
-    kernel of a GPU, in half precision. TensorFlow has none. Rows that see nothing are the caller's to zero.
+    kernel of a GPU, in half precision. TensorFlow has none. The caller zeroes rows that see no key.
     """
     if mask is not None or window is not None or bias is not None or dropout:
         return None
     if causal and (key_mask is not None or not (isinstance(query_offset, int) and query_offset == 0)):
         return None
     backend = keras.backend.backend()
-    # PyTorch's kernel for GPUs refuses a single key that pooling has made, whose strides are odd; it needs no kernel.
+    # PyTorch's GPU kernel refuses the odd strides of a single key that comes out of pooling; one key needs no kernel.
     if backend == "torch" and key.shape[1] != 1:
         return _of_one_size(query, key, value, scale, key_mask, causal)
     if backend == "jax" and key_mask is None and _is_half(query) and _has_gpu():
@@ -27,7 +27,7 @@ def fused(query, key, value, *, scale, mask, key_mask, causal, query_offset, win
 
 
 def _of_one_size(query, key, value, scale, key_mask, causal):
-    """PyTorch's kernel for CPUs makes all scores where heads of queries and of values differ in size: zeros fill up."""
+    """Pads heads to one size: PyTorch's CPU kernel holds all scores where those of queries and values differ."""
     H, V = query.shape[-1], value.shape[-1]
     if H < V:
         query, key = (ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, V - H))) for x in (query, key))

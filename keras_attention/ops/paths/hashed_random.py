@@ -1,8 +1,8 @@
-"""Attention dropout that any path can draw again, block by block.
+"""Counter-based dropout and noise for attention, which any path can recompute block by block.
 
-Whether a probability is kept is a function of the seed and of its place (batch, head, query, key) alone, not of the
-order in which blocks are computed: dense and blockwise attention drop the same entries, and a backward pass that
-computes its blocks anew drops them again without having stored anything.
+Whether a probability is kept depends only on the seed and on its position (batch, head, query, key), not on the order
+of computation: dense and blockwise attention drop the same entries, and a backward pass that recomputes its blocks
+drops them again without having stored a mask.
 """
 
 import math
@@ -15,7 +15,7 @@ _SECOND = -1028477387
 
 
 def keep(rows, columns, rate):
-    """Boolean mask, true with probability `1 - rate`, broadcast from hashed rows and columns.
+    """Boolean dropout mask, true with probability `1 - rate`, from hashed rows and columns.
 
     keep[..., t, s] = hash(rows[..., t] xor columns[s]) >= quantile(rate)
 
@@ -24,8 +24,8 @@ def keep(rows, columns, rate):
         columns: int32 [S] of `column_hashes`.
         rate: Float in [0, 1).
     """
-    # Both are hashes already; what is left is to make the top bits depend on all of both.
-    x = _fold(ops.bitwise_xor(rows, columns) * _FIRST, 15) * _SECOND
+    # Both are hashes already; this makes the top bits depend on all bits of both.
+    x = _xor_shift(ops.bitwise_xor(rows, columns) * _FIRST, 15) * _SECOND
     return x >= int(rate * 2**32) - 2**31
 
 
@@ -50,22 +50,22 @@ def _scalar(seed):
 
 def _mix(x):
     """The finaliser of MurmurHash3, a bijection of int32: every bit of x reaches every bit of the result."""
-    x = _fold(x, 16) * _FIRST
-    x = _fold(x, 13) * _SECOND
-    return _fold(x, 16)
+    x = _xor_shift(x, 16) * _FIRST
+    x = _xor_shift(x, 13) * _SECOND
+    return _xor_shift(x, 16)
 
 
-def _fold(x, bits):
+def _xor_shift(x, bits):
     """x xor (x >> bits), zeros coming in from the left (int32 would repeat its sign)."""
     return ops.bitwise_xor(x, ops.bitwise_and(ops.right_shift(x, bits), 2 ** (32 - bits) - 1))
 
 
 def normal(seed, position, length):
-    """Noise of N(0, 1) for the logits of one query of each batch entry (Box and Muller, 1958).
+    """N(0, 1) noise for the logits of one query per batch entry (Box and Muller, 1958).
 
     Args:
         seed: int32 [B].
-        position: int32 [B], that of the query.
+        position: int32 [B], position of the query.
         length: Int or integer scalar tensor, S.
 
     Returns:
@@ -76,8 +76,8 @@ def normal(seed, position, length):
 
 
 def _uniform(seed, position, length, part):
-    """Numbers in (0, 1), [B, S]."""
+    """Uniform numbers in (0, 1), [B, S]."""
     columns = column_hashes(part, ops.arange(length, dtype="int32"))
-    # The hash of a sum of hashes: xor alone would tie the noise of two keys to one another in all rows.
+    # The hash of a sum of hashes: with xor alone the noise of two keys would be related in all rows.
     mixed = row_hashes(part, seed[:, None], 0, position[:, None] + columns)
     return (ops.cast(ops.bitwise_and(mixed, 2**24 - 1), "float32") + 0.5) * 2.0**-24

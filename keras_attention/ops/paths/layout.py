@@ -2,7 +2,7 @@
 
     p     part: one key/value head of one batch entry; there are P = B * K
     i     block of query rows; `blocks` of them, `rows` positions each
-    M     rows of a tile = G * rows: the query heads that share a key/value head lie below one another
+    M     rows of a tile = G * rows: the query heads that share a key/value head are stacked
 
 Letters: B batch, T queries, S keys, N heads, K key/value heads, G = N // K groups, D = T + S - 1 distances.
 """
@@ -16,8 +16,8 @@ from keras_attention.ops.shapes.sizes import minimum, same
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes of the tiles. `B`, `T`, `S`, `rows` and `blocks` may be scalar tensors (dynamic shapes); any may be 0 but
-    `rows` and `blocks`, so that shapes are written out: the -1 of a reshape stands for nothing where there is nothing.
+    """Sizes of the tiles. `B`, `T`, `S`, `rows` and `blocks` may be scalar tensors (dynamic shapes). All but `rows` and
+    `blocks` may be 0, so that shapes are written out: a -1 in a reshape is ambiguous in an empty tensor.
     """
 
     B: object
@@ -64,8 +64,8 @@ class Layout:
         return ops.reshape(x, (self.parts, self.S, x.shape[-1]))
 
     def dims(self, x):
-        """The dimensions of a mask or bias. Those that only a graph's run can tell to be one count as full, but for the
-        batch, for which `slot` finds out."""
+        """The dimensions of a mask or bias. Unknown ones, which may be 1 at run time, count as full; `slot` handles an
+        unknown batch."""
         full = (None, self.kv_heads * self.groups, self.T, self.S)
         dims = list(ops.shape(x))
         for axis in (1,) if len(dims) == 3 else (1, 2, 3):
@@ -85,7 +85,7 @@ class Layout:
         return ops.reshape(x, (batch * heads[0] * rows[0], heads[1], rows[1], keys))
 
     def distances(self, x):
-        """[B|1, N|1, D] -> [slots, G|1, padding + D]: a bias by distance, with room for the padded rows."""
+        """[B|1, N|1, D] -> [slots, G|1, padding + D]: a bias by distance, padded for the padded rows."""
         batch, N, length = self.dims(x)
         x = _broadcast(x, (batch, N, length))
         slots, groups = (batch, 1) if same(N, 1) else (batch * self.kv_heads, self.groups)
@@ -93,13 +93,13 @@ class Layout:
         return ops.reshape(ops.pad(x, ((0, 0), (0, 0), (width - length, 0))), (slots, groups, width))
 
     def slot(self, dims, p, i):
-        """Which slot belongs to the tile (p, i), for a mask or bias of these `dims` (three of them: by distance)."""
+        """The slot of the tile (p, i), for a mask or bias of these `dims` (three: a bias by distance)."""
         batch = 0 if same(dims[0], 1) else minimum(p // self.kv_heads, dims[0] - 1)
         slot = batch if same(dims[1], 1) else batch * self.kv_heads + p % self.kv_heads
         return slot if len(dims) == 3 or same(dims[2], 1) else slot * self.blocks + i
 
     def distance_range(self, i, start, columns):
-        """Start and width, in `distances`, of those of block `i` to `columns` keys from `start`."""
+        """Start and width in `distances`: those of block `i` to `columns` keys from `start`."""
         return (self.blocks - 1 - i) * self.rows + start, self.rows + columns - 1
 
 

@@ -1,4 +1,4 @@
-"""One loop over tiles: a few rows of queries of one batch entry at a time."""
+"""The loop over tiles: a few rows of queries of one batch entry at a time."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_attention.ops.shapes.sizes import known, maximum, minimum, same
 
-# Numbers that may be made at once, as measured (docs/benchmarks.md): all, if there are no more, or else a tile.
+# Numbers that are held at once, as measured (docs/benchmarks.md): all, if there are no more, or else a tile.
 NUMBERS_AT_ONCE = 2**20
 
 
@@ -30,9 +30,9 @@ class Rows:
         return ops.reshape(x, (B, self.blocks * self.rows, *dims))[:, : self.T]
 
     def of(self, x, i):
-        """Those rows of `x` [T, *] that are in block `i`, or its only row: [rows or 1, *]. Beyond T the last is taken.
+        """The rows of `x` [T, *] in block `i`, or its only row: [rows or 1, *]. Beyond T the last is repeated.
 
-        A selection: whether there is one row or T may be known only when a graph runs.
+        Whether there is one row or T may be known only at run time.
         """
         if x.shape[0] == 1:
             return x
@@ -41,13 +41,13 @@ class Rows:
 
 
 def choose_rows(query, key, width, block_size):
-    """`Rows` for tiles of [rows, S, width] numbers; `None` if all is small enough, or asked, to be made at once.
+    """`Rows` for tiles of [rows, S, width] numbers; `None` for no tiles.
 
     Args:
         query: [B, T, *]; none of B, T and S is 0.
         key: [B, S, *].
         width: Int: numbers per query and key.
-        block_size: Rows per tile; 0 for no tiles; `None` to choose. A tile of one row is never larger than the keys.
+        block_size: Rows per tile; 0 for no tiles; `None` to choose. One row needs no tiles.
     """
     (B, T), S = ops.shape(query)[:2], ops.shape(key)[1]
     small = same(T, 1) or (known(B, T, S) and B * T * S * width <= NUMBERS_AT_ONCE)
@@ -62,15 +62,15 @@ def choose_rows(query, key, width, block_size):
 def fold(slots, sums, totals, at, ranges=None):
     """Runs a tile for each block of rows of each part: a batch entry, or one of its heads.
 
-    The result of a tile replaces its queries, and so every tile waits for the one before: TensorFlow would otherwise
-    keep the tiles of ten iterations alive. Different parts may still overlap.
+    The result of a tile replaces its queries, so that each tile waits for the one before: TensorFlow would otherwise
+    hold the tiles of ten iterations at once. Different parts may still overlap.
 
     Args:
         slots: [parts, blocks, rows, W]: the queries, to be replaced.
-        sums: List of [parts, ...]: what the tiles of a part add up.
-        totals: List of tensors: what all tiles add up.
-        at: `at(part)` returns a function for each range, `tile(block, slot [rows, W], sums, totals)`, which returns the
-            new ones; `sums` are those of the part.
+        sums: List of [parts, ...]: sums over the tiles of a part.
+        totals: List of tensors: sums over all tiles.
+        at: `at(part)` returns a function for each range, `tile(block, slot [rows, W], sums, totals)`, which returns
+            the new slot, sums (of the part) and totals.
         ranges: List of (first, last): blocks first <= block < last. `None`: one range of all blocks.
 
     Returns:
@@ -109,7 +109,7 @@ def replace(x, index, update):
 
 
 def entry(x, b):
-    """Entry `b` of `x`, or its only one. Which it is may be known only when a graph runs."""
+    """Entry `b` of `x`, or its only one; which of the two may be known only at run time."""
     size = ops.shape(x)[0]
     if known(size):
         return x[0 if size == 1 else b]

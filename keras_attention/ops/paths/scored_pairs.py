@@ -1,12 +1,12 @@
-"""Attention with any score of pairs and any window, a few rows of queries at a time, computed again for the gradient.
+"""Blockwise attention with any function of pairs as logits, and any window; tiles are recomputed for the gradient.
 
 Forward, for a tile of queries Q with all keys K and values V:
 
-    L = score(Q, K),   A = weights(L),   O = A V
+    L = logits(Q, K),   A = weights(L),   O = A V
 
-Backward, from dO, with L and A computed again:
+Backward, from dO, with L and A recomputed:
 
-    dV += A^T dO,   dA = dO V^T,   dL = d weights(dA),   dQ, dK, d parameters = d score(dL)
+    dV += A^T dO,   dA = dO V^T,   dL = d weights(dA),   dQ, dK, d parameters = d logits(dL)
 
 A row of A is complete in its tile, so that nothing is rescaled; no [T, S] tensor exists.
 """
@@ -30,22 +30,22 @@ from keras_attention.ops.windows import weigh
 class Pairs:
     """What tiles need besides what is differentiated."""
 
-    score: object  # (query, key, *parameters) -> scores, and a function from their gradient to those of all of these
-    size: int  # of the keys; the queries have their centre as one more column, if there is a window
+    logits: object  # (query, key, *parameters) -> logits, and their vector-Jacobian product with all of these
+    size: int  # of the keys; with a window, the queries have their center as one more column
     window: object
     rows: object
     mask: object  # [B|1, T|1, S|1]
     key_mask: object  # [B|1, S]
 
     def tile(self, query, key, value, parameters, visible):
-        """Context, and a function from its gradient to those of query, key, value and the parameters."""
-        logits, score_vjp = self.score(query[..., : self.size], key, *parameters)
+        """Context, and its vector-Jacobian product with query, key, value and the parameters."""
+        logits, logits_vjp = self.logits(query[..., : self.size], key, *parameters)
         center = None if self.window is None else query[..., self.size :]
         weights, weigh_vjp = weigh(logits, visible, center, self.window)
 
         def vjp(d_context):
             d_logits, d_center = weigh_vjp(ops.matmul(d_context, _swap(value)))
-            d_query, d_key, *d_parameters = score_vjp(d_logits)
+            d_query, d_key, *d_parameters = logits_vjp(d_logits)
             d_query = d_query if d_center is None else ops.concatenate([d_query, d_center], axis=-1)
             return d_query, d_key, ops.matmul(_swap(weights), d_context), *d_parameters
 
@@ -56,22 +56,22 @@ class Pairs:
         return both(self.mask, None if self.key_mask is None else self.key_mask[:, None])
 
     def visible_at(self, b):
-        """A function from a block to what its rows see, broadcastable to [rows, S], or to `None`."""
+        """A function from a block to the mask of its rows, broadcastable to [rows, S], or `None`."""
         mask = None if self.mask is None else entry(self.mask, b)
         keys = None if self.key_mask is None else entry(self.key_mask, b)[None]
         return lambda i: both(None if mask is None else self.rows.of(mask, i), keys)
 
 
 def attend_pairs(
-    query, key, value, score, parameters, *, width, mask, query_mask, key_mask, center, window, block_size
+    query, key, value, logits, parameters, *, width, mask, query_mask, key_mask, center, window, block_size
 ):
-    """Context [B, T, V]: weights(score(query, key)) . value.
+    """Context [B, T, V]: weights(logits(query, key)) . value.
 
     Args:
         query, key, value: [B, T, U], [B, S, U], [B, S, V].
-        score, window: As in `Pairs`.
-        parameters: Tuple of tensors that the score needs.
-        width: Int: how many numbers the score makes for a pair.
+        logits, window: As in `Pairs`.
+        parameters: Tuple of further tensors for `logits`.
+        width: Int: numbers that `logits` holds per pair.
         mask, query_mask, key_mask: Boolean [B|1, T|1, S|1], [B|1, T], [B|1, S], each or `None`.
         center: [B, T], with a window.
         block_size: Rows per tile, 0 for no tiles, `None` to choose.
@@ -79,11 +79,11 @@ def attend_pairs(
     size, (B, T) = key.shape[-1], ops.shape(query)[:2]
     if window is not None:
         query = ops.concatenate([query, center[..., None]], axis=-1)
-    # An entry that is put into an empty axis weighs nothing: its value is zero, and its rows are cut off.
+    # An entry added to an empty axis has no effect: its value is zero, and its rows are cut off.
     query, key, value = (fill_empty(x, 0, 1) for x in (query, key, value))
     mask = None if mask is None else fill_empty(mask, 0, 1, 2)
     key_mask = None if key_mask is None else fill_empty(key_mask, 0, 1)
-    pairs = Pairs(score, size, window, choose_rows(query, key, width, block_size), mask, key_mask)
+    pairs = Pairs(logits, size, window, choose_rows(query, key, width, block_size), mask, key_mask)
 
     def forward(query, key, value, *parameters):
         return _forward(pairs, query, key, value, parameters)
@@ -97,7 +97,7 @@ def attend_pairs(
 
 
 def mix(logits, value, *, mask, query_mask, key_mask, center, window):
-    """Context [B, T, V] and weights [B, T, S] out of all logits [B, T, S]."""
+    """Context [B, T, V] and weights [B, T, S] from all logits [B, T, S]."""
     visible = both(mask, None if key_mask is None else key_mask[:, None])
     weights = weigh(logits, visible, None if center is None else center[..., None], window)[0]
     weights = zero_padding(weights, query_mask)
@@ -105,7 +105,7 @@ def mix(logits, value, *, mask, query_mask, key_mask, center, window):
 
 
 def prepare(query, key, value, mask, query_mask, key_mask, center):
-    """What a caller gave, checked, as `attend_pairs` takes it: float32 at least, zero in padding; boolean masks."""
+    """Validates and converts arguments for `attend_pairs`: float32 at least, zero in padding; boolean masks."""
     query, key, value = at_least_float32(query, key, value)
     mask = require_boolean(mask, "attention_mask")
     query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")

@@ -1,4 +1,4 @@
-"""Which keys a block of queries has to look at."""
+"""Which keys a block of queries attends to."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,23 +8,23 @@ from keras_attention.ops.shapes.sizes import known, maximum, minimum
 
 @dataclass(frozen=True)
 class Stage:
-    """Blocks `first <= i < last` of queries that look at spans of `size` keys."""
+    """Blocks `first <= i < last` of queries, with spans of `size` keys."""
 
     first: object
     last: object
     size: object
-    banded: bool  # whether position may hide a key of the span from a row
+    banded: bool  # whether causality or the window may hide a key of the span from a row
     start: object  # function of the block's index
 
 
-# Each stage of a causal run is a loop of its own to trace: more of them touch fewer keys in vain.
+# Each causal stage is a separate loop to trace; more stages process fewer masked keys.
 STAGES, STAGES_OF_UNKNOWN_LENGTH = 8, 4
 
 
 def stages(layout, causal, window, query_offset):
-    """Cuts the blocks into stages so that keys nobody sees are never touched.
+    """Splits the blocks into stages so that fully masked keys are skipped.
 
-    A window needs one stage, whose spans move along; causality several, each of longer spans than the one before.
+    A window needs one stage with moving spans; causality several, each with longer spans than the one before.
     All sizes depend on shapes alone, so that XLA can compile them.
     """
     rows, blocks, S = layout.rows, layout.blocks, layout.S

@@ -21,8 +21,8 @@ class At:
     i: object
     start: object
     size: object
-    banded: bool  # whether position may hide a key of the span from a row
-    whole: bool  # the span is all keys
+    banded: bool  # whether causality or the window may hide a key of the span from a row
+    whole: bool  # whether the span is all keys
 
     def rows(self, x):
         """The span's keys of [S, H]."""
@@ -41,7 +41,7 @@ class At:
 
 @dataclass(frozen=True)
 class Tiles:
-    """What tiles need besides queries, keys, values and bias; nothing here is differentiated."""
+    """What tiles need besides queries, keys, values and bias; not differentiated."""
 
     layout: Layout
     stages: list  # of Stage
@@ -49,8 +49,8 @@ class Tiles:
     window: object = None
     query_offset: object = 0
     mask: object = None  # Layout.grid of a mask
-    mask_dims: tuple = ()  # [B|1, N|1, T|1, S|1] before
-    key_mask: object = None  # [B, S], only beside a mask or a bias: whether a row sees anything then depends on both
+    mask_dims: tuple = ()  # [B|1, N|1, T|1, S|1] before it became a grid
+    key_mask: object = None  # [B, S], only with a mask or a bias: whether a row sees a key then depends on both
     bias_dims: tuple = ()  # before it became a grid; of three dimensions: by distance
     dropout: float = 0.0
     seed: object = None
@@ -67,9 +67,9 @@ class Tiles:
         return At(p, i, start, stage.size, stage.banded, whole)
 
     def probs(self, at, query, key, bias=None):
-        """softmax(query . key + bias) [M, span]; and 1 for rows that see something, else 0, [M, 1] (`None`: all).
+        """softmax(query . key + bias) [M, span]; and 1 for rows that see a key, else 0, [M, 1] (`None`: all).
 
-        A row that sees nothing needs care only beside a bias, below which nothing finite is sure to lie.
+        A bias may be lower than any finite penalty: with one, masked logits are -inf.
         """
         logits = query @ key
         if bias is None and self.mask is None:
@@ -85,13 +85,13 @@ class Tiles:
         return probs, ops.cast(self._join(alive, 1), probs.dtype)
 
     def drop(self, at, probs):
-        """Dropout on [M, span], the same whenever it is asked for."""
+        """Dropout on [M, span], the same in the forward and in the backward pass."""
         if not self.dropout:
             return probs
         return ops.where(self._keep(at), probs * (1 / (1 - self.dropout)), 0.0)
 
     def d_probs(self, at, d_out, value):
-        """[dO, -delta] [V, 1]^T; what dropout dropped passes no gradient on, but delta holds for all."""
+        """[dO, -delta] [V, 1]^T; dropped entries get no gradient but that of delta."""
         if not self.dropout:
             return d_out @ value
         d_probs = d_out[..., :-1] @ value[:-1]
@@ -117,7 +117,7 @@ class Tiles:
         return replace(gradient, slot, gradient[slot] + d_bias)
 
     def _penalise(self, at, logits):
-        """Far below zero where position hides a key."""
+        """Adds a penalty far below zero where causality or the window hides a key."""
         if not at.banded:
             return logits
         penalty = band_penalty(*self._positions(at), self.causal, self.window, logits.dtype)
@@ -130,9 +130,9 @@ class Tiles:
         return ops.expand_dims(queries, 1), ops.expand_dims(keys, 0)
 
     def _visible(self, at):
-        """What position, the mask and the key mask say, boolean, broadcastable to [G, rows, span]; or `None`."""
+        """Causality, window, mask and key mask combined, boolean, broadcastable to [G, rows, span]; or `None`."""
         visible = None
-        by_distance = len(self.bias_dims) == 3  # what position hides is in the bias
+        by_distance = len(self.bias_dims) == 3  # causality and the window are in the bias already
         if at.banded and not by_distance:
             visible = in_band(*self._positions(at), self.causal, self.window)
         if self.mask is not None:
@@ -171,7 +171,7 @@ class Tiles:
 
 
 def _place(x, start, size, length):
-    """x [.., size] in `length` zeros from `start` on, which may be known only when the graph runs."""
+    """Pads x [.., size] to `length` with zeros, `start` of them in front; `start` may be a tensor."""
     x = ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, length - size)])
     return x if same(start, 0) else ops.roll(x, start, axis=-1)
 

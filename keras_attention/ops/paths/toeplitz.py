@@ -1,4 +1,4 @@
-"""A bias by distance is a Toeplitz matrix: T + S - 1 numbers say it all.
+"""Biases by distance as Toeplitz matrices of T + S - 1 numbers.
 
 Entry j of the vector belongs to the distance s - t = j - (T - 1) of key s from query t.
 """
@@ -10,7 +10,7 @@ from keras_attention.ops.shapes.sizes import maximum
 
 
 def hide_distances(bias, T, causal, query_offset, window):
-    """[..., T + S - 1] with -inf where causality or the window hides: they depend on the distance alone."""
+    """A bias [..., T + S - 1] with -inf where causality or the window hides: they too depend on the distance only."""
     distances = ops.arange(ops.shape(bias)[-1], dtype="int32") - (T - 1)
     return hide(bias, in_band(query_offset, distances, causal, window))
 
@@ -21,7 +21,8 @@ def shear(x, rows, columns):
     The vector, repeated, is read in rows one shorter than itself: each row starts one entry earlier in the vector
     than the one before. A Toeplitz matrix without any gather.
     """
-    lead, (least, most) = tuple(ops.shape(x)[:-1]), (maximum(rows, 1), maximum(columns, 1))  # none is cut out of one
+    # An empty axis is cut out of an axis of one.
+    lead, (least, most) = tuple(ops.shape(x)[:-1]), (maximum(rows, 1), maximum(columns, 1))
     width = least + most - 1
     x = ops.pad(x, [(0, 0)] * len(lead) + [(0, width + 1 - ops.shape(x)[-1])])
     x = ops.broadcast_to(x[..., None, :], (*lead, least, width + 1))

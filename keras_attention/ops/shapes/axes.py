@@ -16,7 +16,7 @@ def fold_axes(x, axes, trailing):
     Args:
         x: [B, *middle, *last], its `last` being `trailing` axes.
         axes: Tuple of ints: the attended axes of `x`, in the order in which they are flattened.
-        trailing: Int; how many last axes stay as they are.
+        trailing: Int; number of last axes that are kept.
 
     Returns:
         [B * free, attended, *last].
@@ -32,7 +32,7 @@ def fold_axes(x, axes, trailing):
 
 
 def unfold_axes(x, axes, middle):
-    """The way back of `fold_axes` for the context of the queries.
+    """The inverse of `fold_axes`, for the context of the queries.
 
     Args:
         x: [B * free, T, *last].
@@ -71,7 +71,7 @@ def scores_dims(heads, axes, query_dims, key_dims):
 
 
 def fold_scores_like(x, axes, query_dims, key_dims):
-    """Folds a mask or bias that broadcasts to the unfolded scores; missing axes count as one.
+    """Folds a mask or bias that broadcasts to the unfolded scores; missing axes have size 1.
 
     Args:
         x: [*batch and free axes, N or 1, *query axes, *key axes]; of a lower rank, the axes just

@@ -1,4 +1,4 @@
-"""Empty axes: what loops and reshapes over an axis need is one entry, which is cut off again."""
+"""Empty axes: loops and reshapes need one entry, which is cut off afterwards."""
 
 from keras import ops
 
@@ -6,7 +6,7 @@ from keras_attention.ops.shapes.sizes import known, maximum, same
 
 
 def fill_empty(x, *axes):
-    """`x` with one entry of zeros along each of `axes` that has none; sizes may be known only when a graph runs."""
+    """Pads each empty axis among `axes` with one entry of zeros; sizes may be known only at run time."""
     missing = [maximum(1 - size, 0) if axis in axes else 0 for axis, size in enumerate(ops.shape(x))]
     if all(same(n, 0) for n in missing):
         return x

@@ -1,4 +1,4 @@
-"""What a position looks at: everything, its own frame, its own place in all frames, or the frames of its group."""
+"""Extents of attention over clips: all positions, one frame, one pixel over time, or a group of frames."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ EXTENTS = ("spacetime", "space", "time")
 
 @dataclass(frozen=True)
 class Extent:
-    """Folds [B, *positions] so that those who see one another lie along one axis.
+    """Folds [B, *positions] so that positions that see one another lie along one axis.
 
     kind: `"spacetime"`; or, of clips [B, T, Y, X], `"space"`, `"time"` or an int: frames in a group.
     """
@@ -32,7 +32,7 @@ class Extent:
         return ops.reshape(x, (*dims, x.shape[-1])) if isinstance(self.kind, int) else x
 
     def scores_dims(self, query_dims, key_dims):
-        """The dimensions [B, *free, 1, T, S] of scores, out of the queries' and the keys'; `None` is not known."""
+        """The dimensions [B, *free, 1, T, S] of scores, from those of queries and keys; `None` is unknown."""
         axes = self._axes(len(query_dims))
         queries, keys = self._grouped(query_dims), self._grouped(key_dims)
         free = (queries[i] for i in free_axes(len(queries), axes))

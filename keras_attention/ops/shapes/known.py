@@ -1,11 +1,11 @@
-"""What can be known of a tensor before a graph runs."""
+"""Values of tensors that are known before a graph runs."""
 
 import keras
 import numpy as np
 
 
 def known_values(x):
-    """The values of `x` as a NumPy array; `None` where only a graph that runs knows them.
+    """The values of `x` as a NumPy array; `None` if they are known only at run time.
 
     Args:
         x: Number, list, array or tensor.

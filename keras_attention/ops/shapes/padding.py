@@ -1,4 +1,4 @@
-"""Padding stays out: masked positions are zeroed before anything is computed from them."""
+"""Padding: masked positions are zeroed before anything is computed from them."""
 
 from keras import ops
 
@@ -13,7 +13,7 @@ def zero_padding(x, mask):
 
     Args:
         x: [B, *T, *features].
-        mask: Boolean [B, *T] or with fewer axes, or `None`: nothing is padding.
+        mask: Boolean [B, *T] or with fewer axes, or `None`. True marks positions that take part.
     """
     if mask is None:
         return x
@@ -23,14 +23,14 @@ def zero_padding(x, mask):
 
 
 def padding_masks(query_dims, key_dims, query_mask, value_mask, key_mask, attention_mask=None):
-    """One padding mask for the queries and one for the keys out of all that a layer is given.
+    """Combines the masks of a layer call into one padding mask for the queries and one for the keys.
 
     Args:
         query_dims, key_dims: [B, *T] and [B, *S], static or dynamic.
         query_mask: [B, *T] or `None`.
         value_mask, key_mask: [B, *S] or `None`; both must be true.
-        attention_mask: [T, S], [B, T, S], [B, N, T, S] or `None`: a query that sees nothing by it
-            and a key that nobody sees by it count as padding.
+        attention_mask: [T, S], [B, T, S], [B, N, T, S] or `None`: queries that it allows no key and
+            keys that it hides from all queries count as padding.
 
     Returns:
         Boolean [B, *T] and [B, *S], each `None` if nothing is padding.
@@ -45,7 +45,7 @@ def padding_masks(query_dims, key_dims, query_mask, value_mask, key_mask, attent
 
 
 def full_mask(mask, dims, name="mask"):
-    """A padding mask as a boolean tensor [B, *T]; axes that it lacks are its last ones.
+    """Padding mask as a boolean tensor [B, *T]; missing axes are added at the end.
 
     Args:
         mask: Boolean or integer tensor, or `None`.
@@ -63,7 +63,7 @@ def full_mask(mask, dims, name="mask"):
 
 
 def seen_at_all(mask):
-    """Which queries see any key, and which keys are seen by any query or head?
+    """Queries that see any key, and keys that any query or head sees.
 
     Args:
         mask: Boolean attention mask [T, S], [B, T, S] or [B, N, T, S] (or 1 for any of them).

@@ -1,4 +1,4 @@
-"""Products of sizes that may be known only when a graph runs."""
+"""Arithmetic with sizes that may be known only at run time."""
 
 import math
 
@@ -6,14 +6,14 @@ from keras import ops
 
 
 def product(*sizes):
-    """An int if all sizes are; else a float32 scalar, as an int32 one may overflow: 46,341 squared does."""
+    """Product of sizes: an int if all are ints; else a float32 scalar, as int32 overflows at 46,341 squared."""
     if known(*sizes):
         return math.prod(sizes)
     return math.prod(ops.cast(n, "float32") for n in sizes)
 
 
 def with_rank(x, rank):
-    """`x` with axes of 1 after its own, `rank` axes in all: what it says of an entry, it says of all that is in it."""
+    """Appends axes of size 1 to `x` up to `rank` axes."""
     x = ops.convert_to_tensor(x)
     return ops.reshape(x, (*ops.shape(x), *[1] * (rank - len(x.shape))))
 
@@ -21,31 +21,29 @@ def with_rank(x, rank):
 def chosen(x, index):
     """The entry `index` of each row of x: [..., V] and integers [...] -> [...].
 
-    A sum over the row, and not `take_along_axis`, of which older Keras makes operations that XLA does not know where
-    the batch is not known.
+    A sum over the row, not `take_along_axis`, which in older Keras does not compile under XLA with an unknown batch.
     """
-    places = ops.arange(x.shape[-1], dtype="int32")
-    here = places == ops.cast(index, "int32")[..., None]
+    here = ops.arange(x.shape[-1], dtype="int32") == ops.cast(index, "int32")[..., None]
     return ops.sum(ops.where(here, x, ops.zeros_like(x)), axis=-1)
 
 
 def minimum(a, b):
-    """Smaller of two lengths; stays a Python int where both are."""
+    """The smaller of two sizes; a Python int if both are."""
     return min(a, b) if known(a, b) else ops.minimum(a, b)
 
 
 def maximum(a, b):
-    """Larger of two lengths; stays a Python int where both are."""
+    """The larger of two sizes; a Python int if both are."""
     return max(a, b) if known(a, b) else ops.maximum(a, b)
 
 
 def same(a, b):
-    """Whether two lengths are known to be equal."""
+    """Whether two sizes are known to be equal."""
     return a is b or (known(a, b) and a == b)
 
 
 def may_equal(a, b):
-    """Whether two static lengths can be equal; `None` is not known yet."""
+    """Whether two static sizes can be equal; `None` is unknown."""
     return a is None or b is None or a == b
 
 

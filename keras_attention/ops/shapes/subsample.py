@@ -1,4 +1,4 @@
-"""Sub-sampling of the keys: the greatest of each few neighbouring positions stands for all of them."""
+"""Sub-sampling of keys and values by max-pooling, with a mask."""
 
 import keras
 from keras import ops
@@ -9,19 +9,19 @@ POOL = 2
 
 
 def subsample(x, mask=None):
-    """Max-pools positions by 2 (1-D), 2 x 2 (2-D), or 1 x 2 x 2 (3-D: never over time). An odd last one is left out.
+    """Max-pools positions by 2 (1-D), 2 x 2 (2-D), or 1 x 2 x 2 (3-D: never over time). An odd last one is dropped.
 
     Args:
         x: [B, T, C], [B, Y, X, C] or [B, T, Y, X, C].
-        mask: Boolean [B, *positions], or `None`. Masked positions do not compete; where all of a window are masked,
-            the result is zero and masked.
+        mask: Boolean [B, *positions], or `None`. True marks positions that take part; a window without any gives zero,
+            and is masked.
 
     Returns:
         The pooled x, and the pooled mask or `None`.
     """
     if mask is None:
         return _pool(x), None
-    # Finite, as the gradient of a window of infinities is not defined; float16 ends at 65504.
+    # Finite, because the gradient of max over infinities is undefined; the largest float16 is 65504.
     lowest = -6e4 if keras.backend.standardize_dtype(x.dtype) == "float16" else -1e30
     pooled = _pool(ops.where(mask[..., None], x, ops.cast(lowest, x.dtype)))
     seen = _pool(ops.cast(mask, x.dtype)[..., None])[..., 0] > 0
@@ -30,7 +30,7 @@ def subsample(x, mask=None):
 
 def _pool(x):
     dims = ops.shape(x)
-    if 0 in tuple(x.shape):  # not every backend pools nothing
+    if 0 in tuple(x.shape):  # not every backend pools an empty tensor
         return ops.zeros((*subsampled(dims[:-1]), dims[-1]), dtype=x.dtype)
     if len(dims) == 5:
         x = ops.reshape(x, (dims[0] * dims[1], *dims[2:]))

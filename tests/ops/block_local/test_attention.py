@@ -1,4 +1,4 @@
-"""Local attention in blocks against loops from the paper, and what it promises beyond being right."""
+"""Block-local attention against loops from the paper: values, gradients and memory."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ each_case = pytest.mark.parametrize("name", CASES)
 
 @pytest.fixture
 def few(monkeypatch):
-    """Tiles of single blocks, and few of them at a time, so that small inputs take every loop."""
+    """Tiles of single blocks, few at a time, so that small inputs run every loop."""
     monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
     monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", 40)
 
@@ -52,7 +52,7 @@ def seen(name):
 
 
 def oracle(name, mask=None, **options):
-    """The paper's attention under the mask of who sees whom, for [B, Y, X, N, H]."""
+    """The paper's attention under the dense mask, for [B, Y, X, N, H]."""
     Y, X, _ = CASES[name]
 
     def run(*arrays):
@@ -69,7 +69,7 @@ def blocked(name, **options):
 
 
 def check(given, name, mask=None, how=DEFAULT, **options):
-    """Context and gradients are those of the oracle."""
+    """Asserts that context and gradients match the oracle."""
     rng = np.random.default_rng(3)
     cotangent, direction = rng.standard_normal((*given[0].shape[:-1], V)), [rng.standard_normal(a.shape) for a in given]
     run = blocked(name, mask=mask, **options)
@@ -81,26 +81,26 @@ def check(given, name, mask=None, how=DEFAULT, **options):
 
 
 @each_case
-def test_all_at_once_is_the_paper(name):
+def test_all_tiles_at_once_match_the_paper(name):
     check(arrays(name), name)
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in ("causal", "image")])  # others have their parts
-def test_a_few_tiles_at_a_time_are_the_paper(name, few):
-    """Of two heads of one image, because items take their time where nothing is compiled."""
+def test_few_tiles_at_a_time_match_the_paper(name, few):
+    """With two heads of one image only, because items are slow where nothing is compiled."""
     given = arrays(name, batch=1, heads=2)
     assert local_grid.Grid.of(given[0], CASES[name][2]).items > 1
     check(given, name, mask=np.random.default_rng(4).random((1, *CASES[name][:2])) < 0.7)
 
 
 @pytest.mark.skipif("xla" not in COMPILED or DEFAULT == "xla", reason="the tests above are compiled, or nothing is")
-def test_compiled(few):
-    """An image has all parts that a sequence has, and one more."""
+def test_compiled_matches_the_paper(few):
+    """An image takes every code path of a sequence, and one more."""
     check(arrays("image-7x10"), "image-7x10", how="xla")
 
 
 @pytest.mark.parametrize("length", [5, 15, 16, 17, 20])
-def test_matches_dense_attention_under_the_published_mask(length):
+def test_matches_dense_attention_with_the_published_mask(length):
     query, key, value = (np.random.default_rng(i).standard_normal((1, length, N, H)) for i in range(3))
     expected, _ = attend(query, key, value, mask=reference.published_1d(length, 8))
     images = [x[:, :, None].astype("float32") for x in (query, key, value)]
@@ -108,7 +108,7 @@ def test_matches_dense_attention_under_the_published_mask(length):
     np.testing.assert_allclose(numpy(actual)[:, :, 0], expected, atol=2e-5)
 
 
-def test_blocks_of_half_the_length_are_full_causal_attention():
+def test_two_blocks_are_full_causal_attention():
     query, key, value = (np.random.default_rng(i).standard_normal((1, 15, N, H)) for i in range(3))
     expected, _ = attend(query, key, value, causal=True)
     images = [x[:, :, None].astype("float32") for x in (query, key, value)]
@@ -117,7 +117,7 @@ def test_blocks_of_half_the_length_are_full_causal_attention():
 
 
 def largest(size, blocks, scores=False):
-    """The most numbers of any tensor of a forward and backward pass over (Y, X); nothing is run."""
+    """Size of the largest tensor of a forward and backward pass over (Y, X), without running it."""
     x = np.zeros((1, *size, 2, 3), "float32")
 
     def run(query, key):
@@ -147,25 +147,25 @@ def largest(size, blocks, scores=False):
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
 def test_memory_grows_with_length_times_block():
-    """n = 12288, l = 64: nothing is larger than the scores of two blocks for each position, or the padded inputs."""
+    """n = 12288, l = 64: no tensor is larger than the scores of two blocks per position, or the padded inputs."""
     n, block = 12288, 64
     eights, blocks = (Blocks.of_sequence(size, size, True, 1) for size in (8, block))
     assert largest((512, 1), eights, scores=True) >= 512 * 512, "the measure sees the scores of all pairs"
-    greatest = largest((n, 1), blocks)
-    assert greatest <= max(2 * n * 2 * block, 2 * 2 * n * 4)
-    assert greatest < n * n / 50
+    most = largest((n, 1), blocks)
+    assert most <= max(2 * n * 2 * block, 2 * 2 * n * 4)
+    assert most < n * n / 50
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
 @pytest.mark.parametrize("causal", [True, False])
-def test_memory_of_an_image_grows_with_its_pixels_times_the_memory_of_a_block(causal):
-    """192 x 256, blocks of 8 x 16 and 4 x 8 around them: as above, nothing is larger than twice the scores."""
+def test_memory_of_an_image_grows_with_pixels_times_block_memory(causal):
+    """192 x 256, blocks of 8 x 16 and 4 x 8 around them: no tensor is larger than twice the scores."""
     blocks, memory, pixels = Blocks((8, 16), (4, 8), (1, 1), causal), 16 * 32, 192 * 256
     assert largest((192, 256), blocks) <= 2 * pixels * memory < pixels**2 / 10
 
 
 @pytest.mark.parametrize(("name", "item"), [("memory-of-more", 40), ("image-dilated", 2**20)], ids=["items", "whole"])
-def test_dropout_drops_what_the_dense_path_drops(name, item, monkeypatch):
+def test_dropout_equals_that_of_the_dense_path(name, item, monkeypatch):
     monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
     monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", item)
     options = {"dropout": 0.3, "seed": np.array([5, 6], "int32")}
@@ -184,7 +184,7 @@ def test_dropout_drops_what_the_dense_path_drops(name, item, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["both-sides", "image-7x10"])
-def test_scores_are_those_of_the_same_context(name):
+def test_scores_are_zero_where_masked_and_context_matches_the_paper(name):
     Y, X, blocks = CASES[name]
     mask = np.random.default_rng(4).random((B, Y, X)) < 0.7
     given = [a.astype("float32") for a in arrays(name)]
@@ -206,9 +206,9 @@ def test_half_precision_survives_large_logits(dtype, atol, few):
     np.testing.assert_allclose(numpy(keras.ops.cast(context, "float32")), exact, atol=atol, rtol=1e-2)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has sizes that are not known")
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has unknown sizes")
 def test_one_graph_for_every_size(monkeypatch):
-    """Values and gradients are those of all at once, of sizes that are known."""
+    """Values and gradients match those of static sizes with all tiles at once."""
     import tensorflow as tf
 
     monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)

@@ -1,4 +1,4 @@
-"""How images are cut into tiles: sizes, ways back, and transposes."""
+"""Tiles of images: sizes, inverses and transposes."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def grid_of(name, monkeypatch):
 
 
 @each_case
-def test_there_is_a_way_back(name, monkeypatch):
+def test_unqueries_is_the_inverse_of_queries(name, monkeypatch):
     grid, x = grid_of(name, monkeypatch)
     cut = grid.queries(x)
     assert cut.shape[0] == grid.items > 1
@@ -40,12 +40,12 @@ def test_there_is_a_way_back(name, monkeypatch):
 
 
 @each_case
-def test_memories_hold_all_that_is_seen(name, monkeypatch):
-    """The pairs of queries and keys that the penalty lets through are those that see each other, each once."""
+def test_memories_and_penalty_match_the_mask(name, monkeypatch):
+    """Each visible pair of query and key occurs once, and no other."""
     grid, _ = grid_of(name, monkeypatch)
     Y, X, blocks = CASES[name]
-    places = np.arange(1, Y * X + 1, dtype="float32").reshape(1, Y, X, 1, 1) * np.ones((B, 1, 1, N, 1), "float32")
-    queries, keys = numpy(grid.queries(places)), grid.keys(places)
+    indices = np.arange(1, Y * X + 1, dtype="float32").reshape(1, Y, X, 1, 1) * np.ones((B, 1, 1, N, 1), "float32")
+    queries, keys = numpy(grid.queries(indices)), grid.keys(indices)
     penalty = grid.penalty("float32")
     found = np.zeros((Y * X + 1, Y * X + 1), int)
     for item in range(grid.items):
@@ -59,7 +59,7 @@ def test_memories_hold_all_that_is_seen(name, monkeypatch):
 
 
 @each_case
-def test_sums_are_the_transposes(name, monkeypatch):
+def test_add_strips_and_add_memories_are_transposes(name, monkeypatch):
     grid, x = grid_of(name, monkeypatch)
     keys = grid.keys(x)
     rng = np.random.default_rng(1)
@@ -77,4 +77,4 @@ def test_small_blocks_share_a_tile(monkeypatch):
     assert grid_of("small-blocks", monkeypatch)[0].tile == (12, 3)
     blocks = Blocks.of_sequence(256, 256, False, 1)
     grid = Grid.of(np.zeros((1, 512, 1, 1, 1)), blocks)
-    assert grid.tile == (256, 1) and grid.penalty("float32") is None, "whole blocks on both sides hide nothing"
+    assert grid.tile == (256, 1) and grid.penalty("float32") is None, "a window of whole blocks needs no penalty"

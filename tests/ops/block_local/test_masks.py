@@ -1,4 +1,4 @@
-"""The public masks of local attention against lists of who sees whom."""
+"""The public masks of block-local attention against loops."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from tests.reference import local_attention as reference
 
 
 @pytest.mark.parametrize("length, block", [(64, 8), (20, 8), (15, 8), (16, 8), (17, 8), (5, 8)])
-def test_one_block_length_is_the_published_mask(length, block):
+def test_equal_blocks_give_the_published_mask(length, block):
     mask = numpy(ops.local_mask_1d(length, block, block, causal=True))
     np.testing.assert_array_equal(mask, reference.published_1d(length, block))
     if length >= 2 * block:
@@ -19,14 +19,14 @@ def test_one_block_length_is_the_published_mask(length, block):
         assert mask.sum(-1).max() == 2 * block
 
 
-def test_published_counts():
-    """So many pairs of 3072 positions in blocks of 256 are visible."""
+def test_published_count():
+    """The number of visible pairs of 3072 positions in blocks of 256."""
     assert numpy(ops.local_mask_1d(3072, 256, 256, causal=True)).sum() == 1_115_648
 
 
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("query, memory, dilation", [(3, 5, 1), (5, 2, 1), (4, 0, 1), (2, 3, 3), (30, 4, 1), (1, 6, 2)])
-def test_sequences(query, memory, dilation, causal):
+def test_sequences_match_the_loop(query, memory, dilation, causal):
     mask = ops.local_mask_1d(17, query, memory, causal, dilation)
     np.testing.assert_array_equal(numpy(mask), reference.mask_1d(17, query, memory, causal, dilation))
 
@@ -43,7 +43,7 @@ IMAGES = {
 
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("name", IMAGES)
-def test_images(name, causal):
+def test_images_match_the_loop(name, causal):
     Y, X, query, memory, dilation = IMAGES[name]
     mask = ops.local_mask_2d(Y, X, query, memory, causal, dilation)
     np.testing.assert_array_equal(numpy(mask), reference.mask_2d(Y, X, query, memory, causal, dilation))
@@ -52,8 +52,8 @@ def test_images(name, causal):
 @pytest.mark.parametrize(
     "query, memory, keys", [((16, 16), (16, 32), 2048), ((8, 16), (8, 32), 1024), ((8, 16), (0, 32), 384)]
 )
-def test_published_memories(query, memory, keys):
-    """The last pixel of a block in the middle sees as many keys as the published sizes say."""
+def test_published_memory_sizes(query, memory, keys):
+    """The last pixel of a block in the middle sees as many keys as published."""
     Y, X = memory[0] + query[0], 2 * memory[1] + query[1]
     mask = ops.local_mask_2d(Y, X, query, memory, causal=True)
     last = numpy(mask)[Y - 1, : X // query[1] * query[1]].sum((-2, -1))
@@ -61,7 +61,7 @@ def test_published_memories(query, memory, keys):
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_no_pixel_sees_one_that_is_generated_later(name):
+def test_causal_mask_follows_the_generation_order(name):
     Y, X, query, memory, dilation = IMAGES[name]
     block = tuple(q * d for q, d in zip(query, dilation))
     rows, columns = np.array(generation.positions(Y, X, block)).T
@@ -69,8 +69,8 @@ def test_no_pixel_sees_one_that_is_generated_later(name):
     assert not np.triu(mask, 1).any() and mask.diagonal().all()
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has sizes that are not known")
-def test_sizes_known_only_when_the_graph_runs():
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has unknown sizes")
+def test_sizes_known_only_at_run_time():
     import tensorflow as tf
 
     mask = tf.function(lambda y, x: ops.local_mask_2d(y, x, (2, 3), (1, 2), True))(tf.constant(7), tf.constant(5))
@@ -89,12 +89,12 @@ def test_sizes_known_only_when_the_graph_runs():
         (lambda: ops.local_mask_2d(5, 5, (2, 2), (1, 1), dilation=(1, 0)), "`dilation` must be two ints"),
     ],
 )
-def test_bad_sizes_by_name(make, message):
+def test_wrong_sizes_are_refused_by_name(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_bad_lengths_by_name():
+def test_wrong_lengths_are_refused_by_name():
     for name, bad in (("length", -1), ("length", 2.5), ("length", np.ones(2, "int32")), ("causal", "yes")):
         with pytest.raises(ValueError, match=f"`{name}`.*Received: "):
             ops.local_mask_1d(**{"length": 5, "query_block": 2, "memory_block": 1, name: bad})

@@ -1,4 +1,4 @@
-"""Windows against slices, and sums of windows as their transpose."""
+"""Windows against slices, and sums of windows as the transpose."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_windows_are_slices(count, step, halo):
 
 
 @each_size
-def test_sums_are_the_transpose(count, step, halo):
+def test_add_windows_is_the_transpose(count, step, halo):
     """<windows(x), y> = <x, add_windows(y)>."""
     x, y = given(count, step, halo), np.random.default_rng(1).standard_normal((2, count, step + halo, 3))
     cut = numpy(windows(x, 1, count, step, halo))
@@ -32,7 +32,7 @@ def test_sums_are_the_transpose(count, step, halo):
 
 
 @pytest.mark.parametrize("count, step, halo", [size for size in SIZES if size[1] >= size[2] or size[0] == 1])
-def test_strips_are_windows_no_shorter_than_what_overlaps(count, step, halo):
+def test_add_strips_equals_add_windows(count, step, halo):
     y = np.random.default_rng(1).standard_normal((2, count, step + halo, 3)).astype("float32")
     expected = numpy(add_windows(y, 1, step, halo))
     np.testing.assert_allclose(numpy(add_strips(y, 1, halo)), expected, atol=1e-6)

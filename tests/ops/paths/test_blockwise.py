@@ -1,4 +1,4 @@
-"""What blockwise attention promises beyond being right: memory, and keys that nobody sees left alone."""
+"""Blockwise attention: memory, skipped keys and second derivatives."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ T, S, BLOCK = 96, 80, 16
 
 
 def options(name):
-    """No mask of shape [T, S] is given in any of them, so none may be made."""
+    """Options without any [T, S] tensor, so that none may be created."""
     rng = np.random.default_rng(0)
     return {
         "plain": {},
@@ -68,13 +68,13 @@ def test_no_tensor_has_queries_times_keys(name):
         return max(int(np.prod([d or 1 for d in s])) for s in shapes(block_size, options(name)))
 
     assert largest(0) >= T * S, "the measure sees the dense path's logits"
-    # A tile of one head, or all of the inputs with one feature more (and the padding mask's), is the largest there is.
+    # The largest is a tile of one head, or the inputs with one feature more (and that of the padding mask).
     assert largest(BLOCK) <= max(BLOCK * (S + BLOCK), 2 * T * 3 * 7)
 
 
 @pytest.mark.parametrize("query_offset", [0, 7, -20])
 @pytest.mark.parametrize("causal, window", [(True, None), (True, 12), (False, 12)])
-def test_stages_cover_what_is_visible_and_little_else(causal, window, query_offset):
+def test_stages_cover_visible_keys_and_few_others(causal, window, query_offset):
     rows = 16
     layout = Layout(B=2, T=T, S=S, kv_heads=1, groups=1, rows=rows, blocks=T // rows)
     touched, hides = np.zeros((T, S), bool), np.zeros((T, S), bool)
@@ -89,12 +89,12 @@ def test_stages_cover_what_is_visible_and_little_else(causal, window, query_offs
     if window:
         visible = visible & (abs(t - s) < window)
     assert not (visible & ~touched).any()
-    assert not (touched & ~visible & ~hides).any(), "a stage that says it hides nothing shows what is hidden"
+    assert not (touched & ~visible & ~hides).any(), "a stage without a band contains hidden keys"
     assert touched.sum() <= visible.sum() + T * (rows + (window or 0)) + rows * S
 
 
-def test_keys_outside_of_every_window_are_not_touched():
-    """NaN in keys that no tile needs would reach the output if it were multiplied by a zero."""
+def test_keys_outside_of_every_window_are_not_read():
+    """NaN in such keys would reach the output even if multiplied by zero."""
     rng = np.random.default_rng(0)
     query, key = (rng.standard_normal((1, n, 2, 5)).astype("float32") for n in (32, 256))
     key[:, 64:] = np.nan
@@ -102,15 +102,15 @@ def test_keys_outside_of_every_window_are_not_touched():
         assert np.isfinite(numpy(ops.attend(query, key, key, block_size=16, **given))).all()
 
 
-def test_a_tile_of_more_rows_than_queries_is_one_tile():
+def test_block_size_larger_than_the_length():
     x = np.random.default_rng(0).standard_normal((2, 7, 3, 5)).astype("float32")
     expected = numpy(ops.attend(x, x, x, block_size=0))
     np.testing.assert_allclose(numpy(ops.attend(x, x, x, block_size=1000)), expected, atol=1e-6)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow translates functions")
-def test_autograph_may_translate_it():
-    """As in a `tf.function` of a user's, which most tests are spared: translating takes seconds."""
+def test_works_with_autograph():
+    """The default of `tf.function`; other tests switch it off because it takes seconds."""
     import tensorflow as tf
 
     x = np.random.default_rng(0).standard_normal((1, 7, 1, 5)).astype("float32")
@@ -119,7 +119,7 @@ def test_autograph_may_translate_it():
     np.testing.assert_allclose(translated(x), expected, atol=1e-6)
 
 
-def test_long_inputs_take_the_tiles_by_themselves(monkeypatch):
+def test_long_inputs_are_blockwise_by_default(monkeypatch):
     calls = []
     monkeypatch.setattr(attention, "fused", lambda *args, **kwargs: None)
     monkeypatch.setattr(attention, "blockwise", lambda q, *rest, **kwargs: calls.append(q.shape) or q)
@@ -130,8 +130,8 @@ def test_long_inputs_take_the_tiles_by_themselves(monkeypatch):
 
 
 @pytest.mark.parametrize("given", [{}, {"causal": True}], ids=["plain", "causal"])
-def test_second_derivatives_are_those_of_the_dense_path(given):
-    """Not under XLA on TensorFlow, which refuses the loops' gradient of a gradient."""
+def test_second_derivatives_match_the_dense_path(given):
+    """Not under XLA on TensorFlow, which does not support them for loops."""
     rng = np.random.default_rng(0)
     query, key, value = (rng.standard_normal((1, n, 2, 3)).astype("float32") for n in (5, 7, 7))
 

@@ -1,4 +1,4 @@
-"""Dropout by place: right rates, nothing that repeats."""
+"""Hashed dropout and noise: rates, independence, reproducibility."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def kept(rate, seed=3, batch=0, head=0):
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.5, 0.9])
-def test_the_rate_holds_overall_by_row_and_by_column(rate):
+def test_dropout_rate_holds_overall_per_row_and_per_column(rate):
     keep = kept(rate)
     deviation = np.sqrt(rate * (1 - rate))
     assert abs(keep.mean() - (1 - rate)) < 5 * deviation / np.sqrt(T * S)
@@ -37,7 +37,7 @@ def test_rows_columns_heads_batches_and_seeds_are_independent():
         assert 0.9 < correlation.std() * np.sqrt(a.shape[1]) < 1.1
 
 
-def test_mixing_is_a_bijection():
+def test_hash_is_a_bijection():
     x = np.arange(-(2**19), 2**19, dtype="int32") * 4093
     mixed = np.sort(numpy(dropout._mix(ops.convert_to_tensor(x))))
     assert (x[1:] > x[:-1]).all() and (mixed[1:] > mixed[:-1]).all()
@@ -47,7 +47,7 @@ def noise(seed, index, length):
     return numpy(dropout.normal(*(ops.convert_to_tensor(x, "int32") for x in (seed, index)), length))
 
 
-def test_is_normal_and_independent():
+def test_noise_is_normal_and_independent():
     seed = np.arange(64, dtype="int32") * 7919
     first, second = (noise(seed, np.full(64, t), 512) for t in (0, 1))
     assert abs(first.mean()) < 0.02 and abs(first.std() - 1) < 0.02
@@ -59,6 +59,6 @@ def test_is_normal_and_independent():
     np.testing.assert_allclose(first, noise(seed, np.zeros(64), 512), atol=1e-5)
 
 
-def test_a_longer_memory_has_the_same_noise_where_both_are():
+def test_noise_of_a_key_does_not_depend_on_the_length():
     seed, index = np.array([3, 5], "int32"), np.array([2, 4], "int32")
     np.testing.assert_allclose(noise(seed, index, 9)[:, :7], noise(seed, index, 7), atol=1e-5)

@@ -8,7 +8,7 @@ from tests.backend import numpy
 
 
 @pytest.mark.parametrize("rows, columns", [(3, 5), (5, 3), (1, 4), (4, 1)])
-def test_shear_and_unshear_are_loops(rows, columns):
+def test_shear_and_unshear_match_the_loops(rows, columns):
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((2, rows + columns - 1)), rng.standard_normal((2, rows, columns))
     sheared, summed = np.zeros(y.shape), np.zeros(x.shape)

@@ -23,7 +23,7 @@ def every_choice():
 
 
 @pytest.mark.parametrize("rank, axes", every_choice(), ids=str)
-def test_unfolding_is_the_way_back(rank, axes):
+def test_unfold_is_the_inverse_of_fold(rank, axes):
     x = np.random.default_rng(0).standard_normal((B, *MIDDLE[:rank], N, H)).astype("float32")
     folded = axes_ops.fold_axes(x, axes, trailing=2)
     length = int(np.prod([x.shape[a] for a in axes]))
@@ -32,8 +32,8 @@ def test_unfolding_is_the_way_back(rank, axes):
 
 
 @pytest.mark.parametrize("rank, axes", every_choice(), ids=str)
-def test_each_slice_is_attended_alone(rank, axes):
-    """Attention over some axes is attention over the slices along the others, each a batch entry."""
+def test_slices_are_attended_separately(rank, axes):
+    """Attention over some axes equals attention over slices along the others, each a batch entry."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((B, *MIDDLE[:rank], N, H)).astype("float32")
     bias = rng.standard_normal(axes_ops.scores_dims(N, axes, x.shape[:-2], x.shape[:-2])).astype("float32")

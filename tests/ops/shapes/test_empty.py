@@ -1,4 +1,4 @@
-"""Empty axes get one entry, and lose it again."""
+"""Empty axes are padded with one entry, which is cut off afterwards."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from keras_attention.ops.shapes.empty import cut_filled, fill_empty
 from tests.backend import BACKEND, numpy
 
 
-def test_only_what_is_empty_is_filled():
+def test_only_empty_axes_are_filled():
     x = keras.ops.ones((0, 3, 0, 2))
     assert tuple(fill_empty(x, 0, 1, 3).shape) == (1, 3, 0, 2)
     assert not numpy(fill_empty(x, 0, 2)).any()
@@ -18,13 +18,13 @@ def test_only_what_is_empty_is_filled():
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere sizes are known")
-def test_sizes_that_only_the_graph_knows():
+def test_sizes_known_only_at_run_time():
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec((None, 3))])
     def run(x):
         filled = fill_empty(x, 0)
-        assert filled.shape[1] == 3, "what is known stays known"
+        assert filled.shape[1] == 3, "static sizes stay static"
         return filled, cut_filled(filled, keras.ops.shape(x)[0])
 
     for length, expected in ((0, 1), (2, 2)):

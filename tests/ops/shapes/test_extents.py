@@ -15,7 +15,7 @@ FOLDED = {
 
 
 @pytest.mark.parametrize("kind", FOLDED)
-def test_those_who_see_each_other_lie_along_one_axis(kind):
+def test_fold_and_unfold(kind):
     shape, parts = FOLDED[kind]
     extent = Extent(kind)
     folded = numpy(extent.fold(CLIP))

@@ -1,4 +1,4 @@
-"""What can be known of a tensor before a graph runs."""
+"""Values of tensors that are known before a graph runs."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ def test_arrays_and_eager_tensors_have_values():
         assert known_values(x).tolist() == [3, -1]
 
 
-def test_what_is_traced_has_none():
+def test_traced_tensors_have_no_values():
     assert known_values(keras.Input((2,))) is None
     seen = []
 

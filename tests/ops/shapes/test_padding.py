@@ -10,7 +10,7 @@ def numpy(x):
     return np.asarray(ops.convert_to_numpy(x))
 
 
-def test_zeros_take_the_place_of_nan():
+def test_padding_of_nan_becomes_zero():
     x = np.full((2, 3, 4, 5), np.nan, "float32")
     x[0, :2], x[1, :1] = 1, 2
     mask = np.array([[1, 1, 0], [1, 0, 0]], bool)
@@ -27,7 +27,7 @@ def test_full_mask(shape):
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (2, 5, 7), (2, 4, 5, 7), (2, 1, 7), (1, 1, 5, 7)])
-def test_seen_at_all(shape):
+def test_queries_and_keys_of_an_attention_mask(shape):
     mask = np.random.default_rng(0).random(shape) < 0.3
     full = np.broadcast_to(mask if mask.ndim != 3 else mask[:, None], (2, 4, 5, 7))
     queries, keys = padding.seen_at_all(ops.convert_to_tensor(mask))
@@ -35,7 +35,7 @@ def test_seen_at_all(shape):
     np.testing.assert_array_equal(np.broadcast_to(numpy(keys), (2, 7)), full.any((1, 2)))
 
 
-def test_padding_masks():
+def test_masks_of_a_layer_are_combined():
     value = np.array([[1, 1, 0], [1, 1, 1]], bool)
     key = np.array([[0, 1, 1], [1, 1, 0]], "int32")
     queries, keys = padding.padding_masks((2, 5), (2, 3), None, value, key)
@@ -46,7 +46,7 @@ def test_padding_masks():
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere sizes are known")
-def test_a_full_mask_is_full_where_only_the_graph_knows_its_axes_of_one():
+def test_full_mask_with_axes_of_one_known_only_at_run_time():
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), "bool")])

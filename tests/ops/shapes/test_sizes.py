@@ -6,11 +6,11 @@ from keras_attention.ops.shapes.sizes import chosen, product, with_rank
 from tests.backend import COMPILED, numpy, value_and_gradients
 
 
-def test_of_ints_an_int():
+def test_product_of_ints_is_an_int():
     assert product(46_341, 46_341) == 46_341**2 and isinstance(product(3), int)
 
 
-def test_of_sizes_known_late_a_number_that_does_not_overflow():
+def test_product_of_tensors_does_not_overflow():
     size = keras.ops.convert_to_tensor(65_536, dtype="int32")
     found = product(size, 65_536, size)
     assert keras.backend.standardize_dtype(found.dtype) == "float32"
@@ -18,7 +18,7 @@ def test_of_sizes_known_late_a_number_that_does_not_overflow():
 
 
 @pytest.mark.parametrize("shape, rank, after", [((3,), 3, 2), ((3, 2), 3, 1), ((3, 2), 2, 0)])
-def test_axes_of_one_come_after_the_others(shape, rank, after):
+def test_with_rank_appends_axes_of_one(shape, rank, after):
     x = np.random.default_rng(0).normal(size=shape)
     y = numpy(with_rank(x, rank))
     assert y.shape == (*shape, *[1] * after)
@@ -29,18 +29,18 @@ RNG = np.random.default_rng(0)
 X, INDEX = RNG.standard_normal((3, 4, 5)).astype("float32"), RNG.integers(0, 5, (3, 4))
 
 
-def test_is_numpys():
+def test_chosen_equals_take_along_axis():
     np.testing.assert_array_equal(numpy(chosen(X, INDEX)), np.take_along_axis(X, INDEX[..., None], -1)[..., 0])
 
 
-def test_what_is_not_chosen_may_be_anything():
+def test_entries_not_chosen_may_be_infinite():
     wild = np.full((2, 3), np.inf, "float32")
     wild[:, 1] = 7
     np.testing.assert_array_equal(numpy(chosen(wild, np.array([1, 1]))), [7, 7])
 
 
 @pytest.mark.parametrize("how", COMPILED)
-def test_the_gradient_goes_to_the_chosen_entry(how):
+def test_gradient_goes_to_the_chosen_entry(how):
     cotangent = RNG.standard_normal((3, 4)).astype("float32")
     _, [gradient] = value_and_gradients(lambda x: chosen(x, INDEX), [X], cotangent, how)
     expected = np.zeros_like(X)

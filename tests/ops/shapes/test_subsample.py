@@ -10,9 +10,9 @@ SHAPES = {"sequence": ((2, 7, 3), (2,)), "image": ((2, 5, 6, 3), (2, 2)), "clip"
 
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize(("shape", "windows"), SHAPES.values(), ids=SHAPES)
-def test_is_the_loop(shape, windows, masked):
+def test_matches_the_loop(shape, windows, masked):
     rng = np.random.default_rng(0)
-    x = rng.standard_normal(shape).astype("float32") - 2  # below the zero of what is masked
+    x = rng.standard_normal(shape).astype("float32") - 2  # mostly below the zero of masked positions
     mask = rng.random(shape[:-1]) < 0.25 if masked else None
     pooled, seen = subsample(x, mask)
     assert tuple(pooled.shape[:-1]) == subsampled(shape[:-1])
