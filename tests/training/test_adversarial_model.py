@@ -164,7 +164,6 @@ def test_predict_uses_the_average():
     np.testing.assert_array_equal(plain.predict(inputs, verbose=0), numpy(plain.generator(inputs)))
 
 
-@pytest.mark.parametrize("classes, head", [(False, False), (True, True)])
 def test_the_average_has_a_name_of_its_own_in_the_summary():
     model, lines = stand_ins.model(networks=stand_ins.plain, average_decay=0.9), []
     assert model.average.name == f"{model.generator.name}_average"
@@ -180,6 +179,7 @@ def test_a_network_with_labels_needs_num_classes(network):
         training.AdversarialModel(*networks, training.NoiseToImage(Z))
 
 
+@pytest.mark.parametrize("classes, head", [(False, False), (True, True)])
 def test_without_classes_and_with_an_auxiliary_classifier(classes, head):
     model = stand_ins.model(classes=classes, head=head, **QUICK)
     images, labels = stand_ins.data(6)
