@@ -1,11 +1,11 @@
-"""The same small ResNet learns to tell clothes apart: without attention, with SE, with CBAM, with non-local blocks.
+"""Image classification by a small ResNet: without attention, with SE, with CBAM and with non-local blocks.
 
-    python examples/attention_resnet_images.py            # fetches, learns, examines, draws
+    python examples/attention_resnet_images.py            # downloads, trains, evaluates, plots
     python examples/attention_resnet_images.py --seeds 1 --steps 100
 
-Fashion-MNIST. Each network gets the same number of updates on the same batches, and each seed other weights and other
-batches. A run that was interrupted goes on at its last checkpoint when it is started again. Everything is kept in
-`runs/attention_resnet_images/` (see `--output`): accuracy.png, results.json, and the last checkpoints. What it reaches:
+Fashion-MNIST. All networks train for the same number of updates on the same batches; each seed has other initial
+weights and other batches. An interrupted run resumes from its last checkpoint when it is started again. Outputs in
+`runs/attention_resnet_images/` (see `--output`): accuracy.png, results.json and the last checkpoints. Results:
 docs/examples/attention_resnet_images.md.
 """
 
@@ -31,7 +31,7 @@ NETWORKS = {
     "CBAM": {"attention": "cbam", "attention_kwargs": {"ratio": 4}},
     "non-local": {"attention": "non_local"},
 }
-# What the checkpoints in a folder were trained with: they can go on only with the same.
+# Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("steps", "batch", "blocks", "width", "pictures")
 LEARNED = ("*/seed-*/step-*.weights.h5",)
 
@@ -43,19 +43,19 @@ def main(arguments=None):
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=positive, default=400, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=128, help="pictures in an update (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=128, help="images per update (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
-    parser.add_argument("--blocks", type=positive, default=1, help="of each of the 3 stages (default: %(default)s)")
+    parser.add_argument("--blocks", type=positive, default=1, help="blocks per stage, of 3 (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
-    parser.add_argument("--pictures", type=positive, help="learn only from so many pictures (default: all 60,000)")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
+    parser.add_argument("--pictures", type=positive, help="number of training images (default: all 60,000)")
+    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has learned")
+    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
     return parser.parse_args(arguments)
 
 
 def run(options):
-    """Fetches, learns, examines and draws."""
+    """Downloads, trains, evaluates and plots."""
     began = time.perf_counter()
     heading("ResNets with and without attention on Fashion-MNIST")
     with dates_served.quiet():
@@ -65,28 +65,28 @@ def run(options):
     (images, labels), test = fashion_data.load(options.cache)
     images, labels = images[: options.pictures], labels[: options.pictures]
     if len(images) < options.batch:
-        raise OtherRunError(f"--batch must be at most the {len(images)} pictures. Received: {options.batch}")
+        raise OtherRunError(f"--batch must be at most the {len(images)} training images. Received: {options.batch}")
     kinds = len(fashion_data.KINDS)
-    print(f"{len(images):,} pictures to learn from, {len(test[0]):,} others to examine, of {kinds} kinds")
+    print(f"{len(images):,} training images, {len(test[0]):,} test images, {kinds} classes")
     found, sizes = {name: [] for name in NETWORKS}, {}
     for seed in range(options.seeds):
         for name in NETWORKS:
             model = build(options, name, seed)
             sizes[name] = model.count_params()
-            heading(f"{name}, seed {seed}: {sizes[name]:,} weights, {options.steps} updates of {options.batch}")
+            heading(f"{name}, seed {seed}: {sizes[name]:,} parameters, {options.steps} updates of {options.batch}")
             folder = options.output / name / f"seed-{seed}"
             before = learning.learn(model, images, labels, options.steps, options.batch, seed, folder)
             if before:
-                print(f"    went on after update {before} of an earlier run")
+                print(f"    resumed after update {before} of an earlier run")
             found[name].append(learning.accuracy(model, *test))
-            print(f"    {found[name][-1]:.2%} of the others right")
+            print(f"    {found[name][-1]:.2%} test accuracy")
     report(options, found, sizes)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
 
 def build(options, name, seed):
-    """A network with new weights; those that two kinds have in common need not be equal."""
+    """Builds a network; the weights that two kinds have in common may differ."""
     import keras
 
     from keras_attention import models
@@ -97,14 +97,14 @@ def build(options, name, seed):
 
 
 def report(options, found, sizes):
-    """Accuracy with its spread: printed, drawn, and kept as numbers."""
-    heading(f"Of 10,000 pictures told apart rightly; {options.seeds} networks of each kind")
-    print(f"    {'':10}{'weights':>10}{'mean':>9}{'deviation':>11}    less none, seed by seed")
+    """Prints, plots and saves the mean and the deviation of the accuracy."""
+    heading(f"Accuracy on 10,000 test images; {options.seeds} networks of each kind")
+    print(f"    {'':10}{'parameters':>10}{'mean':>9}{'deviation':>11}    difference from none, seed by seed")
     for name, values in found.items():
         apart = " ".join(f"{100 * (a - b):+.2f}" for a, b in zip(values, found["none"]))
         print(f"    {name:10}{sizes[name]:>10,}{np.mean(values):>9.2%}{deviation(values):>11.2%}    {apart}")
     figure = plot_spread(
-        found, f"Fashion-MNIST, {options.steps} updates of each network", "right of 10,000 unseen pictures"
+        found, f"Fashion-MNIST, {options.steps} updates of each network", "accuracy on 10,000 test images"
     )
     save_figure(options.output / "accuracy.png", figure)
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds")}, "weights": sizes}

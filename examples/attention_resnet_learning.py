@@ -1,4 +1,4 @@
-"""How a small ResNet learns to tell clothes apart, goes on after an interruption, and is examined."""
+"""Training, resuming and evaluation of a small ResNet on Fashion-MNIST."""
 
 import keras
 import numpy as np
@@ -7,28 +7,28 @@ from progress import Progress
 
 from keras_attention import training
 
-MEAN, DEVIATION = 0.2860, 0.3530  # of the training pictures, in [0, 1]
-SHIFT = 2  # pixels; a picture is moved by at most so many in each direction
+MEAN, DEVIATION = 0.2860, 0.3530  # of the training images, in [0, 1]
+SHIFT = 2  # pixels, at most, in each direction
 
 
 def prepared(images):
-    """uint8 [B, 28, 28] -> float32 [B, 28, 28, 1] of mean 0 and deviation 1 over the training pictures."""
+    """uint8 [B, 28, 28] -> float32 [B, 28, 28, 1] of mean 0 and deviation 1 over the training images."""
     return ((images[..., None] / 255 - MEAN) / DEVIATION).astype("float32")
 
 
 def batches(images, labels, batch_size, seed, first=0):
-    """Batches from batch number `first` on, without end; batch k is the same whatever the first one is.
+    """Endless batches from batch `first` on; batch k does not depend on `first`.
 
-    The pictures are shuffled anew in each round, turned round left to right by chance, and shifted by up to two pixels.
+    The images are shuffled in each epoch, flipped at random, and shifted by up to two pixels.
     """
-    a_round = len(images) // batch_size
+    per_epoch = len(images) // batch_size
 
     def generate():
         number = first
         while True:
-            order = np.random.default_rng((seed, number // a_round)).permutation(len(images))
-            rows = order[number % a_round * batch_size :][:batch_size]
-            yield varied(images[rows], np.random.default_rng((seed, number // a_round, number))), labels[rows]
+            order = np.random.default_rng((seed, number // per_epoch)).permutation(len(images))
+            rows = order[number % per_epoch * batch_size :][:batch_size]
+            yield varied(images[rows], np.random.default_rng((seed, number // per_epoch, number))), labels[rows]
             number += 1
 
     signature = tf.TensorSpec((batch_size, *images.shape[1:], 1)), tf.TensorSpec((batch_size,), labels.dtype)
@@ -36,22 +36,22 @@ def batches(images, labels, batch_size, seed, first=0):
 
 
 def varied(images, rng):
-    """Turned and shifted; what comes in beyond the border is black."""
+    """Random horizontal flips and shifts, padded with black."""
     rows, columns = images.shape[1:]
-    turned = np.where(rng.random(len(images))[:, None, None] < 0.5, images, images[:, :, ::-1])
-    around = np.pad(turned, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
-    places = rng.integers(0, 2 * SHIFT + 1, (len(images), 2))
-    return prepared(np.stack([image[y : y + rows, x : x + columns] for image, (y, x) in zip(around, places)]))
+    flipped = np.where(rng.random(len(images))[:, None, None] < 0.5, images, images[:, :, ::-1])
+    padded = np.pad(flipped, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
+    corners = rng.integers(0, 2 * SHIFT + 1, (len(images), 2))
+    return prepared(np.stack([image[y : y + rows, x : x + columns] for image, (y, x) in zip(padded, corners)]))
 
 
 def learn(model, images, labels, steps, batch_size, seed, folder, rate=0.1, every=200, callbacks=()):
-    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+    """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
-    Stochastic gradient descent with Nesterov's momentum 0.9, and a learning rate that falls along a cosine. A
-    checkpoint holds the weights, the optimizer and, in its count, the position in the data.
+    SGD with Nesterov momentum 0.9 and cosine decay of the learning rate. A checkpoint holds the weights, the
+    optimizer and, in its count of updates, the position in the data.
 
     Returns:
-        The number of updates that had been done before.
+        The number of updates done by earlier runs.
     """
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     model.compile(
@@ -67,17 +67,17 @@ def learn(model, images, labels, steps, batch_size, seed, folder, rate=0.1, ever
     done = int(model.optimizer.iterations)
     if done < steps:
         data = batches(images, labels, batch_size, seed, first=done)
-        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "right {:.1%}"})
-        # The second one writes the last update's, which may not be a multiple of `every`.
+        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1%}"})
+        # The second one saves the last update, which may not be a multiple of `every`.
         watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
         model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
     return done
 
 
 def accuracy(model, images, labels, batch_size=500):
-    """The share of pictures that are told apart rightly."""
-    right = [
+    """Accuracy on all images."""
+    correct = [
         np.argmax(model.predict_on_batch(prepared(images[i : i + batch_size])), -1) == labels[i : i + batch_size]
         for i in range(0, len(images), batch_size)
     ]
-    return float(np.mean(np.concatenate(right)))
+    return float(np.mean(np.concatenate(correct)))

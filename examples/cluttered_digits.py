@@ -1,6 +1,6 @@
-"""Digits on a larger canvas, alone or among pieces of other digits, as in "Recurrent Models of Visual Attention".
+"""Translated and cluttered MNIST, as in "Recurrent Models of Visual Attention".
 
-Made anew for each batch from the digits of MNIST: no two are alike.
+Generated for each batch from the digits of MNIST.
 """
 
 import numpy as np
@@ -13,14 +13,14 @@ TASKS = {"centred": (28, 0), "translated": (60, 0), "cluttered": (60, 4), "clutt
 def canvases(task, digits, rng, sources=None):
     """Digits on the canvases of a task: float32 [B, side, side, 1] between 0 and 1.
 
-    First the clutter is laid, each piece a part of another digit that was cut out at random; then the digit is added.
-    Where they overlap, the sum is cut off at 1.
+    The clutter consists of random crops of other digits at random positions; the digit is added to it, and the sum is
+    clipped at 1.
 
     Args:
         task: A name of `TASKS`.
         digits: uint8 [B, 28, 28, 1].
         rng: `numpy.random.Generator`.
-        sources: uint8 [N, 28, 28, 1], the digits that pieces are cut out of; `None` means `digits`.
+        sources: uint8 [N, 28, 28, 1], the digits that the clutter is cropped from; `None`: `digits`.
     """
     side, pieces = TASKS[task]
     digits, sources = digits[..., 0] / 255, (digits if sources is None else sources)[..., 0]
@@ -38,6 +38,6 @@ def cut(image, side, top, left):
 
 
 def lay(canvas, image, top, left):
-    """Adds the image to the canvas, in its place."""
+    """Adds the image to the canvas, in place, with this corner."""
     part = cut(canvas, len(image), top, left)
     part[...] = np.minimum(part + image, 1)

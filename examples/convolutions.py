@@ -1,10 +1,10 @@
-"""A small convolutional network for digits, to compare the network of glimpses with: its cost grows with the pixels."""
+"""A small convolutional network for digits, the baseline of recurrent attention: its cost grows with the image."""
 
 import keras
 
 
 def convolutions(seed=0):
-    """Images [B, Y, X, 1] of any size -> logits [B, 10]: three convolutions with pools, the mean, a linear map."""
+    """Images [B, Y, X, 1] of any size -> logits [B, 10]: convolutions with max pooling, global mean, a linear map."""
     keras.utils.set_random_seed(seed)
     layers = [keras.Input((None, None, 1), name="images")]
     for filters in (16, 32, 64):

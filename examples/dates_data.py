@@ -1,10 +1,9 @@
-"""Dates as people write them, in many languages, from Unicode CLDR (through the package Babel).
+"""Dates in many languages and formats, from Unicode CLDR (through the package Babel).
 
-A *form* is a way to write a date: the names of one locale in a pattern of the same locale (a home form) or of another
-(a mixture, "Juni 3, 2019"). What a form writes is a function of the date, and the date is a function of what it writes:
-wherever CLDR's own patterns and names leave two readings ("6/3/19", Croatian and Polish "listopada"), the territory is
-written behind ("6/3/19 US"). Which ones those are is computed from the data, in `order_is_ambiguous` and
-`ambiguous_months`. Two-digit years mean 1950 to 2049.
+A *form* is a date format: the names of one locale in a pattern of the same locale (a home form) or of another (a
+mixture, "Juni 3, 2019"). Each text has exactly one date: where CLDR's patterns and names are ambiguous ("6/3/19",
+Croatian and Polish "listopada"), the territory is appended ("6/3/19 US"). Ambiguities are computed from the data, in
+`order_is_ambiguous` and `ambiguous_months`. Two-digit years mean 1950 to 2049.
 """
 
 import functools
@@ -25,7 +24,7 @@ LOCALES = [
 FIRST_YEAR, LAST_YEAR = 1900, 2099
 CENTURY_START = 1950
 
-# What CLDR's patterns lack and people write: the word before the date, ordinals ("o"). In CLDR's pattern letters.
+# Common formats that CLDR lacks: a word before the date, ordinals ("o"). In CLDR's pattern letters.
 PEOPLE = {
     "en_US": ["MMMM o, y", "MMM o y", "EEEE, MMMM o, y", "'the' o 'of' MMMM, y"],
     "en_GB": ["o MMMM y", "o 'of' MMMM y", "EEEE o MMMM y", "EEE o MMM y", "'the' o 'of' MMMM y"],
@@ -46,16 +45,16 @@ PEOPLE = {
 }
 SKELETONS = ["yMd", "yMEd", "yMMMd", "yMMMEd", "yMMMMd", "yMMMMEd", "yMMMMEEEEd"]
 NATIVE_DIGITS = {"ar_EG": "٠١٢٣٤٥٦٧٨٩", "hi_IN": "०१२३४५६७८९"}
-NO_TWO_DIGIT_YEARS = {"th_TH"}  # there they count from another era
+NO_TWO_DIGIT_YEARS = {"th_TH"}  # of another era there
 
 _FIELD = re.compile(r"'([^']*)'|(y+|M+|L+|d+|E+|c+|G+|o)|([^'yMLdEcGo]+)")
 
 
 @dataclass(frozen=True)
 class Form:
-    """A way to write a date: the names of locale `names` in a `pattern` of the locale `home`.
+    """Date format: the names of locale `names` in a `pattern` of the locale `home`.
 
-    `weekdays` is another locale whose weekday names are written, if any.
+    `weekdays` is another locale for the weekday names, if any.
     """
 
     names: str
@@ -73,7 +72,7 @@ class Form:
 
 
 def home_patterns(locale):
-    """The complete date patterns of CLDR for a locale, their longer and shorter sisters, and what people add."""
+    """The complete date patterns of CLDR for a locale, their longer and shorter variants, and those of `PEOPLE`."""
     patterns = [get_date_format(width, locale).pattern for width in ("full", "long", "medium", "short")]
     skeletons = Locale.parse(locale).datetime_skeletons
     patterns += [skeletons[name].pattern for name in SKELETONS if name in skeletons]
@@ -93,7 +92,7 @@ def home_forms():
 
 @functools.cache
 def mixed_forms():
-    """Names of one locale in the worded patterns of another of the same script, or of English."""
+    """Names of one locale in the patterns with words of another of the same script, or of English."""
     foreign = {b: [p for p in home_patterns(b) if not Form(b, b, p).numeric and "o" not in fields(p)] for b in LOCALES}
     return tuple(
         Form(a, b, pattern)
@@ -126,9 +125,9 @@ def names(locale):
 
 
 def write(date, form, word=None, pad=False, digits=None):
-    """The date in this form, with the territory where it is needed.
+    """Formats the date, with the territory where it is ambiguous.
 
-    `word` replaces the name of the month (a mistyped one), `pad` writes "03" for "3", `digits` are other numerals.
+    `word` replaces the name of the month (a typo), `pad` writes "03" for "3", `digits` are other numerals.
     """
     text = "".join(text or written(field, date, form, word, pad) for field, text in tokens(form.pattern))
     if digits:
@@ -180,7 +179,7 @@ def ambiguous_months():
 
 @functools.cache
 def order_is_ambiguous(pattern):
-    """Whether another locale writes the same digits and separators and means another order of day, month, year."""
+    """Whether another locale has the same digits and separators in another order of day, month and year."""
     return len(_orders()[convention(pattern)[0]]) > 1
 
 
@@ -195,7 +194,7 @@ def _orders():
 
 
 def convention(pattern):
-    """How a numeric pattern looks, and what it means: the separators and where a year of four digits is; the order."""
+    """Shape (separators, position of a four-digit year) and order of a numeric pattern."""
     visible = {"y": "Y", "yy": "#", "M": "#", "MM": "#", "d": "#", "dd": "#", "": ""}
     shape = "".join(visible.get(field, "") + text for field, text in tokens(pattern))
     order = "".join(field[0] for field in fields(pattern) if field[0] in "yMd")
@@ -204,19 +203,19 @@ def convention(pattern):
 
 @functools.cache
 def plain(text):
-    """The text without case, accents, punctuation and double spaces: what is left when it is typed in a hurry."""
+    """The text without case, accents, punctuation and double spaces."""
     text = unicodedata.normalize("NFD", text.lower())
     text = re.sub("[\u0300-\u036f]", "", text)
     return " ".join(re.sub(r"[^\w\s\u0900-\u0dff\u0e00-\u0e7f]", " ", unicodedata.normalize("NFC", text)).split())
 
 
 def years_of(form):
-    """The years that a form can write without doubt: a century for two-digit years."""
+    """The unambiguous years of a form: one century for two-digit years."""
     return (CENTURY_START, CENTURY_START + 99) if _two_digit_year(form.pattern) else (FIRST_YEAR, LAST_YEAR)
 
 
 def ordinal(day, locale):
-    """1st, 1er, 1º, 1e, 1:e: the category is CLDR's, the endings are each language's."""
+    """1st, 1er, 1º, 1e, 1:e: CLDR's category with the ending of the language."""
     language = locale[:2]
     if language == "en":
         return str(day) + {"one": "st", "two": "nd", "few": "rd"}.get(Locale.parse(locale).ordinal_form(day), "th")

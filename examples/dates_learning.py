@@ -1,4 +1,4 @@
-"""How the date reader learns and reads: batches by length, the paper's training, decoding in the graph."""
+"""Training and inference of the date reader: batches by length, the paper's training, decoding in the graph."""
 
 import keras
 import numpy as np
@@ -20,9 +20,9 @@ def numbers(text, samples):
 
 
 def batches(source, target, batch_size, seed):
-    """A dataset of batches of texts of about one length, so that little is computed for padding.
+    """A dataset of batches of texts of similar length, to save padding.
 
-    Texts are sorted within groups of fifty batches, and the batches of a group come in a random order.
+    Texts are sorted by length within groups of fifty batches; the batches of a group are shuffled.
     """
     rng = np.random.default_rng(seed)
     lengths = (source != PAD).sum(axis=1)
@@ -41,7 +41,7 @@ def batches(source, target, batch_size, seed):
 
 
 def learn(model, dataset, steps):
-    """The paper's training on a small scale: its schedule, Adam, smoothed labels; the learning rate ends at zero.
+    """Trains as the paper does, on a small scale: its schedule, Adam, label smoothing; the learning rate ends at zero.
 
     Returns:
         The Keras `History`.
@@ -51,14 +51,14 @@ def learn(model, dataset, steps):
         training.LabelSmoothedCrossEntropy(0.1, variant="reference"),
         metrics=[training.SequenceAccuracy()],
     )
-    bar = Progress(0, steps, {"loss": "loss {:.3f}", "sequence_accuracy": "right {:.1%}"})
+    bar = Progress(0, steps, {"loss": "loss {:.3f}", "sequence_accuracy": "accuracy {:.1%}"})
     return model.fit(dataset, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[bar])
 
 
 class CoolingSchedule(training.TransformerSchedule):
-    """The Transformer's learning rate, and over the last `cooling` part of the steps down to zero in a line.
+    """The Transformer's schedule with linear decay to zero over the last `cooling` part of the steps.
 
-    The paper averages its last checkpoints for the same purpose, which takes many more steps than there are here.
+    The paper averages its last checkpoints instead, which takes many more steps.
     """
 
     def __init__(self, model_dim, steps, warmup_steps=400, factor=0.7, cooling=0.4):
@@ -78,15 +78,15 @@ class CoolingSchedule(training.TransformerSchedule):
 def reader(model, text):
     """Encoding, the decode loop and decoding in one graph: `texts` [B] strings -> {"dates": [B] strings}.
 
-    "" is the answer to an empty text, to one of more than `text.max_length` characters, and where what the model
-    writes is not of the form of a date.
+    The result is "" for an empty text, for one of more than `text.max_length` characters, and where the output is not
+    a date.
     """
 
-    # There is nothing in it for AutoGraph, which would translate all that is called: longer than to trace it.
+    # AutoGraph has nothing to convert here, and would take longer than the trace.
     @tf.function(input_signature=TEXTS, autograph=False)
     def read(texts):
         source, lengths = text.encode(texts)
-        # One column at least, for a batch of empty strings.
+        # At least one column, for a batch of empty strings.
         source = tf.pad(source, [[0, 0], [0, tf.cast(tf.shape(source)[1] == 0, "int32")]])
         start = tf.fill(tf.shape(texts), START)
         tokens = decoding.greedy(model.step, model.start(source, ISO_LENGTH), start, ISO_LENGTH, END)

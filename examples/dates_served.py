@@ -1,10 +1,10 @@
-"""Asks an exported date reader, with nothing but TensorFlow: no Keras, no keras_attention, no Babel.
+"""Runs an exported date reader with TensorFlow alone: no Keras, no keras_attention, no Babel.
 
 python examples/dates_served.py runs/transformer_dates/export "den 3. Juni 2019" "6/3/19 US"
 
 The signature `serving_default` takes `texts` [B] and returns `dates` [B], both strings: any number of texts of any
-lengths. "" is the answer to an empty text, to one of more than 48 characters, and wherever what the model writes is
-not of the form of a date; characters that it has not learned, and bytes that are not UTF-8, are read as unknown.
+lengths. The result is "" for an empty text, for one of more than 48 characters, and where the output is not a date;
+characters that are not in the training data, and bytes that are not UTF-8, become the unknown token.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ NO_ANSWER = "(no date)"
 
 @contextlib.contextmanager
 def quiet():
-    """Keeps what TensorFlow writes to standard error while it loads: notes on its options and on missing gradients."""
+    """Suppresses standard error, where TensorFlow logs while it loads."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -31,7 +31,7 @@ def quiet():
 
 
 def latest(directory):
-    """The newest version in an export folder, as a model server chooses it.
+    """The latest version in an export folder, as a model server chooses it.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -43,7 +43,7 @@ def latest(directory):
 
 
 def ask(directory, texts):
-    """Dates as people write them -> ISO 8601, by the newest export in `directory`; "" where there is no answer."""
+    """Texts -> dates in ISO 8601, by the latest export in `directory`; "" where there is none."""
     path = latest(directory)
     with quiet():
         import tensorflow as tf
@@ -58,6 +58,6 @@ def main(directory, *texts):
 
 
 if __name__ == "__main__":
-    # TensorFlow imports Keras where it is installed. From here on nobody can: what answers is the export alone.
+    # TensorFlow imports Keras where it is installed. Blocked, to show that the export needs neither.
     sys.modules.update(dict.fromkeys(("keras", "keras_attention", "babel")))
     main(*sys.argv[1:])

@@ -1,8 +1,8 @@
-"""What the date reader is trained on and what is kept from it: years, ways to write, mixtures of languages.
+"""Training and held-out data of the date reader: held-out years, formats and mixtures of languages.
 
-Whether something was "trained on" is decided by its *outline*: what is written, less case, accents, punctuation and
-the figures of day and year. "Montag, 3. Juni 2019" has the outline "montag D juni Y". A held-out form or mixture is
-examined only with outlines that no trained form can produce, whichever language it belongs to.
+Whether a text is new is decided by its *outline*: the text without case, accents, punctuation and the digits of day and
+year. "Montag, 3. Juni 2019" has the outline "montag D juni Y". A held-out form or mixture is evaluated only with
+outlines that no training form of any language can produce.
 """
 
 import datetime
@@ -20,7 +20,7 @@ KINDS = ("years", "formats", "mixtures", "all new")
 
 @dataclass(frozen=True)
 class Sample:
-    """A date as written, its ISO form, and how it was written."""
+    """A text, its ISO date, its form, and the kinds of noise in it."""
 
     text: str
     iso: str
@@ -29,11 +29,10 @@ class Sample:
 
 
 class Split:
-    """One year in each decade, about one home form in eight, and one pair of languages in six are kept from training.
+    """Holds out one year of each decade, about one home form in eight, and one pair of languages in six.
 
-    A home form is kept back only where its parts are trained in other forms: its words in its own language, and for
-    numbers the order that its territory stands for, and that order with these separators. What is new is how they
-    stand together.
+    A home form is held out only if its parts are in other training forms: its words in its own language, and for
+    numbers the order of its territory, and that order with these separators. Only their combination is new.
     """
 
     def __init__(self, seed=0):
@@ -62,7 +61,7 @@ class Split:
         self.trained_outlines = frozenset().union(*(k for _, k in trained), *map(outlines, self.trained_home))
 
     def training(self, count, seed):
-        """`count` samples of the trained years, forms and mixtures."""
+        """`count` training samples."""
         rng = random.Random(f"training {seed}")
         home, mixed = _by_locale(self.trained_home), _by_locale(self.trained_mixed)
         return [self._draw(rng, home, mixed, new_year=False, vary=self._with_foreign_weekday) for _ in range(count)]
@@ -95,7 +94,7 @@ class Split:
         return _typed(day, vary(form, day, rng) if vary else form, rng)
 
     def _with_foreign_weekday(self, form, day, rng):
-        """Now and then the weekday in another language: the name of the month is then read by itself."""
+        """Sometimes takes the weekday of another language, so that the month cannot be inferred from it."""
         others = data.weekday_locales(form.names) if data.has_weekday(form) and not form.numeric else []
         if not others or rng.random() > 0.4:
             return form
@@ -104,7 +103,7 @@ class Split:
 
 
 def outline(form, date):
-    """What is written, less case, accents, punctuation (between numbers it stays) and the figures of day and year."""
+    """The text without case, accents, punctuation (except between numbers) and the digits of day and year."""
     blank = {"y": "Y", "yy": "YY", "yyyy": "Y", "d": "D", "dd": "D", "M": "M", "MM": "M"}
     words = [
         (text.strip() if form.numeric else data.plain(text))
@@ -118,7 +117,7 @@ def outline(form, date):
 
 @functools.cache
 def outlines(form):
-    """Every outline of a form: its months, weekdays and ordinals."""
+    """All outlines of a form: its months, weekdays and ordinals."""
     fields = "".join(data.fields(form.pattern))
     months = range(1, 2 if form.numeric else 13)
     weekdays = range(7 if "E" in fields or "c" in fields else 1)
@@ -128,7 +127,7 @@ def outlines(form):
 
 
 class _Day(NamedTuple):
-    """Months, weekdays and days in any combination: in some year there is one."""
+    """Any combination of month, weekday and day: each occurs in some year."""
 
     month: int
     of_week: int
@@ -141,7 +140,7 @@ class _Day(NamedTuple):
 
 @functools.cache
 def typed_words():
-    """Month names and their one-letter slips, as far as they mean one month only: {word as typed: month}."""
+    """Month names and their typos, if they mean one month only: {word as typed: month}."""
     meaning = {}
     for locale in data.LOCALES:
         for field in ("MMMM", "MMM"):
@@ -152,7 +151,7 @@ def typed_words():
 
 
 def _typed(date, form, rng):
-    """The date as somebody types it: mostly with care."""
+    """The formatted date with random noise."""
     noise, word, digits = [], None, None
     if not form.numeric and rng.random() < 0.05:
         slips = [s for s in _slips(data.month_word(form, date.month)) if data.plain(s) in typed_words()]
@@ -175,7 +174,7 @@ def _typed(date, form, rng):
 
 
 def _slips(word):
-    """Two neighbours exchanged, a letter doubled, a letter left out; nothing for short words and other scripts."""
+    """Typos: swapped, doubled and missing letters; none for short words and other scripts."""
     if (
         len(word) < 5
         or not word.isalpha()
@@ -195,7 +194,7 @@ def _unaccented(text):
 
 
 def _choose(locale, rng):
-    """The home forms of a locale that are kept back: one outline set in eight, all of whose words stay trained."""
+    """The held-out home forms of a locale: one set of outlines in eight, all of whose words are in training."""
     groups = {}
     for form in data.home_forms():
         if form.home == locale:
@@ -212,13 +211,13 @@ def _choose(locale, rng):
 
 
 def _with_trained_conventions(chosen):
-    """The forms of `chosen` but for numbers whose separators would never be trained in this order."""
+    """The forms of `chosen`, without numeric ones whose separators are not in training in this order."""
     trained = {data.convention(f.pattern) for f in data.home_forms() if f.numeric and f not in chosen}
     return [form for form in chosen if not form.numeric or data.convention(form.pattern) in trained]
 
 
 def _words(form):
-    """What must be known to read a form: its words, and for numbers the order that its territory stands for."""
+    """What a model must know to read a form: its words, and for numbers the order of its territory."""
     return set(" ".join(outlines(form)).split()) - {"D", "M", "Y", "YY"} | (
         {data.convention(form.pattern)[1]} if form.numeric else set()
     )

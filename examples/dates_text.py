@@ -1,7 +1,7 @@
-"""Text to numbers and back, in core TensorFlow operations only, so that training and the served model read alike.
+"""Character tokenizer in core TensorFlow operations only, so that training and the served model agree.
 
-The text is lower-cased, loses invisible characters and combining accents, and its spaces become single. Each character
-is one token; a character that no training date has is `UNKNOWN`, and so is each byte that is not UTF-8.
+Texts are lower-cased, without invisible characters, combining accents and double spaces. Each character is one token;
+characters that are not in the training data, and bytes that are not UTF-8, are `UNKNOWN`.
 """
 
 import tensorflow as tf
@@ -14,8 +14,8 @@ class DateText(tf.Module):
     """Characters to token ids: [B] strings -> ids [B, S] (0 after the end), and ids [B, n] -> [B] strings.
 
     Args:
-        characters: The characters that have an id, in the order of their ids.
-        max_length: Longer texts are cut here; `encode` returns the full lengths too, so that a caller can refuse them.
+        characters: The vocabulary, in the order of the ids.
+        max_length: Longer texts are truncated; `encode` returns the full lengths too, so that a caller can refuse them.
     """
 
     def __init__(self, characters, max_length=48):
@@ -28,7 +28,7 @@ class DateText(tf.Module):
 
     @classmethod
     def of(cls, texts, **kwargs):
-        """Knows the characters of `texts`."""
+        """A tokenizer with the characters of `texts`."""
         split = tf.strings.unicode_split(normalise(tf.constant(texts)), "UTF-8")
         return cls(sorted(c.decode() for c in set(split.flat_values.numpy())), **kwargs)
 
@@ -37,7 +37,7 @@ class DateText(tf.Module):
         return RESERVED + len(self.characters)
 
     def encode(self, texts):
-        """[B] strings -> ids [B, S], lengths [B] before the cut."""
+        """[B] strings -> ids [B, S], lengths [B] before truncation."""
         characters = tf.strings.unicode_split(normalise(texts), "UTF-8")
         lengths = tf.cast(characters.row_lengths(), "int32")
         ids = tf.ragged.map_flat_values(self.to_id.lookup, characters[:, : self.max_length])
@@ -50,10 +50,10 @@ class DateText(tf.Module):
 
 
 def normalise(texts):
-    """Lower case, no combining accents, nothing invisible, single spaces; what is not UTF-8 becomes U+FFFD."""
+    """Lower case, no combining accents, no invisible characters, single spaces; invalid UTF-8 becomes U+FFFD."""
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False)
     texts = tf.strings.regex_replace(texts, r"\p{Cf}", "")
-    # Before the case: `tf.strings.lower` ends at a zero byte.
+    # Before lower-casing: `tf.strings.lower` ends at a zero byte.
     texts = tf.strings.regex_replace(texts, r"[\pZ\pC]+", " ")
     texts = tf.strings.lower(tf.strings.strip(texts), encoding="utf-8")
     return tf.strings.regex_replace(texts, r"[\x{300}-\x{36F}]", "")

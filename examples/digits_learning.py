@@ -1,4 +1,4 @@
-"""How a painter of digits learns, goes on after an interruption, and what it costs to write an unseen digit."""
+"""Training, resuming and likelihood evaluation of an Image Transformer on MNIST."""
 
 import keras
 import numpy as np
@@ -9,25 +9,25 @@ from keras_attention import metrics, training
 
 
 def batches(images, labels, batch_size, seed, first=0):
-    """Batches of pictures from batch number `first` on, without end.
+    """Endless batches of images from batch `first` on.
 
-    Batch k is the same whatever the first one is: each round has its order from `seed` and its number.
+    Batch k does not depend on `first`: the order of an epoch depends on `seed` and its number.
 
     Args:
         images: uint8 [count, Y, X, C].
         labels: int32 [count].
-        batch_size: Pictures in a batch; what is left over at the end of a round is left out of it.
+        batch_size: Images in a batch; an incomplete batch at the end of an epoch is dropped.
         seed: Int.
-        first: Int, how many batches are passed over.
+        first: Int, number of skipped batches.
     """
     batch_size = min(batch_size, len(images))
-    a_round = len(images) // batch_size
+    per_epoch = len(images) // batch_size
 
     def generate():
         number = first
         while True:
-            order = np.random.default_rng((seed, number // a_round)).permutation(len(images))
-            for start in range(number % a_round * batch_size, a_round * batch_size, batch_size):
+            order = np.random.default_rng((seed, number // per_epoch)).permutation(len(images))
+            for start in range(number % per_epoch * batch_size, per_epoch * batch_size, batch_size):
                 rows = order[start : start + batch_size]
                 image = images[rows].astype("int32")
                 yield {"image": image, "label": labels[rows]}, image
@@ -39,12 +39,12 @@ def batches(images, labels, batch_size, seed, first=0):
 
 
 def learn(model, images, labels, steps, batch_size, seed, folder, rate=2e-3, every=100, callbacks=()):
-    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+    """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
-    A checkpoint holds the weights, the optimizer and, in its count, the position in the data.
+    A checkpoint holds the weights, the optimizer and, in its count of updates, the position in the data.
 
     Returns:
-        The number of updates that had been done before.
+        The number of updates done by earlier runs.
     """
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warmup(steps)), alpha=0.02, warmup_target=rate, warmup_steps=warmup(steps)
@@ -63,22 +63,22 @@ def learn(model, images, labels, steps, batch_size, seed, folder, rate=2e-3, eve
     if done < steps:
         data = batches(images, labels, batch_size, seed, first=done)
         bar = Progress(done, steps, {"bits_per_dim": "{:.3f} bits/dim"})
-        # The second one writes the last update's, which may not be a multiple of `every`.
+        # The second one saves the last update, which may not be a multiple of `every`.
         watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
         model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
     return done
 
 
 def warmup(steps):
-    """The learning rate grows over so many updates, then falls along a cosine."""
+    """Number of updates of linear warmup, before the cosine decay."""
     return max(1, steps // 20)
 
 
 def bits_of_each(model, images, labels, batch_size=32):
-    """Bits per dimension of each of the pictures, [count]: NumPy."""
+    """Bits per dimension of each image, NumPy [count]."""
     from keras_attention.ops import pixel_log_prob
 
-    # There is nothing in it for AutoGraph, which would translate all that is called: longer than to trace it.
+    # AutoGraph has nothing to convert here, and would take longer than the trace.
     @tf.function(reduce_retracing=True, autograph=False)
     def nats(image, label):
         outputs = model({"image": image, "label": label}, training=False)

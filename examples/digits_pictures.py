@@ -1,4 +1,4 @@
-"""What a painter of digits shows: new digits, completions of half of one, and the price of a small memory."""
+"""Figures of the Image Transformer: samples, completions, and bits per dimension by size of the memory."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,9 +7,9 @@ from keras_attention import decoding
 
 
 def painter(model, size, seed, temperature):
-    """A function (labels, known, known_mask) -> images [B, Y, X, C]; the loop over the pixels is one graph."""
+    """A function (labels, known, known_mask) -> sampled images [B, Y, X, C]; the loop over pixels is one graph."""
 
-    # There is nothing in it for AutoGraph, which would translate all that is called: longer than to trace it.
+    # AutoGraph has nothing to convert here, and would take longer than the trace.
     @tf.function(reduce_retracing=True, autograph=False)
     def paint(labels, known, mask):
         return decoding.sample_image(
@@ -22,7 +22,7 @@ def painter(model, size, seed, temperature):
 
 
 def samples(paint, classes, rows, size, channels=1):
-    """New digits, [rows, classes, Y, X, C]: a column a class."""
+    """Samples [rows, classes, Y, X, C]: one column for each class."""
     labels = np.tile(np.arange(classes), rows)
     nothing = np.zeros((len(labels), *size, channels), "int32")
     images = paint(labels, nothing, np.zeros((len(labels), *size), bool))
@@ -30,46 +30,46 @@ def samples(paint, classes, rows, size, channels=1):
 
 
 def completions(paint, images, labels, tries):
-    """The upper half of each picture is given, and the lower half painted `tries` times.
+    """Samples the lower half of each image `tries` times, given the upper half.
 
     Returns:
-        [2 + tries, count, Y, X, C]: what is given, the completions, and the picture.
+        [2 + tries, count, Y, X, C]: the given halves, the completions, and the images.
     """
     upper = np.zeros(images.shape[1:3], bool)
     upper[: len(upper) // 2] = True
     repeated = np.tile(images, (tries, 1, 1, 1))
     painted = paint(np.tile(labels, tries), repeated, np.tile(upper, (len(repeated), 1, 1)))
-    given = np.where(upper[..., None], images, 128)  # what is hidden is grey
+    given = np.where(upper[..., None], images, 128)  # the hidden half is grey
     return np.concatenate([given[None], painted.reshape(tries, *images.shape), images[None]])
 
 
 def sheet(images):
-    """[rows, columns, Y, X, C] -> one picture [rows (Y + 2), columns (X + 2), C], with a border round each."""
+    """[rows, columns, Y, X, C] -> one image [rows (Y + 2), columns (X + 2), C], with a border around each."""
     framed = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)), constant_values=64)
     rows, columns, Y, X, C = framed.shape
     return framed.transpose(0, 2, 1, 3, 4).reshape(rows * Y, columns * X, C)
 
 
 def plot_pictures(drawn, completed, title):
-    """New digits on the left, completions on the right."""
+    """Samples on the left, completions on the right."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for axes, images, said in (
-        (left, drawn, "new digits, a column a class"),
-        (right, completed, "given; completions; the digit itself"),
+    for axes, images, label in (
+        (left, drawn, "samples, one column for each class"),
+        (right, completed, "given half; completions; original"),
     ):
         axes.imshow(sheet(images)[..., 0], cmap="gray", vmin=0, vmax=255)
         axes.set_anchor("N")
-        axes.set_title(said, fontsize=10)
+        axes.set_title(label, fontsize=10)
         axes.set_axis_off()
     figure.suptitle(title, fontsize=11)
     return figure
 
 
 def plot_bits(results, title):
-    """Bits per dimension of held-out digits against the size of the memory; bars are 95 % of the mean.
+    """Bits per dimension of held-out digits against the size of the memory, with 95 % confidence intervals.
 
     Args:
         results: {memory: (mean, margin)}.

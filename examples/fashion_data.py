@@ -1,8 +1,7 @@
-"""Fashion-MNIST, 70,000 pictures of clothes of ten kinds, from a package of Debian: found or fetched, and read.
+"""Fashion-MNIST, 70,000 images of clothes in ten classes, from a package of Debian.
 
-The data set is by Zalando (MIT). Where the package `dataset-fashion-mnist` is installed, it is read in its place. Else
-apt fetches it, without installing it, and the four files are kept in a cache folder; nothing of it is part of this
-repository.
+The dataset is by Zalando (MIT). If the package `dataset-fashion-mnist` is installed, its files are read. Else apt
+downloads it into a cache folder, without installing it; nothing of it is part of this repository.
 """
 
 import gzip
@@ -16,7 +15,7 @@ from fetching import UnavailableError, cache_folder, idx_array, run
 PACKAGE = "dataset-fashion-mnist"
 INSTALLED = pathlib.Path("/usr/share/datasets/fashion-mnist")
 KINDS = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
-# Of the bytes inside the gzip files, which may have been packed anew.
+# Of the uncompressed files, which may have been compressed again.
 SHA256 = {
     "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
     "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
@@ -26,12 +25,12 @@ SHA256 = {
 
 
 def load(folder=None, download=None):
-    """All pictures: (train images, train labels), (test images, test labels).
+    """All images: (train images, train labels), (test images, test labels).
 
-    Images are uint8 [60000, 28, 28] and [10000, 28, 28], labels uint8 [60000] and [10000], numbers of `KINDS`.
+    Images are uint8 [60000, 28, 28] and [10000, 28, 28], labels uint8 [60000] and [10000], indices of `KINDS`.
 
     Raises:
-        UnavailableError: If they cannot be fetched, or are not the files whose checksums are known.
+        UnavailableError: If they cannot be downloaded, or have other checksums.
     """
     folder = fetch(folder, download)
     images, labels, test_images, test_labels = (read(folder / f"{name}.gz") for name in SHA256)
@@ -39,7 +38,7 @@ def load(folder=None, download=None):
 
 
 def fetch(folder=None, download=None):
-    """The folder that has the four files; fetched with apt if no folder has them yet."""
+    """The folder of the four files; downloaded with apt if they are neither installed nor cached."""
     if whole(INSTALLED):
         return INSTALLED
     folder = cache_folder(folder) / "fashion-mnist"
@@ -47,7 +46,7 @@ def fetch(folder=None, download=None):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     print(f"Fetching {PACKAGE} (31 MB) into {folder}", flush=True)
-    # Beside their place, and moved when they are known to be right: what lies there is whole, whoever else fetches too.
+    # In a temporary folder, and renamed once the checksums are verified: cached files are always complete.
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as beside:
         problem = (download or apt_download)(pathlib.Path(beside))
         found = {path.name: path for path in pathlib.Path(beside).rglob("*-ubyte.gz")}
@@ -62,7 +61,7 @@ def fetch(folder=None, download=None):
 
 
 def apt_download(folder):
-    """Lets apt put the package into `folder` and unpacks it there. Returns the last of what it says if it fails."""
+    """Downloads and unpacks the package with apt. Returns the end of its error message if it fails, else ""."""
     problem = run(["apt-get", "download", "--quiet", PACKAGE], folder)
     return problem or run(["dpkg-deb", "--extract", next(folder.glob("*.deb")).name, "."], folder)
 
@@ -70,14 +69,14 @@ def apt_download(folder):
 def advice(folder, problem):
     names = "\n".join(f"    {name}.gz" for name in SHA256)
     return (
-        f"The pictures of Fashion-MNIST could not be fetched: {problem}\n"
-        f"They are in the package {PACKAGE} of Debian (31 MB). Try again after `apt-get update`, install the package,\n"
+        f"Fashion-MNIST could not be fetched: {problem}\n"
+        f"It is the package {PACKAGE} of Debian (31 MB). Try again after `apt-get update`, install the package,\n"
         f"or put the files that Zalando publishes\n{names}\ninto {folder}"
     )
 
 
 def whole(folder):
-    """Whether a folder has the four files, and they are the right ones."""
+    """Whether a folder has the four files with the right checksums."""
     paths = {name: folder / f"{name}.gz" for name in SHA256}
     return all(path.is_file() for path in paths.values()) and all(
         checksum(path) == SHA256[name] for name, path in paths.items()
@@ -85,7 +84,7 @@ def whole(folder):
 
 
 def checksum(path):
-    """SHA-256 of what a gzip file holds; "" if it is none."""
+    """SHA-256 of the content of a gzip file; "" if it is none."""
     try:
         with gzip.open(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

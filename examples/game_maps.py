@@ -1,7 +1,7 @@
-"""The maps of a game, for pictures of places in them: the engine is fetched, started, and led about.
+"""Images rendered in the maps of a game: downloads the engine, starts it, and moves through the maps.
 
-ViZDoom (MIT) with the maps and pictures of Freedoom (BSD), which its package brings along. It is fetched by pip into a
-cache folder and used from there; nothing of it is part of this repository.
+ViZDoom (MIT) with the maps and textures of Freedoom (BSD), which its package includes. pip downloads it into a cache
+folder; nothing of it is part of this repository.
 """
 
 import contextlib
@@ -18,53 +18,53 @@ from PIL import Image
 
 REQUIREMENT = "vizdoom==1.3.2"
 SIZE = 64
-# To learn from, and to examine.
+# Training and test maps.
 LEARNED, EXAMINED = tuple(f"map{i:02d}" for i in range(1, 13)), tuple(f"map{i:02d}" for i in range(13, 19))
 
 
 def load(name, make, folder=None, download=None):
-    """The arrays that `make(vizdoom)` returns, a dict; made once and kept as `name` in the cache folder.
+    """The dict of arrays that `make(vizdoom)` returns; computed once and cached as `name`.
 
     Args:
         name: String.
         make: Function.
-        folder: Of fetched and made data; `None` means the user's cache folder.
+        folder: Folder of downloaded and rendered data; `None`: the user's cache folder.
         download: `download(folder)` in place of pip.
 
     Raises:
-        UnavailableError: If the package cannot be fetched.
+        UnavailableError: If the package cannot be downloaded.
     """
     path = cache_folder(folder) / f"{name}.npz"
     if not path.is_file():
         vizdoom = game_package(path.parent, download)
-        # The engine says at length when it has to be started again.
+        # The engine logs a lot when it is restarted.
         with quiet():
-            made = make(vizdoom)
+            arrays = make(vizdoom)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent) as beside:
-            np.savez_compressed(f"{beside}/{path.name}", **made)
+            np.savez_compressed(f"{beside}/{path.name}", **arrays)
             os.replace(f"{beside}/{path.name}", path)
     with np.load(path) as kept:
         return dict(kept)
 
 
 def game_package(folder, download=None):
-    """The module `vizdoom`: the installed one, or one fetched into the cache folder.
+    """The module `vizdoom`: the installed one, or one downloaded into the cache folder.
 
     Raises:
-        UnavailableError: If it cannot be fetched.
+        UnavailableError: If it cannot be downloaded.
     """
     if importlib.util.find_spec("vizdoom") is None:
-        place = folder / f"{REQUIREMENT.replace('==', '-')}-py{sys.version_info[0]}{sys.version_info[1]}"
-        if not place.is_dir():
+        package = folder / f"{REQUIREMENT.replace('==', '-')}-py{sys.version_info[0]}{sys.version_info[1]}"
+        if not package.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
             print(f"Fetching {REQUIREMENT} (39 MB) into {folder}", flush=True)
             with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as beside:
                 problem = (download or pip_install)(f"{beside}/package")
                 if not os.path.isdir(f"{beside}/package/vizdoom"):
-                    raise UnavailableError(_advice(problem or "pip fetched another package"))
-                shutil.move(f"{beside}/package", place)
-        sys.path.append(str(place))
+                    raise UnavailableError(_advice(problem or "pip downloaded another package"))
+                shutil.move(f"{beside}/package", package)
+        sys.path.append(str(package))
         importlib.invalidate_caches()
     try:
         return importlib.import_module("vizdoom")
@@ -73,71 +73,71 @@ def game_package(folder, download=None):
 
 
 def pip_install(folder):
-    """Lets pip unpack the package into `folder`. Returns the last of what it says if it fails, else ""."""
+    """Unpacks the package into `folder` with pip. Returns the end of its error message if it fails, else ""."""
     wanted = ["--quiet", "--no-deps", "--only-binary", ":all:", "--target", folder]
     return run([*pip(), "install", *wanted, REQUIREMENT])
 
 
 def _advice(problem):
     return (
-        f"The pictures cannot be made: {problem}\n"
+        f"The images cannot be rendered: {problem}\n"
         f"They are rendered by the package {REQUIREMENT} of PyPI (39 MB, for Linux and macOS). Try again where pip "
         "reaches an index, or install the package."
     )
 
 
 def pictures(vizdoom, maps, number, rng, settings, look):
-    """Yields what is seen at `number` places of these maps, about as many of each.
+    """Yields `number` images (or clips) of random locations of these maps, about as many of each.
 
     Args:
         vizdoom: The package.
         maps: Tuple of names of maps.
         number: Int.
         rng: `numpy.random.Generator`.
-        settings: `settings(game)` says what else than the view is wanted, before the engine starts.
-        look: `look(game, place, made, rng)` returns a picture from about that place, of which `made` there are already,
-            or `None` if it is of no use.
+        settings: `settings(game)` configures the engine before it starts.
+        look: `look(game, location, done, rng)` renders image number `done` near that location, or returns `None` if it
+            is unusable.
     """
     import tqdm
 
-    made = 0
-    with tqdm.tqdm(total=number, unit=" pictures", file=sys.stdout, disable=not sys.stdout.isatty()) as bar:
+    done = 0
+    with tqdm.tqdm(total=number, unit=" images", file=sys.stdout, disable=not sys.stdout.isatty()) as bar:
         for i, name in enumerate(maps):
             upto = number * (i + 1) // len(maps)
-            for picture in _in_a_map(vizdoom, name, rng, made, upto, settings, look):
-                made += 1
+            for image in _in_a_map(vizdoom, name, rng, done, upto, settings, look):
+                done += 1
                 bar.update()
-                yield picture
+                yield image
 
 
-def _in_a_map(vizdoom, name, rng, made, upto, settings, look):
-    """Yields the pictures of a map, number `made` to `upto`."""
+def _in_a_map(vizdoom, name, rng, done, upto, settings, look):
+    """Yields images `done` to `upto`, all of one map."""
     with tempfile.TemporaryDirectory() as folder:
         game = _start(vizdoom, name, rng, folder, settings)
         try:
-            # The engine does not survive that this weapon is picked up.
+            # Picking up this weapon crashes the engine.
             objects = [o for o in game.get_state().objects if o.name != "SuperShotgun"]
-            places, tries = [(o.position_x, o.position_y) for o in objects], 60 * (upto - made) + 600
-            while made < upto:
+            locations, tries = [(o.position_x, o.position_y) for o in objects], 60 * (upto - done) + 600
+            while done < upto:
                 if not tries:
-                    raise RuntimeError(f"Hardly a place of {name} is of use. Received: {upto - made} too few")
+                    raise RuntimeError(f"Too few usable images in {name}. Received: {upto - done} too few")
                 tries -= 1
                 try:
-                    picture = look(game, places[rng.integers(len(places))], made, rng)
+                    image = look(game, locations[rng.integers(len(locations))], done, rng)
                 except vizdoom.ViZDoomErrorException:
                     game.close()
-                    game, picture = _start(vizdoom, name, rng, folder, settings), None
-                if picture is not None:
-                    made += 1
-                    yield picture
-                elif game.is_episode_finished():  # one has found the exit
+                    game, image = _start(vizdoom, name, rng, folder, settings), None
+                if image is not None:
+                    done += 1
+                    yield image
+                elif game.is_episode_finished():  # at the exit
                     _begin(game)
         finally:
             game.close()
 
 
 def _start(vizdoom, name, rng, folder, settings):
-    """The engine, in this map, alone, and nothing but the view on the screen; it writes its files into `folder`."""
+    """Starts the engine in this map, with only the view on the screen; it writes its files into `folder`."""
     game = vizdoom.DoomGame()
     game.set_doom_game_path(os.path.join(os.path.dirname(vizdoom.__file__), "freedoom2.wad"))
     game.set_doom_map(name)
@@ -148,7 +148,7 @@ def _start(vizdoom, name, rng, folder, settings):
         getattr(game, f"set_{part}")(False)
     game.set_render_messages(False)
     game.set_objects_info_enabled(True)
-    # The view does not say that a secret was found.
+    # No message in the view about secrets.
     game.add_game_args("+cl_showsecretmessage 0")
     settings(game)
     game.set_episode_timeout(0)
@@ -159,7 +159,7 @@ def _start(vizdoom, name, rng, folder, settings):
 
 
 def _begin(game):
-    """A new round, in which nothing moves or hurts."""
+    """Starts an episode in which nothing moves or hurts."""
     game.new_episode()
     for command in ("freeze", "god", "notarget"):
         game.send_game_command(command)
@@ -167,6 +167,6 @@ def _begin(game):
 
 
 def shrink(screen):
-    """The middle of [120, 160, 3], as [SIZE, SIZE, 3]; each pixel is the mean of the area that it covers."""
+    """The middle of [120, 160, 3], resized to [SIZE, SIZE, 3] by area."""
     middle = Image.fromarray(np.ascontiguousarray(screen[:, 20:140]))
     return np.asarray(middle.resize((SIZE, SIZE), Image.Resampling.BOX))

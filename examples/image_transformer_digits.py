@@ -1,13 +1,12 @@
-"""Image Transformers with a small and a large memory learn to paint digits: the paper's memory ablation.
+"""Image Transformers generate digits, with memories of several sizes: the paper's memory ablation.
 
-    python examples/image_transformer_digits.py                        # fetches, learns, examines, paints
+    python examples/image_transformer_digits.py                        # downloads, trains, evaluates, samples
     python examples/image_transformer_digits.py --steps 100 --memories 8 64
 
-MNIST, 256 grey values, with the class given. The same network learns with blocks of 8, 16, 64 and 256 positions, for
-the same number of updates on the same batches ("Image Transformer", Parmar et al., 2018). A run that was interrupted
-goes on at its last checkpoint when it is started again. Everything is kept in `runs/image_transformer_digits/` (see
-`--output`): bits_per_dim.png, pictures.png, results.json, and the checkpoints. What it reaches:
-docs/examples/image_transformer_digits.md.
+MNIST, 256 grey values, class-conditional. The same network trains with blocks of 8, 16, 64 and 256 positions, for the
+same number of updates on the same batches ("Image Transformer", Parmar et al., 2018). An interrupted run resumes from
+its last checkpoint when it is started again. Outputs in `runs/image_transformer_digits/` (see `--output`):
+bits_per_dim.png, pictures.png, results.json and the checkpoints. Results: docs/examples/image_transformer_digits.md.
 """
 
 import argparse
@@ -27,7 +26,7 @@ from runs import above_zero, describe, ended, heading, minutes, positive, save_f
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
 MEMORIES = (8, 16, 64, 256)  # of the paper's ablation
 CLASSES = 10
-# What the checkpoints in a folder were trained with: they can go on only with the same.
+# Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("steps", "batch", "layers", "width", "likelihood", "pictures", "seed")
 LEARNED = ("memory-*/step-*.weights.h5",)
 
@@ -42,25 +41,25 @@ def parse(arguments):
         "--memories", type=positive, nargs="+", default=MEMORIES, help="sizes of the memory (default: 8 16 64 256)"
     )
     parser.add_argument("--steps", type=positive, default=2400, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=4, help="digits in an update (default: %(default)s)")
-    parser.add_argument("--layers", type=positive, default=3, help="blocks of each network (default: %(default)s)")
-    parser.add_argument("--width", type=positive, default=64, help="of the network (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=4, help="digits per update (default: %(default)s)")
+    parser.add_argument("--layers", type=positive, default=3, help="layers of each network (default: %(default)s)")
+    parser.add_argument("--width", type=positive, default=64, help="model dimension (default: %(default)s)")
     likelihoods = ("categorical", "logistic_mixture")
     parser.add_argument("--likelihood", choices=likelihoods, default="categorical", help="(default: %(default)s)")
-    parser.add_argument("--pictures", type=positive, help="learn only from so many digits (default: all 60,000)")
-    parser.add_argument("--held-out", type=positive, default=2000, help="digits examined (default: %(default)s)")
-    parser.add_argument("--temperature", type=above_zero, default=1.0, help="of what is painted (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the batches, the weights and the paint (default: 0)")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
+    parser.add_argument("--pictures", type=positive, help="number of training digits (default: all 60,000)")
+    parser.add_argument("--held-out", type=positive, default=2000, help="test digits (default: %(default)s)")
+    parser.add_argument("--temperature", type=above_zero, default=1.0, help="of the samples (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the batches, the weights and the samples (default: 0)")
+    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has learned")
+    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
     return parser.parse_args(arguments)
 
 
 def run(options):
-    """Fetches, learns, examines and paints."""
+    """Downloads, trains, evaluates and samples."""
     began = time.perf_counter()
-    heading("Image Transformers that paint digits")
+    heading("Image Transformers on MNIST")
     with dates_served.quiet():
         import digits_learning
         import keras
@@ -69,17 +68,19 @@ def run(options):
     (images, labels), held_out = digits_data.load(options.cache)
     images, labels = images[: options.pictures], labels[: options.pictures]
     held_out = [x[: options.held_out] for x in held_out]
-    print(f"{len(images):,} digits to learn from, {len(held_out[0]):,} others to examine")
+    print(f"{len(images):,} training digits, {len(held_out[0]):,} test digits")
     bits, model = {}, None
     for memory in sorted(set(options.memories)):
         keras.utils.set_random_seed(options.seed)
         model = build(options, memory)
-        heading(f"Memory {memory}: {model.count_params():,} weights, {options.steps} updates of {options.batch} digits")
+        heading(
+            f"Memory {memory}: {model.count_params():,} parameters, {options.steps} updates of {options.batch} digits"
+        )
         folder = options.output / f"memory-{memory}"
         rest = (options.steps, options.batch, options.seed, folder)
         before = digits_learning.learn(model, images, labels, *rest)
         if before:
-            print(f"    went on after update {before} of an earlier run")
+            print(f"    resumed after update {before} of an earlier run")
         each = digits_learning.bits_of_each(model, *held_out)
         bits[memory] = (float(each.mean()), float(1.96 * each.std() / np.sqrt(len(each))))
         print(f"    {bits[memory][0]:.4f} ± {bits[memory][1]:.4f} bits/dim of held-out digits")
@@ -90,7 +91,7 @@ def run(options):
 
 
 def build(options, memory):
-    """A network with new weights."""
+    """Builds a network with initial weights."""
     from keras_attention import models
 
     return models.image_transformer(
@@ -109,10 +110,10 @@ def build(options, memory):
 
 
 def report(options, bits):
-    """The ablation: printed, drawn, and kept as numbers."""
+    """Prints, plots and saves the ablation."""
     import digits_pictures as pictures
 
-    heading("Bits per dimension by memory (the mean, and the half of its 95 % interval)")
+    heading("Bits per dimension by size of the memory (mean ± half of the 95 % confidence interval)")
     for memory, (mean, margin) in bits.items():
         print(f"    {memory:5}  {mean:.4f} ± {margin:.4f}")
     figure = pictures.plot_bits(bits, f"MNIST, {options.steps} updates of each network")
@@ -123,20 +124,20 @@ def report(options, bits):
 
 
 def paint(options, model, held_out):
-    """A picture of new digits and of completions by the network with the largest memory."""
+    """Plots samples and completions of the network with the largest memory."""
     import digits_pictures as pictures
 
-    heading("Painting")
+    heading("Sampling")
     began = time.perf_counter()
     size = held_out[0].shape[1:3]
-    brush = pictures.painter(model, size, options.seed, options.temperature)
-    drawn = pictures.samples(brush, CLASSES, 4, size)
+    sampler = pictures.painter(model, size, options.seed, options.temperature)
+    samples = pictures.samples(sampler, CLASSES, 4, size)
     images, labels = (x[:CLASSES] for x in held_out)
-    completed = pictures.completions(brush, images, labels, 3)
-    count = drawn.shape[0] * drawn.shape[1] + 3 * len(images)
+    completed = pictures.completions(sampler, images, labels, 3)
+    count = samples.shape[0] * samples.shape[1] + 3 * len(images)
     print(f"    {count} digits in {time.perf_counter() - began:.0f} s, {size[0] * size[1]} steps each")
     title = f"memory {max(options.memories)}, {options.steps} updates, temperature {options.temperature:g}"
-    figure = pictures.plot_pictures(drawn, completed, title)
+    figure = pictures.plot_pictures(samples, completed, title)
     save_figure(options.output / "pictures.png", figure)
 
 

@@ -1,4 +1,4 @@
-"""How a network learns from clips, goes on after an interruption, and is examined."""
+"""Training, resuming and evaluation of a video classifier."""
 
 import keras
 import numpy as np
@@ -15,39 +15,39 @@ def prepared(clips):
 
 
 def batches(clips, labels, batch_size, seed, first=0):
-    """Batches from batch number `first` on, without end; batch k is the same whatever the first one is.
+    """Endless batches from batch `first` on; batch k does not depend on `first`.
 
-    The clips are shuffled anew in each round. By chance a clip is seen in a mirror, which changes its label.
+    The clips are shuffled in each epoch, and flipped at random, which changes their labels.
     """
-    a_round = len(clips) // batch_size
+    per_epoch = len(clips) // batch_size
 
     def generate():
         number = first
         while True:
-            order = np.random.default_rng((seed, number // a_round)).permutation(len(clips))
-            rows = order[number % a_round * batch_size :][:batch_size]
-            mirrored = np.random.default_rng((seed, number // a_round, number)).random(batch_size) < 0.5
-            yield varied(clips[rows], labels[rows], mirrored)
+            order = np.random.default_rng((seed, number // per_epoch)).permutation(len(clips))
+            rows = order[number % per_epoch * batch_size :][:batch_size]
+            flipped = np.random.default_rng((seed, number // per_epoch, number)).random(batch_size) < 0.5
+            yield varied(clips[rows], labels[rows], flipped)
             number += 1
 
     signature = tf.TensorSpec((batch_size, *clips.shape[1:])), tf.TensorSpec((batch_size,), "int32")
     return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 
 
-def varied(clips, labels, mirrored):
-    """Prepared clips, those `mirrored` turned round left to right, and their labels."""
-    turned = np.where(mirrored[:, None, None, None, None], clips[:, :, :, ::-1], clips)
-    return prepared(turned), np.where(mirrored, np.array(MIRRORED, "int32")[labels], labels)
+def varied(clips, labels, flipped):
+    """Prepared clips, some `flipped` left to right, and their labels."""
+    clips = np.where(flipped[:, None, None, None, None], clips[:, :, :, ::-1], clips)
+    return prepared(clips), np.where(flipped, np.array(MIRRORED, "int32")[labels], labels)
 
 
 def learn(model, clips, labels, steps, batch_size, seed, folder, rate=1e-3, every=50, callbacks=()):
-    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+    """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
-    Adam, whose learning rate falls along a cosine, with weight decay. A checkpoint holds the weights, the optimizer
-    and, in its count, the position in the data.
+    AdamW with cosine decay of the learning rate. A checkpoint holds the weights, the optimizer and, in its count of
+    updates, the position in the data.
 
     Returns:
-        The number of updates that had been done before.
+        The number of updates done by earlier runs.
     """
     optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(rate, steps), weight_decay=1e-2)
     # The paper decays kernels alone.
@@ -61,14 +61,14 @@ def learn(model, clips, labels, steps, batch_size, seed, folder, rate=1e-3, ever
     done = int(model.optimizer.iterations)
     if done < steps:
         data = batches(clips, labels, batch_size, seed, first=done)
-        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "right {:.1%}"})
-        # The second one writes the last update's, which may not be a multiple of `every`.
+        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1%}"})
+        # The second one saves the last update, which may not be a multiple of `every`.
         watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
         model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
     return done
 
 
 def answers(model, clips, batch_size=50):
-    """The kind that the network takes each clip for."""
+    """The predicted class of each clip."""
     parts = [clips[i : i + batch_size] for i in range(0, len(clips), batch_size)]
     return np.concatenate([np.argmax(model.predict_on_batch(prepared(part)), -1) for part in parts])

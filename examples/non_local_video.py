@@ -1,13 +1,13 @@
-"""What did the walker do? Networks for clips, with and without non-local blocks, and one that sees a single frame.
+"""Video classification with and without non-local blocks, and from a single frame: what did the player do?
 
-    python examples/non_local_video.py                       # fetches, renders, learns, examines, draws
+    python examples/non_local_video.py                       # downloads, renders, trains, evaluates, plots
     python examples/non_local_video.py --seeds 1 --steps 50
 
-Clips of 8 frames from the maps of a game: forwards, backwards, a step or a turn to the left or right. C2D and I3D of
-"Non-local Neural Networks" (Wang et al., 2018), small, get the same number of updates on the same batches, and are
-examined in maps that none of them has seen. A run that was interrupted goes on at its last checkpoint when it is
-started again. Everything is kept in `runs/non_local_video/` (see `--output`): accuracy.png, clips.png, results.json,
-and the last checkpoints. What it reaches: docs/examples/non_local_video.md.
+Clips of 8 frames from the maps of a game: forwards, backwards, a step or a turn to the left or right. Small C2D and I3D
+networks of "Non-local Neural Networks" (Wang et al., 2018) train for the same number of updates on the same batches,
+and are evaluated in unseen maps. An interrupted run resumes from its last checkpoint when it is started again. Outputs
+in `runs/non_local_video/` (see `--output`): accuracy.png, clips.png, results.json and the last checkpoints. Results:
+docs/examples/non_local_video.md.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from runs import OtherRunError, describe, ended, heading, minutes, positive, sav
 from spread import deviation, plot_spread
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_video"
-# In both stages that the clip has four frames and enough places in, after each residual block.
+# After each residual block of both stages with four frames and enough positions.
 PLACES = {"non_local": {"res3": (0,), "res4": (0,)}}
 NETWORKS = {
     "C2D, one frame": {},
@@ -36,8 +36,8 @@ NETWORKS = {
     "I3D": {"inflation": "3x1x1"},
     "NL I3D": {"inflation": "3x1x1", **PLACES},
 }
-STILL = "C2D, one frame"  # of each clip it sees the fourth frame eight times
-# What the checkpoints in a folder were trained with: they can go on only with the same.
+STILL = "C2D, one frame"  # the fourth frame of each clip, eight times
+# Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("steps", "batch", "width", "clips")
 LEARNED = ("*/seed-*/step-*.weights.h5",)
 
@@ -49,19 +49,19 @@ def main(arguments=None):
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=positive, default=400, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=24, help="clips in an update (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=24, help="clips per update (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=2, help="networks of each kind (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
-    parser.add_argument("--clips", type=positive, default=6000, help="to learn from (default: %(default)s)")
-    parser.add_argument("--examined", type=positive, default=600, help="clips to examine (default: %(default)s)")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
+    parser.add_argument("--clips", type=positive, default=6000, help="training clips (default: %(default)s)")
+    parser.add_argument("--examined", type=positive, default=600, help="test clips (default: %(default)s)")
+    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has learned")
+    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
     return parser.parse_args(arguments)
 
 
 def run(options):
-    """Renders, learns, examines and draws."""
+    """Renders, trains, evaluates and plots."""
     began = time.perf_counter()
     heading("C2D and I3D with and without non-local blocks")
     with dates_served.quiet():
@@ -73,28 +73,28 @@ def run(options):
     clips, labels = video_data.load(options.clips, game_maps.LEARNED, 0, options.cache)
     test, truth = video_data.load(options.examined, game_maps.EXAMINED, 1, options.cache)
     kinds = len(video_data.KINDS)
-    print(f"{len(clips):,} clips to learn from, {len(test):,} of other maps to examine, of {kinds} kinds")
+    print(f"{len(clips):,} training clips, {len(test):,} test clips of other maps, {kinds} classes")
     draw_clips(options, test, truth)
     found, sizes = {name: [] for name in NETWORKS}, {}
     for seed in range(options.seeds):
         for name in NETWORKS:
             model = build(options, name, seed)
             sizes[name] = model.count_params()
-            heading(f"{name}, seed {seed}: {sizes[name]:,} weights, {options.steps} updates of {options.batch}")
+            heading(f"{name}, seed {seed}: {sizes[name]:,} parameters, {options.steps} updates of {options.batch}")
             folder = options.output / name.replace(", ", "-").replace(" ", "-") / f"seed-{seed}"
             view = still if name == STILL else lambda clips: clips
             before = learning.learn(model, view(clips), labels, options.steps, options.batch, seed, folder)
             if before:
-                print(f"    went on after update {before} of an earlier run")
+                print(f"    resumed after update {before} of an earlier run")
             found[name].append(learning.answers(model, view(test)).tolist())
-            print(f"    {accuracy(found[name][-1], truth):.1%} of the others right")
+            print(f"    {accuracy(found[name][-1], truth):.1%} test accuracy")
     report(options, found, truth, sizes)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
 
 def build(options, name, seed):
-    """A network with new weights: one residual block in each of four stages, and the stem of clips of 8 frames."""
+    """Builds a network: one residual block in each of four stages, and the stem for clips of 8 frames."""
     import keras
 
     from keras_attention import models
@@ -105,7 +105,7 @@ def build(options, name, seed):
 
 
 def still(clips):
-    """Clips that stand still at their fourth frame."""
+    """Repeats the fourth frame of each clip."""
     return np.broadcast_to(clips[:, 3:4], clips.shape)
 
 
@@ -114,10 +114,10 @@ def accuracy(answers, truth):
 
 
 def report(options, found, truth, sizes):
-    """Accuracy with its spread, and of each kind: printed, drawn, and kept as numbers."""
-    heading(f"Of {len(truth)} clips of unseen maps told apart rightly; {options.seeds} networks of each kind")
+    """Prints, plots and saves the mean and the deviation of the accuracy, and that of each class."""
+    heading(f"Accuracy on {len(truth)} clips of unseen maps; {options.seeds} networks of each kind")
     rates = {name: [accuracy(answers, truth) for answers in runs] for name, runs in found.items()}
-    print(f"    {'':16}{'weights':>10}{'mean':>8}{'deviation':>11}    " + "  ".join(video_data.KINDS))
+    print(f"    {'':16}{'parameters':>10}{'mean':>8}{'deviation':>11}    " + "  ".join(video_data.KINDS))
     by_kind = {}
     for name, runs in found.items():
         kinds = [[accuracy(np.array(a)[truth == k], k) for a in runs] for k in range(len(video_data.KINDS))]
@@ -126,7 +126,7 @@ def report(options, found, truth, sizes):
         mean, spread = np.mean(rates[name]), deviation(rates[name])
         print(f"    {name:16}{sizes[name]:>10,}{mean:>8.1%}{spread:>11.1%}    {each}")
     title = f"{options.steps} updates of each network on {options.clips:,} clips"
-    figure = plot_spread(rates, title, "right of the clips of unseen maps", chance=1 / len(video_data.KINDS))
+    figure = plot_spread(rates, title, "accuracy on clips of unseen maps", chance=1 / len(video_data.KINDS))
     save_figure(options.output / "accuracy.png", figure)
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}, "weights": sizes}
     table |= {"accuracy": rates, "accuracy_by_kind": by_kind}
@@ -134,7 +134,7 @@ def report(options, found, truth, sizes):
 
 
 def draw_clips(options, clips, labels):
-    """A clip of each kind, a frame beside the other, as a picture."""
+    """Plots the frames of a clip of each class."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 7), layout="constrained")

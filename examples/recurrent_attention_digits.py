@@ -1,13 +1,13 @@
-"""A network learns to read digits through a few small glimpses, and where to take them.
+"""Recurrent visual attention on MNIST: a network classifies digits from a few small glimpses.
 
     python examples/recurrent_attention_digits.py                      # centred digits, 28 x 28, six glimpses
-    python examples/recurrent_attention_digits.py --task cluttered     # 60 x 60, among pieces of other digits
-    python examples/recurrent_attention_digits.py --reinforce none     # soft glimpses, which need no REINFORCE
+    python examples/recurrent_attention_digits.py --task cluttered     # 60 x 60, with clutter
+    python examples/recurrent_attention_digits.py --reinforce none     # soft glimpses, without REINFORCE
 
-MNIST, and MNIST on larger canvases ("Recurrent Models of Visual Attention", Mnih et al., 2014). A run that was
-interrupted goes on at its last checkpoint when it is started again. Everything is kept in
-`runs/recurrent_attention_digits/TASK/` (see `--output`): paths.png, paths.gif, results.json, the last checkpoint, and
-export/1, which TensorFlow alone can run. What it reaches: docs/examples/recurrent_attention_digits.md.
+MNIST, translated and cluttered MNIST ("Recurrent Models of Visual Attention", Mnih et al., 2014). An interrupted run
+resumes from its last checkpoint when it is started again. Outputs in `runs/recurrent_attention_digits/TASK/` (see
+`--output`): paths.png, paths.gif, results.json, the last checkpoint, and export/1, a SavedModel for TensorFlow alone.
+Results: docs/examples/recurrent_attention_digits.md.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# The operations of so small a model are faster on a core each than each on all cores.
+# The operations of so small a model are faster on one core each.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
@@ -40,10 +40,10 @@ from runs import (
 )
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "recurrent_attention_digits"
-# What the checkpoints in a folder were trained with: they can go on only with the same.
+# Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("network", "task", "steps", "batch", "std", "reinforce", "weight", "glimpses", "pictures", "seed")
 LEARNED = ("step-*.weights.h5",)
-# Errors in per cent that are ascribed to the paper, by glimpses: second-hand, where others' notes tell of them.
+# Error rates of the paper in per cent, by number of glimpses: second-hand, from notes of others.
 PUBLISHED = {
     "centred": {
         "proceedings": {2: 3.79, 3: 1.51, 4: 1.54, 5: 1.34, 6: 1.12, 7: 1.07},
@@ -59,7 +59,7 @@ PUBLISHED = {
     },
     "cluttered-100": {"arXiv, first version": {4: 14.95, 6: 11.58, 8: 10.83}},
 }
-SHOWN = 8  # pictures with the path of the glimpses
+SHOWN = 8  # images with the path of the glimpses
 
 
 def main(arguments=None):
@@ -71,21 +71,26 @@ def parse(arguments):
     add = parser.add_argument
     add("--task", choices=TASKS, default="centred", help="(default: %(default)s)")
     add("--steps", type=positive, default=30_000, help="updates (default: %(default)s)")
-    add("--batch", type=positive, default=128, help="pictures in an update (default: %(default)s)")
-    add("--std", type=above_zero, default=0.15, help="width of the policy (default: %(default)s)")
+    add("--batch", type=positive, default=128, help="images per update (default: %(default)s)")
+    add("--std", type=above_zero, default=0.15, help="standard deviation of the policy (default: %(default)s)")
     networks = ("glimpses", "convolutions")
-    add("--network", choices=networks, default="glimpses", help="or one to compare with (default: %(default)s)")
-    taught = "what REINFORCE teaches: the policy and the core, the policy alone, or nothing: soft glimpses"
-    add("--reinforce", choices=("core", "policy", "none"), default="core", help=f"{taught} (default: %(default)s)")
-    add("--weight", type=float, help="of REINFORCE in the loss (default: 1 of centred digits, else 0.1)")
-    add("--glimpses", type=positive, help="how many (default: 6 of centred digits, else 8)")
-    add("--draws", type=positive, default=10, help="paths to average over in the examination (default: %(default)s)")
-    add("--pictures", type=positive, help="learn only from so many digits (default: all 60,000)")
-    add("--held-out", type=positive, default=10_000, help="digits examined (default: %(default)s)")
+    add("--network", choices=networks, default="glimpses", help="or the convolutional baseline (default: %(default)s)")
+    trained = "what REINFORCE trains: the policy and the core, the policy alone, or nothing (soft glimpses)"
+    add("--reinforce", choices=("core", "policy", "none"), default="core", help=f"{trained} (default: %(default)s)")
+    add("--weight", type=float, help="weight of REINFORCE in the loss (default: 1 for centred digits, else 0.1)")
+    add("--glimpses", type=positive, help="number of glimpses (default: 6 for centred digits, else 8)")
+    add(
+        "--draws",
+        type=positive,
+        default=10,
+        help="sampled paths averaged in the evaluation (default: %(default)s)",
+    )
+    add("--pictures", type=positive, help="number of training digits (default: all 60,000)")
+    add("--held-out", type=positive, default=10_000, help="test digits (default: %(default)s)")
     add("--seed", type=int, default=0, help="of the weights, the batches and the paths (default: %(default)s)")
-    add("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
+    add("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     add("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/TASK)")
-    add("--fresh", action="store_true", help="forget what an earlier run has learned")
+    add("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
     options = parser.parse_args(arguments)
     if options.weight is not None and not options.weight >= 0:
         parser.error(f"--weight must not be negative. Received: {options.weight}")
@@ -96,7 +101,7 @@ def parse(arguments):
 
 
 def run(options):
-    """Fetches, learns, examines, draws and exports."""
+    """Downloads, trains, evaluates, plots and exports."""
     began = time.perf_counter()
     heading(f"Recurrent attention, {options.task} digits")
     with dates_served.quiet():
@@ -107,27 +112,27 @@ def run(options):
     images, labels = images[: options.pictures], labels[: options.pictures]
     held_out = [x[: options.held_out] for x in held_out]
     if len(images) < options.batch:
-        raise OtherRunError(f"--batch must be at most the {len(images)} digits. Received: {options.batch}")
+        raise OtherRunError(f"--batch must be at most the {len(images)} training digits. Received: {options.batch}")
     model = build(options, learning)
     looks = f"{model.num_glimpses} glimpses" if options.network == "glimpses" else "one look"
-    heading(f"{model.count_params():,} weights, {looks}, {options.steps} updates of {options.batch}")
+    heading(f"{model.count_params():,} parameters, {looks}, {options.steps} updates of {options.batch}")
     rest = (options.steps, options.batch, options.seed, options.output)
     weight = learning.WEIGHTS[options.task] if options.weight is None else options.weight
     before = learning.learn(model, options.task, images, labels, *rest, weight)
     if before:
-        print(f"    went on after update {before} of an earlier run")
-    pictures, truth = learning.examined(options.task, held_out[0], options.seed, images), held_out[1]
+        print(f"    resumed after update {before} of an earlier run")
+    test_images, truth = learning.examined(options.task, held_out[0], options.seed, images), held_out[1]
     if options.network == "glimpses":
-        examine(options, learning, model, pictures, truth)
+        examine(options, learning, model, test_images, truth)
     else:
-        wrong = float(np.mean(np.argmax(model.predict(pictures, verbose=0), -1) != truth))
-        report(options, model, truth, {"in one look": wrong})
+        error = float(np.mean(np.argmax(model.predict(test_images, verbose=0), -1) != truth))
+        report(options, model, truth, {"of the convolutional network": error})
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
 
 def build(options, learning):
-    """A network with new weights."""
+    """Builds a network with initial weights."""
     if options.network == "convolutions":
         from convolutions import convolutions
 
@@ -136,43 +141,43 @@ def build(options, learning):
     return learning.build(options.task, options.seed, options.reinforce, std=options.std, **chosen)
 
 
-def examine(options, learning, model, pictures, truth):
-    """What the network of glimpses answers, where it looks, and the SavedModel."""
+def examine(options, learning, model, test_images, truth):
+    """Evaluates the network of glimpses, plots its paths, and exports it."""
     errors = {}
-    for name, draws in (("by the means of the places", 0), (f"by the mean over {options.draws} paths", options.draws)):
-        classes, _ = learning.answers(model, pictures, draws)
+    for name, draws in (("with mean locations", 0), (f"averaged over {options.draws} sampled paths", options.draws)):
+        classes, _ = learning.answers(model, test_images, draws)
         errors[name] = float(np.mean(classes != truth))
     report(options, model, truth, errors)
-    draw(options, learning, model, pictures[:SHOWN], truth[:SHOWN])
+    draw(options, learning, model, test_images[:SHOWN], truth[:SHOWN])
     export(options, model)
 
 
 def report(options, model, truth, errors):
-    """The share of wrong answers: printed beside the published ones, and kept as numbers."""
+    """Prints the error rates next to the published ones, and saves them."""
     heading(f"{len(truth):,} held-out digits")
     for name, error in errors.items():
-        print(f"    {error:.2%} wrong {name}")
+        print(f"    error rate {error:.2%} {name}")
     for where, table in PUBLISHED[options.task].items():
-        told = ", ".join(f"{error} % of {number}" for number, error in table.items())
-        print(f"    published, {where}, second-hand: {told} glimpses")
+        rates = ", ".join(f"{error} % with {number}" for number, error in table.items())
+        print(f"    published, {where}, second-hand: {rates} glimpses")
     settings = {name: getattr(options, name) for name in (*FIXED, "held_out", "draws")}
     save_json(options.output / "results.json", {"settings": settings, "weights": model.count_params(), "error": errors})
 
 
-def draw(options, learning, model, pictures, truth):
-    """Where it looks: a picture, and one in which it looks glimpse after glimpse."""
+def draw(options, learning, model, test_images, truth):
+    """Plots the paths of the glimpses, and animates them."""
     import recurrent_attention_pictures as drawing
 
-    classes, places = learning.answers(model, pictures)
-    frames = drawing.Frames(pictures, places, drawing.outlines(model, pictures.shape[1]), truth, classes)
+    classes, locations = learning.answers(model, test_images)
+    frames = drawing.Frames(test_images, locations, drawing.outlines(model, test_images.shape[1]), truth, classes)
     save_figure(options.output / "paths.png", frames.figure(model.num_glimpses))
     save_whole(options.output / "paths.gif", frames.save_animation)
-    heading("Where it looks")
-    print(f"    {options.output / 'paths.png'}, and glimpse after glimpse in paths.gif")
+    heading("Paths of the glimpses")
+    print(f"    {options.output / 'paths.png'}, and as an animation in paths.gif")
 
 
 def export(options, model):
-    """The SavedModel: images in, the label and the path out."""
+    """Exports a SavedModel from images to labels and paths."""
     import keras
 
     from keras_attention import export

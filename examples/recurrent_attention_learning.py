@@ -1,4 +1,4 @@
-"""How a network of glimpses learns, goes on after an interruption, and is examined."""
+"""Training, resuming and evaluation of recurrent visual attention."""
 
 import cluttered_digits
 import keras
@@ -7,50 +7,51 @@ from progress import Progress
 
 from keras_attention import models, training
 
-# The glimpses of the paper: their side, their scales, and how many of them.
+# The glimpses of the paper: their size, their scales, and their number.
 GLIMPSES = {
     "centred": {"size": 8, "scales": 1, "num_glimpses": 6},
     "translated": {"size": 12, "scales": 3, "num_glimpses": 8},
     "cluttered": {"size": 12, "scales": 3, "num_glimpses": 8},
     "cluttered-100": {"size": 12, "scales": 4, "num_glimpses": 8},
 }
-# How much REINFORCE counts: among clutter most paths are wrong at first, and all that they would teach is noise.
+# Weights of REINFORCE: with clutter most predictions are wrong at first, and its gradient is mostly noise.
 WEIGHTS = {"centred": 1.0, "translated": 0.1, "cluttered": 0.1, "cluttered-100": 0.1}
-# What REINFORCE teaches: the policy and the core, or the policy alone; or nothing: gradients pass through the places.
+# What REINFORCE trains: the policy and the core, the policy alone, or nothing (gradients pass through the locations).
 TAUGHT = {"core": {"detach": False}, "policy": {"detach": True}, "none": {"soft": True, "detach": True}}
 
 
 def build(task, seed, reinforce="core", **arguments):
-    """A network with new weights."""
+    """Builds a network with initial weights."""
     keras.utils.set_random_seed(seed)
     return models.recurrent_attention(**{**GLIMPSES[task], **TAUGHT[reinforce], "seed": seed, **arguments})
 
 
 def loss_of(model, weight=1.0):
-    """What a network of glimpses, or one that has no places to choose, is trained by; `weight` is that of REINFORCE."""
+    """The hybrid loss with this weight of REINFORCE; cross-entropy for a network without locations."""
     if not isinstance(model, models.RecurrentAttention):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return training.HybridLoss(reinforce_weight=0.0 if model.soft else weight)
 
 
 def batches(task, images, labels, batch_size, seed, first=0):
-    """Batches from batch number `first` on, without end; batch k is the same whatever the first one is."""
-    a_round, number = len(images) // batch_size, first
+    """Endless batches from batch `first` on; batch k does not depend on `first`."""
+    per_epoch, number = len(images) // batch_size, first
     while True:
-        order = np.random.default_rng((seed, number // a_round)).permutation(len(images))
-        rows = order[number % a_round * batch_size :][:batch_size]
-        rng = np.random.default_rng((seed, number // a_round, number))
+        order = np.random.default_rng((seed, number // per_epoch)).permutation(len(images))
+        rows = order[number % per_epoch * batch_size :][:batch_size]
+        rng = np.random.default_rng((seed, number // per_epoch, number))
         yield cluttered_digits.canvases(task, images[rows], rng, images), labels[rows]
         number += 1
 
 
 def learn(model, task, images, labels, steps, batch_size, seed, folder, weight=1.0, rate=1e-3, every=500, callbacks=()):
-    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+    """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
-    A checkpoint holds the weights, the optimizer, the state of all chance and, in its count, the position in the data.
+    A checkpoint holds the weights, the optimizer, the RNG states and, in its count of updates, the position in the
+    data.
 
     Returns:
-        The number of updates that had been done before.
+        The number of updates done by earlier runs.
     """
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=5.0)
@@ -62,25 +63,25 @@ def learn(model, task, images, labels, steps, batch_size, seed, folder, weight=1
     done = int(model.optimizer.iterations)
     if done < steps:
         data = batches(task, images, labels, batch_size, seed, first=done)
-        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "right {:.1%}"})
-        # The second one writes the last update's, which may not be a multiple of `every`.
+        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1%}"})
+        # The second one saves the last update, which may not be a multiple of `every`.
         watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
         model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
     return done
 
 
 def examined(task, images, seed, sources):
-    """The pictures that are examined, always the same; their clutter is cut out of `sources`, the digits learned."""
+    """The test images, always the same; their clutter is cropped from `sources`, the training digits."""
     return cluttered_digits.canvases(task, images, np.random.default_rng((seed, 1)), sources)
 
 
 def answers(model, pictures, draws=0, batch_size=500):
-    """Classes and places: by the means of the places, or by the mean of the probabilities over `draws` of them.
+    """Predicted classes and locations: with mean locations, or with probabilities averaged over `draws` sampled paths.
 
     Returns:
         int [N], float32 [N, T, 2].
     """
-    classes, places = [], []
+    classes, locations = [], []
     for start in range(0, len(pictures), batch_size):
         part = pictures[start : start + batch_size]
         outputs = model.predict_on_batch(part)
@@ -88,5 +89,5 @@ def answers(model, pictures, draws=0, batch_size=500):
         if draws:
             logits = keras.ops.convert_to_numpy(model.mean_probabilities(part, draws))
         classes.append(np.argmax(logits, -1))
-        places.append(outputs["locations"])
-    return np.concatenate(classes), np.concatenate(places)
+        locations.append(outputs["locations"])
+    return np.concatenate(classes), np.concatenate(locations)

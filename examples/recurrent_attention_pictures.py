@@ -1,4 +1,4 @@
-"""Where a network of glimpses looks, over the images that it looks at."""
+"""Figures of the paths of glimpses."""
 
 import io
 import math
@@ -9,34 +9,34 @@ from keras_attention.ops.glimpse_sensor import patch_widths
 
 
 def outlines(model, side):
-    """The sides of the patches of a glimpse, in pixels, from the narrowest on."""
+    """The widths of the patches of a glimpse in pixels, in ascending order."""
     return [width for width in patch_widths(model.size, model.scales, model.factor) if width <= side]
 
 
 class Frames:
-    """Pictures with the first few glimpses of each.
+    """Figures of images with their first few glimpses.
 
     Args:
         images: [N, side, side, 1] between 0 and 1.
-        places: [N, T, 2], (row, column) between -1 and 1.
+        locations: [N, T, 2], (row, column) between -1 and 1.
         widths: Of the patches of a glimpse, in pixels.
-        truth, classes: Int [N], what there is and what it was taken for.
+        truth, classes: Int [N], labels and predictions.
     """
 
-    def __init__(self, images, places, widths, truth, classes):
+    def __init__(self, images, locations, widths, truth, classes):
         self.images, self.widths, self.truth, self.classes = images[..., 0], widths, truth, classes
-        # The corners that whole pixels are cut out at, as `ops.glimpses` does.
-        self.centres = np.floor((places + 1) / 2 * images.shape[1])
+        # Rounded to whole pixels, as in `ops.glimpses`.
+        self.centres = np.floor((locations + 1) / 2 * images.shape[1])
 
     def figure(self, glimpses):
-        """`matplotlib.figure.Figure` with the path up to so many glimpses; the last one is bright."""
+        """`matplotlib.figure.Figure` with the path of the first `glimpses`; the last one is highlighted."""
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
 
         columns = min(4, len(self.images))
         rows = math.ceil(len(self.images) / columns)
         figure = Figure(figsize=(2.2 * columns, 2.4 * rows), layout="constrained")
-        for axes, image, path, truth, said in zip(
+        for axes, image, path, truth, predicted in zip(
             figure.subplots(rows, columns, squeeze=False).flat, self.images, self.centres, self.truth, self.classes
         ):
             axes.imshow(image, cmap="gray", vmin=0, vmax=1)
@@ -51,7 +51,7 @@ class Frames:
             beyond = self.widths[-1] // 2 + 1
             axes.set_xlim(-beyond, len(image) + beyond)
             axes.set_ylim(len(image) + beyond, -beyond)
-            axes.set_title(f"{truth}" if truth == said else f"{truth}, taken for {said}", fontsize=9)
+            axes.set_title(f"{truth}" if truth == predicted else f"{truth}, predicted {predicted}", fontsize=9)
             axes.axis("off")
         return figure
 

@@ -1,13 +1,13 @@
-"""Two translators learn from the same sentences, one with attention and one without: the paper's Figure 2.
+"""Neural machine translation with and without attention on the same sentences: the paper's Figure 2.
 
-    python examples/rnn_search_translation.py                              # fetches, learns, examines, draws
-    python examples/rnn_search_translation.py "The device is not found."   # asks the translators of the last run
+    python examples/rnn_search_translation.py                              # downloads, trains, evaluates, plots
+    python examples/rnn_search_translation.py "The device is not found."   # translates with the models of the last run
 
-English into Spanish (`--pair`), the texts of Home Assistant's user interface. RNNsearch and the RNN encoder-decoder of
-"Neural Machine Translation by Jointly Learning to Align and Translate" (Bahdanau et al., 2014) get the same number
-of updates on the same batches. A run that was interrupted goes on at its last checkpoint when it is started again.
-Everything is kept in `runs/rnn_search_translation/PAIR/` (see `--output`): bleu_by_length.png, alignment-1.png ...,
-results.json, and the checkpoints. What it reaches: docs/examples/rnn_search_translation.md.
+English to Spanish (`--pair`), the texts of Home Assistant's user interface. RNNsearch and the RNN encoder-decoder of
+"Neural Machine Translation by Jointly Learning to Align and Translate" (Bahdanau et al., 2014) train for the same
+number of updates on the same batches. An interrupted run resumes from its last checkpoint when it is started again.
+Outputs in `runs/rnn_search_translation/PAIR/` (see `--output`): bleu_by_length.png, alignment-1.png ..., results.json
+and the checkpoints. Results: docs/examples/rnn_search_translation.md.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# So small a network learns faster where each operation keeps to one core.
+# The operations of so small a network are faster on one core each.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
@@ -29,7 +29,7 @@ from runs import OtherRunError, describe, heading, minutes, positive, save_figur
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "rnn_search_translation"
 MODELS = {"RNNsearch": True, "RNNencdec": False}  # name: with attention
-# What the checkpoints in a folder were trained with: they can go on only with the same.
+# Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("pair", "steps", "batch", "units", "vocabulary", "dropout", "seed")
 LEARNED = ("*.spm", "RNN*/step-*.weights.h5")
 
@@ -45,29 +45,29 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("texts", nargs="*", help="sentences for the last run's models (nothing is trained)")
+    parser.add_argument("texts", nargs="*", help="sentences to translate with the models of the last run (no training)")
     pairs = sorted(translation_data.LANGUAGES)
     parser.add_argument("--pair", choices=pairs, default="en-es", help="languages (default: %(default)s)")
     parser.add_argument("--steps", type=positive, default=2500, help="updates of each model (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=64, help="sentences in an update (default: %(default)s)")
-    parser.add_argument("--units", type=positive, default=128, help="width of the GRUs (default: %(default)s)")
-    parser.add_argument("--vocabulary", type=positive, default=3000, help="subwords of each (default: %(default)s)")
-    parser.add_argument("--dropout", type=float, default=0.0, help="rate (default: %(default)s)")
-    parser.add_argument("--beam", type=positive, default=1, help="sequences kept open; 1 is greedy (default: 1)")
+    parser.add_argument("--batch", type=positive, default=64, help="sentences per update (default: %(default)s)")
+    parser.add_argument("--units", type=positive, default=128, help="units of the GRUs (default: %(default)s)")
     parser.add_argument(
-        "--sentences", type=positive, help="examine only about so many held-out sentences (default: all)"
+        "--vocabulary", type=positive, default=3000, help="subwords per language (default: %(default)s)"
     )
+    parser.add_argument("--dropout", type=float, default=0.0, help="rate (default: %(default)s)")
+    parser.add_argument("--beam", type=positive, default=1, help="beam width; 1 is greedy (default: 1)")
+    parser.add_argument("--sentences", type=positive, help="approximate number of test sentences (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the batches and the weights (default: 0)")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
+    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/PAIR)")
-    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has learned")
+    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
     options = parser.parse_args(arguments)
     options.output = options.output or OUTPUT / options.pair
     return options
 
 
 def run(options):
-    """Fetches, learns, examines and draws."""
+    """Downloads, trains, evaluates and plots."""
     began = time.perf_counter()
     heading(f"RNNsearch and RNNencdec, {options.pair}")
     with dates_served.quiet():
@@ -83,11 +83,11 @@ def run(options):
     for name, attention in MODELS.items():
         keras.utils.set_random_seed(options.seed)
         model = models[name] = build(options, attention, subwords)
-        heading(f"{name}: {model.count_params():,} weights, {options.steps} updates of {options.batch} sentences")
+        heading(f"{name}: {model.count_params():,} parameters, {options.steps} updates of {options.batch} sentences")
         folder = options.output / name
         before = translation_learning.learn(model, source, target, options.steps, options.batch, options.seed, folder)
         if before:
-            print(f"    went on after update {before} of an earlier run")
+            print(f"    resumed after update {before} of an earlier run")
         translate = translation_learning.translator(model, *subwords, beam=options.beam)
         answers[name] = translate([pair.source for pair in held_out])
     examine(options, held_out, answers)
@@ -97,14 +97,14 @@ def run(options):
 
 
 def prepare(options):
-    """The pairs to learn from, those to examine, and the subwords of both languages."""
+    """Training pairs, held-out pairs, and the subwords of both languages."""
     from translation_text import Subwords
 
     heading("Sentences")
     pairs = translation_data.read(translation_data.fetch(options.cache), translation_data.LANGUAGES[options.pair])
     training, held_out = translation_data.split(pairs, options.seed)
     held_out = held_out[:: max(1, len(held_out) // (options.sentences or len(held_out)))]
-    print(f"{len(training):,} pairs to learn from, {len(held_out):,} of other integrations to examine:")
+    print(f"{len(training):,} training pairs, {len(held_out):,} held-out pairs of other integrations:")
     for pair in held_out[:: max(1, len(held_out) // 5)][:5]:
         print(f"    {pair.source}\n        {pair.target}")
     sides = {"source": [pair.source for pair in training], "target": [pair.target for pair in training]}
@@ -113,7 +113,7 @@ def prepare(options):
 
 
 def build(options, attention, subwords):
-    """A model with new weights."""
+    """Builds a model with initial weights."""
     from keras_attention import models
 
     return models.rnn_search(
@@ -125,14 +125,14 @@ def build(options, attention, subwords):
         attention=attention,
         use_bias=True,
         dropout=options.dropout,
-        # The paper's begins next to zero, and takes many more updates than there are here to leave it.
+        # The paper's initial weights are near zero, and need many more updates.
         kernel_initializer="glorot_uniform",
         seed=options.seed,
     )
 
 
 def examine(options, held_out, answers):
-    """BLEU of all sentences and by length: printed, drawn, and kept as numbers."""
+    """Prints, plots and saves BLEU of all sentences and by length."""
     import translation_results as results
 
     heading("Held-out sentences: BLEU by length of the English sentence in words")
@@ -155,7 +155,7 @@ def examine(options, held_out, answers):
 
 
 def show(held_out, answers, number=6):
-    heading("As a person translated them, and as the models do")
+    heading("References and translations")
     for i in range(0, len(held_out), max(1, len(held_out) // number)):
         print(f"    {held_out[i].source}\n        {held_out[i].target}")
         for name, texts in answers.items():
@@ -165,7 +165,7 @@ def show(held_out, answers, number=6):
 def draw(options, model, subwords, held_out, answers):
     import translation_results as results
 
-    heading("Where RNNsearch looks")
+    heading("Alignments of RNNsearch")
     for number, i in enumerate(results.worth_drawing(held_out, answers), 1):
         figure = results.plot_alignment(model, *subwords, held_out[i].source, answers[i])
         path = options.output / f"alignment-{number}.png"
@@ -174,7 +174,7 @@ def draw(options, model, subwords, held_out, answers):
 
 
 def ask(options):
-    """Translates with what the last run of this pair has learned."""
+    """Translates with the models of the last run of this pair."""
     with dates_served.quiet():
         import translation_learning
         from translation_text import Subwords

@@ -1,4 +1,4 @@
-"""What the runs of the examples have in common: what they print, and the folder they keep their results in."""
+"""Shared by the examples: arguments, printed output, and the folder of the results."""
 
 import argparse
 import importlib
@@ -12,11 +12,11 @@ from fetching import UnavailableError
 
 
 class OtherRunError(Exception):
-    """The folder belongs to a run with other settings, or to none; or the settings do not fit each other."""
+    """The folder is of a run with other settings, or of none; or the settings do not fit each other."""
 
 
 def ended(run, options):
-    """What `run(options)` returns; or 1, after printing it, where data cannot be had or settings do not fit."""
+    """Returns `run(options)`; if data is unavailable or settings do not fit, prints the error and returns 1."""
     try:
         return run(options)
     except (UnavailableError, OtherRunError) as error:
@@ -45,7 +45,7 @@ def heading(text):
 
 
 def describe(seed=None, **versions):
-    """Prints the seed, the machine, and versions, of what all examples use and what this one does."""
+    """Prints the seed, the machine and the versions of packages."""
     import keras
 
     import keras_attention
@@ -71,7 +71,7 @@ def minutes(seconds):
 
 
 def save_whole(path, save):
-    """`save(beside)`, then a rename: the file is never half written."""
+    """Writes a file atomically: `save(beside)`, then a rename."""
     beside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         save(beside)
@@ -89,12 +89,12 @@ def save_json(path, table):
 
 
 def settle(options, fixed, learned):
-    """Makes the output folder this run's, or finds that it is already.
+    """Creates the output folder, or checks that its run has the same settings.
 
     Args:
-        options: Parsed arguments; `output` is the folder, and `fresh` says to forget what an earlier run has learned.
-        fixed: Names of the arguments that an earlier run must have had alike, for this one to go on with it.
-        learned: Patterns of the files, below the folder, that an earlier run has learned.
+        options: Parsed arguments; `output` is the folder, `fresh` deletes the checkpoints of an earlier run.
+        fixed: Names of the arguments that must be those of an earlier run, to resume it.
+        learned: Patterns of the checkpoints and other trained files in the folder.
 
     Raises:
         OtherRunError: If the folder holds a run with other settings.

@@ -1,4 +1,4 @@
-"""How a small SAGAN learns to make clothes, goes on after an interruption, and is examined on the way."""
+"""Training, resuming and evaluation of a small SAGAN on Fashion-MNIST."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from keras_attention import metrics, models, training
 
 CLASSES, SIZE, NOISE = 10, 32, 64
 RATES = {"generator": 1e-4, "discriminator": 4e-4}  # the paper's
-MOMENTUM = (0.9, 0.9)  # of moving statistics; the published 0.9999 remembers the first of few updates
+MOMENTUM = (0.9, 0.9)  # of moving statistics; the published 0.9999 is too slow for few updates
 DECAY = 0.999
 
 
@@ -21,21 +21,21 @@ def prepared(images):
 
 
 def batches(images, labels, batch_size, seed, first=0):
-    """Batches from batch number `first` on, without end; batch k is the same whatever the first one is.
+    """Endless batches from batch `first` on; batch k does not depend on `first`.
 
-    The pictures are shuffled anew in each round; what is left over at its end is left out.
+    The images are shuffled in each epoch; an incomplete batch at its end is dropped.
     """
-    a_round = len(images) // batch_size
+    per_epoch = len(images) // batch_size
     number = first
     while True:
-        order = np.random.default_rng((seed, number // a_round)).permutation(len(images))
-        rows = order[number % a_round * batch_size :][:batch_size]
+        order = np.random.default_rng((seed, number // per_epoch)).permutation(len(images))
+        rows = order[number % per_epoch * batch_size :][:batch_size]
         yield prepared(images[rows]), labels[rows].astype("int32")
         number += 1
 
 
 def build(channels, attention_at, seed):
-    """A generator and a discriminator with new weights, as one model to train."""
+    """Builds a generator and a discriminator, as one model to train."""
     keras.utils.set_random_seed(seed)
     generator, discriminator = models.sagan(
         image_size=SIZE,
@@ -44,18 +44,18 @@ def build(channels, attention_at, seed):
         attention_at=attention_at,
         generator={"noise_dim": NOISE, "norm_momentum": MOMENTUM},
     )
-    game = training.NoiseToImage(NOISE, CLASSES)
-    return training.AdversarialModel(generator, discriminator, game, average_decay=DECAY, seed=seed)
+    objective = training.NoiseToImage(NOISE, CLASSES)
+    return training.AdversarialModel(generator, discriminator, objective, average_decay=DECAY, seed=seed)
 
 
 def learn(model, images, labels, steps, batch_size, seed, folder, every, callbacks=(), jit_compile="auto"):
-    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+    """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
-    An epoch of Keras is `every` updates here; at its end a checkpoint is written, which holds both networks, the
-    average, both optimizers, the sources of chance and, in its count, the position in the data.
+    A Keras epoch is `every` updates here; at its end a checkpoint is saved: both networks, the average, both
+    optimizers, the RNG states and, in the count of updates, the position in the data.
 
     Returns:
-        The number of updates that had been done before.
+        The number of updates done by earlier runs.
     """
     model.compile(
         *(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in RATES.values()), jit_compile=jit_compile
@@ -72,21 +72,21 @@ def learn(model, images, labels, steps, batch_size, seed, folder, every, callbac
             steps_per_epoch=every,
             shuffle=False,
             verbose=1 if sys.stderr.isatty() else 2,
-            # The checkpoint comes last: where it lies, the examination of its update is written down.
+            # The checkpoint comes last: if it exists, so do the results of its evaluation.
             callbacks=[training.StopOnNotFinite(checkpoints, every=20), *callbacks, checkpoints],
         )
     return done
 
 
 class Examination(keras.callbacks.Callback):
-    """Measures at the end of each epoch how far what the average makes is from held-out pictures.
+    """Callback that measures FID and KID of the average's images and held-out images after each epoch.
 
     Args:
         features: Function of images [B, Y, X, 3] from -1 to 1, which returns {"texture", "features"} of them, such as
-            that of `offline_features`: FID compares the first, few numbers each, and KID the second.
-        real: The same of held-out pictures, [N, D] each; N images are made.
-        path: File that keeps {update: {name: value}}; what an earlier part of the run has written stays in it.
-        seed: Int, of the noise: the same each time.
+            that of `offline_features`: FID uses the first, of few dimensions, and KID the second.
+        real: Features of the held-out images, [N, D] each; N images are generated.
+        path: File of {update: {name: value}}; results of earlier parts of the run are kept.
+        seed: Int, seed of the noise, which is the same each time.
     """
 
     def __init__(self, features, real, path, seed=0):
@@ -107,7 +107,7 @@ class Examination(keras.callbacks.Callback):
         self.examine(int(self.model.optimizer.iterations), logs)
 
     def examine(self, update, logs=None):
-        """Makes the images, measures them and writes the figures down."""
+        """Generates images, measures them and saves the results."""
         model = self.model
         for metric in (self.frechet, self.kernel):
             metric.reset_generated()
@@ -115,24 +115,24 @@ class Examination(keras.callbacks.Callback):
             found = self.features(model.average.predict(part, batch_size=250, verbose=0))
             self.frechet.update_generated(found["texture"])
             self.kernel.update_generated(found["features"])
-        figures = {"FID": float(self.frechet.result()), "KID": self.kernel.result()}
-        figures |= {name: float(value) for name, value in (logs or {}).items()}
-        print(f"    after update {update}: FID {figures['FID']:.2f}, KID {figures['KID']:.4f}", flush=True)
-        table = {int(k): v for k, v in read(self.path).items() if int(k) < update} | {update: figures}
+        results = {"FID": float(self.frechet.result()), "KID": self.kernel.result()}
+        results |= {name: float(value) for name, value in (logs or {}).items()}
+        print(f"    after update {update}: FID {results['FID']:.2f}, KID {results['KID']:.4f}", flush=True)
+        table = {int(k): v for k, v in read(self.path).items() if int(k) < update} | {update: results}
         beside = self.path.with_name(f".{self.path.name}")
         beside.write_text(json.dumps(table, indent=1))
         beside.replace(self.path)
 
 
 def read(path):
-    """What an `Examination` has written: {update: {name: value}}."""
+    """Reads the results of an `Examination`: {update: {name: value}}."""
     return {int(k): v for k, v in json.loads(path.read_text()).items()} if path.is_file() else {}
 
 
 def noise(count, seed):
-    """Noise and classes in turn, for `count` images."""
-    drawn = np.random.default_rng(seed).standard_normal((count, NOISE)).astype("float32")
-    return {"noise": drawn, "label": (np.arange(count) % CLASSES).astype("int32")}
+    """Random noise, and all classes in turn, for `count` images."""
+    normal = np.random.default_rng(seed).standard_normal((count, NOISE)).astype("float32")
+    return {"noise": normal, "label": (np.arange(count) % CLASSES).astype("int32")}
 
 
 def parts(inputs, size):

@@ -1,4 +1,4 @@
-"""What a SAGAN shows: images of each class, where its attention looks from chosen points, and how it came near."""
+"""Figures of SAGAN: samples, attention maps of query points, and FID and KID during training."""
 
 import numpy as np
 
@@ -13,14 +13,14 @@ def painted(images):
 
 
 def sheet(images):
-    """[rows, columns, Y, X, C] -> one picture [rows (Y + 2), columns (X + 2), C], with a border round each."""
+    """[rows, columns, Y, X, C] -> one image [rows (Y + 2), columns (X + 2), C], with a border around each."""
     framed = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)), constant_values=0.25)
     rows, columns, Y, X, C = framed.shape
     return framed.transpose(0, 2, 1, 3, 4).reshape(rows * Y, columns * X, C)
 
 
 def plot_samples(images, title):
-    """Images [rows, classes, Y, X, 3] from -1 to 1, a column a class."""
+    """Images [rows, classes, Y, X, 3] from -1 to 1, one column for each class."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(images.shape[1] * 0.9, images.shape[0] * 0.9 + 0.5), layout="constrained")
@@ -32,22 +32,22 @@ def plot_samples(images, title):
 
 
 def attention_maps(scores, size):
-    """Attention of one image as maps over the picture.
+    """Attention scores of one image as maps over its pixels.
 
     Args:
-        scores: [T, S]: of T = Y X queries, over S keys, a square of them each.
-        size: Int, height and width of the picture in pixels; a multiple of the sides of both squares.
+        scores: [T, S], of T queries and S keys, both on square grids.
+        size: Int, height and width of the image in pixels; a multiple of the sides of both grids.
 
     Returns:
-        [number of `POINTS`, size, size]: where each point looks; the values of a map sum to what its scores sum to,
-        each spread over the pixels of its key.
+        [number of `POINTS`, size, size]: the map of each query point; each score is spread over the pixels of its key,
+        so that the sum stays.
     """
     queries, keys = (round(count**0.5) for count in scores.shape)
     if queries**2 != scores.shape[0] or keys**2 != scores.shape[1] or size % queries or size % keys:
         raise ValueError(f"The scores are not of squares that divide {size}. Received: scores.shape={scores.shape}")
-    places = [int(y * queries) * queries + int(x * queries) for y, x in POINTS]
+    rows = [int(y * queries) * queries + int(x * queries) for y, x in POINTS]
     spread = size // keys
-    return scores[places].reshape(-1, keys, keys).repeat(spread, axis=1).repeat(spread, axis=2) / spread**2
+    return scores[rows].reshape(-1, keys, keys).repeat(spread, axis=1).repeat(spread, axis=2) / spread**2
 
 
 def plot_attention(images, scores, title):
@@ -82,7 +82,7 @@ def plot_progress(found, names, title):
 
     Args:
         found: {kind: {update: {name: value}}}.
-        names: Of what is drawn, a panel each.
+        names: Names of the values, one panel each.
         title: String.
     """
     from matplotlib.figure import Figure

@@ -1,14 +1,14 @@
-"""What does this place look like from within? SelectionGAN paints it from a map, with and without its attention.
+"""Cross-view image translation with SelectionGAN: a first-person view from a map, with and without attention.
 
-    python examples/selection_gan_cross_view.py                          # fetches, renders, learns, examines, draws
-    python examples/selection_gan_cross_view.py --ablation H --steps 100 # a first look
+    python examples/selection_gan_cross_view.py                          # downloads, renders, trains, evaluates, plots
+    python examples/selection_gan_cross_view.py --ablation H --steps 100 # a short run
 
-Pairs of views from the maps of a game: from above, and from within with a map of what is to be seen. Generators from
-the ablation of "Multi-Channel Attention Selection GAN" (Tang et al., 2019), small, get the same number of updates on
-the same batches, and are examined in maps that none of them has seen; of those with a second stage, both stages. A
-run that was interrupted goes on at its last checkpoint when it is started again. Everything is kept in
-`runs/selection_gan_cross_view/` (see `--output`): views.png, a picture of attention for each generator that has one,
-results.json, and the last checkpoints. What it reaches: docs/examples/selection_gan_cross_view.md.
+Pairs of views from the maps of a game: from above, and in first person with a semantic map. Small generators from the
+ablation of "Multi-Channel Attention Selection GAN" (Tang et al., 2019) train for the same number of updates on the same
+batches, and are evaluated in unseen maps; those with a second stage, in both stages. An interrupted run resumes from
+its last checkpoint when it is started again. Outputs in `runs/selection_gan_cross_view/` (see `--output`): views.png,
+the attention of each generator that has it, results.json and the last checkpoints. Results:
+docs/examples/selection_gan_cross_view.md.
 """
 
 import argparse
@@ -31,13 +31,13 @@ STEPS = {
     "A": "map from above → image",
     "B": "semantic map → image",
     "C": "both → image",
-    "D": "C, and the semantic map read off the image",
+    "D": "C, and the semantic map predicted from the image",
     "E": "D, with an uncertainty map",
-    "F": "E, and a choice among 10 images",
+    "F": "E, with attention over 10 images",
     "G": "F, with the total variation",
     "H": "G, with multi-scale pooling",
 }
-# What the checkpoints in a folder were trained with: they can go on only with the same.
+# Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("steps", "batch", "width", "channels", "views")
 LEARNED = ("[A-H]/seed-*/step-*.weights.h5",)
 
@@ -50,15 +50,15 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ablation", type=steps_of_ablation, default="ACFH", help="A to H (default: %(default)s)")
     parser.add_argument("--steps", type=positive, default=1500, help="updates of each pair (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=8, help="views in an update (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=8, help="views per update (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=1, help="generators of each kind (default: %(default)s)")
-    parser.add_argument("--width", type=positive, default=16, help="of the first layers (default: %(default)s)")
-    parser.add_argument("--channels", type=positive, default=32, help="of the second stage (default: %(default)s)")
-    parser.add_argument("--views", type=positive, default=4800, help="to learn from (default: %(default)s)")
-    parser.add_argument("--examined", type=positive, default=600, help="views to examine (default: %(default)s)")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of fetched data (default: the user's cache folder)")
+    parser.add_argument("--width", type=positive, default=16, help="channels, first layers (default: %(default)s)")
+    parser.add_argument("--channels", type=positive, default=32, help="channels, second stage (default: %(default)s)")
+    parser.add_argument("--views", type=positive, default=4800, help="training views (default: %(default)s)")
+    parser.add_argument("--examined", type=positive, default=600, help="test views (default: %(default)s)")
+    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has learned")
+    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
     return parser.parse_args(arguments)
 
 
@@ -69,7 +69,7 @@ def steps_of_ablation(text):
 
 
 def run(options):
-    """Renders, learns, examines and draws."""
+    """Renders, trains, evaluates and plots."""
     began = time.perf_counter()
     heading("SelectionGAN: from a map to a view")
     with dates_served.quiet():
@@ -80,32 +80,34 @@ def run(options):
     settle(options, FIXED, LEARNED)
     views = cross_view_data.load(options.views, game_maps.LEARNED, 0, options.cache)
     unseen = cross_view_data.load(options.examined, game_maps.EXAMINED, 1, options.cache)
-    print(f"{len(views['image']):,} views to learn from, {len(unseen['image']):,} of other maps to examine")
-    rows, made = [], {}
+    print(f"{len(views['image']):,} training views, {len(unseen['image']):,} test views of other maps")
+    rows, generated = [], {}
     for name in options.ablation:
         for seed in range(options.seeds):
             model = learning.build(game_maps.SIZE, name, options.width, options.channels, seed, options.steps)
             size = model.generator.count_params()
-            heading(f"{name}, {STEPS[name]}: {size:,} weights, seed {seed}, {options.steps} updates of {options.batch}")
+            heading(
+                f"{name}, {STEPS[name]}: {size:,} parameters, seed {seed}, {options.steps} updates of {options.batch}"
+            )
             folder = options.output / name / f"seed-{seed}"
             start = time.perf_counter()
             before = learning.learn(model, views, options.steps, options.batch, seed, folder)
-            print(f"    learned in {time.perf_counter() - start:.0f} s" + f", from update {before} on" * bool(before))
+            print(f"    trained in {time.perf_counter() - start:.0f} s" + f", from update {before} on" * bool(before))
             outputs = learning.painted_views(model, unseen)
             for image in ("first_image", "image"):
                 if image in outputs:
                     found = {"step": name, "image": image, "seed": seed, "weights": size}
                     rows.append(found | learning.measured(outputs[image], unseen))
             if seed == 0:
-                made[name] = outputs
+                generated[name] = outputs
     report(options, rows)
-    draw(options, unseen, made)
+    draw(options, unseen, generated)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
 
 def report(options, rows):
-    """The measures of each stage: printed, and kept as numbers."""
+    """Prints and saves the metrics of each stage."""
     heading(f"{options.examined} views of unseen maps; the mean of {options.seeds} generators of each kind")
     print(f"    {'':6}{'image of':14}{'SSIM':>8}{'PSNR':>8}{'SD':>8}")
     for name, image in dict.fromkeys((row["step"], row["image"]) for row in rows):
@@ -118,14 +120,14 @@ def report(options, rows):
     save_json(options.output / "results.json", table)
 
 
-def draw(options, views, made, number=6):
-    """Pictures of some unseen views: what each generator painted, and what attention chose."""
+def draw(options, views, generated, number=6):
+    """Plots some test views, the images that each generator generated, and its attention."""
     chosen = np.unique(np.linspace(0, len(views["image"]) - 1, number).astype(int))
     given = {"from above": views["source"], "semantic map": cross_view_data.painted(views["semantics"])}
-    painted = {name: outputs.get("image", outputs["first_image"]) for name, outputs in made.items()}
-    columns = {**given, **{name: as_bytes(x) for name, x in painted.items()}, "true": views["image"]}
+    images = {name: outputs.get("image", outputs["first_image"]) for name, outputs in generated.items()}
+    columns = {**given, **{name: as_bytes(x) for name, x in images.items()}, "true": views["image"]}
     save_figure(options.output / "views.png", grid(columns, chosen), dpi=120)
-    for name, outputs in made.items():
+    for name, outputs in generated.items():
         if "attention" in outputs:
             stages = {"first stage": as_bytes(outputs["first_image"]), "second stage": as_bytes(outputs["image"])}
             maps = {f"attention {m + 1}": outputs["attention"][..., m] for m in range(outputs["attention"].shape[-1])}
@@ -152,7 +154,7 @@ def grid(columns, chosen):
     for j, (title, images) in enumerate(columns.items()):
         axes[0, j].set_title(title, fontsize=8)
         for i, row in enumerate(chosen):
-            # Maps of attention share the scale from 0 to 1.
+            # All attention maps have the scale from 0 to 1.
             scale = {"cmap": "magma", "vmin": 0, "vmax": 1} if images.ndim == 3 else {}
             axes[i, j].imshow(images[row].astype("uint8" if images.ndim == 4 else "float32"), **scale)
             axes[i, j].axis("off")

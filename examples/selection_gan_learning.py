@@ -1,4 +1,4 @@
-"""How SelectionGAN learns from pairs of views, goes on after an interruption, and is examined."""
+"""Training, resuming and evaluation of SelectionGAN on pairs of views."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from keras_attention import metrics, models, training
 RATE = 2e-4
 SHOWN = {
     "pixel_loss": "pixels {:.1f}",
-    "adversarial_loss": "against {:.2f}",
+    "adversarial_loss": "adversarial {:.2f}",
     "discriminator_loss": "discriminator {:.2f}",
 }
 MEASURES = {
@@ -20,37 +20,37 @@ MEASURES = {
 }
 
 
-def prepared(views, rows, mirrored=False):
-    """Some of the views, as `SelectionGANObjective` wants them: float32 between -1 and 1.
+def prepared(views, rows, flipped=False):
+    """Some of the views in the format of `SelectionGANObjective`: float32 between -1 and 1.
 
-    In a mirror, what is to the left in the map from above is to the left in the view as well.
+    Map and view are flipped together: left in the map is left in the view.
     """
     chosen = {name: views[name][rows] for name in ("source", "image", "semantics")}
     chosen["semantics"] = painted(chosen["semantics"])
-    turned = np.broadcast_to(mirrored, len(rows))[:, None, None, None]
-    return {name: np.where(turned, x[:, :, ::-1], x).astype("float32") / 127.5 - 1 for name, x in chosen.items()}
+    flipped = np.broadcast_to(flipped, len(rows))[:, None, None, None]
+    return {name: np.where(flipped, x[:, :, ::-1], x).astype("float32") / 127.5 - 1 for name, x in chosen.items()}
 
 
 def batches(views, batch_size, seed, first=0):
-    """Batches from batch number `first` on, without end; batch k is the same whatever the first one is.
+    """Endless batches from batch `first` on; batch k does not depend on `first`.
 
-    The views are shuffled anew in each round; by chance a view is seen in a mirror.
+    The views are shuffled in each epoch, and flipped at random.
     """
-    a_round = len(views["image"]) // batch_size
+    per_epoch = len(views["image"]) // batch_size
     number = first
     while True:
-        order = np.random.default_rng((seed, number // a_round)).permutation(len(views["image"]))
-        rows = order[number % a_round * batch_size :][:batch_size]
-        mirrored = np.random.default_rng((seed, number // a_round, number)).random(batch_size) < 0.5
-        batch = prepared(views, rows, mirrored)
+        order = np.random.default_rng((seed, number // per_epoch)).permutation(len(views["image"]))
+        rows = order[number % per_epoch * batch_size :][:batch_size]
+        flipped = np.random.default_rng((seed, number // per_epoch, number)).random(batch_size) < 0.5
+        batch = prepared(views, rows, flipped)
         yield {name: batch[name] for name in ("source", "semantics")}, batch["image"]
         number += 1
 
 
 def build(size, ablation, width, channels, seed, steps):
-    """A step of the ablation with new weights, and its training: an `AdversarialModel` that is compiled.
+    """Builds the compiled `AdversarialModel` of a step of the ablation.
 
-    Adam as in the published code; its learning rate falls in the second half.
+    Adam as in the published code, with linear decay of the learning rate in the second half.
     """
     keras.utils.set_random_seed(seed)
     second = {"selection_channels": channels} if ablation in "FGH" else {}
@@ -65,13 +65,13 @@ def build(size, ablation, width, channels, seed, steps):
 
 
 def learn(model, views, steps, batch_size, seed, folder, every=100, callbacks=()):
-    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+    """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
-    A checkpoint holds both networks, both optimizers, the state of all chance and, in the count of updates, the
-    position in the data.
+    A checkpoint holds both networks, both optimizers, the RNG states and, in the count of updates, the position in the
+    data.
 
     Returns:
-        The number of updates that had been done before.
+        The number of updates done by earlier runs.
     """
     checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
     if checkpoints.paths:
@@ -79,7 +79,7 @@ def learn(model, views, steps, batch_size, seed, folder, every=100, callbacks=()
     done = int(model.optimizer.iterations)
     if done < steps:
         data = batches(views, batch_size, seed, first=done)
-        # The second one writes the last update's, which may not be a multiple of `every`.
+        # The second one saves the last update, which may not be a multiple of `every`.
         last = training.KeepLastCheckpoints(folder, keep=1)
         stop = training.StopOnNotFinite(checkpoints, every=20)
         bar = Progress(done, steps, SHOWN)
@@ -89,7 +89,7 @@ def learn(model, views, steps, batch_size, seed, folder, every=100, callbacks=()
 
 
 def painted_views(model, views, batch_size=25):
-    """All that the generator makes of these views, in inference mode: dict of arrays."""
+    """All outputs of the generator for these views, in inference mode: dict of arrays."""
     parts = []
     for first in range(0, len(views["image"]), batch_size):
         batch = prepared(views, np.arange(first, min(first + batch_size, len(views["image"]))))
@@ -99,7 +99,7 @@ def painted_views(model, views, batch_size=25):
 
 
 def measured(images, views):
-    """{measure: mean over the images} of painted images [N, SIZE, SIZE, 3] against the true ones."""
+    """{metric: mean over the images} of generated images [N, SIZE, SIZE, 3] and the true ones."""
     truth = prepared(views, np.arange(len(views["image"])))["image"]
     found = {}
     for name, kind in MEASURES.items():

@@ -1,21 +1,21 @@
-"""How much networks of one kind differ by their seed, as a number and as a picture."""
+"""Standard deviation over seeds, as a number and as a figure."""
 
 import numpy as np
 
 
 def deviation(values):
-    """The standard deviation of the seeds, as an estimate from a sample; 0 of one."""
+    """The sample standard deviation; 0 for one value."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def plot_spread(rates, title, label, chance=None):
-    """A dot for each network, and beside them the mean of its kind with its standard deviation.
+    """Plots a dot for each network, and the mean of each kind with its standard deviation.
 
     Args:
         rates: {kind: a rate of each network, 0 to 1}.
         title: String.
         label: String, what the rates are, in per cent.
-        chance: The rate of guessing, drawn as a line, or `None`.
+        chance: The accuracy of random guessing, plotted as a line, or `None`.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -24,13 +24,13 @@ def plot_spread(rates, title, label, chance=None):
 
     figure = Figure(figsize=(1.4 * max(4, len(rates)), 4), layout="constrained")
     axes = figure.subplots()
-    for place, values in enumerate(rates.values()):
+    for x, values in enumerate(rates.values()):
         percent = 100 * np.array(values)
-        axes.plot([place - 0.1] * len(percent), percent, "o", color="#1f5fa8", alpha=0.6)
+        axes.plot([x - 0.1] * len(percent), percent, "o", color="#1f5fa8", alpha=0.6)
         style = {"color": "#c8553d", "marker": "s", "capsize": 4, "linestyle": "none"}
-        axes.errorbar(place + 0.1, percent.mean(), 100 * deviation(values), **style)
+        axes.errorbar(x + 0.1, percent.mean(), 100 * deviation(values), **style)
     if chance is not None:
-        axes.axhline(100 * chance, color="grey", linestyle=":", label="chance")
+        axes.axhline(100 * chance, color="grey", linestyle=":", label="random guessing")
         axes.legend(frameon=False)
     axes.set_xticks(range(len(rates)), rates)
     axes.set_xlim(-0.5, len(rates) - 0.5)

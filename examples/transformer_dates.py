@@ -1,10 +1,10 @@
-"""A Transformer learns to read dates as people write them, in 31 languages, and writes ISO 8601.
+"""A Transformer converts dates in 31 languages and many formats to ISO 8601.
 
-    python examples/transformer_dates.py                       # learns, shows, saves, exports: about five minutes
-    python examples/transformer_dates.py "den 3. Juni 2019"    # asks the model exported by the last run
+    python examples/transformer_dates.py                       # trains, evaluates, exports: about five minutes
+    python examples/transformer_dates.py "den 3. Juni 2019"    # runs the export of the last run
 
-Everything is kept in `runs/transformer_dates/` (see `--output`): attention.png, model.keras, export/1, export/2 ...
-What is learned from what, and what is examined: `dates_split.py` and docs/examples/transformer_dates.md.
+Outputs in `runs/transformer_dates/` (see `--output`): attention.png, model.keras, export/1, export/2 ... Data and
+results: `dates_split.py` and docs/examples/transformer_dates.md.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# The operations of so small a model are faster on a core each than each on all cores.
+# The operations of so small a model are faster on one core each.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
@@ -49,11 +49,11 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("texts", nargs="*", help="dates to read with the export of the last run (nothing is trained)")
+    parser.add_argument("texts", nargs="*", help="dates to convert with the export of the last run (no training)")
     parser.add_argument("--steps", type=positive, default=3000, help="training steps (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=64, help="dates in a step (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=64, help="dates per step (default: %(default)s)")
     parser.add_argument(
-        "--held-out", type=positive, default=1000, help="dates examined of each kind (default: %(default)s)"
+        "--held-out", type=positive, default=1000, help="held-out dates of each kind (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the split, the data and the weights (default: 0)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
@@ -61,7 +61,7 @@ def parse(arguments):
 
 
 def ask(options):
-    """Answers with the export of the last run; imports TensorFlow alone."""
+    """Runs the export of the last run; imports TensorFlow alone."""
     try:
         dates_served.main(options.output / "export", *options.texts)
     except FileNotFoundError as error:
@@ -71,14 +71,14 @@ def ask(options):
 
 
 def run(options):
-    """Learns, examines, shows, draws, saves, exports, and asks the export from a fresh process."""
+    """Trains, evaluates, plots, saves, exports, and runs the export in a new process."""
     began = time.perf_counter()
     with dates_served.quiet():
         import babel
         import dates_learning
         import keras
 
-    # Dates are short: without the branch for long texts the graph is built in half the time.
+    # Dates are short: without flash attention the graph is built in half the time.
     keras.config.disable_flash_attention()
     heading("A Transformer that reads dates")
     describe(options.seed, Babel=babel.__version__)
@@ -91,8 +91,8 @@ def run(options):
     draw(options, model, text)
     keep(options, model, read)
     ask_fresh_process(options)
-    heading(f"Done in {minutes(time.perf_counter() - began)}: {exact:.2%} of the held-out dates exactly right")
-    print(f'Ask it: python {os.path.relpath(__file__)} "den 3. Juni 2019"')
+    heading(f"Done in {minutes(time.perf_counter() - began)}: {exact:.2%} exact matches on held-out dates")
+    print(f'Try it: python {os.path.relpath(__file__)} "den 3. Juni 2019"')
     return 0
 
 
@@ -106,11 +106,11 @@ def prepare(options):
     samples = split.training(options.steps * options.batch, options.seed)
     text = DateText.of([sample.text for sample in samples])
     languages = {sample.form.names[:2] for sample in samples}
-    print(f"{len(samples):,} dates to learn from, each seen once, in {len(languages)} languages:")
+    print(f"{len(samples):,} training dates, each used once, in {len(languages)} languages:")
     for sample in samples[:: max(1, len(samples) // 6)][:6]:
         print(f"    {sample.iso}  {sample.text}")
     print(
-        f"Kept back: {len(split.held_out_years)} years of 200, {len(split.held_out_home)} formats of "
+        f"Held out: {len(split.held_out_years)} years of 200, {len(split.held_out_home)} formats of "
         f"{len(split.held_out_home) + len(split.trained_home)}, {len(split.held_out_pairs)} mixtures of two locales."
     )
     return split, text, *numbers(text, samples)
@@ -122,43 +122,43 @@ def learn(options, text, source, target):
     from keras_attention import models
 
     model = models.transformer(text.vocabulary_size, **SIZES, seed=options.seed)
-    heading(f"Learning: {model.count_params():,} weights, {options.steps} steps of {options.batch} dates")
+    heading(f"Training: {model.count_params():,} parameters, {options.steps} steps of {options.batch} dates")
     dataset = dates_learning.batches(source, target, options.batch, options.seed)
     dates_learning.learn(model, dataset, options.steps)
     return model
 
 
 def examine(options, read, split):
-    """Accuracy by kind of held-out date, clean and as typed in a hurry; examples. Returns the part that is exact."""
+    """Prints the accuracy by kind of held-out date, with and without typos, and examples. Returns the accuracy."""
     from dates_learning import answers
     from dates_split import KINDS
 
-    heading("Held-out dates, exactly right (greedy decoding)")
+    heading("Accuracy on held-out dates (exact matches, greedy decoding)")
     count, results = options.held_out, []
     for kind in KINDS:
         samples = split.held_out(kind, count, options.seed)
         dates = answers(read, [sample.text for sample in samples])
         results += [(kind, sample, date, date == sample.iso) for sample, date in zip(samples, dates)]
     meaning = {
-        "years": "trained forms, years never trained",
-        "formats": "formats never trained in their language",
-        "mixtures": "names of one language in the format of another, a pair never trained",
-        "all new": "such a format or mixture, and such a year",
+        "years": "forms of the training data, new years",
+        "formats": "new formats of a language",
+        "mixtures": "names of one language in the format of another, a new pair",
+        "all new": "a new format or mixture, and a new year",
     }
     for kind in KINDS:
         print(f"    {share(r for r in results if r[0] == kind)}  {kind}: {meaning[kind]}")
-    careless = {"slip", "no accents", "no punctuation"}
-    mistyped = [bool(careless & set(r[1].noise)) for r in results]
+    noise = {"slip", "no accents", "no punctuation"}
+    noisy = [bool(noise & set(r[1].noise)) for r in results]
     print(
-        f"    {share(r for r, m in zip(results, mistyped) if m)}  of all these, mistyped: a slip, no accents, no points"
+        f"    {share(r for r, m in zip(results, noisy) if m)}  of all these, with typos, no accents or no punctuation"
     )
-    print(f"    {share(r for r, m in zip(results, mistyped) if not m)}  of all these, typed with care")
-    right, wrong = [r for r in results if r[3]], [r for r in results if not r[3]]
-    heading("Right")
-    show(right[:: max(1, len(right) // 12)][:12])
-    heading(f"Wrong ({len(wrong)})")
-    show(wrong[:: max(1, len(wrong) // 12)][:12])
-    return len(right) / len(results)
+    print(f"    {share(r for r, m in zip(results, noisy) if not m)}  of all these, without such noise")
+    correct, errors = [r for r in results if r[3]], [r for r in results if not r[3]]
+    heading("Correct")
+    show(correct[:: max(1, len(correct) // 12)][:12])
+    heading(f"Errors ({len(errors)})")
+    show(errors[:: max(1, len(errors) // 12)][:12])
+    return len(correct) / len(results)
 
 
 def share(results):
@@ -174,7 +174,7 @@ def show(results):
 
 
 def draw(options, model, text):
-    """A picture: which characters of the date each character of the answer was written from."""
+    """Plots the cross-attention from the characters of the output to those of the input."""
     import numpy as np
     import tensorflow as tf
     from dates_text import START, normalise
@@ -197,24 +197,24 @@ def draw(options, model, text):
     )
     path = options.output / "attention.png"
     save_figure(path, figure)
-    heading("Where it looks")
-    print(f"    {path}: the cross-attention of the last block, mean over its heads")
+    heading("Attention")
+    print(f"    {path}: the cross-attention of the last block, mean over the heads")
 
 
 def keep(options, model, read):
-    """Saves the model for Keras and exports it for everything else; each file appears whole or not at all."""
+    """Saves the model for Keras and exports it; files are written atomically."""
     import dates_learning
 
     from keras_attention import export
 
-    heading("Kept")
+    heading("Saved")
     path = options.output / "model.keras"
-    # A copy without the optimizer: it loads wherever keras_attention is, and is a third of the size.
+    # A copy without the optimizer has a third of the size.
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     save_whole(path, copy.save)
     print(f"    {path}")
-    # The export is loaded to verify it, and TensorFlow notes that the gradients were left out.
+    # The export is loaded to verify it, and TensorFlow warns that it has no gradients.
     logging.getLogger("absl").setLevel(logging.ERROR)
     signature = (read, dates_learning.TEXTS)
     version = export.export_saved_model(model, options.output / "export", signatures={"serving_default": signature})
@@ -222,7 +222,7 @@ def keep(options, model, read):
 
 
 def ask_fresh_process(options):
-    heading("A fresh process, with TensorFlow only (Keras, keras_attention and Babel cannot be imported in it)")
+    heading("A new process, with TensorFlow only (Keras, keras_attention and Babel cannot be imported in it)")
     command = [sys.executable, dates_served.__file__, str(options.output / "export"), *ASKED]
     sys.stdout.flush()
     subprocess.run(command, check=True)

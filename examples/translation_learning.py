@@ -1,4 +1,4 @@
-"""How a translator learns, goes on after an interruption, and translates."""
+"""Training, resuming and inference of a translation model."""
 
 import keras
 import numpy as np
@@ -9,36 +9,36 @@ from translation_text import END, PAD, START, padded
 from keras_attention import decoding, training
 
 LONGEST_ANSWER = 120  # subwords
-LONGEST_LEARNED = 80  # subwords; a longer pair costs as much as ten others
-GROUP = 50  # batches of similar lengths are made out of so many
+LONGEST_LEARNED = 80  # subwords; a longer pair would cost as much as ten others
+GROUP = 50  # batches are sorted by length in groups of this many
 
 
 def numbers(pairs, subwords_in, subwords_out):
-    """Ids of the sentences and of their translations, without those of too many subwords."""
+    """Token ids of the sentences and of their translations, without pairs of too many subwords."""
     rows = zip(*(side.encode(texts) for side, texts in zip((subwords_in, subwords_out), list(zip(*pairs))[-2:])))
     return zip(*(pair for pair in rows if max(map(len, pair)) <= LONGEST_LEARNED))
 
 
 def batches(source, target, batch_size, seed, first=0):
-    """Batches of pairs of about one length from batch number `first` on, without end.
+    """Endless batches of pairs of similar length from batch `first` on.
 
-    Batch k is the same whatever the first one is: the pairs are shuffled anew in each round, sorted within groups of
-    fifty batches, and the batches of a group come in a random order, all from `seed` and the number of the round.
+    Batch k does not depend on `first`: pairs are shuffled in each epoch, sorted by length within groups of fifty
+    batches, and the batches of a group are shuffled, all from `seed` and the number of the epoch.
 
     Args:
-        source: Lists of ids, and so
-        target: Their translations.
-        batch_size: Pairs in a batch; what is left over at the end of a round is left out of it.
+        source: Lists of token ids.
+        target: Token ids of their translations.
+        batch_size: Pairs in a batch; an incomplete batch at the end of an epoch is dropped.
         seed: Int.
-        first: Int, how many batches are passed over.
+        first: Int, number of skipped batches.
     """
     batch_size = min(batch_size, len(source))
-    a_round = len(source) // batch_size
+    per_epoch = len(source) // batch_size
 
     def generate():
         number = first
         while True:
-            for rows in _round(source, target, batch_size, (seed, number // a_round))[number % a_round :]:
+            for rows in _round(source, target, batch_size, (seed, number // per_epoch))[number % per_epoch :]:
                 x, y = [source[row] for row in rows], [target[row] for row in rows]
                 yield {"source": padded(x), "target": padded(y, start=True)}, padded(y)
                 number += 1
@@ -60,13 +60,14 @@ def _round(source, target, batch_size, seed):
 
 
 def learn(model, source, target, steps, batch_size, seed, folder, rate=2e-3, every=100, callbacks=()):
-    """Trains up to update number `steps`, going on from the last checkpoint in `folder` if there is one.
+    """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
-    Adam in place of the paper's Adadelta; the learning rate falls along a cosine, and the norm of the gradient is cut
-    at 1, as in the paper. A checkpoint holds the weights, the optimizer and, in its count, the position in the data.
+    Adam in place of the paper's Adadelta, with cosine decay of the learning rate; gradients are clipped to a norm of 1,
+    as in the paper. A checkpoint holds the weights, the optimizer and, in its count of updates, the position in the
+    data.
 
     Returns:
-        The number of updates that had been done before.
+        The number of updates done by earlier runs.
     """
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.02)
     model.compile(
@@ -79,15 +80,15 @@ def learn(model, source, target, steps, batch_size, seed, folder, rate=2e-3, eve
     done = restore(model, checkpoints.paths[-1] if checkpoints.paths else None)
     if done < steps:
         data = batches(source, target, batch_size, seed, first=done)
-        bar = Progress(done, steps, {"loss": "loss {:.3f}", "token_accuracy": "right {:.1%}"})
-        # The second one writes the last update's, which may not be a multiple of `every`.
+        bar = Progress(done, steps, {"loss": "loss {:.3f}", "token_accuracy": "accuracy {:.1%}"})
+        # The second one saves the last update, which may not be a multiple of `every`.
         watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
         model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
     return done
 
 
 def restore(model, path):
-    """Loads weights and optimizer from a checkpoint. Returns the number of updates that it has seen."""
+    """Loads weights and optimizer from a checkpoint. Returns its number of updates."""
     model.optimizer.build(model.trainable_variables)
     if path is not None:
         model.load_weights(path)
@@ -101,10 +102,10 @@ def translator(model, subwords_in, subwords_out, beam=1):
         model: An `rnn_search` model.
         subwords_in: `Subwords` of the English sentences.
         subwords_out: `Subwords` of the translations.
-        beam: Int, the sequences that beam search keeps open; 1: greedy.
+        beam: Int, beam width; 1: greedy.
     """
 
-    # There is nothing in it for AutoGraph, which would translate all that is called: longer than to trace it.
+    # AutoGraph has nothing to convert here, and would take longer than the trace.
     @tf.function(input_signature=[tf.TensorSpec([None, None], "int32")], autograph=False)
     def write(source):
         start, cache = tf.fill(tf.shape(source)[:1], START), model.start(source, LONGEST_ANSWER)

@@ -1,4 +1,4 @@
-"""What translations are worth: BLEU by the length of the sentence, as the paper's Figure 2, and where a model looks."""
+"""Evaluation of translations: BLEU by sentence length, as the paper's Figure 2, and alignments."""
 
 import collections
 import json
@@ -18,7 +18,7 @@ MARKS = ("o", "s")
 def bins(lengths, width=5, least=50):
     """Ranges of lengths, each a multiple of `width` wide and with at least `least` of `lengths` in it.
 
-    What is left at the long end belongs to the last range.
+    The last range includes the remaining long ones.
 
     Returns:
         List of (shortest, longest), both inclusive.
@@ -33,16 +33,16 @@ def bins(lengths, width=5, least=50):
 
 
 def bleu(answers, references):
-    """The `Score` of a list of answers; the bootstrap always draws the same samples."""
+    """The `Score` of a list of translations; the bootstrap has a fixed seed."""
     metric = sacrebleu.BLEU()
     score = metric.corpus_score(answers, [references], n_bootstrap=1000)
     found = json.loads(score.format(width=2, is_json=True, signature=str(metric.get_signature())))
-    # Where no sample has a word right it says nothing.
+    # Missing if no sample has a correct word.
     return Score(score.score, found.get("confidence_var", 0.0))
 
 
 def bleu_by_length(answers, pairs, ranges):
-    """The `Score` of the answers to the sentences of each range of lengths."""
+    """The `Score` of the translations of the sentences of each range of lengths."""
     scores = []
     for low, high in ranges:
         rows = [i for i, pair in enumerate(pairs) if low <= length(pair.source) <= high]
@@ -55,12 +55,12 @@ def counts(pairs, ranges):
 
 
 def plot_bleu(curves, ranges, sentences, title):
-    """The paper's Figure 2: BLEU against length, a line for a model.
+    """The paper's Figure 2: BLEU against length, one line for each model.
 
     Args:
         curves: {name of the model: list of `Score`}.
         ranges: The `bins`.
-        sentences: How many sentences each has.
+        sentences: Number of sentences in each range.
         title: String.
 
     Returns:
@@ -70,13 +70,13 @@ def plot_bleu(curves, ranges, sentences, title):
 
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axes = figure.subplots()
-    places = np.arange(len(ranges))
+    positions = np.arange(len(ranges))
     for (name, scores), colour, mark, aside in zip(curves.items(), COLOURS, MARKS, (-0.04, 0.04)):
         heights, margins = np.transpose(scores)
-        axes.errorbar(places + aside, heights, margins, label=name, color=colour, marker=mark, capsize=3)
+        axes.errorbar(positions + aside, heights, margins, label=name, color=colour, marker=mark, capsize=3)
     labels = [f"{low}–{high}\n{count}" for (low, high), count in zip(ranges, sentences)]
-    axes.set_xticks(places, labels)
-    axes.set_xlabel("words of the English sentence, and how many held-out sentences")
+    axes.set_xticks(positions, labels)
+    axes.set_xlabel("words of the English sentence, and number of held-out sentences")
     axes.set_ylabel("BLEU (bars: 95 % by bootstrap)")
     axes.set_ylim(bottom=0)
     axes.set_title(title)
@@ -87,7 +87,7 @@ def plot_bleu(curves, ranges, sentences, title):
 
 
 def worth_drawing(pairs, answers, number=4, shortest=7, longest=16):
-    """Places of sentences to draw: the longest of those that were translated best, each of another integration."""
+    """Indices of sentences to plot: the longest of the best translations, each of another integration."""
     rows = [i for i, pair in enumerate(pairs) if shortest <= length(pair.source) <= longest and answers[i]]
     order = {i: (sacrebleu.sentence_bleu(answers[i], [pairs[i].target]).score, length(pairs[i].source)) for i in rows}
     groups = {}
@@ -97,7 +97,7 @@ def worth_drawing(pairs, answers, number=4, shortest=7, longest=16):
 
 
 def plot_alignment(model, subwords_in, subwords_out, sentence, answer):
-    """Where the model looks in the sentence while it writes its answer, word by word: the paper's Figure 3."""
+    """Plots the attention from the words of the translation to those of the sentence: the paper's Figure 3."""
     [read], [written] = subwords_in.encode([sentence]), subwords_out.encode([answer])
     inputs = {"source": padded([read]), "target": padded([written], start=True)}
     scores = np.asarray(model.attention_scores(inputs))[0]

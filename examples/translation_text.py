@@ -1,4 +1,4 @@
-"""Sentences to numbers and back, by subwords (SentencePiece), and from subwords to words where people look."""
+"""Subword tokenizer (SentencePiece), and attention scores by word."""
 
 import io
 import itertools
@@ -9,14 +9,14 @@ import numpy as np
 import sentencepiece
 
 PAD, START, END, UNKNOWN = range(4)
-SPACE = "▁"  # SentencePiece writes a space so; it begins the first piece of a word
+SPACE = "▁"  # SentencePiece's space, at the beginning of the first piece of a word
 
 
 class Subwords:
-    """Sentences <-> token ids by byte pair encoding, learned from sentences of one language.
+    """Byte pair encoding of one language: sentences <-> token ids.
 
     Args:
-        model: What SentencePiece has learned, as bytes.
+        model: A SentencePiece model, as bytes.
     """
 
     def __init__(self, model):
@@ -25,7 +25,7 @@ class Subwords:
 
     @classmethod
     def of(cls, sentences, size):
-        """Learns at most `size` subwords from `sentences`; the same ones each time."""
+        """Trains at most `size` subwords on `sentences`, deterministically."""
         model = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(sentences),
@@ -44,7 +44,7 @@ class Subwords:
 
     @classmethod
     def kept(cls, path, sentences, size):
-        """Those of the file `path`; learned and written there, whole or not at all, if there is none."""
+        """Loads the file `path`; if it does not exist, trains on `sentences` and writes it atomically."""
         path = pathlib.Path(path)
         if not path.is_file():
             beside = path.with_name(f".{os.getpid()}-{path.name}")
@@ -70,12 +70,12 @@ class Subwords:
 
 
 def cut(ids):
-    """What stands before the first `END`."""
+    """The ids before the first `END`."""
     return list(itertools.takewhile(lambda i: i != END, map(int, ids)))
 
 
 def padded(rows, start=False):
-    """Rows of ids -> int32 [B, T], 0 after the end; with `start` one place later, as a decoder reads them."""
+    """Rows of ids -> int32 [B, T], 0 after the end; with `start`, shifted by one position as a decoder input."""
     rows = [[START, *row[:-1]] for row in rows] if start else rows
     ids = np.full((len(rows), max(map(len, rows))), PAD, "int32")
     for i, row in enumerate(rows):
@@ -88,7 +88,7 @@ def by_word(scores, query_pieces, key_pieces):
 
         words: [n, m] = mean over the pieces of the query's word of the sum over the pieces of the key's word
 
-    A row that sums to one still does.
+    The sum of a row stays one.
 
     Returns:
         `(scores, query words, key words)`.
@@ -100,7 +100,7 @@ def by_word(scores, query_pieces, key_pieces):
 
 
 def whole_words(pieces):
-    """The words that pieces make, and where each begins; the end of the sentence is a word of its own."""
+    """The words of pieces, and the index of the first piece of each; the end of the sentence is a word of its own."""
     begins = [i for i, p in enumerate(pieces) if i == 0 or p.startswith(SPACE) or p == "</s>"]
     words = ["".join(pieces[i:j]).replace(SPACE, "") for i, j in zip(begins, [*begins[1:], len(pieces)])]
     return ["(end)" if word == "</s>" else word for word in words], begins

@@ -1,7 +1,7 @@
-"""Clips of somebody who walks through a game's maps, and of what they did: a label that no single frame gives away.
+"""Clips of a player who walks through a game's maps, labelled by the motion, which no single frame shows.
 
-Rendered by ViZDoom (MIT) from the maps and pictures of Freedoom (BSD), which its package brings along. The package is
-fetched by pip into a cache folder and used from there; nothing of it is part of this repository.
+Rendered by ViZDoom (MIT) from the maps and textures of Freedoom (BSD), which its package includes. pip downloads it
+into a cache folder; nothing of it is part of this repository.
 """
 
 import functools
@@ -10,7 +10,7 @@ import game_maps
 import numpy as np
 from game_maps import shrink
 
-# What is pressed: forwards or backwards, to the right or left, turned to the right or left; in units of a step.
+# Action of each class: (forwards, step to the right, turn to the right), in units of a step.
 KINDS = {
     "forwards": (1, 0, 0),
     "backwards": (-1, 0, 0),
@@ -19,39 +19,39 @@ KINDS = {
     "turn left": (0, 0, -1),
     "turn right": (0, 0, 1),
 }
-MIRRORED = (0, 1, 3, 2, 5, 4)  # the kind of a clip seen in a mirror
+MIRRORED = (0, 1, 3, 2, 5, 4)  # the class of a flipped clip
 FRAMES, TICKS = 8, 2
 
 
 def load(number, maps, seed, folder=None):
-    """`number` clips of these maps, as many of each kind; made once and kept.
+    """`number` clips of these maps, as many of each class; rendered once and cached.
 
     Args:
         number: Int N.
         maps: Tuple of names of maps.
         seed: Int.
-        folder: Of fetched and made data; `None` means the user's cache folder.
+        folder: Folder of downloaded and rendered data; `None`: the user's cache folder.
 
     Returns:
         Clips, uint8 [N, FRAMES, SIZE, SIZE, 3], and labels, int32 [N].
 
     Raises:
-        UnavailableError: If the game cannot be fetched.
+        UnavailableError: If the game cannot be downloaded.
     """
     name = f"clips-{maps[0]}-{maps[-1]}-{number}-{seed}"
-    made = game_maps.load(name, functools.partial(make, number=number, maps=maps, seed=seed), folder)
-    return made["clips"], made["labels"]
+    data = game_maps.load(name, functools.partial(make, number=number, maps=maps, seed=seed), folder)
+    return data["clips"], data["labels"]
 
 
 def make(vizdoom, number, maps, seed):
-    """Renders the clips; the kinds take turns."""
+    """Renders the clips, of all classes in turn."""
     rng = np.random.default_rng(seed)
     clips = list(game_maps.pictures(vizdoom, maps, number, rng, functools.partial(settings, vizdoom), walk))
     return {"clips": np.stack(clips), "labels": np.arange(number, dtype="int32") % len(KINDS)}
 
 
 def settings(vizdoom, game):
-    """Nobody else is there, the view does not bob with the steps, and the walker can walk and turn."""
+    """No monsters, a view that does not bob, and buttons to walk and turn."""
     game.add_game_args("-nomonsters +movebob 0")
     delta = vizdoom.Button
     for button in (
@@ -64,15 +64,15 @@ def settings(vizdoom, game):
     game.set_available_game_variables([variables.POSITION_X, variables.POSITION_Y, variables.ANGLE])
 
 
-def walk(game, place, number, rng):
-    """Clip `number` from about this place, into any direction and at any speed; `None` if the way was blocked."""
-    x, y = np.array(place) + rng.uniform(-96, 96, 2)
+def walk(game, location, number, rng):
+    """Clip `number` from near this location, in a random direction at a random speed; `None` if blocked."""
+    x, y = np.array(location) + rng.uniform(-96, 96, 2)
     game.send_game_command(f"warp {x:.0f} {y:.0f}")
     game.make_action([0, 0, float(rng.uniform(-180, 180))], 1)
     forwards, sideways, turn = list(KINDS.values())[number % len(KINDS)]
     step, angle = rng.uniform(12, 30), rng.uniform(2, 5)
     action = [forwards * step, sideways * step, turn * angle]
-    game.make_action([0, 0, 0], 4)  # what was pressed before has no effect any more
+    game.make_action([0, 0, 0], 4)  # until earlier actions have no effect
     frames, states = [], []
     for _ in range(FRAMES):
         state = game.get_state()
@@ -86,7 +86,7 @@ def walk(game, place, number, rng):
 
 
 def moved(states, turn):
-    """Whether something changed from each frame to the next but the first: the place or, if `turn`, the angle."""
+    """Whether the position, or the angle if `turn`, changes from frame to frame, the first one excepted."""
     change = np.diff(states[1:], axis=0)
     if turn:
         return bool((np.abs(change[:, 2]) > 1).all())
@@ -94,6 +94,6 @@ def moved(states, turn):
 
 
 def seen(frames):
-    """Whether the frames are neither dark nor all the same."""
+    """Whether the frames are neither dark nor equal."""
     frames = frames.astype("float32")
     return bool(frames.mean() > 18 and np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3)).min() > 1)

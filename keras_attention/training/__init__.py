@@ -1,4 +1,4 @@
-"""What a paper minimises and how: losses, learning rates, two networks against each other, what is kept of a run."""
+"""Losses, metrics, learning rate schedules, adversarial training and checkpoints, as in the papers."""
 
 from keras_attention.training.accuracy import SequenceAccuracy, TokenAccuracy
 from keras_attention.training.adversarial_losses import (
@@ -29,12 +29,21 @@ __all__ = [
     "KeepLastCheckpoints",
     "LabelSmoothedCrossEntropy",
     "LinearDecay",
+    "NoiseToImage",
     "PixelNegativeLogLikelihood",
     "SelectionGANObjective",
     "SequenceAccuracy",
+    "StopOnNotFinite",
     "TokenAccuracy",
     "TransformerSchedule",
+    "auxiliary_classifier_loss",
     "average_checkpoints",
+    "bce_discriminator_loss",
+    "bce_generator_loss",
+    "hinge_discriminator_loss",
+    "hinge_generator_loss",
+    "kl_discriminator_loss",
+    "kl_generator_loss",
     "total_variation",
     "uncertainty_guided_loss",
 ]

@@ -1,4 +1,4 @@
-"""How often the most probable token, or the whole sequence of them, is right; padding does not count."""
+"""Token and sequence accuracy, padding ignored."""
 
 import keras
 from keras import ops
@@ -9,12 +9,11 @@ from keras_attention.training.padding import not_padding, require_padding_id
 
 
 class _Accuracy(keras.metrics.Mean):
-    """A mean over what counts, of what `score` says."""
+    """Base class: the mean of what `score` returns, weighted by `sample_weight`."""
 
     def __init__(self, padding_id=0, name=None, dtype=None):
-        require_padding_id(padding_id)
         super().__init__(name=name, dtype=dtype)
-        self.padding_id = padding_id
+        self.padding_id = require_padding_id(padding_id)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
@@ -24,12 +23,12 @@ class _Accuracy(keras.metrics.Mean):
         if sample_weight is not None:
             read = ops.logical_and(counts, with_rank(ops.convert_to_tensor(sample_weight), len(counts.shape)) != 0)
         require_labels(ops.where(read, y_true, ops.zeros_like(y_true)), "y_true", y_pred.shape[-1])
-        right = ops.equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), ops.cast(y_true, "int32"))
-        right, counts = self.score(right, counts)
+        correct = ops.equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), ops.cast(y_true, "int32"))
+        correct, counts = self.score(correct, counts)
         weights = ops.cast(counts, "float32")
         if sample_weight is not None:
             weights = weights * ops.cast(sample_weight, "float32")
-        return super().update_state(ops.cast(right, "float32"), weights)
+        return super().update_state(ops.cast(correct, "float32"), weights)
 
     def get_config(self):
         return {"name": self.name, "dtype": self.dtype, "padding_id": self.padding_id}
@@ -46,12 +45,12 @@ def _require_shapes(y_true, y_pred):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TokenAccuracy(_Accuracy):
-    """Part of the tokens that are not padding whose greatest logit is the right one.
+    """Token accuracy, padding ignored.
 
-    A token that counts and is not from 0 to V - 1 is refused; in a compiled step, where it is not known, it is wrong.
+    Tokens other than padding must be from 0 to V - 1; in a compiled step, where this is not checked, they are errors.
 
     Args:
-        padding_id: Int, the token that does not count; `None` if all do.
+        padding_id: Int, the token of padding; `None` if there is none.
         name: Name of the metric.
         dtype: Dtype of the metric.
 
@@ -60,7 +59,7 @@ class TokenAccuracy(_Accuracy):
         y_pred: Logits [B, T, V].
         sample_weight: Weights [B, T], or `None`.
 
-    Example: of three tokens, two are right; the last is padding.
+    Example: two of three tokens are correct; the last is padding.
 
     >>> import numpy as np
     >>> metric = TokenAccuracy()
@@ -71,27 +70,27 @@ class TokenAccuracy(_Accuracy):
     def __init__(self, padding_id=0, name="token_accuracy", dtype=None):
         super().__init__(padding_id, name, dtype)
 
-    def score(self, right, counts):
-        return right, counts
+    def score(self, correct, counts):
+        return correct, counts
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SequenceAccuracy(_Accuracy):
-    """Part of the sequences in which every token that is not padding is right, under teacher forcing.
+    """Sequence accuracy: the share of sequences without a wrong token, padding ignored, under teacher forcing.
 
-    A token that counts and is not from 0 to V - 1 is refused; in a compiled step, where it is not known, it is wrong.
+    Tokens other than padding must be from 0 to V - 1; in a compiled step, where this is not checked, they are errors.
 
     Args:
-        padding_id: Int, the token that does not count; `None` if all do.
+        padding_id: Int, the token of padding; `None` if there is none.
         name: Name of the metric.
         dtype: Dtype of the metric.
 
     Call arguments:
-        y_true: Integers [B, T]; a row of padding alone does not count.
+        y_true: Integers [B, T]; rows of padding alone are ignored.
         y_pred: Logits [B, T, V].
         sample_weight: Weights [B], or `None`.
 
-    Example: the first sequence is right up to its padding, the second is not.
+    Example: the first sequence is correct up to its padding, the second is not.
 
     >>> import numpy as np
     >>> metric = SequenceAccuracy()
@@ -102,5 +101,5 @@ class SequenceAccuracy(_Accuracy):
     def __init__(self, padding_id=0, name="sequence_accuracy", dtype=None):
         super().__init__(padding_id, name, dtype)
 
-    def score(self, right, counts):
-        return ops.all(ops.logical_or(right, ops.logical_not(counts)), axis=-1), ops.any(counts, axis=-1)
+    def score(self, correct, counts):
+        return ops.all(ops.logical_or(correct, ops.logical_not(counts)), axis=-1), ops.any(counts, axis=-1)

@@ -1,12 +1,12 @@
-"""Looks at data before it becomes tensors of a compiled step, which could not refuse it by name."""
+"""Checks data before it becomes tensors of a compiled step, which could not raise an error with its name."""
 
 import keras
 
 
 def checked(objective, x, y):
-    """`x`, or data that looks at each batch before it hands it on.
+    """Returns `x`, or a dataset that checks each batch of it.
 
-    Arrays are looked at here and now. A PyTorch `DataLoader` is not looked at.
+    Arrays are checked at once, a PyTorch `DataLoader` is not checked.
     """
     if x is None:
         return x
@@ -23,7 +23,7 @@ def checked(objective, x, y):
 
 
 def checked_validation(objective, data):
-    """The same of `validation_data`: a tuple of arrays, or data of any kind."""
+    """`checked` for `validation_data`: a tuple of arrays, or a dataset of any kind."""
     if not isinstance(data, (tuple, list)):
         return checked(objective, data, None)
     _check(objective, data)
@@ -31,11 +31,11 @@ def checked_validation(objective, data):
 
 
 class _CheckedPyDataset(keras.utils.PyDataset):
-    """Another dataset, each of whose batches is looked at."""
+    """Wraps a `PyDataset` and checks each of its batches."""
 
     def __init__(self, objective, dataset):
-        how = {name: getattr(dataset, name) for name in ("workers", "use_multiprocessing", "max_queue_size")}
-        super().__init__(**how)
+        options = {name: getattr(dataset, name) for name in ("workers", "use_multiprocessing", "max_queue_size")}
+        super().__init__(**options)
         self.objective = objective
         self.dataset = dataset
 
@@ -69,14 +69,14 @@ def _checked_batches(objective, batches):
 def _checked_dataset(objective, dataset):
     import tensorflow as tf
 
-    def look(*tensors):
+    def check(*tensors):
         _check(objective, keras.tree.pack_sequence_as(structure, list(tensors)))
         return True
 
-    def passed(*data):
+    def identity(*data):
         data = data[0] if len(data) == 1 else data
-        with tf.control_dependencies([tf.numpy_function(look, keras.tree.flatten(data), tf.bool)]):
+        with tf.control_dependencies([tf.numpy_function(check, keras.tree.flatten(data), tf.bool)]):
             return keras.tree.map_structure(tf.identity, data)
 
     structure = keras.tree.map_structure(lambda spec: None, dataset.element_spec)
-    return dataset.map(passed)
+    return dataset.map(identity)

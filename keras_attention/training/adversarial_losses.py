@@ -1,4 +1,4 @@
-"""What a discriminator and a generator minimise against each other, as functions of the discriminator's logits."""
+"""Adversarial (GAN) losses of the discriminator's logits: hinge, binary cross-entropy, Kullback-Leibler."""
 
 import keras
 from keras import ops
@@ -7,21 +7,21 @@ from keras_attention.ops.labels import nan_unless_label, require_labels
 
 
 def hinge_discriminator_loss(real_logits, fake_logits):
-    r"""The discriminator's hinge loss: real images above 1 and made ones below -1 cost nothing.
+    r"""Hinge loss of a discriminator: 0 for real logits above 1 and fake logits below -1.
 
     $$ L_D = \mathrm{E} \max(0, 1 - D(x)) + \mathrm{E} \max(0, 1 + D(G(z))) $$
 
     "Self-Attention Generative Adversarial Networks" ([Zhang et al., 2018](https://arxiv.org/abs/1805.08318)), eq. 4.
-    In float32, whatever the dtype of the logits.
+    Computed in float32, whatever the dtype of the logits.
 
     Args:
         real_logits: D of real images, [B, 1] or of any shape.
-        fake_logits: D of made images, of any shape.
+        fake_logits: D of generated images, of any shape.
 
     Returns:
         Float32 scalar.
 
-    Example: a discriminator that knows nothing.
+    Example: logits of 0.
 
     >>> float(hinge_discriminator_loss([[0.0], [0.0]], [[0.0], [0.0]]))
     2.0
@@ -30,12 +30,12 @@ def hinge_discriminator_loss(real_logits, fake_logits):
 
 
 def hinge_generator_loss(fake_logits):
-    r"""The generator's part of the hinge game: it has no hinge.
+    r"""Generator loss that goes with `hinge_discriminator_loss`; it has no hinge.
 
     $$ L_G = -\mathrm{E} \, D(G(z)) $$
 
     Args:
-        fake_logits: D of made images, of any shape.
+        fake_logits: D of generated images, of any shape.
 
     Returns:
         Float32 scalar.
@@ -49,21 +49,21 @@ def hinge_generator_loss(fake_logits):
 
 
 def bce_discriminator_loss(real_logits, fake_logits):
-    r"""Binary cross-entropy of a discriminator that says with what probability an image is real.
+    r"""Binary cross-entropy of a discriminator: real images against 1, generated ones against 0.
 
     $$ L_D = -\mathrm{E} \log \sigma(D(x)) - \mathrm{E} \log (1 - \sigma(D(G(z)))) $$
 
     "Generative Adversarial Nets" ([Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661)), as softplus of the
-    logits, which is finite for all of them. In float32.
+    logits, which is finite for all of them. Computed in float32.
 
     Args:
         real_logits: D of real images, of any shape.
-        fake_logits: D of made images, of any shape.
+        fake_logits: D of generated images, of any shape.
 
     Returns:
         Float32 scalar.
 
-    Example: 2 log 2 of a discriminator that knows nothing.
+    Example: 2 log 2 for logits of 0.
 
     >>> print(f"{float(bce_discriminator_loss([[0.0]], [[0.0]])):.4f}")
     1.3863
@@ -72,12 +72,12 @@ def bce_discriminator_loss(real_logits, fake_logits):
 
 
 def bce_generator_loss(fake_logits):
-    r"""Binary cross-entropy of made images against the label "real", the form that does not saturate.
+    r"""Binary cross-entropy of generated images against the label "real": the non-saturating generator loss.
 
     $$ L_G = -\mathrm{E} \log \sigma(D(G(z))) $$
 
     Args:
-        fake_logits: D of made images, of any shape.
+        fake_logits: D of generated images, of any shape.
 
     Returns:
         Float32 scalar.
@@ -91,16 +91,16 @@ def bce_generator_loss(fake_logits):
 
 
 def kl_discriminator_loss(real_logits, fake_logits):
-    r"""The discriminator's part of the Kullback-Leibler game: `bce_discriminator_loss` by its other name.
+    r"""Discriminator loss that goes with `kl_generator_loss`: the same as `bce_discriminator_loss`.
 
     $$ L_D = \mathrm{E} \, \mathrm{softplus}(-D(x)) + \mathrm{E} \, \mathrm{softplus}(D(G(z))) $$
 
-    The alternative in SAGAN's published code. Its optimum is the logarithm of the ratio of the two densities, so
-    that `kl_generator_loss` is then the divergence of the made images from the real ones.
+    The alternative in SAGAN's published code. The optimal D is the logarithm of the ratio of the two densities;
+    `kl_generator_loss` is then the Kullback-Leibler divergence of the generated images from the real ones.
 
     Args:
         real_logits: D of real images, of any shape.
-        fake_logits: D of made images, of any shape.
+        fake_logits: D of generated images, of any shape.
 
     Returns:
         Float32 scalar.
@@ -114,12 +114,12 @@ def kl_discriminator_loss(real_logits, fake_logits):
 
 
 def kl_generator_loss(fake_logits):
-    r"""The generator's part of the Kullback-Leibler game.
+    r"""Kullback-Leibler generator loss: the same as `hinge_generator_loss`.
 
     $$ L_G = -\mathrm{E} \, D(G(z)) $$
 
     Args:
-        fake_logits: D of made images, of any shape.
+        fake_logits: D of generated images, of any shape.
 
     Returns:
         Float32 scalar.
@@ -133,13 +133,13 @@ def kl_generator_loss(fake_logits):
 
 
 def auxiliary_classifier_loss(labels, class_logits):
-    r"""Cross-entropy of the head that tells the class of an image.
+    r"""Cross-entropy of the auxiliary classifier of an AC-GAN.
 
     $$ L_C = -\mathrm{E} \log p(c \mid x) $$
 
     "Conditional Image Synthesis With Auxiliary Classifier GANs" ([Odena et al.,
-    2017](https://arxiv.org/abs/1610.09585)): the discriminator adds it for real and for made images, the generator
-    for what it makes. In float32.
+    2017](https://arxiv.org/abs/1610.09585)): added to the discriminator's loss for real and for generated images, to
+    the generator's for generated ones. Computed in float32.
 
     Args:
         labels: Integers [B] from 0 to K - 1. Others are refused; in a compiled step the loss is NaN.
@@ -148,7 +148,7 @@ def auxiliary_classifier_loss(labels, class_logits):
     Returns:
         Float32 scalar.
 
-    Example: log 4 of a head that knows nothing of four classes.
+    Example: log 4 for equal logits of four classes.
 
     >>> print(f"{float(auxiliary_classifier_loss([1, 3], [[0.0] * 4] * 2)):.4f}")
     1.3863
@@ -157,12 +157,12 @@ def auxiliary_classifier_loss(labels, class_logits):
 
 
 def class_cross_entropy(labels, logits, name):
-    """Cross-entropy [B] of logits [B, K]; labels [B] that are not classes are refused by `name`, or give NaN."""
+    """Cross-entropy [B] of logits [B, K]; labels [B] out of range raise an error with `name`, or give NaN."""
     logits, labels = _float(logits), ops.convert_to_tensor(labels)
     classes = logits.shape[-1]
     require_labels(labels, name, classes)
     labels = ops.cast(labels, "int32")
-    # Backends differ in what they do with a class that there is not: an error without a name, 0 or NaN.
+    # For a label out of range backends differ: an error without a name, 0 or NaN.
     safe = ops.clip(labels, 0, classes - 1)
     losses = keras.losses.sparse_categorical_crossentropy(safe, logits, from_logits=True)
     return nan_unless_label(losses, labels, classes)

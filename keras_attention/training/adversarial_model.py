@@ -1,4 +1,4 @@
-"""Two networks that train against each other, as a Keras model with `compile` and `fit`."""
+"""Adversarial training (GANs) as a Keras model with `compile` and `fit`."""
 
 import keras
 from keras import ops, tree
@@ -14,51 +14,56 @@ from keras_attention.training.paired_optimizer import PairedOptimizer, require_o
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class AdversarialModel(keras.Model):
-    r"""Trains a generator and a discriminator against each other.
+    r"""Trains a generator and a discriminator against each other (GAN).
 
-    One step of training, with D the discriminator, G the generator and $\bar{G}$ their average:
+    One training step, with D the discriminator and G the generator:
 
-        n - 1 times:  minimise L_D(x, G(z)) by D's weights, with other data x and noise z each time
-        then:         minimise L_D(x, G(z)) by D's weights
-                      minimise L_G(G(z)) by G's weights: the same images, judged by the new D
+        n - 1 times:  update D to minimise L_D(x, G(z)), with other data x and noise z each time
+        then:         update D to minimise L_D(x, G(z))
+                      update G to minimise L_G(G(z)): the same images, with the updated D
                       average = average + (1 - decay) (G - average)
 
-    n is `discriminator_steps` (the discriminator's optimizer, and a schedule in it, counts n updates a step); a
-    batch is divided by n, so that `batch_size` is what one update of G takes of the data. (Rows that are left over
-    fill up from the first.) The images of the last update of D and of the update of G are the same, so that G runs
-    once for both; in training mode, as its batch normalization needs. Each network's regularisers and layers'
-    losses are added to what it minimises (what depends on the data: that of the network's last call).
+    n is `discriminator_steps` (the discriminator's optimizer, and a schedule in it, counts n updates a step). A batch
+    is split into n parts, so that `batch_size` is the number of samples of one update of G; the last part is filled up
+    with the first rows. The last update of D and the update of G use the same generated images: G runs once for both,
+    in training mode, as its batch normalization needs. Each network's regularizers and layers' losses are added to
+    its loss (those that depend on the data: of the network's last call).
 
     The two learning rates are those of the two optimizers (TTUR, [Heusel et al.,
     2017](https://arxiv.org/abs/1706.08500)). SAGAN: `Adam(1e-4, beta_1=0.0, beta_2=0.9)` for G, `Adam(4e-4,
     beta_1=0.0, beta_2=0.9)` for D. (Its published code leaves beta_2 at 0.999.)
 
-    The average, `model.average`, is a copy of G. The decay grows with the number of updates, (1 + t) / (10 + t) up
-    to `average_decay`, so that the initial weights are soon forgotten; what is not trained (moving statistics,
-    spectral vectors) is copied from G. Spectral vectors move once for each update of the weights they belong to
-    (`ops.spectral_step`). `model.predict` and `model(...)` ask the average, or G if there is none.
+    The exponential moving average of G's weights is `model.average`, a model of its own, named "<G's name>_average".
+    The decay is (1 + t) / (10 + t) after t updates, at most `average_decay`, so that the initial weights are soon
+    forgotten; non-trainable weights (moving statistics, spectral vectors) are copied from G. Spectral vectors are
+    updated once for each update of the weights they belong to (`ops.spectral_step`). `model.predict` and `model(...)`
+    use the average, or G if there is none.
 
-    `model.save_weights` holds both networks, the average, the state of both optimizers and of every source of chance:
-    a new model that is compiled and then loads it goes on as if nothing had been. (One that is not compiled takes the
-    networks alone, as Keras has it.) `model.optimizer.iterations` counts the steps. It trains
-    on one device: strategies of `tf.distribute` with several replicas are not meant.
+    `model.save_weights` saves both networks, the average, the state of both optimizers and every RNG state: a new
+    model that is compiled and then loads the file resumes the run exactly. (Without `compile`, Keras loads the
+    networks alone.) `model.optimizer.iterations` counts the steps. Trains on one device: strategies of
+    `tf.distribute` with several replicas are not supported.
 
     Args:
         generator: Built `keras.Model`, such as that of `models.sagan`.
         discriminator: Built `keras.Model`.
-        objective: `AdversarialObjective`, such as `NoiseToImage`: what goes into the two, and what each minimises.
+        objective: `AdversarialObjective`, such as `NoiseToImage`: the inputs and the loss of each network.
         discriminator_steps: Positive int n, updates of the discriminator for one of the generator.
         average_decay: Float in (0, 1), or `None`: no average is kept.
-        seed: Int, of the noise; `None` for any.
+        seed: Int, seed of the noise; `None`: a random one.
 
     `compile(generator_optimizer, discriminator_optimizer, jit_compile="auto", run_eagerly=False,
-    steps_per_execution=1)`: two Keras optimizers, each its own. `fit`, `evaluate` and callbacks are those of Keras;
-    `evaluate` measures the losses of the average's images (of G's if there is none) with new noise, in inference mode.
+    steps_per_execution=1)`: two Keras optimizers, one for each network. `fit`, `evaluate` and callbacks are those of
+    Keras; `evaluate` measures the losses of the images that the average generates (G if there is none) with new noise,
+    in inference mode.
+
+    Callbacks: `ReduceLROnPlateau` and `LearningRateScheduler` read and set `model.optimizer.learning_rate`, which is
+    the generator's; the discriminator's is multiplied by the same factor. There is no "loss" to monitor: name one, as
+    in `EarlyStopping("val_generator_loss", mode="min")`.
 
     Raises:
-        ValueError: If an argument is out of its range; if data is (labels out of range: in arrays before training
-            starts; in a `tf.data.Dataset` and in a generator when they come, which TensorFlow's pipeline hands on as an
-            error of its own with the same words).
+        ValueError: If an argument or the data is out of its range (labels in arrays: before training starts; in a
+            `tf.data.Dataset` or a generator: at their batch, where TensorFlow raises its own error with the same text).
 
     Example:
 
@@ -93,9 +98,10 @@ class AdversarialModel(keras.Model):
         self.discriminator = discriminator
         self.objective = objective
         self.discriminator_steps = require_int(discriminator_steps, "discriminator_steps")
-        self.average_decay = average_decay
+        objective.check_networks(generator, discriminator)
+        self.average_decay = None if average_decay is None else float(average_decay)
         self.seed = require_seed(seed)
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.average = None if average_decay is None else untrained_copy(generator)
         self.trackers = [keras.metrics.Mean(name=name) for name in objective.names]
         self.built = True
@@ -111,7 +117,7 @@ class AdversarialModel(keras.Model):
         optimizers = [keras.optimizers.get(o) for o in (generator_optimizer, discriminator_optimizer)]
         require_optimizers(*optimizers)
         networks = self.generator, self.discriminator
-        # A gradient of the generator passes through the discriminator too.
+        # The generator's gradient passes through the discriminator too.
         if any(model.dtype_policy.name == "mixed_float16" for model in (self, *networks)):
             optimizers = [keras.optimizers.LossScaleOptimizer(optimizer) for optimizer in optimizers]
         super().compile(
@@ -146,7 +152,7 @@ class AdversarialModel(keras.Model):
 
     def train_step(self, *arguments):
         groups = self.trainable_variables, self.non_trainable_variables, self.optimizer.variables
-        with gradients.own_chance(self.seed_generator.state, self.optimizer.iterations):
+        with gradients.forked_rng(self.seed_generator.state, self.optimizer.iterations):
             return gradients.run_step(self._train, (*groups, self.metrics_variables), arguments)
 
     def test_step(self, *arguments):
@@ -158,7 +164,7 @@ class AdversarialModel(keras.Model):
         return list(self.trackers)
 
     def save_own_variables(self, store):
-        # Keras goes on to the two networks by itself, and leaves the sources of chance out.
+        # Keras saves the two networks itself, and leaves the RNG states out.
         for i, variable in enumerate(self._seeds()):
             store[str(i)] = ops.convert_to_numpy(variable)
 
@@ -166,7 +172,7 @@ class AdversarialModel(keras.Model):
         seeds = self._seeds()
         if len(store.keys()) != len(seeds):
             raise ValueError(
-                f"The file has {len(store.keys())} sources of chance, this model {len(seeds)}: "
+                f"The file has {len(store.keys())} RNG states, this model {len(seeds)}: "
                 "it is not a checkpoint of this `AdversarialModel`"
             )
         for i, variable in enumerate(seeds):
@@ -209,17 +215,17 @@ class AdversarialModel(keras.Model):
     def _train(self, data):
         batch = self._batch(data)
         *before, last = _parts(batch, self.discriminator_steps)
-        with spectral_step():  # of the generator, whose weights are the same for all that it makes
+        with spectral_step():  # of the generator, whose weights stay the same for all parts
             for part in before:
                 inputs = self.objective.generator_inputs(part, self.seed_generator)
-                made = self.generator(inputs, training=True)
+                generated = self.generator(inputs, training=True)
                 with spectral_step():  # of the discriminator
-                    self._update_discriminator(part, inputs, made)
+                    self._update_discriminator(part, inputs, generated)
             inputs = self.objective.generator_inputs(last, self.seed_generator)
-            made, pull = self._make(inputs)
+            generated, vjp = self._generate(inputs)
         with spectral_step():
-            self._update_discriminator(last, inputs, made)
-            self._update_generator(last, inputs, made, pull)
+            self._update_discriminator(last, inputs, generated)
+            self._update_generator(last, inputs, generated, vjp)
         if self.average is not None:
             update_average(self.average, self.generator, self.optimizer.iterations, self.average_decay)
         self.optimizer.iterations.assign(self.optimizer.iterations + 1)
@@ -228,9 +234,9 @@ class AdversarialModel(keras.Model):
     def _test(self, data):
         batch = self._batch(data)
         inputs = self.objective.generator_inputs(batch, self.seed_generator)
-        made = self(inputs, training=False)
-        self._report(self.objective.discriminator_losses(self.discriminator, batch, inputs, made, training=False))
-        self._report(self.objective.generator_losses(self.discriminator, batch, inputs, made, training=False))
+        generated = self(inputs, training=False)
+        self._report(self.objective.discriminator_losses(self.discriminator, batch, inputs, generated, training=False))
+        self._report(self.objective.generator_losses(self.discriminator, batch, inputs, generated, training=False))
         return self.get_metrics_result()
 
     def _batch(self, data):
@@ -239,41 +245,42 @@ class AdversarialModel(keras.Model):
             raise ValueError("An `AdversarialModel` does not weigh samples: `sample_weight` must be None")
         return tree.map_structure(ops.convert_to_tensor, self.objective.batch(x, y))
 
-    def _make(self, inputs):
-        """The generator's images, and what pulls a gradient through them back to its weights."""
+    def _generate(self, inputs):
+        """The generated images, and their vector-Jacobian product with respect to the generator's weights."""
         scale, generator = _loss_scale(self.optimizer.generator_optimizer), self.generator
 
-        def make():
-            made = generator(inputs, training=True)
-            return (made, scale * _sum(generator.losses)), ()
+        def generate():
+            generated = generator(inputs, training=True)
+            return (generated, scale * _sum(generator.losses)), ()
 
-        (made, penalty), _, pull = gradients.record(make, generator.trainable_variables, self._state())
-        return made, lambda cotangents: pull((cotangents, ops.ones_like(penalty)))[0]
+        (generated, penalty), _, vjp = gradients.vjp(generate, generator.trainable_variables, self._state())
+        return generated, lambda cotangents: vjp((cotangents, ops.ones_like(penalty)))[0]
 
-    def _update_discriminator(self, batch, inputs, made):
+    def _update_discriminator(self, batch, inputs, generated):
         optimizer, discriminator = self.optimizer.discriminator_optimizer, self.discriminator
-        scale, made = _loss_scale(optimizer), gradients.constant(made)
+        scale, generated = _loss_scale(optimizer), gradients.stop_gradients(generated)
 
-        def judge():
-            values = self.objective.discriminator_losses(discriminator, batch, inputs, made, training=True)
+        def discriminate():
+            values = self.objective.discriminator_losses(discriminator, batch, inputs, generated, training=True)
             return scale * (values["discriminator_loss"] + _sum(discriminator.losses)), values
 
         variables = discriminator.trainable_variables
-        loss, values, pull = gradients.record(judge, variables, self._state())
-        gradients.apply(optimizer, pull(ops.ones_like(loss))[0], variables)
+        loss, values, vjp = gradients.vjp(discriminate, variables, self._state())
+        gradients.apply(optimizer, vjp(ops.ones_like(loss))[0], variables)
         self._report(values)
 
-    def _update_generator(self, batch, inputs, made, pull):
+    def _update_generator(self, batch, inputs, generated, vjp):
         optimizer = self.optimizer.generator_optimizer
         scale = _loss_scale(optimizer)
 
-        def judge(made):
-            values = self.objective.generator_losses(self.discriminator, batch, inputs, made, training=True)
+        def discriminate(generated):
+            values = self.objective.generator_losses(self.discriminator, batch, inputs, generated, training=True)
             return scale * values["generator_loss"], values
 
-        loss, values, pull_made = gradients.record(judge, [], self._state(), (gradients.constant(made),))
-        [cotangents] = pull_made(ops.ones_like(loss))[1]
-        gradients.apply(optimizer, pull(cotangents), self.generator.trainable_variables)
+        images = gradients.stop_gradients(generated)
+        loss, values, loss_vjp = gradients.vjp(discriminate, [], self._state(), (images,))
+        [cotangents] = loss_vjp(ops.ones_like(loss))[1]
+        gradients.apply(optimizer, vjp(cotangents), self.generator.trainable_variables)
         self._report(values)
 
     def _report(self, values):
@@ -290,7 +297,7 @@ class AdversarialModel(keras.Model):
 
 
 def _parts(batch, count):
-    """`count` parts of a batch, of a count-th of its rows each; what is left over fills up from the first row."""
+    """Splits a batch into `count` parts of one size; the last is filled up with the first rows."""
     if count == 1:
         return [batch]
     B = ops.shape(tree.flatten(batch)[0])[0]
@@ -300,7 +307,7 @@ def _parts(batch, count):
 
 
 def _loss_scale(optimizer):
-    """What the optimizer wants losses multiplied by. Asked before gradients are recorded, where JAX hides its state."""
+    """The optimizer's loss scale. Read outside of `gradients.vjp`, which on JAX hides the optimizer's state."""
     return optimizer.scale_loss(ops.ones(()))
 
 

@@ -1,4 +1,4 @@
-"""What two networks that train against each other are given, and what each minimises."""
+"""Objectives of `AdversarialModel`: the inputs and the losses of generator and discriminator."""
 
 import keras
 import numpy as np
@@ -9,44 +9,47 @@ from keras_attention.training.adversarial_losses import ADVERSARIAL_LOSSES, auxi
 
 
 class AdversarialObjective:
-    """The part of an `AdversarialModel` that knows what the networks mean: subclass it for another system.
+    """Base class of what an `AdversarialModel` minimises: subclass it for another GAN.
 
-    A step of training with a batch of data is
+    A training step with a batch of data is
 
         inputs = objective.generator_inputs(batch, seed_generator)
-        made = generator(inputs)
-        minimise objective.discriminator_losses(discriminator, batch, inputs, made)["discriminator_loss"]
-        minimise objective.generator_losses(discriminator, batch, inputs, made)["generator_loss"]
+        generated = generator(inputs)
+        minimise objective.discriminator_losses(discriminator, batch, inputs, generated)["discriminator_loss"]
+        minimise objective.generator_losses(discriminator, batch, inputs, generated)["generator_loss"]
 
-    `made` is whatever the generator returns: a tensor, or a dict of named ones. No gradient flows from the
-    discriminator's loss into it. Everything in the two dicts is a scalar, and shown in training under its name.
+    `generated` is what the generator returns: a tensor, or a dict of named ones. No gradient flows from the
+    discriminator's loss into it. Each value of the two dicts is a scalar, reported in training under its name.
 
     Attributes:
-        names: Names of what the two dicts hold, in the order in which they are shown.
+        names: Keys of the two dicts, in the order in which they are reported.
     """
 
     names = ("discriminator_loss", "generator_loss")
 
     def batch(self, x, y):
-        """What the other methods are given, from what `fit` was given."""
+        """The batch that the other methods get, from `x` and `y` of `fit`."""
         raise NotImplementedError
+
+    def check_networks(self, generator, discriminator):
+        """Raises `ValueError` if the networks do not fit the objective."""
 
     def check(self, batch):
-        """Refuses bad data by name: `batch` holds NumPy arrays, before they become tensors."""
+        """Raises `ValueError` if the data is invalid: `batch` holds NumPy arrays, before they become tensors."""
 
     def check_inputs(self, inputs):
-        """Refuses bad inputs of the generator by name, NumPy arrays that `predict` was given."""
+        """Raises `ValueError` if the generator's inputs, NumPy arrays given to `predict`, are invalid."""
 
     def generator_inputs(self, batch, seed):
-        """What the generator is called on. `seed` is a `keras.random.SeedGenerator`, the source of all chance."""
+        """The generator's inputs. `seed` is a `keras.random.SeedGenerator` for all random numbers."""
         raise NotImplementedError
 
-    def discriminator_losses(self, discriminator, batch, inputs, made, training):
+    def discriminator_losses(self, discriminator, batch, inputs, generated, training):
         """{"discriminator_loss": scalar, ...}"""
         raise NotImplementedError
 
-    def generator_losses(self, discriminator, batch, inputs, made, training):
-        """{"generator_loss": scalar, ...}; the discriminator's weights stay as they are."""
+    def generator_losses(self, discriminator, batch, inputs, generated, training):
+        """{"generator_loss": scalar, ...}; the discriminator's weights are not updated."""
         raise NotImplementedError
 
     def get_config(self):
@@ -59,43 +62,43 @@ class AdversarialObjective:
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class NoiseToImage(AdversarialObjective):
-    r"""A generator makes images of noise, of a class if there are classes; a discriminator tells them from real ones.
+    r"""Objective of a GAN that generates images from noise, and from a class if there are classes.
 
-    With z normal noise and c' a class drawn uniformly, as in "Self-Attention Generative Adversarial Networks"
+    With normal noise and uniform random classes, as in "Self-Attention Generative Adversarial Networks"
     ([Zhang et al., 2018](https://arxiv.org/abs/1805.08318)) and its published code:
 
         noise: [B, Z] = normal();  label: [B] = uniform(0 ... K - 1)
-        made: [B, Y, X, C] = generator({"noise", "label"})
+        generated: [B, Y, X, C] = generator({"noise", "label"})
         logits: [B, 1] = discriminator({"image", "label"})["logits"]
 
     The loss is one of
 
-        "hinge":  L_D = mean relu(1 - D(x)) + mean relu(1 + D(made)),        L_G = -mean D(made)   (the default)
-        "bce":    L_D = mean softplus(-D(x)) + mean softplus(D(made)),       L_G = mean softplus(-D(made))
-        "kl":     L_D as "bce",                                              L_G = -mean D(made)
+        "hinge":  L_D = mean relu(1 - D(x)) + mean relu(1 + D(generated)),     L_G = -mean D(generated)   (the default)
+        "bce":    L_D = mean softplus(-D(x)) + mean softplus(D(generated)),    L_G = mean softplus(-D(generated))
+        "kl":     L_D as "bce",                                                L_G = -mean D(generated)
 
-    With a head that tells classes (AC-GAN), the discriminator also returns "classes": [B, K], and the cross-entropy
-    of real and of made images is added to its loss, that of made images to the generator's, `classifier_weight` times.
-    It is given "label" only if it is one of its inputs.
+    With an auxiliary classifier (AC-GAN), the discriminator also returns "classes": [B, K] logits. `classifier_weight`
+    times the cross-entropy of real and of generated images is added to its loss, that of generated images to the
+    generator's. It gets "label" only if it has such an input.
 
-    The discriminator is called once a step with `training=True`, on the real and the made images together, so that
-    spectral vectors move once a step; on the made images for the generator it is called with `training=False`. A
+    The discriminator is called once a step with `training=True`, on the real and the generated images together, so
+    that spectral vectors are updated once a step; for the generator's loss it is called with `training=False`. A
     discriminator with batch normalization or dropout needs an objective of its own.
 
     Args:
         noise_dim: Positive int Z.
-        num_classes: Positive int K; `None` without classes: then no "label" goes into either network.
+        num_classes: Positive int K; `None` without classes: then neither network gets a "label".
         loss: `"hinge"`, `"bce"` or `"kl"`.
-        classifier_weight: Positive float, or `None` if the discriminator has no head that tells classes.
+        classifier_weight: Positive float, or `None` if the discriminator has no auxiliary classifier.
 
     Data: `fit(images, labels)` or `fit({"image": images, "label": labels})`; images [B, Y, X, C] from -1 to 1, labels
     integers [B] from 0 to K - 1.
 
     Raises:
-        ValueError: If an argument is out of its range, data is missing, images are integers or have NaN in them, or a
-            label is out of its range.
+        ValueError: If an argument is out of its range, a network has a "label" and there is no `num_classes`, data is
+            missing, images are integers or have NaN in them, or a label is out of its range.
 
-    Example: a step's noise and labels.
+    Example: noise and labels of a training step.
 
     >>> objective = NoiseToImage(noise_dim=3, num_classes=10)
     >>> batch = objective.batch(np.zeros((4, 8, 8, 3), "float32"), np.array([1, 2, 3, 9]))
@@ -109,7 +112,7 @@ class NoiseToImage(AdversarialObjective):
         self.loss = require_choice(loss, "loss", ADVERSARIAL_LOSSES)
         self.classifier_weight = require_number(classifier_weight, "classifier_weight", optional=True, above=0)
         if classifier_weight is not None and num_classes is None:
-            raise ValueError("`classifier_weight` needs `num_classes`: there is no class to tell")
+            raise ValueError("`classifier_weight` needs `num_classes`. Received: num_classes=None")
 
     @property
     def names(self):
@@ -125,11 +128,18 @@ class NoiseToImage(AdversarialObjective):
             raise ValueError(f"A batch must have {wanted}. Received: {tuple(batch)}")
         return {name: batch[name] for name in wanted}
 
+    def check_networks(self, generator, discriminator):
+        for name, network in {"generator": generator, "discriminator": discriminator}.items():
+            if self.num_classes is None and "label" in _inputs(network):
+                raise ValueError(
+                    f"The {name} has an input 'label': `NoiseToImage` needs `num_classes`. Received: num_classes=None"
+                )
+
     def check(self, batch):
         image = np.asarray(batch["image"])
         if not keras.backend.is_float_dtype(str(image.dtype)):
             raise ValueError(
-                "`image` must be of floats, from -1 to 1 as the generator makes them. "
+                "`image` must be of floats, from -1 to 1 as the generator's are. "
                 f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
             )
         if not np.isfinite(image.sum(dtype="float64")):
@@ -155,8 +165,8 @@ class NoiseToImage(AdversarialObjective):
             inputs["label"] = keras.random.randint((B,), 0, self.num_classes, dtype="int32", seed=seed)
         return inputs
 
-    def discriminator_losses(self, discriminator, batch, inputs, made, training):
-        images = ops.concatenate([ops.cast(batch["image"], made.dtype), made])
+    def discriminator_losses(self, discriminator, batch, inputs, generated, training):
+        images = ops.concatenate([ops.cast(batch["image"], generated.dtype), generated])
         labels = None
         if self.num_classes is not None:
             labels = ops.concatenate([ops.cast(batch["label"], "int32"), inputs["label"]])
@@ -171,8 +181,8 @@ class NoiseToImage(AdversarialObjective):
             values["real_classes_loss"] = real_classes
         return {"discriminator_loss": loss, **values}
 
-    def generator_losses(self, discriminator, batch, inputs, made, training):
-        outputs = self._discriminate(discriminator, made, inputs.get("label"), training=False)
+    def generator_losses(self, discriminator, batch, inputs, generated, training):
+        outputs = self._discriminate(discriminator, generated, inputs.get("label"), training=False)
         loss = ADVERSARIAL_LOSSES[self.loss][1](outputs["logits"])
         if self.classifier_weight is None:
             return {"generator_loss": loss}
@@ -188,10 +198,10 @@ class NoiseToImage(AdversarialObjective):
         }
 
     def _discriminate(self, discriminator, images, labels, training):
-        """Logits in float32; the head that tells classes must be there exactly if it is trained."""
+        """Logits in float32; the auxiliary classifier must be there exactly if it is trained."""
         data = {"image": images} if labels is None else {"image": images, "label": labels}
-        wanted = getattr(discriminator, "input", None)
-        if isinstance(wanted, dict):
+        wanted = _inputs(discriminator)
+        if wanted:
             data = {name: data[name] for name in wanted}
         outputs = discriminator(data, training=training)
         outputs = outputs if isinstance(outputs, dict) else {"logits": outputs}
@@ -201,3 +211,9 @@ class NoiseToImage(AdversarialObjective):
                 f"classifier_weight={self.classifier_weight}, discriminator outputs {sorted(outputs)}"
             )
         return {name: ops.cast(logits, "float32") for name, logits in outputs.items()}
+
+
+def _inputs(network):
+    """Names of the inputs of a functional model with named ones; empty for others."""
+    inputs = getattr(network, "input", None)
+    return tuple(inputs) if isinstance(inputs, dict) else ()

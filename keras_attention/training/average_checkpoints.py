@@ -1,4 +1,4 @@
-"""The mean of the last checkpoints, as the paper evaluates it."""
+"""Checkpoint averaging, as in the Transformer's evaluation."""
 
 import contextlib
 import pathlib
@@ -18,7 +18,7 @@ OPTIMIZER = "optimizer"
 
 
 def average_checkpoints(paths, target):
-    r"""Averages the weights of checkpoints, weight by weight.
+    r"""Checkpoint averaging: the mean of each weight over several checkpoints.
 
     $$ \bar{w} = \frac{1}{k} \sum_{i=1}^{k} w_i $$
 
@@ -30,9 +30,9 @@ def average_checkpoints(paths, target):
     Args:
         paths: List of checkpoints of one model, `.weights.h5` or `.keras` files, oldest
             first; `KeepLastCheckpoints.paths` is such a list.
-        target: Where the mean goes: a built `keras.Model` of the same architecture, whose
-            weights it sets, or the path of a file to write, of the same kind as the
-            checkpoints. The file is written beside and renamed: it is whole or not there.
+        target: A built `keras.Model` of the same architecture, whose weights are set, or the
+            path of a file to write, of the same kind as the checkpoints. The file is written
+            atomically.
 
     Returns:
         `target`.
@@ -40,7 +40,7 @@ def average_checkpoints(paths, target):
     Raises:
         ValueError: If there is no checkpoint, one is missing or damaged (the error names it)
             or has other weights than the first (the error names them), or a quantized weight
-            differs; nothing is written.
+            differs; then nothing is written.
 
     Example:
 
@@ -70,7 +70,7 @@ def average_checkpoints(paths, target):
 
 
 def _require_paths(paths, target):
-    """The checkpoints as a list of paths, which are all there, and of the kind of the target."""
+    """Returns the checkpoints as a list of paths; all must exist and be of the kind of the target."""
     if isinstance(paths, str | pathlib.Path) or not hasattr(paths, "__iter__"):
         raise ValueError(f"`paths` must be a list of at least one checkpoint. Received: paths={paths!r}")
     paths = list(paths)
@@ -93,7 +93,7 @@ def _require_paths(paths, target):
 
 
 def _mean_weights(paths, folder):
-    """Writes the mean into a copy of the last weights file, whose layout it keeps."""
+    """Writes the mean into a copy of the last weights file, of the same layout."""
     import h5py
 
     copies = [_weights_file(path, folder / str(i)) for i, path in enumerate(paths)]
@@ -112,13 +112,13 @@ def _mean_weights(paths, folder):
 def _weights_file(path, folder):
     if suffix(path) == WEIGHTS:
         return path
-    # An error of the system's speaks of the copy, if the disk is full, or names the path itself.
+    # An `OSError` is about the copy, if the disk is full, or names the path itself.
     with _named(path, KeyError, EOFError, zlib.error, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
         return archive.extract(WEIGHTS_IN_ARCHIVE, folder)
 
 
 def _table(path, copy, files):
-    """Name -> weight of the checkpoint `path`, whose weights lie in the file `copy`; `files` closes it."""
+    """Name -> weight of the checkpoint `path`, read from the weights file `copy`, which `files` closes."""
     import h5py
 
     with _named(path, OSError, KeyError, RuntimeError):
@@ -127,7 +127,7 @@ def _table(path, copy, files):
 
 
 class _Weight:
-    """A dataset that names its checkpoint when it cannot be read."""
+    """An HDF5 dataset whose errors name the checkpoint."""
 
     def __init__(self, path, dataset):
         self.path, self.dataset = path, dataset
@@ -147,7 +147,7 @@ def _named(path, *errors):
 
 
 def _load_or_leave(model, weights):
-    """Loads a weights file into a model; one that does not fit leaves the model as it was."""
+    """Loads a weights file into a model; if it does not fit, the model keeps its weights."""
     before = model.get_weights()
     try:
         model.load_weights(weights)
@@ -167,7 +167,7 @@ def _replace_weights(path, mean, output):
 
 
 def _weights(file):
-    """Name -> dataset, of every weight of a file."""
+    """Name -> HDF5 dataset of every weight of a file."""
     import h5py
 
     found = {}
@@ -190,7 +190,7 @@ def _require_same(first_path, first, path, table):
 
 
 def _mean(weights, name):
-    """The mean of datasets of one name; of the optimizer's state and of integers, the last."""
+    """The mean of the datasets of one name; the last for the optimizer's state and for integers."""
     import ml_dtypes
 
     last = weights[-1]

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing of checkpoint files."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ HALF_WRITTEN = r"\..+(\.keras|\.weights\.h5)\.\w{8}"
 
 
 def suffix(path):
-    """`.keras` or `.weights.h5`; refuses any other checkpoint by name."""
+    """Returns `.keras` or `.weights.h5`; other names are refused."""
     if isinstance(path, str | os.PathLike):
         for known in (".keras", WEIGHTS):
             if pathlib.Path(path).name.endswith(known):
@@ -24,13 +24,13 @@ def suffix(path):
 
 @contextlib.contextmanager
 def written_whole(path, size=0):
-    """Yields a path beside `path` to write to; it becomes `path` when the block ends well, and else is removed.
+    """Yields a temporary path that is renamed to `path` at the end of the block, or removed after an error.
 
-    So is what earlier processes left half written in the same folder when they were killed. `size` is how many bytes
-    the disk must have room for: `OSError` is raised before the block if it has not.
+    Files that killed processes left half written in the same folder are removed, too. `size` is the number of bytes
+    to reserve: without as much free space, `OSError` is raised before the block.
     """
     path = pathlib.Path(path)
-    # In the same folder: a rename across file systems would be a copy, and could be seen half done.
+    # In the same folder: a rename across file systems is a copy, and not atomic.
     with working_folder(path.parent, f".{path.name}.", HALF_WRITTEN) as folder:
         beside = folder / f"written{suffix(path)}"
         _require_room(beside, size)
@@ -43,11 +43,11 @@ def written_whole(path, size=0):
 
 @contextlib.contextmanager
 def closed_by_hdf5(path):
-    """After an error, HDF5 holds nothing open of the file `path`, whose content is lost.
+    """After an error, closes the file `path` in HDF5; its content is lost.
 
-    Where a disk is full, HDF5 cannot write what is left when it closes the file. It keeps it open, tries again later,
-    and crashes the process. So what is left goes to the null device. (An error of the very last write, in which it
-    closes the file, cannot be mended: see `_require_room`.)
+    On a full disk HDF5 cannot write its buffers when it closes the file. It keeps it open, tries again later, and
+    crashes the process. So the buffers go to the null device. (An error of the very last write, in which it closes
+    the file, cannot be handled: see `_require_room`.)
     """
     try:
         yield
@@ -65,12 +65,12 @@ def _close(path):
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, file.get_vfd_handle())
             os.close(null)
-            with contextlib.suppress(RuntimeError):  # the error that led here says what is wrong
+            with contextlib.suppress(RuntimeError):  # the first error is raised
                 h5py.File(file).close()
 
 
 def _require_room(path, size):
-    """Raises `OSError` unless a file of `size` bytes can be written: HDF5 does not survive it if there is no room."""
+    """Raises `OSError` unless `size` bytes can be reserved: a full disk crashes HDF5."""
     if not size:
         return
     if not hasattr(os, "posix_fallocate"):

@@ -1,4 +1,4 @@
-"""Gradients of a piece of a training step, and the step as a function, in the words of each backend.
+"""Vector-Jacobian products and whole training steps on each backend.
 
 The step itself is written once. On JAX, where a training step is a function from state to state, it runs in a
 `keras.StatelessScope` that holds the state.
@@ -13,25 +13,27 @@ from keras import ops, tree
 BACKEND = keras.backend.backend()
 
 
-def record(function, variables, state, inputs=()):
-    """Calls `function(*inputs)` such that its gradients can be asked for afterwards, when other things were done.
+def vjp(function, variables, state, inputs=()):
+    """Calls `function(*inputs)`; returns its outputs and its vector-Jacobian product, as `jax.vjp` does.
+
+    The product may be computed later, after other updates.
 
     Args:
-        function: Returns (differentiable, others): two nests of tensors, of which the first is recorded.
-        variables: Variables to differentiate by.
+        function: Returns (differentiable, others): two nests of tensors; the first is differentiated.
+        variables: Variables to differentiate with respect to.
         state: All variables that `function` may read or write; `variables` may be among them.
-        inputs: Tuple of nests of tensors, to differentiate by as well.
+        inputs: Tuple of nests of tensors, to differentiate with respect to as well.
 
     Returns:
-        (differentiable, others, pull): `pull(cotangents)` returns the gradients by `variables`, a list, and by
-        `inputs`, a tuple; zeros where there is no dependence. It may be called once.
+        (differentiable, others, vjp): `vjp(cotangents)` returns the gradients with respect to `variables`, a list, and
+        to `inputs`, a tuple; zeros where there is no dependence. It may be called once.
     """
-    return {"tensorflow": _record_tensorflow, "jax": _record_jax, "torch": _record_torch}[BACKEND](
+    return {"tensorflow": _vjp_tensorflow, "jax": _vjp_jax, "torch": _vjp_torch}[BACKEND](
         function, variables, state, inputs
     )
 
 
-def _record_tensorflow(function, variables, state, inputs):
+def _vjp_tensorflow(function, variables, state, inputs):
     import tensorflow as tf
 
     variables, sources = [v.value for v in variables], tree.flatten(inputs)
@@ -40,7 +42,7 @@ def _record_tensorflow(function, variables, state, inputs):
         tape.watch(sources)
         outputs, others = function(*inputs)
 
-    def pull(cotangents):
+    def backward(cotangents):
         gradients = tape.gradient(
             tree.flatten(outputs),
             variables + sources,
@@ -49,29 +51,29 @@ def _record_tensorflow(function, variables, state, inputs):
         )
         return gradients[: len(variables)], tree.pack_sequence_as(inputs, gradients[len(variables) :])
 
-    return outputs, others, pull
+    return outputs, others, backward
 
 
-def _record_jax(function, variables, state, inputs):
+def _vjp_jax(function, variables, state, inputs):
     import jax
 
     known = [(v, v.value) for v in state]
 
     def pure(values, inputs):
-        # Losses that layers add are collected only if asked for.
+        # Losses that layers add are collected only on request.
         with keras.StatelessScope(known + list(zip(variables, values)), collect_losses=True) as scope:
             outputs, others = function(*inputs)
         return outputs, (others, [scope.get_current_value(v) for v in state])
 
-    outputs, pull_back, (others, after) = jax.vjp(pure, [v.value for v in variables], inputs, has_aux=True)
+    outputs, backward, (others, after) = jax.vjp(pure, [v.value for v in variables], inputs, has_aux=True)
     ours = {id(v) for v in variables}
     for variable, value in zip(state, after):
         if id(variable) not in ours:
             variable.assign(value)
-    return outputs, others, pull_back
+    return outputs, others, backward
 
 
-def _record_torch(function, variables, state, inputs):
+def _vjp_torch(function, variables, state, inputs):
     import torch
 
     inputs = tree.map_structure(lambda x: x.detach().requires_grad_(), inputs)
@@ -79,13 +81,13 @@ def _record_torch(function, variables, state, inputs):
     with torch.enable_grad():
         outputs, others = function(*inputs)
 
-    def pull(cotangents):
+    def backward(cotangents):
         pairs = [(o, c) for o, c in zip(tree.flatten(outputs), tree.flatten(cotangents)) if o.requires_grad]
-        recorded, cotangents = zip(*pairs)
-        gradients = torch.autograd.grad(recorded, sources, cotangents, allow_unused=True, materialize_grads=True)
+        differentiable, cotangents = zip(*pairs)
+        gradients = torch.autograd.grad(differentiable, sources, cotangents, allow_unused=True, materialize_grads=True)
         return list(gradients[: len(variables)]), tree.pack_sequence_as(inputs, list(gradients[len(variables) :]))
 
-    return outputs, tree.map_structure(_detached, others), pull
+    return outputs, tree.map_structure(_detached, others), backward
 
 
 def _detached(x):
@@ -93,7 +95,7 @@ def _detached(x):
 
 
 def apply(optimizer, gradients, variables):
-    """Updates `variables`."""
+    """Applies gradients to `variables`."""
     if BACKEND != "jax":
         with _without_gradients():
             optimizer.apply(gradients, variables)
@@ -113,7 +115,7 @@ def _without_gradients():
 
 
 def run_step(step, groups, arguments):
-    """Runs a step of training in the form that the backend's trainer expects.
+    """Runs a training step in the form that the backend's trainer expects.
 
     Args:
         step: Function of the data that reads and writes variables; returns a dict of results.
@@ -134,10 +136,11 @@ def run_step(step, groups, arguments):
 
 
 @contextlib.contextmanager
-def own_chance(*numbers):
-    """Makes what is drawn inside depend on `numbers` alone: integer variables, of any shape.
+def forked_rng(*numbers):
+    """Random numbers inside depend on `numbers` alone: integer variables, of any shape.
 
-    Keras's dropout draws from a source of the model's own; on PyTorch from that of the process, which is lent here.
+    On PyTorch, Keras's dropout uses the RNG of the process, which is forked and seeded here; other backends use seeds
+    that are variables of the model.
     """
     if BACKEND != "torch":
         yield
@@ -150,6 +153,6 @@ def own_chance(*numbers):
         yield
 
 
-def constant(nest):
-    """The same tensors, through which no gradient flows."""
+def stop_gradients(nest):
+    """`ops.stop_gradient` of each tensor of a nest."""
     return tree.map_structure(ops.stop_gradient, nest)

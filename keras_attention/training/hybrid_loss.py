@@ -1,4 +1,4 @@
-"""What trains a network that chooses where to look: cross-entropy for what it says, REINFORCE for where it looks."""
+"""Hybrid loss of recurrent attention: cross-entropy for the class, REINFORCE for the locations."""
 
 import keras
 from keras import ops
@@ -11,23 +11,23 @@ OUTPUTS = ("logits", "log_probs", "baselines")
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class HybridLoss(keras.losses.Loss):
-    r"""Cross-entropy of the class, REINFORCE of the places with a learned baseline, and the error of that baseline.
+    r"""Cross-entropy of the class plus REINFORCE for the glimpse locations, with a learned baseline.
 
     $$ loss = - \log p(a^\star) - \lambda \sum_t \log \pi(l_t) \, (R - b_t) + \mu \, \frac{1}{T} \sum_t (R - b_t)^2 $$
 
     as in "Recurrent Models of Visual Attention", section 3.1 ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)).
-    Written out, with B batch, T places that were chosen:
+    Written out, with B batch, T sampled locations:
 
         reward: [B]    = 1 where the most probable class is the true one, else 0
-        gain:   [B, T] = reward - baselines, of which no gradient is taken
+        gain:   [B, T] = stop_gradient(reward - baselines)
         losses: [B]    = cross_entropy + reinforce_weight * sum over T of (-log_probs * gain)
                          + baseline_weight * mean over T of (reward - baselines)^2
 
-    What has no gradient: the reward; the baseline in the second term, which it does not change the mean of; and the
-    places themselves (`layers.LocationPolicy`). The sum of all rewards to come is the same at every step, because only
-    the last is not 0.
+    No gradient flows through the reward, through the baseline in the second term, whose expected gradient does not
+    depend on it, or through the locations (`layers.LocationPolicy`). The return is the same at every step, as only the
+    last reward is not 0.
 
-    In evaluation the second term means nothing; look at the accuracy.
+    The second term is no measure of quality: evaluate with the accuracy.
 
     Args:
         reinforce_weight: Float λ of at least 0; 0 for soft glimpses.
@@ -36,18 +36,18 @@ class HybridLoss(keras.losses.Loss):
         name: Optional name.
 
     Call arguments:
-        y_true: Classes [B], integers from 0 on. Others are refused; in a compiled step the loss is NaN.
-        y_pred: What `models.RecurrentAttention` returns.
+        y_true: Classes [B], integers from 0 to K - 1. Others are refused; in a compiled step the loss is NaN.
+        y_pred: Outputs of `models.RecurrentAttention`.
         sample_weight: Weights [B], or `None`.
 
     Returns:
         Float32 scalar; [B] with `reduction="none"`.
 
     Raises:
-        ValueError: If `y_pred` has not these outputs, `y_true` not one class for each image, or an argument is out of
-            its range.
+        ValueError: If `y_pred` lacks an output, `y_true` is not one class for each image, or an argument is out of its
+            range.
 
-    Example: sure and right, and as expected.
+    Example: a confident correct prediction, and a baseline equal to the reward.
 
     >>> import numpy as np
     >>> outputs = {"logits": np.array([[50.0, 0.0]]), "log_probs": np.array([[1.3]]), "baselines": np.array([[1.0]])}
@@ -65,8 +65,8 @@ class HybridLoss(keras.losses.Loss):
         labels = ops.reshape(y_true, (-1,))
         logits, log_probs, baselines = (y_pred[name] for name in OUTPUTS)
         entropy = class_cross_entropy(labels, logits, "y_true")
-        right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), ops.cast(labels, "int32"))
-        error = ops.cast(right, baselines.dtype)[:, None] - baselines
+        correct = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), ops.cast(labels, "int32"))
+        error = ops.cast(correct, baselines.dtype)[:, None] - baselines
         reinforce = ops.sum(-log_probs * ops.stop_gradient(error), axis=-1)
         steps = max(baselines.shape[-1], 1)
         squares = ops.sum(ops.square(error), axis=-1) / steps

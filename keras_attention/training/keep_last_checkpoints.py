@@ -1,4 +1,4 @@
-"""Keeps the last k checkpoints of a training run, to average them."""
+"""Callback that keeps the last checkpoints of a training run, to resume from or to average."""
 
 import math
 import re
@@ -12,28 +12,27 @@ from keras_attention.training.files import HALF_WRITTEN, WEIGHTS, written_whole
 
 
 class KeepLastCheckpoints(keras.callbacks.Callback):
-    """Saves the weights every so often, and keeps the last `keep` of the files.
+    """Saves the weights at regular intervals and keeps the last `keep` checkpoints.
 
-    What `average_checkpoints` needs: "Attention Is All You Need", section 6.1
+    For `average_checkpoints`: "Attention Is All You Need", section 6.1
     ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)) averages the last 5
     checkpoints of the base model, written every 10 minutes, and the last 20 of the big.
 
-    A file is named after the number of updates done so far, `step-00001234.weights.h5`;
-    it is written beside and renamed, so that a file of that name is always whole. What runs
-    that were killed left half written (hidden folders `.step-...`) is removed; other files in
-    the folder are left alone.
+    A file is named after the number of updates done so far, `step-00001234.weights.h5`, and
+    written atomically. Half-written files of killed runs (hidden folders `.step-...`) are
+    removed; other files in the folder are kept.
 
-    A run that goes on (the optimizer's count of updates is not 0) counts the files of
-    its earlier part. A run that would go over files of a later step, another run's, is
-    refused before it starts: nothing of theirs is lost.
+    A resumed run (the optimizer's count of updates is not 0) counts the files of its earlier
+    part. If the folder holds checkpoints of a later step, those of another run, training does
+    not start.
 
     Weights that are NaN or infinite are not saved: training stops with an error that names the first such weight and
     the last good checkpoint.
 
     Args:
-        directory: Folder of the checkpoints; made if it is not there.
-        keep: Positive int, how many are kept.
-        every: `"epoch"`, or a positive int: every so many batches.
+        directory: Folder of the checkpoints; created if it does not exist.
+        keep: Positive int, how many checkpoints are kept.
+        every: `"epoch"`, or a positive int, the interval in batches.
 
     Attributes:
         paths: The checkpoints, oldest first.
@@ -41,9 +40,9 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
     Raises:
         ValueError: If an argument is out of its range; when training starts, if the
             folder holds checkpoints of a later step.
-        OSError: `NotADirectoryError` or `PermissionError`, if `directory` is a file or
-            cannot be written; if that does not show before, when training starts. When a
-            checkpoint is due, if the disk is full: the other checkpoints stay as they are.
+        OSError: `NotADirectoryError` or `PermissionError`, at the latest when training starts,
+            if `directory` is a file or cannot be written. When a checkpoint is due, if the
+            disk is full: the other checkpoints are kept.
         FloatingPointError: When a checkpoint is due, if a weight or the optimizer's state is not finite.
 
     Example:
@@ -79,14 +78,14 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
         if later:
             raise ValueError(
                 f"{self.directory} holds checkpoints of a later step than this run's {self._step}, such as "
-                f"{later[-1].name}. Go on from them or give another `directory`."
+                f"{later[-1].name}. Resume from them or give another `directory`."
             )
 
     def on_epoch_begin(self, epoch, logs=None):
         self._step_at_epoch_begin = self._step
 
     def on_train_batch_end(self, batch, logs=None):
-        # Counted here, as reading the optimizer's count would make some backends wait for every batch.
+        # Counted here: reading the optimizer's count would wait for every batch on some backends.
         step = self._step_at_epoch_begin + batch + 1
         if self.every != "epoch" and step // self.every > self._saved_at // self.every:
             self._save()
@@ -97,7 +96,7 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
             self._save()
 
     def _save(self):
-        # With `steps_per_execution` the last batches of an epoch may be fewer than Keras says.
+        # With `steps_per_execution` the last execution of an epoch may have fewer batches than Keras reports.
         self._step = int(self.model.optimizer.iterations)
         self._require_finite()
         path = self.directory / f"step-{self._step:08d}{WEIGHTS}"
@@ -117,21 +116,21 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
 
 
 def last_good(checkpoints):
-    """Where a run that has diverged can go on, in words."""
+    """The end of an error message: the checkpoint to resume a diverged run from."""
     paths = checkpoints.paths if checkpoints else []
     if not paths:
         return "There is no checkpoint of an earlier update."
-    return f"The last good checkpoint is {paths[-1]}: load it, and go on with a lower learning rate or with other data."
+    return f"The last good checkpoint is {paths[-1]}: load it, and resume with a lower learning rate or other data."
 
 
 def _most_bytes(variables):
-    """At least what a file of these takes, each with its groups and headers."""
+    """Upper bound of the size of a file of these variables, with groups and headers."""
     sizes = [math.prod(v.shape) * int((re.search(r"\d+", v.dtype) or ["8"])[0]) // 8 for v in variables]
     return sum(sizes) + 8192 * len(sizes) + 65536
 
 
 def _try_to_write(directory):
-    """Makes the folder and something in it, so that what forbids it shows before the work and not after an epoch."""
+    """Creates the folder and a file in it, so that a folder that cannot be written fails before training."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with working_folder(directory, f".step-try{WEIGHTS}.", HALF_WRITTEN):
@@ -141,6 +140,6 @@ def _try_to_write(directory):
 
 
 def _step_of(path):
-    """The number in a checkpoint's name; `None` if it is not one of ours."""
+    """The step in a checkpoint's name; `None` for other files."""
     match = re.fullmatch(r"step-(\d{8,})" + re.escape(WEIGHTS), path.name)
     return int(match[1]) if match else None

@@ -1,4 +1,4 @@
-"""Cross-entropy against smoothed labels, over the tokens that are not padding."""
+"""Cross-entropy with label smoothing, padding ignored."""
 
 import math
 
@@ -15,15 +15,15 @@ VARIANTS = ("paper", "reference")
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LabelSmoothedCrossEntropy(keras.losses.Loss):
-    r"""Cross-entropy against labels that give a part $\epsilon$ of their weight away.
+    r"""Cross-entropy with label smoothing, padding ignored.
 
     $$ loss = -\frac{1}{|\{y \ne 0\}|} \sum_{y \ne 0} \sum_v q(v) \log p(v) $$
 
     with the smoothed label q in one of its two published forms, V the vocabulary:
 
-        "paper":      q = 1 - e + e / V on the truth, e / V on the others
-        "reference":  q = 1 - e on the truth, e / (V - 1) on the others; less the entropy
-                      of q, so that the smallest possible loss is 0
+        "paper":      q = 1 - e + e / V for the label, e / V for the others
+        "reference":  q = 1 - e for the label, e / (V - 1) for the others; minus the entropy
+                      of q, so that the minimum of the loss is 0
 
     The first is section 7 of "Rethinking the Inception Architecture"
     ([Szegedy et al., 2015](https://arxiv.org/abs/1512.00567)), which "Attention Is All
@@ -35,18 +35,18 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
 
     Computed in float32, whatever the dtype of the logits.
 
-    Masking: where `y_true` is `padding_id`, or the weight is 0, nothing counts, not even a
-    NaN, and the mean is over the other tokens. The Keras mask of `y_pred` is not
-    consulted: it speaks of the decoder's input, whose start token may well be 0.
+    Masking: positions where `y_true` is `padding_id` or the weight is 0 are ignored, even if
+    their logits are NaN; the mean is over the others. The Keras mask of `y_pred` is ignored:
+    it is that of the decoder's input, whose start token may be 0.
 
-    A token that is not from 0 to V - 1 is refused; in a compiled step its loss is NaN.
+    Tokens must be from 0 to V - 1; in a compiled step the loss of others is NaN.
 
     Args:
         smoothing: Float e in [0, 1); 0 is the plain cross-entropy.
         variant: `"paper"` or `"reference"`.
-        padding_id: Int, the token that does not count; `None` if all do.
-        reduction: `"mean_with_sample_weight"` (the default: over what counts, weighted by
-            `sample_weight`), `"sum"` or `"none"`.
+        padding_id: Int, the token of padding; `None` if there is none.
+        reduction: `"mean_with_sample_weight"` (the default: the mean without padding, weighted
+            by `sample_weight`), `"sum"` or `"none"`.
         name: Optional name.
 
     Call arguments:
@@ -58,8 +58,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         Float32 scalar; [B, T] with `reduction="none"`.
 
     Raises:
-        ValueError: If an argument is out of its range, a token that counts is none of the V,
-            or the shapes do not fit.
+        ValueError: If an argument or a token is out of its range, or the shapes do not fit.
 
     Example: the best prediction has loss 0; the second token is padding.
 
@@ -85,12 +84,11 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
                 "`reduction` must be 'mean_with_sample_weight', 'sum' or 'none' (any other mean would count the "
                 f"padding). Received: reduction={reduction!r}"
             )
-        require_padding_id(padding_id)
-        # Keras hands `y_true` over in the dtype of the loss: float32 holds every token id below 2^24.
+        # Keras casts `y_true` to the dtype of the loss: float32 holds every token id below 2^24.
         super().__init__(name=name, reduction=reduction, dtype="float32")
         self.smoothing = float(smoothing)
         self.variant = variant
-        self.padding_id = padding_id
+        self.padding_id = require_padding_id(padding_id)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
@@ -100,7 +98,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         if sample_weight is not None:
             weights = weights * with_rank(ops.cast(sample_weight, "float32"), len(weights.shape))
             counts = ops.logical_and(counts, ops.not_equal(weights, 0.0))
-        # A new tensor, without the mask that `y_pred` may carry, and without what stands in the padding.
+        # A new tensor, without the Keras mask of `y_pred` and without the logits of padding.
         y_pred = ops.where(counts[..., None], ops.cast(y_pred, "float32"), 0.0)
         y_true = ops.where(counts, y_true, 0)
         require_labels(y_true, "y_true", y_pred.shape[-1])
@@ -108,10 +106,10 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         V = y_pred.shape[-1]
-        truth, others = self._weights(V)
-        # Shifted by the greatest: the three terms, each as large as the logits, would cancel in their last digits.
+        label, others = self._weights(V)
+        # Shifted by the max: the three terms, each as large as the logits, would lose digits by cancellation.
         logits = y_pred - ops.stop_gradient(ops.max(y_pred, axis=-1, keepdims=True))
-        losses = ops.logsumexp(logits, axis=-1) - truth * chosen(logits, y_true)
+        losses = ops.logsumexp(logits, axis=-1) - label * chosen(logits, y_true)
         if others:
             losses = losses - others * ops.sum(logits, axis=-1)
         return nan_unless_label(losses - self._entropy(V), y_true, V)
@@ -125,7 +123,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         }
 
     def _weights(self, V):
-        """a and b: what the truth weighs more than the others, and what every token weighs."""
+        """a and b: the additional weight of the label, and the weight of every token."""
         if self.variant == "paper":
             return 1 - self.smoothing, self.smoothing / V
         if V < 2:
@@ -134,7 +132,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         return 1 - self.smoothing - others, others
 
     def _entropy(self, V):
-        """The entropy of the smoothed label, which the reference subtracts."""
+        """The entropy of the smoothed label, which `variant="reference"` subtracts."""
         if self.variant == "paper" or not self.smoothing:
             return 0.0
         e = self.smoothing

@@ -1,4 +1,4 @@
-"""A learning rate that stays, and then falls to zero in a line."""
+"""Learning rate schedule: constant, then linear decay to zero."""
 
 import keras
 from keras import ops
@@ -8,15 +8,15 @@ from keras_attention.ops.require import require_int, require_number
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    r"""Learning rate that is constant for `constant_steps`, then falls linearly to 0 within `decay_steps`.
+    r"""Learning rate schedule: constant for `constant_steps`, then linear decay to 0 within `decay_steps`.
 
     $$ lr(s) = lr_0 \min(1, \max(0, 1 - \frac{s - constant}{decay})) $$
 
     as for the image-to-image networks of pix2pix and SelectionGAN (2e-4 for 15 to 50 epochs, falling for as many) and
     for SNGAN (2e-4 for 400,000 updates, falling for 50,000). s is the number of updates done.
 
-    An optimizer counts its own updates: with `AdversarialModel(discriminator_steps=n)` the discriminator's does n a
-    step, and needs n times as many `constant_steps` and `decay_steps`.
+    An optimizer counts its own updates: with `AdversarialModel(discriminator_steps=n)` the discriminator's makes n in a
+    training step, and needs n times as many `constant_steps` and `decay_steps`.
 
     Differs from the published code of the first two: there the rate is changed after each epoch, here after each
     update.
@@ -48,9 +48,9 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.decay_steps = require_int(decay_steps, "decay_steps")
 
     def __call__(self, step):
-        # As integers: float32 could not count beyond 2^24.
-        gone = ops.cast(ops.cast(step, "int32") - self.constant_steps, "float32")
-        return self.learning_rate * ops.clip(1.0 - gone / self.decay_steps, 0.0, 1.0)
+        # As integers: float32 cannot count beyond 2^24.
+        elapsed = ops.cast(ops.cast(step, "int32") - self.constant_steps, "float32")
+        return self.learning_rate * ops.clip(1.0 - elapsed / self.decay_steps, 0.0, 1.0)
 
     def get_config(self):
         return {

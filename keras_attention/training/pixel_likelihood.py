@@ -1,4 +1,4 @@
-"""What an autoregressive model of images minimises."""
+"""Negative log-likelihood of an autoregressive model of images."""
 
 import keras
 from keras import ops
@@ -10,17 +10,17 @@ from keras_attention.ops.shapes.sizes import with_rank
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class PixelNegativeLogLikelihood(keras.losses.Loss):
-    r"""Negative log-likelihood of images, in nats for each channel of a pixel.
+    r"""Negative log-likelihood of images, in nats per dimension (channel of a pixel).
 
-    $$ loss = -\frac{1}{Y X C} \sum_{y, x} \log p(v_{yx} \mid \text{what is written before}) $$
+    $$ loss = -\frac{1}{Y X C} \sum_{y, x} \log p(v_{yx} \mid \text{previous pixels}) $$
 
     Divided by log 2 it is the bits per dimension that papers report (`metrics.BitsPerDim`). Written out, with B batch,
     Y rows, X columns, C channels:
 
         losses: [B, Y, X] = -pixel_log_prob(images, outputs) / C
 
-    Masking: 0 is a value like the others. Pixels that do not count get a `sample_weight` of 0, and may hold anything.
-    Another value that is not from 0 to 255 is refused; in a compiled step its loss is NaN.
+    Masking: pixels with a `sample_weight` of 0 are ignored and may have any value (0 is no padding). Other values must
+    be from 0 to 255; in a compiled step the loss of others is NaN.
 
     Args:
         likelihood: `"categorical"`, outputs are logits [B, Y, X, C, 256]; or `"logistic_mixture"`, they are parameters
@@ -30,13 +30,13 @@ class PixelNegativeLogLikelihood(keras.losses.Loss):
 
     Call arguments:
         y_true: Images [B, Y, X, C], integers from 0 to 255.
-        y_pred: What the model says of these very pixels.
+        y_pred: Outputs of the model for these pixels.
         sample_weight: Weights [B] or [B, Y, X], or `None`.
 
     Returns:
         Float32 scalar; [B, Y, X] with `reduction="none"`.
 
-    Example: 256 values that are all alike take log 256.
+    Example: log 256 for equal logits.
 
     >>> import numpy as np
     >>> loss = PixelNegativeLogLikelihood()
@@ -46,13 +46,13 @@ class PixelNegativeLogLikelihood(keras.losses.Loss):
 
     def __init__(self, likelihood="categorical", reduction="sum_over_batch_size", name="pixel_negative_log_likelihood"):
         require_likelihood(likelihood)
-        # Keras hands `y_true` over in the dtype of the loss; bfloat16 does not hold all of 0 to 255.
+        # Keras casts `y_true` to the dtype of the loss; bfloat16 does not represent all of 0 to 255.
         super().__init__(name=name, reduction=reduction, dtype="float32")
         self.likelihood = likelihood
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
-            # Keras would lay weights [B] along the columns.
+            # Keras would broadcast weights [B] along the columns.
             sample_weight = with_rank(sample_weight, 3)
             y_true = ops.convert_to_tensor(y_true)
             y_true = ops.where(sample_weight[..., None] == 0, ops.zeros_like(y_true), y_true)

@@ -1,16 +1,16 @@
-"""The learning rate of the Transformer: up in a line, down with the square root."""
+"""Learning rate schedule of the Transformer: linear warmup, then inverse square root decay."""
 
 import keras
 from keras import ops
 
-from keras_attention.ops.require import require_choice, require_number
+from keras_attention.ops.require import require_choice, require_int, require_number
 
 VARIANTS = ("paper", "reference")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TransformerSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    r"""Learning rate that rises linearly for `warmup_steps`, then falls with the square root of the step.
+    r"""Learning rate schedule of the Transformer: linear warmup, then inverse square root decay.
 
     $$ lr(s) = c \, D^{-1/2} \min(s^{-1/2}, \; s \cdot warmup^{-3/2}) $$
 
@@ -18,10 +18,10 @@ class TransformerSchedule(keras.optimizers.schedules.LearningRateSchedule):
     ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)), which uses it with
     `keras.optimizers.Adam(schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9)`.
 
-    Keras counts the updates *done*: the first one is made at step 0. With
-    `variant="paper"` s is that number, the equation as it stands, and the first update
-    changes nothing (lr(0) = 0). The published code counts from 1, s = step + 1:
-    `variant="reference"`. Its `learning_rate=0.2` is `factor=2`.
+    Keras counts the updates *done*: the first one has step 0. With `variant="paper"` s is
+    that number, as in the equation, and the first update has a learning rate of 0. The
+    published code counts from 1, s = step + 1: `variant="reference"`. Its
+    `learning_rate=0.2` is `factor=2`.
 
     Args:
         model_dim: Positive int D, the width of the model.
@@ -46,16 +46,16 @@ class TransformerSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, model_dim, warmup_steps=4000, factor=1.0, variant="paper"):
-        self.model_dim = require_number(model_dim, "model_dim", above=0)
-        self.warmup_steps = require_number(warmup_steps, "warmup_steps", above=0)
+        self.model_dim = require_int(model_dim, "model_dim")
+        self.warmup_steps = require_int(warmup_steps, "warmup_steps")
         self.factor = require_number(factor, "factor", above=0)
         self.variant = require_choice(variant, "variant", VARIANTS)
 
     def __call__(self, step):
         s = ops.cast(step, "float32") + (1.0 if self.variant == "reference" else 0.0)
-        # s^-1/2 without the infinity at s = 0: the line is the smaller one up to the warmup anyway.
-        fall = ops.rsqrt(ops.maximum(s, 1.0))
-        return self.factor * self.model_dim**-0.5 * ops.minimum(fall, s * self.warmup_steps**-1.5)
+        # Without the infinity at s = 0, where the warmup is the minimum of the two.
+        decay = ops.rsqrt(ops.maximum(s, 1.0))
+        return self.factor * self.model_dim**-0.5 * ops.minimum(decay, s * self.warmup_steps**-1.5)
 
     def get_config(self):
         return {

@@ -1,12 +1,11 @@
-"""What the networks of SelectionGAN minimise: uncertain pixels count less, and a discriminator judges both images."""
+"""Losses of SelectionGAN: uncertainty-guided pixel loss, total variation and adversarial loss."""
 
 import math
-import numbers
 
 import keras
 from keras import ops
 
-from keras_attention.ops.require import require_choice
+from keras_attention.ops.require import is_number, require_choice, require_number
 from keras_attention.training.adversarial_objective import AdversarialObjective
 
 VARIANTS = ("reference", "paper")
@@ -16,30 +15,29 @@ ADVERSARIAL = {"first_image": 1.0, "image": 4.0}
 
 
 def uncertainty_guided_loss(target, image, uncertainty=None, variant="reference", floor=1e-6):
-    r"""Mean absolute error in which each pixel counts by how certain the model is of it.
+    r"""Mean absolute error weighted by a predicted uncertainty map.
 
     $$ loss = \mathrm{mean}(\frac{\ell}{U} + \log U) + \mathrm{mean}(\ell), \quad \ell = |target - image| $$
 
     as in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)). For a given l
-    the first term is least at U = l, where it is 1 + log l: the loss may be negative.
+    the first term has its minimum 1 + log l at U = l: the loss may be negative.
 
-    Differs from the paper: the last term is in its published code alone; `variant="paper"` leaves it out. There,
-    nothing keeps U from 0, where the logarithm and the quotient are infinite; here U is at least `floor`. Below it, U
-    has no gradient.
+    Differs from the paper: the last term is only in its published code; `variant="paper"` leaves it out. Both divide
+    by U without a bound; here U is at least `floor`, and has no gradient below it.
 
     Computed in float32.
 
     Args:
         target: [B, Y, X, C].
         image: [B, Y, X, C].
-        uncertainty: U, [B, Y, X, 1], values between 0 and 1; `None`: the mean absolute error.
+        uncertainty: U, [B, Y, X, 1], values between 0 and 1; `None`: the plain mean absolute error.
         variant: `"reference"` or `"paper"`.
-        floor: Float, the least U.
+        floor: Float in (0, 1), the minimum of U.
 
     Returns:
         Float32 scalar.
 
-    Example: where all is equally uncertain, U = 1/2, the loss is 3 l - log 2.
+    Example: for U = 1/2 everywhere the loss is 3 l - log 2.
 
     >>> import numpy as np
     >>> half = np.full((1, 2, 2, 1), 0.5)
@@ -53,17 +51,18 @@ def uncertainty_guided_loss(target, image, uncertainty=None, variant="reference"
     if uncertainty is None:
         return error
     U = ops.maximum(_float(uncertainty), floor)
-    # The mean of log U over places is that over places and channels.
-    weighed = ops.mean(difference / U) + ops.mean(ops.log(U))
-    return weighed + error if variant == "reference" else weighed
+    # The mean of log U over positions is that over positions and channels.
+    weighted = ops.mean(difference / U) + ops.mean(ops.log(U))
+    return weighted + error if variant == "reference" else weighted
 
 
 def total_variation(images):
-    r"""How much neighbouring pixels differ, summed over pixels, channels and images of the batch.
+    r"""Total variation: absolute differences of neighbouring pixels, summed over the batch.
 
     $$ \sum_{byxc} |I_{byxc} - I_{b,y-1,xc}| + |I_{byxc} - I_{by,x-1,c}| $$
 
-    A sum, as in SelectionGAN's published code: it grows with the size of the batch and of the image. In float32.
+    A sum, as in SelectionGAN's published code: it grows with the size of the batch and of the image. Computed in
+    float32.
 
     Args:
         images: [B, Y, X, C].
@@ -85,44 +84,43 @@ def total_variation(images):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class SelectionGANObjective(AdversarialObjective):
-    r"""What `AdversarialModel` minimises for `models.selection_gan`.
+    r"""Objective of SelectionGAN: pixel loss, adversarial loss and total variation, for `AdversarialModel`.
 
     With l_t the `uncertainty_guided_loss` of output t, BCE the binary cross-entropy of the discriminator's logits of
-    [source, image], w and a the weights by the name of the output:
+    [source, image], w and a the loss weights by the name of the output:
 
         pixel_loss         = sum over t of w[t] l_t
-        adversarial_loss   = sum over t of a[t] BCE(D(made t), real)
+        adversarial_loss   = sum over t of a[t] BCE(D(generated t), 1)
         generator_loss     = pixel_loss + adversarial_loss + total_variation * total variation of the final image
-        discriminator_loss = (sum over t of a[t] (BCE(D(made t), made) + BCE(D(real), real))) / 2
+        discriminator_loss = (sum over t of a[t] (BCE(D(generated t), 0) + BCE(D(real), 1))) / 2
 
-    as in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)), whose images
-    t are "first_image" and "image", compared with the real image, and its semantic maps "first_semantics" and
-    "semantics", compared with the given one. What the generator does not return does not count: the steps of the
-    ablation (`models.selection_gan`) take the same objective. Where there is but one image, it is the first.
+    as in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)), whose outputs
+    t are "first_image" and "image", compared with the real image, and the semantic maps "first_semantics" and
+    "semantics", compared with the given one. Outputs that the generator does not return are left out, so that all
+    steps of the ablation (`models.selection_gan`) use this objective; a generator with one image returns
+    "first_image". The total variation is that of "image", or else of "first_image".
 
-    The total variation is that of the final image, or of the first where there is no other.
+    Differs from the paper: see `uncertainty_guided_loss`; one uncertainty map is used for all four outputs, as in the
+    published code.
 
-    Differs from the paper: see `uncertainty_guided_loss`; one uncertainty map serves all four, those of the semantic
-    maps as well, as in the published code.
-
-    The discriminator is called on real images and on each made one for itself, as in the published code: its batch
-    normalisation uses the statistics of each.
+    The discriminator is called separately on real images and on each generated image, as in the published code: its
+    batch normalization uses the statistics of each.
 
     Args:
-        condition: What the generator is called on: ("source", "semantics"), or one of them.
-        pixel_weights: Dict w; names that are missing do not count. `None` means the published ones: 100 for
-            "first_image", 200 for "image", 1 for "first_semantics", 2 for "semantics".
-        adversarial_weights: Dict a; `None` means 1 for "first_image", 4 for "image".
-        total_variation: Float, at least 0.
+        condition: Inputs of the generator: ("source", "semantics"), or one of them.
+        pixel_weights: Dict w; missing names have weight 0. `None`: the published ones, 100 for "first_image", 200 for
+            "image", 1 for "first_semantics", 2 for "semantics".
+        adversarial_weights: Dict a; `None`: 1 for "first_image", 4 for "image".
+        total_variation: Float of at least 0, weight of the total variation.
         variant: `"reference"` or `"paper"`.
-        floor: Positive float, the least uncertainty.
+        floor: Float in (0, 1), the minimum of the uncertainty.
 
     Data: `fit({"source", "semantics", "image"})`, or `fit({"source", "semantics"}, image)`: floats [B, Y, X, C]
     between -1 and 1, all of one size.
 
     Raises:
-        ValueError: If an argument is out of its range, an image is missing, of another size or has values beyond -1
-            and 1.
+        ValueError: If an argument is out of its range, an image is missing, of another size or has values outside of
+            [-1, 1].
 
     Example:
 
@@ -156,15 +154,12 @@ class SelectionGANObjective(AdversarialObjective):
         if not condition or not set(condition) <= set(CONDITIONS):
             raise ValueError(f"`condition` must be one or both of {CONDITIONS}. Received: condition={condition!r}")
         require_choice(variant, "variant", VARIANTS)
-        if not _is_number(total_variation) or total_variation < 0:
-            raise ValueError(f"`total_variation` must be at least 0. Received: total_variation={total_variation!r}")
-        _require_floor(floor)
         self.condition = [name for name in CONDITIONS if name in condition]
         self.pixel_weights = _weights(pixel_weights, PIXEL, "pixel_weights")
         self.adversarial_weights = _weights(adversarial_weights, ADVERSARIAL, "adversarial_weights")
-        self.total_variation = total_variation
+        self.total_variation = require_number(total_variation, "total_variation", least=0)
         self.variant = variant
-        self.floor = floor
+        self.floor = _require_floor(floor)
 
     def batch(self, x, y):
         batch = dict(x) if isinstance(x, dict) else {}
@@ -180,7 +175,7 @@ class SelectionGANObjective(AdversarialObjective):
         if any(len(shape) != 4 for shape in shapes.values()) or len({shape[:3] for shape in shapes.values()}) > 1:
             raise ValueError(f"All images must be [B, Y, X, C] of one size. Received: shapes {shapes}")
         for name, x in batch.items():
-            # Written so that a NaN is refused too.
+            # Written so that NaN raises too.
             if x.size and not (x.min() >= -1.001 and x.max() <= 1.001):
                 raise ValueError(
                     f"`{name}` must have values between -1 and 1. Received: values from {x.min()} to {x.max()}"
@@ -189,11 +184,11 @@ class SelectionGANObjective(AdversarialObjective):
     def generator_inputs(self, batch, seed):
         return {name: batch[name] for name in self.condition}
 
-    def discriminator_losses(self, discriminator, batch, inputs, made, training):
-        real = _judge(discriminator, batch["image"], batch, training)
+    def discriminator_losses(self, discriminator, batch, inputs, generated, training):
+        real = _discriminate(discriminator, batch["image"], batch, training)
         total, fakes = 0.0, []
-        for name, weight in self._judged(made):
-            fake = _judge(discriminator, made[name], batch, training)
+        for name, weight in self._adversarial(generated):
+            fake = _discriminate(discriminator, generated[name], batch, training)
             total = total + weight * (ops.mean(ops.softplus(fake)) + ops.mean(ops.softplus(-real)))
             fakes.append(ops.mean(fake))
         return {
@@ -202,17 +197,19 @@ class SelectionGANObjective(AdversarialObjective):
             "fake_logits": sum(fakes) / len(fakes),
         }
 
-    def generator_losses(self, discriminator, batch, inputs, made, training):
+    def generator_losses(self, discriminator, batch, inputs, generated, training):
         pixels = adversarial = ops.zeros(())
         for name, weight in self.pixel_weights.items():
-            if name in made:
+            if name in generated:
                 target = batch["semantics" if name.endswith("semantics") else "image"]
-                loss = uncertainty_guided_loss(target, made[name], made.get("uncertainty"), self.variant, self.floor)
+                loss = uncertainty_guided_loss(
+                    target, generated[name], generated.get("uncertainty"), self.variant, self.floor
+                )
                 pixels = pixels + weight * loss
-        for name, weight in self._judged(made):
-            logits = _judge(discriminator, made[name], batch, training)
+        for name, weight in self._adversarial(generated):
+            logits = _discriminate(discriminator, generated[name], batch, training)
             adversarial = adversarial + weight * ops.mean(ops.softplus(-logits))
-        variation = self.total_variation * total_variation(made.get("image", made["first_image"]))
+        variation = self.total_variation * total_variation(generated.get("image", generated["first_image"]))
         return {
             "generator_loss": pixels + adversarial + variation,
             "pixel_loss": pixels,
@@ -230,36 +227,37 @@ class SelectionGANObjective(AdversarialObjective):
             "floor": self.floor,
         }
 
-    def _judged(self, made):
-        """(name, weight) of the made images that the discriminator looks at."""
-        judged = [(name, weight) for name, weight in self.adversarial_weights.items() if name in made]
-        if not judged:
+    def _adversarial(self, generated):
+        """(name, weight) of the generated images in the adversarial loss."""
+        weights = [(name, weight) for name, weight in self.adversarial_weights.items() if name in generated]
+        if not weights:
             raise ValueError(
                 "The generator must return one of the images of `adversarial_weights`. Received: "
-                f"adversarial_weights={self.adversarial_weights}, outputs {sorted(made)}"
+                f"adversarial_weights={self.adversarial_weights}, outputs {sorted(generated)}"
             )
-        return judged
+        return weights
 
 
-def _judge(discriminator, image, batch, training):
-    """The logits of an image beside its source."""
+def _discriminate(discriminator, image, batch, training):
+    """The discriminator's logits of an image and its source."""
     return _float(discriminator({"image": image, "source": batch["source"]}, training=training)["logits"])
 
 
 def _weights(given, published, name):
     weights = dict(published if given is None else given)
-    if not weights or not set(weights) <= set(published) or not all(_is_number(w) and w >= 0 for w in weights.values()):
+    if not weights or not set(weights) <= set(published) or not all(_is_weight(w) for w in weights.values()):
         raise ValueError(f"`{name}` must have numbers of at least 0 for {tuple(published)}. Received: {name}={given!r}")
     return {key: float(weight) for key, weight in weights.items()}
 
 
 def _require_floor(floor):
-    if not _is_number(floor) or not 0 < floor < 1:
+    if not is_number(floor) or not 0 < floor < 1:
         raise ValueError(f"`floor` must be in (0, 1). Received: floor={floor!r}")
+    return float(floor)
 
 
-def _is_number(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+def _is_weight(value):
+    return is_number(value) and math.isfinite(value) and value >= 0
 
 
 def _float(x):

@@ -1,4 +1,4 @@
-"""Stops a training whose losses are no numbers any more, and says where to go on."""
+"""Callback that stops training at a NaN or infinite loss."""
 
 import keras
 import numpy as np
@@ -8,22 +8,22 @@ from keras_attention.training.keep_last_checkpoints import KeepLastCheckpoints, 
 
 
 class StopOnNotFinite(keras.callbacks.Callback):
-    """Raises an error as soon as something that training reports is NaN or infinite.
+    """Raises an error as soon as a loss or a metric is NaN or infinite.
 
-    The error names what is not finite, the epoch and the batch, and the last checkpoint to go on from. Keras's own
-    `TerminateOnNaN` looks at "loss" alone, and ends the run as if it were done.
+    The error names the loss or metric, the epoch, the batch, and the last checkpoint to resume from. Keras's
+    `TerminateOnNaN` checks "loss" alone, and ends the run without an error.
 
-    What is reported is a mean over the epoch so far: once NaN, it stays NaN until the epoch ends. So it is enough to
-    look now and then (`every`), where waiting for each batch would cost time; `KeepLastCheckpoints` in the same run
-    looks at the weights themselves before it saves them, so the last good checkpoint stays.
+    Losses and metrics are means over the epoch so far: once NaN, they stay NaN until its end. So a check every few
+    batches (`every`) is enough, where waiting for each batch would cost time. `KeepLastCheckpoints` checks the weights
+    before it saves them, so that the last checkpoint is good.
 
     Args:
         checkpoints: The run's `KeepLastCheckpoints`, or `None`.
-        every: Positive int: look after every so many batches, and at the end of an epoch.
+        every: Positive int, the interval of the checks in batches; the end of an epoch is always checked.
 
     Raises:
         ValueError: If an argument is out of its range.
-        FloatingPointError: In training, as said.
+        FloatingPointError: In training, if a loss or a metric is not finite.
 
     Example:
 
@@ -48,14 +48,14 @@ class StopOnNotFinite(keras.callbacks.Callback):
         self._epoch, self._batch = epoch, 0
 
     def on_train_batch_end(self, batch, logs=None):
-        looked, self._batch = self._batch, batch + 1
-        if self._batch // self.every > looked // self.every:
-            self._look(logs)
+        checked, self._batch = self._batch, batch + 1
+        if self._batch // self.every > checked // self.every:
+            self._check(logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._look(logs)
+        self._check(logs)
 
-    def _look(self, logs):
+    def _check(self, logs):
         for name, value in (logs or {}).items():
             value = float(value)
             if not np.isfinite(value):

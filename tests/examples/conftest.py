@@ -1,4 +1,4 @@
-"""The examples are scripts, not a package: their folder goes on the path, as it does when one is run."""
+"""The examples are scripts, not a package: their folder is added to the path, as when one is run."""
 
 import pathlib
 import sys
@@ -11,10 +11,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples"))
 
 @pytest.fixture
 def eager(monkeypatch):
-    """Trains and predicts step by step on TensorFlow, where a test is of what a run keeps or is made of outputs.
+    """Trains and predicts eagerly on TensorFlow, in tests of the files or the outputs of a run.
 
-    A graph of few steps takes its time. The run of `test_digits_learning` that is not interrupted is in a graph, and so
-    is the slow one of `test_translation_learning`.
+    A graph is slow for a few steps. The uninterrupted run of `test_digits_learning` is in a graph, and so is the slow
+    one of `test_translation_learning`.
     """
 
     def eagerly(method):
@@ -32,7 +32,7 @@ def eager(monkeypatch):
 
 @pytest.fixture
 def functions_eager():
-    """Runs what is decorated with `tf.function` step by step, where a test is of what is given to it and made of it."""
+    """Runs functions decorated with `tf.function` eagerly, in tests of their inputs and outputs."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)

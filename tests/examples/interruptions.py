@@ -1,4 +1,4 @@
-"""An interrupted run, without a second run up to there: what it leaves behind is copied while it goes on."""
+"""Simulates a killed run: copies its folder in the middle of the run, which then continues."""
 
 import shutil
 
@@ -6,7 +6,7 @@ import keras
 
 
 class CopyAfter(keras.callbacks.Callback):
-    """Copies the folder of a run as it is when a process is killed after this many of its updates."""
+    """Copies the folder of a run after this many updates."""
 
     def __init__(self, updates, folder, copy):
         super().__init__()

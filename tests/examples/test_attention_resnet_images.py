@@ -17,15 +17,15 @@ def test_a_size_must_be_positive(option, capsys):
     assert option in capsys.readouterr().err
 
 
-def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
+def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(fashion_data, "INSTALLED", tmp_path / "not installed")
     monkeypatch.setattr(fashion_data, "apt_download", lambda folder: "no index")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "could not be fetched: no index" in capsys.readouterr().err
 
 
-def made_up(folder):
-    """Two kinds of pictures of 8 x 8: bright above, bright below."""
+def random_images(folder):
+    """Images of 8 x 8 in two classes: bright above, bright below."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 60).astype("u1")
     images = rng.integers(0, 50, (60, 8, 8)).astype("u1")
@@ -35,10 +35,10 @@ def made_up(folder):
 
 
 @pytest.mark.slow
-def test_learns_examines_draws_and_goes_on(tmp_path, capsys, monkeypatch):
+def test_a_run_from_end_to_end_and_resumed(tmp_path, capsys, monkeypatch):
     assert list(example.NETWORKS) == ["none", "SE", "CBAM", "non-local"]
     monkeypatch.setattr(example, "NETWORKS", {name: example.NETWORKS[name] for name in ("none", "CBAM")})
-    monkeypatch.setattr(fashion_data, "load", made_up)
+    monkeypatch.setattr(fashion_data, "load", random_images)
     settings = ["--steps", "3", "--batch", "8", "--width", "4", "--output", str(tmp_path)]
     assert example.main([*settings, "--seeds", "1"]) == 0
     first = json.loads((tmp_path / "results.json").read_text())
@@ -47,7 +47,7 @@ def test_learns_examines_draws_and_goes_on(tmp_path, capsys, monkeypatch):
     assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
     capsys.readouterr()
     assert example.main([*settings, "--seeds", "2"]) == 0
-    assert capsys.readouterr().out.count("went on after update 3") == 2
+    assert capsys.readouterr().out.count("resumed after update 3") == 2
     second = json.loads((tmp_path / "results.json").read_text())
     for name, values in second["accuracy"].items():
         assert len(values) == 2
@@ -56,7 +56,7 @@ def test_learns_examines_draws_and_goes_on(tmp_path, capsys, monkeypatch):
     assert "--steps 3, not 4" in capsys.readouterr().err
 
 
-def test_networks_of_one_kind_differ_by_the_seed():
+def test_the_initial_weights_depend_on_the_seed():
     options = example.parse(["--width", "4"])
     one, other, again = (example.build(options, "CBAM", seed).get_weights()[0] for seed in (0, 1, 0))
     assert np.abs(one - other).max() > 0

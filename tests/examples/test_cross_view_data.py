@@ -4,7 +4,7 @@ import cross_view_data as data
 import numpy as np
 
 
-def test_every_kind_has_a_colour_of_its_own():
+def test_every_class_has_its_own_colour():
     colors = data.painted(np.arange(len(data.KINDS)))
     assert colors.shape == (7, 3) and len(np.unique(colors, axis=0)) == 7
     assert data.painted(np.zeros((2, 5, 4), "uint8")).shape == (2, 5, 4, 3)
@@ -12,7 +12,7 @@ def test_every_kind_has_a_colour_of_its_own():
     assert list(data.KINDS)[data.DECORATION] == "decoration"
 
 
-def test_kinds_of_a_view():
+def test_semantic_classes_of_a_view():
     labels = np.zeros((120, 160), "uint8")
     labels[:30] = labels[90:] = 1
     labels[40:60, 60:80], labels[60:70, 100:120], labels[100:110, 20:50] = 25, 51, 200
@@ -27,7 +27,7 @@ def test_kinds_of_a_view():
     assert (found[55:58, 1:15] == data.DECORATION).all()
 
 
-def test_views_of_no_use_are_left_out():
+def test_unusable_views_are_left_out():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (64, 64, 3))
     semantics = np.zeros((64, 64), int)
@@ -39,7 +39,7 @@ def test_views_of_no_use_are_left_out():
     assert not data.telling(image, semantics), "a monster alone"
 
 
-def test_the_void_around_the_map_is_seen():
+def test_the_void_around_the_map_is_detected():
     automap = np.random.default_rng(0).integers(0, 60, (120, 160, 3)).astype("uint8")
     assert not data.outside(automap)
     automap[:56] = data.VOID
@@ -52,7 +52,7 @@ def label(category, name):
     return types.SimpleNamespace(object_category=category, object_name=name)
 
 
-def test_what_nobody_wants_to_see():
+def test_unwanted_objects():
     assert data.unwanted(label("Gore", "Pool")) and data.unwanted(label("Monster", "Spectre"))
     assert data.unwanted(label("Decoration", "DeadImp"))
     assert not data.unwanted(label("Monster", "DoomImp"))

@@ -40,18 +40,18 @@ def test_a_mixture_takes_the_names_of_one_locale_and_the_pattern_of_another():
         ("en_GB", "o 'of' MMMM y", "3rd of June 2019"),
     ],
 )
-def test_the_territory_is_written_where_the_order_is_open_and_only_there(locale, pattern, text):
+def test_the_territory_is_appended_only_if_the_order_is_ambiguous(locale, pattern, text):
     assert data.write(datetime.date(2019, 6, 3), data.Form(locale, locale, pattern)) == text
 
 
-def test_a_month_name_with_two_meanings_brings_the_territory():
+def test_the_territory_is_appended_to_an_ambiguous_month_name():
     october = datetime.date(2019, 10, 3)
     assert "listopada" in data.ambiguous_months()
     assert data.write(october, data.Form("hr_HR", "hr_HR", "d. MMMM y.")) == "3. listopada 2019. HR"
     assert data.write(october, data.Form("de_DE", "de_DE", "d. MMMM y")) == "3. Oktober 2019"
 
 
-def test_two_digit_years_have_one_century():
+def test_two_digit_years_are_of_one_century():
     assert data.years_of(data.Form("en_US", "en_US", "M/d/yy")) == (1950, 2049)
     assert data.years_of(data.Form("en_US", "en_US", "M/d/y")) == (1900, 2099)
 
@@ -69,7 +69,7 @@ def test_ordinals(locale, days):
     assert {day: data.ordinal(day, locale) for day in days} == days
 
 
-def test_plain_is_what_is_left_when_typed_in_a_hurry():
+def test_plain_text_has_no_case_accents_and_punctuation():
     assert data.plain("Montag,  3. FÉVRIER 2019") == "montag 3 fevrier 2019"
     assert data.plain("मई 3") == "मई 3"
 
@@ -83,5 +83,5 @@ def test_plain_is_what_is_left_when_typed_in_a_hurry():
         ("yMMdd", ("Y##", "yMd")),
     ],
 )
-def test_a_convention_is_what_is_seen_and_what_is_meant(pattern, convention):
+def test_a_convention_is_a_shape_and_an_order(pattern, convention):
     assert data.convention(pattern) == convention

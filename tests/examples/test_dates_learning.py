@@ -18,7 +18,7 @@ def test_batches_hold_every_date_once_with_little_padding():
         np.testing.assert_array_equal(inputs["target"][:, 1:], y[:, :-1])
 
 
-def test_numbers_end_with_the_end():
+def test_target_ids_end_with_the_end_token():
     text = DateText.of(["3 juni 2019-06"])
 
     class Sample:
@@ -30,7 +30,7 @@ def test_numbers_end_with_the_end():
     assert target[0, -1] == END
 
 
-def test_the_learning_rate_is_the_papers_and_cools_to_zero():
+def test_the_learning_rate_is_the_papers_with_decay_to_zero():
     schedule = dates_learning.CoolingSchedule(128, steps=1000, warmup_steps=100, factor=2.0)
     again = dates_learning.CoolingSchedule.from_config(schedule.get_config())
     rates = [float(again(step)) for step in (0, 99, 500, 800, 1000)]

@@ -1,4 +1,4 @@
-"""The served reader on input that nobody should send, with a stand-in for its model."""
+"""The exported reader on invalid input, with a stand-in for its model."""
 
 import re
 import runpy
@@ -16,9 +16,9 @@ from tests.export.models import table
 
 
 class Writer:
-    """Writes a date of the last character of the text, and for some what is none: a `transformer`, quickly traced.
+    """In place of a `transformer`, quickly traced: its output depends on the max token, and for some is no date.
 
-    A Transformer that reads and writes strings is exported in tests/export/test_other_runtimes.py.
+    A Transformer from strings to strings is exported in tests/export/test_other_runtimes.py.
     """
 
     def __init__(self, text):
@@ -39,7 +39,7 @@ def directory(tmp_path_factory):
     directory = tmp_path_factory.mktemp("dates") / "export"
     text = DateText.of(["3. juni 2019-0678"])
     read = dates_learning.reader(Writer(text), text)
-    # Not the model's own call, beside which a `serving_default` is exported in tests/export: half of what is traced.
+    # Without the model's own call, to save half of the tracing; tests/export exports both.
     signatures = {"serving_default": (read, dates_learning.TEXTS)}
     export.export_saved_model(table(), directory, signatures=signatures, verify=False)
     return directory
@@ -61,16 +61,16 @@ def test_the_signature_is_strings_to_strings(signature):
     assert {name: spec.dtype for name, spec in signature.structured_outputs.items()} == {"dates": tf.string}
 
 
-def test_what_cannot_be_read_has_an_empty_answer(serve):
+def test_the_result_of_empty_and_too_long_texts_is_empty(serve):
     assert serve(["", "   ", "\u200f", "3" * 49, "3 juni " * 1000]) == [""] * 5
 
 
-def test_anything_else_has_an_answer_of_the_form_of_a_date_or_none_in_a_batch_as_alone(serve):
+def test_the_result_is_a_date_or_empty_and_does_not_depend_on_the_batch(serve):
     texts = ["☃☃☃", b"\xff\xfe\x00", "3\x00juni", "日本", "\U0001f600" * 48, "3" * 48]
     texts += ["3. juni 2019", "", "6/8", "3" * 60, "2019-06-03 und dann noch mehr"]
     dates = serve(texts)
     assert all(re.fullmatch(r"(\d{4}-\d\d-\d\d)?", date) for date in dates)
-    assert len(set(dates)) > 2, "an answer that is always the same tests nothing"
+    assert len(set(dates)) > 2, "a constant result tests nothing"
     assert dates[1::3] == [serve([text])[0] for text in texts[1::3]]
 
 
@@ -78,7 +78,7 @@ def test_an_empty_batch(serve):
     assert serve([]) == []
 
 
-def test_the_newest_version_answers_by_number_not_by_name(tmp_path):
+def test_the_latest_version_is_that_of_the_largest_number(tmp_path):
     for name in ("2", "10", "9", "x", ".exporting-1"):
         (tmp_path / name).mkdir()
     assert dates_served.latest(tmp_path).name == "10"
@@ -89,10 +89,10 @@ def test_no_run_yet_is_a_clear_error(tmp_path):
         dates_served.ask(tmp_path / "nothing", ["3 juni"])
 
 
-def test_the_script_answers_without_keras(directory, monkeypatch, capfd):
-    """Run here as a script, which blocks the import of what an answer needs none of."""
+def test_the_script_runs_without_keras(directory, monkeypatch, capfd):
+    """Run here as a script, which blocks the import of Keras, keras_attention and Babel."""
     for name in ("keras", "keras_attention", "babel"):
-        monkeypatch.setitem(sys.modules, name, None)  # and puts it back in the end
+        monkeypatch.setitem(sys.modules, name, None)  # and restores it at the end
     monkeypatch.setattr(sys, "argv", [dates_served.__file__, str(directory), "3. juni 2019", ""])
     runpy.run_path(dates_served.__file__, run_name="__main__")
     assert_answered(*capfd.readouterr())
@@ -106,8 +106,8 @@ def assert_answered(output, errors):
 
 
 @pytest.mark.slow
-def test_a_fresh_process_asks_with_tensorflow_only(directory):
-    """The script blocks the import of Keras, keras_attention and Babel, so an answer needs none of them."""
+def test_a_new_process_runs_the_export_with_tensorflow_only(directory):
+    """The script blocks the import of Keras, keras_attention and Babel."""
     command = [sys.executable, dates_served.__file__, str(directory), "3. juni 2019", ""]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert_answered(done.stdout, done.stderr)

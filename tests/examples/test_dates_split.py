@@ -29,7 +29,7 @@ def years(samples):
     return {int(s.iso[:4]) for s in samples}
 
 
-def test_no_held_out_text_is_in_the_training(training, held_out):
+def test_no_held_out_text_is_in_the_training_data(training, held_out):
     trained = {data.plain(s.text) for s in training}
     for kind in KINDS:
         assert not trained & {data.plain(s.text) for s in held_out[kind]}
@@ -42,7 +42,7 @@ def test_held_out_years_are_never_trained(split, training, held_out):
     assert years(held_out["all new"]) <= split.held_out_years
 
 
-def test_every_figure_of_a_held_out_year_is_trained_at_its_place(split, training):
+def test_every_digit_of_a_held_out_year_is_trained_at_its_position(split, training):
     for year in split.held_out_years:
         assert {y // 10 for y in years(training)} >= {year // 10}
         assert {y % 10 for y in years(training)} >= {year % 10}
@@ -90,7 +90,7 @@ def test_every_locale_and_every_kind_of_noise_is_trained(training):
     assert noise == {"slip", "native digits", "no accents", "no punctuation", "case", "spaces"}
 
 
-def test_a_seed_is_a_split_and_a_draw(split):
+def test_split_and_samples_depend_on_the_seed_alone(split):
     again = Split(seed=3)
     assert again.held_out_years == split.held_out_years
     assert again.held_out_home == split.held_out_home
@@ -98,7 +98,7 @@ def test_a_seed_is_a_split_and_a_draw(split):
     assert again.training(50, seed=4) != split.training(50, seed=3)
 
 
-def test_a_slip_never_turns_one_month_into_another():
+def test_a_typo_never_turns_one_month_into_another():
     months = {}
     for locale in data.LOCALES:
         for field in ("MMM", "MMMM", "LLL", "LLLL"):

@@ -41,21 +41,21 @@ def test_every_character_is_one_token_and_padding_follows(text):
     assert (ids[0].numpy() > UNKNOWN).all()
 
 
-def test_characters_that_are_not_known_are_unknown(text):
+def test_characters_without_an_id_are_unknown(text):
     ids, _ = text.encode(tf.constant(["3☃", b"3\xff"]))
     np.testing.assert_array_equal(ids[:, 1], UNKNOWN)
 
 
-def test_long_texts_are_cut_and_their_length_is_told(text):
+def test_long_texts_are_truncated_and_their_length_is_returned(text):
     ids, lengths = text.encode(tf.constant(["3" * 20]))
     assert ids.shape == (1, 12)
     assert lengths.numpy().tolist() == [20]
 
 
-def test_decode_undoes_encode_up_to_the_end(text):
+def test_decode_inverts_encode_up_to_the_end_token(text):
     ids, _ = text.encode(tf.constant(["2019-06-03", "3. juni"]))
     ids = tf.pad(ids, [[0, 0], [0, 1]], constant_values=END)
-    ids = tf.concat([ids, ids], axis=1)  # what follows the end is not read
+    ids = tf.concat([ids, ids], axis=1)  # ids after the end are ignored
     assert text.decode(ids).numpy().tolist() == [b"2019-06-03", b"3. juni"]
 
 

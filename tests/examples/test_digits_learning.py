@@ -23,7 +23,7 @@ def build():
 
 
 def stand_in():
-    """A painter by the class and the row alone, whose step in a graph takes no time to trace."""
+    """A model with logits of the class and the pixel alone, quickly traced."""
     keras.utils.set_random_seed(SEED)
     image, label = keras.Input((3, 4, 1), dtype="int32", name="image"), keras.Input((), dtype="int32", name="label")
     logits = keras.layers.Embedding(3, 256)(label)[:, None, None, None, :]
@@ -36,11 +36,11 @@ def taken(count, **kwargs):
     return list(learning.batches(*digits(), 4, SEED, **kwargs).take(count).as_numpy_iterator())
 
 
-def test_a_round_has_every_digit_once_and_the_next_one_another_order():
+def test_an_epoch_has_each_digit_once_and_the_next_has_another_order():
     images, labels = digits()
-    rounds = taken(4)
+    epochs = taken(4)
     orders = []
-    for found in (rounds[:2], rounds[2:]):  # three of eleven are left over
+    for found in (epochs[:2], epochs[2:]):  # three of eleven are dropped
         rows = [[int(np.flatnonzero((images == image).all((1, 2, 3)))[0]) for image in x["image"]] for x, _ in found]
         orders.append([row for part in rows for row in part])
         assert len(set(orders[-1])) == 8
@@ -51,7 +51,7 @@ def test_a_round_has_every_digit_once_and_the_next_one_another_order():
 
 
 @pytest.mark.parametrize("first", [1, 2, 5])
-def test_a_batch_is_the_same_wherever_one_begins(first):
+def test_a_batch_does_not_depend_on_where_the_run_starts(first):
     for one, other in zip(taken(first + 2)[first:], taken(2, first=first)):
         np.testing.assert_array_equal(one[1], other[1])
 
@@ -60,11 +60,11 @@ def learn(model, folder, **kwargs):
     return learning.learn(model, *digits(), 5, 4, SEED, folder, rate=0.03, every=3, **kwargs)
 
 
-def test_interrupted_and_resumed_is_as_never_interrupted(tmp_path, request):
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, request):
     whole = stand_in()
     killed = CopyAfter(4, tmp_path / "whole", tmp_path / "parts")
     assert learn(whole, tmp_path / "whole", callbacks=[killed]) == 0
-    request.getfixturevalue("eager")  # the graph above is enough
+    request.getfixturevalue("eager")  # one run in a graph is enough
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["step-00000003.weights.h5"]
     resumed = stand_in()
     assert learn(resumed, tmp_path / "parts") == 3
@@ -77,7 +77,7 @@ def test_interrupted_and_resumed_is_as_never_interrupted(tmp_path, request):
         np.testing.assert_array_equal(one, other)
 
 
-def test_bits_of_each_are_what_keras_evaluates(request):
+def test_bits_of_each_image_have_the_mean_that_keras_evaluates(request):
     from keras_attention import metrics, training
 
     model, (images, labels) = build(), digits()

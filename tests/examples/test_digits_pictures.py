@@ -6,15 +6,15 @@ from keras_attention import models
 
 
 def painted(labels, known, mask):
-    """Paints the number of the class where nothing is known."""
+    """A sampler that returns the class at unknown pixels."""
     return np.where(mask[..., None], known, np.asarray(labels)[:, None, None, None])
 
 
-def test_samples_have_a_column_a_class():
-    drawn = pictures.samples(painted, 3, 2, (4, 5))
-    assert drawn.shape == (2, 3, 4, 5, 1)
+def test_samples_have_one_column_for_each_class():
+    samples = pictures.samples(painted, 3, 2, (4, 5))
+    assert samples.shape == (2, 3, 4, 5, 1)
     for label in range(3):
-        assert (drawn[:, label] == label).all()
+        assert (samples[:, label] == label).all()
 
 
 def test_completions_keep_the_upper_half():
@@ -29,7 +29,7 @@ def test_completions_keep_the_upper_half():
         assert (row[:, 2:] == np.arange(3)[:, None, None, None]).all()
 
 
-def test_a_sheet_has_a_border_round_each():
+def test_a_sheet_has_a_border_around_each_image():
     sheet = pictures.sheet(np.arange(6).reshape(2, 3, 1, 1, 1))
     assert sheet.shape == (6, 9, 1)
     assert sheet[1::3, 1::3, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
@@ -37,17 +37,17 @@ def test_a_sheet_has_a_border_round_each():
 
 
 @pytest.mark.usefixtures("functions_eager")
-def test_the_painter_paints_from_a_model():
+def test_the_sampler_of_a_model_keeps_the_given_half():
     sizes = {"num_layers": 1, "model_dim": 8, "num_heads": 2, "intermediate_dim": 9}
     model = models.image_transformer(channels=1, query_block=4, memory_block=4, num_classes=3, **sizes)
-    brush = pictures.painter(model, (2, 3), seed=1, temperature=0.9)
+    sampler = pictures.painter(model, (2, 3), seed=1, temperature=0.9)
     images = np.random.default_rng(0).integers(0, 256, (2, 2, 3, 1))
-    rows = pictures.completions(brush, images, np.array([1, 2]), tries=2)
+    rows = pictures.completions(sampler, images, np.array([1, 2]), tries=2)
     assert rows.shape == (4, 2, 2, 3, 1)
     np.testing.assert_array_equal(rows[1][:, :1], images[:, :1])
 
 
-def test_figures_are_drawn(tmp_path):
+def test_figures_are_saved(tmp_path):
     figures = {
         "bits": pictures.plot_bits({8: (3.0, 0.1), 64: (2.0, 0.1)}, "title"),
         "pictures": pictures.plot_pictures(np.zeros((2, 3, 4, 5, 1)), np.zeros((3, 2, 4, 5, 1)), "title"),

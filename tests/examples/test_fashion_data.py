@@ -15,7 +15,7 @@ def idx(array):
 
 @pytest.fixture
 def package(monkeypatch, tmp_path):
-    """Makes a small package known, and returns what downloads it and what it holds."""
+    """Replaces the package by a small one; returns its download function and its arrays."""
     rng = np.random.default_rng(0)
     arrays = dict(
         zip(
@@ -42,7 +42,7 @@ def package(monkeypatch, tmp_path):
     return download, arrays
 
 
-def test_reads_what_it_has_fetched_and_fetches_once(package, tmp_path):
+def test_the_data_is_downloaded_once(package, tmp_path):
     download, arrays = package
     for fetch in (download, lambda folder: pytest.fail("fetched again")):
         train, test = fashion_data.load(tmp_path / "cache", fetch)
@@ -52,14 +52,14 @@ def test_reads_what_it_has_fetched_and_fetches_once(package, tmp_path):
     assert kept == sorted(f"{name}.gz" for name in arrays)
 
 
-def test_an_installed_package_is_read_in_its_place(package, tmp_path, monkeypatch):
+def test_an_installed_package_is_used(package, tmp_path, monkeypatch):
     download, _ = package
     download(tmp_path)
     monkeypatch.setattr(fashion_data, "INSTALLED", tmp_path / "usr" / "share")
     assert fashion_data.fetch(tmp_path / "cache", lambda folder: pytest.fail("fetched")) == tmp_path / "usr" / "share"
 
 
-def test_a_broken_file_is_fetched_again(package, tmp_path):
+def test_a_damaged_file_is_downloaded_again(package, tmp_path):
     download, arrays = package
     folder = fashion_data.fetch(tmp_path, download)
     name = next(iter(arrays))
@@ -68,14 +68,14 @@ def test_a_broken_file_is_fetched_again(package, tmp_path):
 
 
 @pytest.mark.parametrize("problem", ["no index", ""])
-def test_what_cannot_be_fetched_is_a_clear_error(package, tmp_path, problem):
+def test_unavailable_data_is_a_clear_error(package, tmp_path, problem):
     with pytest.raises(UnavailableError, match=problem or "other files") as error:
         fashion_data.load(tmp_path, lambda folder: problem)
     assert "dataset-fashion-mnist" in str(error.value)
     assert str(tmp_path / "fashion-mnist") in str(error.value)
 
 
-def test_other_files_are_refused(package, tmp_path, monkeypatch):
+def test_files_with_other_checksums_are_refused(package, tmp_path, monkeypatch):
     download, _ = package
     monkeypatch.setitem(fashion_data.SHA256, "t10k-labels-idx1-ubyte", "0" * 64)
     with pytest.raises(UnavailableError, match="t10k-labels-idx1-ubyte.gz is not the file"):

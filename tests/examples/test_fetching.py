@@ -21,33 +21,33 @@ def fetch(folder, download):
     return fetching.fetch_file("lamp.whl", HELLO, "lamp==1.0 of PyPI (3 MB)", download, folder)
 
 
-def test_what_was_fetched_is_kept_and_not_fetched_again(tmp_path):
+def test_a_file_is_downloaded_once(tmp_path):
     path = fetch(tmp_path / "cache", writes(b"hello"))
     assert path.read_bytes() == b"hello"
     assert fetch(tmp_path / "cache", None) == path
     assert [p.name for p in path.parent.iterdir()] == ["lamp.whl"]
 
 
-def test_a_broken_copy_is_fetched_anew(tmp_path):
+def test_a_damaged_file_is_downloaded_again(tmp_path):
     (tmp_path / "lamp.whl").write_bytes(b"hel")
     assert fetch(tmp_path, writes(b"hello")).read_bytes() == b"hello"
 
 
-def test_another_file_than_the_known_one_is_refused_and_not_kept(tmp_path):
+def test_a_file_with_another_checksum_is_refused_and_not_kept(tmp_path):
     with pytest.raises(fetching.UnavailableError, match="has the SHA-256 0ebdc331"):
         fetch(tmp_path, writes(b"hell"))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("problem", ["no index", ""])
-def test_what_cannot_be_fetched_is_an_error_that_says_what_to_do(tmp_path, problem):
+def test_the_error_for_unavailable_data_says_what_to_do(tmp_path, problem):
     with pytest.raises(fetching.UnavailableError) as error:
         fetch(tmp_path / "cache", lambda folder: problem)
     for part in (problem or "another file", "lamp==1.0 of PyPI", "lamp.whl", HELLO, str(tmp_path / "cache")):
         assert part in str(error.value)
 
 
-def test_the_last_of_what_a_command_says_when_it_fails():
+def test_a_failing_command_returns_the_end_of_its_error_message():
     code = "import sys; print('one'); print('two\\nthree\\nfour\\nfive', file=sys.stderr); sys.exit(int(sys.argv[1]))"
     assert fetching.run([sys.executable, "-c", code, "0"]) == ""
     assert fetching.run([sys.executable, "-c", code, "1"]) == "three\nfour\nfive"
@@ -55,7 +55,7 @@ def test_the_last_of_what_a_command_says_when_it_fails():
     assert fetching.run(["there-is-no-such-command"]) == "there is no there-is-no-such-command here"
 
 
-def test_an_environment_without_pip_takes_another_one(monkeypatch):
+def test_an_environment_without_pip_uses_another_pip(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "distributions", lambda name: iter([]))
     monkeypatch.setattr(shutil, "which", {"pip": "/bin/pip"}.get)
     assert fetching.pip() == ["/bin/pip"]
@@ -65,7 +65,7 @@ def test_an_environment_without_pip_takes_another_one(monkeypatch):
     assert fetching.pip() == [sys.executable, "-m", "pip"]
 
 
-def test_data_are_kept_in_the_cache_of_the_user(tmp_path, monkeypatch):
+def test_the_default_cache_folder_is_the_users(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert fetching.cache_folder() == tmp_path / "keras_attention"
     monkeypatch.delenv("XDG_CACHE_HOME")
@@ -74,7 +74,7 @@ def test_data_are_kept_in_the_cache_of_the_user(tmp_path, monkeypatch):
     assert fetching.cache_folder("here").name == "here"
 
 
-def test_an_array_in_the_format_of_mnist():
+def test_an_array_in_the_idx_format():
     array = np.random.default_rng(0).integers(0, 256, (3, 4, 5)).astype("uint8")
     content = bytes([0, 0, 8, 3]) + np.array(array.shape, ">i4").tobytes() + array.tobytes()
     np.testing.assert_array_equal(fetching.idx_array(content), array)

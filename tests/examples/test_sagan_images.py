@@ -20,37 +20,37 @@ def test_a_size_must_be_positive(option, capsys):
     assert option in capsys.readouterr().err
 
 
-def test_an_examination_must_meet_the_end(capsys):
+def test_steps_must_be_a_multiple_of_the_evaluation_interval(capsys):
     with pytest.raises(SystemExit):
         example.parse(["--steps", "10", "--every", "4"])
     assert "--steps must be a multiple of --every. Received: 10 and 4" in capsys.readouterr().err
 
 
-def test_one_picture_has_no_variance(capsys):
+def test_a_single_held_out_image_is_refused(capsys):
     with pytest.raises(SystemExit):
         example.parse(["--held-out", "1"])
     assert "--held-out must be at least 2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("module", [fashion_data, offline_features])
-def test_what_cannot_be_fetched_is_a_clear_error(module, tmp_path, capsys, monkeypatch):
+def test_unavailable_data_is_a_clear_error(module, tmp_path, capsys, monkeypatch):
     def unavailable(*_):
         raise UnavailableError("no index")
 
-    monkeypatch.setattr(fashion_data, "load", made_up_clothes)
+    monkeypatch.setattr(fashion_data, "load", random_clothes)
     monkeypatch.setattr(module, "load", unavailable)
     assert example.main(["--output", str(tmp_path), "--batch", "4"]) == 1
     assert "no index" in capsys.readouterr().err
 
 
-def made_up_clothes(folder):
+def random_clothes(folder):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (24, 28, 28)).astype("u1"), (np.arange(24) % 10).astype("u1")
     return (images, labels), (images[:8], labels[:8])
 
 
-def made_up_features(folder):
-    """In the place of the ImageNet network: means of parts of the picture."""
+def random_features(folder):
+    """In place of the ImageNet network: means of parts of the image."""
     return lambda images: {
         "texture": np.asarray(images).reshape(-1, 2, 16, 2, 16, 3).mean((2, 4)).reshape(-1, 12),
         "features": np.asarray(images).reshape(-1, 4, 8, 4, 8, 3).mean((2, 4)).reshape(-1, 48),
@@ -59,8 +59,8 @@ def made_up_features(folder):
 
 @pytest.mark.slow
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(fashion_data, "load", made_up_clothes)
-    monkeypatch.setattr(offline_features, "load", made_up_features)
+    monkeypatch.setattr(fashion_data, "load", random_clothes)
+    monkeypatch.setattr(offline_features, "load", random_features)
     settings = ["--every", "2", "--batch", "4", "--channels", "2", "--held-out", "8", "--output", str(tmp_path)]
     assert example.main([*settings, "--steps", "2"]) == 0
     first = json.loads((tmp_path / "results.json").read_text())
@@ -69,7 +69,7 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     capfd.readouterr()
     assert example.main([*settings, "--steps", "4"]) == 0
-    assert capfd.readouterr().out.count("went on after update 2") == 2
+    assert capfd.readouterr().out.count("resumed after update 2") == 2
     second = json.loads((tmp_path / "results.json").read_text())
     for kind, table in second["progress"].items():
         assert list(table) == ["0", "2", "4"]

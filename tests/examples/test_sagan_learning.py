@@ -14,69 +14,69 @@ SEED = 5
 HOW = {"jit_compile": keras.backend.backend() == "jax"}
 
 
-def pictures(count=22):
+def images_and_labels(count=22):
     rng = np.random.default_rng(SEED)
     return rng.integers(0, 256, (count, 28, 28)).astype("u1"), rng.integers(0, 10, count).astype("u1")
 
 
 def taken(count, first=0):
-    source = learning.batches(*pictures(), 4, SEED, first)
+    source = learning.batches(*images_and_labels(), 4, SEED, first)
     return [next(source) for _ in range(count)]
 
 
 @pytest.mark.parametrize("first", [1, 4, 5, 13])
-def test_a_batch_is_the_same_wherever_one_begins(first):
+def test_a_batch_does_not_depend_on_where_the_run_starts(first):
     for one, other in zip(taken(first + 2)[first:], taken(2, first), strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
 
 
-def test_a_round_has_each_picture_once_and_the_next_another_order():
-    images, labels = pictures()
+def test_an_epoch_has_each_image_once_and_the_next_has_another_order():
+    images, labels = images_and_labels()
     names = {learning.prepared(image[None]).tobytes(): number for number, image in enumerate(images)}
     batches = taken(10)
-    rounds = [[names[image[None].tobytes()] for x, _ in part for image in x] for part in (batches[:5], batches[5:])]
-    for rows, part in zip(rounds, (batches[:5], batches[5:])):
-        assert len(set(rows)) == 20  # two of 22 are left over
+    epochs = [[names[image[None].tobytes()] for x, _ in part for image in x] for part in (batches[:5], batches[5:])]
+    for rows, part in zip(epochs, (batches[:5], batches[5:])):
+        assert len(set(rows)) == 20  # two of 22 are dropped
         np.testing.assert_array_equal(labels[rows], np.concatenate([y for _, y in part]))
-    assert rounds[0] != rounds[1]
+    assert epochs[0] != epochs[1]
 
 
-def test_pictures_are_prepared():
+def test_prepared_images():
     found = learning.prepared(np.full((2, 28, 28), 255, "u1"))
     assert found.shape == (2, 32, 32, 3) and found.dtype == "float32"
     assert found[0, 2:30, 2:30].min() == 1 and found[0, :2].max() == found[0, :, 30:].max() == -1
 
 
 def small(kind="with"):
-    """Stand-ins with an image of the right size, quick to train."""
+    """Stand-ins with images of the same size, quick to train."""
     keras.utils.set_random_seed(SEED)
     noise, label = keras.Input((learning.NOISE,), name="noise"), keras.Input((), dtype="int32", name="label")
     x = keras.layers.Concatenate()([noise, keras.layers.Embedding(10, 3)(label)])
     x = keras.layers.BatchNormalization()(keras.layers.Dense(4 * 4 * 2)(x))
     x = keras.layers.UpSampling2D(8)(keras.layers.Reshape((4, 4, 2))(x))
-    made = keras.layers.Conv2D(3, 3, padding="same", activation="tanh")(x)
-    generator = keras.Model({"noise": noise, "label": label}, made)
+    generated = keras.layers.Conv2D(3, 3, padding="same", activation="tanh")(x)
+    generator = keras.Model({"noise": noise, "label": label}, generated)
     image, label = keras.Input((32, 32, 3), name="image"), keras.Input((), dtype="int32", name="label")
     y = keras.layers.Flatten()(keras.layers.AveragePooling2D(4)(image))
     y = keras.layers.Concatenate()([y, keras.layers.Embedding(10, 3)(label)])
     discriminator = keras.Model({"image": image, "label": label}, keras.layers.Dense(1)(y))
-    game = training.NoiseToImage(learning.NOISE, 10)
-    return training.AdversarialModel(generator, discriminator, game, average_decay=0.9, seed=SEED)
+    objective = training.NoiseToImage(learning.NOISE, 10)
+    return training.AdversarialModel(generator, discriminator, objective, average_decay=0.9, seed=SEED)
 
 
 def means(images):
-    """Features of the tests: the mean colour of each quarter, and of each sixteenth."""
+    """Features: the mean colour of each quarter, and of each sixteenth."""
     return {
         "texture": np.asarray(images).reshape(-1, 2, 16, 2, 16, 3).mean((2, 4)).reshape(-1, 12),
         "features": np.asarray(images).reshape(-1, 4, 8, 4, 8, 3).mean((2, 4)).reshape(-1, 48),
     }
 
 
-def learned(folder, steps, model=None, callbacks=()):
+def learn(folder, steps, model=None, callbacks=()):
     folder.mkdir(exist_ok=True)
     model = model or small()
-    images, labels = pictures()
+    images, labels = images_and_labels()
     real = means(learning.prepared(images))
     examination = learning.Examination(means, real, folder / "progress.json")
     callbacks = [examination, *callbacks]
@@ -85,53 +85,53 @@ def learned(folder, steps, model=None, callbacks=()):
 
 
 @pytest.mark.usefixtures("eager")
-def test_an_interrupted_run_ends_with_the_same_weights_and_figures(tmp_path):
+def test_an_interrupted_run_ends_with_the_same_weights_and_results(tmp_path):
     killed = CopyAfter(2, tmp_path / "whole", tmp_path / "parts")
-    whole, before = learned(tmp_path / "whole", 4, callbacks=[killed])
+    whole, before = learn(tmp_path / "whole", 4, callbacks=[killed])
     assert before == 0
-    parts, before = learned(tmp_path / "parts", 4)
+    parts, before = learn(tmp_path / "parts", 4)
     assert before == 2
     for one, other in zip(whole.weights, parts.weights, strict=True):
         np.testing.assert_array_equal(one, other, err_msg=one.path)
     found = [learning.read(tmp_path / name / "progress.json") for name in ("whole", "parts")]
     assert found[0] == found[1] and list(found[0]) == [0, 2, 4]
     assert set(found[0][4]) > {"FID", "KID", "discriminator_loss", "generator_loss"}
-    assert learned(tmp_path / "whole", 4)[1] == 4
-    # But for their rates, the optimizers are the paper's: no first moments, and a discriminator four times as fast.
+    assert learn(tmp_path / "whole", 4)[1] == 4
+    # The optimizers are the paper's: no momentum, and a discriminator with four times the rate.
     pair = whole.optimizer.generator_optimizer, whole.optimizer.discriminator_optimizer
     assert [(o.beta_1, o.beta_2) for o in pair] == [(0.0, 0.9)] * 2
     np.testing.assert_allclose(float(pair[1].learning_rate), 4 * float(pair[0].learning_rate))
 
 
-def test_the_examination_measures_what_the_average_makes(tmp_path):
+def test_the_evaluation_is_of_images_of_the_average(tmp_path):
     model = small()
     model.average.set_weights([w + 0.1 for w in model.average.get_weights()])
-    real = means(learning.prepared(pictures()[0]))
+    real = means(learning.prepared(images_and_labels()[0]))
     examination = learning.Examination(means, real, tmp_path / "progress.json", seed=3)
     examination.set_model(model)
     examination.examine(7, {"generator_loss": 0.5})
-    made = means(model.average.predict(learning.noise(22, 3), verbose=0))
+    generated = means(model.average.predict(learning.noise(22, 3), verbose=0))
     expected = learning.metrics.FrechetDistance(extractor=None)
-    expected.update_state(real["texture"], made["texture"])
+    expected.update_state(real["texture"], generated["texture"])
     kernel = learning.metrics.KernelDistance(extractor=None, subsets=50, subset_size=22)
-    kernel.update_state(real["features"], made["features"])
+    kernel.update_state(real["features"], generated["features"])
     found = learning.read(tmp_path / "progress.json")
     assert found[7]["FID"] == pytest.approx(float(expected.result()), rel=1e-6) and found[7]["generator_loss"] == 0.5
     assert found[7]["KID"] == pytest.approx(kernel.result(), rel=1e-6)
     examination.examine(3)
-    assert list(learning.read(tmp_path / "progress.json")) == [3]  # a run that goes on before 7 forgets it
+    assert list(learning.read(tmp_path / "progress.json")) == [3]  # a run resumed before 7 drops it
 
 
 @pytest.mark.usefixtures("eager")
-def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
+def test_a_nan_loss_stops_the_run(tmp_path):
     model = small()
     model.discriminator.layers[-1].bias.assign([np.nan])
     with pytest.raises(FloatingPointError, match="has diverged. There is no checkpoint"):
-        learned(tmp_path, 4, model)
+        learn(tmp_path, 4, model)
     assert not list(tmp_path.glob("*.weights.h5"))
 
 
-def test_noise_is_the_same_for_a_seed_and_classes_come_in_turn():
+def test_noise_depends_on_the_seed_alone_and_classes_come_in_turn():
     one, again, other = (learning.noise(23, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one["noise"], again["noise"])
     assert (one["noise"] != other["noise"]).any()

@@ -22,7 +22,7 @@ def test_steps_of_the_ablation_are_different_letters(capsys):
         assert "different letters from A to H" in capsys.readouterr().err
 
 
-def test_what_cannot_be_fetched_is_a_clear_error(tmp_path, capsys, monkeypatch):
+def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(game_maps.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(game_maps, "pip_install", lambda folder: "no index")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
@@ -33,7 +33,7 @@ def test_images_become_bytes():
     np.testing.assert_array_equal(example.as_bytes(np.array([-1, -0.5, 0, 1, 1.1])), [0, 64, 128, 255, 255])
 
 
-def test_a_picture_has_a_column_for_each_title_and_a_row_for_each_view():
+def test_a_grid_has_a_column_for_each_title_and_a_row_for_each_view():
     images, maps = np.zeros((5, 4, 6, 3), "uint8"), np.full((5, 4, 6), 0.5, "float32")
     figure = example.grid({"image": images, "attention": maps}, np.array([0, 3, 4]))
     assert len(figure.axes) == 6
@@ -45,8 +45,8 @@ def test_a_picture_has_a_column_for_each_title_and_a_row_for_each_view():
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     def load(number, maps, seed, folder):
         rng = np.random.default_rng(seed)
-        pictures = {name: rng.integers(0, 256, (number, 32, 32, 3)).astype("uint8") for name in ("source", "image")}
-        return {**pictures, "semantics": rng.integers(0, 7, (number, 32, 32)).astype("uint8")}
+        images = {name: rng.integers(0, 256, (number, 32, 32, 3)).astype("uint8") for name in ("source", "image")}
+        return {**images, "semantics": rng.integers(0, 7, (number, 32, 32)).astype("uint8")}
 
     monkeypatch.setattr(cross_view_data, "load", load)
     monkeypatch.setattr(game_maps, "SIZE", 32)

@@ -15,27 +15,27 @@ def take(number, first=0, seed=1):
     return [next(data) for _ in range(number)]
 
 
-def test_a_batch_is_the_same_wherever_the_run_began():
+def test_a_batch_does_not_depend_on_where_the_run_starts():
     for a, b in zip(take(6)[2:], take(4, first=2), strict=True):
         keras.tree.map_structure(np.testing.assert_array_equal, a, b)
     assert not np.array_equal(take(1)[0][1], take(1, seed=2)[0][1])
 
 
-def test_all_three_views_are_seen_in_the_mirror():
+def test_all_three_views_are_flipped():
     plain = learning.prepared(VIEWS, np.array([3, 5]))
-    turned = learning.prepared(VIEWS, np.array([3, 5]), np.array([False, True]))
+    flipped = learning.prepared(VIEWS, np.array([3, 5]), np.array([False, True]))
     for name, x in plain.items():
         assert x.shape == (2, 32, 32, 3) and x.dtype == "float32" and x.min() >= -1 and x.max() <= 1
-        np.testing.assert_array_equal(turned[name][0], x[0])
-        np.testing.assert_array_equal(turned[name][1], x[1][:, ::-1])
+        np.testing.assert_array_equal(flipped[name][0], x[0])
+        np.testing.assert_array_equal(flipped[name][1], x[1][:, ::-1])
 
 
-def test_measures_of_what_is_true_and_of_what_is_not():
+def test_metrics_of_small_and_large_errors():
     truth = learning.prepared(VIEWS, np.arange(10))["image"]
     near, far = (learning.measured(np.clip(truth + noise, -1, 1), VIEWS) for noise in (0.01, 0.3))
     assert set(near) == {"SSIM", "PSNR", "SD"}
     assert near["SSIM"] > 0.99 and near["SSIM"] > far["SSIM"] and near["PSNR"] > far["PSNR"]
-    # A hundredth of the range everywhere is 40 dB.
+    # An error of a hundredth of the range is 40 dB.
     assert abs(learning.measured(truth + 0.02, VIEWS)["PSNR"] - 40) < 0.01
 
 
@@ -44,14 +44,14 @@ def make(ablation):
 
 
 def stand_ins(*args, **kwargs):
-    """Networks with all kinds of state in the place of those of step A, whose steps take their time."""
+    """Networks with all kinds of state, in place of those of step A, whose steps are slow."""
     source, image = keras.Input((32, 32, 3), name="source"), keras.Input((32, 32, 3), name="image")
     x = keras.layers.BatchNormalization()(keras.layers.Conv2D(2, 4, 4)(source))
     x = keras.layers.UpSampling2D(4)(keras.layers.Dropout(0.5)(x))
     generator = keras.Model({"source": source}, {"first_image": keras.layers.Conv2D(3, 1, activation="tanh")(x)})
     generator.condition = ("source",)
-    judged = keras.layers.Conv2D(1, 4, 4)(keras.layers.Concatenate()([source, image]))
-    return generator, keras.Model({"source": source, "image": image}, {"logits": judged})
+    logits = keras.layers.Conv2D(1, 4, 4)(keras.layers.Concatenate()([source, image]))
+    return generator, keras.Model({"source": source, "image": image}, {"logits": logits})
 
 
 @pytest.mark.usefixtures("eager")
@@ -67,7 +67,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_pa
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("ablation, variation", [("B", 0.0), ("H", 1e-6)])
-def test_each_step_of_the_ablation_has_its_loss_and_paints(ablation, variation):
+def test_each_step_of_the_ablation_has_its_loss_and_its_outputs(ablation, variation):
     model = make(ablation)
     assert model.objective.total_variation == variation
     assert model.objective.condition == (["semantics"] if ablation == "B" else ["source", "semantics"])

@@ -2,7 +2,7 @@ import pytest
 import transformer_dates
 
 
-def test_a_question_before_the_first_run_is_a_clear_error(tmp_path, capsys):
+def test_inference_before_the_first_run_is_a_clear_error(tmp_path, capsys):
     assert transformer_dates.main(["3 juni 2019", "--output", str(tmp_path / "runs")]) == 1
     assert "run examples/transformer_dates.py first" in capsys.readouterr().err
 

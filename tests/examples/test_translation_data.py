@@ -25,7 +25,7 @@ def wheel(tmp_path):
     return path
 
 
-def test_texts_are_paired_by_their_keys_in_a_steady_order(wheel):
+def test_texts_are_paired_by_their_keys_in_a_fixed_order(wheel):
     assert translation_data.read(wheel, "es") == [
         Pair("clock", "Clock", "Reloj"),
         Pair("lamp", "No lamp", "Sin lámpara"),
@@ -46,8 +46,8 @@ def test_outline(one, other, same):
     assert (translation_data.outline(one) == translation_data.outline(other)) == same
 
 
-def made_up(groups=40, texts=9):
-    """Texts of which some are common to all integrations, and some differ in figures only."""
+def random_pairs(groups=40, texts=9):
+    """Texts of which some are common to all integrations, and some differ in digits only."""
     for g in range(groups):
         own = "abcdefgh"[g % 8] * (1 + g // 8)
         for i in range(texts):
@@ -57,18 +57,18 @@ def made_up(groups=40, texts=9):
         yield Pair(f"g{g}", f"enter the {g} password now", f"introduzca la clave número {'abcdefgh'[g % 8]} {g}")
 
 
-def test_nothing_leaks_from_what_is_learned_into_what_is_examined():
-    pairs = list(made_up())
+def test_no_held_out_text_is_in_the_training_data():
+    pairs = list(random_pairs())
     training, held_out = translation_data.split(pairs, seed=3, held_out=0.2)
     assert not {p.group for p in training} & {p.group for p in held_out}
     known = {translation_data.outline(t) for p in training for t in (p.source, p.target)}
     assert not known & {translation_data.outline(t) for p in held_out for t in (p.source, p.target)}
     assert len({p.source for p in training}) == len(training)
-    # Of eight held-out integrations the nine texts of their own are left: the common ones are known.
+    # Only the nine texts of each of the eight held-out integrations are left, not the common ones.
     assert len(held_out) == 8 * 9
 
 
-def test_what_is_examined_has_one_sentence_of_an_outline():
+def test_held_out_texts_have_different_outlines():
     pairs = [
         Pair(f"g{g}", f"there are {i} of {'abcdefghij'[g]}", f"hay {i} de {'abcdefghij'[g]}")
         for g in range(10)
@@ -78,8 +78,8 @@ def test_what_is_examined_has_one_sentence_of_an_outline():
     assert (len(training), len(held_out)) == (7 * 5, 3)
 
 
-def test_the_split_follows_from_the_seed():
-    pairs = list(made_up())
+def test_the_split_depends_on_the_seed_alone():
+    pairs = list(random_pairs())
     assert translation_data.split(pairs, seed=1) == translation_data.split(pairs, seed=1)
     assert translation_data.split(pairs, seed=1) != translation_data.split(pairs, seed=2)
 
@@ -96,11 +96,11 @@ def test_the_split_follows_from_the_seed():
         ("Home Assistant Cloud", "home assistant cloud", False),
     ],
 )
-def test_what_suits(source, target, kept):
+def test_pairs_are_filtered_by_length_and_translation(source, target, kept):
     assert translation_data.suits(Pair("g", source, target)) is kept
 
 
-def test_pip_is_asked_for_the_package_and_what_it_says_is_passed_on(tmp_path, monkeypatch):
+def test_an_error_of_pip_is_reported_with_the_name_of_the_package(tmp_path, monkeypatch):
     commands = []
     monkeypatch.setattr(translation_data, "run", lambda command: commands.append(command) or "No matching distribution")
     with pytest.raises(UnavailableError, match="No matching distribution(.|\n)*homeassistant==2026.11.0 of PyPI"):

@@ -11,7 +11,7 @@ SEED = 5
 
 
 def numbers(count=45, vocabulary=17):
-    """Made-up sentences, and as their translation the same numbers backwards."""
+    """Random token ids, and their reverse as translations."""
     rng = np.random.default_rng(SEED)
     source = [[*map(int, rng.integers(4, vocabulary, rng.integers(2, 8))), END] for _ in range(count)]
     return source, [[*row[-2::-1], END] for row in source]
@@ -24,7 +24,7 @@ def build(attention=True):
 
 
 def stand_in():
-    """In the place of `rnn_search`, whose steps take their time: it reads the words before the next one alone."""
+    """In place of `rnn_search`, whose steps are slow: it depends on the last target token alone."""
     keras.utils.set_random_seed(SEED)
     inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")}
     return keras.Model(inputs, keras.layers.Dense(17)(keras.layers.Embedding(17, 5)(inputs["target"])))
@@ -34,7 +34,7 @@ def taken(source, target, count, **kwargs):
     return list(learning.batches(source, target, 4, SEED, **kwargs).take(count).as_numpy_iterator())
 
 
-def test_pairs_of_many_subwords_are_not_learned(monkeypatch):
+def test_pairs_of_too_many_subwords_are_left_out(monkeypatch):
     class Letters:
         def encode(self, texts):
             return [[*map(ord, text), END] for text in texts]
@@ -46,16 +46,16 @@ def test_pairs_of_many_subwords_are_not_learned(monkeypatch):
     assert target == (*Letters().encode(["efg", "wxyz"]),)
 
 
-def test_a_round_has_every_pair_once_and_the_next_one_another_order():
+def test_an_epoch_has_each_pair_once_and_the_next_has_another_order():
     source, target = numbers()
-    rounds = taken(source, target, 22)
-    rows = [[row[row != PAD].tolist() for _, y in part for row in y] for part in (rounds[:11], rounds[11:])]
+    epochs = taken(source, target, 22)
+    rows = [[row[row != PAD].tolist() for _, y in part for row in y] for part in (epochs[:11], epochs[11:])]
     possible = sorted(target)
     for found in rows:
-        assert len(found) == 44  # one of 45 is left over
+        assert len(found) == 44  # one of 45 is dropped
         assert all(row in possible for row in found)
     assert len({map(tuple, found) for found in rows}) == 2
-    for inputs, y in rounds:
+    for inputs, y in epochs:
         np.testing.assert_array_equal(inputs["target"][:, 0], START)
         np.testing.assert_array_equal(inputs["target"][:, 1:], np.where(y[:, 1:] == PAD, PAD, y[:, :-1]))
         for x, row in zip(inputs["source"], y):
@@ -63,7 +63,7 @@ def test_a_round_has_every_pair_once_and_the_next_one_another_order():
 
 
 @pytest.mark.parametrize("first", [1, 7, 11, 25])
-def test_a_batch_is_the_same_wherever_one_begins(first):
+def test_a_batch_does_not_depend_on_where_the_run_starts(first):
     source, target = numbers()
     for one, other in zip(taken(source, target, first + 3)[first:], taken(source, target, 3, first=first)):
         np.testing.assert_array_equal(one[0]["source"], other[0]["source"])
@@ -92,7 +92,7 @@ def learn(model, folder, steps=17, **kwargs):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("attention", [True, False])
-def test_interrupted_and_resumed_is_as_never_interrupted(attention, tmp_path):
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(attention, tmp_path):
     whole = build(attention)
     assert learn(whole, tmp_path / "whole") == 0
     with pytest.raises(InterruptionError):
@@ -122,7 +122,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 def test_a_translation_does_not_depend_on_the_others(beam, monkeypatch):
     monkeypatch.setattr(learning, "LONGEST_ANSWER", 5)
     english = Subwords.of(["a lamp", "the lamp is on"] * 2, 17)
-    # Both kinds of network are traced once: with attention they take longer.
+    # Each kind of network is traced once.
     translate = learning.translator(build(attention=beam == 1), english, english, beam)
     sentences = ["lamp", "the lamp is on", "a", "on the lamp"]
     together = translate(sentences, batch_size=3)

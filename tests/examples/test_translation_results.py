@@ -5,7 +5,7 @@ import translation_results as results
 from translation_data import Pair
 
 
-def test_bins_hold_enough_sentences_and_leave_none_out():
+def test_bins_have_enough_sentences_and_cover_all_lengths():
     lengths = [3] * 30 + [6] * 70 + [12] * 10 + [17] * 35 + [21] * 39 + [44] * 9
     found = results.bins(lengths, width=5, least=40)
     assert found == [(3, 10), (11, 20), (21, 44)]
@@ -21,13 +21,13 @@ def test_bins_hold_enough_sentences_and_leave_none_out():
         ([7, 7, 7], 2, [(7, 7)]),
     ],
 )
-def test_the_last_bin_takes_what_is_left(lengths, least, expected):
+def test_the_last_bin_includes_the_remaining_lengths(lengths, least, expected):
     assert results.bins(lengths, width=5, least=least) == expected
 
 
 @pytest.fixture(scope="module")
 def translated():
-    """Pairs of 3 to 20 words, and answers of which the short ones are right and the others half right."""
+    """Pairs of 3 to 20 words; the translations of short ones are correct, of the others half correct."""
     rng = np.random.default_rng(0)
     pairs, answers = [], []
     for i in range(120):
@@ -51,7 +51,7 @@ def test_bleu_by_length_is_sacrebleus_of_the_sentences_of_that_length(translated
     assert results.bleu(answers, [p.target for p in pairs]) == results.bleu(answers, [p.target for p in pairs])
 
 
-def test_the_curve_shows_every_model_and_how_many_sentences_there_are(translated):
+def test_the_curve_shows_every_model_and_the_number_of_sentences(translated):
     pairs, answers = translated
     ranges = results.bins([len(p.source.split()) for p in pairs], least=30)
     by_length = results.bleu_by_length(answers, pairs, ranges)
@@ -64,7 +64,7 @@ def test_the_curve_shows_every_model_and_how_many_sentences_there_are(translated
     assert len(labels) == len(ranges)
 
 
-def test_worth_drawing_are_the_longest_good_ones_of_several_integrations(translated):
+def test_the_longest_good_translations_of_several_integrations_are_plotted(translated):
     pairs, answers = translated
     chosen = results.worth_drawing(pairs, answers, number=3, shortest=4, longest=12)
     assert len({pairs[i].group for i in chosen}) == 3

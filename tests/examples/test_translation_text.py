@@ -11,7 +11,7 @@ def subwords():
     return Subwords.of(SENTENCES, 40)
 
 
-def test_a_sentence_is_its_subwords_and_the_end(subwords):
+def test_ids_are_those_of_subwords_and_the_end_token(subwords):
     rows = subwords.encode(SENTENCES)
     assert all(row[-1] == END and min(row) >= END and UNKNOWN not in row for row in rows)
     assert subwords.decode(rows) == SENTENCES
@@ -19,20 +19,20 @@ def test_a_sentence_is_its_subwords_and_the_end(subwords):
     assert "".join(subwords.pieces(rows[0])) == "▁the▁lamp▁is▁not▁found</s>"
 
 
-def test_what_follows_the_end_is_not_read(subwords):
+def test_ids_after_the_end_are_ignored(subwords):
     [row] = subwords.encode(["the lamp"])
     assert subwords.decode(np.array([[*row, *row, PAD]])) == ["the lamp"]
     assert subwords.decode([[END]]) == [""]
 
 
-def test_subwords_are_learned_once(tmp_path):
+def test_subwords_are_trained_once(tmp_path):
     kept = Subwords.kept(tmp_path / "source.spm", SENTENCES, 40)
     again = Subwords.kept(tmp_path / "source.spm", ["another text"], 30)
     assert kept.model == again.model == Subwords.of(SENTENCES, 40).model
     assert [path.name for path in tmp_path.iterdir()] == ["source.spm"]
 
 
-def test_padded():
+def test_padding_and_the_shift_by_the_start_token():
     rows = [[5, 6, END], [7, END]]
     np.testing.assert_array_equal(translation_text.padded(rows), [[5, 6, END], [7, END, PAD]])
     np.testing.assert_array_equal(translation_text.padded(rows, start=True), [[START, 5, 6], [START, 7, PAD]])

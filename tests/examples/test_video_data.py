@@ -2,7 +2,7 @@ import numpy as np
 import video_data
 
 
-def test_a_mirror_turns_left_into_right():
+def test_flipped_classes_swap_left_and_right():
     kinds = list(video_data.KINDS)
     for kind, (forwards, sideways, turn) in video_data.KINDS.items():
         mirrored = kinds[video_data.MIRRORED[kinds.index(kind)]]

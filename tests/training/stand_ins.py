@@ -1,4 +1,4 @@
-"""Small networks that play against each other in the place of SAGAN's."""
+"""Small generators and discriminators, in place of SAGAN's."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ Z, K, C = 3, 4, 5  # noise, classes, numbers in an "image"
 
 
 def generator(classes=True, dropout=0.2):
-    """With everything that has a state: moving statistics, spectral vectors and a source of chance."""
+    """With every kind of state: moving statistics, spectral vectors and the RNG state of dropout."""
     inputs = {"noise": keras.Input((Z,), name="noise")}
     x = SpectralNormalization(keras.layers.Dense(7))(inputs["noise"])
     if classes:
@@ -33,39 +33,39 @@ def discriminator(classes=True, head=False):
 
 
 def plain():
-    """A generator and a discriminator of one layer and of a vector for each class, whose steps take no time."""
+    """A generator and a discriminator of one layer and an embedding of the class each, whose steps are fast."""
     noise, image = keras.Input((Z,), name="noise"), keras.Input((C,), name="image")
     labels = [keras.Input((), dtype="int32", name="label") for _ in range(2)]
-    made = keras.layers.Dense(C)(noise) + keras.layers.Embedding(K, C)(labels[0])
-    judged = keras.layers.Dense(2)(image) + keras.layers.Embedding(K, 2)(labels[1])
+    generated = keras.layers.Dense(C)(noise) + keras.layers.Embedding(K, C)(labels[0])
+    features = keras.layers.Dense(2)(image) + keras.layers.Embedding(K, 2)(labels[1])
     return (
-        keras.Model({"noise": noise, "label": labels[0]}, made),
-        keras.Model({"image": image, "label": labels[1]}, keras.layers.Dense(1)(judged)),
+        keras.Model({"noise": noise, "label": labels[0]}, generated),
+        keras.Model({"image": image, "label": labels[1]}, keras.layers.Dense(1)(features)),
     )
 
 
 def model(classes=True, head=False, seed=0, compiled=True, rates=(1e-2, 4e-2), objective=None, networks=None, **kwargs):
-    """A model with noise in every weight.
+    """An `AdversarialModel` with random weights.
 
-    networks: What makes its generator and its discriminator; by default, those with everything that has a state.
+    networks: Function that returns a generator and a discriminator; by default, those with every kind of state.
     """
     keras.utils.set_random_seed(seed)
     objective = {"classifier_weight": 0.5 if head else None, **(objective or {})}
-    how = {key: kwargs.pop(key) for key in ("jit_compile", "run_eagerly") if key in kwargs}
-    made = training.AdversarialModel(
+    options = {key: kwargs.pop(key) for key in ("jit_compile", "run_eagerly") if key in kwargs}
+    gan = training.AdversarialModel(
         *(networks() if networks else (generator(classes), discriminator(classes, head))),
         training.NoiseToImage(Z, K if classes else None, **objective),
         seed=seed,
         **kwargs,
     )
     rng = np.random.default_rng(seed)
-    for weight in (*made.generator.trainable_weights, *made.discriminator.trainable_weights):
+    for weight in (*gan.generator.trainable_weights, *gan.discriminator.trainable_weights):
         weight.assign(rng.normal(scale=0.5, size=weight.shape))
-    if made.average is not None:
-        made.average.set_weights(made.generator.get_weights())
+    if gan.average is not None:
+        gan.average.set_weights(gan.generator.get_weights())
     if compiled:
-        made.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in rates), **how)
-    return made
+        gan.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in rates), **options)
+    return gan
 
 
 def data(count=22, seed=0):

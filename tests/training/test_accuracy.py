@@ -17,15 +17,15 @@ def expected(padding_id):
     """Loops over tokens and over sequences of all batches."""
     tokens, sequences = [], []
     for targets, logits in batches():
-        for row, scores in zip(targets, logits):
-            right = [t == s.argmax() for t, s in zip(row, scores) if t != padding_id]
-            tokens += right
-            sequences += [all(right)] if right else []
+        for row, outputs in zip(targets, logits):
+            correct = [t == x.argmax() for t, x in zip(row, outputs) if t != padding_id]
+            tokens += correct
+            sequences += [all(correct)] if correct else []
     return np.mean(tokens), np.mean(sequences)
 
 
 @pytest.mark.parametrize("padding_id", [0, 2, None])
-def test_counts_over_all_batches_what_is_not_padding(padding_id):
+def test_is_the_mean_over_all_batches_without_padding(padding_id):
     token, sequence = training.TokenAccuracy(padding_id), training.SequenceAccuracy(padding_id)
     for targets, logits in batches():
         token.update_state(targets, logits)
@@ -38,8 +38,8 @@ def test_counts_over_all_batches_what_is_not_padding(padding_id):
 
 
 @pytest.mark.parametrize("cls", [training.TokenAccuracy, training.SequenceAccuracy])
-def test_comes_back_from_its_config(cls):
-    metric = cls(padding_id=3, name="right")
+def test_config_round_trip(cls):
+    metric = cls(padding_id=3, name="correct")
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert twin.get_config() == metric.get_config()
-    assert (twin.padding_id, twin.name) == (3, "right")
+    assert (twin.padding_id, twin.name) == (3, "correct")

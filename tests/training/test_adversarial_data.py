@@ -30,7 +30,7 @@ def test_arrays_are_refused_before_training(as_dict):
         stand_ins.model(networks=stand_ins.plain).train_on_batch(images, labels)
 
 
-def test_what_is_evaluated_is_looked_at_too():
+def test_data_of_evaluate_and_of_validation_is_checked():
     model = stand_ins.model(networks=stand_ins.plain, **QUICK)
     for refuse in (
         lambda: model.evaluate(*bad(), verbose=0),
@@ -59,7 +59,7 @@ class Batches(keras.utils.PyDataset):
         self.ended += 1
 
 
-def test_a_py_dataset_is_looked_at_as_it_comes():
+def test_a_py_dataset_is_checked_batch_by_batch():
     good = Batches(stand_ins.data(12))
     model = stand_ins.model(networks=stand_ins.plain, **QUICK)
     model.fit(good, epochs=2, shuffle=False, verbose=0)
@@ -78,13 +78,13 @@ def test_a_py_dataset_is_looked_at_as_it_comes():
     ],
     ids=["bytes", "nan"],
 )
-def test_images_that_nothing_can_be_learned_from_are_refused(change, message):
+def test_images_of_integers_or_with_nan_are_refused(change, message):
     images, labels = stand_ins.data(12)
     with pytest.raises(ValueError, match=message):
         fit(change(images), labels)
 
 
-def test_a_generator_is_looked_at_as_it_comes():
+def test_a_python_generator_is_checked_batch_by_batch():
     images, labels = bad()
     seen = []
 
@@ -97,7 +97,7 @@ def test_a_generator_is_looked_at_as_it_comes():
         for _ in checked(NoiseToImage(3, K), batches(), None):
             pass
     assert seen == [0, 4, 8]
-    # TensorFlow's pipeline, which the generator is part of there, has its own kind of error around it.
+    # TensorFlow's data pipeline, which calls the generator, wraps the error in one of its own.
     with pytest.raises(Exception, match=MESSAGE) as error:
         fit(batches(), epochs=1, steps_per_epoch=3)
     assert type(error.value).__name__ == ("InvalidArgumentError" if BACKEND == "tensorflow" else "ValueError")
@@ -105,7 +105,7 @@ def test_a_generator_is_looked_at_as_it_comes():
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a tf.data.Dataset")
 @pytest.mark.parametrize("named, how", [(False, {"jit_compile": False}), (True, QUICK)])
-def test_a_dataset_is_looked_at_as_it_comes(named, how):
+def test_a_tensorflow_dataset_is_checked_batch_by_batch(named, how):
     import tensorflow as tf
 
     images, labels = bad()
@@ -122,7 +122,7 @@ def test_a_dataset_is_looked_at_as_it_comes(named, how):
         np.testing.assert_array_equal(a, b)
 
 
-def test_predict_refuses_classes_that_there_are_not():
+def test_predict_refuses_labels_out_of_range():
     model = stand_ins.model(networks=stand_ins.plain, average_decay=0.9)
     inputs = {"noise": np.zeros((2, 3), "float32"), "label": np.array([0, K])}
     with pytest.raises(ValueError, match=MESSAGE):

@@ -42,11 +42,11 @@ def functions(kind):
 def test_is_the_equation(kind):
     discriminator_loss, generator_loss = functions(kind)
     np.testing.assert_allclose(float(discriminator_loss(REAL, FAKE)), EXPECTED[kind][0], rtol=1e-6)
-    # The logits nearly cancel: what counts is the rounding of numbers about 1.
+    # The logits nearly cancel, so that the error is the rounding of numbers near 1.
     np.testing.assert_allclose(float(generator_loss(FAKE)), EXPECTED[kind][1], rtol=1e-6, atol=1e-6)
 
 
-def test_sg8_the_hinge_costs_nothing_beyond_the_margin_and_two_at_zero():
+def test_hinge_loss_is_zero_beyond_the_margin_and_two_at_zero():
     discriminator_loss, generator_loss = functions("hinge")
     assert float(discriminator_loss([[1.0], [3.0]], [[-1.0], [-2.0], [-9.0]])) == 0
     assert float(discriminator_loss([[0.0], [0.0]], [[0.0]])) == 2
@@ -70,7 +70,7 @@ def test_half_precision_is_summed_in_single(kind):
     assert float(generator_loss(logits)) == pytest.approx(float(generator_loss(np.full((1, 1), 0.75))), rel=1e-6)
 
 
-def test_the_classifier_is_a_cross_entropy():
+def test_the_auxiliary_classifier_loss_is_a_cross_entropy():
     labels, logits = np.array([2, 0, 3]), RNG.normal(size=(3, 4))
     expected = -sum(row[label] - math.log(sum(math.exp(x) for x in row)) for label, row in zip(labels, logits)) / 3
     np.testing.assert_allclose(float(training.auxiliary_classifier_loss(labels, logits)), expected, rtol=1e-6)

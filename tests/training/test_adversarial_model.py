@@ -37,13 +37,13 @@ def linear(rates, how, **kwargs):
 
 
 def draws(sizes, how=QUICK):
-    """The noise that a model of seed 5 draws for batches of these sizes."""
+    """The noise of a model of seed 5 for batches of these sizes."""
     seed = keras.random.SeedGenerator(5)
 
     def draw(size):
         return keras.random.normal((size, Z), seed=seed)
 
-    if BACKEND == "tensorflow" and how.get("jit_compile"):  # XLA's numbers are others
+    if BACKEND == "tensorflow" and how.get("jit_compile"):  # XLA has other random numbers
         import tensorflow as tf
 
         draw = tf.function(draw, jit_compile=True)
@@ -61,7 +61,7 @@ def test_a_step_is_the_equations(way, loss):
     followed = reference.Linear(W, w, rates=(0.1, 0.3), loss=loss, average_decay=0.5)
     noise = draws([4] * 6, WAYS[way])
     for step, rows in enumerate(np.split(images, 3)):
-        model.reset_metrics()  # old versions of Keras leave that to the caller
+        model.reset_metrics()  # old versions of Keras do not
         reported = model.train_on_batch(rows, return_dict=True)
         expected = followed.step(np.split(rows, 2), noise[2 * step : 2 * step + 2])
         for name, value in expected.items():
@@ -71,7 +71,7 @@ def test_a_step_is_the_equations(way, loss):
     assert int(model.optimizer.iterations) == 3
 
 
-def test_rows_that_are_left_over_fill_up_from_the_first():
+def test_the_last_part_of_a_batch_is_filled_up_with_the_first_rows():
     model = linear((0.1, 0.3), QUICK, discriminator_steps=2)
     followed = reference.Linear(model.generator.get_weights()[0], model.discriminator.get_weights()[0], (0.1, 0.3))
     images = stand_ins.data(5)[0]
@@ -90,10 +90,10 @@ def spectral(network):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_sg10_each_step_touches_only_its_variables_and_moves_spectral_vectors_once(way):
+def test_each_update_changes_only_its_network_and_moves_spectral_vectors_once(way):
     images, labels = stand_ins.data(6)
-    # Not the hinge: where no example is beyond it, a bias has no gradient.
-    classes = way == DEFAULT  # an embedding more in what XLA compiles would take a second more
+    # Not the hinge loss: a bias has no gradient where all samples are within the margin.
+    classes = way == DEFAULT  # with embeddings, XLA would take a second more
     model = stand_ins.model(classes, average_decay=0.9, objective={"loss": "bce"}, **WAYS[way])
     labels = labels if classes else None
     pair, names = model.optimizer, ("generator", "discriminator")
@@ -112,7 +112,7 @@ def test_sg10_each_step_touches_only_its_variables_and_moves_spectral_vectors_on
             np.testing.assert_allclose(numpy(layer.u), u, rtol=1e-4, atol=1e-5)
 
 
-def test_an_evaluation_leaves_spectral_vectors():
+def test_evaluate_does_not_move_spectral_vectors():
     model = stand_ins.model(**QUICK)
     before = [numpy(layer.u) for layer, _ in spectral(model.discriminator)]
     model.evaluate(*stand_ins.data(6), verbose=0)
@@ -120,42 +120,20 @@ def test_an_evaluation_leaves_spectral_vectors():
         np.testing.assert_array_equal(numpy(layer.u), u)
 
 
-def test_sg10_the_two_optimizers_are_their_own():
-    model = stand_ins.model()
-    pair = model.optimizer
-    assert [float(o.learning_rate) for o in (pair.generator_optimizer, pair.discriminator_optimizer)] == [
-        pytest.approx(1e-2),
-        pytest.approx(4e-2),
-    ]
-    for optimizer in (pair.generator_optimizer, pair.discriminator_optimizer):
-        assert (optimizer.beta_1, optimizer.beta_2) == (0.0, 0.9)
-    assert float(pair.learning_rate) == pytest.approx(1e-2)
-    with pytest.raises(AttributeError, match="two learning rates"):
-        pair.learning_rate = 0.5
-    same = keras.optimizers.Adam(1e-3)
-    other = stand_ins.model(compiled=False)
-    with pytest.raises(ValueError, match="need an optimizer each"):
-        other.compile(same, same)
-    with pytest.raises(ValueError, match="`generator_optimizer` belongs to another model"):
-        other.compile(pair.generator_optimizer, same)
-    with pytest.raises(ValueError, match="`discriminator_optimizer` may not have `use_ema=True`"):
-        other.compile(same, keras.optimizers.SGD(0.1, use_ema=True))
-
-
 class Twice(training.NoiseToImage):
-    """Asks the discriminator twice in its own part, and once more in training in the generator's."""
+    """Calls the discriminator twice for its own loss, and once more in training mode for the generator's."""
 
-    def discriminator_losses(self, discriminator, batch, inputs, made, training):
-        super().discriminator_losses(discriminator, batch, inputs, made, training)
-        return super().discriminator_losses(discriminator, batch, inputs, made, training)
+    def discriminator_losses(self, discriminator, batch, inputs, generated, training):
+        super().discriminator_losses(discriminator, batch, inputs, generated, training)
+        return super().discriminator_losses(discriminator, batch, inputs, generated, training)
 
-    def generator_losses(self, discriminator, batch, inputs, made, training):
-        discriminator({"image": made, "label": inputs["label"]}, training=training)
-        return super().generator_losses(discriminator, batch, inputs, made, training)
+    def generator_losses(self, discriminator, batch, inputs, generated, training):
+        discriminator({"image": generated, "label": inputs["label"]}, training=training)
+        return super().generator_losses(discriminator, batch, inputs, generated, training)
 
 
-def test_sg5_spectral_vectors_move_once_for_each_update_however_often_a_network_is_called():
-    """Of the generator once, of the discriminator as often as it is updated; with rates of 0 the kernels stay."""
+def test_spectral_vectors_move_once_an_update_however_often_a_network_is_called():
+    """Those of the generator once, of the discriminator n times; with learning rates of 0 the kernels stay."""
     networks, steps = (stand_ins.generator(), stand_ins.discriminator()), 3
     model = training.AdversarialModel(*networks, Twice(Z, K), discriminator_steps=steps, seed=3)
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), **QUICK)
@@ -172,7 +150,7 @@ def test_sg5_spectral_vectors_move_once_for_each_update_however_often_a_network_
         np.testing.assert_allclose(numpy(layer.u), u, rtol=1e-4, atol=1e-5)
 
 
-def test_the_average_is_what_predicts():
+def test_predict_uses_the_average():
     model = stand_ins.model(average_decay=0.99, **QUICK)
     model.train_on_batch(*stand_ins.data(6))
     inputs = {"noise": np.ones((2, Z), "float32"), "label": np.array([1, 3])}
@@ -186,8 +164,23 @@ def test_the_average_is_what_predicts():
     np.testing.assert_array_equal(plain.predict(inputs, verbose=0), numpy(plain.generator(inputs)))
 
 
+def test_the_average_has_a_name_of_its_own_in_the_summary():
+    model, lines = stand_ins.model(networks=stand_ins.plain, average_decay=0.9), []
+    assert model.average.name == f"{model.generator.name}_average"
+    model.summary(line_length=200, print_fn=lambda line, **_: lines.append(line))
+    for network in (model.average, model.generator, model.discriminator):
+        assert f" {network.name} (" in "\n".join(lines)
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+def test_a_network_with_labels_needs_num_classes(network):
+    networks = stand_ins.generator(network == "generator"), stand_ins.discriminator(network == "discriminator")
+    with pytest.raises(ValueError, match=f"The {network} has an input 'label': `NoiseToImage` needs `num_classes`"):
+        training.AdversarialModel(*networks, training.NoiseToImage(Z))
+
+
 @pytest.mark.parametrize("classes, head", [(False, False), (True, True)])
-def test_without_classes_and_with_a_head_that_tells_them(classes, head):
+def test_without_classes_and_with_an_auxiliary_classifier(classes, head):
     model = stand_ins.model(classes=classes, head=head, **QUICK)
     images, labels = stand_ins.data(6)
     history = model.fit(images, labels if classes else None, verbose=0).history
@@ -195,7 +188,7 @@ def test_without_classes_and_with_a_head_that_tells_them(classes, head):
     assert all(np.isfinite(values).all() for values in history.values())
 
 
-def test_regularisers_count():
+def test_regularizers_add_to_the_losses():
     noise, image = keras.Input((Z,), name="noise"), keras.Input((C,), name="image")
     kernel = {"use_bias": False, "kernel_regularizer": keras.regularizers.L2(0.5)}
     model = training.AdversarialModel(
@@ -214,8 +207,8 @@ def test_regularisers_count():
     np.testing.assert_allclose(model.discriminator.get_weights()[0][:, 0], followed.w, rtol=1e-4, atol=1e-5)
 
 
-def test_what_layers_add_to_the_loss_counts():
-    """An activity regulariser, which only adds a loss when the layer is called."""
+def test_losses_that_layers_add_in_a_call_count():
+    """Of an activity regularizer, which adds a loss only when its layer is called."""
     noise, image = keras.Input((Z,), name="noise"), keras.Input((C,), name="image")
 
     def train(strength):
@@ -231,12 +224,12 @@ def test_what_layers_add_to_the_loss_counts():
         model.train_on_batch(stand_ins.data(4)[0])
         return [model.generator.get_weights()[0], model.discriminator.get_weights()[0]]
 
-    for plain, regularised in zip(train(0.0), train(0.5)):
-        assert np.abs(plain - regularised).max() > 1e-3
+    for plain, regularized in zip(train(0.0), train(0.5)):
+        assert np.abs(plain - regularized).max() > 1e-3
 
 
-def test_losses_are_scaled_where_only_a_network_is_of_half_precision():
-    """The step stays what it is: what is multiplied before the backward pass is divided after it."""
+def test_losses_are_scaled_if_only_one_network_has_half_precision():
+    """The step stays the same: gradients are divided by the loss scale."""
     after = []
     for policy in ("float32", "mixed_float16"):
         keras.utils.set_random_seed(0)
@@ -256,7 +249,7 @@ def test_losses_are_scaled_where_only_a_network_is_of_half_precision():
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_learns(policy):
+def test_mixed_precision_trains(policy):
     keras.config.set_dtype_policy(policy)
     model = stand_ins.model(classes=False, **(GRAPH if policy == "mixed_float16" else QUICK))
     scaled = isinstance(model.optimizer.generator_optimizer, keras.optimizers.LossScaleOptimizer)
@@ -275,6 +268,8 @@ def test_mixed_precision_learns(policy):
         ({"discriminator": keras.Sequential([keras.layers.Dense(1)])}, "`discriminator` must be a `keras.Model` that"),
         ({"objective": "hinge"}, "`objective` must be an `AdversarialObjective`"),
         ({"discriminator_steps": 0}, "`discriminator_steps` must be a positive int"),
+        ({"discriminator_steps": True}, "`discriminator_steps` must be a positive int"),
+        ({"seed": True}, "`seed` must be"),
         ({"average_decay": 1.0}, "`average_decay` must be in"),
     ],
 )
@@ -284,14 +279,14 @@ def test_bad_arguments_are_refused(bad, message):
         training.AdversarialModel(**{**good, "objective": training.NoiseToImage(Z, K), **bad})
 
 
-def test_samples_are_not_weighed():
+def test_sample_weights_are_refused():
     images, labels = stand_ins.data(4)
     with pytest.raises(ValueError, match="does not weigh samples"):
         stand_ins.model(run_eagerly=True, jit_compile=False).train_on_batch(images, labels, np.ones(4, "float32"))
 
 
-def test_sg15_two_hundred_steps_lower_the_distance():
-    """Eight Gaussians on a circle; the distance is that of fixed random features, as NumPy computes it."""
+def test_two_hundred_steps_lower_the_frechet_distance():
+    """Of eight Gaussians on a circle, computed by NumPy in fixed random features."""
     rng = np.random.default_rng(0)
     angles = 2 * np.pi * rng.integers(0, 8, 512) / 8
     points = np.stack([np.cos(angles), np.sin(angles)], -1) + 0.05 * rng.normal(size=(512, 2))
@@ -309,8 +304,8 @@ def test_sg15_two_hundred_steps_lower_the_distance():
     features = rng.normal(size=(2, 9)), rng.normal(size=9)
 
     def distance():
-        made = numpy(model.generator({"noise": np.random.default_rng(1).normal(size=(512, 4))}))
-        return reference.frechet(*(np.maximum(0, x @ features[0] + features[1]) for x in (points, made)))
+        generated = numpy(model.generator({"noise": np.random.default_rng(1).normal(size=(512, 4))}))
+        return reference.frechet(*(np.maximum(0, x @ features[0] + features[1]) for x in (points, generated)))
 
     before = distance()
     model.fit(points.astype("float32"), batch_size=64, epochs=25, verbose=0)

@@ -22,7 +22,7 @@ def test_noise_is_normal_and_labels_uniform():
     assert counts.shape == (5,) and np.abs(counts - 800).max() < 120
 
 
-def test_two_draws_differ_and_the_same_seed_draws_the_same():
+def test_noise_differs_from_call_to_call_and_depends_on_the_seed_alone():
     objective = training.NoiseToImage(noise_dim=7)
     seed = keras.random.SeedGenerator(4)
     one, two = (numpy(objective.generator_inputs({"image": IMAGES}, seed)["noise"]) for _ in range(2))
@@ -40,8 +40,8 @@ def test_data_comes_as_a_pair_or_by_name(x, y):
     assert list(training.NoiseToImage(3).batch(x, y)) == ["image"]
 
 
-class Judge:
-    """A discriminator whose logits are its images' sums, and whose classes are what the test says."""
+class Discriminator:
+    """A discriminator whose logits are the sums of its images, with given classes."""
 
     def __init__(self, classes=None):
         self.classes, self.calls = classes, []
@@ -52,43 +52,44 @@ class Judge:
         return logits if self.classes is None else {"logits": logits, "classes": self.classes[: len(data["image"])]}
 
 
-def test_the_discriminator_sees_real_and_made_at_once_and_is_only_asked_for_the_generator():
-    objective, judge = training.NoiseToImage(3, 4), Judge()
+def test_the_discriminator_gets_real_and_generated_images_in_one_call_and_does_not_train_for_the_generator():
+    objective, discriminator = training.NoiseToImage(3, 4), Discriminator()
     batch, inputs = {"image": IMAGES + 0.05, "label": LABELS}, {"label": np.array([2, 2, 2])}
-    made = IMAGES - 0.2
-    values = objective.discriminator_losses(judge, batch, inputs, made, training=True)
+    generated = IMAGES - 0.2
+    values = objective.discriminator_losses(discriminator, batch, inputs, generated, training=True)
     assert {k: float(v) for k, v in values.items()} == {
         "discriminator_loss": pytest.approx(0.5),
         "real_logits": pytest.approx(0.5),
         "fake_logits": pytest.approx(-2),
     }
-    values = objective.generator_losses(judge, batch, inputs, made, training=True)
+    values = objective.generator_losses(discriminator, batch, inputs, generated, training=True)
     assert float(values["generator_loss"]) == pytest.approx(2)
-    assert judge.calls == [(6, True), (3, False)]
+    assert discriminator.calls == [(6, True), (3, False)]
 
 
-def test_the_head_that_tells_classes():
-    """SAGAN's factory calls its AC-GAN's outputs so; the made images' class is the one they were asked to have."""
+def test_the_auxiliary_classifier():
+    """Its output has the name that `models.sagan` gives it; the label of a generated image is the generator's input."""
     objective = training.NoiseToImage(3, 4, classifier_weight=0.5)
     classes = np.zeros((6, 4), "float32")
-    classes[np.arange(6), [0, 3, 1, 2, 2, 0]] = 1.0  # the last one is wrong
+    classes[np.arange(6), [0, 3, 1, 2, 2, 0]] = 1.0  # the last one is an error
     batch, inputs = {"image": IMAGES, "label": LABELS}, {"label": np.array([2, 2, 2])}
-    right = -math.log(math.e / (math.e + 3))
-    wrong = right + 1
-    values = objective.discriminator_losses(Judge(classes), batch, inputs, IMAGES, training=True)
-    assert float(values["real_classes_loss"]) == pytest.approx(right, rel=1e-5)
-    assert float(values["discriminator_loss"]) == pytest.approx(2 + 0.5 * (right + (2 * right + wrong) / 3), rel=1e-5)
-    values = objective.generator_losses(Judge(classes[3:]), batch, inputs, IMAGES, training=True)
-    assert float(values["fake_classes_loss"]) == pytest.approx((2 * right + wrong) / 3, rel=1e-5)
-    assert float(values["generator_loss"]) == pytest.approx(0.5 * (2 * right + wrong) / 3, rel=1e-5)
+    correct = -math.log(math.e / (math.e + 3))
+    wrong = correct + 1
+    values = objective.discriminator_losses(Discriminator(classes), batch, inputs, IMAGES, training=True)
+    assert float(values["real_classes_loss"]) == pytest.approx(correct, rel=1e-5)
+    fake = (2 * correct + wrong) / 3
+    assert float(values["discriminator_loss"]) == pytest.approx(2 + 0.5 * (correct + fake), rel=1e-5)
+    values = objective.generator_losses(Discriminator(classes[3:]), batch, inputs, IMAGES, training=True)
+    assert float(values["fake_classes_loss"]) == pytest.approx(fake, rel=1e-5)
+    assert float(values["generator_loss"]) == pytest.approx(0.5 * fake, rel=1e-5)
 
 
-def test_a_head_without_a_weight_and_a_weight_without_a_head_are_refused():
+def test_a_classifier_without_a_weight_and_a_weight_without_a_classifier_are_refused():
     batch, inputs = {"image": IMAGES, "label": LABELS}, {"label": LABELS}
     for weight, classes in ((None, np.zeros((6, 4))), (1.0, None)):
         objective = training.NoiseToImage(3, 4, classifier_weight=weight)
         with pytest.raises(ValueError, match="`classifier_weight` goes with a discriminator that returns 'classes'"):
-            objective.discriminator_losses(Judge(classes), batch, inputs, IMAGES, training=True)
+            objective.discriminator_losses(Discriminator(classes), batch, inputs, IMAGES, training=True)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,15 @@ def test_labels_out_of_range_are_refused_by_name(label, message):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"noise_dim": 0}, {"noise_dim": 2.5}, {"num_classes": 0}, {"loss": "wasserstein"}, {"classifier_weight": 0.0}],
+    [
+        {"noise_dim": 0},
+        {"noise_dim": 2.5},
+        {"noise_dim": True},
+        {"num_classes": 0},
+        {"num_classes": True},
+        {"loss": "wasserstein"},
+        {"classifier_weight": 0.0},
+    ],
     ids=str,
 )
 def test_bad_arguments_are_refused(bad):

@@ -1,4 +1,4 @@
-"""A run that is killed goes on as if it had not been."""
+"""A killed run resumes exactly from its last checkpoint."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ GRAPH = {"jit_compile": BACKEND == "jax"}
 
 
 class Recorder(keras.callbacks.Callback):
-    """Writes down what each step reports, and calls `kill` in the middle of the run."""
+    """Records the losses of each step, and calls `kill` in the middle of the run."""
 
     def __init__(self, curve, kill_at=None, kill=None):
         super().__init__()
@@ -35,7 +35,7 @@ class Recorder(keras.callbacks.Callback):
 
 
 def batches(first):
-    """Batch k is the same wherever one begins."""
+    """Batch k is the same wherever a run starts."""
     images, labels = stand_ins.data(40)
     for number in range(first, STEPS):
         rows = np.random.default_rng(number).permutation(40)[:6]
@@ -43,7 +43,7 @@ def batches(first):
 
 
 def run(folder, seed, curve, kill_at=None, kill=None, how=QUICK):
-    """Goes on from what lies in the folder, if anything does; an epoch is a step here, so that each is reported."""
+    """Trains, from the last checkpoint in the folder if there is one. An epoch is one step: each is reported."""
     model = stand_ins.model(seed=seed, average_decay=0.9, **how)
     checkpoints = training.KeepLastCheckpoints(folder, keep=2, every=EVERY)
     if checkpoints.paths:
@@ -57,16 +57,16 @@ def run(folder, seed, curve, kill_at=None, kill=None, how=QUICK):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """A run, its curve, and a copy of its folder as it was in the middle: what it leaves if it is killed there."""
+    """A run, its curve, and a copy of its folder from the middle of the run: what it leaves if it is killed there."""
     folder, curve = tmp_path_factory.mktemp("whole"), {}
     killed = tmp_path_factory.mktemp("killed") / "copy"
     model = run(folder, seed=0, curve=curve, kill_at=KILL_AT, kill=lambda: shutil.copytree(folder, killed))
     return model, curve, killed
 
 
-def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_path, uninterrupted):
+def test_a_resumed_run_has_the_curve_and_the_weights_of_an_uninterrupted_one(tmp_path, uninterrupted):
     uninterrupted, whole, killed = uninterrupted
-    # Another seed: whatever the file does not hold is other than it was.
+    # Another seed: whatever the file does not hold differs.
     curve = {}
     resumed = run(shutil.copytree(killed, tmp_path / "broken"), seed=1, curve=curve)
     assert sorted(whole) == list(range(STEPS)) and sorted(curve) == list(range(EVERY, STEPS))
@@ -77,8 +77,8 @@ def test_the_curve_and_the_weights_are_those_of_a_run_that_was_not_killed(tmp_pa
         np.testing.assert_array_equal(*snapshot([a, b]), err_msg=a.path)
 
 
-def test_every_piece_of_the_state_is_needed(uninterrupted):
-    """Each of these, changed after loading, makes another curve: so the test above can fail."""
+def test_every_part_of_the_state_matters(uninterrupted):
+    """Each of these, changed after loading, changes the curve: so the test above can fail."""
     model = stand_ins.model(seed=1, average_decay=0.9, **QUICK)
     model.load_weights(training.KeepLastCheckpoints(uninterrupted[2]).paths[-1])
     state = model.variables + model.optimizer.variables
@@ -105,7 +105,7 @@ def test_every_piece_of_the_state_is_needed(uninterrupted):
         "updates": lambda m: m.optimizer.iterations,
     }
     if BACKEND == "torch":
-        del pieces["dropout"]  # drawn from numbers made of "noise" and "updates" there
+        del pieces["dropout"]  # seeded by "noise" and "updates" there
     for name, piece in pieces.items():
 
         def change(model, piece=piece):
@@ -117,14 +117,14 @@ def test_every_piece_of_the_state_is_needed(uninterrupted):
         assert not same, name
 
 
-def test_a_keras_file_goes_on_too(tmp_path):
+def test_a_keras_file_resumes_training(tmp_path):
     images, labels = stand_ins.data(6)
     model = stand_ins.model(average_decay=0.9, **QUICK)
     model.train_on_batch(images, labels)
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
     assert twin.get_config()["objective"] == model.get_config()["objective"]
-    model.reset_metrics()  # old versions of Keras leave that to the caller
+    model.reset_metrics()  # old versions of Keras do not
     twin.reset_metrics()
     ours, theirs = (m.train_on_batch(images, labels, return_dict=True) for m in (model, twin))
     assert ours == theirs
@@ -140,12 +140,12 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 
 
 def main(folder):
-    """What the process of the test below does."""
+    """The process of the test below."""
     run(folder, 0, {}, KILL_AT, lambda: os.kill(os.getpid(), signal.SIGKILL), GRAPH)
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed(tmp_path):
+def test_a_run_resumes_after_its_process_is_killed(tmp_path):
     """In a graph, as users train."""
     folder = str(tmp_path / "killed")
     command = [sys.executable, "-c", f"from tests.training.test_adversarial_resume import main; main({folder!r})"]
@@ -154,7 +154,7 @@ def test_a_process_that_is_killed(tmp_path):
     resumed = run(folder, seed=1, curve=curve, how=GRAPH)
     uninterrupted = run(tmp_path / "whole", seed=0, curve=whole, how=GRAPH)
     assert sorted(curve) == list(range(EVERY, STEPS))
-    # Another process may add up in another order.
+    # Another process may sum in another order.
     for step, report in curve.items():
         assert report == pytest.approx(whole[step], rel=1e-4, abs=1e-5), f"step {step}"
     for a, b in zip(uninterrupted.weights, resumed.weights, strict=True):

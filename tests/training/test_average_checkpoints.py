@@ -21,7 +21,7 @@ def weights(model):
 
 
 def save(folder, kind="weights.h5", k=3, **kwargs):
-    """k checkpoints with noise in every weight; returns their paths and their weights."""
+    """Writes k checkpoints of random weights; returns their paths and their weights."""
     rng, model, paths, all_weights = np.random.default_rng(0), make(**kwargs), [], []
     for i in range(k):
         for w in model.weights:
@@ -55,7 +55,7 @@ def test_is_the_mean_of_every_weight(kind, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*(p.name for p in paths), output.name])
 
 
-def test_copies_average_to_themselves(tmp_path):
+def test_the_mean_of_copies_is_the_checkpoint(tmp_path):
     [path], [saved] = save(tmp_path, k=1)
     model = training.average_checkpoints([path] * 3, make())
     for found, w in zip(weights(model), saved):
@@ -72,7 +72,7 @@ def test_bfloat16_weights(tmp_path):
 @pytest.mark.parametrize(
     "other, name", [({"units": 5}, r"vars/0 is \(5,\) float32, not \(4,\)"), ({"bias": False}, "layers/dense/vars/1")]
 )
-def test_another_model_is_refused_by_the_name_of_its_weight(other, name, tmp_path):
+def test_a_checkpoint_of_another_model_is_refused_with_the_name_of_its_weight(other, name, tmp_path):
     (tmp_path / "other").mkdir()
     paths = save(tmp_path)[0] + save(tmp_path / "other", **other)[0]
     output = tmp_path / "mean.weights.h5"

@@ -29,7 +29,7 @@ def open_files():
     return h5py.h5f.get_obj_ids(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
 
 
-def test_a_file_appears_when_it_is_whole(tmp_path):
+def test_a_file_appears_only_when_it_is_complete(tmp_path):
     path = tmp_path / "a.keras"
     with written_whole(path) as beside:
         beside.write_text("new")
@@ -77,7 +77,7 @@ def test_a_full_disk_leaves_nothing_open_and_nothing_behind(tmp_path):
     assert not open_files()
 
 
-def test_what_the_disk_has_no_room_for_is_not_begun(tmp_path):
+def test_without_enough_free_space_nothing_is_written(tmp_path):
     for size in (49_000, 51_000):
         with full_disk(), contextlib.ExitStack() as stack:
             if size > 50_000:
@@ -88,7 +88,7 @@ def test_what_the_disk_has_no_room_for_is_not_begun(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.keras"]
 
 
-def test_without_a_way_to_reserve_the_free_space_is_asked_for(tmp_path, monkeypatch):
+def test_without_posix_fallocate_the_free_space_is_checked(tmp_path, monkeypatch):
     monkeypatch.delattr("os.posix_fallocate")
     with pytest.raises(OSError, match="There is no room"), written_whole(tmp_path / "a.keras", 2**60):
         raise AssertionError
@@ -107,7 +107,7 @@ def test_other_open_files_stay_open_after_an_error(tmp_path):
         assert other["w"][()] == 3
 
 
-def test_what_killed_writers_left_is_removed_by_the_next(tmp_path):
+def test_half_written_files_of_killed_processes_are_removed_by_the_next_writer(tmp_path):
     source = """if True:
         import os, runpy, sys
         folders, works = runpy.run_path(sys.argv[1]), []

@@ -1,4 +1,4 @@
-"""The hybrid loss: its equation, what it trains, and the numbered checks R6 and R7."""
+"""The hybrid loss: its equation, its gradients, and REINFORCE against the exact gradient of the expected reward."""
 
 import itertools
 
@@ -18,7 +18,7 @@ LABELS = np.array([0, 1, 2, 3, 1])
 def outputs(seed=0):
     rng = np.random.default_rng(seed)
     logits = rng.standard_normal((B, CLASSES)).astype("float32")
-    logits[:3, :] += 9 * np.eye(CLASSES)[LABELS[:3]].astype("float32")  # three are right
+    logits[:3, :] += 9 * np.eye(CLASSES)[LABELS[:3]].astype("float32")  # three are correct
     logits[3:, 0] += 9
     log_probs, baselines = (rng.standard_normal((B, T)).astype("float32") for _ in range(2))
     return {"logits": logits, "log_probs": log_probs, "baselines": baselines, "locations": np.zeros((B, T + 1, 2))}
@@ -57,12 +57,12 @@ def gradients(loss, y):
     return dict(zip(names, found))
 
 
-def test_r6_what_each_term_trains():
+def test_gradients_of_each_term():
     y = outputs()
-    right = (np.argmax(y["logits"], -1) == LABELS).astype("float32")[:, None]
+    reward = (np.argmax(y["logits"], -1) == LABELS).astype("float32")[:, None]
     found = gradients(HybridLoss(reduction="none"), y)
-    np.testing.assert_allclose(found["log_probs"], y["baselines"] - right, atol=1e-5)
-    np.testing.assert_allclose(found["baselines"], 2 / T * (y["baselines"] - right), atol=1e-5)
+    np.testing.assert_allclose(found["log_probs"], y["baselines"] - reward, atol=1e-5)
+    np.testing.assert_allclose(found["baselines"], 2 / T * (y["baselines"] - reward), atol=1e-5)
     entropy = gradients(HybridLoss(0.0, 0.0, reduction="none"), y)
     assert not entropy["log_probs"].any() and not entropy["baselines"].any()
     np.testing.assert_allclose(found["logits"], entropy["logits"], atol=1e-6)
@@ -70,16 +70,15 @@ def test_r6_what_each_term_trains():
     assert not no_baseline["baselines"].any(), "REINFORCE does not train the baseline"
 
 
-# Of the first step a number; of the second it may depend on what was chosen in the first.
+# Of the first step a number; of the second one that may depend on the choice of the first.
 BASELINES = {"none": (0.0, [0.0] * 3), "numbers": (0.4, [1.0] * 3), "learned": (0.3, [0.9, -0.5, 0.2])}
 
 
 @pytest.mark.parametrize("baseline", BASELINES)
-def test_r7_two_steps_of_three_choices_against_all_their_outcomes(baseline):
-    """The mean of the gradient over all that can happen is that of the reward, whatever the baseline.
+def test_reinforce_is_unbiased_over_all_outcomes_of_two_steps_of_three_choices(baseline):
+    """The expected gradient is the gradient of the expected reward, whatever the baseline.
 
-    The reward comes at the end, so that the sum of rewards to come, which the baseline is compared with, is the reward
-    at each step.
+    Only the last step has a reward, so that it is the return of each step.
     """
     first, second = BASELINES[baseline]
     baselines = np.array([(first, second[a]) for a, _ in itertools.product(range(3), repeat=2)], "float32")
@@ -103,14 +102,14 @@ def test_r7_two_steps_of_three_choices_against_all_their_outcomes(baseline):
         return HybridLoss(1.0, 0.0, reduction="none")(np.ones(9, "int32"), y)
 
     _, [gradient] = value_and_gradients(losses, [theta], probabilities(theta).astype("float32"))
-    for place in np.ndindex(2, 3):
+    for at in np.ndindex(2, 3):
         step = np.zeros((2, 3))
-        step[place] = 1e-4
+        step[at] = 1e-4
         difference = (reward(theta + step) - reward(theta - step)) / 2e-4
-        np.testing.assert_allclose(-gradient[place], difference, atol=1e-4)
+        np.testing.assert_allclose(-gradient[at], difference, atol=1e-4)
 
 
-def test_of_a_single_glimpse_there_is_only_cross_entropy():
+def test_a_single_glimpse_leaves_only_the_cross_entropy():
     y = {name: x[:, :0] if name in ("log_probs", "baselines") else x for name, x in outputs().items()}
     entropy = numpy(keras.losses.sparse_categorical_crossentropy(LABELS, y["logits"], from_logits=True))
     np.testing.assert_allclose(numpy(HybridLoss(reduction="none")(LABELS, y)), entropy, rtol=1e-5)
@@ -131,6 +130,6 @@ def test_config_round_trip():
         (LABELS[1:], outputs(), r"`y_true` must be one class for each image, \[5\].*shape=\(4,\)"),
     ],
 )
-def test_what_it_cannot_compare_is_refused_by_name(y_true, y_pred, message):
+def test_bad_outputs_and_labels_are_refused_by_name(y_true, y_pred, message):
     with pytest.raises(ValueError, match=message):
         HybridLoss()(y_true, y_pred)

@@ -32,7 +32,7 @@ KEPT = [("epoch", 2, [10, 15]), ("epoch", 9, [5, 10, 15]), (4, 3, [4, 8, 12]), (
 
 
 def test_keeps_the_last_files(tmp_path):
-    """Each of them by itself: they train together to save time."""
+    """Five callbacks in one training run, to save time."""
     each = [
         training.KeepLastCheckpoints(tmp_path / f"new-{i}" / "folder", keep=keep, every=every)
         for i, (every, keep, _) in enumerate(KEPT)
@@ -43,12 +43,12 @@ def test_keeps_the_last_files(tmp_path):
         assert sorted(last.directory.iterdir()) == last.paths
 
 
-@pytest.mark.skipif(keras.backend.backend() == "torch", reason="one step an execution there")
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="one step per execution there")
 @pytest.mark.skipif(
     tuple(map(int, keras.__version__.split(".")[:2])) < (3, 11),
-    reason="before 3.11, Keras reports the first batch of an execution, so that a checkpoint comes an execution late",
+    reason="before 3.11, Keras reports the first batch of an execution, so that a checkpoint is an execution late",
 )
-def test_several_steps_an_execution(tmp_path):
+def test_several_steps_per_execution(tmp_path):
     model = make()
     model.compile("sgd", "mse", steps_per_execution=3)
     last = training.KeepLastCheckpoints(tmp_path, keep=9, every=2)
@@ -56,7 +56,7 @@ def test_several_steps_an_execution(tmp_path):
     assert steps(last) == [3, 5, 8, 10]
 
 
-def test_what_it_saves_is_the_model_of_that_step(tmp_path):
+def test_a_checkpoint_holds_the_weights_of_its_step(tmp_path):
     last = training.KeepLastCheckpoints(tmp_path, keep=2, every=5)
     model = make()
     fit(model, last)
@@ -67,7 +67,7 @@ def test_what_it_saves_is_the_model_of_that_step(tmp_path):
     assert (mean != model.get_weights()[0]).any()
 
 
-def test_a_run_goes_on_where_it_was(tmp_path):
+def test_a_resumed_run_counts_earlier_checkpoints(tmp_path):
     model = make()
     fit(model, training.KeepLastCheckpoints(tmp_path, keep=3))
     last = training.KeepLastCheckpoints(tmp_path, keep=3)
@@ -75,7 +75,7 @@ def test_a_run_goes_on_where_it_was(tmp_path):
     assert steps(last) == [10, 15, 20]
 
 
-def test_another_run_in_the_same_folder_is_refused_and_nothing_is_lost(tmp_path):
+def test_another_run_in_the_same_folder_is_refused_and_no_file_is_lost(tmp_path):
     first = training.KeepLastCheckpoints(tmp_path, keep=2)
     fit(make(), first)
     (tmp_path / "step-notes.weights.h5").write_text("mine")
@@ -108,7 +108,7 @@ def last_size(model, folder):
     return size
 
 
-def test_room_is_asked_for_as_much_as_a_file_takes(tmp_path):
+def test_the_reserved_space_is_enough_for_a_file(tmp_path):
     layers = [keras.layers.Dense(1, dtype=("bfloat16", "float32")[i % 2]) for i in range(8)]
     inner = keras.Sequential([keras.Input((1,)), *(keras.Sequential([layer]) for layer in layers)])
     for model in (keras.Sequential([keras.Input((1,)), inner, keras.layers.Dense(9)]), make()):
@@ -118,7 +118,7 @@ def test_room_is_asked_for_as_much_as_a_file_takes(tmp_path):
         assert wanted / 10 < last_size(model, tmp_path) < wanted
 
 
-def test_a_checkpoint_on_a_full_disk_fails_alone(tmp_path):
+def test_a_checkpoint_on_a_full_disk_fails_and_the_next_succeeds(tmp_path):
     model = keras.Sequential([keras.Input((90,)), keras.layers.Dense(200)])
     model.compile("sgd", "mse")
     model.optimizer.build(model.trainable_variables)
@@ -126,7 +126,7 @@ def test_a_checkpoint_on_a_full_disk_fails_alone(tmp_path):
     last.set_model(model)
     last.on_train_begin()
     size = last_size(model, tmp_path)
-    # Full from the start, within the weights, and where only the end of the file has no room.
+    # Full from the start, within the weights, and at the end of the file.
     for room in (0, size // 2, size - 3000):
         with full_disk(room), pytest.raises(OSError, match="There is no room"):
             last.on_epoch_end(0)
@@ -138,7 +138,7 @@ def test_a_checkpoint_on_a_full_disk_fails_alone(tmp_path):
     )
 
 
-def test_training_begins_by_removing_what_a_killed_run_left(tmp_path):
+def test_half_written_files_of_a_killed_run_are_removed_when_training_starts(tmp_path):
     half = tmp_path / ".step-00000005.weights.h5.0a1b2c3d"
     half.mkdir()
     (half / "written.weights.h5").write_text("half")

@@ -44,17 +44,17 @@ def test_goldens_of_both_forms():
 
 
 @pytest.mark.parametrize("V, constant", [(37_000, 1.376948), (10, 0.544805)])
-def test_the_reference_is_zero_at_its_best_and_its_constant_is_golden(V, constant):
+def test_the_reference_has_a_minimum_of_zero_and_the_published_constant(V, constant):
     loss = training.LabelSmoothedCrossEntropy(0.1, "reference")
     best = np.full((1, 1, V), np.log(0.1 / (V - 1)), "float32")
     best[..., 4] = np.log(0.9)
     np.testing.assert_allclose(value(loss, [[4]], best), 0.0, atol=1e-5)
-    # Of a uniform prediction the cross-entropy is log V with any label.
+    # The cross-entropy of a uniform prediction is log V with any label.
     uniform = value(loss, [[4]], np.zeros((1, 1, V), "float32"))
     np.testing.assert_allclose(np.log(V) - uniform, constant, rtol=1e-5)
 
 
-def test_the_paper_form_is_what_keras_calls_label_smoothing():
+def test_the_paper_form_is_keras_label_smoothing():
     targets, logits = batch()
     keras_loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2)
     expected = keras_loss(np.eye(7)[targets[0]], logits[0])
@@ -63,7 +63,7 @@ def test_the_paper_form_is_what_keras_calls_label_smoothing():
 
 
 @each_variant
-def test_padding_counts_nothing_not_even_nan(variant):
+def test_padding_is_ignored_even_if_it_is_nan(variant):
     targets, logits = batch()
     loss = training.LabelSmoothedCrossEntropy(variant=variant)
     expected = value(loss, targets, logits)
@@ -130,7 +130,7 @@ def test_half_precision_is_computed_in_float32():
     np.testing.assert_array_equal(numpy(found), value(loss, targets, ops.cast(half, "float32")))
 
 
-def test_a_keras_mask_of_the_predictions_is_not_consulted():
+def test_a_keras_mask_of_the_predictions_is_ignored():
     targets, logits = batch()
     loss = training.LabelSmoothedCrossEntropy()
     masked = ops.convert_to_tensor(logits)
@@ -149,7 +149,7 @@ def test_sample_weights_weigh_the_mean(shape):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_a_model_trains_with_it_and_comes_back_from_a_file(tmp_path):
+def test_a_model_trains_with_it_and_loads_from_a_file(tmp_path):
     targets, inputs = batch(B=8)
     model = keras.Sequential([keras.Input((5, 7)), keras.layers.Dense(7)])
     loss = training.LabelSmoothedCrossEntropy(0.3, "reference", padding_id=2)
@@ -177,6 +177,7 @@ def test_a_model_trains_with_it_and_comes_back_from_a_file(tmp_path):
         ({"smoothing": -0.1}, "`smoothing` must be"),
         ({"variant": "szegedy"}, "`variant` must be one of"),
         ({"padding_id": 0.5}, "`padding_id` must be an int"),
+        ({"padding_id": True}, "`padding_id` must be an int"),
         ({"reduction": "sum_over_batch_size"}, "`reduction` must be"),
     ],
     ids=str,
@@ -193,7 +194,7 @@ def test_targets_that_do_not_fit_are_refused(targets):
 
 
 def test_batches_of_any_size_are_evaluated_under_xla():
-    """The oldest Keras makes operations of `take_along_axis` that XLA does not know where the batch is not."""
+    """With the oldest Keras, XLA does not compile `take_along_axis` for an unknown batch size."""
     model = keras.Sequential([keras.Input((None, 4)), keras.layers.Dense(7)])
     model.compile("sgd", training.LabelSmoothedCrossEntropy(0.1), jit_compile=True if BACKEND != "torch" else "auto")
     inputs, targets = np.ones((5, 3, 4), "float32"), np.arange(15).reshape(5, 3) % 7

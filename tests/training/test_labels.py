@@ -1,4 +1,4 @@
-"""Labels that there are not, in every loss and metric: refused where they are known, seen in the loss where not."""
+"""Labels out of range in every loss and metric: an error where the values are known, else NaN in the loss."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_the_smoothed_loss():
         found = compiled(loss, bad, LOGITS)
         assert np.isnan(found[0, 1]) and np.isnan(found).sum() == 1
         np.testing.assert_allclose(found[1], expected[1], rtol=1e-5)
-        # What does not count may hold anything: padding, and what has the weight 0.
+        # Ignored positions may hold any value: padding, and those of weight 0.
         unweighted = np.array([[1.0, 0, 1], [1, 1, 1]], "float32")
         np.testing.assert_allclose(numpy(loss(bad, LOGITS, unweighted)), expected * unweighted, rtol=1e-5)
         padding = training.LabelSmoothedCrossEntropy(padding_id=int(bad[0, 1]), reduction="none")
@@ -48,9 +48,9 @@ def test_accuracy(metric):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="states of metrics are arguments elsewhere")
-def test_a_label_that_there_is_not_is_wrong_in_a_compiled_step():
+def test_a_label_out_of_range_is_an_error_in_accuracy_in_a_compiled_step():
     metric = training.TokenAccuracy()
-    metric.update_state(TOKENS[:1], np.eye(5)[TOKENS[:1]])  # the variables are made outside
+    metric.update_state(TOKENS[:1], np.eye(5)[TOKENS[:1]])  # creates the variables outside of the step
     assert float(metric.result()) == 1
 
     def step(y_true, y_pred):
@@ -106,13 +106,15 @@ NAN = float("nan")
         (training.HybridLoss, {"reinforce_weight": -1.0, "baseline_weight": NAN}),
         (training.LabelSmoothedCrossEntropy, {"smoothing": NAN, "padding_id": True}),
         (lambda **k: training.TransformerSchedule(**{"model_dim": 8, **k}), {"model_dim": NAN, "factor": float("inf")}),
+        (lambda **k: training.TransformerSchedule(**{"model_dim": 8, **k}), {"model_dim": True, "warmup_steps": 1.5}),
         (lambda **k: training.TransformerSchedule(**{"model_dim": 8, **k}), {"warmup_steps": "4000", "variant": "x"}),
         (lambda **k: training.LinearDecay(**{"learning_rate": 1.0, "constant_steps": 1, "decay_steps": 1, **k}),
          {"learning_rate": float("inf"), "decay_steps": 2.0, "constant_steps": True}),
         (lambda **k: training.NoiseToImage(**{"noise_dim": 3, "num_classes": 2, **k}),
          {"classifier_weight": True, "noise_dim": 0, "num_classes": 1.5}),
         (lambda **k: training.uncertainty_guided_loss(LOGITS, LOGITS, **k), {"variant": "papre", "floor": NAN}),
-        (training.StopOnNotFinite, {"every": 1.5}),
+        (training.StopOnNotFinite, {"every": True}),
+        (training.TokenAccuracy, {"padding_id": True}),
         (lambda **k: metrics.InceptionScore(None, **k), {"seed": 0.5, "splits": True, "top_k": 0}),
         (lambda **k: metrics.KernelDistance(None, **k), {"seed": 0.5, "subset_size": 1, "max_samples": 3}),
         (metrics.ClassAgreement, {"k": 1.0, "confidence": NAN}),
@@ -126,8 +128,25 @@ def test_bad_arguments_are_refused_by_name(make, bad):
             make(**{name: value})
 
 
-def test_numpy_s_ints_are_good_ints():
+def test_numpy_integers_are_integers_and_become_plain_ones():
     score = metrics.InceptionScore(None, splits=np.int64(2), seed=np.int32(1))
-    assert type(score.splits) is int and type(score.seed) is int
-    assert metrics.ClassAgreement(np.int64(2)).k == 2
-    assert training.NoiseToImage(np.int64(3)).noise_dim == 3
+    objective = training.NoiseToImage(np.int64(3), np.uint8(2))
+    schedule, decay = (
+        training.TransformerSchedule(np.int64(8), np.int32(9)),
+        training.LinearDecay(np.float32(1), np.int64(0), np.int64(2)),
+    )
+    for found, expected in (
+        (metrics.ClassAgreement(np.int64(2)).k, 2),
+        (score.splits, 2),
+        (score.seed, 1),
+        (objective.noise_dim, 3),
+        (objective.num_classes, 2),
+        (schedule.model_dim, 8),
+        (schedule.warmup_steps, 9),
+        (decay.constant_steps, 0),
+        (decay.decay_steps, 2),
+        (training.LabelSmoothedCrossEntropy(padding_id=np.int64(1)).padding_id, 1),
+        (training.TokenAccuracy(np.int64(1)).padding_id, 1),
+        (training.StopOnNotFinite(every=np.int64(4)).every, 4),
+    ):
+        assert type(found) is int and found == expected

@@ -6,7 +6,7 @@ from keras_attention.training import LinearDecay
 from tests.backend import BACKEND
 
 
-def test_sl12_end_points_and_the_line_between_them():
+def test_is_constant_then_linear_then_zero():
     schedule = LinearDecay(2e-4, constant_steps=30, decay_steps=20)
     rates = [float(schedule(step)) for step in range(60)]
     np.testing.assert_allclose(rates[:31], 2e-4, rtol=1e-6)
@@ -14,12 +14,12 @@ def test_sl12_end_points_and_the_line_between_them():
     assert rates[50:] == [0.0] * 10
 
 
-def test_falls_from_the_first_update():
+def test_without_constant_steps_the_decay_starts_at_once():
     schedule = LinearDecay(1.0, constant_steps=0, decay_steps=4)
     np.testing.assert_allclose([float(schedule(step)) for step in range(6)], [1, 0.75, 0.5, 0.25, 0, 0])
 
 
-def test_counts_far():
+def test_steps_beyond_float32_are_counted_exactly():
     """float32 has no 2^24 + 1."""
     schedule = LinearDecay(1.0, constant_steps=2**24, decay_steps=4)
     assert float(schedule(np.array(2**24 + 1, "int32"))) == 0.75
@@ -35,7 +35,7 @@ def test_drives_an_optimizer():
     np.testing.assert_allclose(model.get_weights()[0], [[-2.5]])
 
 
-def test_survives_its_config():
+def test_config_round_trip():
     schedule = LinearDecay(2e-4, 30, 20)
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
     assert twin.get_config() == schedule.get_config()
@@ -48,9 +48,10 @@ def test_survives_its_config():
         ("learning_rate", "fast"),
         ("constant_steps", -1),
         ("constant_steps", 1.5),
+        ("decay_steps", True),
         ("decay_steps", 0),
     ],
 )
-def test_refuses(name, value):
+def test_bad_arguments_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}` must be .*Received: {name}="):
         LinearDecay(**{"learning_rate": 1.0, "constant_steps": 1, "decay_steps": 1, name: value})

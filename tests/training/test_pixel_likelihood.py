@@ -15,16 +15,16 @@ PARAMETERS = RNG.standard_normal((2, 3, 4, 20)).astype("float32")
 
 
 def expected(likelihood):
-    """Nats a channel, [B, Y, X]."""
+    """Nats per dimension, [B, Y, X]."""
     nats = np.zeros(IMAGES.shape[:3])
-    for place in np.ndindex(nats.shape):
+    for at in np.ndindex(nats.shape):
         if likelihood == "categorical":
-            for c, v in enumerate(IMAGES[place]):
-                logits = LOGITS[place][c].astype("float64")
-                nats[place] -= (logits[v] - math.log(np.exp(logits).sum())) / 3
+            for c, v in enumerate(IMAGES[at]):
+                logits = LOGITS[at][c].astype("float64")
+                nats[at] -= (logits[v] - math.log(np.exp(logits).sum())) / 3
         else:
-            p = probability([int(v) for v in IMAGES[place]], PARAMETERS[place].astype("float64"), 2)
-            nats[place] = -math.log(p) / 3
+            p = probability([int(v) for v in IMAGES[at]], PARAMETERS[at].astype("float64"), 2)
+            nats[at] = -math.log(p) / 3
     return nats
 
 
@@ -40,7 +40,7 @@ def test_is_the_mean_over_pixels_and_channels(likelihood, outputs):
 
 
 @pytest.mark.parametrize("columns", [4, 2], ids=["other-than-the-batch", "as-many-as-the-batch"])
-def test_weights_of_images_are_of_all_their_pixels(columns):
+def test_the_weight_of_an_image_holds_for_all_its_pixels(columns):
     images, logits, weights = IMAGES[:, :, :columns], LOGITS[:, :, :columns], np.array([0.25, 2.0], "float32")
     each = numpy(training.PixelNegativeLogLikelihood(reduction="none")(images, logits))
     expected = each * weights[:, None, None]
@@ -50,8 +50,8 @@ def test_weights_of_images_are_of_all_their_pixels(columns):
     np.testing.assert_allclose(numpy(mean), expected.mean(), rtol=1e-5)
 
 
-def test_half_precision_loses_no_value():
-    """257 values do not fit into bfloat16: 255 would be 256, which no table has."""
+def test_pixel_values_are_exact_in_half_precision():
+    """bfloat16 has no 255: it would be rounded to 256, which is out of range."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     logits = keras.ops.cast(10 * np.eye(256, dtype="float32")[None, None, None, 255:], "bfloat16")
     loss = training.PixelNegativeLogLikelihood()(np.full((1, 1, 1, 1), 255), logits)

@@ -1,4 +1,4 @@
-"""The whole of it: a small Transformer learns to write backwards, and does so with sequences it never saw."""
+"""End to end: a small Transformer learns to reverse sequences and generalizes to new ones."""
 
 import keras
 import numpy as np

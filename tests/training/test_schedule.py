@@ -35,12 +35,12 @@ def test_is_the_equation():
         np.testing.assert_allclose(rate(schedule, step), 3 * reference.learning_rate(step, 48, 70), rtol=1e-6)
 
 
-def test_the_first_update_is_finite():
+def test_the_first_update_has_a_finite_rate():
     assert rate(training.TransformerSchedule(512), 0) == 0
     assert rate(training.TransformerSchedule(512, variant="reference"), 0) > 0
 
 
-def test_an_optimizer_takes_it_and_it_comes_back_from_its_config():
+def test_drives_an_optimizer_and_config_round_trip():
     schedule = training.TransformerSchedule(model_dim=32, warmup_steps=7, factor=0.5, variant="reference")
     optimizer = keras.optimizers.Adam(schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9)
     twin = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))

@@ -16,7 +16,7 @@ TARGET, IMAGE = np.tanh(random(2, 5, 7, 3)), np.tanh(random(2, 5, 7, 3, seed=1))
 DOUBT = 1 / (1 + np.exp(-random(2, 5, 7, 1, seed=2)))
 
 
-def test_the_pixel_loss_is_the_loop():
+def test_the_pixel_loss_is_that_of_loops():
     np.testing.assert_allclose(
         float(uncertainty_guided_loss(TARGET, IMAGE, DOUBT)), reference.pixel_loss(TARGET, IMAGE, DOUBT), rtol=1e-5
     )
@@ -27,15 +27,15 @@ def test_the_pixel_loss_is_the_loop():
 
 
 @pytest.mark.parametrize("error", [0.1, 0.5, 0.9])
-def test_sl6_the_best_uncertainty_is_the_error(error):
+def test_the_optimal_uncertainty_is_the_error(error):
     target, image = np.full((1, 2, 3, 3), error, "float32"), np.zeros((1, 2, 3, 3), "float32")
 
     def loss(U):
         return float(uncertainty_guided_loss(target, image, np.full((1, 2, 3, 1), U, "float32"), variant="paper"))
 
-    best = loss(error)
-    assert math.isclose(best, 1 + math.log(error), abs_tol=1e-5)
-    assert all(loss(U) > best + 1e-5 for U in np.arange(0.05, 1, 0.05) if abs(U - error) > 0.01)
+    minimum = loss(error)
+    assert math.isclose(minimum, 1 + math.log(error), abs_tol=1e-5)
+    assert all(loss(U) > minimum + 1e-5 for U in np.arange(0.05, 1, 0.05) if abs(U - error) > 0.01)
 
 
 @pytest.mark.parametrize("how", COMPILED)
@@ -51,7 +51,7 @@ def test_gradients_and_compiled(how):
     np.testing.assert_allclose(gradients[1], of_doubt, rtol=1e-4, atol=1e-6)
 
 
-def test_no_uncertainty_at_all_gives_numbers():
+def test_an_uncertainty_of_zero_has_a_finite_loss_and_gradient():
     for dtype in ("float32", "float16"):
         zeros = ops.zeros((2, 5, 7, 1), dtype=dtype)
         loss, [gradient] = value_and_gradients(
@@ -62,7 +62,7 @@ def test_no_uncertainty_at_all_gives_numbers():
     np.testing.assert_allclose(float(uncertainty_guided_loss(TARGET, IMAGE, 0 * DOUBT, floor=0.1)), tenth, rtol=1e-5)
 
 
-def test_sl8_total_variation():
+def test_total_variation_of_loops_of_a_constant_and_of_a_step():
     np.testing.assert_allclose(float(total_variation(IMAGE)), reference.total_variation(IMAGE), rtol=1e-5)
     assert float(total_variation(np.full((2, 5, 7, 3), 0.3, "float32"))) == 0
     step = np.zeros((1, 5, 7, 3), "float32")
@@ -71,22 +71,22 @@ def test_sl8_total_variation():
     np.testing.assert_allclose(float(total_variation(np.repeat(step, 4, 0))), 4 * 0.5 * 5 * 3)
 
 
-class Judge:
-    """A discriminator that sees the mean of each pixel of the image and of its source."""
+class Discriminator:
+    """Its logits depend on the mean of each pixel of the image and on its source."""
 
     def __init__(self):
         self.calls = []
 
     def __call__(self, inputs, training=False):
         self.calls.append((inputs, training))
-        # A network casts its inputs, too.
+        # As a network casts its inputs.
         image, source = (ops.cast(inputs[name], "float32") for name in ("image", "source"))
         return {"logits": ops.mean(image, axis=-1, keepdims=True) + 2 * source[..., :1]}
 
 
 BATCH = {"source": np.tanh(random(2, 5, 7, 3, seed=3)), "semantics": np.tanh(random(2, 5, 7, 3, seed=4))}
 BATCH["image"] = TARGET
-MADE = {
+GENERATED = {
     "first_image": np.tanh(random(2, 5, 7, 3, seed=5)),
     "image": IMAGE,
     "first_semantics": np.tanh(random(2, 5, 7, 3, seed=6)),
@@ -95,38 +95,38 @@ MADE = {
     "attention": random(2, 5, 7, 4),
 }
 FIRST = {"first_image"}
-STEPS = [FIRST, {*FIRST, "first_semantics"}, {*FIRST, "first_semantics", "uncertainty"}, set(MADE)]
+STEPS = [FIRST, {*FIRST, "first_semantics"}, {*FIRST, "first_semantics", "uncertainty"}, set(GENERATED)]
 
 
-def losses(made, objective=None, judge=None, batch=BATCH):
-    objective, judge = objective or SelectionGANObjective(), judge or Judge()
+def losses(generated, objective=None, discriminator=None, batch=BATCH):
+    objective, discriminator = objective or SelectionGANObjective(), discriminator or Discriminator()
     inputs = objective.generator_inputs(batch, None)
-    values = objective.discriminator_losses(judge, batch, inputs, made, True)
-    values |= objective.generator_losses(judge, batch, inputs, made, True)
+    values = objective.discriminator_losses(discriminator, batch, inputs, generated, True)
+    values |= objective.generator_losses(discriminator, batch, inputs, generated, True)
     assert set(values) == set(objective.names)
     return {name: float(value) for name, value in values.items()}
 
 
 @pytest.mark.parametrize("names", STEPS, ids=len)
 def test_the_objective_is_the_published_sum(names):
-    made = {name: MADE[name] for name in names}
-    doubt = made.get("uncertainty")
+    generated = {name: GENERATED[name] for name in names}
+    doubt = generated.get("uncertainty")
 
     def pixel(name, target):
-        return reference.pixel_loss(BATCH[target], made[name], doubt) if name in made else 0
+        return reference.pixel_loss(BATCH[target], generated[name], doubt) if name in generated else 0
 
     def entropy(image, real):
-        return reference.cross_entropy(numpy(Judge()({**BATCH, "image": image})["logits"]), real)
+        return reference.cross_entropy(numpy(Discriminator()({**BATCH, "image": image})["logits"]), real)
 
     def fake(name, real):
-        return entropy(made[name], real) if name in made else 0
+        return entropy(generated[name], real) if name in generated else 0
 
-    found = losses(made)
+    found = losses(generated)
     pixels = 100 * pixel("first_image", "image") + 200 * pixel("image", "image")
     pixels += pixel("first_semantics", "semantics") + 2 * pixel("semantics", "semantics")
     adversarial = fake("first_image", True) + 4 * fake("image", True)
-    variation = 1e-6 * reference.total_variation(made.get("image", made["first_image"]))
-    real = (5 if "image" in made else 1) * entropy(BATCH["image"], True)
+    variation = 1e-6 * reference.total_variation(generated.get("image", generated["first_image"]))
+    real = (5 if "image" in generated else 1) * entropy(BATCH["image"], True)
     np.testing.assert_allclose(found["pixel_loss"], pixels, rtol=1e-5)
     np.testing.assert_allclose(found["adversarial_loss"], adversarial, rtol=1e-5)
     np.testing.assert_allclose(found["total_variation"], variation, rtol=1e-5)
@@ -139,67 +139,73 @@ def constant(value):
     return np.full((2, 5, 7, 3), value, "float32")
 
 
-def test_sl5_all_equally_uncertain():
-    """Of errors l everywhere and U = 1/2: 303 (3 l - log 2)."""
-    made = {name: constant(0.4) for name in ("first_image", "image", "first_semantics", "semantics")}
+def test_the_pixel_loss_of_equal_errors_and_uncertainties():
+    """With errors l and U = 1/2 everywhere: 303 (3 l - log 2)."""
+    generated = {name: constant(0.4) for name in ("first_image", "image", "first_semantics", "semantics")}
     batch = {name: constant(0.1) for name in BATCH}
-    found = losses({**made, "uncertainty": np.full_like(DOUBT, 0.5)}, batch=batch)
+    found = losses({**generated, "uncertainty": np.full_like(DOUBT, 0.5)}, batch=batch)
     np.testing.assert_allclose(found["pixel_loss"], 303 * (3 * 0.3 - math.log(2)), rtol=1e-5)
 
 
-def test_sl7_a_discriminator_that_knows_nothing():
-    def nothing(inputs, training):
+def test_adversarial_losses_of_logits_of_zero():
+    def zeros(inputs, training):
         return {"logits": ops.zeros((2, 3, 4, 1))}
 
-    found = losses(MADE, judge=nothing)
+    found = losses(GENERATED, discriminator=zeros)
     np.testing.assert_allclose(found["discriminator_loss"], 5 * math.log(2), rtol=1e-6)
     np.testing.assert_allclose(found["adversarial_loss"], 5 * math.log(2), rtol=1e-6)
     assert found["real_logits"] == found["fake_logits"] == 0
 
 
-def test_the_discriminator_looks_at_each_image_for_itself_and_beside_its_source():
-    judge = Judge()
-    losses(MADE, judge=judge)
-    images = [BATCH["image"], MADE["first_image"], MADE["image"], MADE["first_image"], MADE["image"]]
-    assert len(judge.calls) == len(images)
-    for image, (inputs, training) in zip(images, judge.calls):
+def test_the_discriminator_is_called_on_each_image_separately_with_its_source():
+    discriminator = Discriminator()
+    losses(GENERATED, discriminator=discriminator)
+    images = [
+        BATCH["image"],
+        GENERATED["first_image"],
+        GENERATED["image"],
+        GENERATED["first_image"],
+        GENERATED["image"],
+    ]
+    assert len(discriminator.calls) == len(images)
+    for image, (inputs, training) in zip(images, discriminator.calls):
         assert inputs["image"] is image and inputs["source"] is BATCH["source"] and training
 
 
-def test_weights_and_variation_that_are_zero_do_not_count():
+def test_terms_with_a_weight_of_zero_are_left_out():
     objective = SelectionGANObjective(
         pixel_weights={"image": 3}, adversarial_weights={"first_image": 2}, total_variation=0.0, variant="paper"
     )
-    found = losses(MADE, objective)
+    found = losses(GENERATED, objective)
     expected = 3 * float(uncertainty_guided_loss(TARGET, IMAGE, DOUBT, variant="paper"))
     np.testing.assert_allclose(found["pixel_loss"], expected, rtol=1e-5)
     assert found["total_variation"] == 0
-    fake = reference.cross_entropy(numpy(Judge()({**BATCH, "image": MADE["first_image"]})["logits"]), True)
+    fake = reference.cross_entropy(numpy(Discriminator()({**BATCH, "image": GENERATED["first_image"]})["logits"]), True)
     np.testing.assert_allclose(found["adversarial_loss"], 2 * fake, rtol=1e-5)
 
 
 def test_half_precision_is_summed_in_float32():
-    made = {name: ops.cast(x, "bfloat16") for name, x in MADE.items()}
+    generated = {name: ops.cast(x, "bfloat16") for name, x in GENERATED.items()}
     objective = SelectionGANObjective()
-    value = objective.generator_losses(Judge(), BATCH, {}, made, True)["generator_loss"]
+    value = objective.generator_losses(Discriminator(), BATCH, {}, generated, True)["generator_loss"]
     assert keras.backend.standardize_dtype(value.dtype) == "float32"
-    np.testing.assert_allclose(float(value), losses(MADE)["generator_loss"], rtol=0.02)
+    np.testing.assert_allclose(float(value), losses(GENERATED)["generator_loss"], rtol=0.02)
 
 
 @pytest.mark.parametrize("condition", [["source"], ["semantics"], ["source", "semantics"]])
-def test_the_generator_gets_its_condition(condition):
+def test_the_generator_inputs_are_the_condition(condition):
     objective = SelectionGANObjective(condition=condition)
     inputs = objective.generator_inputs(BATCH, None)
     assert set(inputs) == set(condition) and all(inputs[name] is BATCH[name] for name in condition)
 
 
-def test_survives_its_config():
+def test_config_round_trip():
     objective = SelectionGANObjective(("semantics",), {"image": 3}, {"image": 1}, 0.0, "paper", 1e-3)
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(objective))
     assert type(twin) is SelectionGANObjective and twin.get_config() == objective.get_config()
 
 
-def test_data_in_two_forms():
+def test_data_comes_as_a_pair_or_by_name():
     objective = SelectionGANObjective()
     apart = objective.batch({name: BATCH[name] for name in ("source", "semantics")}, TARGET)
     assert apart == objective.batch(BATCH, None)
@@ -220,7 +226,7 @@ def test_data_in_two_forms():
         ({"image": TARGET[0]}, "All images must be"),
     ],
 )
-def test_refuses_data(change, message):
+def test_bad_data_is_refused(change, message):
     objective = SelectionGANObjective()
     objective.check(objective.batch(BATCH, None))
     with pytest.raises(ValueError, match=message):
@@ -238,15 +244,17 @@ def test_refuses_data(change, message):
         ("adversarial_weights", {"semantics": 1}),
         ("total_variation", -1.0),
         ("total_variation", math.nan),
+        ("total_variation", True),
         ("variant", "code"),
         ("floor", 0),
+        ("floor", 1),
     ],
 )
-def test_refuses_arguments(name, value):
+def test_bad_arguments_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}` must .*Received: {name}="):
         SelectionGANObjective(**{name: value})
 
 
-def test_refuses_a_generator_without_images():
+def test_a_generator_without_images_is_refused():
     with pytest.raises(ValueError, match="must return one of the images.*outputs \\['semantics'\\]"):
-        losses({"semantics": MADE["semantics"]})
+        losses({"semantics": GENERATED["semantics"]})
