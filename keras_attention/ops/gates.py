@@ -50,7 +50,7 @@ def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
         return POOLS[pool](inputs, axes)
     mask = ops.expand_dims(require_boolean(mask, "mask"), channel_axis)
     pooled = POOLS[pool](*at_least_float32(inputs), axes, mask)
-    # Where no position takes part, the pooled value means nothing.
+    # Where no position takes part, the pooled value is meaningless.
     return ops.cast(ops.where(ops.any(mask, axis=axes), pooled, 0.0), inputs.dtype)
 
 

@@ -35,7 +35,7 @@ def glimpses(images, locations, size, scales=1, factor=2.0):
     Beyond the image there are zeros. Only the pixels of the widest patch are read: the cost does not depend on the size
     of the image. The gradient reaches the image, but not the locations, which are rounded to whole pixels.
 
-    Differs from the paper: no; it leaves open which pixels a patch of even width has and how it is shrunk.
+    Differs from the paper: nothing; it leaves open which pixels a patch of even width has and how it is shrunk.
 
     Args:
         images: [B, Y, X, C], of any dtype.

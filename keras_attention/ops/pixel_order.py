@@ -107,7 +107,7 @@ def shift_right(x, block=None, each_block=False):
     as in "Image Transformer" ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)), so that an autoregressive model
     predicts a position from those before it. Only the last position of the image is lost.
 
-    Differs from the paper: no. Its published code, for 2-D attention, shifts each block separately
+    Differs from the paper: nothing. Its published code, for 2-D attention, shifts each block separately
     (`each_block=True`): the last position of each block is lost.
 
     Args:

@@ -158,6 +158,9 @@ def alibi_slopes(num_heads):
     slope_i = 2^(-8 i / N), i = 1..N, for N a power of two. For other N, as in the published code: the slopes of the
     next lower power of two P, then every other slope of 2P until there are N.
 
+    Args:
+        num_heads: Positive int N.
+
     Returns:
         NumPy float32 [N].
     """

@@ -172,17 +172,16 @@ def largest(ours, sides):
 
         avals = [jax.ShapeDtypeStruct(shape, "float32") for shape in shapes]
         steps = jax.make_jaxpr(lambda x, at: ours(x, at, 3, 2))(*avals).jaxpr.eqns
-        tensors = [(str(e.primitive), v.aval.shape) for e in inner(steps) for v in e.outvars]
+        found = [(str(e.primitive), v.aval.shape) for e in inner(steps) for v in e.outvars]
     elif BACKEND == "tensorflow":
         import tensorflow as tf
 
         function = tf.function(lambda x, at: ours(x, at, 3, 2), autograph=False)
         graph = function.get_concrete_function(*map(tf.TensorSpec, shapes)).graph
-        computed = [o for o in graph.get_operations() if o.type != "Placeholder"]
-        tensors = [(o.type, tuple(v.shape)) for o in computed for v in o.outputs]
+        found = [(o.type, tuple(v.shape)) for o in graph.get_operations() for v in o.outputs if o.type != "Placeholder"]
     else:
         pytest.skip("PyTorch has no graph whose tensors could be listed")
-    return max(int(np.prod(shape)) for kind, shape in tensors if kind.lower() != "reshape")
+    return max(int(np.prod(shape)) for kind, shape in found if kind.lower() != "reshape")
 
 
 def inner(steps):

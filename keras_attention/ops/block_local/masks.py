@@ -72,8 +72,8 @@ def local_mask_2d(height, width, query_block, memory_block, causal=False, dilati
     r"""Dense mask of block-local attention over an image (Image Transformer).
 
     Queries come in blocks of (qh, qw) pixels; all queries of a block see its memory: the block and (fh, fw) pixels
-    around it on all sides (section 3.3 of [Parmar et al., 2018](https://arxiv.org/abs/1802.05751)). Causal, with blocks
-    generated in raster order, and the pixels within a block too: in the block that starts at (y0, x0), a query sees
+    around it on all sides (section 3.3 of [Parmar et al., 2018](https://arxiv.org/abs/1802.05751)). If causal, blocks
+    and the pixels within them are generated in raster order: in the block that starts at (y0, x0), a query sees
 
         above: rows y0 - fh to y0,  columns x0 - fw to x0 + qw + fw
         left:  rows y0 to y0 + qh,  columns x0 - fw to x0

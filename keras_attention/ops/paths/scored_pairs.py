@@ -8,7 +8,7 @@ Backward, from dO, with L and A recomputed:
 
     dV += A^T dO,   dA = dO V^T,   dL = d weights(dA),   dQ, dK, d parameters = d logits(dL)
 
-A row of A is complete in its tile, so that nothing is rescaled; no [T, S] tensor exists.
+A row of A is complete in its tile, so that there is no online softmax; no [T, S] tensor exists.
 """
 
 from dataclasses import dataclass
