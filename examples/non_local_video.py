@@ -126,7 +126,7 @@ def report(options, found, truth, sizes):
         mean, spread = np.mean(rates[name]), deviation(rates[name])
         print(f"    {name:16}{sizes[name]:>10,}{mean:>8.1%}{spread:>11.1%}    {each}")
     title = f"{options.steps} updates of each network on {options.clips:,} clips"
-    figure = plot_spread(rates, title, "accuracy on clips of unseen maps", chance=1 / len(video_data.KINDS))
+    figure = plot_spread(rates, title, "accuracy on clips of unseen maps", random_guess=1 / len(video_data.KINDS))
     save_figure(options.output / "accuracy.png", figure)
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}, "weights": sizes}
     table |= {"accuracy": rates, "accuracy_by_kind": by_kind}

@@ -8,14 +8,14 @@ def deviation(values):
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def plot_spread(rates, title, label, chance=None):
+def plot_spread(rates, title, label, random_guess=None):
     """Plots a dot for each network, and the mean of each kind with its standard deviation.
 
     Args:
         rates: {kind: a rate of each network, 0 to 1}.
         title: String.
         label: String, what the rates are, in per cent.
-        chance: The accuracy of random guessing, plotted as a line, or `None`.
+        random_guess: The accuracy of random guessing, plotted as a line, or `None`.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -29,8 +29,8 @@ def plot_spread(rates, title, label, chance=None):
         axes.plot([x - 0.1] * len(percent), percent, "o", color="#1f5fa8", alpha=0.6)
         style = {"color": "#c8553d", "marker": "s", "capsize": 4, "linestyle": "none"}
         axes.errorbar(x + 0.1, percent.mean(), 100 * deviation(values), **style)
-    if chance is not None:
-        axes.axhline(100 * chance, color="grey", linestyle=":", label="random guessing")
+    if random_guess is not None:
+        axes.axhline(100 * random_guess, color="grey", linestyle=":", label="random guessing")
         axes.legend(frameon=False)
     axes.set_xticks(range(len(rates)), rates)
     axes.set_xlim(-0.5, len(rates) - 0.5)

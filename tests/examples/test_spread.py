@@ -17,6 +17,6 @@ def test_the_figure_has_a_dot_for_each_network():
 
 
 def test_the_accuracy_of_random_guessing_is_a_line():
-    [axes] = spread.plot_spread({"one": [0.5]}, "title", "accuracy", chance=0.25).axes
+    [axes] = spread.plot_spread({"one": [0.5]}, "title", "accuracy", random_guess=0.25).axes
     [line] = [line for line in axes.lines if line.get_label() == "random guessing"]
     assert list(line.get_ydata()) == [25, 25]
