@@ -125,7 +125,7 @@ def test_inputs_of_another_width_are_refused_by_name(built):
 def test_booleans_as_positions_are_refused_by_name(built):
     case, layer, x, _ = built
     for name in set(POSITIONS) & set(inspect.signature(layer.call).parameters):
-        with pytest.raises(ValueError, match=f"`{name}` must be integers. Received: {name}=True"):
+        with pytest.raises(ValueError, match=f"`{name}` must be an int or an integer tensor. Received: {name}=True"):
             layer(*x, **{**case.call, name: True})
 
 

@@ -63,7 +63,7 @@ def test_rounded_hidden_sizes_of_timm_save_and_load(tmp_path):
     twin = keras.models.load_model(tmp_path / "model.keras")
     assert twin.name == "converted"
     np.testing.assert_allclose(*(keras.ops.convert_to_numpy(m(x)) for m in (model, twin)), atol=1e-5)
-    with pytest.raises(ValueError, match="one for each of 3 stages. Received: ratio=.4, 8."):
+    with pytest.raises(ValueError, match="an int, or 3 ints, one per stage. Received: ratio=.4, 8."):
         models.AttentionResNet((1, 1, 1), False, "se", {"ratio": [4, 8]}, width=32)
 
 

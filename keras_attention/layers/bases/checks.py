@@ -39,7 +39,7 @@ def check_positions(**positions):
     """Positions that a call is given are counted, and no truth values."""
     for name, value in positions.items():
         if any(isinstance(n, bool | np.bool_) for n in (value if isinstance(value, list | tuple) else [value])):
-            raise ValueError(f"The argument `{name}` must be integers. Received: {name}={value!r}")
+            raise ValueError(f"The argument `{name}` must be an int or an integer tensor. Received: {name}={value!r}")
 
 
 def require_grid(shape, even=False):
