@@ -230,9 +230,12 @@ def _step_torch(layer, output, loss, how):
     import torch
 
     def run(*x):
-        result = output(*x).detach()  # first: a training step changes more than weights
+        # First: a training step changes more than weights.
+        result = keras.tree.map_structure(lambda t: t.detach(), output(*x))
         value, weights = loss(*x), [w.value for w in layer.trainable_variables]
-        gradients = torch.autograd.grad(value, weights, allow_unused=True) if weights else []
+        gradients = [None] * len(weights)
+        if weights and value.requires_grad:  # false if no weight takes part
+            gradients = torch.autograd.grad(value, weights, allow_unused=True)
         zeros = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, gradients)]
         return result, value.detach(), zeros
 
