@@ -79,12 +79,13 @@ def fold(slots, sums, totals, at, ranges=None):
     ranges = [(0, ops.shape(slots)[1])] if ranges is None else ranges
 
     def part(p, state):
-        slots, sums, totals = state
+        done, folded, totals = state
+        # Of the arguments, not of the state, so that a part need not wait for the one before.
         state = slots[p], [x[p] for x in sums], totals
         for (first, last), tile in zip(ranges, at(p), strict=True):
             state = ops.fori_loop(first, last, _step(tile), state)
         row, parts, totals = state
-        return replace(slots, p, row), [replace(x, p, part) for x, part in zip(sums, parts, strict=True)], totals
+        return replace(done, p, row), [replace(x, p, part) for x, part in zip(folded, parts, strict=True)], totals
 
     return ops.fori_loop(0, ops.shape(slots)[0], part, (slots, sums, totals))
 
