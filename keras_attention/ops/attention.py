@@ -14,7 +14,7 @@ from keras_attention.ops.precision import computed_in
 from keras_attention.ops.require import is_int
 from keras_attention.ops.shapes.axes import fold_axes, fold_scores_like, unfold_axes, unfold_scores
 from keras_attention.ops.shapes.padding import zero_padding
-from keras_attention.ops.shapes.sizes import known, product
+from keras_attention.ops.shapes.sizes import either, product
 
 # From this many logits per head on, tiles are faster than the dense path (docs/benchmarks.md).
 DENSE_BELOW = 1024 * 1024
@@ -166,9 +166,7 @@ def _choose(query, key, value, block_size, rest):
     if block_size is not None:
         return tiles() if block_size else whole()
     logits = product(ops.shape(query)[1], ops.shape(key)[1])
-    if known(logits):
-        return whole() if logits < DENSE_BELOW else tiles()
-    return ops.cond(logits < DENSE_BELOW, whole, tiles)
+    return either(logits < DENSE_BELOW, whole, tiles)
 
 
 def _int32(offset):

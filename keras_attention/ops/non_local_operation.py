@@ -7,8 +7,9 @@ from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.pair_checks import check_block_size, check_pairs
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool, require_choice, require_number
+from keras_attention.ops.shapes.axes import swap_last
 from keras_attention.ops.shapes.padding import zero_padding
-from keras_attention.ops.shapes.sizes import maximum, product
+from keras_attention.ops.shapes.sizes import either, maximum, product
 
 SOFTMAX = ("gaussian", "embedded_gaussian")
 PAIRWISE = (*SOFTMAX, "dot_product", "concatenation")
@@ -97,7 +98,7 @@ def non_local(
         scores = zero_padding(function.scores(), query_mask)
         return ops.cast(ops.matmul(scores, value), dtype), ops.cast(scores, dtype)
     small = function.is_small() if block_size is None else not block_size
-    context = _either(small, function.dense, function.linear)
+    context = either(small, function.dense, function.linear)
     return ops.cast(zero_padding(context, query_mask), dtype)
 
 
@@ -123,13 +124,13 @@ class _DotProduct:
         self.share = 1.0 / count(key, key_mask)
 
     def scores(self):
-        return ops.matmul(self.query, _swap(self.key)) * self.share
+        return ops.matmul(self.query, swap_last(self.key)) * self.share
 
     def dense(self):
         return ops.matmul(self.scores(), self.value)
 
     def linear(self):
-        return ops.matmul(self.query, ops.matmul(_swap(self.key), self.value) * self.share)
+        return ops.matmul(self.query, ops.matmul(swap_last(self.key), self.value) * self.share)
 
     def is_small(self):
         """Whether all pairs cost no more than the products of features; they also take no more memory then."""
@@ -141,7 +142,7 @@ class _Concatenation(_DotProduct):
     """f = relu(query + key), of the projected queries [B, T, 1] and keys [B, S, 1]."""
 
     def scores(self):
-        scores = ops.relu(self.query + _swap(self.key)) * self.share
+        scores = ops.relu(self.query + swap_last(self.key)) * self.share
         return scores if self.key_mask is None else ops.where(self.key_mask[:, None], scores, 0.0)
 
     def linear(self):
@@ -186,14 +187,3 @@ def _rows(x, index):
     B, S = ops.shape(x)[:2]
     flat = ops.cast(index, "int32") + ops.arange(B, dtype="int32")[:, None] * S
     return ops.take(ops.reshape(x, (-1, x.shape[-1])), flat, axis=0)
-
-
-def _either(choice, one, other):
-    """`one()` or `other()`; decided when the graph runs if the sizes are not known."""
-    if isinstance(choice, bool):
-        return one() if choice else other()
-    return ops.cond(choice, one, other)
-
-
-def _swap(x):
-    return ops.swapaxes(x, -1, -2)

@@ -5,6 +5,7 @@ from keras import ops
 from keras_attention.ops.pair_checks import check_block_size, check_window
 from keras_attention.ops.paths.scored_pairs import attend_pairs, mix, prepare
 from keras_attention.ops.require import require_bool
+from keras_attention.ops.shapes.axes import swap_last
 from keras_attention.ops.windows import Window
 
 
@@ -71,6 +72,6 @@ def dot(query, key):
     """Logits [..., T, S] of [..., T, U] and [..., S, U], and their vector-Jacobian product with both."""
 
     def vjp(d_logits):
-        return ops.matmul(d_logits, key), ops.matmul(ops.swapaxes(d_logits, -1, -2), query)
+        return ops.matmul(d_logits, key), ops.matmul(swap_last(d_logits), query)
 
-    return ops.matmul(query, ops.swapaxes(key, -1, -2)), vjp
+    return ops.matmul(query, swap_last(key)), vjp

@@ -23,6 +23,7 @@ from keras_attention.ops.masks import NEGATIVE
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
 from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.shapes.axes import swap_last
 from keras_attention.ops.shapes.empty import cut_filled, fill_empty
 from keras_attention.ops.shapes.padding import zero_padding
 from keras_attention.ops.shapes.sizes import same
@@ -76,14 +77,14 @@ class Items:
         grid = self.grid
         query = query[item]
         keys, values = (grid.memories(grid.strip(x, item)) for x in (key, value))
-        logits = ops.matmul(query, _swap(keys))
+        logits = ops.matmul(query, swap_last(keys))
         probs = softmax(logits if self.penalty is None else logits + self.penalty)
         kept = self._kept(item, probs)
 
         def vjp(d_context):
-            d_probs = self._kept(item, ops.matmul(d_context, _swap(values)))
+            d_probs = self._kept(item, ops.matmul(d_context, swap_last(values)))
             d_logits = probs * (d_probs - ops.sum(probs * d_probs, axis=-1, keepdims=True))
-            d_keys, d_values = ops.matmul(_swap(d_logits), query), ops.matmul(_swap(kept), d_context)
+            d_keys, d_values = ops.matmul(swap_last(d_logits), query), ops.matmul(swap_last(kept), d_context)
             return ops.matmul(d_logits, keys), grid.add_memories(d_keys), grid.add_memories(d_values)
 
         return ops.matmul(kept, values), vjp
@@ -93,7 +94,7 @@ class Items:
             return x
         columns = self.grid.memories(self.grid.strip(self.columns, item))
         scaled = x * (1 / (1 - self.dropout))
-        return ops.where(keep(self.rows[item], _swap(columns), self.dropout), scaled, ops.zeros_like(x))
+        return ops.where(keep(self.rows[item], swap_last(columns), self.dropout), scaled, ops.zeros_like(x))
 
 
 def _attend(query, key, value, items):
@@ -140,7 +141,3 @@ def _dense(query, key, value, blocks, mask, dropout, seed):
     context, scores = attend_unchecked(*flat, return_scores=True, dropout=dropout, seed=seed, **masks)
     context = ops.reshape(context, (-1, Y, X, *context.shape[-2:]))
     return context, ops.reshape(scores, (-1, scores.shape[1], Y, X, Y, X))
-
-
-def _swap(x):
-    return ops.swapaxes(x, -1, -2)

@@ -24,6 +24,7 @@ from keras_attention.ops.paths.loop import fold, widen
 from keras_attention.ops.paths.stages import stages
 from keras_attention.ops.paths.tiles import Tiles
 from keras_attention.ops.paths.vjp import differentiable
+from keras_attention.ops.shapes.axes import swap_last
 from keras_attention.ops.shapes.sizes import maximum, minimum
 
 # Rows of a tile, as measured (docs/benchmarks.md): fewer are slower, more need more memory.
@@ -108,7 +109,7 @@ def _forward(query, key, value, bias, tiles):
 def _backward(query, key, value, bias, context, d_context, tiles):
     delta = ops.sum(d_context * context, axis=-1, keepdims=True)
     d_context = ops.concatenate([d_context, -delta], axis=-1)
-    key_rows, value_columns = _swap(key), _swap(value)
+    key_rows, value_columns = swap_last(key), swap_last(value)
     value_columns = ops.concatenate([value_columns, ops.ones_like(value_columns[..., :1, :])], axis=-2)
 
     def at(p):
@@ -119,8 +120,8 @@ def _backward(query, key, value, bias, context, d_context, tiles):
             probs, alive = tiles.probs(at, slot, at.columns(keys), *bias)
             d_out = d_out if alive is None else d_out * alive
             d_logits = probs * tiles.d_probs(at, d_out, at.columns(values))
-            d_keys = at.add_to_columns(sums[0], _swap(slot) @ d_logits, tiles.layout.S)
-            d_values = _swap(d_out[..., :-1]) @ tiles.drop(at, probs)
+            d_keys = at.add_to_columns(sums[0], swap_last(slot) @ d_logits, tiles.layout.S)
+            d_values = swap_last(d_out[..., :-1]) @ tiles.drop(at, probs)
             d_values = at.add_to_columns(sums[1], d_values, tiles.layout.S)
             d_bias = [tiles.add_bias_gradient(at, g, d_logits) for g in totals]
             return d_logits @ at.rows(rows), [d_keys, d_values], d_bias
@@ -130,8 +131,4 @@ def _backward(query, key, value, bias, context, d_context, tiles):
     sums = [ops.zeros_like(key), ops.zeros_like(value_columns[..., :-1, :])]
     totals = [ops.zeros_like(x) for x in bias]
     d_query, (d_key, d_value), d_bias = fold(query, sums, totals, at, tiles.ranges)
-    return d_query, d_key, _swap(d_value), *d_bias
-
-
-def _swap(x):
-    return ops.swapaxes(x, -1, -2)
+    return d_query, d_key, swap_last(d_value), *d_bias

@@ -21,6 +21,7 @@ from keras_attention.ops.pair_checks import check_pairs
 from keras_attention.ops.paths.loop import added, choose_rows, entry, fold, widen
 from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.shapes.axes import swap_last
 from keras_attention.ops.shapes.empty import cut_filled, fill_empty
 from keras_attention.ops.shapes.padding import zero_padding
 from keras_attention.ops.windows import weigh
@@ -44,10 +45,10 @@ class Pairs:
         weights, weigh_vjp = weigh(logits, visible, center, self.window)
 
         def vjp(d_context):
-            d_logits, d_center = weigh_vjp(ops.matmul(d_context, _swap(value)))
+            d_logits, d_center = weigh_vjp(ops.matmul(d_context, swap_last(value)))
             d_query, d_key, *d_parameters = logits_vjp(d_logits)
             d_query = d_query if d_center is None else ops.concatenate([d_query, d_center], axis=-1)
-            return d_query, d_key, ops.matmul(_swap(weights), d_context), *d_parameters
+            return d_query, d_key, ops.matmul(swap_last(weights), d_context), *d_parameters
 
         return ops.matmul(weights, value), vjp
 
@@ -157,7 +158,3 @@ def _backward(pairs, query, key, value, parameters, d_context):
     sums = [ops.zeros_like(key), ops.zeros_like(value)]
     slots, sums, totals = fold(pairs.rows.cut(query), sums, [ops.zeros_like(x) for x in parameters], at)
     return pairs.rows.join(slots), *sums, *totals
-
-
-def _swap(x):
-    return ops.swapaxes(x, -1, -2)

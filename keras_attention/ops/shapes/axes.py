@@ -102,3 +102,8 @@ def free_axes(rank, axes):
 
 def _prod(shape, axes):
     return math.prod(shape[i] for i in axes)
+
+
+def swap_last(x):
+    """`x` with its last two axes swapped: the transpose of each matrix."""
+    return ops.swapaxes(x, -1, -2)

@@ -50,3 +50,10 @@ def may_equal(a, b):
 def known(*sizes):
     """Whether all sizes are ints, and not tensors."""
     return all(isinstance(n, int) for n in sizes)
+
+
+def either(choice, one, other):
+    """`one()` or `other()`; chosen at run time if `choice` is a tensor, because sizes are not known before."""
+    if isinstance(choice, bool):
+        return one() if choice else other()
+    return ops.cond(choice, one, other)
