@@ -134,7 +134,7 @@ def check(rng, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_layers_equal_the_loops_of_the_papers(kind):
-    check_all(check, 2, kind)
+    check_all(check, 1, kind)
 
 
 def _normal(rng, **shapes):

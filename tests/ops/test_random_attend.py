@@ -34,4 +34,4 @@ def check(rng):
 
 
 def test_random_calls_match_the_paper():
-    check_all(check, {"tensorflow": 9, "jax": 8, "torch": 60}[BACKEND])
+    check_all(check, 5 if BACKEND != "torch" else 60)
