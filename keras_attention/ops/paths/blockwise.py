@@ -103,7 +103,7 @@ def _forward(query, key, value, bias, tiles):
 
         return [functools.partial(tile, stage) for stage in tiles.stages]
 
-    return fold(widen(query, width), [], [], at, tiles.ranges)[0][..., :V]
+    return fold(widen(query, width), [], [], at, tiles.ranges, overlap=True)[0][..., :V]
 
 
 def _backward(query, key, value, bias, context, d_context, tiles):
@@ -130,5 +130,5 @@ def _backward(query, key, value, bias, context, d_context, tiles):
 
     sums = [ops.zeros_like(key), ops.zeros_like(value_columns[..., :-1, :])]
     totals = [ops.zeros_like(x) for x in bias]
-    d_query, (d_key, d_value), d_bias = fold(query, sums, totals, at, tiles.ranges)
+    d_query, (d_key, d_value), d_bias = fold(query, sums, totals, at, tiles.ranges, overlap=True)
     return d_query, d_key, swap_last(d_value), *d_bias

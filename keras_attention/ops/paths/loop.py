@@ -59,11 +59,11 @@ def choose_rows(query, key, width, block_size):
     return Rows(T, rows, (T + rows - 1) // rows)
 
 
-def fold(slots, sums, totals, at, ranges=None):
+def fold(slots, sums, totals, at, ranges=None, overlap=False):
     """Runs a tile for each block of rows of each part: a batch entry, or one of its heads.
 
     The result of a tile replaces its queries, so that each tile waits for the one before: TensorFlow would otherwise
-    hold the tiles of ten iterations at once. Different parts may still overlap.
+    hold the tiles of ten iterations at once.
 
     Args:
         slots: [parts, blocks, rows, W]: the queries, to be replaced.
@@ -72,6 +72,7 @@ def fold(slots, sums, totals, at, ranges=None):
         at: `at(part)` returns a function for each range, `tile(block, slot [rows, W], sums, totals)`, which returns
             the new slot, sums (of the part) and totals.
         ranges: List of (first, last): blocks first <= block < last. `None`: one range of all blocks.
+        overlap: Whether parts may be computed at the same time: faster on several cores, with a tile of each held.
 
     Returns:
         slots, sums and totals.
@@ -80,8 +81,9 @@ def fold(slots, sums, totals, at, ranges=None):
 
     def part(p, state):
         done, folded, totals = state
-        # Of the arguments, not of the state, so that a part need not wait for the one before.
-        state = slots[p], [x[p] for x in sums], totals
+        # Whoever reads the state waits for the part before; the arguments are there from the start.
+        queries, before = (slots, sums) if overlap else (done, folded)
+        state = queries[p], [x[p] for x in before], totals
         for (first, last), tile in zip(ranges, at(p), strict=True):
             state = ops.fori_loop(first, last, _step(tile), state)
         row, parts, totals = state
