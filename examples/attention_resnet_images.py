@@ -32,7 +32,7 @@ NETWORKS = {
     "non-local": {"attention": "non_local"},
 }
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("steps", "batch", "blocks", "width", "pictures")
+FIXED = ("steps", "batch", "blocks", "width", "images")
 LEARNED = ("*/seed-*/step-*.weights.h5",)
 
 
@@ -47,7 +47,7 @@ def parse(arguments):
     parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
     parser.add_argument("--blocks", type=positive, default=1, help="blocks per stage, of 3 (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
-    parser.add_argument("--pictures", type=positive, help="number of training images (default: all 60,000)")
+    parser.add_argument("--images", type=positive, help="number of training images (default: all 60,000)")
     parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
     parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
@@ -63,7 +63,7 @@ def run(options):
     describe()
     settle(options, FIXED, LEARNED)
     (images, labels), test = fashion_data.load(options.cache)
-    images, labels = images[: options.pictures], labels[: options.pictures]
+    images, labels = images[: options.images], labels[: options.images]
     if len(images) < options.batch:
         raise OtherRunError(f"--batch must be at most the {len(images)} training images. Received: {options.batch}")
     kinds = len(fashion_data.KINDS)

@@ -10,7 +10,7 @@ import game_maps
 import numpy as np
 from game_maps import SIZE, shrink
 
-# Semantic classes and their colours.
+# Semantic classes and their colors.
 KINDS = {
     "wall or sky": (70, 70, 90),
     "floor": (130, 90, 50),
@@ -24,7 +24,7 @@ WALL, FLOOR, CEILING, DECORATION = 0, 1, 2, 6
 # The engine's categories of objects.
 CATEGORIES = {"Monster": 3, "LightSource": 5}
 CATEGORIES |= dict.fromkeys(("Ammo", "Armor", "Health", "Key", "Powerup", "Weapon"), 4)
-# Views of them are left out: the first are unpleasant, the last are invisible or change all colours.
+# Views of them are left out: the first are unpleasant, the last are invisible or change all colors.
 UNWANTED_KINDS = ("Gore", "Self", "Powerup")
 UNWANTED_NAMES = ("Spectre", "Dead", "Blood", "Gib")
 
@@ -50,7 +50,7 @@ def load(number, maps, seed, folder=None):
 
 
 def painted(kinds):
-    """Indices of `KINDS` [...] -> their colours, uint8 [..., 3]."""
+    """Indices of `KINDS` [...] -> their colors, uint8 [..., 3]."""
     return np.array(list(KINDS.values()), "uint8")[kinds]
 
 
@@ -93,7 +93,7 @@ def unwanted(label):
 
 
 def outside(automap, distance=7):
-    """Whether the player stands in the void around the map, which has one colour."""
+    """Whether the player stands in the void around the map, which has one color."""
     Y, X = automap.shape[0] // 2, automap.shape[1] // 2
     around = [automap[Y + y, X + x] for y in (-distance, 0, distance) for x in (-distance, 0, distance) if x or y]
     return sum(np.abs(color.astype(int) - VOID).max() <= 8 for color in around) > 3

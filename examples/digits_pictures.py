@@ -39,7 +39,7 @@ def completions(paint, images, labels, tries):
     upper[: len(upper) // 2] = True
     repeated = np.tile(images, (tries, 1, 1, 1))
     painted = paint(np.tile(labels, tries), repeated, np.tile(upper, (len(repeated), 1, 1)))
-    given = np.where(upper[..., None], images, 128)  # the hidden half is grey
+    given = np.where(upper[..., None], images, 128)  # the hidden half is gray
     return np.concatenate([given[None], painted.reshape(tries, *images.shape), images[None]])
 
 

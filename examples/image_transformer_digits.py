@@ -3,7 +3,7 @@
     python examples/image_transformer_digits.py                        # downloads, trains, evaluates, samples
     python examples/image_transformer_digits.py --steps 100 --memories 8 64
 
-MNIST, 256 grey values, class-conditional. The same network trains with blocks of 8, 16, 64 and 256 positions, for the
+MNIST, 256 gray values, class-conditional. The same network trains with blocks of 8, 16, 64 and 256 positions, for the
 same number of updates on the same batches ("Image Transformer", Parmar et al., 2018). An interrupted run resumes from
 its last checkpoint when it is started again. Outputs in `runs/image_transformer_digits/` (see `--output`):
 bits_per_dim.png, pictures.png, results.json and the checkpoints. Results: docs/examples/image_transformer_digits.md.
@@ -27,7 +27,7 @@ OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transform
 MEMORIES = (8, 16, 64, 256)  # of the paper's ablation
 CLASSES = 10
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("steps", "batch", "layers", "width", "likelihood", "pictures", "seed")
+FIXED = ("steps", "batch", "layers", "width", "likelihood", "images", "seed")
 LEARNED = ("memory-*/step-*.weights.h5",)
 
 
@@ -46,7 +46,7 @@ def parse(arguments):
     parser.add_argument("--width", type=positive, default=64, help="model dimension (default: %(default)s)")
     likelihoods = ("categorical", "logistic_mixture")
     parser.add_argument("--likelihood", choices=likelihoods, default="categorical", help="(default: %(default)s)")
-    parser.add_argument("--pictures", type=positive, help="number of training digits (default: all 60,000)")
+    parser.add_argument("--images", type=positive, help="number of training digits (default: all 60,000)")
     parser.add_argument("--held-out", type=positive, default=2000, help="test digits (default: %(default)s)")
     parser.add_argument("--temperature", type=above_zero, default=1.0, help="of the samples (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the batches, the weights and the samples (default: 0)")
@@ -66,7 +66,7 @@ def run(options):
     describe(options.seed)
     settle(options, FIXED, LEARNED)
     (images, labels), held_out = digits_data.load(options.cache)
-    images, labels = images[: options.pictures], labels[: options.pictures]
+    images, labels = images[: options.images], labels[: options.images]
     held_out = [x[: options.held_out] for x in held_out]
     print(f"{len(images):,} training digits, {len(held_out[0]):,} test digits")
     bits, model = {}, None

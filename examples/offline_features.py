@@ -63,7 +63,7 @@ def pip_download(folder):
 
 
 def centred(images):
-    """Three channels, float32, normalised by the mean and the deviation of ImageNet."""
+    """Three channels, float32, normalized by the mean and the deviation of ImageNet."""
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ValueError(f"`images` must be [B, Y, X, 1] or [B, Y, X, 3]. Received: images.shape={images.shape}")
@@ -73,7 +73,7 @@ def centred(images):
             "`images` must be in [-1, 1], or integers from 0 to 255. Received: "
             f"{images.dtype} from {images.min()} to {images.max()}"
         )
-    return ((unit - MEAN) / DEVIATION).astype("float32")  # a grey channel becomes three
+    return ((unit - MEAN) / DEVIATION).astype("float32")  # a gray channel becomes three
 
 
 class _Reader(pickle.Unpickler):

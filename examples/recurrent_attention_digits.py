@@ -1,6 +1,6 @@
 """Recurrent visual attention on MNIST: a network classifies digits from a few small glimpses.
 
-    python examples/recurrent_attention_digits.py                      # centred digits, 28 x 28, six glimpses
+    python examples/recurrent_attention_digits.py                      # centered digits, 28 x 28, six glimpses
     python examples/recurrent_attention_digits.py --task cluttered     # 60 x 60, with clutter
     python examples/recurrent_attention_digits.py --reinforce none     # soft glimpses, without REINFORCE
 
@@ -41,7 +41,7 @@ from runs import (
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "recurrent_attention_digits"
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("network", "task", "steps", "batch", "std", "reinforce", "weight", "glimpses", "pictures", "seed")
+FIXED = ("network", "task", "steps", "batch", "std", "reinforce", "weight", "glimpses", "images", "seed")
 LEARNED = ("step-*.weights.h5",)
 # Error rates of the paper in per cent, by number of glimpses: second-hand, from notes of others.
 PUBLISHED = {
@@ -85,7 +85,7 @@ def parse(arguments):
         default=10,
         help="sampled paths averaged in the evaluation (default: %(default)s)",
     )
-    add("--pictures", type=positive, help="number of training digits (default: all 60,000)")
+    add("--images", type=positive, help="number of training digits (default: all 60,000)")
     add("--held-out", type=positive, default=10_000, help="test digits (default: %(default)s)")
     add("--seed", type=int, default=0, help="of the weights, the batches and the paths (default: %(default)s)")
     add("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
@@ -109,7 +109,7 @@ def run(options):
     describe(options.seed)
     settle(options, FIXED, LEARNED)
     (images, labels), held_out = digits_data.load(options.cache)
-    images, labels = images[: options.pictures], labels[: options.pictures]
+    images, labels = images[: options.images], labels[: options.images]
     held_out = [x[: options.held_out] for x in held_out]
     if len(images) < options.batch:
         raise OtherRunError(f"--batch must be at most the {len(images)} training digits. Received: {options.batch}")

@@ -27,7 +27,7 @@ from runs import OtherRunError, describe, ended, heading, minutes, positive, sav
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "sagan_images"
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("batch", "channels", "attention_at", "pictures", "every", "held_out", "seed")
+FIXED = ("batch", "channels", "attention_at", "images", "every", "held_out", "seed")
 LEARNED = ("*/step-*.weights.h5", "*/progress.json")
 ROWS = 6  # of the samples, one column for each class
 LOOKED_AT = 6  # images with plotted attention
@@ -51,7 +51,7 @@ def parse(arguments):
     )
     add("--attention-at", type=positive, default=16, help="side of the map with attention (default: %(default)s)")
     add("--held-out", type=positive, default=2000, help="held-out images (default: %(default)s)")
-    add("--pictures", type=positive, help="number of training images (default: all 60,000)")
+    add("--images", type=positive, help="number of training images (default: all 60,000)")
     add("--seed", type=int, default=0, help="of the weights, the batches and the noise (default: %(default)s)")
     add("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     add("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
@@ -73,7 +73,7 @@ def run(options):
     describe(options.seed)
     settle(options, FIXED, LEARNED)
     (images, labels), (held_out, _) = fashion_data.load(options.cache)
-    images, labels, held_out = images[: options.pictures], labels[: options.pictures], held_out[: options.held_out]
+    images, labels, held_out = images[: options.images], labels[: options.images], held_out[: options.held_out]
     if len(images) < options.batch:
         raise OtherRunError(f"--batch must be at most the {len(images)} training images. Received: {options.batch}")
     features = offline_features.load(options.cache)

@@ -15,7 +15,7 @@ DECAY = 0.999
 
 
 def prepared(images):
-    """uint8 [B, 28, 28] -> float32 [B, 32, 32, 3] from -1 to 1: a black border, and grey as three equal colours."""
+    """uint8 [B, 28, 28] -> float32 [B, 32, 32, 3] from -1 to 1: a black border, and gray as three equal colors."""
     framed = np.pad(images, ((0, 0), (2, 2), (2, 2)))
     return np.repeat(framed[..., None] / np.float32(127.5) - np.float32(1), 3, axis=-1)
 

@@ -1,4 +1,4 @@
-"""Clips of a player who walks through a game's maps, labelled by the motion, which no single frame shows.
+"""Clips of a player who walks through a game's maps, labeled by the motion, which no single frame shows.
 
 Rendered by ViZDoom (MIT) from the maps and textures of Freedoom (BSD), which its package includes. pip downloads it
 into a cache folder; nothing of it is part of this repository.

@@ -150,7 +150,7 @@ def size():
 def few_objects():
     """Hides all objects that there are from the garbage collector.
 
-    Keras collects garbage for each kernel that it quantises, which takes long where there are as many objects as
+    Keras collects garbage for each kernel that it quantizes, which takes long where there are as many objects as
     the tests before have left behind.
     """
     gc.collect()

@@ -175,15 +175,15 @@ def test_functions_have_at_most_40_lines():
 def test_packages_hold_what_they_are_for():
     """`ops` is a list of equations; beside `bases` and `parts`, a file is a public layer or a network."""
     assert len(list((PACKAGE / "ops").glob("*.py"))) <= 28
-    for room in ("layers", "models"):
-        public = {thing.__module__ for name, _, thing in PUBLIC if name == room}
-        files = {f"keras_attention.{room}.{path.stem}" for path in (PACKAGE / room).glob("*.py")}
-        assert files - {f"keras_attention.{room}.__init__"} <= public
+    for package in ("layers", "models"):
+        public = {thing.__module__ for name, _, thing in PUBLIC if name == package}
+        files = {f"keras_attention.{package}.{path.stem}" for path in (PACKAGE / package).glob("*.py")}
+        assert files - {f"keras_attention.{package}.__init__"} <= public
 
 
 def test_no_public_operation_hides_its_module():
     names = {path.stem for path in (PACKAGE / "ops").glob("*.py")}
-    assert not names & {name for room, name, _ in PUBLIC if room == "ops"}
+    assert not names & {name for package, name, _ in PUBLIC if package == "ops"}
 
 
 def test_public_names_have_docstrings():

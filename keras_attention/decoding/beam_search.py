@@ -56,7 +56,7 @@ def beam_search(
     stop_early=True,
     pad_token=0,
 ):
-    r"""Beam search for the sequence with the highest length-penalised log-probability.
+    r"""Beam search for the sequence with the highest length-penalized log-probability.
 
     $$ \arg\max_y \frac{\log p(y \mid x)}{lp(|y|)}, \quad lp(L) = \left( \frac{5 + L}{6} \right)^{\alpha} $$
 
@@ -74,7 +74,7 @@ def beam_search(
     reordered with the beam.
 
     Differs from the published code: if no sequence of a row ends within `max_length`, its
-    open sequences are returned with *penalised* scores (the published code omits the
+    open sequences are returned with *penalized* scores (the published code omits the
     penalty); a row whose search is over no longer changes, so that a result never depends
     on the rest of the batch; a beam of one ends only with its best token, which makes it greedy; empty slots
     of the beam have score minus infinity.

@@ -25,7 +25,7 @@ def sample(
     $$ y_i \sim q, \quad q(v) \propto p(v \mid y_{<i}, x)^{1 / \tau} \; [v \in \mathcal{V}_i] $$
 
     $\tau$ is the temperature. `top_k` keeps the k most probable tokens
-    ([Fan et al., 2018](https://arxiv.org/abs/1805.04833)); after renormalisation, `top_p` keeps the
+    ([Fan et al., 2018](https://arxiv.org/abs/1805.04833)); after renormalization, `top_p` keeps the
     smallest set of most probable tokens with a total probability of at least p
     ([Holtzman et al., 2020](https://arxiv.org/abs/1904.09751)).
 

@@ -42,7 +42,7 @@ def export_saved_model(
     `KERAS_BACKEND=tensorflow`.
 
     Args:
-        model: Built `keras.Model` (functional, `Sequential` or subclassed; quantised ones too).
+        model: Built `keras.Model` (functional, `Sequential` or subclassed; quantized ones too).
         directory: Folder of the versions; created if missing.
         input_signature: Inputs of the model: a spec or a nest of specs (`keras.InputSpec(shape=(None, None),
             dtype="int32")`, `tf.TensorSpec`), or example arrays, in the structure that `call` takes. `None`: the

@@ -132,7 +132,7 @@ class LocalAttention1D(LocalAttention):
     def _rows_and_columns(self, dims):
         return dims[1], 1
 
-    def _place(self, index, cache):
+    def _coordinates(self, index, cache):
         return index, 0, index + 1
 
     def _room(self, cache):

@@ -141,7 +141,7 @@ class LocalAttention2D(LocalAttention):
     def _rows_and_columns(self, dims):
         return dims[1], dims[2]
 
-    def _place(self, index, cache):
+    def _coordinates(self, index, cache):
         Y, X = cache["mask"].shape[1:3]
         size = [q * d for q, d in zip(self.query_block, self.dilation, strict=True)]
         return *generation_coordinates(index, Y, X, size), Y

@@ -169,7 +169,7 @@ class LuongAttention(MemoryAttention):
         """`position`: [B, T], the positions of the queries if not 0 to T - 1."""
         given = {"mask": mask, "query_mask": query_mask, "key_mask": memory["mask"], "return_scores": scores}
         # All queries at once, no padding: the window of local_m is a band; `attend` computes nothing outside it.
-        padded = position is not None or "place" in memory or "first" in memory
+        padded = position is not None or "position" in memory or "first" in memory
         band = self.window == "local_m" and self.score != "concat" and not padded
         local = {}
         if self.window is not None and not band:
@@ -186,22 +186,22 @@ class LuongAttention(MemoryAttention):
         result = attend(*heads, scale=1.0, window=int(self.half_width) + 1 if band else None, **given)
         return (result[0][:, :, 0], result[1][:, 0]) if scores else result[:, :, 0]
 
-    def _places(self, queries, keys):
+    def _positions(self, queries, keys):
         """For a window: the positions of the queries, the first key that is not padding, and the number of keys."""
-        places = {}
+        positions = {}
         if self.window is not None and keys is not None:
             real = ops.cast(keys, "int32")
-            places["first"] = ops.sum(ops.cast(ops.cumsum(real, axis=1) == 0, "int32"), axis=1)
-            places["length"] = ops.sum(real, axis=1)
+            positions["first"] = ops.sum(ops.cast(ops.cumsum(real, axis=1) == 0, "int32"), axis=1)
+            positions["length"] = ops.sum(real, axis=1)
         if self.window == "local_m" and queries is not None:
-            places["place"] = ops.cumsum(ops.cast(queries, "int32"), axis=1) - 1
-        return places
+            positions["position"] = ops.cumsum(ops.cast(queries, "int32"), axis=1) - 1
+        return positions
 
     def _center(self, query, memory, position):
         """p of each query [B, T], as an index into the memory."""
         dtype = self._score_dtype()
         if self.window == "local_m":
-            position = memory.get("place") if position is None else position
+            position = memory.get("position") if position is None else position
             position = ops.arange(ops.shape(query)[1], dtype="int32")[None] if position is None else position
             center = ops.broadcast_to(ops.cast(position, dtype), ops.shape(query)[:2])
         else:

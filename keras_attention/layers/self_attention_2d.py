@@ -93,7 +93,7 @@ class SelfAttention2D(BaseLayer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        dims = self._places(input_shape)
+        dims = self._positions_shape(input_shape)
         C = input_shape[-1 if self.data_format == "channels_last" else 1]
         if C is None:
             raise ValueError(f"The channels of `inputs` must be known. Received: inputs.shape={tuple(input_shape)}")
@@ -159,11 +159,11 @@ class SelfAttention2D(BaseLayer):
 
     def _check(self, inputs, mask):
         """Raises for wrong shapes and masks, naming the argument; returns the static [B, Y, X]."""
-        dims = self._places(inputs.shape)
+        dims = self._positions_shape(inputs.shape)
         check_padding(mask, "mask", dims, "the positions")
         return dims
 
-    def _places(self, shape):
+    def _positions_shape(self, shape):
         received = f"Received: inputs.shape={tuple(shape)}"
         if len(shape) != 4:
             raise ValueError(f"`inputs` must be [B, Y, X, C]. {received}")

@@ -70,7 +70,7 @@ class SpatialAttention(Gate):
 
     def build(self, input_shape):
         self._channels(input_shape)
-        positions = tuple(self._places(input_shape))
+        positions = tuple(self._positions_shape(input_shape))
         # The pools are stacked on the last axis, whatever the data format of the image.
         self.conv = CONVOLUTIONS[len(input_shape)](
             1,

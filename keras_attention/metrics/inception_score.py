@@ -32,7 +32,7 @@ class InceptionScore(FeatureMetric):
     default extractor: it is `keras.applications.InceptionV3` with 1000 classes, they use the TensorFlow graph of 2015
     with 1008.
 
-    With `top_k`, only the k highest probabilities of each image count; the others are 1e-9, without renormalisation.
+    With `top_k`, only the k highest probabilities of each image count; the others are 1e-9, without renormalization.
     The tables of cross-view synthesis report this ("top-1", "top-5", of a network with the 365 classes of Places).
 
     Computed on the host: call it in a loop over the data or in a callback, not in `compile(metrics=...)`.

@@ -56,13 +56,13 @@ def attention_resnet(weights, layout=None, **kwargs):
     Transposed and renamed:
 
         convolutions: [out, in, Y, X] -> [Y, X, in, out];  dense: [out, in] or [out, in, 1, 1] -> [in, out]
-        batch normalisation: weight, bias, running_mean, running_var -> gamma, beta, moving_mean, moving_variance
+        batch normalization: weight, bias, running_mean, running_var -> gamma, beta, moving_mean, moving_variance
 
     The model takes images [B, Y, X, C] with the values that the weights were trained on: RGB in [0, 1], less the mean
     (0.485, 0.456, 0.406) and divided by (0.229, 0.224, 0.225), for all of these.
 
     timm's `legacy_seresnet18` and `legacy_seresnet34` are not supported: unlike all the others and
-    `models.AttentionResNet`, they have a ReLU between the last normalisation and the gate.
+    `models.AttentionResNet`, they have a ReLU between the last normalization and the gate.
 
     Which convolution of a stage has stride 2 is not in the weights: see `layout`. Further training differs from
     PyTorch's slightly: its moving variances are unbiased.

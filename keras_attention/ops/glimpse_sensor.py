@@ -28,7 +28,7 @@ def glimpses(images, locations, size, scales=1, factor=2.0):
     as in "Recurrent Models of Visual Attention", section 3.1 ([Mnih et al., 2014](https://arxiv.org/abs/1406.6247)).
     Written out:
 
-        centre:  c [B, 2] = floor((Y, X) (locations + 1) / 2)
+        center:  c [B, 2] = floor((Y, X) (locations + 1) / 2)
         patches: rows c - w // 2 to c - w // 2 + w, and columns alike; w = round(size factor^(k - 1))
         output:  [B, G, G, K C]: each patch as G x G means over equal areas, the scales as channels
 
@@ -69,7 +69,7 @@ def soft_glimpses(images, locations, size, scales=1, factor=2.0):
 
     $$ x(u, v) = \sum_{m, n} x_{mn} \max(0, 1 - |u - m|) \max(0, 1 - |v - n|) $$
 
-    Each pixel of a patch is interpolated between four pixels of the image. Where a centre is a whole number of pixels
+    Each pixel of a patch is interpolated between four pixels of the image. Where a center is a whole number of pixels
     from the edge, the result is that of `glimpses`.
 
     Differs from the paper: it has only `glimpses`, with locations trained by REINFORCE.
@@ -132,7 +132,7 @@ def require_glimpses(images_shape, locations_shape, size):
 
 
 def _centre(images, locations):
-    """(row, column) of the centres in pixels from the edge, [B, 2], and which are not NaN, boolean [B]."""
+    """(row, column) of the centers in pixels from the edge, [B, 2], and which are not NaN, boolean [B]."""
     known = locations == locations  # NaN is not
     if keras.backend.standardize_dtype(locations.dtype) != "float64":
         locations = ops.cast(locations, "float32")  # bfloat16 has no whole numbers between 256 and 258
@@ -164,7 +164,7 @@ def _patch(images, start, width, dtype):
 
 
 def _shrunk(patch, widths, size):
-    """The patches of all widths around the same centre, shrunk: [B, G, G, K C]."""
+    """The patches of all widths around the same center, shrunk: [B, G, G, K C]."""
     parts = []
     for width in widths:
         edge = widths[-1] // 2 - width // 2

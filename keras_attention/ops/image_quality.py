@@ -60,8 +60,8 @@ def sharpness_difference(y_true, y_pred, value_range=(-1.0, 1.0), variant="stand
     $$ \mathrm{SD} = 10 \log_{10} \frac{1}{\mathrm{mean}_{yxc}
        \big(\big| |\nabla_x v| - |\nabla_x \hat v| \big| + \big| |\nabla_y v| - |\nabla_y \hat v| \big|\big)} $$
 
-    over the positions that have four neighbours, with images scaled to [0, 1]; \(\nabla_x\) is the difference to the
-    left neighbour, \(\nabla_y\) to the upper one. The errors are not squared, so that the result depends on the range
+    over the positions that have four neighbors, with images scaled to [0, 1]; \(\nabla_x\) is the difference to the
+    left neighbor, \(\nabla_y\) to the upper one. The errors are not squared, so that the result depends on the range
     to which the images are scaled: [0, 1], as in the published results.
 
     `variant="published"` is the formula behind the published tables of cross-view synthesis: the sum over these
@@ -182,7 +182,7 @@ def _decibels(error, variant):
 
 
 def _steps(v):
-    """Absolute differences to the left and upper neighbours, at positions that have four neighbours."""
+    """Absolute differences to the left and upper neighbors, at positions that have four neighbors."""
     inside = v[:, 1:-1, 1:-1]
     return ops.abs(inside - v[:, 1:-1, :-2]), ops.abs(inside - v[:, :-2, 1:-1])
 

@@ -1,4 +1,4 @@
-r"""Discretised mixture of logistics: log-probability of pixels, and sampling.
+r"""Discretized mixture of logistics: log-probability of pixels, and sampling.
 
 The densities are continuous, over channels scaled to [-1, 1]; a channel has 256 values, each of which stands for the
 interval of width 2/255 around it, and the outermost for all that lies beyond. One component explains all channels of a
@@ -29,7 +29,7 @@ def logistic_mixture_size(channels):
     Returns:
         Int.
 
-    Example: 10 for a colour image.
+    Example: 10 for a color image.
 
     >>> logistic_mixture_size(3)
     10
@@ -39,7 +39,7 @@ def logistic_mixture_size(channels):
 
 
 def logistic_mixture_log_prob(values, parameters):
-    r"""Log-probability of pixels under discretised mixtures of logistics.
+    r"""Log-probability of pixels under discretized mixtures of logistics.
 
     $$ P(x) = \sum_k \pi_k \prod_c \left[ \sigma\left(\frac{x_c + 1/255 - m_{kc}}{s_{kc}}\right)
        - \sigma\left(\frac{x_c - 1/255 - m_{kc}}{s_{kc}}\right) \right], \quad
@@ -95,7 +95,7 @@ def logistic_mixture_log_prob(values, parameters):
 
 
 def logistic_mixture_sample(parameters, channels, noise, temperature=1.0):
-    r"""Samples pixels from discretised mixtures of logistics.
+    r"""Samples pixels from discretized mixtures of logistics.
 
     $$ k \sim \pi^{1/\tau}, \quad x_c = m_{kc} + \tau s_{kc} (\log u_c - \log(1 - u_c)) $$
 

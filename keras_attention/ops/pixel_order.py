@@ -12,16 +12,16 @@ from keras import ops
 from keras_attention.ops.require import require_bool, require_pair
 
 
-def generation_coordinates(place, Y, X, block=None):
+def generation_coordinates(index, Y, X, block=None):
     """Row and column of the position with a given index in the generation order.
 
     Args:
-        place: Integer tensor of any shape: indices in the order, from 0 to Y·X - 1.
+        index: Integer tensor of any shape: indices in the order, from 0 to Y·X - 1.
         Y, X: Ints or int32 scalar tensors.
         block: (rows, columns) of a block, or `None` for raster order.
 
     Returns:
-        (rows, columns), int32, each of the shape of `place`.
+        (rows, columns), int32, each of the shape of `index`.
 
     Example: of a 4 x 6 image in blocks of 2 x 3, the second block begins at index 6.
 
@@ -29,12 +29,12 @@ def generation_coordinates(place, Y, X, block=None):
     >>> int(row), int(column)
     (0, 4)
     """
-    place = ops.cast(place, "int32")
+    index = ops.cast(index, "int32")
     if block is None:
-        return place // X, place % X
+        return index // X, index % X
     qh, qw = block
-    band = place // (qh * X)  # a row of blocks
-    within = place - band * qh * X
+    band = index // (qh * X)  # a row of blocks
+    within = index - band * qh * X
     height = ops.minimum(qh, Y - band * qh)
     blocks = within // (height * qw)
     within = within - blocks * height * qw
@@ -42,7 +42,7 @@ def generation_coordinates(place, Y, X, block=None):
     return band * qh + within // width, blocks * qw + within % width
 
 
-def generation_place(row, column, Y, X, block=None):
+def generation_index(row, column, Y, X, block=None):
     """Index of a position in the generation order: the inverse of `generation_coordinates`.
 
     Args:
@@ -61,9 +61,9 @@ def generation_place(row, column, Y, X, block=None):
     return band * qh * X + blocks * height * qw + (row % qh) * width + column % qw
 
 
-def begins_block(place, Y, X, block=None):
+def begins_block(index, Y, X, block=None):
     """Whether an index is the first of its block; in raster order, of the image. Boolean."""
-    row, column = generation_coordinates(place, Y, X, block)
+    row, column = generation_coordinates(index, Y, X, block)
     if block is None:
         return ops.logical_and(row == 0, column == 0)
     return ops.logical_and(row % block[0] == 0, column % block[1] == 0)
@@ -148,4 +148,4 @@ def _flatten(x):
 def _flat_indices(Y, X, block):
     """The indices of all positions in raster order, [Y·X]."""
     raster = ops.arange(Y * X, dtype="int32")
-    return generation_place(raster // X, raster % X, Y, X, block)
+    return generation_index(raster // X, raster % X, Y, X, block)

@@ -174,7 +174,7 @@ def alibi_slopes(num_heads):
 def alibi(distance, num_heads):
     """ALiBi, attention with linear biases: `-slope * |distance|`.
 
-    The paper is causal, where distances are never positive; both directions are penalised alike here.
+    The paper is causal, where distances are never positive; both directions are penalized alike here.
 
     Args:
         distance: [P], see `distances`.

@@ -1,6 +1,6 @@
 """Argument validation: each function returns the value, or raises a `ValueError` that names the argument.
 
-NumPy numbers come back as plain Python ones, so that a configuration can be serialised.
+NumPy numbers come back as plain Python ones, so that a configuration can be serialized.
 """
 
 import math

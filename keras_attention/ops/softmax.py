@@ -12,7 +12,7 @@ def masked_softmax(logits, mask=None, axis=-1):
     """Softmax over `axis` in which masked entries are exactly zero.
 
     Args:
-        logits: Floating tensor of any shape. float16 and bfloat16 are normalised in float32.
+        logits: Floating tensor of any shape. float16 and bfloat16 are normalized in float32.
         mask: Boolean or integer, broadcastable to `logits`. True marks positions that take part. A row with no true
             entry yields zeros, never a uniform or NaN row.
         axis: The axis that sums to one.

@@ -18,9 +18,9 @@ class AdversarialModel(keras.Model):
 
     One training step, with D the discriminator and G the generator:
 
-        n - 1 times:  update D to minimise L_D(x, G(z)), with other data x and noise z each time
-        then:         update D to minimise L_D(x, G(z))
-                      update G to minimise L_G(G(z)): the same images, with the updated D
+        n - 1 times:  update D to minimize L_D(x, G(z)), with other data x and noise z each time
+        then:         update D to minimize L_D(x, G(z))
+                      update G to minimize L_G(G(z)): the same images, with the updated D
                       average = average + (1 - decay) (G - average)
 
     n is `discriminator_steps` (the discriminator's optimizer, and a schedule in it, counts n updates a step). A batch

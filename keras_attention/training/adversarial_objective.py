@@ -9,14 +9,14 @@ from keras_attention.training.adversarial_losses import ADVERSARIAL_LOSSES, auxi
 
 
 class AdversarialObjective:
-    """Base class of what an `AdversarialModel` minimises: subclass it for another GAN.
+    """Base class of what an `AdversarialModel` minimizes: subclass it for another GAN.
 
     A training step with a batch of data is
 
         inputs = objective.generator_inputs(batch, seed_generator)
         generated = generator(inputs)
-        minimise objective.discriminator_losses(discriminator, batch, inputs, generated)["discriminator_loss"]
-        minimise objective.generator_losses(discriminator, batch, inputs, generated)["generator_loss"]
+        minimize objective.discriminator_losses(discriminator, batch, inputs, generated)["discriminator_loss"]
+        minimize objective.generator_losses(discriminator, batch, inputs, generated)["generator_loss"]
 
     `generated` is what the generator returns: a tensor, or a dict of named ones. No gradient flows from the
     discriminator's loss into it. Each value of the two dicts is a scalar, reported in training under its name.

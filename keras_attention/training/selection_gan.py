@@ -57,7 +57,7 @@ def uncertainty_guided_loss(target, image, uncertainty=None, variant="reference"
 
 
 def total_variation(images):
-    r"""Total variation: absolute differences of neighbouring pixels, summed over the batch.
+    r"""Total variation: absolute differences of neighboring pixels, summed over the batch.
 
     $$ \sum_{byxc} |I_{byxc} - I_{b,y-1,xc}| + |I_{byxc} - I_{by,x-1,c}| $$
 

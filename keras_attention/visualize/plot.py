@@ -14,7 +14,7 @@ FONT = "DejaVu Sans"  # comes with matplotlib
 def plot_attention(scores, query_labels=None, key_labels=None, *, title=None, query_title=None, key_title=None):
     """Plots attention scores as heat maps: one row per query, one column per key, one panel per head.
 
-    Darker cells are higher scores; all panels share one colour scale, from zero.
+    Darker cells are higher scores; all panels share one color scale, from zero.
 
     Labels may be in any script: characters that matplotlib's default font lacks (Chinese, Japanese, Korean, Thai,
     Indic scripts and others) use another installed font; a character that no installed font has is written as its

@@ -10,7 +10,7 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("the examples run on TensorFlow", allow_module_level=True)
 
 
-@pytest.mark.parametrize("option", ["--steps", "--batch", "--seeds", "--blocks", "--width", "--pictures"])
+@pytest.mark.parametrize("option", ["--steps", "--batch", "--seeds", "--blocks", "--width", "--images"])
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])

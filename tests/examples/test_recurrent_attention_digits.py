@@ -8,7 +8,7 @@ import recurrent_attention_digits as example
 import recurrent_attention_pictures as drawing
 
 
-@pytest.mark.parametrize("option", ["--steps", "--batch", "--glimpses", "--draws", "--pictures", "--held-out"])
+@pytest.mark.parametrize("option", ["--steps", "--batch", "--glimpses", "--draws", "--images", "--held-out"])
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])

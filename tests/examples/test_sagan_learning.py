@@ -66,7 +66,7 @@ def small(kind="with"):
 
 
 def means(images):
-    """Features: the mean colour of each quarter, and of each sixteenth."""
+    """Features: the mean color of each quarter, and of each sixteenth."""
     return {
         "texture": np.asarray(images).reshape(-1, 2, 16, 2, 16, 3).mean((2, 4)).reshape(-1, 12),
         "features": np.asarray(images).reshape(-1, 4, 8, 4, 8, 3).mean((2, 4)).reshape(-1, 48),

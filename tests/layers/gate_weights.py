@@ -24,7 +24,7 @@ def channel_weights(layer):
 
 def spatial_weights(layer):
     """Arguments of `reference.spatial_gates`."""
-    weights = {"kernel": numpy(layer.conv.kernel), "greatest_first": layer.variant == "reference"}
+    weights = {"kernel": numpy(layer.conv.kernel), "max_first": layer.variant == "reference"}
     if layer.norm is not None:
         norm = layer.norm
         weights["norm"] = tuple(numpy(w) for w in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance))

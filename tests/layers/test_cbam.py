@@ -21,13 +21,13 @@ def expected(layer, x):
 
     if layer.order == "spatial_channel":
         spatial_gates = spatial(x)
-        between = reference.gate_places(x, spatial_gates)
+        between = reference.gate_positions(x, spatial_gates)
         channels = channel(between)
         return reference.gate_channels(between, channels), channels, spatial_gates
     channels = channel(x)
     between = reference.gate_channels(x, channels)
     spatial_gates = spatial(x if layer.order == "parallel" else between)
-    return reference.gate_places(between, spatial_gates), channels, spatial_gates
+    return reference.gate_positions(between, spatial_gates), channels, spatial_gates
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""FirstLocation: uniformly random in training, the centre in inference."""
+"""FirstLocation: uniformly random in training, the center in inference."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""ImageGrid: channels become neighbouring columns; the shift is that of `ops.shift_right`."""
+"""ImageGrid: channels become neighboring columns; the shift is that of `ops.shift_right`."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Maxout: the max over groups of neighbouring features, and its gradient."""
+"""Maxout: the max over groups of neighboring features, and its gradient."""
 
 import keras
 import numpy as np

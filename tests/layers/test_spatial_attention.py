@@ -21,7 +21,7 @@ def test_is_equation_3(shape, variant, kernel_size):
     expected = reference.spatial_gates(x, **spatial_weights(layer))
     assert gates.shape == (*shape[:-1], 1)
     np.testing.assert_allclose(numpy(gates)[..., 0], expected, atol=1e-5)
-    np.testing.assert_allclose(numpy(output), reference.gate_places(x, expected), atol=1e-5)
+    np.testing.assert_allclose(numpy(output), reference.gate_positions(x, expected), atol=1e-5)
 
 
 @each_variant
@@ -104,7 +104,7 @@ def test_the_batch_normalization_has_the_published_momentum_and_epsilon():
 def test_padding_is_read_as_zeros(shape, variant):
     x, mask = random(*shape), random(*shape[:-1], seed=3) > -0.5
     layer = noisy(SpatialAttention(3, variant=variant), x)
-    expected = reference.gate_places(x, reference.spatial_gates(x, mask=mask, **spatial_weights(layer)))
+    expected = reference.gate_positions(x, reference.spatial_gates(x, mask=mask, **spatial_weights(layer)))
     output = layer(np.where(mask[..., None], x, np.nan).astype("float32"), mask=mask)
     np.testing.assert_allclose(numpy(output), expected * mask[..., None], atol=1e-5)
 

@@ -61,7 +61,7 @@ def test_invariant_to_rotation_and_symmetric():
 
 
 def test_fewer_samples_than_features():
-    """Singular covariances: the trace of the root is the sum of the singular values of X Y^T of centred X, Y."""
+    """Singular covariances: the trace of the root is the sum of the singular values of X Y^T of centered X, Y."""
     real, generated = RNG.standard_normal((6, 40)), 0.5 * RNG.standard_normal((9, 40)) + 0.1
     x, y = real - real.mean(axis=0), generated - generated.mean(axis=0)
     root = np.linalg.svd(x @ y.T / np.sqrt(5 * 8), compute_uv=False).sum()

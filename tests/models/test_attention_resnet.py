@@ -90,17 +90,17 @@ def test_parameter_counts_of_all_depths_are_the_published_ones(depth):
 def test_resnet_50_has_five_non_local_blocks():
     model = structure(50, "non_local")
     assert size(model.trainable_variables) == BASE[50] + 7_358_464
-    places = [layer.name for layer in model.layers if isinstance(layer, layers.NonLocalBlock)]
+    names = [layer.name for layer in model.layers if isinstance(layer, layers.NonLocalBlock)]
     expected = [(2, 2), (2, 4), (3, 2), (3, 4), (3, 6)]
-    assert places == [f"stage{stage}_block{block}_attention" for stage, block in expected]
+    assert names == [f"stage{stage}_block{block}_attention" for stage, block in expected]
 
 
 def test_non_local_blocks_are_evenly_spaced():
     with without_memory():
         model = models.AttentionResNet((1, 2, 23), False, "non_local", width=2)
-    places = [layer.name for layer in model.layers if isinstance(layer, layers.NonLocalBlock)]
+    names = [layer.name for layer in model.layers if isinstance(layer, layers.NonLocalBlock)]
     expected = [(2, 1), (2, 2), (3, 7), (3, 14), (3, 21)]  # counted from 1; as published for ResNet-101
-    assert places == [f"stage{stage}_block{block}_attention" for stage, block in expected]
+    assert names == [f"stage{stage}_block{block}_attention" for stage, block in expected]
 
 
 @pytest.mark.parametrize("bottleneck", [False, True])

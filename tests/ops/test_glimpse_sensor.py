@@ -193,7 +193,7 @@ def inner(steps):
 
 @pytest.mark.parametrize("kind", BOTH)
 def test_half_precision_locations_are_computed_in_float32(kind):
-    """In bfloat16 alone the centre would be off by pixels."""
+    """In bfloat16 alone the center would be off by pixels."""
     ours, _ = BOTH[kind]
     x = images(2, (1600, 4))
     at = ops.cast(np.array([[0.51, 0.1], [-0.37, 0.2]], "float32"), "bfloat16")
@@ -203,7 +203,7 @@ def test_half_precision_locations_are_computed_in_float32(kind):
 
 
 def test_odd_and_even_widths_are_half_a_pixel_apart():
-    """The centre of 20 pixels lies between pixels 10 and 11, and pixel 11 begins there."""
+    """The center of 20 pixels lies between pixels 10 and 11, and pixel 11 begins there."""
     ramp = np.broadcast_to(np.arange(20, dtype="float32")[:, None] + 0.5, (20, 20))[None, ..., None]
     for ours, _ in BOTH.values():
         seen = numpy(ours(ramp, np.zeros((1, 2), "float32"), 3, 3))  # widths 3, 6, 12

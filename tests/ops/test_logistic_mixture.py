@@ -1,4 +1,4 @@
-"""The discretised mixture of logistics: equation, reference values, sums, gradients and samples."""
+"""The discretized mixture of logistics: equation, reference values, sums, gradients and samples."""
 
 import math
 

@@ -19,7 +19,7 @@ def test_order_matches_the_loop_and_its_inverse(Y, X, block):
     expected = reference.positions(Y, X, block)
     rows, columns = generation.generation_coordinates(ops.arange(Y * X), Y, X, block)
     assert list(zip(numpy(rows).tolist(), numpy(columns).tolist())) == expected
-    indices = generation.generation_place(*np.transpose(expected), Y, X, block)
+    indices = generation.generation_index(*np.transpose(expected), Y, X, block)
     assert numpy(indices).tolist() == list(range(Y * X))
     begins = numpy(generation.begins_block(ops.arange(Y * X), Y, X, block))
     qh, qw = block or (Y, X)

@@ -25,7 +25,7 @@ def attend(
     context, probs = np.zeros((B, T, N, value.shape[-1])), np.zeros((B, N, T, S))
     mask = None if mask is None else np.broadcast_to(_four(mask), (B, N, T, S))
     for b, n, t in np.ndindex(B, N, T):
-        k = n * K // N  # neighbouring query heads share a key/value head
+        k = n * K // N  # neighboring query heads share a key/value head
         seen = [
             s
             for s in range(S)

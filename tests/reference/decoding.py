@@ -33,7 +33,7 @@ def all_sequences(table, L, end, prefix=(), log_prob=0.0):
 
 
 def exhaustive(table, L, end, alpha):
-    """The sequence with the highest penalised log-probability that ends within L tokens, and its score."""
+    """The sequence with the highest penalized log-probability that ends within L tokens, and its score."""
     scored = [(log_prob / penalty(len(s), alpha), s) for s, log_prob in all_sequences(table, L, end)]
     score, sequence = max(scored)
     return sequence, score

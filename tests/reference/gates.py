@@ -54,7 +54,7 @@ def channel_gates(x, pools, weights, mask=None):
     return gates
 
 
-def spatial_gates(x, kernel, greatest_first=False, norm=None, mask=None):
+def spatial_gates(x, kernel, max_first=False, norm=None, mask=None):
     """Spatial gates [B, *S]. kernel: [k, ..., k, 2, 1]; norm: (gamma, beta, mean, variance), epsilon 1e-5."""
     gates, k = np.zeros(x.shape[:-1]), kernel.shape[0]
     for b, *s in np.ndindex(gates.shape):
@@ -64,8 +64,8 @@ def spatial_gates(x, kernel, greatest_first=False, norm=None, mask=None):
             inside = all(0 <= i < n for i, n in zip(there, gates.shape[1:]))
             if inside and (mask is None or mask[(b, *there)]):
                 values = list(x[(b, *there)])
-                mean, greatest = sum(values) / len(values), max(values)
-                first, second = (greatest, mean) if greatest_first else (mean, greatest)
+                mean, maximum = sum(values) / len(values), max(values)
+                first, second = (maximum, mean) if max_first else (mean, maximum)
                 total += first * kernel[(*offset, 0, 0)] + second * kernel[(*offset, 1, 0)]
         if norm is not None:
             gamma, beta, mean, variance = (float(a[0]) for a in norm)
@@ -81,7 +81,7 @@ def gate_channels(x, gates):
     return output
 
 
-def gate_places(x, gates):
+def gate_positions(x, gates):
     output = np.zeros_like(x)
     for b, *s, c in np.ndindex(x.shape):
         output[(b, *s, c)] = x[(b, *s, c)] * gates[(b, *s)]

@@ -18,7 +18,7 @@ def published_psnr(a, b):
 
 
 def gradient_difference(a, b):
-    """The sum over the pixels with four neighbours."""
+    """The sum over the pixels with four neighbors."""
     total = 0.0
     for y in range(1, a.shape[0] - 1):
         for x in range(1, a.shape[1] - 1):

@@ -1,4 +1,4 @@
-"""The discretised mixture of logistics in loops, from PixelCNN++, section 2: one pixel, one component, one channel."""
+"""The discretized mixture of logistics in loops, from PixelCNN++, section 2: one pixel, one component, one channel."""
 
 import math
 

@@ -23,9 +23,9 @@ def multiplicative(query, key):
 
 
 def soft(energies, mask=None, query_mask=None, key_mask=None, center=None, half_width=None, gaussian="none"):
-    """Weights [B, T, S]: softmax over the visible keys; Luong et al. (2015), eq. 10, with a centre.
+    """Weights [B, T, S]: softmax over the visible keys; Luong et al. (2015), eq. 10, with a center.
 
-    gaussian: "none", "after" (eq. 10: the weights are multiplied) or "before" (normalised with it).
+    gaussian: "none", "after" (eq. 10: the weights are multiplied) or "before" (normalized with it).
     """
     B, T, S = energies.shape
     weights = np.zeros((B, T, S))

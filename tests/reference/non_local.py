@@ -28,8 +28,8 @@ def operation(query, key, value, pairwise, w_f=None, scale=1.0, sees=None):
             else:
                 f[j] = product if pairwise == "dot_product" else product * scale
         if "gaussian" in pairwise and seen:
-            greatest = max(f.values())
-            f = {j: np.exp(x - greatest) for j, x in f.items()}
+            maximum = max(f.values())
+            f = {j: np.exp(x - maximum) for j, x in f.items()}
             normaliser = sum(f.values())
         else:
             normaliser = len(seen)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-EPSILON = 1e-5  # of batch normalisation
+EPSILON = 1e-5  # of batch normalization
 
 
 def resize(images, rows, columns):

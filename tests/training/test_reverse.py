@@ -1,4 +1,4 @@
-"""End to end: a small Transformer learns to reverse sequences and generalizes to new ones."""
+"""End to end: a small Transformer is trained to reverse sequences and generalizes to new ones."""
 
 import keras
 import numpy as np

@@ -31,7 +31,7 @@ class Gate(BaseLayer):
     def call(self, inputs, mask=None, training=None, return_attention_scores=False):
         self._check(inputs, mask)
         if mask is not None:
-            mask = full_mask(mask, self._places(ops.shape(inputs)))
+            mask = full_mask(mask, self._positions_shape(ops.shape(inputs)))
             inputs = zero_padding(inputs, ops.expand_dims(mask, self._axis))
         output, gates = self._apply(inputs, mask, training)
         return (output, gates) if return_attention_scores else output
@@ -74,14 +74,14 @@ class Gate(BaseLayer):
             )
         return input_shape[self._axis]
 
-    def _places(self, input_shape):
+    def _positions_shape(self, input_shape):
         """[B, *S], without the channels."""
         return input_shape[:-1] if self._axis == -1 else (input_shape[0], *input_shape[2:])
 
     def _check(self, inputs, mask):
         shape = tuple(inputs.shape)
         self._channels(shape)
-        check_padding(mask, "mask", self._places(shape), "`inputs` without channels")
+        check_padding(mask, "mask", self._positions_shape(shape), "`inputs` without channels")
 
 
 class ChannelGate(Gate):

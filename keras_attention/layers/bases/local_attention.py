@@ -104,7 +104,7 @@ class LocalAttention(ProjectsHeads):
         """The output and the cache after new positions [B, t, D], in generation order."""
         mask = ops.ones(ops.shape(inputs)[:2], dtype="bool") if mask is None else mask
         rows = dict(zip(("query", "key", "value"), self._heads(inputs)), mask=mask)
-        context, cache = attend_cached(rows, cache, index, self._blocks, lambda i: self._place(i, cache))
+        context, cache = attend_cached(rows, cache, index, self._blocks, lambda i: self._coordinates(i, cache))
         return self._output_dense(context), cache
 
     def _empty_cache(self, batch_size, rows, columns):

@@ -47,9 +47,9 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
     ):
         self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask)
         given = (ops.shape(query)[:2], ops.shape(value)[:2], query_mask, value_mask, key_mask)
-        places = self._places(*padding_masks(*given))
+        positions = self._positions(*padding_masks(*given))
         query_mask, mask = padding_masks(*given, attention_mask)
-        memory = {**self._project(value, key, mask), **places}
+        memory = {**self._project(value, key, mask), **positions}
         query = zero_padding(query, query_mask)
         visible = require_boolean(attention_mask)
         result = self._attend_all(query, memory, query_mask, visible, return_attention_scores, training)
@@ -85,7 +85,7 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
         mask = memory_mask(value, mask, lengths)
         self._require_lengths(mask)
         self._check_shapes((value.shape[0], None, self._query_size()), tuple(value.shape), _shape(key))
-        memory = {**self._project(value, key, mask), **self._places(None, mask)}
+        memory = {**self._project(value, key, mask), **self._positions(None, mask)}
         everything = ops.ones(ops.shape(value)[:2], dtype="bool")
         return {**memory, "mask": everything if mask is None else mask}
 
@@ -114,7 +114,7 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
         """Attends with all queries [B, T, Dq]; context [B, T, Dv], or with the scores [B, T, S]."""
         return self._attend(query, memory, query_mask, mask, scores)
 
-    def _places(self, queries, keys):
+    def _positions(self, queries, keys):
         """What a subclass adds to `memory` from the padding masks: {name: [B, ...]}.
 
         Args:

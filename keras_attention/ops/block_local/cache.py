@@ -19,7 +19,7 @@ def ring_length(blocks, max_length):
     return min(max_length, blocks.dilation[0] * (blocks.query[0] + blocks.memory[0]))
 
 
-def attend_cached(rows, cache, index, blocks, place):
+def attend_cached(rows, cache, index, blocks, coordinates):
     """Writes new positions into the cache and attends, one position after the other.
 
     Args:
@@ -27,7 +27,7 @@ def attend_cached(rows, cache, index, blocks, place):
         cache: {"key": [B, R, X, N, H], "value": [B, R, X, N, V], "mask": boolean [B, R, X]}.
         index: Int or integer scalar tensor: index of the first new position in the generation order.
         blocks: `Blocks`, causal.
-        place: Function from an index to (row, column, number of rows).
+        coordinates: Function from an index to (row, column, number of rows).
 
     Returns:
         context [B, t, N, V], cache.
@@ -36,12 +36,12 @@ def attend_cached(rows, cache, index, blocks, place):
     if rows["query"].shape[1] == 0:
         return rows["value"], cache
     if rows["query"].shape[1] == 1:
-        return _step(rows, cache, place(index), blocks)
+        return _step(rows, cache, coordinates(index), blocks)
     rows = {name: ops.swapaxes(x, 0, 1)[:, :, None] for name, x in rows.items()}
 
     def step(i, state):
         contexts, cache = state
-        context, cache = _step({name: x[i] for name, x in rows.items()}, cache, place(index + i), blocks)
+        context, cache = _step({name: x[i] for name, x in rows.items()}, cache, coordinates(index + i), blocks)
         return ops.scatter_update(contexts, ops.reshape(ops.cast(i, "int32"), (1, 1)), context[None]), cache
 
     contexts = ops.zeros_like(rows["value"])
@@ -49,9 +49,9 @@ def attend_cached(rows, cache, index, blocks, place):
     return ops.swapaxes(contexts[:, :, 0], 0, 1), cache
 
 
-def _step(rows, cache, place, blocks):
+def _step(rows, cache, coordinates, blocks):
     """`attend_cached` of one position."""
-    y, x, height = place
+    y, x, height = coordinates
     B, R, X = ops.shape(cache["mask"])
     slot = ops.stack([ops.cast(n, "int32") for n in (y % R, x)])
     slots = ops.concatenate([ops.arange(B, dtype="int32")[:, None], ops.broadcast_to(slot, (B, 2))], axis=1)
