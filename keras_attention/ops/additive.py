@@ -9,8 +9,8 @@
 from keras import ops
 
 from keras_attention.ops.checks import check_shape
-from keras_attention.ops.pair_checks import check_block_size, check_pairs, check_window
-from keras_attention.ops.paths.loop import added, choose_rows, fold
+from keras_attention.ops.pair_checks import check_pairs, check_tiling, check_window
+from keras_attention.ops.paths.loop import added, choose_rows, fold, widen
 from keras_attention.ops.paths.scored_pairs import attend_pairs, mix, prepare
 from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
@@ -20,7 +20,7 @@ from keras_attention.ops.shapes.sizes import maximum
 from keras_attention.ops.windows import Window
 
 
-def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, block_size=None):
+def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, block_size=None, device=None):
     r"""Logits of additive attention for queries and keys that are already projected.
 
     $$ e_{ts} = v^\top \tanh(q_t + k_s + w c_s) $$
@@ -41,6 +41,7 @@ def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, 
         coverage: [B, S] or `None`: the sum of the scores of each key so far.
         coverage_vector: [U]; with `coverage`.
         block_size: Rows of queries per tile, 0 for no tiles, `None` to choose.
+        device: Kind of device to choose for, see `attend`.
 
     Returns:
         [B, T, S], float32, or float64 if an input is.
@@ -58,12 +59,12 @@ def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, 
     query, key, vector = at_least_float32(query, key, vector)
     check_pairs(query, key)
     check_shape(vector, "vector", key.shape[-1:])
-    check_block_size(block_size)
+    check_tiling(block_size, device)
     covered = [ops.cast(x, query.dtype) for x in _coverage(coverage, coverage_vector, key)]
     (B, T), S = ops.shape(query)[:2], ops.shape(key)[1]
     query, key = fill_empty(query, 0, 1), fill_empty(key, 0, 1)
     covered[:1] = [fill_empty(x, 0, 1) for x in covered[:1]]
-    rows = choose_rows(query, key, key.shape[-1], block_size)
+    rows = choose_rows(query, key, key.shape[-1], block_size, device)
 
     def forward(query, key, vector, *covered):
         return _forward(query, _cover(key, *covered), vector, rows)
@@ -91,6 +92,7 @@ def additive_attend(
     renormalize=False,
     return_scores=False,
     block_size=None,
+    device=None,
 ):
     r"""Additive (Bahdanau) attention, dense or blockwise, with the same result.
 
@@ -115,6 +117,7 @@ def additive_attend(
         half_width, gaussian, renormalize: As for `windowed_attend`; with `center`.
         return_scores: Whether to return the scores too; needs [B, T, S], but not [B, T, S, U].
         block_size: Rows of queries per tile, 0 for no tiles, `None` to choose.
+        device: Kind of device to choose for, see `attend`.
 
     Returns:
         context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, scores [B, T, S])`.
@@ -132,17 +135,17 @@ def additive_attend(
     query, key, value, vector = (ops.convert_to_tensor(x) for x in (query, key, value, vector))
     center = None if center is None else ops.convert_to_tensor(center)
     check_window(center, half_width, gaussian, renormalize)
-    check_block_size(block_size)
+    check_tiling(block_size, device)
     require_bool(return_scores, "return_scores")
     dtype, window = value.dtype, None if center is None else Window(half_width, gaussian, renormalize)
     (query, key, value), masks = prepare(query, key, value, mask, query_mask, key_mask, center)
     check_shape(vector, "vector", key.shape[-1:])
     vector = ops.cast(vector, query.dtype)
     if return_scores:
-        logits = additive_logits(query, key, vector, block_size=block_size)
+        logits = additive_logits(query, key, vector, block_size=block_size, device=device)
         context, weights = mix(logits, value, window=window, **masks)
         return ops.cast(context, dtype), ops.cast(weights, dtype)
-    rest = {"width": key.shape[-1], "window": window, "block_size": block_size, **masks}
+    rest = {"width": key.shape[-1], "window": window, "block_size": block_size, "device": device, **masks}
     return ops.cast(attend_pairs(query, key, value, additive, (vector,), **rest), dtype)
 
 
@@ -189,29 +192,28 @@ def _coverage_gradients(d_key, coverage=None, coverage_vector=None):
 def _forward(query, key, vector, rows):
     if rows is None:
         return additive(query, key, vector)[0]
-    S, U = ops.shape(key)[1], key.shape[-1]
+    key, S, U = rows.split(key), ops.shape(key)[1], key.shape[-1]
     width = maximum(S, U)
 
-    def at(b):
-        keys = key[b]
+    def at(p):
+        keys = key[p]
 
         def tile(i, slot, sums, totals):
-            logits = additive(slot[:, :U], keys, vector)[0]
-            return ops.pad(logits, [(0, 0), (0, width - S)]), sums, totals
+            logits = additive(slot[..., :U], keys, vector)[0]
+            return widen(logits, width, S), sums, totals
 
         return [tile]
 
-    queries = ops.pad(rows.cut(query), [(0, 0), (0, 0), (0, 0), (0, width - U)])
-    return rows.join(fold(queries, [], [], at)[0])[..., :S]
+    return rows.join(fold(widen(rows.cut(query), width), [], [], at)[0])[..., :S]
 
 
 def _backward(query, key, vector, d_logits, rows):
     if rows is None:
         return additive(query, key, vector)[1](d_logits)
-    d_logits = rows.cut(d_logits)
+    key, d_logits = rows.split(key), rows.cut(d_logits)
 
-    def at(b):
-        keys, d_rows = key[b], d_logits[b]
+    def at(p):
+        keys, d_rows = key[p], d_logits[p]
 
         def tile(i, slot, sums, totals):
             d_query, d_key, d_vector = additive(slot, keys, vector)[1](d_rows[i])
@@ -220,4 +222,4 @@ def _backward(query, key, vector, d_logits, rows):
         return [tile]
 
     slots, [d_key], [d_vector] = fold(rows.cut(query), [ops.zeros_like(key)], [ops.zeros_like(vector)], at)
-    return rows.join(slots), d_key, d_vector
+    return rows.join(slots), rows.merge(d_key), d_vector

@@ -9,15 +9,13 @@ from keras_attention.ops.masks import alive_rows, both, require_boolean
 from keras_attention.ops.paths.blockwise import blockwise
 from keras_attention.ops.paths.dense import dense
 from keras_attention.ops.paths.fused import fused
+from keras_attention.ops.paths.plan import device_kind, is_dense
 from keras_attention.ops.paths.toeplitz import hide_distances
-from keras_attention.ops.precision import computed_in
+from keras_attention.ops.precision import computed_in, itemsize
 from keras_attention.ops.require import is_int
 from keras_attention.ops.shapes.axes import fold_axes, fold_scores_like, unfold_axes, unfold_scores
 from keras_attention.ops.shapes.padding import zero_padding
-from keras_attention.ops.shapes.sizes import either, product
-
-# From this many logits per head on, tiles are faster than the dense path (docs/benchmarks.md).
-DENSE_BELOW = 1024 * 1024
+from keras_attention.ops.shapes.sizes import either
 
 LARGEST = 3.4028234663852886e38  # of float32
 
@@ -39,6 +37,7 @@ def attend(
     seed=None,
     return_scores=False,
     block_size=None,
+    device=None,
 ):
     r"""Scaled dot-product attention, dense or blockwise, with the same result.
 
@@ -51,8 +50,8 @@ def attend(
         probs:   [B, N, T, S] = softmax over S of logits, zero where not visible
         context: [B, T, N, V] = probs . value
 
-    The blockwise path computes a tile of a few hundred queries at a time and, for the gradient, computes it again, so
-    that memory grows with T + S. It is exact. Causal and windowed attention skips tiles that are masked out.
+    The blockwise path computes the logits of a block of queries at a time and, for the gradient, computes them again,
+    so that memory grows with T + S. It is exact. Causal and windowed attention skips tiles that are masked out.
 
     Masking: a key is visible only if `mask`, `query_mask`, `key_mask`, `causal` and `window` all allow it and the bias
     is not -inf; a finite bias, however low, hides no key and reveals none. A query that sees no key gets zeros. Values
@@ -82,8 +81,10 @@ def attend(
         seed: Int or integer tensor; needed with dropout. The same seed drops the same entries on every path.
         return_scores: Whether to return the probabilities, before dropout, too. Needs the dense path.
         block_size: Rows of queries per tile: an int takes the blockwise path, 0 the dense one. `None` chooses: the
-            backend's fused kernel where it keeps all of the above (PyTorch; JAX on a GPU), else dense below
-            `T * S = 1024 * 1024` and blockwise from there on, with 256 rows.
+            backend's fused kernel where it keeps all of the above (PyTorch; JAX on a GPU), else by `device`.
+        device: "cpu": dense below `T * S = 1024 * 1024`, and from there on tiles of 256 rows of one head. "gpu" or
+            "tpu": dense up to 512 MB of logits [B, N, T, S], and from there on tiles of as many, of all heads. `None`:
+            the kind of the default device, or what the environment variable `KERAS_ATTENTION_DEVICE` says.
 
     Returns:
         context [B, T, N, V] of the dtype of `value`; with `return_scores`, `(context, probs [B, N, T, S])`.
@@ -104,7 +105,7 @@ def attend(
     bias = None if bias is None else ops.convert_to_tensor(bias)
     check_tensors(query, key, value, mask, query_mask, key_mask, bias)
     options = {"causal": causal, "query_offset": query_offset, "window": window, "scale": scale, "dropout": dropout}
-    options |= {"seed": seed, "return_scores": return_scores, "block_size": block_size}
+    options |= {"seed": seed, "return_scores": return_scores, "block_size": block_size, "device": device}
     check_options(**options)
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     masks = {"mask": mask, "query_mask": query_mask, "key_mask": key_mask}
@@ -128,14 +129,13 @@ def attend_unchecked(
     seed=None,
     return_scores=False,
     block_size=None,
+    device=None,
 ):
     """`attend` without validation: shapes fit, masks are boolean, and no padded position holds NaN."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     band = {"causal": causal, "query_offset": _int32(query_offset), "window": window}
     dtype, wide = value.dtype, computed_in(query, key, value)
-    bias = _full_precision(bias, wide)
-    if bias is not None and len(bias.shape) == 3:
-        bias = hide_distances(bias, ops.shape(query)[1], **band)
+    bias = _full_precision(bias, wide, ops.shape(query)[1], band)
     rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
     alive = query_mask
     if mask is None and bias is None:
@@ -151,22 +151,22 @@ def attend_unchecked(
         context, probs = dense(query, key, value, **rest)
         probs = zero_padding(probs, None if alive is None else alive[:, None])
         return ops.cast(zero_padding(context, alive), dtype), ops.cast(probs, dtype)
-    return ops.cast(zero_padding(_choose(query, key, value, block_size, rest), alive), dtype)
+    return ops.cast(zero_padding(_choose(query, key, value, block_size, device_kind(device), rest), alive), dtype)
 
 
-def _choose(query, key, value, block_size, rest):
-    """Dense for short lengths, blockwise for long ones; decided when the graph runs if the lengths are not known."""
+def _choose(query, key, value, block_size, device, rest):
+    """The dense path or tiles; decided when the graph runs if the sizes are not known."""
+    (B, T), S, N = ops.shape(query)[:2], ops.shape(key)[1], query.shape[2]
 
     def whole():
         return dense(query, key, value, **rest)[0]
 
     def tiles():
-        return blockwise(query, key, value, block_size, **rest)
+        return blockwise(query, key, value, block_size, device, **rest)
 
     if block_size is not None:
         return tiles() if block_size else whole()
-    logits = product(ops.shape(query)[1], ops.shape(key)[1])
-    return either(logits < DENSE_BELOW, whole, tiles)
+    return either(is_dense(B, T, S, N, device, itemsize(query)), whole, tiles)
 
 
 def _int32(offset):
@@ -174,14 +174,18 @@ def _int32(offset):
     return int(offset) if is_int(offset) else ops.cast(offset, "int32")
 
 
-def _full_precision(bias, dtype):
-    """The bias in the dtype of the logits. Finite values stay finite: only -inf hides."""
+def _full_precision(bias, dtype, T, band):
+    """The bias in the dtype of the logits; one by distance holds causality and the window, too.
+
+    Finite values stay finite: only -inf hides.
+    """
     if bias is None:
         return None
     if computed_in(bias) == "float64" and dtype == "float32":
         lowest = ops.cast(-LARGEST, "float64")
         bias = ops.where(bias > -math.inf, ops.maximum(bias, lowest), bias)
-    return ops.cast(bias, dtype)
+    bias = ops.cast(bias, dtype)
+    return hide_distances(bias, T, **band) if len(bias.shape) == 3 else bias
 
 
 def _four_axes(mask):

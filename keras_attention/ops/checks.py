@@ -2,7 +2,8 @@
 
 import keras
 
-from keras_attention.ops.require import is_int, require_bool, require_int, require_number, require_rate
+from keras_attention.ops.paths.plan import DEVICES
+from keras_attention.ops.require import is_int, require_bool, require_choice, require_int, require_number, require_rate
 from keras_attention.ops.shapes.sizes import may_equal
 
 ALL = (0, 1, 2, 3)  # axes that may broadcast
@@ -35,7 +36,7 @@ def check_tensors(query, key, value, mask, query_mask, key_mask, bias):
     _check_bias(bias, B, N, T, S)
 
 
-def check_options(*, causal, query_offset, window, scale, dropout, seed, return_scores, block_size):
+def check_options(*, causal, query_offset, window, scale, dropout, seed, return_scores, block_size, device):
     """Raises a `ValueError` that names the option, the requirement and what was received."""
     require_bool(causal, "causal")
     require_bool(return_scores, "return_scores")
@@ -43,6 +44,7 @@ def check_options(*, causal, query_offset, window, scale, dropout, seed, return_
     require_number(scale, "scale", optional=True)
     require_int(block_size, "block_size", optional=True, least=0)
     require_rate(dropout, "dropout")
+    require_choice(device, "device", (None, *DEVICES))
     if not _is_int(query_offset, rank=0):
         raise ValueError(
             f"`query_offset` must be an int or a scalar integer tensor. Received: query_offset={query_offset!r}"

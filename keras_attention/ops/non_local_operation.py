@@ -2,9 +2,10 @@
 
 from keras import ops
 
-from keras_attention.ops.attention import DENSE_BELOW, attend_unchecked
+from keras_attention.ops.attention import attend_unchecked
 from keras_attention.ops.masks import require_boolean
-from keras_attention.ops.pair_checks import check_block_size, check_pairs
+from keras_attention.ops.pair_checks import check_pairs, check_tiling
+from keras_attention.ops.paths.plan import device_kind, is_dense
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool, require_choice, require_number
 from keras_attention.ops.shapes.axes import swap_last
@@ -27,6 +28,7 @@ def non_local(
     key_mask=None,
     return_scores=False,
     block_size=None,
+    device=None,
 ):
     r"""Non-local operation: a sum over all positions, weighted by a pairwise function.
 
@@ -60,6 +62,7 @@ def non_local(
         return_scores: Whether to return the scores too. Holds [B, T, S].
         block_size: 0: all pairs at once. An int: the softmax in blocks of that many queries, the others linear. `None`:
             by length.
+        device: Kind of device to choose for, see `attend`.
 
     Returns:
         context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, scores [B, T, S])`.
@@ -78,7 +81,7 @@ def non_local(
     query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
     query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
     check_pairs(query, key, value, query_mask, key_mask)
-    check_block_size(block_size)
+    check_tiling(block_size, device)
     require_bool(return_scores, "return_scores")
     if not ops.is_tensor(scale):
         require_number(scale, "scale", optional=True)
@@ -86,8 +89,8 @@ def non_local(
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     if pairwise in SOFTMAX:
         heads = (x[:, :, None] for x in (query, key, value))
-        masks = {"query_mask": query_mask, "key_mask": key_mask}
-        result = attend_unchecked(*heads, scale=scale, return_scores=return_scores, block_size=block_size, **masks)
+        how = {"return_scores": return_scores, "block_size": block_size, "device": device}
+        result = attend_unchecked(*heads, scale=scale, query_mask=query_mask, key_mask=key_mask, **how)
         return (result[0][:, :, 0], result[1][:, 0]) if return_scores else result[:, :, 0]
     dtype = value.dtype
     query, key, value = at_least_float32(query, key, value)
@@ -97,7 +100,7 @@ def non_local(
     if return_scores:
         scores = zero_padding(function.scores(), query_mask)
         return ops.cast(ops.matmul(scores, value), dtype), ops.cast(scores, dtype)
-    small = function.is_small() if block_size is None else not block_size
+    small = function.is_small(device_kind(device)) if block_size is None else not block_size
     context = either(small, function.dense, function.linear)
     return ops.cast(zero_padding(context, query_mask), dtype)
 
@@ -132,7 +135,7 @@ class _DotProduct:
     def linear(self):
         return ops.matmul(self.query, ops.matmul(swap_last(self.key), self.value) * self.share)
 
-    def is_small(self):
+    def is_small(self, device):
         """Whether all pairs cost no more than the products of features; they also take no more memory then."""
         T, S, H, V = ops.shape(self.query)[1], ops.shape(self.key)[1], self.key.shape[-1], self.value.shape[-1]
         return product(T, S) * (H + V) <= (product(T) + product(S)) * H * V
@@ -156,8 +159,9 @@ class _Concatenation(_DotProduct):
         V = self.value.shape[-1]
         return query * sums[..., :V] + sums[..., V:]
 
-    def is_small(self):
-        return product(ops.shape(self.query)[1], ops.shape(self.key)[1]) < DENSE_BELOW
+    def is_small(self, device):
+        (B, T), S = ops.shape(self.query)[:2], ops.shape(self.key)[1]
+        return is_dense(B, T, S, 1, device)
 
 
 def count(key, key_mask):

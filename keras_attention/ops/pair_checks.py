@@ -4,7 +4,8 @@ import keras
 from keras import ops
 
 from keras_attention.ops.checks import check_shape
-from keras_attention.ops.require import require_bool, require_int, require_number
+from keras_attention.ops.paths.plan import DEVICES
+from keras_attention.ops.require import require_bool, require_choice, require_int, require_number
 from keras_attention.ops.shapes.sizes import may_equal
 
 
@@ -37,9 +38,10 @@ def require_length(value, name):
         )
 
 
-def check_block_size(block_size):
-    """Raises unless it is `None` or an int, 0 or more."""
+def check_tiling(block_size, device):
+    """Raises unless `block_size` is `None` or an int, 0 or more, and `device` `None` or a kind of device."""
     require_int(block_size, "block_size", optional=True, least=0)
+    require_choice(device, "device", (None, *DEVICES))
 
 
 def check_window(center, half_width, gaussian, renormalize):

@@ -9,6 +9,11 @@ def computed_in(*tensors):
     return "float64" if any(keras.backend.standardize_dtype(x.dtype) == "float64" for x in tensors) else "float32"
 
 
+def itemsize(x):
+    """Bytes of a number of `x`, float32 or float64."""
+    return 8 if computed_in(x) == "float64" else 4
+
+
 def at_least_float32(*tensors):
     """The tensors in one dtype: float32, or float64 if one of them is and Keras's operations compute in it.
 

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_attention.ops.pair_checks import check_block_size, check_window
+from keras_attention.ops.pair_checks import check_tiling, check_window
 from keras_attention.ops.paths.scored_pairs import attend_pairs, mix, prepare
 from keras_attention.ops.require import require_bool
 from keras_attention.ops.shapes.axes import swap_last
@@ -23,6 +23,7 @@ def windowed_attend(
     key_mask=None,
     return_scores=False,
     block_size=None,
+    device=None,
 ):
     r"""Luong's local attention: dot products with the keys in a window, weighted by a Gaussian around its center.
 
@@ -40,7 +41,7 @@ def windowed_attend(
         half_width: Positive number, D.
         gaussian: Whether to multiply the scores by the Gaussian.
         renormalize: Whether to apply the Gaussian before the softmax, so that the scores sum to 1.
-        mask, query_mask, key_mask, return_scores, block_size: As for `additive_attend`.
+        mask, query_mask, key_mask, return_scores, block_size, device: As for `additive_attend`.
 
     Returns:
         context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, scores [B, T, S])`.
@@ -57,14 +58,15 @@ def windowed_attend(
     """
     query, key, value, center = (ops.convert_to_tensor(x) for x in (query, key, value, center))
     check_window(center, half_width, gaussian, renormalize)
-    check_block_size(block_size)
+    check_tiling(block_size, device)
     require_bool(return_scores, "return_scores")
     dtype, window = value.dtype, Window(half_width, gaussian, renormalize)
     (query, key, value), masks = prepare(query, key, value, mask, query_mask, key_mask, center)
     if return_scores:
         context, weights = mix(dot(query, key)[0], value, window=window, **masks)
         return ops.cast(context, dtype), ops.cast(weights, dtype)
-    context = attend_pairs(query, key, value, dot, (), width=1, window=window, block_size=block_size, **masks)
+    how = {"window": window, "block_size": block_size, "device": device}
+    context = attend_pairs(query, key, value, dot, (), width=1, **how, **masks)
     return ops.cast(context, dtype)
 
 

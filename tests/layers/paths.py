@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attention.ops import attention
+from keras_attention.ops.paths import plan
 from tests.backend import plainly, torch_tensor
 from tests.layers.conformance import BACKEND, built, kept
 
@@ -85,11 +85,11 @@ class Passes:
         graph = tf.function(plainly(lambda inputs, rest: run(inputs, rest, None)), input_signature=signature)
 
         def in_tiles(inputs, rest, cotangent):
-            least, attention.DENSE_BELOW = attention.DENSE_BELOW, 20
+            least, plan.DENSE_BELOW = plan.DENSE_BELOW, 20
             try:  # the first call traces
                 return graph([tf.constant(x) for x in inputs], {name: tf.constant(x) for name, x in rest.items()})
             finally:
-                attention.DENSE_BELOW = least
+                plan.DENSE_BELOW = least
 
         return in_tiles
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import NonLocalBlock
-from keras_attention.ops import attention, non_local_operation
 from keras_attention.ops.non_local_operation import PAIRWISE
+from keras_attention.ops.paths import plan
 from tests.backend import COMPILED, QUICK, value_and_gradients
 from tests.layers.helpers import noisy, numpy, random
 from tests.pairs import all_pairs
@@ -276,8 +276,7 @@ def test_the_paths_of_large_maps_give_the_same(pairwise, how, monkeypatch):
     x, cotangent = random(2, 5, 7, 6), random(2, 5, 7, 6, seed=1)
     layer = make(x.shape, pairwise, pool=None)
     dense = value_and_gradients(layer, [x], cotangent)
-    for module in (attention, non_local_operation):
-        monkeypatch.setattr(module, "DENSE_BELOW", 35 * 35)
+    monkeypatch.setattr(plan, "DENSE_BELOW", 35 * 35)
     value, [gradient] = value_and_gradients(layer, [x], cotangent, how)
     np.testing.assert_allclose(value, dense[0], atol=1e-5)
     np.testing.assert_allclose(gradient, dense[1][0], atol=1e-4)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import SelfAttention2D
-from keras_attention.ops import attention
+from keras_attention.ops.paths import plan
 from tests.backend import BACKEND, COMPILED, QUICK, value_and_gradients
 from tests.layers.helpers import noisy, numpy, random
 from tests.ops.paths.test_blockwise import tensors_of
@@ -125,7 +125,7 @@ def test_the_blockwise_path_of_large_maps_gives_the_same(variant, how, monkeypat
     x, cotangent = random(*SHAPE), random(*SHAPE, seed=1)
     layer = make(variant=variant)
     dense = value_and_gradients(layer, [x], cotangent)
-    monkeypatch.setattr(attention, "DENSE_BELOW", 48)
+    monkeypatch.setattr(plan, "DENSE_BELOW", 48)
     value, [gradient] = value_and_gradients(layer, [x], cotangent, how)
     np.testing.assert_allclose(value, dense[0], atol=1e-5)
     np.testing.assert_allclose(gradient, dense[1][0], atol=1e-4)

@@ -38,6 +38,7 @@ def random_call(rng):
     else:
         options["query_offset"] = offset
     options["block_size"] = [0, None, int(rng.integers(1, 6)), 40][rng.choice(4, p=[0.25, 0.1, 0.55, 0.1])]
+    options["device"] = str(rng.choice(["cpu", "gpu"]))
     if not options["block_size"] and rng.random() < 0.3:
         options["return_scores"] = True
     return arrays, options

@@ -149,8 +149,8 @@ def _additive_logits(rng, arrays, rest):
     def loops(query, key, vector, coverage=None, coverage_vector=None):
         return (memory_attention.additive(query, key, vector, coverage, coverage_vector),)
 
-    block_size = rest["block_size"]
-    return arrays, list(arrays), SIZES, lambda **x: ops.additive_logits(**x, block_size=block_size), loops
+    how = {name: rest[name] for name in ("block_size", "device")}
+    return arrays, list(arrays), SIZES, lambda **x: ops.additive_logits(**x, **how), loops
 
 
 def _pairs(rng):
@@ -169,7 +169,8 @@ def _pairs(rng):
         if rng.random() < 0.35:
             arrays[name] = some(rng, (B, length))
     block_size = [0, None, int(rng.integers(1, 5)), 40][rng.choice(4, p=[0.2, 0.15, 0.55, 0.1])]
-    return arrays, {"block_size": block_size, "return_scores": bool(rng.random() < 0.15)}
+    how = {"block_size": block_size, "device": str(rng.choice(["cpu", "gpu"]))}
+    return arrays, {**how, "return_scores": bool(rng.random() < 0.15)}
 
 
 def _window(rng, arrays):

@@ -52,7 +52,8 @@ def test_matches_the_equation(window, given):
     given = {**given, **ours, **center}
 
     def run(*arrays):
-        contexts = [ops.additive_attend(*arrays, block_size=size, **given) for size in (0, 2, 9, None)]
+        ways = [{"block_size": size} for size in (0, 2, 9, None)] + [{"block_size": 2, "device": "gpu"}]
+        contexts = [ops.additive_attend(*arrays, **way, **given) for way in ways]
         return *contexts, *ops.additive_attend(*arrays, return_scores=True, **given)
 
     if BACKEND == "jax":  # it would compile each operation for itself
@@ -86,6 +87,7 @@ GRADIENTS = [
     *[(DEFAULT, window, 2) for window in KINDS],
     *[(how, w, 2) for how, w in (("xla", "gaussian"), ("dynamic", "renormalized")) if how in set(COMPILED) - {DEFAULT}],
     *[(DEFAULT, window, path) for window, path in (("all", "scores"), ("gaussian", 0), ("renormalized", "scores"))],
+    *[(DEFAULT, window, "gpu") for window in ("all", "gaussian")],
 ]
 
 
@@ -100,7 +102,8 @@ def test_gradients_match_the_equation(how, window, path):
     def run(*tensors):
         query, key, value, vector, *center = [*tensors, *arrays[len(tensors) :]]
         window = {**ours, "center": center[0]} if ours else {}
-        choice = {"return_scores": True} if path == "scores" else {"block_size": path}
+        choices = {"scores": {"return_scores": True}, "gpu": {"block_size": 2, "device": "gpu"}}
+        choice = choices.get(path, {"block_size": path})
         result = ops.additive_attend(query, key, value, vector, **given, **window, **choice)
         return result[0] if path == "scores" else result
 

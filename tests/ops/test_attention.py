@@ -112,8 +112,9 @@ def test_dense_and_blockwise_values_and_gradients_match_the_paper(name):
     context, probs = paper(name)
     given = [*arrays, None][:4]
     expected = reference_gradients(*given, probs, cotangent, options.get("scale"))
-    for block_size in (0, BLOCK) if name in BLOCKED else (0,):
-        value, gradients = value_and_gradients(call(ops.attend, options, block_size=block_size), arrays, cotangent)
+    for block_size, device in ((0, None), *(((BLOCK, "cpu"), (BLOCK, "gpu")) if name in BLOCKED else ())):
+        how = {"block_size": block_size, "device": device}
+        value, gradients = value_and_gradients(call(ops.attend, options, **how), arrays, cotangent)
         np.testing.assert_allclose(value, context, atol=2e-5)
         for argument, gradient in zip(expected, gradients):
             np.testing.assert_allclose(gradient, expected[argument], rtol=1e-4, atol=1e-4, err_msg=argument)

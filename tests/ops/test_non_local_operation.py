@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from keras_attention import ops
-from keras_attention.ops.attention import DENSE_BELOW
 from keras_attention.ops.non_local_operation import PAIRWISE, _Concatenation, _DotProduct, seen_keys
+from keras_attention.ops.paths.plan import DENSE_BELOW
 from tests.backend import BACKEND, COMPILED, DEFAULT, numpy, value_and_gradients
 from tests.reference import non_local as reference
 from tests.reference.attend import gradient_along
@@ -200,7 +200,7 @@ def test_long_inputs_take_the_linear_path_where_int32_overflows(kind, H, T):
     import tensorflow as tf
 
     spec = [tf.TensorSpec((2, None, size)) for size in (H, H, 7)]
-    is_small = tf.function(lambda *x: kind(*x, None).is_small(), input_signature=spec)
+    is_small = tf.function(lambda *x: kind(*x, None).is_small("cpu"), input_signature=spec)
     assert not is_small(*(tf.zeros((2, T, size)) for size in (H, H, 7)))
     assert is_small(*(tf.zeros((2, 3, size)) for size in (H, H, 7)))
 

@@ -18,7 +18,7 @@ def check(rng):
         options["block_size"] = 0  # XLA has no gradient of a choice at run time
     known = dict(options)
     scores = known.pop("return_scores", False)
-    known.pop("block_size")
+    del known["block_size"], known["device"]
     expected, probs = attend(**arrays, **known)
     cotangent = rng.standard_normal(expected.shape)
     trained = [name for name in ("query", "key", "value", "bias") if name in arrays]

@@ -2,17 +2,19 @@
 
 import keras
 
-from keras_attention.ops.paths.blockwise import ROWS
+from keras_attention.ops.paths.plan import ROWS, device_kind
 
 
 def block_size(flash_attention):
-    """Returns the block size for `attend`: blockwise, 0 for dense, or `None` for the choice by length.
+    """Returns the block size for `attend`: blockwise, 0 for dense, or `None` for its own choice.
+
+    On a GPU or TPU its own choice is never slower than tiles of a fixed size, and holds no more than its budget.
 
     Args:
         flash_attention: `True`, `False`, or `None` for what `keras.config.is_flash_attention_enabled()` says.
     """
     if flash_attention is None:
         flash_attention = keras.config.is_flash_attention_enabled()
-    if flash_attention is None:
+    if flash_attention is None or (flash_attention and device_kind() != "cpu"):
         return None
     return ROWS if flash_attention else 0

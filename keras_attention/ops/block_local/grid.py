@@ -16,10 +16,9 @@ from keras import ops
 from keras_attention.ops.block_local.masks import Blocks, sees
 from keras_attention.ops.block_local.windows import add_strips, add_windows, windows
 from keras_attention.ops.masks import NEGATIVE
+from keras_attention.ops.paths.plan import device_kind, numbers_at_once
 from keras_attention.ops.shapes.sizes import maximum, minimum, product, same
 
-# Logits that are held at once, as measured (docs/benchmarks.md): all, if there are no more, or else an item's.
-LOGITS_AT_ONCE = 2**20
 # Positions of a tile: smaller blocks are merged, because small products are slow.
 TILE_POSITIONS = 32
 
@@ -41,7 +40,8 @@ class Grid:
 
     @classmethod
     def of(cls, query, blocks):
-        """The grid for queries [B, Y, X, N, H]."""
+        """The grid for queries [B, Y, X, N, H]; an item has all planes, or as many as fit into the plan's numbers."""
+        most = numbers_at_once(device_kind())
         (B, Y, X), N = ops.shape(query)[:3], query.shape[3]
         tile = _tile(blocks)
         U, V = (-(-size // d) for size, d in zip((Y, X), blocks.dilation, strict=True))
@@ -50,12 +50,12 @@ class Grid:
         keys = (tile[0] + up + down) * (tile[1] + sum(_halo(blocks)[1]))
         logits = columns * (tile[0] * tile[1] * keys)  # of a row of tiles of a plane
         # At least as many rows as the halo; the remaining rows are shared among all strips.
-        least = minimum(rows, maximum(-(-(up + down) // tile[0]), maximum(1, LOGITS_AT_ONCE // logits)))
+        least = minimum(rows, maximum(-(-(up + down) // tile[0]), maximum(1, most // logits)))
         strips = rows // least
         strip = -(-rows // strips)
         planes = B * blocks.dilation[0] * blocks.dilation[1] * N
-        group = _choose(_few(N, rows, logits), N, 1)
-        group = _choose(_few(planes, rows, logits), planes, group)
+        group = _choose(product(N, rows, logits) <= most, N, 1)
+        group = _choose(product(planes, rows, logits) <= most, planes, group)
         return cls(blocks, Y, X, N, tile, strip, strips, columns, group, planes // group * strips)
 
     @property
@@ -178,11 +178,6 @@ def _tile(blocks):
     (qh, qw), (up, down) = blocks.query, _halo(blocks)[0]
     least = max(-(-TILE_POSITIONS // qw), (up + down) // 4)
     return max(1, -(-least // qh)) * qh, qw
-
-
-def _few(*factors):
-    """Whether a product of sizes is at most `LOGITS_AT_ONCE`."""
-    return product(*factors) <= LOGITS_AT_ONCE
 
 
 def _choose(condition, a, b):

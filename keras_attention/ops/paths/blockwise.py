@@ -21,22 +21,23 @@ from keras import ops
 from keras_attention.ops.masks import NEGATIVE
 from keras_attention.ops.paths.layout import Layout
 from keras_attention.ops.paths.loop import fold, widen
+from keras_attention.ops.paths.plan import tile_of_heads
 from keras_attention.ops.paths.stages import stages
 from keras_attention.ops.paths.tiles import Tiles
 from keras_attention.ops.paths.vjp import differentiable
+from keras_attention.ops.precision import itemsize
 from keras_attention.ops.shapes.axes import swap_last
-from keras_attention.ops.shapes.sizes import maximum, minimum
-
-# Rows of a tile, as measured (docs/benchmarks.md): fewer are slower, more need more memory.
-ROWS = 256
+from keras_attention.ops.shapes.sizes import divide, maximum
 
 
-def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
+def blockwise(
+    query, key, value, block_size, device, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed
+):
     """Returns the context [B, T, N, V]; arguments as for `attend`, of one floating dtype, query scaled."""
-    (B, T), S, heads = ops.shape(query)[:2], ops.shape(key)[1], key.shape[2]
-    groups = query.shape[2] // heads
-    rows = maximum(1, minimum(T, max(1, ROWS // groups) if block_size is None else block_size))
-    layout = Layout(B, T, S, heads, groups, rows, maximum(1, (T + rows - 1) // rows))
+    (B, T), S, N, K = ops.shape(query)[:2], ops.shape(key)[1], query.shape[2], key.shape[2]
+    tile = tile_of_heads(B, T, S, N, K, device, block_size, itemsize(query))
+    blocks = maximum(1, divide(T, tile.rows))
+    layout = Layout(B, T, S, K, N // K, tile.rows, blocks, tile.batch, tile.heads)
     if mask is None and bias is None and key_mask is not None:
         query, key, key_mask = *_mask_as_feature(query, key, key_mask), None
     tiles = Tiles(
@@ -47,7 +48,7 @@ def blockwise(query, key, value, block_size, *, mask, key_mask, causal, query_of
         query_offset=query_offset,
         mask=None if mask is None else layout.grid(mask),
         mask_dims=() if mask is None else layout.dims(mask),
-        key_mask=key_mask,
+        key_mask=None if key_mask is None else layout.key_mask(key_mask),
         bias_dims=() if bias is None else layout.dims(bias),
         dropout=dropout,
         seed=seed,
@@ -68,14 +69,14 @@ def _attend(query, key, value, bias, tiles):
     """Attention in tiles, with the backward pass above.
 
     Args:
-        query: [P, blocks, M, H], scaled; of the dtype of the others.
-        key: [P, H, S].
-        value: [P, S, V].
+        query: [P, blocks, *lead, M, H], scaled; of the dtype of the others.
+        key: [P, *lead, H, S].
+        value: [P, *lead, S, V].
         bias: `Layout.grid` or `Layout.distances` of a bias, or `None`.
         tiles: `Tiles`.
 
     Returns:
-        context [P, blocks, M, V].
+        context [P, blocks, *lead, M, V].
     """
 
     def forward(query, key, value, *bias):
@@ -97,7 +98,7 @@ def _forward(query, key, value, bias, tiles):
 
         def tile(stage, i, slot, sums, totals):
             at = tiles.at(stage, p, i)
-            probs, alive = tiles.probs(at, slot[:, :H], at.columns(keys), *bias)
+            probs, alive = tiles.probs(at, slot[..., :H], at.columns(keys), *bias)
             context = tiles.drop(at, probs) @ at.rows(values)
             return widen(context if alive is None else context * alive, width), sums, totals
 

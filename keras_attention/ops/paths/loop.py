@@ -1,76 +1,118 @@
-"""The loop over tiles: a few rows of queries of one batch entry at a time."""
+"""The loop over tiles: some rows of the queries of some batch entries at a time."""
 
 from dataclasses import dataclass
 
+import keras
 from keras import ops
 
-from keras_attention.ops.shapes.sizes import known, maximum, minimum, same
-
-# Numbers that are held at once, as measured (docs/benchmarks.md): all, if there are no more, or else a tile.
-NUMBERS_AT_ONCE = 2**20
+from keras_attention.ops.paths.plan import device_kind, tile_of_pairs
+from keras_attention.ops.shapes.sizes import divide, known, lengthen, same
 
 
 @dataclass(frozen=True)
 class Rows:
-    """How T queries are cut into `blocks` of `rows`; all of them may be scalar tensors (dynamic shapes)."""
+    """How [B, T, *] is cut into the tiles of `Tile`; all sizes may be scalar tensors (dynamic shapes).
 
+    A part of one batch entry has no axis for it: `lead` is empty. Others have [batch] in front.
+    """
+
+    B: object
     T: object
+    batch: object
     rows: object
-    blocks: object
+
+    @property
+    def parts(self):
+        """B / batch, rounded up."""
+        return divide(self.B, self.batch)
+
+    @property
+    def blocks(self):
+        return divide(self.T, self.rows)
+
+    @property
+    def lead(self):
+        return () if same(self.batch, 1) else (self.batch,)
 
     def cut(self, x):
-        """[B, T, *] -> [B, blocks, rows, *], padded with zeros."""
-        B, _, *dims = ops.shape(x)
-        x = ops.pad(x, [(0, 0), (0, self.blocks * self.rows - self.T), *[(0, 0)] * len(dims)])
-        return ops.reshape(x, (B, self.blocks, self.rows, *dims))
+        """[B, T, *] -> [parts, blocks, *lead, rows, *], padded with zeros."""
+        dims = ops.shape(x)[2:]
+        x = lengthen(self._whole(x), 1, self.T, self.blocks * self.rows)
+        if not self.lead:
+            return ops.reshape(x, (self.B, self.blocks, self.rows, *dims))
+        return ops.swapaxes(ops.reshape(x, (self.parts, self.batch, self.blocks, self.rows, *dims)), 1, 2)
 
     def join(self, x):
         """The inverse of `cut`."""
-        B, _, _, *dims = ops.shape(x)
-        return ops.reshape(x, (B, self.blocks * self.rows, *dims))[:, : self.T]
+        x = ops.swapaxes(x, 1, 2) if self.lead else x
+        dims = ops.shape(x)[3 + len(self.lead) :]
+        return ops.reshape(x, (self._entries, self.blocks * self.rows, *dims))[: self.B, : self.T]
 
-    def of(self, x, i):
-        """The rows of `x` [T, *] in block `i`, or its only row: [rows or 1, *]. Beyond T the last is repeated.
+    def split(self, x):
+        """[B, *] -> [parts, *lead, *]."""
+        return ops.reshape(self._whole(x), (self.parts, self.batch, *ops.shape(x)[1:])) if self.lead else x
+
+    def merge(self, x):
+        """The inverse of `split`."""
+        return ops.reshape(x, (self._entries, *ops.shape(x)[2:]))[: self.B] if self.lead else x
+
+    def of_part(self, x, p):
+        """The entries of part `p` of a mask [B|1, *]: [*lead|1, *]. Which of the two may be known only at run time."""
+        size = ops.shape(x)[0]
+        if not self.lead:
+            return x[0 if size == 1 else p] if known(size) else ops.take(x, ops.minimum(p, size - 1), axis=0)
+        if same(self.parts, 1) or same(size, 1):
+            return x
+        x = x if known(size) else ops.broadcast_to(x, (self.B, *ops.shape(x)[1:]))
+        return self.split(x)[p]
+
+    def of_block(self, x, i):
+        """The rows of `x` [*lead|1, T|1, S|1] in block `i`, or its only row. Beyond T the last is repeated.
 
         Whether there is one row or T may be known only at run time.
         """
-        if x.shape[0] == 1:
+        if x.shape[-2] == 1:
             return x
         row = i * self.rows + ops.arange(self.rows, dtype="int32")
-        return ops.take(x, ops.minimum(row, ops.shape(x)[0] - 1), axis=0)
+        return ops.take(x, ops.minimum(row, ops.shape(x)[-2] - 1), axis=-2)
+
+    @property
+    def _entries(self):
+        """Of all parts: B, or a few more."""
+        return self.B if not self.lead or same(self.parts, 1) else self.parts * self.batch
+
+    def _whole(self, x):
+        """Zeros beyond the batch [B, ...] that fill the last part."""
+        return lengthen(x, 0, self.B, self._entries)
 
 
-def choose_rows(query, key, width, block_size):
+def choose_rows(query, key, width, block_size, device=None):
     """`Rows` for tiles of [rows, S, width] numbers; `None` for no tiles.
 
     Args:
         query: [B, T, *]; none of B, T and S is 0.
         key: [B, S, *].
         width: Int: numbers per query and key.
-        block_size: Rows per tile; 0 for no tiles; `None` to choose. One row needs no tiles.
+        block_size: Rows per tile; 0 for no tiles; `None` to choose.
+        device: See `device_kind`.
     """
     (B, T), S = ops.shape(query)[:2], ops.shape(key)[1]
-    small = same(T, 1) or (known(B, T, S) and B * T * S * width <= NUMBERS_AT_ONCE)
-    if block_size == 0 or (block_size is None and small):
-        return None
-    rows = maximum(
-        1, minimum(T, NUMBERS_AT_ONCE // maximum(1, S * width)) if block_size is None else minimum(T, block_size)
-    )
-    return Rows(T, rows, (T + rows - 1) // rows)
+    tile = tile_of_pairs(B, T, S, width, device_kind(device), block_size)
+    return None if tile is None else Rows(B, T, tile.batch, tile.rows)
 
 
 def fold(slots, sums, totals, at, ranges=None, overlap=False):
-    """Runs a tile for each block of rows of each part: a batch entry, or one of its heads.
+    """Runs a tile for each block of rows of each part: batch entries, or heads of them.
 
     The result of a tile replaces its queries, so that each tile waits for the one before: TensorFlow would otherwise
     hold the tiles of ten iterations at once.
 
     Args:
-        slots: [parts, blocks, rows, W]: the queries, to be replaced.
+        slots: [parts, blocks, ..., rows, W]: the queries, to be replaced.
         sums: List of [parts, ...]: sums over the tiles of a part.
         totals: List of tensors: sums over all tiles.
-        at: `at(part)` returns a function for each range, `tile(block, slot [rows, W], sums, totals)`, which returns
-            the new slot, sums (of the part) and totals.
+        at: `at(part)` returns a function for each range, `tile(block, slot [..., rows, W], sums, totals)`, which
+            returns the new slot, sums (of the part) and totals.
         ranges: List of (first, last): blocks first <= block < last. `None`: one range of all blocks.
         overlap: Whether parts may be computed at the same time: faster on several cores, with a tile of each held.
 
@@ -85,11 +127,27 @@ def fold(slots, sums, totals, at, ranges=None, overlap=False):
         queries, before = (slots, sums) if overlap else (done, folded)
         state = queries[p], [x[p] for x in before], totals
         for (first, last), tile in zip(ranges, at(p), strict=True):
-            state = ops.fori_loop(first, last, _step(tile), state)
+            state = repeat(first, last, _step(tile), state)
         row, parts, totals = state
         return replace(done, p, row), [replace(x, p, part) for x, part in zip(folded, parts, strict=True)], totals
 
-    return ops.fori_loop(0, ops.shape(slots)[0], part, (slots, sums, totals))
+    return repeat(0, ops.shape(slots)[0], part, (slots, sums, totals))
+
+
+def repeat(first, last, body, state):
+    """`state = body(i, state)` for first <= i < last; a single one without a loop.
+
+    A known number of iterations is told to TensorFlow: without it, XLA cannot differentiate the loop.
+    """
+    if known(first, last) and last - first == 1:
+        return body(first, state)
+    if not known(first, last) or keras.backend.backend() != "tensorflow":
+        return ops.fori_loop(first, last, body, state)
+
+    def step(i, state):
+        return i + 1, body(i, state)
+
+    return ops.while_loop(lambda i, _: i < last, step, (first, state), maximum_iterations=last - first)[1]
 
 
 def _step(tile):
@@ -108,17 +166,12 @@ def added(sums, more):
 
 def replace(x, index, update):
     """x with `update` in place of x[index]."""
+    if x.shape[0] == 1:
+        return update[None]
     return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), update[None])
 
 
-def entry(x, b):
-    """Entry `b` of `x`, or its only one; which of the two may be known only at run time."""
-    size = ops.shape(x)[0]
-    if known(size):
-        return x[0 if size == 1 else b]
-    return ops.take(x, ops.minimum(b, size - 1), axis=0)
-
-
-def widen(x, width):
-    """Zeros at the end of the last axis, up to `width`."""
-    return ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, width - x.shape[-1])])
+def widen(x, width, size=None):
+    """Zeros at the end of the last axis, of this size if it is not static, up to `width`."""
+    size = x.shape[-1] if size is None else size
+    return ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, width - size)])

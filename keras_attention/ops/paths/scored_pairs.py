@@ -18,7 +18,7 @@ from keras import ops
 from keras_attention.ops.checks import check_shape
 from keras_attention.ops.masks import both, require_boolean
 from keras_attention.ops.pair_checks import check_pairs
-from keras_attention.ops.paths.loop import added, choose_rows, entry, fold, widen
+from keras_attention.ops.paths.loop import added, choose_rows, fold, widen
 from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.shapes.axes import swap_last
@@ -56,15 +56,15 @@ class Pairs:
         """Broadcastable to [B, T, S], or `None`."""
         return both(self.mask, None if self.key_mask is None else self.key_mask[:, None])
 
-    def visible_at(self, b):
-        """A function from a block to the mask of its rows, broadcastable to [rows, S], or `None`."""
-        mask = None if self.mask is None else entry(self.mask, b)
-        keys = None if self.key_mask is None else entry(self.key_mask, b)[None]
-        return lambda i: both(None if mask is None else self.rows.of(mask, i), keys)
+    def visible_at(self, p):
+        """A function from a block to the mask of its rows, broadcastable to [*lead, rows, S], or `None`."""
+        mask = None if self.mask is None else self.rows.of_part(self.mask, p)
+        keys = None if self.key_mask is None else self.rows.of_part(self.key_mask, p)[..., None, :]
+        return lambda i: both(None if mask is None else self.rows.of_block(mask, i), keys)
 
 
 def attend_pairs(
-    query, key, value, logits, parameters, *, width, mask, query_mask, key_mask, center, window, block_size
+    query, key, value, logits, parameters, *, width, mask, query_mask, key_mask, center, window, block_size, device
 ):
     """Context [B, T, V]: weights(logits(query, key)) . value.
 
@@ -76,6 +76,7 @@ def attend_pairs(
         mask, query_mask, key_mask: Boolean [B|1, T|1, S|1], [B|1, T], [B|1, S], each or `None`.
         center: [B, T], with a window.
         block_size: Rows per tile, 0 for no tiles, `None` to choose.
+        device: See `choose_rows`.
     """
     size, (B, T) = key.shape[-1], ops.shape(query)[:2]
     if window is not None:
@@ -84,7 +85,7 @@ def attend_pairs(
     query, key, value = (fill_empty(x, 0, 1) for x in (query, key, value))
     mask = None if mask is None else fill_empty(mask, 0, 1, 2)
     key_mask = None if key_mask is None else fill_empty(key_mask, 0, 1)
-    pairs = Pairs(logits, size, window, choose_rows(query, key, width, block_size), mask, key_mask)
+    pairs = Pairs(logits, size, window, choose_rows(query, key, width, block_size, device), mask, key_mask)
 
     def forward(query, key, value, *parameters):
         return _forward(pairs, query, key, value, parameters)
@@ -126,27 +127,29 @@ def _forward(pairs, query, key, value, parameters):
     if pairs.rows is None:
         return pairs.tile(query, key, value, parameters, pairs.visible())[0]
     columns, V = query.shape[-1], value.shape[-1]
-    width = max(columns, V)
+    width, rows = max(columns, V), pairs.rows
+    key, value = rows.split(key), rows.split(value)
 
-    def at(b):
-        keys, values, visible = key[b], value[b], pairs.visible_at(b)
+    def at(p):
+        keys, values, visible = key[p], value[p], pairs.visible_at(p)
 
         def tile(i, slot, sums, totals):
-            context, _ = pairs.tile(slot[:, :columns], keys, values, parameters, visible(i))
+            context, _ = pairs.tile(slot[..., :columns], keys, values, parameters, visible(i))
             return widen(context, width), sums, totals
 
         return [tile]
 
-    return pairs.rows.join(fold(widen(pairs.rows.cut(query), width), [], [], at)[0])[..., :V]
+    return rows.join(fold(widen(rows.cut(query), width), [], [], at)[0])[..., :V]
 
 
 def _backward(pairs, query, key, value, parameters, d_context):
     if pairs.rows is None:
         return pairs.tile(query, key, value, parameters, pairs.visible())[1](d_context)
-    d_context = pairs.rows.cut(d_context)
+    rows = pairs.rows
+    d_context, key, value = rows.cut(d_context), rows.split(key), rows.split(value)
 
-    def at(b):
-        keys, values, d_contexts, visible = key[b], value[b], d_context[b], pairs.visible_at(b)
+    def at(p):
+        keys, values, d_contexts, visible = key[p], value[p], d_context[p], pairs.visible_at(p)
 
         def tile(i, slot, sums, totals):
             _, vjp = pairs.tile(slot, keys, values, parameters, visible(i))
@@ -155,6 +158,6 @@ def _backward(pairs, query, key, value, parameters, d_context):
 
         return [tile]
 
-    sums = [ops.zeros_like(key), ops.zeros_like(value)]
-    slots, sums, totals = fold(pairs.rows.cut(query), sums, [ops.zeros_like(x) for x in parameters], at)
-    return pairs.rows.join(slots), *sums, *totals
+    sums, totals = [ops.zeros_like(key), ops.zeros_like(value)], [ops.zeros_like(x) for x in parameters]
+    slots, sums, totals = fold(rows.cut(query), sums, totals, at)
+    return rows.join(slots), *map(rows.merge, sums), *totals

@@ -1,4 +1,4 @@
-"""One tile of blockwise attention: `M` rows x `span` keys of the [B, N, T, S] logits, all of one key/value head."""
+"""One tile of blockwise attention: `M` rows x `span` keys of the [B, N, T, S] logits, for `Layout.lead` heads."""
 
 from dataclasses import dataclass
 
@@ -25,15 +25,15 @@ class At:
     whole: bool  # whether the span is all keys
 
     def rows(self, x):
-        """The span's keys of [S, H]."""
-        return x if self.whole else ops.slice(x, (self.start, 0), (self.size, x.shape[1]))
+        """The span's keys of [*lead, S, H]."""
+        return x if self.whole else _cut(x, -2, self.start, self.size)
 
     def columns(self, x):
-        """The span's keys of [H, S]."""
-        return x if self.whole else ops.slice(x, (0, self.start), (x.shape[0], self.size))
+        """The span's keys of [*lead, H, S]."""
+        return x if self.whole else _cut(x, -1, self.start, self.size)
 
     def add_to_columns(self, x, update, length):
-        """Adds an update [H, span] to the span's keys of x [H, S = length]."""
+        """Adds an update [*lead, H, span] to the span's keys of x [*lead, H, S = length]."""
         if self.whole:
             return x + update
         return x + _place(update, self.start, self.size, length)
@@ -50,7 +50,7 @@ class Tiles:
     query_offset: object = 0
     mask: object = None  # Layout.grid of a mask
     mask_dims: tuple = ()  # [B|1, N|1, T|1, S|1] before it became a grid
-    key_mask: object = None  # [B, S], only with a mask or a bias: whether a row sees a key then depends on both
+    key_mask: object = None  # Layout.key_mask, only with a mask or a bias: whether a row sees a key depends on both
     bias_dims: tuple = ()  # before it became a grid; of three dimensions: by distance
     dropout: float = 0.0
     seed: object = None
@@ -67,7 +67,7 @@ class Tiles:
         return At(p, i, start, stage.size, stage.banded, whole)
 
     def probs(self, at, query, key, bias=None):
-        """softmax(query . key + bias) [M, span]; and 1 for rows that see a key, else 0, [M, 1] (`None`: all).
+        """softmax(query . key + bias) [*lead, M, span]; 1 for rows that see a key, else 0, [*lead, M, 1] (`None`: all).
 
         A bias may be lower than any finite penalty: with one, masked logits are -inf.
         """
@@ -80,12 +80,12 @@ class Tiles:
         else:
             alive = ops.any(visible, axis=-1, keepdims=True)
             logits = ops.where(visible, logits, ops.cast(NEGATIVE, logits.dtype))
-            alive = ops.broadcast_to(alive, (self.layout.groups, self.layout.rows, 1))
+            alive = ops.broadcast_to(alive, (*self.layout.lead, self.layout.groups, self.layout.rows, 1))
         probs = softmax(self._join(logits, at.size))
         return probs, ops.cast(self._join(alive, 1), probs.dtype)
 
     def drop(self, at, probs):
-        """Dropout on [M, span], the same in the forward and in the backward pass."""
+        """Dropout on [*lead, M, span], the same in the forward and in the backward pass."""
         if not self.dropout:
             return probs
         return ops.where(self._keep(at), probs * (1 / (1 - self.dropout)), 0.0)
@@ -94,25 +94,22 @@ class Tiles:
         """[dO, -delta] [V, 1]^T; dropped entries get no gradient but that of delta."""
         if not self.dropout:
             return d_out @ value
-        d_probs = d_out[..., :-1] @ value[:-1]
+        d_probs = d_out[..., :-1] @ value[..., :-1, :]
         return self.drop(at, d_probs) + d_out[..., -1:]
 
     def add_bias_gradient(self, at, gradient, d_logits):
-        """Adds the d_logits [M, span] of a tile to the gradient of the bias."""
+        """Adds the d_logits [*lead, M, span] of a tile to the gradient of the bias."""
         layout, slot = self.layout, self.layout.slot(self.bias_dims, at.p, at.i)
         d_bias = self._split(d_logits, at)
         if len(self.bias_dims) == 3:
             begin, width = layout.distance_range(at.i, at.start, at.size)
             d_bias = unshear(d_bias, layout.rows, at.size)
-            d_bias = ops.sum(d_bias, axis=0, keepdims=True) if gradient.shape[1] == 1 else d_bias
         else:
             begin, width = at.start, at.size
-            for axis in range(3):
-                if gradient.shape[axis + 1] == 1:
-                    d_bias = ops.sum(d_bias, axis=axis, keepdims=True)
-        if gradient.shape[-1] == 1:
-            d_bias = ops.sum(d_bias, axis=-1, keepdims=True)
-        else:
+        for axis, size in enumerate(gradient.shape[1:]):
+            if size == 1:
+                d_bias = ops.sum(d_bias, axis=axis, keepdims=True)
+        if gradient.shape[-1] != 1:
             d_bias = _place(d_bias, begin, width, ops.shape(gradient)[-1])
         return replace(gradient, slot, gradient[slot] + d_bias)
 
@@ -130,7 +127,7 @@ class Tiles:
         return ops.expand_dims(queries, 1), ops.expand_dims(keys, 0)
 
     def _visible(self, at):
-        """Causality, window, mask and key mask combined, boolean, broadcastable to [G, rows, span]; or `None`."""
+        """Causality, window, mask and key mask combined, broadcastable to [*lead, G, rows, span]; or `None`."""
         visible = None
         by_distance = len(self.bias_dims) == 3  # causality and the window are in the bias already
         if at.banded and not by_distance:
@@ -140,11 +137,11 @@ class Tiles:
             visible = both(_last_axis(mask, at.start, at.size), visible)
         if self.key_mask is None:
             return visible
-        row = self.key_mask[at.p // self.layout.kv_heads]
-        return both(visible, ops.slice(row, (at.start,), (at.size,)))
+        keys = self.key_mask[at.p // self.layout.splits]
+        return both(visible, _cut(keys, -1, at.start, at.size))
 
     def _bias(self, at, bias):
-        """Broadcastable to [G, rows, span]."""
+        """Broadcastable to [*lead, G, rows, span]."""
         bias = bias[self.layout.slot(self.bias_dims, at.p, at.i)]
         if len(self.bias_dims) == 4:
             return _last_axis(bias, at.start, at.size)
@@ -152,22 +149,20 @@ class Tiles:
         return shear(_last_axis(bias, first, width), self.layout.rows, at.size)
 
     def _keep(self, at):
-        """Which probabilities dropout keeps, [M, span]."""
+        """Which probabilities dropout keeps, [*lead, M, span]."""
         layout = self.layout
-        head = (at.p % layout.kv_heads) * layout.groups + ops.arange(layout.groups, dtype="int32")[:, None, None]
         row = at.i * layout.rows + ops.arange(layout.rows, dtype="int32")[:, None]
+        rows = row_hashes(self.seed, layout.batch_of(at.p), layout.heads_of(at.p), row)
         columns = column_hashes(self.seed, at.start + ops.arange(at.size, dtype="int32"))
-        return self._join(
-            keep(row_hashes(self.seed, at.p // layout.kv_heads, head, row), columns, self.dropout), at.size
-        )
+        return self._join(keep(rows, columns, self.dropout), at.size)
 
     def _split(self, x, at):
-        """[M, span] -> [G, rows, span]."""
-        return ops.reshape(x, (self.layout.groups, self.layout.rows, at.size))
+        """[*lead, M, span] -> [*lead, G, rows, span]."""
+        return ops.reshape(x, (*self.layout.lead, self.layout.groups, self.layout.rows, at.size))
 
     def _join(self, x, size):
-        """[G, rows, size] -> [M, size]."""
-        return ops.reshape(x, (self.layout.groups * self.layout.rows, size))
+        """[*lead, G, rows, size] -> [*lead, M, size]."""
+        return ops.reshape(x, (*self.layout.lead, self.layout.groups * self.layout.rows, size))
 
 
 def _place(x, start, size, length):
@@ -178,7 +173,13 @@ def _place(x, start, size, length):
 
 def _last_axis(x, start, size):
     """`size` entries of the last axis from `start`; an axis of one broadcasts."""
-    if x.shape[-1] == 1:
+    return x if x.shape[-1] == 1 else _cut(x, -1, start, size)
+
+
+def _cut(x, axis, start, size):
+    """`size` entries of an axis from `start`."""
+    if same(start, 0) and same(size, x.shape[axis]):  # XLA has no second derivative of a slice in TensorFlow's loop
         return x
-    lead = tuple(ops.shape(x)[:-1])
-    return ops.slice(x, (*[0] * len(lead), start), (*lead, size))
+    starts, sizes = [0] * len(x.shape), list(ops.shape(x))
+    starts[axis], sizes[axis] = start, size
+    return ops.slice(x, starts, sizes)

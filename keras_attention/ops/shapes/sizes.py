@@ -37,6 +37,20 @@ def maximum(a, b):
     return max(a, b) if known(a, b) else ops.maximum(a, b)
 
 
+def divide(size, by):
+    """The quotient of two sizes, rounded up."""
+    if same(size, by):
+        return 1
+    return size if same(by, 1) else -(-size // by)
+
+
+def lengthen(x, axis, size, to):
+    """Appends zeros to an axis of `x` that has `size` entries until it has `to`."""
+    if same(size, to):
+        return x
+    return ops.pad(x, [(0, to - size if i == axis else 0) for i in range(len(x.shape))])
+
+
 def same(a, b):
     """Whether two sizes are known to be equal."""
     return a is b or (known(a, b) and a == b)

@@ -7,6 +7,7 @@ import pytest
 from keras_attention.ops import block_local
 from keras_attention.ops.block_local import grid as local_grid
 from keras_attention.ops.block_local.masks import Blocks
+from keras_attention.ops.paths import plan
 from tests.backend import BACKEND, COMPILED, DEFAULT, numpy, value_and_gradients
 from tests.reference import local_attention as reference
 from tests.reference.attend import attend, gradient_along
@@ -37,7 +38,7 @@ each_case = pytest.mark.parametrize("name", CASES)
 def few(monkeypatch):
     """Tiles of single blocks, few at a time, so that small inputs run every loop."""
     monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
-    monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", 40)
+    monkeypatch.setattr(plan, "NUMBERS_AT_ONCE", 40)
 
 
 def arrays(name, batch=B, heads=N):
@@ -167,7 +168,7 @@ def test_memory_of_an_image_grows_with_pixels_times_block_memory(causal):
 @pytest.mark.parametrize(("name", "item"), [("memory-of-more", 40), ("image-dilated", 2**20)], ids=["items", "whole"])
 def test_dropout_equals_that_of_the_dense_path(name, item, monkeypatch):
     monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
-    monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", item)
+    monkeypatch.setattr(plan, "NUMBERS_AT_ONCE", item)
     options = {"dropout": 0.3, "seed": np.array([5, 6], "int32")}
     given, cotangent = arrays(name), RNG.standard_normal((B, *CASES[name][:2], N, V))
     blocks = CASES[name][2]
@@ -224,11 +225,11 @@ def test_one_graph_for_every_size(monkeypatch):
     graph = tf.function(both, input_signature=specs, autograph=False)
     for sizes in ((1, 3, 3), (2, 3, 3), (2, 7, 10)):
         given = [RNG.standard_normal((*sizes, N, spec.shape[-1])).astype("float32") for spec in specs]
-        monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", 2000)
+        monkeypatch.setattr(plan, "NUMBERS_AT_ONCE", 2000)
         grid = local_grid.Grid.of(given[0], blocks)
         grids.append((grid.items, grid.group, grid.strips))
         found = graph(*given)
-        monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", 2**20)
+        monkeypatch.setattr(plan, "NUMBERS_AT_ONCE", 2**20)
         for one, other in zip(found, both(*map(tf.constant, given)), strict=True):
             np.testing.assert_allclose(one, other, atol=5e-5)
     assert grids == [(1, N, 1), (2, N, 1), (2 * N * 2, 1, 2)], "whole, an image at a time, strips of single planes"

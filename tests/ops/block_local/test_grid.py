@@ -6,6 +6,7 @@ import pytest
 from keras_attention.ops.block_local import grid as local_grid
 from keras_attention.ops.block_local.grid import Grid
 from keras_attention.ops.block_local.masks import Blocks
+from keras_attention.ops.paths import plan
 from tests.backend import numpy
 from tests.reference.local_attention import mask_2d
 
@@ -22,7 +23,7 @@ each_case = pytest.mark.parametrize("name", CASES)
 
 
 def grid_of(name, monkeypatch):
-    monkeypatch.setattr(local_grid, "LOGITS_AT_ONCE", 40)
+    monkeypatch.setattr(plan, "NUMBERS_AT_ONCE", 40)
     if name != "small-blocks":
         monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
     Y, X, blocks = CASES[name]

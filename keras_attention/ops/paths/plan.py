@@ -1,0 +1,134 @@
+"""How attention is cut into tiles: decided here for every path, from sizes, dtype and the kind of device.
+
+    cpu         a small product fills a core, and what it holds should fit into the caches: a tile is a few hundred
+                rows of queries of one head of one batch entry
+    gpu, tpu    a step takes tens of microseconds whatever it holds, and only a large product fills the chip: a tile
+                spans all heads and batch entries, and as many rows as fit into `BUDGET`. An axis that is not cut may be
+                sharded over devices: no step gathers it.
+
+Letters: B batch, T queries, S keys, N heads, K key/value heads.
+"""
+
+import functools
+import math
+import os
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from keras_attention.ops.shapes.sizes import known, maximum, minimum, product, same
+
+DEVICES = ("cpu", "gpu", "tpu")
+# The environment variable that names the kind of device, for programs that are compiled for another one.
+SETTING = "KERAS_ATTENTION_DEVICE"
+
+# On GPUs and TPUs: bytes of logits, or of what a path holds per pair, that are held at once.
+BUDGET = 512 * 2**20
+# On CPUs, as measured (docs/benchmarks.md): from this many logits per head on, tiles are faster than the dense path;
+DENSE_BELOW = 1024 * 1024
+# rows of a tile of one head: fewer are slower, more need more memory;
+ROWS = 256
+# and numbers that are held at once by paths that hold several for each pair.
+NUMBERS_AT_ONCE = 2**20
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What one tile spans: `batch` entries, `heads` key/value heads, `rows` of queries. Sizes may be scalar tensors.
+
+    The last tiles may span zeros beyond the batch and the rows.
+    """
+
+    batch: object
+    heads: object
+    rows: object
+
+
+def device_kind(device=None):
+    """`device`, or what the environment variable `KERAS_ATTENTION_DEVICE` says, or the kind of the default device."""
+    named = device or os.environ.get(SETTING)
+    if not named:
+        return _default_device(keras.backend.backend())
+    if named not in DEVICES:
+        name = "device" if device else SETTING
+        raise ValueError(f"`{name}` must be one of {', '.join(DEVICES)}. Received: {name}={named!r}")
+    return named
+
+
+@functools.cache
+def _default_device(backend):
+    """Asked once: devices do not come and go while a program runs."""
+    if backend == "torch":
+        import torch
+
+        return "gpu" if torch.cuda.is_available() else "cpu"
+    if backend == "jax":
+        import jax
+
+        kind = jax.default_backend()
+        return kind if kind in DEVICES else "gpu"  # a vendor's own name
+    for kind in ("tpu", "gpu"):
+        if keras.distribution.list_devices(kind):
+            return kind
+    return "cpu"
+
+
+def is_dense(B, T, S, heads, device, itemsize=4):
+    """Whether all logits [B, heads, T, S] are held at once; a boolean tensor if that depends on unknown sizes."""
+    if device == "cpu":
+        return product(T, S) < DENSE_BELOW
+    return product(B, T, S) * (heads * itemsize) <= BUDGET
+
+
+def tile_of_heads(B, T, S, heads, kv_heads, device, block_size=None, itemsize=4):
+    """The `Tile` of blockwise attention; `block_size` overrides its rows."""
+    if device == "cpu":
+        rows = max(1, ROWS // (heads // kv_heads)) if block_size is None else block_size
+        return Tile(1, 1, maximum(1, minimum(T, rows)))
+    if block_size is not None:
+        return Tile(B, kv_heads, maximum(1, minimum(T, block_size)))
+    batch, rows = _within_budget(B, T, product(S) * heads * itemsize)
+    return Tile(batch, kv_heads, rows)
+
+
+def tile_of_pairs(B, T, S, width, device, block_size=None, itemsize=4):
+    """The `Tile` of a path that holds `width` numbers for each pair, or `None` for all pairs at once.
+
+    B, T and S are not 0. One row needs no tiles.
+    """
+    budget = NUMBERS_AT_ONCE if device == "cpu" else BUDGET // itemsize
+    small = same(T, 1) or (known(B, T, S) and B * T * S * width <= budget)
+    if block_size == 0 or (block_size is None and small):
+        return None
+    if block_size is not None:
+        return Tile(1 if device == "cpu" else B, 1, maximum(1, minimum(T, block_size)))
+    if device == "cpu":
+        return Tile(1, 1, maximum(1, minimum(T, NUMBERS_AT_ONCE // maximum(1, S * width))))
+    batch, rows = _within_budget(B, T, product(S) * width * itemsize)
+    return Tile(batch, 1, rows)
+
+
+def numbers_at_once(device, itemsize=4):
+    """How many numbers a path that holds several for each pair may hold."""
+    return NUMBERS_AT_ONCE if device == "cpu" else BUDGET // itemsize
+
+
+def _within_budget(B, T, row):
+    """Batch entries and rows of a tile of at most `BUDGET` bytes, if a row of one batch entry has `row` bytes.
+
+    There are at most 1 + all bytes / BUDGET, rounded up, tiles. Entries are cut only if rows alone do not suffice.
+    Where so few tiles of whole rows and entries cannot be small enough, they are the smallest.
+    """
+    if not known(B, T, row):
+        rows = ops.cast(BUDGET / ops.maximum(product(B) * ops.cast(row, "float32"), 1.0), "int32")
+        return B, ops.clip(rows, 1, ops.maximum(T, 1))
+    if not (B and T and row):
+        return B, max(1, T)
+    least = -(-B * T * row // BUDGET)
+    shapes = [
+        (-(-B // parts), -(-T // (tiles // parts)))
+        for tiles in (least, least + 1)
+        for parts in range(1, min(B, tiles) + 1)
+    ]
+    return next((shape for shape in shapes if math.prod(shape) * row <= BUDGET), min(shapes, key=math.prod))

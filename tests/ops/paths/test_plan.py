@@ -1,0 +1,137 @@
+"""The plan of tiles: steps, bytes, devices, and what a compiled program for accelerators does with it."""
+
+import math
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from keras_attention import ops
+from keras_attention.ops.paths import plan
+from tests.backend import BACKEND
+
+FLOAT = 4
+
+
+def steps(B, T, S, N, **given):
+    """Tiles of blockwise attention on a GPU, and the bytes of one."""
+    if plan.is_dense(B, T, S, N, "gpu", FLOAT):
+        return 1, B * T * S * N * FLOAT
+    tile = plan.tile_of_heads(B, T, S, N, N, "gpu", **given)
+    return B // tile.batch * math.ceil(T / tile.rows), tile.batch * tile.rows * S * N * FLOAT
+
+
+def test_few_steps_of_all_heads_and_batch_entries():
+    tile = plan.tile_of_heads(32, 2048, 2048, 16, 4, "gpu")
+    assert (tile.batch, tile.heads) == (32, 4)
+    assert steps(32, 2048, 2048, 16)[0] <= 16
+    assert steps(8, 1024, 2048, 8) == (1, 512 * 2**20), "as many bytes as the budget are dense"
+    assert steps(8, 1024, 2050, 8)[0] == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_steps_and_bytes_stay_within_the_budget(seed):
+    rng, tiles, exceed = np.random.default_rng(seed), 0, 0
+    for _ in range(300):
+        B, N = (int(rng.integers(1, 65)) for _ in range(2))
+        T, S = (int(2 ** rng.uniform(0, 17)) for _ in range(2))
+        count, tile = steps(B, T, S, N)
+        assert count <= 1 + math.ceil(B * T * S * N * FLOAT / plan.BUDGET)
+        assert tile < 1.2 * plan.BUDGET, "whole rows and entries cannot always keep both"
+        exceed += tile > plan.BUDGET
+        tiles += count > 1
+    assert tiles > 100 and exceed < 0.4 * tiles
+
+
+def test_an_argument_comes_before_the_setting_and_the_setting_before_the_device(monkeypatch):
+    monkeypatch.delenv(plan.SETTING, raising=False)
+    assert plan.device_kind() in plan.DEVICES
+    monkeypatch.setenv(plan.SETTING, "tpu")
+    assert plan.device_kind() == "tpu"
+    assert plan.device_kind("cpu") == "cpu"
+    monkeypatch.setenv(plan.SETTING, "cuda")
+    with pytest.raises(ValueError, match="KERAS_ATTENTION_DEVICE.*cpu, gpu, tpu.*'cuda'"):
+        plan.device_kind()
+
+
+@pytest.mark.parametrize("op", ["attend", "additive_attend", "additive_logits", "windowed_attend", "non_local"])
+def test_an_unknown_device_is_refused_by_name(op):
+    x = np.ones((2, 3, 4), "float32")
+    inputs = {"additive_attend": (x, x, x, x[0, 0]), "additive_logits": (x, x, x[0, 0])}.get(op, (x, x, x))
+    inputs = tuple(y[:, :, None] for y in inputs) if op == "attend" else inputs
+    more = {"center": x[..., 0], "half_width": 2} if op == "windowed_attend" else {}
+    with pytest.raises(ValueError, match="`device` must be one of.*device='cuda'"):
+        getattr(ops, op)(*inputs, **more, device="cuda")
+
+
+def gradients(length, device, causal):
+    """Gradient of blockwise attention of 2 x 8 heads of this length, in JAX."""
+    import jax
+
+    def loss(query, key, value):
+        return jax.numpy.sum(ops.attend(query, key, value, device=device, causal=causal) ** 2)
+
+    x = jax.ShapeDtypeStruct((2, length, 8, 16), "float32")
+    return jax.jit(jax.grad(loss, argnums=(0, 1, 2))), (x, x, x)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="`jax.export` needs the JAX backend")
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_loops_of_the_lowered_program_have_the_steps_of_the_plan(platform, monkeypatch):
+    from jax import export
+
+    monkeypatch.setattr(plan, "BUDGET", 2**20)
+    function, x = gradients(256, "tpu" if platform == "tpu" else "gpu", causal=False)
+    program = export.export(function, platforms=(platform,))(*x).mlir_module()
+    trips = [int(n) for n in re.findall(r"stablehlo.constant dense<(\d+)> : tensor<i32>", program)]
+    loops = program.count("stablehlo.while")
+    wanted = steps(2, 256, 256, 8)[0]
+    assert wanted == 4 and loops == 2, "forward and backward"
+    assert wanted in trips
+
+
+SHARDED = """
+    import re
+    import jax, keras, numpy as np
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec
+    from keras_attention import ops
+    from keras_attention.ops.paths import plan
+
+    plan.BUDGET, plan.DENSE_BELOW = 2**16, 64
+    wide, narrow = (np.random.default_rng(0).standard_normal(s).astype("float32") for s in ((64, 64), (1, 127)))
+    options = {
+        "plain": {}, "dense": {"block_size": 0}, "mask": {"mask": wide > 0}, "dropout": {"dropout": 0.1, "seed": 3},
+        "causal distance": {"causal": True, "bias": narrow[None]}, "cpu": {"device": "cpu"},
+    }
+    for count, axis in ((2, 0), (8, 0), (2, 2), (8, 2)):
+        mesh = Mesh(np.array(jax.devices()[:count]), ("d",))
+        spec = NamedSharding(mesh, PartitionSpec(*[None] * axis, "d"))
+        x = jax.ShapeDtypeStruct((8, 64, 8, 16), "float32", sharding=spec)
+        for name, given in list(options.items())[: 1 if count == 2 else None]:
+            given = {"device": "gpu", **given}
+            def loss(query, key, value):
+                return (ops.attend(query, key, value, **given) ** 2).sum()
+            step = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)), out_shardings=(None, (spec,) * 3))
+            text = step.lower(x, x, x).compile().as_text()
+            found = sorted(set(re.findall(r"(all-gather|all-to-all|collective-permute)", text)))
+            print(name, count, axis, found, text.count(" while("), sep="; ")
+"""
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="needs several host devices of JAX")
+def test_sharded_inputs_are_not_gathered():
+    """Sharded over the batch or the heads, on 2 and on 8 devices, forward and backward."""
+    flags = "--xla_force_host_platform_device_count=8"
+    environment = {**os.environ, "XLA_FLAGS": flags, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    run = [sys.executable, "-c", textwrap.dedent(SHARDED)]
+    lines = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
+    found = [line.split("; ") for line in lines]
+    assert len(found) == 2 * (1 + 6)
+    for name, _, _, collectives, loops in found:
+        assert (int(loops) > 0) == (name != "dense")
+        assert ("all-gather" in collectives) == (name == "cpu"), "whose parts are heads of single entries"
+        assert name == "cpu" or collectives == "[]"
