@@ -73,9 +73,10 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
             all between batch and features. The others act as batch axes.
         sliding_window: Positive int: a query attends to keys less than this many
             positions away. `None` means all.
-        flash_attention: `True` selects the blockwise path at any length, `False` the
-            dense one; `None` means `keras.config.is_flash_attention_enabled()`, and if
-            that is `None` too, the choice by length. The output is the same.
+        flash_attention: `False` selects the dense path, `True` on CPUs the blockwise
+            one at any length; `None` means `keras.config.is_flash_attention_enabled()`.
+            If that is `None` too, and for `True` on GPUs and TPUs, `ops.attend` chooses
+            by size and device. The output is the same.
         kernel_initializer, bias_initializer: Initializers of the projections.
         kernel_regularizer, bias_regularizer, activity_regularizer: Their regularizers.
         kernel_constraint, bias_constraint: Their constraints.

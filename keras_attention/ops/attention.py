@@ -58,8 +58,8 @@ def attend(
     at positions that `key_mask` or `query_mask` excludes, even NaN, have no effect elsewhere, forward or backward.
 
     Under XLA on TensorFlow two gradients end in an error of TensorFlow, and need `block_size=0`, the dense path: second
-    derivatives of tiles ("fixed tensor list size"), and the gradient of a function traced with unknown lengths where
-    `block_size=None` chooses at run time ("shape of dy").
+    derivatives of the tiles of CPUs, a loop in a loop ("must be a compile-time constant"), and the gradient of a
+    function traced with unknown lengths where `block_size=None` chooses at run time ("shape of dy").
 
     Args:
         query: [B, T, N, H].

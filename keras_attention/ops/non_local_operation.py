@@ -61,7 +61,7 @@ def non_local(
         key_mask: [B, S], alike.
         return_scores: Whether to return the scores too. Holds [B, T, S].
         block_size: 0: all pairs at once. An int: the softmax in blocks of that many queries, the others linear. `None`:
-            by length.
+            by size and device.
         device: Kind of device to choose for, see `attend`.
 
     Returns:

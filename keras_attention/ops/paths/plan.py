@@ -23,13 +23,13 @@ DEVICES = ("cpu", "gpu", "tpu")
 # The environment variable that names the kind of device, for programs that are compiled for another one.
 SETTING = "KERAS_ATTENTION_DEVICE"
 
-# On GPUs and TPUs: bytes of logits, or of what a path holds per pair, that are held at once.
+# GPUs and TPUs: bytes of logits, or of what else a path holds for each pair, that are held at once.
 BUDGET = 512 * 2**20
-# On CPUs, as measured (docs/benchmarks.md): from this many logits per head on, tiles are faster than the dense path;
+# CPUs, as measured (docs/benchmarks.md). From this many logits per head on, tiles are faster than the dense path.
 DENSE_BELOW = 1024 * 1024
-# rows of a tile of one head: fewer are slower, more need more memory;
+# CPUs: rows of a tile of one head; fewer are slower, more need more memory.
 ROWS = 256
-# and numbers that are held at once by paths that hold several for each pair.
+# CPUs: numbers that are held at once by paths other than that of the heads.
 NUMBERS_AT_ONCE = 2**20
 
 
@@ -97,8 +97,7 @@ def tile_of_pairs(B, T, S, width, device, block_size=None, itemsize=4):
 
     B, T and S are not 0. One row needs no tiles.
     """
-    budget = NUMBERS_AT_ONCE if device == "cpu" else BUDGET // itemsize
-    small = same(T, 1) or (known(B, T, S) and B * T * S * width <= budget)
+    small = same(T, 1) or (known(B, T, S) and B * T * S * width <= numbers_at_once(device, itemsize))
     if block_size == 0 or (block_size is None and small):
         return None
     if block_size is not None:
@@ -110,7 +109,7 @@ def tile_of_pairs(B, T, S, width, device, block_size=None, itemsize=4):
 
 
 def numbers_at_once(device, itemsize=4):
-    """How many numbers a path that holds several for each pair may hold."""
+    """How many numbers are held at once by paths other than that of the heads."""
     return NUMBERS_AT_ONCE if device == "cpu" else BUDGET // itemsize
 
 
@@ -128,7 +127,7 @@ def _within_budget(B, T, row):
     least = -(-B * T * row // BUDGET)
     shapes = [
         (-(-B // parts), -(-T // (tiles // parts)))
+        for parts in range(1, min(B, least) + 1)
         for tiles in (least, least + 1)
-        for parts in range(1, min(B, tiles) + 1)
     ]
     return next((shape for shape in shapes if math.prod(shape) * row <= BUDGET), min(shapes, key=math.prod))

@@ -129,19 +129,21 @@ def test_long_inputs_are_blockwise_by_default(monkeypatch):
     assert [tuple(c) for c in calls] == [(1, 1024, 1, 1)]
 
 
-@pytest.mark.parametrize("given", [{}, {"causal": True}], ids=["plain", "causal"])
+@pytest.mark.parametrize("given", [{}, {"causal": True}, {"window": 2}], ids=["plain", "causal", "window"])
 def test_second_derivatives_match_the_dense_path(given):
-    """Not under XLA on TensorFlow, which does not support them for loops."""
+    """Under XLA on TensorFlow, which cannot differentiate a loop in a loop twice, on the plan of accelerators only."""
     rng = np.random.default_rng(0)
     query, key, value = (rng.standard_normal((1, n, 2, 3)).astype("float32") for n in (5, 7, 7))
 
-    def loss(block_size):
-        return lambda x: keras.ops.sum(ops.attend(x, key, value, block_size=block_size, **given) ** 2)
+    def loss(block_size, device="cpu"):
+        return lambda x: keras.ops.sum(ops.attend(x, key, value, block_size=block_size, device=device, **given) ** 2)
 
-    np.testing.assert_allclose(second(loss(3), query), second(loss(0), query), atol=1e-4)
+    expected = second(loss(0), query)
+    np.testing.assert_allclose(second(loss(3), query), expected, atol=1e-4)
+    np.testing.assert_allclose(second(loss(3, "gpu"), query, xla=True), expected, atol=1e-4)
 
 
-def second(loss, x):
+def second(loss, x, xla=False):
     """The gradient of the squared gradient."""
     if BACKEND == "jax":
         import jax
@@ -155,11 +157,13 @@ def second(loss, x):
         return numpy(torch.autograd.grad((gradient**2).sum(), x)[0])
     import tensorflow as tf
 
-    x = tf.constant(x)
-    with tf.GradientTape() as outer:
-        outer.watch(x)
-        with tf.GradientTape() as inner:
-            inner.watch(x)
-            value = loss(x)
-        squared = tf.reduce_sum(inner.gradient(value, x) ** 2)
-    return outer.gradient(squared, x).numpy()
+    def twice(x):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                value = loss(x)
+            squared = tf.reduce_sum(inner.gradient(value, x) ** 2)
+        return outer.gradient(squared, x)
+
+    return (tf.function(twice, jit_compile=True, autograph=False) if xla else twice)(tf.constant(x)).numpy()
