@@ -6,7 +6,7 @@ from keras_attention.ops.attention import attend_unchecked
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.pair_checks import check_pairs, check_tiling
 from keras_attention.ops.paths.plan import device_kind, is_dense
-from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.precision import at_least_float32, itemsize
 from keras_attention.ops.require import require_bool, require_choice, require_number
 from keras_attention.ops.shapes.axes import swap_last
 from keras_attention.ops.shapes.padding import zero_padding
@@ -161,7 +161,7 @@ class _Concatenation(_DotProduct):
 
     def is_small(self, device):
         (B, T), S = ops.shape(self.query)[:2], ops.shape(self.key)[1]
-        return is_dense(B, T, S, 1, device)
+        return is_dense(B, T, S, 1, device, itemsize(self.key))
 
 
 def count(key, key_mask):

@@ -8,7 +8,7 @@ from keras_attention.ops.paths.plan import ROWS, device_kind
 def block_size(flash_attention):
     """Returns the block size for `attend`: blockwise, 0 for dense, or `None` for its own choice.
 
-    On a GPU or TPU its own choice is never slower than tiles of a fixed size, and holds no more than its budget.
+    On a GPU or TPU `True` leaves the choice to `attend`, too, because tiles of a fixed size may exceed its budget.
 
     Args:
         flash_attention: `True`, `False`, or `None` for what `keras.config.is_flash_attention_enabled()` says.

@@ -17,6 +17,7 @@ from keras_attention.ops.block_local.masks import Blocks, sees
 from keras_attention.ops.block_local.windows import add_strips, add_windows, windows
 from keras_attention.ops.masks import NEGATIVE
 from keras_attention.ops.paths.plan import device_kind, numbers_at_once
+from keras_attention.ops.precision import itemsize
 from keras_attention.ops.shapes.sizes import maximum, minimum, product, same
 
 # Positions of a tile: smaller blocks are merged, because small products are slow.
@@ -41,7 +42,7 @@ class Grid:
     @classmethod
     def of(cls, query, blocks):
         """The grid for queries [B, Y, X, N, H]; an item has all planes, or as many as fit into the plan's numbers."""
-        most = numbers_at_once(device_kind())
+        most = numbers_at_once(device_kind(), itemsize(query))
         (B, Y, X), N = ops.shape(query)[:3], query.shape[3]
         tile = _tile(blocks)
         U, V = (-(-size // d) for size, d in zip((Y, X), blocks.dilation, strict=True))

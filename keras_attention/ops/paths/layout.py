@@ -16,8 +16,26 @@ from keras import ops
 from keras_attention.ops.shapes.sizes import divide, lengthen, minimum, same
 
 
+class CutsBatch:
+    """Mixin of what has `B` entries in parts of `batch`, either of which may be a scalar tensor."""
+
+    @property
+    def batches(self):
+        """B / batch, rounded up."""
+        return divide(self.B, self.batch)
+
+    @property
+    def _entries(self):
+        """Of all parts: B, or a few more."""
+        return self.B if same(self.batch, 1) or same(self.batches, 1) else self.batches * self.batch
+
+    def _whole(self, x):
+        """Zeros beyond the batch [B, ...] that fill the last part."""
+        return lengthen(x, 0, self.B, self._entries)
+
+
 @dataclass(frozen=True)
-class Layout:
+class Layout(CutsBatch):
     """Sizes of the tiles. `B`, `T`, `S`, `rows`, `blocks` and `batch` may be scalar tensors (dynamic shapes). All but
     `rows` and `blocks` may be 0, so that shapes are written out: a -1 in a reshape is ambiguous in an empty tensor.
     """
@@ -31,11 +49,6 @@ class Layout:
     blocks: object
     batch: object = 1
     heads: int = 1  # divides K
-
-    @property
-    def batches(self):
-        """B / batch, rounded up."""
-        return divide(self.B, self.batch)
 
     @property
     def splits(self):
@@ -66,8 +79,7 @@ class Layout:
         x = ops.reshape(x, (self.batches, self.splits, self.blocks, *tile, size))
         x = ops.transpose(x, (0, 3, 2, 6, 1, 4, 5, 7))
         x = ops.reshape(x, (self._entries, self.blocks * self.rows, self.kv_heads * self.groups, size))
-        x = x if same(self.batches, 1) or same(self.batch, 1) else x[: self.B]
-        return x[:, : self.T]
+        return x[: self.B, : self.T]
 
     def keys(self, x):
         """[B, S, K, H] -> [P, *lead, H, S]."""
@@ -91,7 +103,7 @@ class Layout:
         full = (self.B, self.kv_heads * self.groups, self.T, self.S)
         dims = list(ops.shape(x))
         whole = same(self.batch, 1) or same(self.batch, self.B)
-        for axis in range(0 if not whole else 1, 2 if len(dims) == 3 else 4):
+        for axis in range(1 if whole else 0, 2 if len(dims) == 3 else 4):
             dims[axis] = full[axis] if x.shape[axis] is None else dims[axis]
         return tuple(dims)
 
@@ -99,7 +111,8 @@ class Layout:
         """[B|1, N|1, T|1, S|1] -> [slots, *lead|1, G|1, rows|1, S|1]: a mask or a bias; tiles that share it share a
         slot."""
         batch, N, T, S = self.dims(x)
-        x = self._entries_of(_broadcast(x, (batch, N, T, S)), batch)
+        x = _broadcast(x, (batch, N, T, S))
+        x = x if same(batch, 1) else self._whole(x)
         x = x if same(T, 1) else lengthen(x, 2, T, self.blocks * self.rows)
         (batches, batch), (splits, *heads) = self._batch(batch), self._heads(N)
         rows = (1, 1) if same(T, 1) else (self.blocks, self.rows)
@@ -112,7 +125,8 @@ class Layout:
     def distances(self, x):
         """[B|1, N|1, D] -> [slots, *lead|1, G|1, padding + D]: a bias by distance, padded for the padded rows."""
         batch, N, length = self.dims(x)
-        x = self._entries_of(_broadcast(x, (batch, N, length)), batch)
+        x = _broadcast(x, (batch, N, length))
+        x = x if same(batch, 1) else self._whole(x)
         width = self.blocks * self.rows + self.S - 1
         (batches, batch), (splits, heads, groups) = self._batch(batch), self._heads(N)
         x = ops.pad(x, ((0, 0), (0, 0), (width - length, 0)))
@@ -140,19 +154,6 @@ class Layout:
         """Indices of the query heads of a part, broadcastable to [*lead, G, rows, S]."""
         first, group = p % self.splits * self.heads, _column(self.groups, 3)
         return (first + _column(self.heads, 4) if self.lead else first) * self.groups + group
-
-    @property
-    def _entries(self):
-        """Of all parts: B, or a few more."""
-        return self.B if same(self.batch, 1) or same(self.batches, 1) else self.batches * self.batch
-
-    def _whole(self, x):
-        """Zeros beyond the batch [B, ...] that fill the last part."""
-        return lengthen(x, 0, self.B, self._entries)
-
-    def _entries_of(self, x, batch):
-        """A mask or bias of `batch` entries, B or 1, with zeros beyond B, so that it can be cut."""
-        return x if same(batch, 1) or same(self._entries, self.B) else self._whole(x)
 
     def _batch(self, batch):
         """How the batch of a mask or bias, B or 1, is cut."""

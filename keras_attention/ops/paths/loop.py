@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
+from keras_attention.ops.paths.layout import CutsBatch
 from keras_attention.ops.paths.plan import device_kind, tile_of_pairs
+from keras_attention.ops.precision import itemsize
 from keras_attention.ops.shapes.sizes import divide, known, lengthen, same
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(CutsBatch):
     """How [B, T, *] is cut into the tiles of `Tile`; all sizes may be scalar tensors (dynamic shapes).
 
     A part of one batch entry has no axis for it: `lead` is empty. Others have [batch] in front.
@@ -20,11 +22,6 @@ class Rows:
     T: object
     batch: object
     rows: object
-
-    @property
-    def parts(self):
-        """B / batch, rounded up."""
-        return divide(self.B, self.batch)
 
     @property
     def blocks(self):
@@ -40,7 +37,7 @@ class Rows:
         x = lengthen(self._whole(x), 1, self.T, self.blocks * self.rows)
         if not self.lead:
             return ops.reshape(x, (self.B, self.blocks, self.rows, *dims))
-        return ops.swapaxes(ops.reshape(x, (self.parts, self.batch, self.blocks, self.rows, *dims)), 1, 2)
+        return ops.swapaxes(ops.reshape(x, (self.batches, self.batch, self.blocks, self.rows, *dims)), 1, 2)
 
     def join(self, x):
         """The inverse of `cut`."""
@@ -50,7 +47,7 @@ class Rows:
 
     def split(self, x):
         """[B, *] -> [parts, *lead, *]."""
-        return ops.reshape(self._whole(x), (self.parts, self.batch, *ops.shape(x)[1:])) if self.lead else x
+        return ops.reshape(self._whole(x), (self.batches, self.batch, *ops.shape(x)[1:])) if self.lead else x
 
     def merge(self, x):
         """The inverse of `split`."""
@@ -61,7 +58,7 @@ class Rows:
         size = ops.shape(x)[0]
         if not self.lead:
             return x[0 if size == 1 else p] if known(size) else ops.take(x, ops.minimum(p, size - 1), axis=0)
-        if same(self.parts, 1) or same(size, 1):
+        if same(self.batches, 1) or same(size, 1):
             return x
         x = x if known(size) else ops.broadcast_to(x, (self.B, *ops.shape(x)[1:]))
         return self.split(x)[p]
@@ -76,15 +73,6 @@ class Rows:
         row = i * self.rows + ops.arange(self.rows, dtype="int32")
         return ops.take(x, ops.minimum(row, ops.shape(x)[-2] - 1), axis=-2)
 
-    @property
-    def _entries(self):
-        """Of all parts: B, or a few more."""
-        return self.B if not self.lead or same(self.parts, 1) else self.parts * self.batch
-
-    def _whole(self, x):
-        """Zeros beyond the batch [B, ...] that fill the last part."""
-        return lengthen(x, 0, self.B, self._entries)
-
 
 def choose_rows(query, key, width, block_size, device=None):
     """`Rows` for tiles of [rows, S, width] numbers; `None` for no tiles.
@@ -97,7 +85,7 @@ def choose_rows(query, key, width, block_size, device=None):
         device: See `device_kind`.
     """
     (B, T), S = ops.shape(query)[:2], ops.shape(key)[1]
-    tile = tile_of_pairs(B, T, S, width, device_kind(device), block_size)
+    tile = tile_of_pairs(B, T, S, width, device_kind(device), block_size, itemsize(query))
     return None if tile is None else Rows(B, T, tile.batch, tile.rows)
 
 
@@ -174,4 +162,4 @@ def replace(x, index, update):
 def widen(x, width, size=None):
     """Zeros at the end of the last axis, of this size if it is not static, up to `width`."""
     size = x.shape[-1] if size is None else size
-    return ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, width - size)])
+    return lengthen(x, len(x.shape) - 1, size, width)

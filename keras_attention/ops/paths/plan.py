@@ -47,13 +47,12 @@ class Tile:
 
 def device_kind(device=None):
     """`device`, or what the environment variable `KERAS_ATTENTION_DEVICE` says, or the kind of the default device."""
-    named = device or os.environ.get(SETTING)
-    if not named:
-        return _default_device(keras.backend.backend())
-    if named not in DEVICES:
-        name = "device" if device else SETTING
-        raise ValueError(f"`{name}` must be one of {', '.join(DEVICES)}. Received: {name}={named!r}")
-    return named
+    if device:
+        return device
+    named = os.environ.get(SETTING)
+    if named and named not in DEVICES:
+        raise ValueError(f"`{SETTING}` must be one of {', '.join(DEVICES)}. Received: {SETTING}={named!r}")
+    return named or _default_device(keras.backend.backend())
 
 
 @functools.cache
