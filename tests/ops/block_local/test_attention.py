@@ -9,6 +9,7 @@ from keras_attention.ops.block_local import grid as local_grid
 from keras_attention.ops.block_local.masks import Blocks
 from keras_attention.ops.paths import plan
 from tests.backend import BACKEND, COMPILED, DEFAULT, numpy, value_and_gradients
+from tests.ops.paths.test_blockwise import second, tensors_of
 from tests.reference import local_attention as reference
 from tests.reference.attend import attend, gradient_along
 
@@ -128,8 +129,6 @@ def largest(size, blocks, scores=False):
     if BACKEND == "jax":
         import jax
 
-        from tests.ops.paths.test_blockwise import tensors_of
-
         shapes = tensors_of(jax.make_jaxpr(jax.grad(run, argnums=(0, 1)))(x, x).jaxpr)
         return max(int(np.prod(s)) for s in shapes)
     import tensorflow as tf
@@ -182,6 +181,23 @@ def test_dropout_equals_that_of_the_dense_path(name, item, monkeypatch):
     np.testing.assert_allclose(actual, expected, atol=2e-5)
     for one, other in zip(mine, gradients, strict=True):
         np.testing.assert_allclose(one, other, atol=5e-5)
+
+
+def test_second_derivatives_of_items_match_the_dense_path(few):
+    """Under XLA on TensorFlow, which aborts if there are empty slices; of unknown length."""
+    blocks = CASES["both-sides"][2]
+    query = RNG.standard_normal((2, 5, 1, 2, H)).astype("float32")
+    assert local_grid.Grid.of(query, blocks).items > 1
+
+    def loss(scores):
+        def run(x):
+            context = block_local.attend(x, x * 0.7, x + 0.3, blocks, return_scores=scores)
+            return keras.ops.sum((context[0] if scores else context) ** 2)
+
+        return run
+
+    expected = second(loss(True), query)
+    np.testing.assert_allclose(second(loss(False), query, xla=True, unknown=(1,)), expected, rtol=2e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["both-sides", "image-7x10"])

@@ -143,8 +143,8 @@ def test_second_derivatives_match_the_dense_path(given):
     np.testing.assert_allclose(second(loss(3, "gpu"), query, xla=True), expected, atol=1e-4)
 
 
-def second(loss, x, xla=False):
-    """The gradient of the squared gradient."""
+def second(loss, x, xla=False, unknown=()):
+    """The gradient of the squared gradient; in a graph of TensorFlow, these axes are `unknown`."""
     if BACKEND == "jax":
         import jax
 
@@ -166,4 +166,7 @@ def second(loss, x, xla=False):
             squared = tf.reduce_sum(inner.gradient(value, x) ** 2)
         return outer.gradient(squared, x)
 
-    return (tf.function(twice, jit_compile=True, autograph=False) if xla else twice)(tf.constant(x)).numpy()
+    if xla:
+        spec = tf.TensorSpec([None if axis in unknown else size for axis, size in enumerate(x.shape)], x.dtype)
+        twice = tf.function(twice, jit_compile=True, autograph=False, input_signature=[spec])
+    return twice(tf.constant(x)).numpy()
