@@ -30,7 +30,7 @@ from keras_attention.ops.shapes.sizes import same
 from keras_attention.ops.softmax import softmax
 
 
-def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, return_scores=False):
+def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, return_scores=False, device=None):
     """Block-local attention: context [B, Y, X, N, V]; with `return_scores`, also scores [B, N, Y, X, Y, X].
 
     Args:
@@ -39,6 +39,7 @@ def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, retu
         mask: Boolean [B, Y, X]. True marks positions that take part; values elsewhere must be finite.
         dropout, seed: As for `attend`.
         return_scores: Whether to return the scores too.
+        device: Kind of device to choose tiles for, as for `attend`.
     """
     sizes = ops.shape(query)[:3]
     query, key, value = (fill_empty(x, 0, 1, 2) for x in (query, key, value))
@@ -49,7 +50,7 @@ def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, retu
         return cut_filled(context, *sizes), cut_filled(scores, B, scores.shape[1], Y, X, Y, X)
     dtype = value.dtype
     query, key, value = at_least_float32(query, key, value)
-    grid = Grid.of(query, blocks)
+    grid = Grid.of(query, blocks, device)
     dims = (*ops.shape(query)[:-1], 1)
     query = ops.concatenate([query * query.shape[-1] ** -0.5, ops.ones(dims, query.dtype)], axis=-1)
     hidden = ops.zeros(dims, key.dtype)
@@ -73,7 +74,7 @@ class Items:
     columns: object = None  # hashes, as the grid's keys
 
     def run(self, item, query, key, value):
-        """Context [group, tiles, M, V] of one item, and its vector-Jacobian product with the strips."""
+        """Context [*lead, tiles, M, V] of one item, and its vector-Jacobian product with the strips."""
         grid = self.grid
         query = query[item]
         keys, values = (grid.memories(grid.strip(x, item)) for x in (key, value))

@@ -1,11 +1,12 @@
 """Layout of images as tiles of block-local attention, and back.
 
-    plane   one head of one image, and one residue of the dilation: [U, V] positions; there are P of them
+    plane   one head of one image, and one residue of the dilation: [U, V] positions
+    part    `planes` of one image, or of `batch` images each; there are P of them
     tile    th x tw positions: one block of queries, or several small ones, M = th * tw; its memory has W positions
-    strip   the rows of tiles that are computed at a time, of `group` planes: an item
+    strip   the rows of tiles that are computed at a time, of one part: an item
     halo    what a tile, or a strip, sees beyond itself: fh rows above and, unless causal, below; fw columns each side
 
-A sequence is an image of one column.
+A sequence is an image of one column. Tensors of an item have [*lead] in front: [planes], or [batch, planes].
 """
 
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ from keras import ops
 from keras_attention.ops.block_local.masks import Blocks, sees
 from keras_attention.ops.block_local.windows import add_strips, add_windows, windows
 from keras_attention.ops.masks import NEGATIVE
-from keras_attention.ops.paths.plan import device_kind, numbers_at_once
+from keras_attention.ops.paths.plan import device_kind, tile_of_strips
 from keras_attention.ops.precision import itemsize
-from keras_attention.ops.shapes.sizes import maximum, minimum, product, same
+from keras_attention.ops.shapes.sizes import divide, same
 
 # Positions of a tile: smaller blocks are merged, because small products are slow.
 TILE_POSITIONS = 32
@@ -29,6 +30,7 @@ class Grid:
     """Sizes; those that follow from the size of the image may be scalar tensors."""
 
     blocks: Blocks
+    B: object
     Y: object
     X: object
     heads: int
@@ -36,28 +38,37 @@ class Grid:
     rows: object  # of tiles in a strip
     strips: object
     columns: object  # of tiles
-    group: object  # planes of an item
-    items: object
+    parts: object
+    batch: object  # images of a part; of 1, its planes may be those of several
+    planes: object  # of an image, or of a part
 
     @classmethod
-    def of(cls, query, blocks):
-        """The grid for queries [B, Y, X, N, H]; an item has all planes, or as many as fit into the plan's numbers."""
-        most = numbers_at_once(device_kind(), itemsize(query))
+    def of(cls, query, blocks, device=None):
+        """The grid for queries [B, Y, X, N, H], as the plan of the device cuts them."""
         (B, Y, X), N = ops.shape(query)[:3], query.shape[3]
-        tile = _tile(blocks)
+        tile, (dy, dx) = _tile(blocks), blocks.dilation
         U, V = (-(-size // d) for size, d in zip((Y, X), blocks.dilation, strict=True))
         rows, columns = -(-U // tile[0]), -(-V // tile[1])
         up, down = _halo(blocks)[0]
         keys = (tile[0] + up + down) * (tile[1] + sum(_halo(blocks)[1]))
         logits = columns * (tile[0] * tile[1] * keys)  # of a row of tiles of a plane
-        # At least as many rows as the halo; the remaining rows are shared among all strips.
-        least = minimum(rows, maximum(-(-(up + down) // tile[0]), maximum(1, most // logits)))
-        strips = rows // least
-        strip = -(-rows // strips)
-        planes = B * blocks.dilation[0] * blocks.dilation[1] * N
-        group = _choose(product(N, rows, logits) <= most, N, 1)
-        group = _choose(product(planes, rows, logits) <= most, planes, group)
-        return cls(blocks, Y, X, N, tile, strip, strips, columns, group, planes // group * strips)
+        # A strip has at least as many rows as its halo.
+        least = -(-(up + down) // tile[0])
+        plan = tile_of_strips(B, N, dy * dx, rows, least, logits, device_kind(device), itemsize(query))
+        one = same(plan.batch, 1)
+        parts = B * (N * dy * dx) // plan.heads if one else divide(B, plan.batch)
+        strips = divide(rows, plan.rows)
+        return cls(blocks, B, Y, X, N, tile, plan.rows, strips, columns, parts, plan.batch, plan.heads)
+
+    @property
+    def items(self):
+        """How many strips of parts there are."""
+        return self.parts * self.strips
+
+    @property
+    def lead(self):
+        """Axes of an item in front of its tiles or positions."""
+        return (self.planes,) if same(self.batch, 1) else (self.batch, self.planes)
 
     @property
     def step(self):
@@ -70,68 +81,69 @@ class Grid:
         return _halo(self.blocks)
 
     def queries(self, x):
-        """[B, Y, X, N, H] -> [items, group, tiles, M, H]."""
-        x = self._planes(x)
+        """[B, Y, X, N, H] -> [items, *lead, tiles, M, H]."""
+        x, k = self._planes(x), len(self.lead)
         size, (th, tw) = x.shape[-1], self.tile
-        x = ops.reshape(x, (-1, self.group, self.strips, self.rows, th, self.columns, tw, size))
-        x = ops.transpose(x, (0, 2, 1, 3, 5, 4, 6, 7))
-        return ops.reshape(x, (-1, self.group, self.rows * self.columns, th * tw, size))
+        x = ops.reshape(x, (self.parts, *self.lead, self.strips, self.rows, th, self.columns, tw, size))
+        x = ops.transpose(x, (0, 1 + k, *range(1, 1 + k), 2 + k, 4 + k, 3 + k, 5 + k, 6 + k))
+        return ops.reshape(x, (self.items, *self.lead, self.rows * self.columns, th * tw, size))
 
     def unqueries(self, x):
         """The inverse of `queries`."""
-        size, (th, tw) = x.shape[-1], self.tile
-        x = ops.reshape(x, (-1, self.strips, self.group, self.rows, self.columns, th, tw, size))
-        x = ops.transpose(x, (0, 2, 1, 3, 5, 4, 6, 7))
+        size, (th, tw), k = x.shape[-1], self.tile, len(self.lead)
+        x = ops.reshape(x, (self.parts, self.strips, *self.lead, self.rows, self.columns, th, tw, size))
+        x = ops.transpose(x, (0, *range(2, 2 + k), 1, 2 + k, 4 + k, 3 + k, 5 + k, 6 + k))
         (dy, dx), U, V = self.blocks.dilation, self.strips * self.step, self.columns * tw
-        x = ops.reshape(x, (-1, dy, dx, self.heads, U, V, size))
-        x = ops.transpose(x, (0, 4, 1, 5, 2, 3, 6))
-        x = ops.reshape(x, (-1, U * dy, V * dx, self.heads, size))
-        return x[:, : self.Y, : self.X]
+        x = ops.reshape(x, (self._images, self.heads, dy, dx, U, V, size))
+        x = ops.transpose(x, (0, 4, 2, 5, 3, 1, 6))
+        x = ops.reshape(x, (self._images, U * dy, V * dx, self.heads, size))
+        return x[: self.B, : self.Y, : self.X]
 
     def keys(self, x, fill=0.0):
-        """[B, Y, X, N, H] -> [P, U + halo, V + halo, H], with `fill` outside of the image."""
-        return ops.pad(self._planes(x, fill), ((0, 0), *self.halo, (0, 0)), constant_values=fill)
+        """[B, Y, X, N, H] -> [P, *lead, U + halo, V + halo, H], with `fill` outside of the image."""
+        around = ((0, 0),) * (1 + len(self.lead))
+        return ops.pad(self._planes(x, fill), (*around, *self.halo, (0, 0)), constant_values=fill)
 
     def strip(self, x, item):
-        """The part of `keys` that the queries of an item may see: [group, step + halo, V + halo, H]."""
-        group, strip = item // self.strips, item % self.strips
-        size = (self.group, self.step + sum(self.halo[0]), *ops.shape(x)[2:])
-        return ops.slice(x, (group * self.group, strip * self.step, 0, 0), size)
+        """The part of `keys` that the queries of an item may see: [*lead, step + halo, V + halo, H]."""
+        part, strip = item // self.strips, item % self.strips
+        size = (1, *self.lead, self.step + sum(self.halo[0]), *ops.shape(x)[-2:])
+        return ops.slice(x, (part, *[0] * len(self.lead), strip * self.step, 0, 0), size)[0]
 
     def add_strips(self, x):
-        """The transpose of `strip`: sums [items, group, step + halo, V + halo, H] into the planes of `keys`."""
-        shape = ops.shape(x)
-        x = ops.reshape(x, (-1, self.strips, *shape[1:]))
-        x = add_strips(ops.swapaxes(x, 1, 2), 2, sum(self.halo[0]))
-        return ops.reshape(x, (-1, *ops.shape(x)[2:]))
+        """The transpose of `strip`: sums [items, *lead, step + halo, V + halo, H] into the planes of `keys`."""
+        k = len(self.lead)
+        x = ops.reshape(x, (self.parts, self.strips, *ops.shape(x)[1:]))
+        x = ops.transpose(x, (0, *range(2, 2 + k), 1, *range(2 + k, 5 + k)))
+        return add_strips(x, 1 + k, sum(self.halo[0]))
 
     def memories(self, x):
-        """Strip [group, step + halo, V + halo, H] -> [group, tiles, W, H]: the memory of each tile."""
-        group, size = ops.shape(x)[0], x.shape[-1]
-        x = windows(x, 1, self.rows, self.tile[0], sum(self.halo[0]))
+        """Strip [*lead, step + halo, V + halo, H] -> [*lead, tiles, W, H]: the memory of each tile."""
+        size, k = x.shape[-1], len(self.lead)
+        x = windows(x, k, self.rows, self.tile[0], sum(self.halo[0]))
         if self._narrow:
-            return ops.reshape(x, (group, self.rows, -1, size))
-        x = ops.swapaxes(windows(x, 3, self.columns, self.tile[1], sum(self.halo[1])), 2, 3)
+            return ops.reshape(x, (*self.lead, self.rows, -1, size))
+        x = ops.swapaxes(windows(x, k + 2, self.columns, self.tile[1], sum(self.halo[1])), k + 1, k + 2)
         above, beside = self._seen
-        parts = [x[:, :, :, :above], x[:, :, :, above:, :beside]]
-        dims = (group, self.rows * self.columns, -1, size)
+        parts = [x[..., :above, :, :], x[..., above:, :beside, :]]
+        dims = (*self.lead, self.rows * self.columns, -1, size)
         parts = [ops.reshape(part, dims) for part in parts if 0 not in part.shape]
-        return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=2)
+        return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-2)
 
     def add_memories(self, x):
         """The transpose of `memories`."""
         (th, tw), (vertical, horizontal) = self.tile, (sum(halo) for halo in self.halo)
-        group, size = ops.shape(x)[0], x.shape[-1]
+        size, k = x.shape[-1], len(self.lead)
         if self._narrow:
-            return add_windows(ops.reshape(x, (group, self.rows, th + vertical, 1, size)), 1, th, vertical)
+            return add_windows(ops.reshape(x, (*self.lead, self.rows, th + vertical, 1, size)), k, th, vertical)
         above, beside = self._seen
         cut = above * (tw + horizontal)
-        dims = (group, self.rows, self.columns)
-        top = ops.reshape(x[:, :, :cut], (*dims, above, tw + horizontal, size))
-        rest = ops.reshape(x[:, :, cut:], (*dims, th + vertical - above, beside, size))
-        rest = ops.pad(rest, ((0, 0),) * 4 + ((0, tw + horizontal - beside), (0, 0)))
-        x = ops.swapaxes(ops.concatenate([top, rest], axis=3), 2, 3)
-        return add_windows(add_windows(x, 3, tw, horizontal), 1, th, vertical)
+        dims = (*self.lead, self.rows, self.columns)
+        top = ops.reshape(x[..., :cut, :], (*dims, above, tw + horizontal, size))
+        rest = ops.reshape(x[..., cut:, :], (*dims, th + vertical - above, beside, size))
+        rest = ops.pad(rest, ((0, 0),) * (k + 3) + ((0, tw + horizontal - beside), (0, 0)))
+        x = ops.swapaxes(ops.concatenate([top, rest], axis=k + 2), k + 1, k + 2)
+        return add_windows(add_windows(x, k + 2, tw, horizontal), k, th, vertical)
 
     def penalty(self, dtype):
         """[M, W]: 0 where a query sees a position of its tile's memory, far below zero elsewhere; `None`: all 0."""
@@ -160,13 +172,19 @@ class Grid:
             return up, left + tw
         return th + up + down, tw + left + right
 
+    @property
+    def _images(self):
+        """B, or more, of zeros, that fill the last part."""
+        return self.B if same(self.batch, 1) or same(self.parts, 1) else self.parts * self.batch
+
     def _planes(self, x, fill=0.0):
-        """[B, Y, X, N, H] -> [P, U, V, H], padded to whole strips."""
+        """[B, Y, X, N, H] -> [P, *lead, U, V, H], padded to whole strips and parts."""
         (dy, dx), N, size = self.blocks.dilation, self.heads, x.shape[-1]
         U, V = self.strips * self.step, self.columns * self.tile[1]
-        x = ops.pad(x, ((0, 0), (0, U * dy - self.Y), (0, V * dx - self.X), (0, 0), (0, 0)), constant_values=fill)
-        x = ops.transpose(ops.reshape(x, (-1, U, dy, V, dx, N, size)), (0, 2, 4, 5, 1, 3, 6))
-        return ops.reshape(x, (-1, U, V, size))
+        more = self._images - self.B, U * dy - self.Y, V * dx - self.X
+        x = ops.pad(x, [*((0, n) for n in more), (0, 0), (0, 0)], constant_values=fill)
+        x = ops.transpose(ops.reshape(x, (self._images, U, dy, V, dx, N, size)), (0, 5, 2, 4, 1, 3, 6))
+        return ops.reshape(x, (self.parts, *self.lead, U, V, size))
 
 
 def _halo(blocks):
@@ -179,9 +197,3 @@ def _tile(blocks):
     (qh, qw), (up, down) = blocks.query, _halo(blocks)[0]
     least = max(-(-TILE_POSITIONS // qw), (up + down) // 4)
     return max(1, -(-least // qh)) * qh, qw
-
-
-def _choose(condition, a, b):
-    if isinstance(condition, bool):
-        return a if condition else b
-    return ops.where(condition, a, b)

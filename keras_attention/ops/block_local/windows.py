@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_attention.ops.shapes.sizes import maximum, same
+from keras_attention.ops.shapes.sizes import maximum, minimum, same
 
 
 def windows(x, axis, count, step, halo):
@@ -47,13 +47,11 @@ def add_strips(x, axis, halo):
     """`add_windows` with a step that may be a scalar tensor, at least the halo unless there is one window."""
     if halo == 0:
         return _join(x, axis)
-    count, width = ops.shape(x)[axis], ops.shape(x)[axis + 1]
-    step = width - halo
+    step = ops.shape(x)[axis + 1] - halo
     main = _join(_cut(x, axis + 1, 0, step), axis)
-    halos = _join(_pad(_cut(x, axis + 1, step, halo), axis + 1, 0, maximum(step - halo, 0)), axis)
     # No slice may be empty: XLA aborts when it simplifies such a slice of a second derivative.
-    halos = _cut(halos, axis, 0, (count - 1) * step + halo)
-    return _pad(main, axis, 0, halo) + _pad(halos, axis, step, 0)
+    halos = _join(_pad(_cut(x, axis + 1, step, halo), axis + 1, maximum(step - halo, 0), 0), axis)
+    return _pad(main, axis, 0, halo) + _pad(halos, axis, minimum(step, halo), 0)
 
 
 def _split(x, axis, count, step):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from keras_attention.ops.shapes.sizes import known, maximum, minimum, product, same
+from keras_attention.ops.shapes.sizes import choose, divide, known, maximum, minimum, product, same
 
 DEVICES = ("cpu", "gpu", "tpu")
 # The environment variable that names the kind of device, for programs that are compiled for another one.
@@ -107,6 +107,33 @@ def tile_of_pairs(B, T, S, width, device, block_size=None, itemsize=4):
     return Tile(batch, 1, rows)
 
 
+def tile_of_strips(B, heads, residues, rows, least, logits, device, itemsize=4):
+    """The `Tile` of block-local attention: rows of blocks; its heads are those of all residues of the dilation.
+
+    On a CPU, heads of several entries count as heads of one. On others, entries are cut only where the fewest rows of
+    all are too large.
+
+    Args:
+        B, heads, residues: Sizes.
+        rows: Rows of blocks of an image, at least 1.
+        least: The fewest rows of a tile, unless there are fewer.
+        logits: How many logits a row of blocks of one head and residue has.
+        device, itemsize: As above.
+    """
+    planes = heads * residues
+    if device == "cpu":
+        fit = minimum(rows, maximum(least, maximum(1, NUMBERS_AT_ONCE // logits)))
+        some = choose(product(heads, rows, logits) <= NUMBERS_AT_ONCE, heads, 1)
+        some = choose(product(B, planes, rows, logits) <= NUMBERS_AT_ONCE, B * planes, some)
+        return Tile(1, some, divide(rows, rows // fit))
+    row = product(logits) * planes * itemsize
+    strips = maximum(1, minimum(divide(rows, _rows_of_all(B, rows, row)), rows // max(1, least)))
+    rows = divide(rows, strips)
+    if known(B, rows, row) and B * rows * row > BUDGET:
+        B = divide(B, divide(B, max(1, BUDGET // (rows * row))))
+    return Tile(B, planes, rows)
+
+
 def numbers_at_once(device, itemsize=4):
     """How many numbers are held at once by paths other than that of the heads."""
     return NUMBERS_AT_ONCE if device == "cpu" else BUDGET // itemsize
@@ -119,8 +146,7 @@ def _within_budget(B, T, row):
     Where so few tiles of whole rows and entries cannot be small enough, they are the smallest.
     """
     if not known(B, T, row):
-        rows = ops.cast(BUDGET / ops.maximum(product(B) * ops.cast(row, "float32"), 1.0), "int32")
-        return B, ops.clip(rows, 1, ops.maximum(T, 1))
+        return B, _rows_of_all(B, T, row)
     if not (B and T and row):
         return B, max(1, T)
     least = -(-B * T * row // BUDGET)
@@ -130,3 +156,11 @@ def _within_budget(B, T, row):
         for tiles in (least, least + 1)
     ]
     return next((shape for shape in shapes if math.prod(shape) * row <= BUDGET), min(shapes, key=math.prod))
+
+
+def _rows_of_all(B, T, row):
+    """Rows, at least 1, of a tile of all batch entries."""
+    if known(B, T, row):
+        return max(1, min(T, BUDGET // max(1, B * row)))
+    rows = ops.cast(BUDGET / ops.maximum(product(B) * ops.cast(row, "float32"), 1.0), "int32")
+    return ops.clip(rows, 1, ops.maximum(T, 1))

@@ -66,6 +66,13 @@ def known(*sizes):
     return all(isinstance(n, int) for n in sizes)
 
 
+def choose(condition, a, b):
+    """One of two sizes; a scalar tensor if the condition is a tensor."""
+    if isinstance(condition, bool):
+        return a if condition else b
+    return ops.where(condition, a, b)
+
+
 def either(choice, one, other):
     """`one()` or `other()`; chosen at run time if `choice` is a tensor, because sizes are not known before."""
     if isinstance(choice, bool):

@@ -40,6 +40,7 @@ def few(monkeypatch):
     """Tiles of single blocks, few at a time, so that small inputs run every loop."""
     monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
     monkeypatch.setattr(plan, "NUMBERS_AT_ONCE", 40)
+    monkeypatch.setattr(plan, "BUDGET", 1000)
 
 
 def arrays(name, batch=B, heads=N):
@@ -93,6 +94,16 @@ def test_few_tiles_at_a_time_match_the_paper(name, few):
     given = arrays(name, batch=1, heads=2)
     assert local_grid.Grid.of(given[0], CASES[name][2]).items > 1
     check(given, name, mask=np.random.default_rng(4).random((1, *CASES[name][:2])) < 0.7)
+
+
+@pytest.mark.parametrize("name, budget", [("dilated", 1000), ("image-7x10", 45000)])
+def test_tiles_of_accelerators_match_the_paper(name, budget, few, monkeypatch):
+    """Of all heads of two of three images: the last part has one of zeros."""
+    monkeypatch.setattr(plan, "BUDGET", budget)
+    given = arrays(name, batch=3, heads=2)
+    grid = local_grid.Grid.of(given[0].astype("float32"), CASES[name][2], "gpu")
+    assert grid.batch == 2 and grid.strips > 1
+    check(given, name, mask=np.random.default_rng(4).random((3, *CASES[name][:2])) < 0.7, device="gpu")
 
 
 @pytest.mark.skipif("xla" not in COMPILED or DEFAULT == "xla", reason="the tests above are compiled, or nothing is")
@@ -243,7 +254,7 @@ def test_one_graph_for_every_size(monkeypatch):
         given = [RNG.standard_normal((*sizes, N, spec.shape[-1])).astype("float32") for spec in specs]
         monkeypatch.setattr(plan, "NUMBERS_AT_ONCE", 2000)
         grid = local_grid.Grid.of(given[0], blocks)
-        grids.append((grid.items, grid.group, grid.strips))
+        grids.append((grid.items, grid.planes, grid.strips))
         found = graph(*given)
         monkeypatch.setattr(plan, "NUMBERS_AT_ONCE", 2**20)
         for one, other in zip(found, both(*map(tf.constant, given)), strict=True):

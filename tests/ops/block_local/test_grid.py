@@ -19,31 +19,32 @@ CASES = {
     "image-both-sides": (5, 7, Blocks((2, 3), (1, 2), (1, 2), False)),
     "small-blocks": (40, 9, Blocks((2, 3), (1, 2), (1, 1), True)),
 }
-each_case = pytest.mark.parametrize("name", CASES)
+each_case = pytest.mark.parametrize("name, device", [(name, device) for name in CASES for device in ("cpu", "gpu")])
 
 
-def grid_of(name, monkeypatch):
+def grid_of(name, monkeypatch, device="cpu", budget=160):
     monkeypatch.setattr(plan, "NUMBERS_AT_ONCE", 40)
+    monkeypatch.setattr(plan, "BUDGET", budget)
     if name != "small-blocks":
         monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
     Y, X, blocks = CASES[name]
     x = np.random.default_rng(0).standard_normal((B, Y, X, N, H)).astype("float32")
-    return Grid.of(x, blocks), x
+    return Grid.of(x, blocks, device), x
 
 
 @each_case
-def test_unqueries_is_the_inverse_of_queries(name, monkeypatch):
-    grid, x = grid_of(name, monkeypatch)
+def test_unqueries_is_the_inverse_of_queries(name, device, monkeypatch):
+    grid, x = grid_of(name, monkeypatch, device)
     cut = grid.queries(x)
     assert cut.shape[0] == grid.items > 1
-    assert cut.shape[3] == grid.tile[0] * grid.tile[1]
+    assert cut.shape[-2] == grid.tile[0] * grid.tile[1]
     np.testing.assert_array_equal(numpy(grid.unqueries(cut)), x)
 
 
 @each_case
-def test_memories_and_penalty_match_the_mask(name, monkeypatch):
+def test_memories_and_penalty_match_the_mask(name, device, monkeypatch):
     """Each visible pair of query and key occurs once, and no other."""
-    grid, _ = grid_of(name, monkeypatch)
+    grid, _ = grid_of(name, monkeypatch, device)
     Y, X, blocks = CASES[name]
     indices = np.arange(1, Y * X + 1, dtype="float32").reshape(1, Y, X, 1, 1) * np.ones((B, 1, 1, N, 1), "float32")
     queries, keys = numpy(grid.queries(indices)), grid.keys(indices)
@@ -51,17 +52,17 @@ def test_memories_and_penalty_match_the_mask(name, monkeypatch):
     found = np.zeros((Y * X + 1, Y * X + 1), int)
     for item in range(grid.items):
         memories = numpy(grid.memories(grid.strip(keys, item)))[..., 0]
-        for g, t in np.ndindex(*memories.shape[:2]):
-            seen = np.ones((queries.shape[3], memories.shape[2]), int) if penalty is None else numpy(penalty) == 0
-            q, k = queries[item, g, t, :, 0].astype(int), memories[g, t].astype(int)
+        for place in np.ndindex(*memories.shape[:-1]):
+            seen = np.ones((queries.shape[-2], memories.shape[-1]), int) if penalty is None else numpy(penalty) == 0
+            q, k = queries[(item, *place)][:, 0].astype(int), memories[place].astype(int)
             np.add.at(found, (q[:, None], k[None]), seen)
     expected = mask_2d(Y, X, blocks.query, blocks.memory, blocks.causal, blocks.dilation).reshape(Y * X, Y * X)
     np.testing.assert_array_equal(found[1:, 1:], B * N * expected)
 
 
 @each_case
-def test_add_strips_and_add_memories_are_transposes(name, monkeypatch):
-    grid, x = grid_of(name, monkeypatch)
+def test_add_strips_and_add_memories_are_transposes(name, device, monkeypatch):
+    grid, x = grid_of(name, monkeypatch, device)
     keys = grid.keys(x)
     rng = np.random.default_rng(1)
     strips = [grid.strip(keys, item) for item in range(grid.items)]

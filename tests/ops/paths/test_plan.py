@@ -47,6 +47,24 @@ def test_steps_and_bytes_stay_within_the_budget(seed):
     assert tiles > 100 and exceed < 0.4 * tiles
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_strips_of_all_heads_and_entries(seed):
+    """Entries are cut only where the fewest rows of all of them exceed the budget."""
+    rng, cut = np.random.default_rng(seed), 0
+    for _ in range(300):
+        B, N, residues, least = (int(rng.integers(1, most)) for most in (65, 17, 5, 4))
+        rows, logits = (int(2 ** rng.uniform(0, most)) for most in (10, 24))
+        tile = plan.tile_of_strips(B, N, residues, rows, least, logits, "gpu")
+        assert tile.heads == N * residues and min(rows, least) <= tile.rows <= rows
+        one = tile.heads * tile.rows * logits * FLOAT
+        if tile.batch < B:
+            cut += 1
+            assert B * one > plan.BUDGET and tile.rows < 2 * least
+            assert tile.batch == 1 or tile.batch * one <= plan.BUDGET
+        assert tile.batch * one <= plan.BUDGET or tile.rows < 2 * least
+    assert 0 < cut < 300
+
+
 def test_an_argument_comes_before_the_setting_and_the_setting_before_the_device(monkeypatch):
     monkeypatch.delenv(plan.SETTING, raising=False)
     assert plan.device_kind() in plan.DEVICES
@@ -99,6 +117,8 @@ SHARDED = """
     import jax, keras, numpy as np
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
     from keras_attention import ops
+    from keras_attention.ops import block_local
+    from keras_attention.ops.block_local.masks import Blocks
     from keras_attention.ops.paths import plan
 
     plan.BUDGET, plan.DENSE_BELOW = 2**16, 64
@@ -107,18 +127,28 @@ SHARDED = """
         "plain": {}, "dense": {"block_size": 0}, "mask": {"mask": wide > 0}, "dropout": {"dropout": 0.1, "seed": 3},
         "causal distance": {"causal": True, "bias": narrow[None]}, "cpu": {"device": "cpu"},
     }
-    for count, axis in ((2, 0), (8, 0), (2, 2), (8, 2)):
+    local = {"sequence": ((512, 1), (4, 1), (4, 0), (2, 1)), "image": ((32, 6), (2, 3), (1, 1), (1, 1))}
+
+    def show(name, count, axis, function, shape):
         mesh = Mesh(np.array(jax.devices()[:count]), ("d",))
         spec = NamedSharding(mesh, PartitionSpec(*[None] * axis, "d"))
-        x = jax.ShapeDtypeStruct((8, 64, 8, 16), "float32", sharding=spec)
+        x = jax.ShapeDtypeStruct(shape, "float32", sharding=spec)
+        def loss(query, key, value):
+            return (function(query, key, value) ** 2).sum()
+        step = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)), out_shardings=(None, (spec,) * 3))
+        text = step.lower(x, x, x).compile().as_text()
+        found = sorted(set(re.findall(r"(all-gather|all-to-all|collective-permute)", text)))
+        print(name, count, axis, found, text.count(" while("), sep="; ")
+
+    for count, axis in ((2, 0), (8, 0), (2, 2), (8, 2)):
         for name, given in list(options.items())[: 1 if count == 2 else None]:
             given = {"device": "gpu", **given}
-            def loss(query, key, value):
-                return (ops.attend(query, key, value, **given) ** 2).sum()
-            step = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)), out_shardings=(None, (spec,) * 3))
-            text = step.lower(x, x, x).compile().as_text()
-            found = sorted(set(re.findall(r"(all-gather|all-to-all|collective-permute)", text)))
-            print(name, count, axis, found, text.count(" while("), sep="; ")
+            show(name, count, axis, lambda *x: ops.attend(*x, **given), (8, 64, 8, 16))
+    plan.BUDGET = 2**21
+    for count, axis in ((8, 0), (2, 3)):
+        for name, (size, *blocks) in local.items():
+            blocks = Blocks(*blocks, axis == 0)
+            show(name, count, axis, lambda *x: block_local.attend(*x, blocks, device="gpu"), (8, *size, 8, 4))
 """
 
 
@@ -130,7 +160,7 @@ def test_sharded_inputs_are_not_gathered():
     run = [sys.executable, "-c", textwrap.dedent(SHARDED)]
     lines = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
     found = [line.split("; ") for line in lines]
-    assert len(found) == 2 * (1 + 6)
+    assert len(found) == 2 * (1 + 6) + 2 * 2
     for name, _, _, collectives, loops in found:
         assert (int(loops) > 0) == (name != "dense")
         assert ("all-gather" in collectives) == (name == "cpu"), "whose parts are heads of single entries"
