@@ -100,8 +100,9 @@ def non_local(
     if return_scores:
         scores = zero_padding(function.scores(), query_mask)
         return ops.cast(ops.matmul(scores, value), dtype), ops.cast(scores, dtype)
-    small = function.is_small(device_kind(device)) if block_size is None else not block_size
-    context = either(small, function.dense, function.linear)
+    device = device_kind(device)
+    small = function.is_small(device) if block_size is None else not block_size
+    context = either(small, function.dense, lambda: function.linear(device))
     return ops.cast(zero_padding(context, query_mask), dtype)
 
 
@@ -132,7 +133,7 @@ class _DotProduct:
     def dense(self):
         return ops.matmul(self.scores(), self.value)
 
-    def linear(self):
+    def linear(self, device):
         return ops.matmul(self.query, ops.matmul(swap_last(self.key), self.value) * self.share)
 
     def is_small(self, device):
@@ -148,14 +149,15 @@ class _Concatenation(_DotProduct):
         scores = ops.relu(self.query + swap_last(self.key)) * self.share
         return scores if self.key_mask is None else ops.where(self.key_mask[:, None], scores, 0.0)
 
-    def linear(self):
+    def linear(self, device):
         # Only query + key counts. With the keys' mean subtracted, the two large sums cancel less.
         mean = ops.stop_gradient(ops.sum(self.key, axis=1, keepdims=True) / count(self.key, None))
         query, key = self.query + mean, self.key - mean
         order = ops.argsort(ops.stop_gradient(-key[..., 0]), axis=1)
         sums = ops.concatenate([self.value, self.value * key], axis=-1) * self.share
-        sums = ops.pad(ops.cumsum(_rows(sums, order), axis=1), ((0, 0), (1, 0), (0, 0)))
-        sums = _rows(sums, seen_keys(ops.stop_gradient(query[..., 0]), ops.stop_gradient(key[..., 0])))
+        sums = ops.pad(ops.cumsum(_rows(sums, order, device), axis=1), ((0, 0), (1, 0), (0, 0)))
+        seen = seen_keys(ops.stop_gradient(query[..., 0]), ops.stop_gradient(key[..., 0]), device)
+        sums = _rows(sums, seen, device)
         V = self.value.shape[-1]
         return query * sums[..., :V] + sums[..., V:]
 
@@ -171,13 +173,13 @@ def count(key, key_mask):
     return ops.maximum(ops.sum(ops.cast(key_mask, key.dtype), axis=1), 1.0)[:, None, None]
 
 
-def seen_keys(query, key):
+def seen_keys(query, key, device="cpu"):
     """How many keys of each query have query + key > 0: [B, T] out of [B, T] and [B, S], by sorting alone."""
     T = ops.shape(query)[1]
     order = ops.argsort(ops.concatenate([query, -key], axis=1), axis=1)
     below = ops.cumsum(ops.cast(order >= T, "int32"), axis=1)
     rank = ops.argsort(order, axis=1)[:, :T]
-    return _rows(below[..., None], rank)[..., 0]
+    return _rows(below[..., None], rank, device)[..., 0]
 
 
 def _apart(query, key, vector):
@@ -186,8 +188,13 @@ def _apart(query, key, vector):
     return ops.matmul(query, vector[:H, None]), ops.matmul(key, vector[H:, None])
 
 
-def _rows(x, index):
-    """Rows `index` [B, T] of x [B, S, W], as [B, T, W]."""
+def _rows(x, index, device):
+    """Rows `index` [B, T] of x [B, S, W], as [B, T, W].
+
+    On accelerators of each batch entry by itself, so that the batch may be sharded.
+    """
     B, S = ops.shape(x)[:2]
-    flat = ops.cast(index, "int32") + ops.arange(B, dtype="int32")[:, None] * S
-    return ops.take(ops.reshape(x, (-1, x.shape[-1])), flat, axis=0)
+    index = ops.cast(index, "int32")
+    if device != "cpu":
+        return ops.take_along_axis(x, ops.broadcast_to(index[..., None], (*ops.shape(index), x.shape[-1])), axis=1)
+    return ops.take(ops.reshape(x, (-1, x.shape[-1])), index + ops.arange(B, dtype="int32")[:, None] * S, axis=0)

@@ -147,12 +147,13 @@ def test_concatenation_equals_explicitly_concatenated_pairs():
     np.testing.assert_allclose(numpy(got[0]), scores @ VALUE, atol=1e-5)
 
 
-def test_cumulative_sums_of_concatenation_are_as_exact_as_all_pairs():
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_cumulative_sums_of_concatenation_are_as_exact_as_all_pairs(device):
     """For large terms of opposite sign, which cancel."""
-    query, key, value = random(1, 400, 1) + 1000, random(1, 600, 1, seed=1) - 1000, random(1, 600, 3, seed=2)
+    query, key, value = random(2, 400, 1) + 1000, random(2, 600, 1, seed=1) - 1000, random(2, 600, 3, seed=2)
     given = {"vector": np.ones(2, "float32")}
     scores = np.maximum(query.astype("f8") + np.swapaxes(key, 1, 2), 0) / 600
-    got = ops.non_local(query, key, value, "concatenation", block_size=1, **given)
+    got = ops.non_local(query, key, value, "concatenation", block_size=1, device=device, **given)
     np.testing.assert_allclose(numpy(got), scores @ value, atol=1e-5)
 
 
