@@ -7,6 +7,7 @@ from keras_attention.decoding.loop import (
     call_step,
     has_nan,
     is_end,
+    prepared,
     require_inputs,
     run,
     take_rows,
@@ -118,7 +119,7 @@ def beam_search(
     cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
     K = require_int(beam_size, "beam_size")
     require_bool(stop_early, "stop_early")
-    longest = length_penalty(max_length, alpha)
+    step, longest = prepared(step), length_penalty(max_length, alpha)
 
     def active(index, tokens, cache, alive, alive_scores, finished, finished_scores, over):
         return ops.logical_and(index < max_length, ops.logical_not(ops.all(over)))

@@ -72,6 +72,13 @@ def require_pair(answer):
     return answer
 
 
+def prepared(step):
+    """`step`, or for the method `step` of a model with a `prepare_step` what that returns: the same for a loop."""
+    model = getattr(step, "__self__", None)
+    is_method = getattr(step, "__func__", None) is getattr(type(model), "step", None)
+    return model.prepare_step() if is_method and hasattr(model, "prepare_step") else step
+
+
 def has_nan(x):
     """Boolean [...]: which rows of `x` [..., V] contain a NaN."""
     return ops.any(ops.isnan(x), axis=-1)
@@ -155,7 +162,7 @@ def generate(choose, step, cache, start_tokens, max_length, end_token, pad_token
         sequences = write(sequences, index, tokens)
         return index + 1, tokens, ops.logical_or(ended, is_end(tokens, end_token)), sequences, cache
 
-    index = ops.convert_to_tensor(0, dtype="int32")
+    step, index = prepared(step), ops.convert_to_tensor(0, dtype="int32")
     ended = is_end(start_tokens, None)
     sequences = blank(start_tokens, max_length, pad_token)
     return run(active, advance, (index, start_tokens, ended, sequences, cache))[3]

@@ -13,6 +13,7 @@ from keras_attention.layers.bases.checks import (
 )
 from keras_attention.layers.bases.extension_point import ExtensionPoint
 from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
+from keras_attention.layers.bases.prepared_steps import PreparesSteps
 from keras_attention.layers.bases.projections import ProjectsMemory
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.masks import both, require_boolean
@@ -27,7 +28,7 @@ _CHECKED = (
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
+class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, ProjectsMemory):
     r"""Multi-head attention, a drop-in replacement for `keras.layers.MultiHeadAttention`.
 
     $$ \mathrm{MultiHead}(Q, K, V) = \mathrm{Concat}(\mathrm{head}_1, \ldots, \mathrm{head}_N) W^O, \quad
@@ -223,11 +224,13 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
             cache = self._write(cache, query if value is None else value, key, query_mask, cache_index)
             # Positions not yet written lie after the queries: the causal mask hides them.
             query_offset, use_causal_mask = cache_index, True
-        keys, values, key_mask = self._keys_and_values(query, value, key, memory if cache is None else cache, key_mask)
-        flags = training, return_attention_scores, use_causal_mask
+        projected = memory if cache is None else cache
+        keys, values, key_mask = self._keys_and_values(query, value, key, projected, key_mask)
         rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": attention_bias}
-        heads = self._query_dense(queries), keys, values
-        context, scores = self._attend(*heads, attention_mask, *flags, window=self.sliding_window, **rest)
+        rest |= {"window": self.sliding_window, "use_causal_mask": use_causal_mask}
+        attend = self._attend_projected if projected else self._attend
+        given = self._query_dense(queries), keys, values, attention_mask, training, return_attention_scores
+        context, scores = attend(*given, **rest)
         output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)
         if query.shape[0] == 0:  # if empty in batch and positions, Keras's einsum returns a batch of one
             output, scores = output[:0], scores[:0] if return_attention_scores else None
@@ -291,7 +294,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         check_memory(memory, query, value, sizes)
         check_cache(cache, cache_index, query, value, sizes)
         projected = memory if cache is None else cache
-        keys = (query if value is None else value).shape[:-1] if projected is None else projected["key"].shape[:2]
+        keys = (query if value is None else value).shape[:-1] if projected is None else projected["key"].shape[::2]
         masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
         dims = tuple(query.shape[:-1]), tuple(keys)
         return check_visibility(masks, attention_mask, attention_bias, self.num_heads, axes, *dims)
@@ -303,11 +306,11 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
             value_mask = query_mask if value is None and value_mask is None else value_mask
             keys = ops.shape(query if value is None else value)[:-1]
         else:
-            keys = ops.shape(projected["key"])[:2]
+            keys = ops.shape(projected["key"])[:3:2]  # [B, S] of [B, K, S, H]
         nobody = attention_mask if projected is None and len(query.shape) == 3 else None
         queries, keys = padding_masks(ops.shape(query)[:-1], keys, query_mask, value_mask, key_mask, nobody)
         if cache is not None and queries is not None and "mask" not in cache:
-            everything = ops.ones(ops.shape(cache["key"])[:2], dtype="bool")
+            everything = ops.ones(ops.shape(cache["key"])[:3:2], dtype="bool")
             keys = both(keys, write_rows(everything, queries, cache_index))
         return queries, keys
 
@@ -316,6 +319,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, ProjectsMemory):
         if projected is None:
             projected = self._project(query if value is None else value, key, key_mask)
             return projected["key"], projected["value"], key_mask
-        keys, values = (zero_padding(projected[name], key_mask) for name in ("key", "value"))
+        padding = None if key_mask is None else key_mask[:, None]
+        keys, values = (zero_padding(projected[name], padding) for name in ("key", "value"))
         # Padding in the cache is finite: it need not be zeroed.
         return keys, values, both(key_mask, require_boolean(projected.get("mask"), "cache['mask']"))

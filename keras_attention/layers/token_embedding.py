@@ -88,6 +88,11 @@ class TokenEmbedding(BaseLayer):
         rows = ops.take(self.embeddings, ops.cast(inputs, "int32"), axis=0)
         return ops.cast(rows, self.compute_dtype) * scale
 
+    def prepare_reverse(self):
+        """Returns a function from rows [B, D] to logits [B, V], for a loop: the table is turned around once, here."""
+        table = ops.transpose(ops.cast(self.embeddings, self.compute_dtype))
+        return lambda rows: ops.matmul(ops.cast(rows, self.compute_dtype), table)
+
     def compute_mask(self, inputs, mask=None):
         if self.mask_zero and not keras.backend.is_float_dtype(keras.backend.standardize_dtype(inputs.dtype)):
             return ops.not_equal(inputs, 0)

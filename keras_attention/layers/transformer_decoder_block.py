@@ -3,7 +3,10 @@
 import keras
 
 from keras_attention.layers.bases.checks import check_padding
+from keras_attention.layers.bases.prepared_steps import is_plain, prepare
 from keras_attention.layers.bases.transformer_block import TransformerBlock
+from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.ops import require_boolean
 from keras_attention.ops.shapes.padding import zero_padding
 
@@ -110,6 +113,33 @@ class TransformerDecoderBlock(TransformerBlock):
             "memory": self.memory_attention.project_memory(memory, mask=memory_mask),
         }
 
+    def prepare_step(self):
+        """Returns `step(x [B, D], cache, index) -> (x [B, D], cache)`, a call on one position with a cache.
+
+        Weights are read and laid out here, once for all steps. `None` if a subclass or quantization needs the call.
+        """
+        own, ask, dense = (
+            self.self_attention,
+            self.memory_attention,
+            [self.feed_forward.expand, self.feed_forward.contract],
+        )
+        layers = {TransformerDecoderBlock: [self], FeedForward: [self.feed_forward], MultiHeadAttention: [own, ask]}
+        ours = all(type(layer) is kind for kind, members in layers.items() for layer in members)
+        if not ours or not all(is_plain(x) for x in (*own._projections(), *ask._projections(), *dense)):
+            return None
+        own, ask = own.prepare_cached_step(), ask.prepare_memory_step()
+        expand, contract = map(prepare, dense)
+
+        def step(x, cache, index):
+            y, written = own(self._enter(self.self_attention_norm, x), cache["self"], index)
+            x = self._leave(self.self_attention_norm, x, y, False)
+            y = ask(self._enter(self.memory_attention_norm, x), cache["memory"])
+            x = self._leave(self.memory_attention_norm, x, y, False)
+            y = contract(*expand(self._enter(self.feed_forward_norm, x)))[0]
+            return self._leave(self.feed_forward_norm, x, y, False), {"self": written, "memory": cache["memory"]}
+
+        return step
+
     def call(
         self,
         inputs,
@@ -158,7 +188,7 @@ class TransformerDecoderBlock(TransformerBlock):
         self._check_cache(memory, cache, cache_index)
         B, T, _ = inputs.shape
         S, L = (
-            (memory.shape[1], T) if cache is None else (cache["memory"]["key"].shape[1], cache["self"]["key"].shape[1])
+            (memory.shape[1], T) if cache is None else (cache["memory"]["key"].shape[2], cache["self"]["key"].shape[2])
         )
         result = (keras.KerasTensor(inputs.shape, dtype=self.compute_dtype),)
         if return_attention_scores:

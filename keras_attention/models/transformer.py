@@ -143,8 +143,8 @@ class Transformer(keras.Model):
             max_length: Int, max number of decoding steps.
 
         Returns:
-            A dict (of tuples of dicts) of tensors, all batch first: the memory's mask
-            and projected keys and values, and zeros for those of the target.
+            A tuple (of dicts of dicts) of tensors, all batch first: for each block, the
+            projected keys, values and mask of the memory, and zeros for those of the target.
 
         Raises:
             ValueError: If there are fewer learned positions than `max_length`.
@@ -156,8 +156,9 @@ class Transformer(keras.Model):
             )
         source = ops.convert_to_tensor(source)
         memory, mask = self.encode(source), ops.not_equal(source, 0)
-        blocks = tuple(block.make_cache(memory, max_length, mask) for block in self.decoder.blocks)
-        return {"memory_mask": mask, "blocks": blocks}
+        caches = [block.make_cache(memory, max_length, mask) for block in self.decoder.blocks]
+        # No token of a step is padding: what is written is what a later step may see.
+        return tuple({**cache, "self": {n: cache["self"][n] for n in ("key", "value")}} for cache in caches)
 
     def step(self, tokens, cache, index):
         """One decoding step: reads one token of each target and returns the logits of the next.
@@ -174,9 +175,23 @@ class Transformer(keras.Model):
         Returns:
             Logits [B, V] of the token at `index + 1`, and the updated cache.
         """
-        tokens, mask = ops.convert_to_tensor(tokens), cache["memory_mask"]
-        x, blocks = self.decoder.step(tokens, cache["blocks"], index, memory_mask=mask)
-        return self.scorer(x, reverse=True), {**cache, "blocks": blocks}
+        x, cache = self.decoder.step(ops.convert_to_tensor(tokens), cache, index)
+        return self.scorer(x, reverse=True), cache
+
+    def prepare_step(self):
+        """Returns `step` for a loop: what the weights alone determine is computed here, once for all its steps.
+
+        The decoders of `keras_attention.decoding` call it themselves if they are given `model.step`.
+        """
+        step, score = self.decoder.prepare_step(), self.scorer.prepare_reverse()
+        if step is None or type(self).step is not Transformer.step:
+            return self.step
+
+        def advance(tokens, cache, index):
+            x, cache = step(tokens, cache, index)
+            return score(x), cache
+
+        return advance
 
     def attention_scores(self, inputs):
         """Attention probabilities of every attention layer, in inference mode.

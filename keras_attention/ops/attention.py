@@ -5,9 +5,9 @@ import math
 from keras import ops
 
 from keras_attention.ops.checks import check_options, check_tensors
-from keras_attention.ops.masks import alive_rows, both, require_boolean
+from keras_attention.ops.masks import alive_rows, both, in_band, require_boolean
 from keras_attention.ops.paths.blockwise import blockwise
-from keras_attention.ops.paths.dense import dense
+from keras_attention.ops.paths.dense import dense, dense_row
 from keras_attention.ops.paths.fused import fused
 from keras_attention.ops.paths.plan import device_kind, is_dense
 from keras_attention.ops.paths.toeplitz import hide_distances
@@ -148,10 +148,53 @@ def attend_unchecked(
             return zero_padding(context, alive)
     query, key, value = ops.cast(query, wide) * scale, ops.cast(key, wide), ops.cast(value, wide)
     if return_scores:
-        context, probs = dense(query, key, value, **rest)
-        probs = zero_padding(probs, None if alive is None else alive[:, None])
-        return ops.cast(zero_padding(context, alive), dtype), ops.cast(probs, dtype)
-    return ops.cast(zero_padding(_choose(query, key, value, block_size, device_kind(device), rest), alive), dtype)
+        return _finish(*dense(query, key, value, **rest), alive, dtype)
+    return _finish(_choose(query, key, value, block_size, device_kind(device), rest), None, alive, dtype)
+
+
+def attend_row(
+    query,
+    key,
+    value,
+    *,
+    mask=None,
+    query_mask=None,
+    key_mask=None,
+    bias=None,
+    causal=False,
+    query_offset=0,
+    window=None,
+    dropout=0.0,
+    seed=None,
+    return_scores=False,
+):
+    """`attend_unchecked` of one query over keys and values as a cache or a memory holds them, in their own layout.
+
+    Args:
+        query: [B, 1, N, H].
+        key: [B, K, S, H].
+        value: [B, K, S, V].
+        mask, query_mask, key_mask, bias, causal, query_offset, window, dropout, seed, return_scores: See `attend`.
+    """
+    dtype, wide = value.dtype, computed_in(query, key, value)
+    band = {"causal": causal, "query_offset": _int32(query_offset), "window": window}
+    bias = _full_precision(bias, wide, 1, band)
+    row, columns = ops.reshape(band["query_offset"], (1, 1)), ops.arange(ops.shape(key)[2], dtype="int32")
+    # All masks are one here: there is but one row.
+    mask = both(_four_axes(mask), in_band(row, columns[None], causal, window))
+    mask = both(mask, None if key_mask is None else key_mask[:, None, None])
+    rest = {"mask": mask, "key_mask": None, "causal": False, "query_offset": 0, "window": None}
+    query, key, value = ops.cast(query, wide) * query.shape[-1] ** -0.5, ops.cast(key, wide), ops.cast(value, wide)
+    context, probs = dense_row(query, key, value, bias=bias, dropout=dropout, seed=seed, **rest)
+    return _finish(context, probs if return_scores else None, query_mask, dtype)
+
+
+def _finish(context, probs, alive, dtype):
+    """The context, and the probabilities if there are any, zero for queries that see no key, in `dtype`."""
+    context = ops.cast(zero_padding(context, alive), dtype)
+    if probs is None:
+        return context
+    return context, ops.cast(zero_padding(probs, None if alive is None else alive[:, None]), dtype)
 
 
 def _choose(query, key, value, block_size, device, rest):

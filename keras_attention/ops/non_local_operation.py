@@ -83,8 +83,7 @@ def non_local(
     check_pairs(query, key, value, query_mask, key_mask)
     check_tiling(block_size, device)
     require_bool(return_scores, "return_scores")
-    if not ops.is_tensor(scale):
-        require_number(scale, "scale", optional=True)
+    require_number(None if ops.is_tensor(scale) else scale, "scale", optional=True)
     _check_vector(vector, pairwise, key.shape[-1])
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     if pairwise in SOFTMAX:

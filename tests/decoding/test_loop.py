@@ -110,3 +110,26 @@ def test_finished_sequences_are_kept_when_open_ones_have_nan_logits():
     tokens, scores = decoding.beam_search(step, (), [0], 3, end_token=2, beam_size=2, alpha=0.0)
     assert ops.convert_to_numpy(tokens).tolist() == [[[2, 0, 0], [0, 0, 0]]]
     np.testing.assert_allclose(ops.convert_to_numpy(scores), [[np.log(0.4), -np.inf]], rtol=1e-5)
+
+
+class Model:
+    """A model whose prepared step generates other tokens."""
+
+    def step(self, tokens, cache, index):
+        return ops.one_hot(tokens + 1, 5), cache
+
+    def prepare_step(self):
+        return lambda tokens, cache, index: (ops.one_hot(tokens + 2, 5), cache)
+
+
+@each_decoder
+def test_the_step_of_a_model_is_prepared(decode):
+    options = {"top_k": 1} if decode is decoding.sample else {"beam_size": 1} if decode is decoding.beam_search else {}
+    model = Model()
+
+    def run(step):
+        tokens = decode(step, (), [0], 2, None, **options)
+        return ops.convert_to_numpy(tokens[0] if isinstance(tokens, tuple) else tokens).ravel().tolist()
+
+    assert run(model.step) == [2, 4]
+    assert run(lambda *arguments: model.step(*arguments)) == [1, 2], "only the method itself is prepared"

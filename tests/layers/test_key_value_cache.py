@@ -44,7 +44,7 @@ def test_equals_the_full_forward(init, steps):
 def test_the_cache_has_the_key_value_heads():
     cache = layer_of(num_key_value_heads=2, value_dim=6).make_cache(B, L)
     shapes = {name: tuple(x.shape) for name, x in cache.items()}
-    assert shapes == {"key": (B, L, 2, 3), "value": (B, L, 2, 6), "mask": (B, L)}
+    assert shapes == {"key": (B, 2, L, 3), "value": (B, 2, L, 6), "mask": (B, L)}
 
 
 def test_half_precision():
@@ -138,12 +138,12 @@ def test_an_invalid_batch_size_is_refused_by_name(batch):
 
 def test_symbolic_shapes():
     layer = layer_of(num_key_value_heads=2)
-    cache = {name: keras.Input((L, 2, 3)) for name in ("key", "value")}
+    cache = {name: keras.Input((2, L, 3)) for name in ("key", "value")}
     index = keras.Input(batch_shape=(), dtype="int32")
     x = keras.Input((None, D))
     output, scores, new = layer(x, cache=cache, cache_index=index, return_attention_scores=True)
     assert output.shape == (None, None, D) and scores.shape == (None, N, None, L)
-    assert {name: x.shape for name, x in new.items()} == {"key": (None, L, 2, 3), "value": (None, L, 2, 3)}
+    assert {name: x.shape for name, x in new.items()} == {"key": (None, 2, L, 3), "value": (None, 2, L, 3)}
     assert layer(x, memory=cache).shape == (None, None, D)
 
 
@@ -217,11 +217,11 @@ def test_decodes_under_jax_jit():
         ({}, "`cache` and `cache_index` go together.*cache given, cache_index=None"),
         ({"cache": None, "cache_index": 0}, "`cache` and `cache_index` go together.*not given, cache_index=0"),
         ({"cache_index": 0, "memory": {}}, "from a `memory` or from a `cache`. Received: both"),
-        ({"cache": None, "memory": {"key": np.ones((B, L, 2, 3))}}, "`memory` must be a dict with a `key`"),
-        ({"cache_index": 0, "cache": {"key": np.ones((B, L, N, 3))}}, "a `key` and a `value`"),
+        ({"cache": None, "memory": {"key": np.ones((B, 2, L, 3))}}, "`memory` must be a dict with a `key`"),
+        ({"cache_index": 0, "cache": {"key": np.ones((B, N, L, 3))}}, "a `key` and a `value`"),
         (
-            {"cache_index": 0, "cache": {"key": np.ones((B, L, 2, 3)), "value": np.ones((B, L, 2, 3))}},
-            "must be .B, L, 4, 3.",
+            {"cache_index": 0, "cache": {"key": np.ones((B, 2, L, 3)), "value": np.ones((B, 2, L, 3))}},
+            "must be .B, 4, L, 3.",
         ),
     ],
     ids=lambda v: v[:20] if isinstance(v, str) else ",".join(v),

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.ops.cache import write_rows
+from keras_attention.ops.cache import put_row, write_rows
+from tests.models.helpers import compiled
 
 B, L, K, H = 2, 7, 3, 4
 
@@ -30,3 +31,17 @@ def test_rows_beyond_the_end_are_dropped():
 def test_cache_keeps_its_dtype():
     written = write_rows(ops.zeros((1, 4), "bfloat16"), ops.ones((1, 1), "float32"), 0)
     assert keras.backend.standardize_dtype(written.dtype) == "bfloat16"
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+@pytest.mark.parametrize("index", [0, 4, L - 1])
+def test_one_row_in_place(index, mode):
+    rng = np.random.default_rng(0)
+    cache, row = (rng.standard_normal((B, K, n, H)).astype("float32") for n in (L, 1))
+    expected = cache.copy()
+    expected[:, :, index] = row[:, :, 0]
+    given = ops.convert_to_tensor(cache), ops.convert_to_tensor(row), ops.convert_to_tensor(index, dtype="int32")
+    put = put_row if mode == "eager" else compiled(put_row, xla=mode == "xla")
+    np.testing.assert_array_equal(np.asarray(ops.convert_to_numpy(put(*given))), expected)
+    written = write_rows(*given, axis=2)
+    np.testing.assert_array_equal(np.asarray(ops.convert_to_numpy(written)), expected)

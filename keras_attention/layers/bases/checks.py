@@ -238,7 +238,7 @@ def check_cache(cache, index, query, value, sizes):
             f"Received: query.shape={tuple(query.shape)}, value.shape={tuple(value.shape)}"
         )
     _check_projected(cache, "cache", query, sizes)
-    length = cache["key"].shape[1]
+    length = cache["key"].shape[2]
     if isinstance(index, int) and not (index >= 0 and (length is None or index + (rows or 1) <= length)):
         raise ValueError(
             f"The cache has room for positions 0 to {length} (exclusive). "
@@ -247,7 +247,7 @@ def check_cache(cache, index, query, value, sizes):
 
 
 def _check_projected(projected, name, query, sizes):
-    """Raises unless `projected` is {"key": [B, L, K, H], "value": [B, L, K, V]}, maybe with "mask": [B, L].
+    """Raises unless `projected` is {"key": [B, K, L, H], "value": [B, K, L, V]}, maybe with "mask": [B, L].
 
     `sizes`: K, H and V of the layer.
     """
@@ -260,10 +260,10 @@ def _check_projected(projected, name, query, sizes):
         )
     for part, size in zip(("key", "value"), last):
         shape = tuple(projected[part].shape)
-        if len(shape) != 4 or not may_equal(shape[2], heads) or not may_equal(shape[3], size):
-            raise ValueError(f"`{name}[{part!r}]` must be [B, L, {heads}, {size}]. Received: shape={shape}")
+        if len(shape) != 4 or not may_equal(shape[1], heads) or not may_equal(shape[3], size):
+            raise ValueError(f"`{name}[{part!r}]` must be [B, {heads}, L, {size}]. Received: shape={shape}")
     if "mask" in projected:
-        check_padding(projected["mask"], f"{name}['mask']", (None, projected["key"].shape[1]), f"the {name}")
+        check_padding(projected["mask"], f"{name}['mask']", (None, projected["key"].shape[2]), f"the {name}")
 
 
 def _show(dims):

@@ -6,8 +6,8 @@ from keras import ops
 
 from keras_attention.layers.bases.flash_attention import block_size
 from keras_attention.ops import masked_softmax, require_boolean
-from keras_attention.ops.attention import attend_axes
-from keras_attention.ops.shapes.axes import free_axes
+from keras_attention.ops.attention import attend_axes, attend_row
+from keras_attention.ops.shapes.axes import free_axes, swap_heads
 from keras_attention.ops.visibility import visible_pairs
 
 LETTERS = "abcdefg"  # the axes before the heads; attended key axes are capitals
@@ -46,7 +46,6 @@ class ExtensionPoint:
         Returns:
             context [B, *T, N, V], and the scores [B, *free, N, *T, *S] or `None`.
         """
-        dropout = self.dropout if training else 0.0
         query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
         result = attend_axes(
             query,
@@ -55,17 +54,34 @@ class ExtensionPoint:
             self._axes(len(query.shape) - 1),
             mask=require_boolean(attention_mask),
             causal=use_causal_mask,
-            dropout=dropout,
-            seed=self._dropout_layer.seed_generator.next() if dropout else None,
             return_scores=return_attention_scores,
             block_size=block_size(self.flash_attention),
+            **self._dropout_options(training),
             **given,
         )
         return result if return_attention_scores else (result, None)
 
+    def _dropout_options(self, training):
+        dropout = self.dropout if training else 0.0
+        return {"dropout": dropout, "seed": self._dropout_layer.seed_generator.next() if dropout else None}
+
+    @property
+    def _computes_attention(self):
+        """Whether no subclass overrides `_compute_attention`."""
+        return type(self)._compute_attention is ExtensionPoint._compute_attention
+
+    def _attend_projected(self, query, key, value, attention_mask, training, scored, use_causal_mask, **given):
+        """`_attend` over keys [B, K, S, H] and values [B, K, S, V], as a cache or a memory holds them."""
+        if query.shape[1] != 1 or not self._computes_attention:
+            key, value = swap_heads(key), swap_heads(value)
+            return self._attend(query, key, value, attention_mask, training, scored, use_causal_mask, **given)
+        options = {**self._dropout_options(training), "causal": use_causal_mask, "return_scores": scored, **given}
+        result = attend_row(query, key, value, mask=require_boolean(attention_mask), **options)
+        return result if scored else (result, None)
+
     def _attend(self, query, key, value, attention_mask, training, return_attention_scores, use_causal_mask, **given):
         """Calls `_compute_attention`; a subclass's gets one combined mask and as many key heads as query heads."""
-        if type(self)._compute_attention is ExtensionPoint._compute_attention:
+        if self._computes_attention:
             return self._compute_attention(
                 query, key, value, attention_mask, training, return_attention_scores, use_causal_mask, **given
             )

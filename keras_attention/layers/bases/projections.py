@@ -15,6 +15,7 @@ from keras_attention.layers.bases.checks import require_batch_size
 from keras_attention.layers.bases.memory_attention import memory_mask
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.require import require_bool, require_int
+from keras_attention.ops.shapes.axes import swap_heads
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
 MIDDLE = "TUVWXYZ"  # the axes between batch and features
@@ -130,10 +131,16 @@ class ProjectsMemory(ProjectsHeads):
 
     def _write(self, cache, value, key, mask, index):
         """The cache with keys, values and mask of `value` written at `index`."""
-        rows = self._project(value, key, mask)
+        rows = self._project_in_heads(value, key, mask)
+        written = {name: write_rows(cache[name], rows[name], index, axis=2) for name in rows}
         if "mask" in cache:
-            rows["mask"] = ops.ones(ops.shape(value)[:2], dtype="bool") if mask is None else mask
-        return {name: write_rows(cache[name], rows[name], index) for name in cache}
+            mask = ops.ones(ops.shape(value)[:2], dtype="bool") if mask is None else mask
+            written["mask"] = write_rows(cache["mask"], mask, index)
+        return written
+
+    def _project_in_heads(self, value, key, mask):
+        """Keys [B, K, T, H] and values [B, K, T, V]: what later steps read lies together in memory."""
+        return {name: swap_heads(x) for name, x in self._project(value, key, mask).items()}
 
     def make_cache(self, batch_size, max_length):
         """Returns an empty cache for `max_length` positions.
@@ -143,16 +150,16 @@ class ProjectsMemory(ProjectsHeads):
             max_length: Positive int, L.
 
         Returns:
-            {"key": [B, L, K, H], "value": [B, L, K, V], "mask": [B, L]}: the mask is boolean, true for written
+            {"key": [B, K, L, H], "value": [B, K, L, V], "mask": [B, L]}: the mask is boolean, true for written
             positions that are not padding.
         """
         require_batch_size(batch_size)
         require_int(max_length, "max_length")
-        dims = (batch_size, max_length, self.num_key_value_heads)
+        dims = (batch_size, self.num_key_value_heads, max_length)
         return {
             "key": ops.zeros((*dims, self.key_dim), dtype=self.compute_dtype),
             "value": ops.zeros((*dims, self.value_dim), dtype=self.compute_dtype),
-            "mask": ops.zeros(dims[:2], dtype="bool"),
+            "mask": ops.zeros((batch_size, max_length), dtype="bool"),
         }
 
     def project_memory(self, value, key=None, mask=None, lengths=None):
@@ -165,14 +172,14 @@ class ProjectsMemory(ProjectsHeads):
             lengths: Integers [B], the lengths without padding.
 
         Returns:
-            What to pass as `memory`: {"key": [B, S, K, H], "value": [B, S, K, V]} and, where there is a mask, "mask".
+            What to pass as `memory`: {"key": [B, K, S, H], "value": [B, K, S, V]} and, where there is a mask, "mask".
         """
         self._require_built("project_memory")
         value = ops.convert_to_tensor(value)
         mask = memory_mask(value, mask, lengths)
         self._check_widths({"value": value, "key": key})
         mask = full_mask(mask, ops.shape(value)[:-1])
-        memory = self._project(value, key, mask)
+        memory = self._project_in_heads(value, key, mask)
         return memory if mask is None else {**memory, "mask": mask}
 
 

@@ -54,6 +54,21 @@ class Stack:
             written.append(block_cache)
         return self.leave(x)[:, 0], tuple(written)
 
+    def prepare_step(self):
+        """`step` with what the weights alone determine computed here, once; `None` if a block has no such step."""
+        steps = [block.prepare_step() for block in self.blocks]
+        if None in steps:
+            return None
+
+        def step(tokens, cache, index):
+            x, written = self.embed(tokens[:, None], training=False, start_index=index)[:, 0], []
+            for advance, block_cache in zip(steps, cache):
+                x, block_cache = advance(x, block_cache, index)
+                written.append(block_cache)
+            return self.leave(x), tuple(written)
+
+        return step
+
     def leave(self, x):
         return x if self.norm is None else self.norm(x)
 

@@ -5,10 +5,11 @@ from keras import ops
 from keras_attention.ops.masks import NEGATIVE, both, hide, in_band, revive
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
 from keras_attention.ops.paths.toeplitz import shear
+from keras_attention.ops.shapes.axes import swap_last
 from keras_attention.ops.softmax import softmax
 
 
-def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
+def dense(query, key, value, **rest):
     """Returns the context [B, T, N, V] and the probabilities [B, N, T, S]; arguments as for `attend`, query scaled.
 
     The query heads that share a key/value head are stacked along T, so that keys are never repeated. Products are
@@ -18,6 +19,30 @@ def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bi
     S, K = ops.shape(key)[1], key.shape[2]
     query = ops.reshape(ops.transpose(query, (0, 2, 1, 3)), (B, K, N // K * T, H))
     logits = ops.reshape(query @ ops.transpose(key, (0, 2, 3, 1)), (B, N, T, S))
+    context, probs = weigh(logits, ops.transpose(value, (0, 2, 1, 3)), **rest)
+    return ops.transpose(context, (0, 2, 1, 3)), probs
+
+
+def dense_row(query, key, value, **rest):
+    """`dense` of one query over keys and values as a cache holds them: nothing as long as they are is turned around.
+
+    Args:
+        query: [B, 1, N, H], scaled.
+        key: [B, K, S, H].
+        value: [B, K, S, V].
+        **rest: As for `dense`.
+    """
+    (B, K, S, H), N = ops.shape(key), query.shape[2]
+    # TensorFlow's graph and XLA multiply with the transpose of each matrix without making it.
+    logits = ops.reshape(query, (B, K, N // K, H)) @ swap_last(key)
+    context, probs = weigh(ops.reshape(logits, (B, N, 1, S)), value, **rest)
+    return ops.reshape(context, (B, 1, N, value.shape[-1])), probs
+
+
+def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
+    """From logits [B, N, T, S] and values [B, K, S, V] to the context [B, N, T, V] and the probabilities."""
+    B, N, T, S = ops.shape(logits)
+    K = value.shape[1]
     rows, columns = ops.arange(T, dtype="int32")[:, None], ops.arange(S, dtype="int32")
     by_distance = bias is not None and len(bias.shape) == 3  # causality and the window are in the bias already
     visible = None if by_distance else in_band(rows + query_offset, columns[None, :], causal, window)
@@ -32,8 +57,7 @@ def dense(query, key, value, *, mask, key_mask, causal, query_offset, window, bi
         kept = keep(row_hashes(seed, batch, head, rows), column_hashes(seed, columns), dropout)
         kept = ops.where(kept, probs * (1 / (1 - dropout)), 0.0)
     kept = ops.reshape(kept, (B, K, N // K * T, S))
-    context = kept @ ops.transpose(value, (0, 2, 1, 3))
-    return ops.transpose(ops.reshape(context, (B, N, T, value.shape[-1])), (0, 2, 1, 3)), probs
+    return ops.reshape(kept @ value, (B, N, T, value.shape[-1])), probs
 
 
 def _addend(bias, mask, visible, dtype):

@@ -107,3 +107,11 @@ def _prod(shape, axes):
 def swap_last(x):
     """`x` with its last two axes swapped: the transpose of each matrix."""
     return ops.swapaxes(x, -1, -2)
+
+
+def swap_heads(x):
+    """[B, T, N, H] <-> [B, N, T, H]. Of one row or one head the order in memory stays: a reshape."""
+    if 1 not in x.shape[1:3]:
+        return ops.transpose(x, (0, 2, 1, 3))
+    B, T, N, H = ops.shape(x)
+    return ops.reshape(x, (B, N, T, H))
