@@ -3,8 +3,8 @@
     python benchmarks/decoding.py [--repeat 5] [--cores 0,1] [--only "batch 1"]
 
 Vocabulary 8000, source 32, 128 new tokens, random weights (the time does not depend on them), TensorFlow in a graph
-and with XLA. `read` reads the decoder's weights once for each token, by PyTorch's sum: no decoder that reads them all can
-be faster. Each candidate runs in its own process on the same pinned cores. Needs Linux, keras_hub and torch.
+and with XLA. `read` reads the decoder's weights once for each token, by PyTorch's sum: no decoder can be faster. Each
+candidate runs in its own process on the same pinned cores. Needs Linux, keras_hub and torch.
 """
 
 import side_by_side

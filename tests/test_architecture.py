@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pathlib
 import re
+import subprocess
 import sys
 
 import keras
@@ -112,6 +113,13 @@ def test_packages_import_only_what_they_may():
 )
 def test_forbidden_imports_are_found(source):
     assert list(forbidden_imports(source, ("keras_attention", "ops")))
+
+
+def test_importing_the_package_imports_nothing_beyond_keras():
+    code = "import sys, keras; before = set(sys.modules); import keras_attention; print(*set(sys.modules) - before)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    top = {name.partition(".")[0] for name in found.split()}
+    assert "keras_attention" in top and top - sys.stdlib_module_names == {"keras_attention"}
 
 
 def test_every_package_has_import_rules():

@@ -19,6 +19,7 @@ from keras_attention.ops.cache import write_rows
 from keras_attention.ops.masks import both, require_boolean
 from keras_attention.ops.require import require_bool, require_int, require_ints, require_rate, require_seed
 from keras_attention.ops.shapes.padding import padding_masks, zero_padding
+from keras_attention.ops.shapes.sizes import shape_of
 
 # Call arguments whose shapes are checked.
 _CHECKED = (
@@ -225,7 +226,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
             # Positions not yet written lie after the queries: the causal mask hides them.
             query_offset, use_causal_mask = cache_index, True
         projected = memory if cache is None else cache
-        keys, values, key_mask = self._keys_and_values(query, value, key, projected, key_mask)
+        keys, values, key_mask = self._keys_and_values(query, queries, value, key, projected, query_mask, key_mask)
         rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": attention_bias}
         rest |= {"window": self.sliding_window, "use_causal_mask": use_causal_mask}
         attend = self._attend_projected if projected else self._attend
@@ -304,20 +305,25 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
         projected = memory if cache is None else cache
         if projected is None:
             value_mask = query_mask if value is None and value_mask is None else value_mask
-            keys = ops.shape(query if value is None else value)[:-1]
+            keys = shape_of(query if value is None else value)[:-1]
         else:
-            keys = ops.shape(projected["key"])[:3:2]  # [B, S] of [B, K, S, H]
+            keys = shape_of(projected["key"])[:3:2]  # [B, S] of [B, K, S, H]
         nobody = attention_mask if projected is None and len(query.shape) == 3 else None
-        queries, keys = padding_masks(ops.shape(query)[:-1], keys, query_mask, value_mask, key_mask, nobody)
+        queries, keys = padding_masks(shape_of(query)[:-1], keys, query_mask, value_mask, key_mask, nobody)
         if cache is not None and queries is not None and "mask" not in cache:
             everything = ops.ones(ops.shape(cache["key"])[:3:2], dtype="bool")
             keys = both(keys, write_rows(everything, queries, cache_index))
         return queries, keys
 
-    def _keys_and_values(self, query, value, key, projected, key_mask):
-        """Keys and values in heads, and the mask of the keys; `projected` is a memory, a cache or `None`."""
+    def _keys_and_values(self, query, queries, value, key, projected, query_mask, key_mask):
+        """Keys and values in heads, and the mask of the keys; `projected` is a memory, a cache or `None`.
+
+        `queries` are `query` without its padding.
+        """
         if projected is None:
-            projected = self._project(query if value is None else value, key, key_mask)
+            value, key = query if value is None else value, None if key is value else key
+            same = value is query and key is None and key_mask is query_mask  # zeroed once
+            projected = self._project(queries, None, None) if same else self._project(value, key, key_mask)
             return projected["key"], projected["value"], key_mask
         padding = None if key_mask is None else key_mask[:, None]
         keys, values = (zero_padding(projected[name], padding) for name in ("key", "value"))

@@ -7,7 +7,7 @@ from keras import ops
 from keras_attention.ops.checks import check_options, check_tensors
 from keras_attention.ops.masks import alive_rows, both, in_band, require_boolean
 from keras_attention.ops.paths.blockwise import blockwise
-from keras_attention.ops.paths.dense import dense, dense_row
+from keras_attention.ops.paths.dense import dense, dense_context, dense_row
 from keras_attention.ops.paths.fused import fused
 from keras_attention.ops.paths.plan import device_kind, is_dense
 from keras_attention.ops.paths.toeplitz import hide_distances
@@ -15,7 +15,7 @@ from keras_attention.ops.precision import computed_in, itemsize
 from keras_attention.ops.require import is_int
 from keras_attention.ops.shapes.axes import fold_axes, fold_scores_like, unfold_axes, unfold_scores
 from keras_attention.ops.shapes.padding import zero_padding
-from keras_attention.ops.shapes.sizes import either
+from keras_attention.ops.shapes.sizes import either, shape_of
 
 LARGEST = 3.4028234663852886e38  # of float32
 
@@ -135,21 +135,22 @@ def attend_unchecked(
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     band = {"causal": causal, "query_offset": _int32(query_offset), "window": window}
     dtype, wide = value.dtype, computed_in(query, key, value)
-    bias = _full_precision(bias, wide, ops.shape(query)[1], band)
+    bias = _full_precision(bias, wide, shape_of(query)[1], band)
     rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
     alive = query_mask
     if mask is None and bias is None:
-        alive = both(alive, alive_rows(ops.shape(query)[1], ops.shape(key)[1], key_mask, **band))
+        alive = both(alive, alive_rows(shape_of(query)[1], shape_of(key)[1], key_mask, **band))
     if 0 in (*query.shape[:2], key.shape[1]):
         block_size = 0
     if block_size is None and not return_scores:
         context = fused(query, key, value, scale=scale, **rest)
         if context is not None:
             return zero_padding(context, alive)
-    query, key, value = ops.cast(query, wide) * scale, ops.cast(key, wide), ops.cast(value, wide)
+    query, key, value = ops.cast(query, wide), ops.cast(key, wide), ops.cast(value, wide)
     if return_scores:
-        return _finish(*dense(query, key, value, **rest), alive, dtype)
-    return _finish(_choose(query, key, value, block_size, device_kind(device), rest), None, alive, dtype)
+        return _finish(*dense(query * scale, key, value, **rest), alive, dtype)
+    context = _choose(query, key, value, scale, block_size, device_kind(device), rest)
+    return _finish(context, None, alive, dtype)
 
 
 def attend_row(
@@ -197,15 +198,15 @@ def _finish(context, probs, alive, dtype):
     return context, ops.cast(zero_padding(probs, None if alive is None else alive[:, None]), dtype)
 
 
-def _choose(query, key, value, block_size, device, rest):
+def _choose(query, key, value, scale, block_size, device, rest):
     """The dense path or tiles; decided when the graph runs if the sizes are not known."""
-    (B, T), S, N = ops.shape(query)[:2], ops.shape(key)[1], query.shape[2]
+    (B, T), S, N = shape_of(query)[:2], shape_of(key)[1], query.shape[2]
 
     def whole():
-        return dense(query, key, value, **rest)[0]
+        return dense_context(query, key, value, scale=scale, **rest)
 
     def tiles():
-        return blockwise(query, key, value, block_size, device, **rest)
+        return blockwise(query * scale, key, value, block_size, device, **rest)
 
     if block_size is not None:
         return tiles() if block_size else whole()
@@ -253,7 +254,7 @@ def attend_axes(
     Returns:
         context [B, *middle, N, V]; with `return_scores`, `(context, scores)`.
     """
-    query_dims, key_dims = ops.shape(query)[:-2], ops.shape(key)[:-2]
+    query_dims, key_dims = shape_of(query)[:-2], shape_of(key)[:-2]
     if bias is not None and len(bias.shape) > 3:
         bias = fold_scores_like(bias, axes, query_dims, key_dims)
     context = attend_unchecked(

@@ -127,12 +127,14 @@ def both(a, b):
 
 
 def alive_rows(T, S, key_mask, causal, query_offset, window):
-    """Which queries see at least one key, [B or 1, T], in memory that grows with T + S; `None` if all do.
+    """Which queries see at least one key, [B or 1, T or 1], in memory that grows with T + S; `None` if all do.
 
     Counts the keys that are not padding between the first and the last position that a query may see.
     """
     if key_mask is None and window is None and isinstance(query_offset, int) and query_offset >= 0:
         return None
+    if key_mask is not None and window is None and not causal:
+        return ops.any(key_mask, axis=1, keepdims=True)
     position = ops.arange(T, dtype="int32") + query_offset
     last = position if causal else ops.full((T,), S - 1, dtype="int32")
     first = ops.zeros((T,), dtype="int32")

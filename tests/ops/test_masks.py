@@ -30,11 +30,11 @@ def test_in_band_band_penalty_and_alive_rows_match_the_formula(causal, window, q
     real = np.random.default_rng(0).random((4, S)) < 0.4
     real[2] = False
     alive = alive_rows(T, S, keras.ops.convert_to_tensor(real), causal, query_offset, window)
-    np.testing.assert_array_equal(numpy(alive), (expected[None] & real[:, None]).any(-1))
+    np.testing.assert_array_equal(np.broadcast_to(numpy(alive), (4, T)), (expected[None] & real[:, None]).any(-1))
     alive = alive_rows(T, S, None, causal, query_offset, window)
     np.testing.assert_array_equal(True if alive is None else numpy(alive)[0], expected.any(-1))
     none = alive_rows(T, 0, keras.ops.convert_to_tensor(real[:, :0]), causal, query_offset, window)
-    assert not numpy(none).any() and none.shape == (4, T)
+    assert not numpy(none).any() and none.shape[0] == 4 and none.shape[1] in (1, T)
 
 
 def test_floating_mask_is_refused_and_integer_mask_is_cast():

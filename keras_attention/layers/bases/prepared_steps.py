@@ -1,7 +1,7 @@
 """Decoding steps with everything that does not change from token to token computed once, before the loop.
 
-A step computes one row a sequence: its time is that of reading the weights. What a layer would do besides for each token
-is done before: kernels become matrices, those with the same input one matrix, and quantized ones are dequantized.
+A step computes one row a sequence: its time is that of reading the weights. What a layer would do besides for every
+token is done before: kernels become matrices, those with the same input one matrix, and quantized ones are dequantized.
 """
 
 import math

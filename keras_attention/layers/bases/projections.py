@@ -183,6 +183,26 @@ class ProjectsMemory(ProjectsHeads):
         return memory if mask is None else {**memory, "mask": mask}
 
 
+class Projection(keras.layers.EinsumDense):
+    """`EinsumDense` that contracts the last axes of its inputs with the first of its kernel.
+
+    On TensorFlow as one product of matrices: Keras's einsum multiplies each batch entry by the kernel, and its gradient
+    holds a kernel for each.
+    """
+
+    def call(self, inputs, training=None):
+        if keras.backend.backend() != "tensorflow":
+            return super().call(inputs, training=training)
+        of_inputs, of_kernel = self.equation.split("->")[0].split(",")
+        outputs = ops.tensordot(inputs, self.kernel, axes=len(set(of_inputs) & set(of_kernel)))
+        # Not `ops.add`, see `WithAxisOfOne`.
+        outputs = outputs if self.bias is None else outputs + self.bias
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def quantize(self, mode=None, type_check=True, **kwargs):
+        super().quantize(mode, type_check=False, **kwargs)  # the check would reject a subclass
+
+
 class WithAxisOfOne(keras.layers.EinsumDense):
     """`EinsumDense` with one more axis of size 1 after the batch, which `call` adds and removes.
 
@@ -241,7 +261,7 @@ def _kind(use_bias, last, middle):
     """The class of a projection, and the letters of its axes between batch and features."""
     if use_bias and last == 1:
         return WithAxisOfOne, MIDDLE[: middle + 1]
-    return keras.layers.EinsumDense, MIDDLE[:middle]
+    return Projection, MIDDLE[:middle]
 
 
 def clone(initializer):

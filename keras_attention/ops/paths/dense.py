@@ -1,12 +1,32 @@
 """Dense attention, with all [B, N, T, S] logits at once: the definition, and the fast path for short lengths."""
 
+import keras
 from keras import ops
 
 from keras_attention.ops.masks import NEGATIVE, both, hide, in_band, revive
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
 from keras_attention.ops.paths.toeplitz import shear
 from keras_attention.ops.shapes.axes import swap_last
+from keras_attention.ops.shapes.sizes import shape_of
 from keras_attention.ops.softmax import softmax
+
+
+def dense_context(query, key, value, *, scale, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
+    """The context of `dense` alone, with `scale`.
+
+    On TensorFlow by Keras's attention, whose two products transpose within one operation each: in eager mode every
+    operation costs.
+    """
+    band = {"causal": causal, "query_offset": query_offset, "window": window}
+    shared = query.shape[2] != key.shape[2]
+    elsewhere = keras.backend.backend() != "tensorflow" or isinstance(query, keras.KerasTensor)
+    if dropout or shared or elsewhere or 0 in (*query.shape, *key.shape):
+        rest = {"mask": mask, "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
+        return dense(query * scale, key, value, **rest)[0]
+    sizes = shape_of(query)[1], shape_of(key)[1]
+    addend, alive = _addend(*sizes, mask, key_mask, bias, query.dtype, **band)
+    context = ops.dot_product_attention(query, key, value, bias=addend, scale=scale, flash_attention=False)
+    return context if alive is None else context * ops.cast(ops.swapaxes(alive, 1, 2), context.dtype)
 
 
 def dense(query, key, value, **rest):
@@ -43,31 +63,35 @@ def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, 
     """From logits [B, N, T, S] and values [B, K, S, V] to the context [B, N, T, V] and the probabilities."""
     B, N, T, S = ops.shape(logits)
     K = value.shape[1]
-    rows, columns = ops.arange(T, dtype="int32")[:, None], ops.arange(S, dtype="int32")
-    by_distance = bias is not None and len(bias.shape) == 3  # causality and the window are in the bias already
-    visible = None if by_distance else in_band(rows + query_offset, columns[None, :], causal, window)
-    visible = both(mask, both(visible, None if key_mask is None else key_mask[:, None, None, :]))
-    addend, alive = _addend(shear(bias, T, S) if by_distance else bias, mask, visible, logits.dtype)
+    addend, alive = _addend(T, S, mask, key_mask, bias, logits.dtype, causal, query_offset, window)
     probs = softmax(logits if addend is None else logits + addend)
     if alive is not None:
         probs = probs * ops.cast(alive, probs.dtype)
     kept = probs
     if dropout:
         batch, head = ops.arange(B, dtype="int32")[:, None, None, None], ops.arange(N, dtype="int32")[:, None, None]
+        rows, columns = ops.arange(T, dtype="int32")[:, None], ops.arange(S, dtype="int32")
         kept = keep(row_hashes(seed, batch, head, rows), column_hashes(seed, columns), dropout)
         kept = ops.where(kept, probs * (1 / (1 - dropout)), 0.0)
     kept = ops.reshape(kept, (B, K, N // K * T, S))
     return ops.reshape(kept @ value, (B, N, T, value.shape[-1])), probs
 
 
-def _addend(bias, mask, visible, dtype):
-    """What is added to the logits, finite, and which rows see a key, both broadcastable to [B, N, T, S].
+def _addend(T, S, mask, key_mask, bias, dtype, causal, query_offset, window):
+    """What is added to the logits, finite, and which rows see a key, both broadcastable to [B, N, T, S], or `None`.
 
     Without a mask or a bias the caller knows which rows see no key without [T, S], and zeroes them.
     """
+    by_distance = bias is not None and len(bias.shape) == 3  # causality and the window are in the bias already
+    visible = None
+    if (causal or window is not None) and not by_distance:
+        rows = ops.expand_dims(ops.arange(T, dtype="int32"), 1) + query_offset
+        visible = in_band(rows, ops.expand_dims(ops.arange(S, dtype="int32"), 0), causal, window)
+    visible = both(mask, both(visible, None if key_mask is None else ops.expand_dims(key_mask, (1, 2))))
     if bias is not None:
-        return revive(hide(bias, visible))
+        return revive(hide(shear(bias, T, S) if by_distance else bias, visible))
     if visible is None:
         return None, None
-    penalty = ops.where(visible, ops.zeros((), dtype), ops.cast(NEGATIVE, dtype))
+    # Arithmetic is faster than a selection; 0 where visible, exactly.
+    penalty = (ops.cast(visible, dtype) - 1.0) * -NEGATIVE
     return penalty, None if mask is None else ops.any(visible, axis=-1, keepdims=True)

@@ -12,6 +12,11 @@ def product(*sizes):
     return math.prod(ops.cast(n, "float32") for n in sizes)
 
 
+def shape_of(x):
+    """`ops.shape`, which on TensorFlow is an operation in eager mode, only where a size is known only at run time."""
+    return ops.shape(x) if None in tuple(x.shape) else tuple(x.shape)
+
+
 def with_rank(x, rank):
     """Appends axes of size 1 to `x` up to `rank` axes."""
     x = ops.convert_to_tensor(x)

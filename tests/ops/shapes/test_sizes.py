@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.ops.shapes.sizes import chosen, product, with_rank
+from keras_attention.ops.shapes.sizes import chosen, product, shape_of, with_rank
 from tests.backend import COMPILED, numpy, value_and_gradients
 
 
@@ -15,6 +15,15 @@ def test_product_of_tensors_does_not_overflow():
     found = product(size, 65_536, size)
     assert keras.backend.standardize_dtype(found.dtype) == "float32"
     np.testing.assert_allclose(numpy(found), 65_536.0**3)
+
+
+def test_shape_of_known_sizes_is_of_ints_and_others_are_read_at_run_time():
+    assert shape_of(keras.ops.ones((3, 2))) == (3, 2) and shape_of(keras.KerasTensor((None, 2))) == (None, 2)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        product_of = tf.function(lambda x: shape_of(x)[0] * shape_of(x)[1])
+        assert int(product_of.get_concrete_function(tf.TensorSpec((None, 2)))(tf.ones((3, 2)))) == 6
 
 
 @pytest.mark.parametrize("shape, rank, after", [((3,), 3, 2), ((3, 2), 3, 1), ((3, 2), 2, 0)])
