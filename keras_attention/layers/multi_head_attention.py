@@ -228,10 +228,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
         projected = memory if cache is None else cache
         keys, values, key_mask = self._keys_and_values(query, queries, value, key, projected, query_mask, key_mask)
         rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": attention_bias}
-        rest |= {"window": self.sliding_window, "use_causal_mask": use_causal_mask}
-        attend = self._attend_projected if projected else self._attend
         given = self._query_dense(queries), keys, values, attention_mask, training, return_attention_scores
-        context, scores = attend(*given, **rest)
+        context, scores = self._attend(*given, use_causal_mask, projected, window=self.sliding_window, **rest)
         output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)
         if query.shape[0] == 0:  # if empty in batch and positions, Keras's einsum returns a batch of one
             output, scores = output[:0], scores[:0] if return_attention_scores else None

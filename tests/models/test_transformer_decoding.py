@@ -38,10 +38,10 @@ def test_decoding_steps_match_the_full_forward_pass(arguments):
 
 def test_caches_are_batch_first():
     leaves = keras.tree.flatten(same().start(SOURCE, 10))
-    assert len(leaves) == 1 + 2 * 6  # a mask; keys, values and masks of two attentions in two blocks
+    assert len(leaves) == 2 * 5  # keys and values of two attentions in two blocks; the mask of the memory
     assert {leaf.shape[0] for leaf in leaves} == {2}
     assert sorted(tuple(leaf.shape[1:]) for leaf in leaves) == sorted(
-        [(6,)] + 2 * [(10,), (10, 3, 5), (10, 3, 7), (6,), (6, 3, 5), (6, 3, 7)]
+        2 * [(3, 10, 5), (3, 10, 7), (6,), (3, 6, 5), (3, 6, 7)]
     )
 
 

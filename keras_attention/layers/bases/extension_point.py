@@ -70,20 +70,25 @@ class ExtensionPoint:
         """Whether no subclass overrides `_compute_attention`."""
         return type(self)._compute_attention is ExtensionPoint._compute_attention
 
-    def _attend_projected(self, query, key, value, attention_mask, training, scored, use_causal_mask, **given):
-        """`_attend` over keys [B, K, S, H] and values [B, K, S, V], as a cache or a memory holds them."""
-        if query.shape[1] != 1 or not self._computes_attention:
-            key, value = swap_heads(key), swap_heads(value)
-            return self._attend(query, key, value, attention_mask, training, scored, use_causal_mask, **given)
-        options = {**self._dropout_options(training), "causal": use_causal_mask, "return_scores": scored, **given}
-        result = attend_row(query, key, value, mask=require_boolean(attention_mask), **options)
-        return result if scored else (result, None)
+    def _attend(self, query, key, value, attention_mask, training, scored, use_causal_mask, projected=None, **given):
+        """Calls `_compute_attention`; a subclass's gets one combined mask and as many key heads as query heads.
 
-    def _attend(self, query, key, value, attention_mask, training, return_attention_scores, use_causal_mask, **given):
-        """Calls `_compute_attention`; a subclass's gets one combined mask and as many key heads as query heads."""
+        With `projected`, a cache or a memory, keys are [B, K, S, H] and values [B, K, S, V], as it holds them.
+        """
+        if projected is not None:
+            if query.shape[1] == 1 and self._computes_attention:
+                options = {
+                    **self._dropout_options(training),
+                    "causal": use_causal_mask,
+                    "return_scores": scored,
+                    **given,
+                }
+                result = attend_row(query, key, value, mask=require_boolean(attention_mask), **options)
+                return result if scored else (result, None)
+            key, value = swap_heads(key), swap_heads(value)
         if self._computes_attention:
             return self._compute_attention(
-                query, key, value, attention_mask, training, return_attention_scores, use_causal_mask, **given
+                query, key, value, attention_mask, training, scored, use_causal_mask, **given
             )
         masks = {name: given.pop(name) for name in ("query_mask", "key_mask", "query_offset", "window")}
         bias = given.pop("bias")
@@ -93,7 +98,7 @@ class ExtensionPoint:
         key, value = (x if groups == 1 else ops.repeat(x, groups, axis=-2) for x in (key, value))
         # Subclasses written for Keras have no bias argument: it is passed by keyword, or is an error.
         more = {} if bias is None else {"attention_bias": bias}
-        return self._compute_attention(query, key, value, mask, training, return_attention_scores, **more)
+        return self._compute_attention(query, key, value, mask, training, scored, **more)
 
     def _masked_softmax(self, attention_scores, attention_mask=None):
         """Scores from logits [B, *free, N, *T, *S]: zero where the mask, which may have fewer axes, is false."""
