@@ -21,7 +21,9 @@ def greedy(step, cache, start_tokens, max_length, end_token, *, pad_token=0):
             of the next one. It returns the cache with the structure, shapes and dtypes
             it was given. A sequence whose logits contain a NaN ends there, without
             another token; the others are not affected. To continue a prompt of n tokens, pass
-            `lambda tokens, cache, index: step(tokens, cache, index + n)`.
+            `lambda tokens, cache, index: step(tokens, cache, index + n)`. For the method `step` of a model that has a
+            `prepare_step()`, what that returns is called instead: the same, with what does not change from token
+            to token computed before the loop.
         cache: Any nest of tensors whose first axis is B; `()` for none.
         start_tokens: Integers [B] of at least 0, read at position 0 and not part of the output.
         max_length: Positive int L, the maximum output length, end token included.
