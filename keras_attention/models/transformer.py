@@ -183,9 +183,10 @@ class Transformer(keras.Model):
 
         The decoders of `keras_attention.decoding` call it themselves if they are given `model.step`.
         """
-        step, score = self.decoder.prepare_step(), self.scorer.prepare_reverse()
-        if step is None or type(self).step is not Transformer.step:
+        step = self.decoder.prepare_step() if type(self).step is Transformer.step else None
+        if step is None:
             return self.step
+        score = self.scorer.prepare_reverse()
 
         def advance(tokens, cache, index):
             x, cache = step(tokens, cache, index)

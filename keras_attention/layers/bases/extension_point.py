@@ -77,13 +77,8 @@ class ExtensionPoint:
         """
         if projected is not None:
             if query.shape[1] == 1 and self._computes_attention:
-                options = {
-                    **self._dropout_options(training),
-                    "causal": use_causal_mask,
-                    "return_scores": scored,
-                    **given,
-                }
-                result = attend_row(query, key, value, mask=require_boolean(attention_mask), **options)
+                given |= {"mask": require_boolean(attention_mask), **self._dropout_options(training)}
+                result = attend_row(query, key, value, causal=use_causal_mask, return_scores=scored, **given)
                 return result if scored else (result, None)
             key, value = swap_heads(key), swap_heads(value)
         if self._computes_attention:

@@ -21,22 +21,16 @@ class PreparesSteps:
     def prepare_cached_step(self):
         """`step(x [B, D], cache, index) -> (output [B, E], cache)`: a call with `cache` and `cache_index`."""
         gate = [self._gate_dense] if self.use_gate else []
-        enter, leave = (
-            prepare(self._query_dense, self._key_dense, self._value_dense, *gate),
-            prepare(self._output_dense),
-        )
+        enter = prepare(self._query_dense, self._key_dense, self._value_dense, *gate)
+        leave = prepare(self._output_dense)
 
         def step(x, cache, index):
             query, key, value, *gates = enter(x)
-            cache = {
-                **cache,
-                "key": self._put(cache["key"], key, index),
-                "value": self._put(cache["value"], value, index),
-            }
+            written = {name: self._put(cache[name], row, index) for name, row in (("key", key), ("value", value))}
             if "mask" in cache:
-                cache["mask"] = write_rows(cache["mask"], ops.ones((ops.shape(x)[0], 1), "bool"), index)
+                written["mask"] = write_rows(cache["mask"], ops.ones((ops.shape(x)[0], 1), "bool"), index)
             band = {"causal": True, "query_offset": index, "window": self.sliding_window}
-            return leave(self._mix(query, cache, gates, **band))[0], cache
+            return leave(self._mix(query, written, gates, **band))[0], written
 
         return step
 

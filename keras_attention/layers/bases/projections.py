@@ -203,8 +203,8 @@ class Projection(keras.layers.EinsumDense):
         super().quantize(mode, type_check=False, **kwargs)  # the check would reject a subclass
 
 
-class WithAxisOfOne(keras.layers.EinsumDense):
-    """`EinsumDense` with one more axis of size 1 after the batch, which `call` adds and removes.
+class WithAxisOfOne(Projection):
+    """`Projection` with one more axis of size 1 after the batch, which `call` adds and removes.
 
     For biases [N, 1]. On TensorFlow, `keras.ops.add` treats a bias with a single axis other than 1 as a vector and adds
     it along axis 1 of the inputs if that has its length: to the T positions where T = N.
@@ -223,9 +223,6 @@ class WithAxisOfOne(keras.layers.EinsumDense):
     def compute_output_shape(self, input_shape):
         batch, _, *rest = super().compute_output_shape((input_shape[0], 1, *input_shape[1:]))
         return (batch, *rest)
-
-    def quantize(self, mode=None, type_check=True, **kwargs):
-        super().quantize(mode, type_check=False, **kwargs)  # the check would reject a subclass
 
 
 def into_heads(input_shape, heads, size, use_bias, initializer, **kwargs):
