@@ -1,5 +1,6 @@
 """Beam search with the length penalty of the Transformer."""
 
+import keras
 from keras import ops, tree
 
 from keras_attention.decoding.loop import (
@@ -72,7 +73,7 @@ def beam_search(
         stop:     a finished score beats the upper bound of the alive ones, log p / lp(max_length)
 
     Runs entirely inside the graph, as `greedy` does. The cache is tiled to B * K and
-    reordered with the beam.
+    reordered with the beam, except for what no step changes.
 
     Differs from the published code: if no sequence of a row ends within `max_length`, its
     open sequences are returned with *penalized* scores (the published code omits the
@@ -119,13 +120,13 @@ def beam_search(
     cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
     K = require_int(beam_size, "beam_size")
     require_bool(stop_early, "stop_early")
-    step, longest = prepared(step), length_penalty(max_length, alpha)
+    step, longest, reorder = prepared(step), length_penalty(max_length, alpha), _reordering(cache, K)
 
     def active(index, tokens, cache, alive, alive_scores, finished, finished_scores, over):
         return ops.logical_and(index < max_length, ops.logical_not(ops.all(over)))
 
     def advance(index, tokens, cache, alive, alive_scores, finished, finished_scores, over):
-        logits, cache = call_step(step, tokens, cache, index, end_token)
+        logits, written = call_step(step, tokens, cache, index, end_token)
         scores, beams, tokens = _expand(logits, alive_scores, K)
         candidates = write(take_rows(alive, beams, K), index, ops.reshape(tokens, (-1,)))
         ends = is_end(tokens, end_token)
@@ -135,7 +136,7 @@ def beam_search(
         alive_scores, best = ops.top_k(ops.where(ends, NEVER, scores), K)
         alive = take_rows(candidates, best, scores.shape[-1])
         beams, tokens = (ops.take_along_axis(x, best, axis=1) for x in (beams, tokens))
-        cache = tree.map_structure(lambda x: take_rows(x, beams, K), cache)
+        cache = reorder(cache, written, beams)
 
         # Alive scores only fall and the penalty only grows (alpha >= 0): no open sequence can end above this.
         certain = finished_scores[:, 0 if stop_early else -1] > alive_scores[:, 0] / longest
@@ -144,6 +145,24 @@ def beam_search(
 
     state = run(active, advance, _initial_state(start_tokens, cache, max_length, pad_token, K))
     return _result(*state[3:7], longest, pad_token)
+
+
+def _reordering(cache, K):
+    """A function that moves the rows of a step's cache with the beam.
+
+    The K rows of a batch entry are equal in a leaf that every step has returned as it got it, as those of the source
+    are: such a leaf is not moved. PyTorch's tensors may have been written in place.
+    """
+    equal = [keras.backend.backend() != "torch"] * len(tree.flatten(cache))
+
+    def reorder(before, after, beams):
+        leaves = tree.flatten(after)
+        for i, (old, new) in enumerate(zip(tree.flatten(before), leaves, strict=True)):
+            equal[i] = equal[i] and new is old
+            leaves[i] = new if equal[i] else take_rows(new, beams, K)
+        return tree.pack_sequence_as(after, leaves)
+
+    return reorder
 
 
 def _initial_state(start_tokens, cache, max_length, pad_token, K):

@@ -52,23 +52,28 @@ def _require_batch(leaf, start_tokens):
 
 def call_step(step, tokens, cache, index, end_token):
     """Calls `step` and returns its logits, checked and in float32, and its cache."""
-    logits, cache = require_pair(step(tokens, cache, index))
+    logits, written = require_answer(step(tokens, cache, index), cache)
     if len(logits.shape) != 2 or logits.shape[-1] is None:
         raise ValueError(
             f"`step` must return logits of shape [B, V] with a known V. Received: logits.shape={tuple(logits.shape)}"
         )
     if end_token is not None and end_token >= logits.shape[-1]:
         raise ValueError(f"`end_token` must be one of the V={logits.shape[-1]} tokens. Received: end_token={end_token}")
-    return ops.cast(logits, "float32"), cache
+    return ops.cast(logits, "float32"), written
 
 
-def require_pair(answer):
-    """Returns the result of a step if it is a pair; a tensor of two rows would also unpack."""
+def require_answer(answer, cache):
+    """Returns the result of a step given `cache` if it is a pair (logits, cache of the same structure)."""
+    # A tensor of two rows would also unpack.
     if not isinstance(answer, tuple | list) or len(answer) != 2 or not hasattr(answer[0], "shape"):
         received = type(answer).__name__
         if isinstance(answer, tuple | list):
             received += f" of {len(answer)}: {', '.join(type(x).__name__ for x in answer)}"
         raise ValueError(f"`step` must return a pair (logits, cache). Received: {received}")
+    try:
+        tree.assert_same_structure(cache, answer[1])
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"`step` must return a cache of the structure it was given. {error}") from error
     return answer
 
 
@@ -93,12 +98,8 @@ def run(active, advance, state):
         return tree.pack_sequence_as(state, list(leaves))
 
     def body(*leaves):
-        after = advance(*unflatten(leaves))
-        try:
-            tree.assert_same_structure(state, after)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"`step` must return a cache of the structure it was given. {error}") from error
-        return tuple(_alike(x, old) for x, old in zip(tree.flatten(after), before, strict=True))
+        after = tree.flatten(advance(*unflatten(leaves)))
+        return tuple(_alike(x, old) for x, old in zip(after, before, strict=True))
 
     return unflatten(ops.while_loop(lambda *leaves: active(*unflatten(leaves)), body, tuple(before)))
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.decoding.loop import has_nan, require_pair, run, write
+from keras_attention.decoding.loop import has_nan, require_answer, run, write
 from keras_attention.decoding.sample import draw
 from keras_attention.ops import logistic_mixture_sample, require_boolean
 from keras_attention.ops.labels import require_labels
@@ -90,7 +90,7 @@ def sample_image(
         return index < blank.shape[1]
 
     def advance(index, last, written, cache):
-        output, cache = require_pair(model.step(last, cache, index))
+        output, cache = require_answer(model.step(last, cache, index), cache)
         output = ops.cast(output, "float32")
         values = choose(output, index)
         values = ops.where(has_nan(output) if len(values.shape) == 1 else has_nan(output)[:, None], 0, values)

@@ -119,6 +119,25 @@ def test_cache_may_be_any_nest():
 
 
 @pytest.mark.skipif("jit" in toy.PATHS, reason="a traced loop does not call Python")
+def test_a_leaf_that_only_some_steps_change_is_moved_with_the_beam():
+    B, V, L = 3, 5, 6
+    table = ops.convert_to_tensor(np.random.default_rng(1).normal(0, 2, (V, V, V)).astype("float32"))
+
+    def step(tokens, cache, index):
+        """The leaf holds the token of the last odd position; it is returned as it came at even positions."""
+        logits = ops.reshape(ops.take(ops.reshape(table, (V * V, V)), tokens * V + cache[0], axis=0), (-1, V))
+        return logits, (tokens if int(index) % 2 else cache[0],)
+
+    def copied(tokens, cache, index):
+        logits, cache = step(tokens, cache, index)
+        return logits, (ops.where(cache[0] >= 0, cache[0], 7),)
+
+    given = (np.arange(B, dtype="int32"),), [0, 1, 2], L, None
+    found, expected = (decoding.beam_search(f, *given, beam_size=3) for f in (step, copied))
+    np.testing.assert_array_equal(ops.convert_to_numpy(found[0]), ops.convert_to_numpy(expected[0]))
+
+
+@pytest.mark.skipif("jit" in toy.PATHS, reason="a traced loop does not call Python")
 @pytest.mark.parametrize("lengths, steps", [([2, 4, 3], 4), ([1, 1, 1], 1), ([99, 1, 1], 8)])
 def test_stops_when_the_best_sequence_of_every_row_is_final(lengths, steps):
     calls = []
