@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_attention.ops.attention import attend_row
 from keras_attention.ops.cache import put_row, write_rows
+from keras_attention.ops.paths.compiled import apart
 
 DENSE = (keras.layers.Dense, keras.layers.EinsumDense)
 
@@ -80,7 +81,7 @@ def prepare(*layers):
         bias = _join([ops.cast(ops.reshape(layer.bias, (-1,)), layer.compute_dtype) for layer in layers], axis=0)
 
     def project(rows):
-        rows = ops.matmul(rows, kernel)
+        rows = apart(ops.matmul(rows, kernel))
         rows = rows if bias is None else rows + bias
         parts = ops.split(rows, ends, axis=1) if ends else [rows]
         return [part if layer.activation is None else layer.activation(part) for layer, part in zip(layers, parts)]

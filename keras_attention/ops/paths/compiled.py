@@ -1,5 +1,8 @@
 """What TensorFlow's kernels and XLA do fast in different ways."""
 
+import keras
+from keras import ops
+
 
 def compiled_differently(kernels, xla):
     """A function of tensors: `kernels` where TensorFlow runs its own kernels, `xla` where XLA compiles the graph.
@@ -20,3 +23,11 @@ def compiled_differently(kernels, xla):
         return tf.switch_case(place, [lambda: kernels(*tensors)] * 2 + [lambda: xla(*tensors)])
 
     return run
+
+
+def apart(product):
+    """`product`, which XLA then does not merge with the addition after it: of one row, a CPU runs that on one core.
+
+    XLA does not know that a maximum with minus infinity changes nothing, neither infinity nor NaN.
+    """
+    return product if keras.backend.backend() == "torch" else ops.maximum(product, float("-inf"))
