@@ -17,6 +17,7 @@ from keras_attention.ops.cache import write_rows
 from keras_attention.ops.require import require_bool, require_int
 from keras_attention.ops.shapes.axes import swap_heads
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
+from keras_attention.ops.shapes.sizes import shape_of
 
 MIDDLE = "TUVWXYZ"  # the axes between batch and features
 OUT = "EFGIJKLM"  # the axes of the output's features
@@ -194,7 +195,11 @@ class Projection(keras.layers.EinsumDense):
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training)
         of_inputs, of_kernel = self.equation.split("->")[0].split(",")
-        outputs = ops.tensordot(inputs, self.kernel, axes=len(set(of_inputs) & set(of_kernel)))
+        axes, kernel = len(set(of_inputs) & set(of_kernel)), self.kernel
+        # Not `ops.tensordot`, which takes longer to find these shapes than a short sequence to multiply.
+        width = math.prod(kernel.shape[:axes])
+        product = ops.reshape(inputs, (-1, width)) @ ops.reshape(kernel, (width, -1))
+        outputs = ops.reshape(product, (*shape_of(inputs)[:-axes], *kernel.shape[axes:]))
         # Not `ops.add`, see `WithAxisOfOne`.
         outputs = outputs if self.bias is None else outputs + self.bias
         return outputs if self.activation is None else self.activation(outputs)

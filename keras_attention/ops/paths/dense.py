@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.ops.masks import NEGATIVE, both, hide, in_band, revive
+from keras_attention.ops.masks import NEGATIVE, both, hide, in_band, positions, revive
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
 from keras_attention.ops.paths.toeplitz import shear
 from keras_attention.ops.shapes.axes import swap_last
@@ -11,21 +11,21 @@ from keras_attention.ops.shapes.sizes import shape_of
 from keras_attention.ops.softmax import softmax
 
 
-def dense_context(query, key, value, *, scale, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
-    """The context of `dense` alone, with `scale`.
+def dense_context(query, key, value, **rest):
+    """The context of `dense` alone.
 
-    On TensorFlow by Keras's attention, whose two products transpose within one operation each: in eager mode every
-    operation costs.
+    On TensorFlow by two `Einsum`s, each of which transposes within one operation: in eager mode every operation costs.
     """
-    band = {"causal": causal, "query_offset": query_offset, "window": window}
-    shared = query.shape[2] != key.shape[2]
     elsewhere = keras.backend.backend() != "tensorflow" or isinstance(query, keras.KerasTensor)
-    if dropout or shared or elsewhere or 0 in (*query.shape, *key.shape):
-        rest = {"mask": mask, "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
-        return dense(query * scale, key, value, **rest)[0]
-    sizes = shape_of(query)[1], shape_of(key)[1]
-    addend, alive = _addend(*sizes, mask, key_mask, bias, query.dtype, **band)
-    context = ops.dot_product_attention(query, key, value, bias=addend, scale=scale, flash_attention=False)
+    if elsewhere or rest["dropout"] or query.shape[2] != key.shape[2] or 0 in (*query.shape, *key.shape):
+        return dense(query, key, value, **rest)[0]
+    import tensorflow as tf
+
+    logits = tf.raw_ops.Einsum(inputs=[query, key], equation="BTNH,BSNH->BNTS")
+    del rest["dropout"], rest["seed"]
+    addend, alive = _addend(shape_of(query)[1], shape_of(key)[1], dtype=query.dtype, **rest)
+    probs = tf.nn.softmax(logits if addend is None else logits + addend)
+    context = tf.raw_ops.Einsum(inputs=[probs, value], equation="BNTS,BSNV->BTNV")
     return context if alive is None else context * ops.cast(ops.swapaxes(alive, 1, 2), context.dtype)
 
 
@@ -63,7 +63,8 @@ def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, 
     """From logits [B, N, T, S] and values [B, K, S, V] to the context [B, N, T, V] and the probabilities."""
     B, N, T, S = ops.shape(logits)
     K = value.shape[1]
-    addend, alive = _addend(T, S, mask, key_mask, bias, logits.dtype, causal, query_offset, window)
+    masks = {"mask": mask, "key_mask": key_mask, "causal": causal, "query_offset": query_offset, "window": window}
+    addend, alive = _addend(T, S, bias=bias, dtype=logits.dtype, **masks)
     probs = softmax(logits if addend is None else logits + addend)
     if alive is not None:
         probs = probs * ops.cast(alive, probs.dtype)
@@ -77,7 +78,7 @@ def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, 
     return ops.reshape(kept @ value, (B, N, T, value.shape[-1])), probs
 
 
-def _addend(T, S, mask, key_mask, bias, dtype, causal, query_offset, window):
+def _addend(T, S, *, mask, key_mask, bias, dtype, causal, query_offset, window):
     """What is added to the logits, finite, and which rows see a key, both broadcastable to [B, N, T, S], or `None`.
 
     Without a mask or a bias the caller knows which rows see no key without [T, S], and zeroes them.
@@ -85,13 +86,15 @@ def _addend(T, S, mask, key_mask, bias, dtype, causal, query_offset, window):
     by_distance = bias is not None and len(bias.shape) == 3  # causality and the window are in the bias already
     visible = None
     if (causal or window is not None) and not by_distance:
-        rows = ops.expand_dims(ops.arange(T, dtype="int32"), 1) + query_offset
-        visible = in_band(rows, ops.expand_dims(ops.arange(S, dtype="int32"), 0), causal, window)
-    visible = both(mask, both(visible, None if key_mask is None else ops.expand_dims(key_mask, (1, 2))))
+        rows = ops.expand_dims(positions(T, query_offset), 1)
+        visible = in_band(rows, positions(S), causal, window)
+    if key_mask is not None:
+        B, S = shape_of(key_mask)
+        visible = both(visible, ops.reshape(key_mask, (B, 1, 1, S)))
+    visible = both(mask, visible)
     if bias is not None:
         return revive(hide(shear(bias, T, S) if by_distance else bias, visible))
     if visible is None:
         return None, None
-    # Arithmetic is faster than a selection; 0 where visible, exactly.
-    penalty = (ops.cast(visible, dtype) - 1.0) * -NEGATIVE
+    penalty = ops.where(visible, ops.cast(0.0, dtype), NEGATIVE)
     return penalty, None if mask is None else ops.any(visible, axis=-1, keepdims=True)
