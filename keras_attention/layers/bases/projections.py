@@ -194,12 +194,14 @@ class Projection(keras.layers.EinsumDense):
     def call(self, inputs, training=None):
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training)
+        import tensorflow as tf
+
         of_inputs, of_kernel = self.equation.split("->")[0].split(",")
         axes, kernel = len(set(of_inputs) & set(of_kernel)), self.kernel
-        # Not `ops.tensordot`, which takes longer to find these shapes than a short sequence to multiply.
+        # Not `ops.tensordot` and `ops.reshape`, which take longer than the product of a short sequence.
         width = math.prod(kernel.shape[:axes])
-        product = ops.reshape(inputs, (-1, width)) @ ops.reshape(kernel, (width, -1))
-        outputs = ops.reshape(product, (*shape_of(inputs)[:-axes], *kernel.shape[axes:]))
+        product = tf.reshape(inputs, (-1, width)) @ tf.reshape(kernel, (width, -1))
+        outputs = tf.reshape(product, (*shape_of(inputs)[:-axes], *kernel.shape[axes:]))
         # Not `ops.add`, see `WithAxisOfOne`.
         outputs = outputs if self.bias is None else outputs + self.bias
         return outputs if self.activation is None else self.activation(outputs)

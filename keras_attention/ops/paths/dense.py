@@ -88,10 +88,7 @@ def _addend(T, S, *, mask, key_mask, bias, dtype, causal, query_offset, window):
     if (causal or window is not None) and not by_distance:
         rows = ops.expand_dims(positions(T, query_offset), 1)
         visible = in_band(rows, positions(S), causal, window)
-    if key_mask is not None:
-        B, S = shape_of(key_mask)
-        visible = both(visible, ops.reshape(key_mask, (B, 1, 1, S)))
-    visible = both(mask, visible)
+    visible = both(mask, both(visible, None if key_mask is None else ops.expand_dims(key_mask, (1, 2))))
     if bias is not None:
         return revive(hide(shear(bias, T, S) if by_distance else bias, visible))
     if visible is None:

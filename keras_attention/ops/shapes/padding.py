@@ -3,7 +3,6 @@
 from keras import ops
 
 from keras_attention.ops.masks import both, require_boolean
-from keras_attention.ops.shapes.sizes import with_rank
 
 
 def zero_padding(x, mask):
@@ -16,7 +15,11 @@ def zero_padding(x, mask):
         x: [B, *T, *features].
         mask: Boolean [B, *T] or with fewer axes, or `None`. True marks positions that take part.
     """
-    return x if mask is None else ops.where(with_rank(mask, len(x.shape)), x, 0)
+    if mask is None:
+        return x
+    while len(mask.shape) < len(x.shape):
+        mask = ops.expand_dims(mask, -1)
+    return ops.where(mask, x, 0)
 
 
 def padding_masks(query_dims, key_dims, query_mask, value_mask, key_mask, attention_mask=None):
@@ -54,7 +57,9 @@ def full_mask(mask, dims, name="mask"):
         return None
     if len(mask.shape) == len(dims) and all(d is not None and d != 1 for d in mask.shape):
         return mask
-    return ops.broadcast_to(with_rank(mask, len(dims)), dims)
+    while len(mask.shape) < len(dims):
+        mask = ops.expand_dims(mask, -1)
+    return ops.broadcast_to(mask, dims)
 
 
 def seen_at_all(mask):

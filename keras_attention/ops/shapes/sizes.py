@@ -20,8 +20,7 @@ def shape_of(x):
 def with_rank(x, rank):
     """Appends axes of size 1 to `x` up to `rank` axes."""
     x = ops.convert_to_tensor(x)
-    missing = rank - len(x.shape)
-    return ops.reshape(x, (*shape_of(x), *[1] * missing)) if missing else x
+    return ops.reshape(x, (*ops.shape(x), *[1] * (rank - len(x.shape))))
 
 
 def chosen(x, index):
