@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.ops.masks import NEGATIVE, both, hide, in_band, positions, revive
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
 from keras_attention.ops.paths.toeplitz import shear
-from keras_attention.ops.shapes.axes import swap_last
+from keras_attention.ops.shapes.axes import swap_heads, swap_last
 from keras_attention.ops.shapes.sizes import shape_of
 from keras_attention.ops.softmax import softmax
 
@@ -14,19 +14,28 @@ from keras_attention.ops.softmax import softmax
 def dense_context(query, key, value, **rest):
     """The context of `dense` alone.
 
-    On TensorFlow by two `Einsum`s, each of which transposes within one operation: in eager mode every operation costs.
+    In TensorFlow's eager mode, where every operation costs, by two `Einsum`s, which transpose within. In a graph
+    products of transposed tensors are faster, above all their gradients.
     """
-    elsewhere = keras.backend.backend() != "tensorflow" or isinstance(query, keras.KerasTensor)
-    if elsewhere or rest["dropout"] or query.shape[2] != key.shape[2] or 0 in (*query.shape, *key.shape):
+    plain = not rest["dropout"] and query.shape[2] == key.shape[2] and 0 not in (*query.shape, *key.shape)
+    if not (plain and _runs_eagerly(query)):
         return dense(query, key, value, **rest)[0]
     import tensorflow as tf
 
     logits = tf.raw_ops.Einsum(inputs=[query, key], equation="BTNH,BSNH->BNTS")
     del rest["dropout"], rest["seed"]
-    addend, alive = _addend(shape_of(query)[1], shape_of(key)[1], dtype=query.dtype, **rest)
+    addend, alive = _addend(query.shape[1], key.shape[1], dtype=query.dtype, **rest)
     probs = tf.nn.softmax(logits if addend is None else logits + addend)
     context = tf.raw_ops.Einsum(inputs=[probs, value], equation="BNTS,BSNV->BTNV")
     return context if alive is None else context * ops.cast(ops.swapaxes(alive, 1, 2), context.dtype)
+
+
+def _runs_eagerly(x):
+    if keras.backend.backend() != "tensorflow" or isinstance(x, keras.KerasTensor):
+        return False
+    import tensorflow as tf
+
+    return tf.executing_eagerly()
 
 
 def dense(query, key, value, **rest):
@@ -35,12 +44,13 @@ def dense(query, key, value, **rest):
     The query heads that share a key/value head are stacked along T, so that keys are never repeated. Products are
     `@`, here and in the tiles: `ops.matmul` computes float64 in float32 on PyTorch.
     """
-    B, T, N, H = (*ops.shape(query)[:2], *query.shape[2:])
-    S, K = ops.shape(key)[1], key.shape[2]
-    query = ops.reshape(ops.transpose(query, (0, 2, 1, 3)), (B, K, N // K * T, H))
-    logits = ops.reshape(query @ ops.transpose(key, (0, 2, 3, 1)), (B, N, T, S))
-    context, probs = weigh(logits, ops.transpose(value, (0, 2, 1, 3)), **rest)
-    return ops.transpose(context, (0, 2, 1, 3)), probs
+    B, T, N, H = (*shape_of(query)[:2], *query.shape[2:])
+    S, K = shape_of(key)[1], key.shape[2]
+    query = ops.reshape(swap_heads(query), (B, K, N // K * T, H))
+    # TensorFlow's graph and XLA multiply with the transpose of each matrix without making it.
+    logits = ops.reshape(query @ swap_last(swap_heads(key)), (B, N, T, S))
+    context, probs = weigh(logits, swap_heads(value), **rest)
+    return swap_heads(context), probs
 
 
 def dense_row(query, key, value, **rest):
@@ -52,8 +62,7 @@ def dense_row(query, key, value, **rest):
         value: [B, K, S, V].
         **rest: As for `dense`.
     """
-    (B, K, S, H), N = ops.shape(key), query.shape[2]
-    # TensorFlow's graph and XLA multiply with the transpose of each matrix without making it.
+    (B, K, S, H), N = shape_of(key), query.shape[2]
     logits = ops.reshape(query, (B, K, N // K, H)) @ swap_last(key)
     context, probs = weigh(ops.reshape(logits, (B, N, 1, S)), value, **rest)
     return ops.reshape(context, (B, 1, N, value.shape[-1])), probs
@@ -61,7 +70,7 @@ def dense_row(query, key, value, **rest):
 
 def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
     """From logits [B, N, T, S] and values [B, K, S, V] to the context [B, N, T, V] and the probabilities."""
-    B, N, T, S = ops.shape(logits)
+    B, N, T, S = shape_of(logits)
     K = value.shape[1]
     masks = {"mask": mask, "key_mask": key_mask, "causal": causal, "query_offset": query_offset, "window": window}
     addend, alive = _addend(T, S, bias=bias, dtype=logits.dtype, **masks)
@@ -93,5 +102,6 @@ def _addend(T, S, *, mask, key_mask, bias, dtype, causal, query_offset, window):
         return revive(hide(shear(bias, T, S) if by_distance else bias, visible))
     if visible is None:
         return None, None
-    penalty = ops.where(visible, ops.cast(0.0, dtype), NEGATIVE)
-    return penalty, None if mask is None else ops.any(visible, axis=-1, keepdims=True)
+    # Tensors: Keras would make numbers of the global dtype, in which -1e30 may be -inf.
+    shown, hidden = (ops.convert_to_tensor(x, dtype) for x in (0.0, NEGATIVE))
+    return ops.where(visible, shown, hidden), None if mask is None else ops.any(visible, axis=-1, keepdims=True)

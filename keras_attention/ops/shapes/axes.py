@@ -9,6 +9,8 @@ import math
 
 from keras import ops
 
+from keras_attention.ops.shapes.sizes import shape_of
+
 
 def fold_axes(x, axes, trailing):
     """Merges the attended axes into axis 1 and every other leading axis into the batch.
@@ -113,5 +115,5 @@ def swap_heads(x):
     """[B, T, N, H] <-> [B, N, T, H]. Of one row or one head the order in memory stays: a reshape."""
     if 1 not in x.shape[1:3]:
         return ops.transpose(x, (0, 2, 1, 3))
-    B, T, N, H = ops.shape(x)
+    B, T, N, H = shape_of(x)
     return ops.reshape(x, (B, N, T, H))
