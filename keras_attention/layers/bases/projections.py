@@ -15,9 +15,8 @@ from keras_attention.layers.bases.checks import require_batch_size
 from keras_attention.layers.bases.memory_attention import memory_mask
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.require import require_bool, require_int
-from keras_attention.ops.shapes.axes import swap_heads
+from keras_attention.ops.shapes.axes import contract, swap_heads
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
-from keras_attention.ops.shapes.sizes import shape_of
 
 MIDDLE = "TUVWXYZ"  # the axes between batch and features
 OUT = "EFGIJKLM"  # the axes of the output's features
@@ -194,14 +193,8 @@ class Projection(keras.layers.EinsumDense):
     def call(self, inputs, training=None):
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training)
-        import tensorflow as tf
-
         of_inputs, of_kernel = self.equation.split("->")[0].split(",")
-        axes, kernel = len(set(of_inputs) & set(of_kernel)), self.kernel
-        # Not `ops.tensordot` and `ops.reshape`, which take longer than the product of a short sequence.
-        width = math.prod(kernel.shape[:axes])
-        product = tf.reshape(inputs, (-1, width)) @ tf.reshape(kernel, (width, -1))
-        outputs = tf.reshape(product, (*shape_of(inputs)[:-axes], *kernel.shape[axes:]))
+        outputs = contract(inputs, self.kernel, len(set(of_inputs) & set(of_kernel)))
         # Not `ops.add`, see `WithAxisOfOne`.
         outputs = outputs if self.bias is None else outputs + self.bias
         return outputs if self.activation is None else self.activation(outputs)

@@ -117,3 +117,15 @@ def swap_heads(x):
         return ops.transpose(x, (0, 2, 1, 3))
     B, T, N, H = shape_of(x)
     return ops.reshape(x, (B, N, T, H))
+
+
+def contract(x, kernel, axes):
+    """The product over the last `axes` axes of `x` and the first of `kernel`, on TensorFlow as one of matrices.
+
+    Not by `ops.tensordot` and `ops.reshape`, which in eager mode take longer than the product of a short sequence.
+    """
+    import tensorflow as tf
+
+    width = math.prod(kernel.shape[:axes])
+    product = tf.reshape(x, (-1, width)) @ tf.reshape(kernel, (width, -1))
+    return tf.reshape(product, (*shape_of(x)[:-axes], *kernel.shape[axes:]))
