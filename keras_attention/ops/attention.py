@@ -15,7 +15,7 @@ from keras_attention.ops.precision import computed_in, itemsize
 from keras_attention.ops.require import is_int
 from keras_attention.ops.shapes.axes import fold_axes, fold_scores_like, unfold_axes, unfold_scores
 from keras_attention.ops.shapes.padding import zero_padding
-from keras_attention.ops.shapes.sizes import either, shape_of
+from keras_attention.ops.shapes.sizes import either, same, shape_of
 
 LARGEST = 3.4028234663852886e38  # of float32
 
@@ -138,7 +138,9 @@ def attend_unchecked(
     bias = _full_precision(bias, wide, shape_of(query)[1], band)
     rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
     alive = query_mask
-    if mask is None and bias is None:
+    # In self-attention a query that takes part sees itself.
+    sees_itself = query_mask is not None and query_mask is key_mask and same(query_offset, 0)
+    if mask is None and bias is None and not sees_itself:
         alive = both(alive, alive_rows(shape_of(query)[1], shape_of(key)[1], key_mask, **band))
     if 0 in (*query.shape[:2], key.shape[1]):
         block_size = 0
@@ -146,10 +148,10 @@ def attend_unchecked(
         context = fused(query, key, value, scale=scale, **rest)
         if context is not None:
             return zero_padding(context, alive)
-    query, key, value = ops.cast(query, wide), ops.cast(key, wide), ops.cast(value, wide)
+    query, key, value = ops.cast(query, wide) * scale, ops.cast(key, wide), ops.cast(value, wide)
     if return_scores:
-        return _finish(*dense(query * scale, key, value, **rest), alive, dtype)
-    context = _choose(query, key, value, scale, block_size, device_kind(device), rest)
+        return _finish(*dense(query, key, value, **rest), alive, dtype)
+    context = _choose(query, key, value, block_size, device_kind(device), rest)
     return _finish(context, None, alive, dtype)
 
 
@@ -198,15 +200,15 @@ def _finish(context, probs, alive, dtype):
     return context, ops.cast(zero_padding(probs, None if alive is None else alive[:, None]), dtype)
 
 
-def _choose(query, key, value, scale, block_size, device, rest):
-    """The dense path or tiles; decided when the graph runs if the sizes are not known."""
+def _choose(query, key, value, block_size, device, rest):
+    """The dense path or tiles, query scaled; decided when the graph runs if the sizes are not known."""
     (B, T), S, N = shape_of(query)[:2], shape_of(key)[1], query.shape[2]
 
     def whole():
-        return dense_context(query, key, value, scale=scale, **rest)
+        return dense_context(query, key, value, **rest)
 
     def tiles():
-        return blockwise(query * scale, key, value, block_size, device, **rest)
+        return blockwise(query, key, value, block_size, device, **rest)
 
     if block_size is not None:
         return tiles() if block_size else whole()

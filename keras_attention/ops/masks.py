@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.ops.require import require_bool, require_int
+from keras_attention.ops.shapes.sizes import same
 
 # Far below any real logit, yet far from the overflow of float32. With a bias, which may be as low, use `hide` instead.
 NEGATIVE = -1e30
@@ -63,7 +64,7 @@ def in_band(query_positions, key_positions, causal=False, window=None):
 
     Args:
         query_positions: Integer tensor [T, 1]: absolute positions, `query_offset` included.
-        key_positions: Integer tensor [1, S].
+        key_positions: Integer tensor [S] or [1, S].
         causal: Whether a query sees no later key.
         window: Positive int; a query sees keys less than `window` positions away.
 
@@ -79,6 +80,12 @@ def in_band(query_positions, key_positions, causal=False, window=None):
         near = ops.abs(query_positions - key_positions) < window
         visible = near if visible is None else ops.logical_and(visible, near)
     return visible
+
+
+def positions(length, offset=0):
+    """`length` positions from `offset` on, which may be a tensor."""
+    first = ops.arange(length, dtype="int32")
+    return first if same(offset, 0) else first + offset
 
 
 def hide(logits, visible):
@@ -121,7 +128,7 @@ def both(a, b):
     """Logical and, in which `None` means all true."""
     if a is None:
         return b
-    if b is None:
+    if b is None or a is b:
         return a
     return ops.logical_and(a, b)
 
@@ -135,7 +142,7 @@ def alive_rows(T, S, key_mask, causal, query_offset, window):
         return None
     if key_mask is not None and window is None and not causal:
         return ops.any(key_mask, axis=1, keepdims=True)
-    position = ops.arange(T, dtype="int32") + query_offset
+    position = positions(T, query_offset)
     last = position if causal else ops.full((T,), S - 1, dtype="int32")
     first = ops.zeros((T,), dtype="int32")
     if window is not None:

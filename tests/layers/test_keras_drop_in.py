@@ -268,7 +268,7 @@ def test_keras_masks_cause_no_warning(init):
 
 
 def operations(layer, mask, training):
-    """The number of operations of a call, as in eager mode: none is pruned."""
+    """The number of operations of a call where layers are told that they run in eager mode: none is pruned."""
     import tensorflow as tf
 
     layer.build((B, T, D), (B, T, D))
@@ -288,9 +288,12 @@ def operations(layer, mask, training):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="counts operations of TensorFlow")
-@pytest.mark.parametrize("training, most", [(False, 1.5), (True, 1.0)])
+@pytest.mark.parametrize("training, most", [(False, 1.25), (True, 0.9)])
 @pytest.mark.parametrize("mask", [None, "padding", "causal"])
-def test_about_as_many_operations_as_keras(mask, training, most):
+def test_about_as_many_operations_as_keras(mask, training, most, monkeypatch):
     """Operations are the cost of a short call in eager mode. Keras does not zero padding, which takes some."""
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf, "executing_eagerly", lambda: True)
     ours, theirs = (operations(kind(N, 3), mask, training) for kind in (MultiHeadAttention, Keras))
     assert ours <= most * theirs

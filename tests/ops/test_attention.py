@@ -188,6 +188,18 @@ def test_padding_values_have_no_effect(block_size):
     assert (clean[~QUERIES] == 0).all() and (clean[1] == 0).all(), "a query that sees no key gets zeros"
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"causal": True}, {"window": 2}, {"causal": True, "query_offset": -3}], ids=str
+)
+def test_one_mask_for_queries_and_keys_is_the_same_as_two(options):
+    mask = keras.ops.convert_to_tensor(np.append(QUERIES, np.zeros((1, T), "bool"), 0))
+    x = keras.random.normal((B + 1, T, N, H), seed=0)
+    for block_size in (0, BLOCK):
+        one = ops.attend(x, x, x, query_mask=mask, key_mask=mask, block_size=block_size, **options)
+        two = ops.attend(x, x, x, query_mask=mask, key_mask=mask & mask, block_size=block_size, **options)
+        np.testing.assert_allclose(numpy(one), numpy(two), atol=1e-6)
+
+
 @pytest.mark.parametrize("dtype, atol", [("float16", 2e-3), ("bfloat16", 2e-2)])
 @pytest.mark.parametrize("block_size", [0, BLOCK], ids=["dense", "blocks"])
 def test_half_precision_survives_large_logits(dtype, atol, block_size):

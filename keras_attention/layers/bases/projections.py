@@ -15,7 +15,7 @@ from keras_attention.layers.bases.checks import require_batch_size
 from keras_attention.layers.bases.memory_attention import memory_mask
 from keras_attention.ops.cache import write_rows
 from keras_attention.ops.require import require_bool, require_int
-from keras_attention.ops.shapes.axes import swap_heads
+from keras_attention.ops.shapes.axes import contract, swap_heads
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
 MIDDLE = "TUVWXYZ"  # the axes between batch and features
@@ -194,7 +194,7 @@ class Projection(keras.layers.EinsumDense):
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training)
         of_inputs, of_kernel = self.equation.split("->")[0].split(",")
-        outputs = ops.tensordot(inputs, self.kernel, axes=len(set(of_inputs) & set(of_kernel)))
+        outputs = contract(inputs, self.kernel, len(set(of_inputs) & set(of_kernel)))
         # Not `ops.add`, see `WithAxisOfOne`.
         outputs = outputs if self.bias is None else outputs + self.bias
         return outputs if self.activation is None else self.activation(outputs)

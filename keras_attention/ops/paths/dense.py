@@ -3,30 +3,39 @@
 import keras
 from keras import ops
 
-from keras_attention.ops.masks import NEGATIVE, both, hide, in_band, revive
+from keras_attention.ops.masks import NEGATIVE, both, hide, in_band, positions, revive
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
 from keras_attention.ops.paths.toeplitz import shear
-from keras_attention.ops.shapes.axes import swap_last
+from keras_attention.ops.shapes.axes import swap_heads, swap_last
 from keras_attention.ops.shapes.sizes import shape_of
 from keras_attention.ops.softmax import softmax
 
 
-def dense_context(query, key, value, *, scale, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
-    """The context of `dense` alone, with `scale`.
+def dense_context(query, key, value, **rest):
+    """The context of `dense` alone.
 
-    On TensorFlow by Keras's attention, whose two products transpose within one operation each: in eager mode every
-    operation costs.
+    In TensorFlow's eager mode, where every operation costs, by two `Einsum`s, which transpose within. In a graph
+    products of transposed tensors are faster, above all their gradients.
     """
-    band = {"causal": causal, "query_offset": query_offset, "window": window}
-    shared = query.shape[2] != key.shape[2]
-    elsewhere = keras.backend.backend() != "tensorflow" or isinstance(query, keras.KerasTensor)
-    if dropout or shared or elsewhere or 0 in (*query.shape, *key.shape):
-        rest = {"mask": mask, "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
-        return dense(query * scale, key, value, **rest)[0]
-    sizes = shape_of(query)[1], shape_of(key)[1]
-    addend, alive = _addend(*sizes, mask, key_mask, bias, query.dtype, **band)
-    context = ops.dot_product_attention(query, key, value, bias=addend, scale=scale, flash_attention=False)
+    plain = not rest["dropout"] and query.shape[2] == key.shape[2] and 0 not in (*query.shape, *key.shape)
+    if not (plain and _runs_eagerly(query)):
+        return dense(query, key, value, **rest)[0]
+    import tensorflow as tf
+
+    logits = tf.raw_ops.Einsum(inputs=[query, key], equation="BTNH,BSNH->BNTS")
+    del rest["dropout"], rest["seed"]
+    addend, alive = _addend(query.shape[1], key.shape[1], dtype=query.dtype, **rest)
+    probs = tf.nn.softmax(logits if addend is None else logits + addend)
+    context = tf.raw_ops.Einsum(inputs=[probs, value], equation="BNTS,BSNV->BTNV")
     return context if alive is None else context * ops.cast(ops.swapaxes(alive, 1, 2), context.dtype)
+
+
+def _runs_eagerly(x):
+    if keras.backend.backend() != "tensorflow" or isinstance(x, keras.KerasTensor):
+        return False
+    import tensorflow as tf
+
+    return tf.executing_eagerly()
 
 
 def dense(query, key, value, **rest):
@@ -35,12 +44,13 @@ def dense(query, key, value, **rest):
     The query heads that share a key/value head are stacked along T, so that keys are never repeated. Products are
     `@`, here and in the tiles: `ops.matmul` computes float64 in float32 on PyTorch.
     """
-    B, T, N, H = (*ops.shape(query)[:2], *query.shape[2:])
-    S, K = ops.shape(key)[1], key.shape[2]
-    query = ops.reshape(ops.transpose(query, (0, 2, 1, 3)), (B, K, N // K * T, H))
-    logits = ops.reshape(query @ ops.transpose(key, (0, 2, 3, 1)), (B, N, T, S))
-    context, probs = weigh(logits, ops.transpose(value, (0, 2, 1, 3)), **rest)
-    return ops.transpose(context, (0, 2, 1, 3)), probs
+    B, T, N, H = (*shape_of(query)[:2], *query.shape[2:])
+    S, K = shape_of(key)[1], key.shape[2]
+    query = ops.reshape(swap_heads(query), (B, K, N // K * T, H))
+    # TensorFlow's graph and XLA multiply with the transpose of each matrix without making it.
+    logits = ops.reshape(query @ swap_last(swap_heads(key)), (B, N, T, S))
+    context, probs = weigh(logits, swap_heads(value), **rest)
+    return swap_heads(context), probs
 
 
 def dense_row(query, key, value, **rest):
@@ -52,8 +62,7 @@ def dense_row(query, key, value, **rest):
         value: [B, K, S, V].
         **rest: As for `dense`.
     """
-    (B, K, S, H), N = ops.shape(key), query.shape[2]
-    # TensorFlow's graph and XLA multiply with the transpose of each matrix without making it.
+    (B, K, S, H), N = shape_of(key), query.shape[2]
     logits = ops.reshape(query, (B, K, N // K, H)) @ swap_last(key)
     context, probs = weigh(ops.reshape(logits, (B, N, 1, S)), value, **rest)
     return ops.reshape(context, (B, 1, N, value.shape[-1])), probs
@@ -61,9 +70,10 @@ def dense_row(query, key, value, **rest):
 
 def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
     """From logits [B, N, T, S] and values [B, K, S, V] to the context [B, N, T, V] and the probabilities."""
-    B, N, T, S = ops.shape(logits)
+    B, N, T, S = shape_of(logits)
     K = value.shape[1]
-    addend, alive = _addend(T, S, mask, key_mask, bias, logits.dtype, causal, query_offset, window)
+    masks = {"mask": mask, "key_mask": key_mask, "causal": causal, "query_offset": query_offset, "window": window}
+    addend, alive = _addend(T, S, bias=bias, dtype=logits.dtype, **masks)
     probs = softmax(logits if addend is None else logits + addend)
     if alive is not None:
         probs = probs * ops.cast(alive, probs.dtype)
@@ -77,7 +87,7 @@ def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, 
     return ops.reshape(kept @ value, (B, N, T, value.shape[-1])), probs
 
 
-def _addend(T, S, mask, key_mask, bias, dtype, causal, query_offset, window):
+def _addend(T, S, *, mask, key_mask, bias, dtype, causal, query_offset, window):
     """What is added to the logits, finite, and which rows see a key, both broadcastable to [B, N, T, S], or `None`.
 
     Without a mask or a bias the caller knows which rows see no key without [T, S], and zeroes them.
@@ -85,13 +95,13 @@ def _addend(T, S, mask, key_mask, bias, dtype, causal, query_offset, window):
     by_distance = bias is not None and len(bias.shape) == 3  # causality and the window are in the bias already
     visible = None
     if (causal or window is not None) and not by_distance:
-        rows = ops.expand_dims(ops.arange(T, dtype="int32"), 1) + query_offset
-        visible = in_band(rows, ops.expand_dims(ops.arange(S, dtype="int32"), 0), causal, window)
+        rows = ops.expand_dims(positions(T, query_offset), 1)
+        visible = in_band(rows, positions(S), causal, window)
     visible = both(mask, both(visible, None if key_mask is None else ops.expand_dims(key_mask, (1, 2))))
     if bias is not None:
         return revive(hide(shear(bias, T, S) if by_distance else bias, visible))
     if visible is None:
         return None, None
-    # Arithmetic is faster than a selection; 0 where visible, exactly.
-    penalty = (ops.cast(visible, dtype) - 1.0) * -NEGATIVE
-    return penalty, None if mask is None else ops.any(visible, axis=-1, keepdims=True)
+    # Tensors: Keras would make numbers of the global dtype, in which -1e30 may be -inf.
+    shown, hidden = (ops.convert_to_tensor(x, dtype) for x in (0.0, NEGATIVE))
+    return ops.where(visible, shown, hidden), None if mask is None else ops.any(visible, axis=-1, keepdims=True)

@@ -9,6 +9,8 @@ import math
 
 from keras import ops
 
+from keras_attention.ops.shapes.sizes import shape_of
+
 
 def fold_axes(x, axes, trailing):
     """Merges the attended axes into axis 1 and every other leading axis into the batch.
@@ -113,5 +115,17 @@ def swap_heads(x):
     """[B, T, N, H] <-> [B, N, T, H]. Of one row or one head the order in memory stays: a reshape."""
     if 1 not in x.shape[1:3]:
         return ops.transpose(x, (0, 2, 1, 3))
-    B, T, N, H = ops.shape(x)
+    B, T, N, H = shape_of(x)
     return ops.reshape(x, (B, N, T, H))
+
+
+def contract(x, kernel, axes):
+    """The product over the last `axes` axes of `x` and the first of `kernel`, on TensorFlow as one of matrices.
+
+    Not by `ops.tensordot` and `ops.reshape`, which in eager mode take longer than the product of a short sequence.
+    """
+    import tensorflow as tf
+
+    width = math.prod(kernel.shape[:axes])
+    product = tf.reshape(x, (-1, width)) @ tf.reshape(kernel, (width, -1))
+    return tf.reshape(product, (*shape_of(x)[:-axes], *kernel.shape[axes:]))

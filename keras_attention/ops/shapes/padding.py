@@ -19,7 +19,7 @@ def zero_padding(x, mask):
         return x
     while len(mask.shape) < len(x.shape):
         mask = ops.expand_dims(mask, -1)
-    return ops.where(mask, x, ops.zeros_like(x))
+    return ops.where(mask, x, 0)
 
 
 def padding_masks(query_dims, key_dims, query_mask, value_mask, key_mask, attention_mask=None):
