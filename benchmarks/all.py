@@ -90,8 +90,8 @@ def check_page(page, benchmarks):
 
 
 def keys_of(benchmark, arguments):
-    repeat = arguments.repeat or benchmark.REPEAT
-    return [(row, recording.key_of(benchmark, row, repeat, arguments.cores)) for row in benchmark.ROWS]
+    keys = recording.keys_of(benchmark, arguments.repeat or benchmark.REPEAT, arguments.cores)
+    return list(zip(benchmark.ROWS, keys))
 
 
 def run(benchmark, results, arguments):
@@ -103,6 +103,8 @@ def run(benchmark, results, arguments):
     for row, key in missing:
         start = time.perf_counter()
         found = side_by_side.measure(benchmark, row, key["repeat"], arguments.cores)
+        if recording.code_of(benchmark.__file__) != key["code"]:
+            raise SystemExit("the code changed while a row was measured, which was not stored; start again")
         today, took = datetime.date.today().isoformat(), round(time.perf_counter() - start, 1)
         results.add({"key": key, "date": today, "took": took, "results": found})
         for cells in tables.lines(benchmark, row, found):

@@ -27,9 +27,9 @@ IMAGES = {
 }
 ROWS = [
     (("8192",), {"length": 8192}, (*OURS, "keras")),
-    (("16384",), {"length": 16384}, OURS),
-    (("32768",), {"length": 32768}, OURS),
-    *[((f"{T // WIDTH} × {WIDTH}",), {"length": T}, IMAGES) for T in (8192, 16384, 32768)],
+    (("16384",), {"length": 16384}, (*OURS,)),
+    (("32768",), {"length": 32768}, (*OURS,)),
+    *[((f"{T // WIDTH} × {WIDTH}",), {"length": T}, (*IMAGES,)) for T in (8192, 16384, 32768)],
 ]
 COLUMNS = ("T", "block + memory", *SECONDS)
 REPEAT = 5

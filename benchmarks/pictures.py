@@ -40,7 +40,7 @@ def curves(points, x_label, seconds_label="time, ms", scale=1e3, memory=True):
             sizes, times, growths = zip(*mine) if mine else ((), (), ())
             axes[0, column].plot(sizes, [scale * time for time in times], **style)
             if memory:
-                axes[1, column].plot(sizes, growths, **style)
+                axes[1, column].plot(sizes, [max(1, growth) for growth in growths], **style)
         for axis in axes[:, column]:
             _logarithmic(axis, sorted({point[2] for point in points if point[0] == panel}))
         axes[-1, column].set_xlabel(x_label)

@@ -86,20 +86,17 @@ def is_complete(record):
     return record is not None and not any("error" in result for result in record["results"].values())
 
 
-def key_of(benchmark, row, repeat, cores):
-    """All that the result of a row depends on."""
-    labels, options, candidates = row
-    key = {
+def keys_of(benchmark, repeat, cores):
+    """All that the result of a row depends on, of each row."""
+    common = {
         "benchmark": benchmark.__name__,
-        "labels": labels,
-        "options": options,
-        "candidates": list(candidates),
         "repeat": repeat,
         "machine": machine(len(cores)),
         "versions": versions(benchmark),
         "code": code_of(benchmark.__file__),
     }
-    return json.loads(json.dumps(key))  # as it is read again: no tuples
+    rows = ({"labels": labels, "options": options, "candidates": [*names]} for labels, options, names in benchmark.ROWS)
+    return json.loads(json.dumps([common | row for row in rows]))  # as they are read again: no tuples
 
 
 def machine(cores):
@@ -154,7 +151,6 @@ def _own_files(path):
     return sorted(set(found))
 
 
-@functools.cache
 def _meaning(path):
     """The syntax tree of a file without docstrings and layout."""
     tree = ast.parse(path.read_text())
@@ -178,9 +174,9 @@ def describe(records):
     """One sentence: on which machine, with which versions and when these records were measured."""
     key = records[0]["key"]
     found = key["machine"]
-    cores = f"{found['cores']} core{'s' * (found['cores'] > 1)}"
     vectors = f" with {found['vectors']}" if found["vectors"] else ""
-    parts = [f"{cores} of an {found['cpu']}{vectors}, {found['memory_gb']} GB", *found["gpus"]]
+    cores = f"{found['cores']} core{'s' * (found['cores'] > 1)} used"
+    parts = [found["cpu"] + vectors, cores, f"{found['memory_gb']} GB", *found["gpus"]]
     packages = [f"Python {key['versions']['python']}"]
     packages += [f"{NAMES[name]} {version}" for name, version in key["versions"].items() if name in NAMES and version]
     days = sorted({record["date"] for record in records})

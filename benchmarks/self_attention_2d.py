@@ -61,7 +61,7 @@ def step_of(candidate, size, variant):
 
 
 def draw(found):
-    points = pictures.points(found, lambda labels, options: (labels[1], options["size"] ** 2))
+    points = pictures.points(found, lambda _, options: (f"{options['variant']} variant", options["size"] ** 2))
     return pictures.curves(points, "positions of the map")
 
 

@@ -19,7 +19,11 @@ def median(times):
 def seconds(results, **_):
     """The usual cells of a candidate: best time, median time, memory."""
     for times, growth in results.values():
-        yield f"{min(times):.2f}", f"{median(times):.2f}", f"{growth:.0f}"
+        yield _digits(min(times)), _digits(median(times)), f"{growth:.0f}"
+
+
+def _digits(time):
+    return f"{time:.2f}" if time >= 0.1 else f"{time:.4f}"
 
 
 def ratio(results, one, other, form="{:.2f}"):
