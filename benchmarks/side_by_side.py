@@ -29,7 +29,7 @@ import time
 
 import tables
 
-LONG = 5.0  # seconds; a step that takes as long is warm after its first run
+LONG = 2.0  # seconds; a step that takes as long is warm after its first run
 
 
 def load(path):
@@ -96,16 +96,19 @@ def measure(benchmark, row, repeat, cores):
                 results[name] = {"needs": needs[name]}
                 continue
             workers[name] = Worker([benchmark.__file__, json.dumps([name, options])], cores)
-            results[name] = {"seconds": [], "growth": workers[name].answer()}
+        # They import and build at the same time, and run one at a time.
+        for worker in workers.values():
+            worker.answer()
+        for name, worker in workers.items():
+            results[name] = {"seconds": [], "growth": worker.run()}
         for _ in range(repeat):
             for name, worker in workers.items():
-                if worker.error is None:
-                    results[name]["seconds"].append(worker.run())
+                results[name]["seconds"].append(worker.run())
     finally:
         for worker in workers.values():
             worker.end()
     failed = {name: {"error": worker.error} for name, worker in workers.items() if worker.error is not None}
-    return results | failed
+    return {name: {**results, **failed}[name] for name in candidates}
 
 
 class Worker:
@@ -132,7 +135,9 @@ class Worker:
         )
 
     def run(self):
-        """Seconds of one run, or `None` if it failed."""
+        """What one run reports: the first its memory in MB, others their seconds; `None` if it failed."""
+        if self.error is not None:
+            return None
         # A process that has ended meanwhile is found out by its missing answer.
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write("\n")
@@ -157,10 +162,12 @@ class Worker:
 
 
 def serve(path, candidate, options):
-    """The worker: reports the memory of the first run, then the seconds of one run per line read."""
+    """The worker: reports that it is built, and for each line read a run: of the first the memory, then the seconds."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
     step = load(path).step_of(candidate, **options)
+    print(0, file=answers, flush=True)
+    sys.stdin.readline()
     with open("/proc/self/clear_refs", "w") as peak:
         peak.write("5")
     before, start = _memory("VmRSS"), time.perf_counter()
