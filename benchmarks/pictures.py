@@ -77,15 +77,15 @@ def bars(panels, x_label):
     """Horizontal bars with their values: {panel: {name: value}}."""
     from matplotlib.figure import Figure
 
-    figure = Figure((WIDTH, 0.9 + 0.34 * max(map(len, panels.values()))), layout="constrained")
+    figure = Figure((WIDTH, 1.1 + 0.34 * max(map(len, panels.values()))), layout="constrained")
     for axis, (panel, values) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
         names = list(values)[::-1]
         colors = ["C0" if "ours" in name else "0.7" for name in names]
         drawn = axis.barh(names, [values[name] for name in names], color=colors)
         axis.bar_label(drawn, fmt="%.0f", padding=2, fontsize=8)
         axis.set_xlim(right=1.18 * max(values.values()))
-        axis.set_title(panel, fontsize=10)
-        axis.set_xlabel(x_label)
+        axis.set_title(panel.replace(", ", "\n", 1), fontsize=9)
+        axis.set_xlabel(x_label, fontsize=9)
         axis.tick_params(labelsize=8)
         axis.spines[["top", "right"]].set_visible(False)
     return figure
