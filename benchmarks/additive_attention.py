@@ -7,16 +7,23 @@ same pinned cores; they alternate, one run each. Memory is the peak of the proce
 held with its inputs. At 1024, Keras's layer would hold several tensors of 8.6 GB: not run. Needs Linux.
 """
 
+import pictures
 import side_by_side
+from tables import SECONDS, seconds
 
 BATCH, UNITS = 8, 256
 CANDIDATES = ("ours", "keras")
 ROWS = [
+    (("forward", "256"), {"length": 256}, CANDIDATES),
+    (("forward + backward", "256"), {"length": 256, "gradient": True}, CANDIDATES),
     (("forward", "512"), {"length": 512}, CANDIDATES),
     (("forward + backward", "512"), {"length": 512, "gradient": True}, CANDIDATES),
     (("forward", "1024"), {"length": 1024}, ("ours",)),
     (("forward + backward", "1024"), {"length": 1024, "gradient": True}, ("ours",)),
 ]
+COLUMNS = ("run", "T = S", "candidate", *SECONDS)
+REPEAT = 3
+show = seconds
 
 
 def attention(candidate):
@@ -55,6 +62,10 @@ def step_of(candidate, length, gradient=False):
     return lambda: step(*tensors)
 
 
+def draw(found):
+    points = pictures.points(found, lambda labels, options: (labels[0], options["length"]))
+    return pictures.curves(points, "queries = keys")
+
+
 if __name__ == "__main__":
-    columns = ("run", "T = S", "candidate", *side_by_side.SECONDS)
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=3)
+    side_by_side.main(__file__)

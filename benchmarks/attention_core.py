@@ -7,9 +7,13 @@ run each, so that a slow phase of the machine affects all; the others sleep mean
 during the first run minus what it held with its inputs. Needs Linux, and torch for its rows.
 """
 
+import pictures
 import side_by_side
+import tables
 
 CANDIDATES = ("ours", "keras", "torch")
+NEEDS = {"torch": "torch"}
+OTHER_LENGTHS = (1024, 2048, 8192)
 ROWS = [
     (("forward", "4096"), {"length": 4096}, CANDIDATES),
     (("forward + backward", "4096"), {"length": 4096, "gradient": True}, CANDIDATES),
@@ -19,7 +23,14 @@ ROWS = [
     (("bfloat16 forward + backward", "4096"), {"length": 4096, "dtype": "bfloat16", "gradient": True}, CANDIDATES),
     (("forward", "16384"), {"length": 16384}, ("ours", "torch")),
     (("forward + backward", "16384"), {"length": 16384, "gradient": True}, ("ours", "torch")),
+    *((("forward", str(length)), {"length": length}, CANDIDATES) for length in OTHER_LENGTHS),
+    *(
+        (("forward + backward", str(length)), {"length": length, "gradient": True}, CANDIDATES)
+        for length in OTHER_LENGTHS
+    ),
 ]
+COLUMNS = ("run", "T = S", "candidate", "best ms", "median ms", "best / ours", "peak growth MB")
+REPEAT = 9
 
 
 def tensorflow_step(candidate, arrays, gradient, causal, dtype):
@@ -75,13 +86,18 @@ def step_of(candidate, length, gradient=False, causal=False, dtype="float32"):
     return (torch_step if candidate == "torch" else tensorflow_step)(candidate, arrays, gradient, causal, dtype)
 
 
-def milliseconds(results):
-    ours = min(results["ours"][0])
+def show(results, **_):
     for times, growth in results.values():
-        best, median = min(times), side_by_side.median(times)
-        yield f"{best * 1e3:.0f}", f"{median * 1e3:.0f}", f"{best / ours:.2f}", f"{growth:.0f}"
+        best, median = min(times), tables.median(times)
+        beside = f"{best / min(results['ours'][0]):.2f}" if "ours" in results else ""
+        yield f"{best * 1e3:.0f}", f"{median * 1e3:.0f}", beside, f"{growth:.0f}"
+
+
+def draw(found):
+    plain = [(row, results) for row, results in found if row[0][0] in ("forward", "forward + backward")]
+    points = pictures.points(plain, lambda labels, options: (labels[0], options["length"]))
+    return pictures.curves(points, "queries = keys")
 
 
 if __name__ == "__main__":
-    columns = ("run", "T = S", "candidate", "best ms", "median ms", "best / ours", "peak growth MB")
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=9, show=milliseconds)
+    side_by_side.main(__file__)

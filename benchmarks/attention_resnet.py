@@ -8,6 +8,7 @@ it held with its weights. Needs Linux.
 """
 
 import side_by_side
+import tables
 
 BATCH, SIZE = 4, 224
 CANDIDATES = ("none", "se", "cbam")
@@ -16,6 +17,8 @@ ROWS = [
     (("training step",), {"training": True, "jit": False}, CANDIDATES),
     (("training step, XLA",), {"training": True, "jit": True}, CANDIDATES),
 ]
+COLUMNS = ("run", "attention", *tables.SECONDS, "median overhead, paired runs")
+REPEAT = 5
 
 
 def step_of(candidate, training, jit):
@@ -46,14 +49,14 @@ def step_of(candidate, training, jit):
     return lambda: run(images).numpy()
 
 
-def overhead(results):
+def show(results, **_):
     """The usual cells, and the median overhead of each run over the adjacent run without attention."""
-    for (times, _), usual in zip(results.values(), side_by_side.seconds(results)):
+    plain = results.get("none")
+    for (times, _), usual in zip(results.values(), tables.seconds(results)):
         # Adjacent runs see the same load of the machine.
-        more = side_by_side.median([a / b - 1 for a, b in zip(times, results["none"][0])])
-        yield *usual, f"{more:+.1%}"
+        more = plain and tables.median([a / b - 1 for a, b in zip(times, plain[0])])
+        yield *usual, "" if more is None else f"{more:+.1%}"
 
 
 if __name__ == "__main__":
-    columns = ("run", "attention", *side_by_side.SECONDS, "median overhead, paired runs")
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=5, show=overhead)
+    side_by_side.main(__file__)

@@ -3,23 +3,34 @@
     python benchmarks/decoding.py [--repeat 5] [--cores 0,1] [--only "batch 1"]
 
 Vocabulary 8000, source 32, 128 new tokens, random weights (the time does not depend on them), TensorFlow in a graph
-and with XLA. `read` reads the decoder's weights once for each token, by PyTorch's sum: no decoder can be faster. Each
-candidate runs in its own process on the same pinned cores. Needs Linux, keras_hub and torch.
+and with XLA. `ours, exported` is loaded from a SavedModel. Beside beam search stands greedy decoding of as many rows.
+`read` reads the decoder's weights once for each token, by PyTorch's sum: no decoder can be faster. Each candidate runs
+in its own process on the same pinned cores. Needs Linux, and keras_hub and torch for their rows.
 """
 
+import tempfile
+
+import pictures
 import side_by_side
+import tables
 
 VOCABULARY, SOURCE, TOKENS = 8000, 32, 128
 LAYERS, WIDTH, HEADS, HIDDEN = 6, 512, 8, 2048
-OURS = ("ours", "ours, XLA")
+OURS = ("ours", "ours, XLA", "ours, exported")
 PEERS = ("KerasHub", "KerasHub, XLA", "PyTorch")
 INT8 = ("ours, int8", "ours, int8, XLA")
+SEARCH = ("ours", "ours, XLA", "ours, greedy", "ours, greedy, XLA")
 ROWS = [
     (("batch 1", "greedy"), {"batch": 1}, (*OURS, *INT8, *PEERS, "read")),
     (("batch 16", "greedy"), {"batch": 16}, (*OURS, *INT8, *PEERS)),
-    (("batch 4", "beam 4"), {"batch": 4, "beam": 4}, OURS),
-    *(((f"{n} tokens", "greedy"), {"batch": 1, "tokens": n}, OURS) for n in (512, 2048)),
+    (("batch 4", "beam 4"), {"batch": 4, "beam": 4}, SEARCH),
 ]
+COLUMNS = (
+    *("rows", "search", "candidate", "best ms", "median ms"),
+    *("median / ours", "tokens per second", "ms per token", "peak growth MB"),
+)
+REPEAT = 5
+NEEDS = {"KerasHub": "keras_hub", "KerasHub, XLA": "keras_hub", "PyTorch": "torch", "read": "torch"}
 
 
 def step_of(candidate, batch, tokens=TOKENS, beam=None):
@@ -28,29 +39,46 @@ def step_of(candidate, batch, tokens=TOKENS, beam=None):
         return read_weights(tokens)
     if candidate == "PyTorch":
         return torch_step(batch, tokens)
+    if "greedy" in candidate:
+        batch, beam = batch * beam, None
+    if candidate.startswith("KerasHub"):
+        return compiled(candidate, None, hub_step(batch, tokens), batch)
+    from keras_attention import models
+
+    model = models.transformer_base(VOCABULARY)
+    if "int8" in candidate:
+        model.quantize("int8")
+    return compiled(candidate, model, our_step(model, tokens, beam), batch)
+
+
+def compiled(candidate, model, decode, batch):
+    """A callable that runs `decode(source)` in a graph of TensorFlow, with XLA or from an export if so named."""
     import numpy as np
-
-    build = hub_step if candidate.startswith("KerasHub") else our_step
-    source = np.random.default_rng(0).integers(1, VOCABULARY, (batch, SOURCE), dtype="int32")
-    return compiled(build("int8" in candidate, batch, tokens, beam), source, "XLA" in candidate)
-
-
-def compiled(decode, source, xla):
-    """A callable that runs `decode(source)` in a graph of TensorFlow."""
     import tensorflow as tf
 
-    source = tf.constant(source)
-    run = tf.function(decode, jit_compile=xla).get_concrete_function(source)
+    source = tf.constant(np.random.default_rng(0).integers(1, VOCABULARY, (batch, SOURCE), dtype="int32"))
+    if "exported" in candidate:
+        loaded = exported(model, decode)
+        return lambda: loaded.signatures["serving_default"](source=source)["outputs"].numpy()
+    run = tf.function(decode, jit_compile="XLA" in candidate).get_concrete_function(source)
     return lambda: run(source).numpy()
 
 
-def our_step(quantized, batch, tokens, beam):
-    """Greedy decoding or beam search with `models.transformer_base`."""
-    from keras_attention import decoding, models
+def exported(model, decode):
+    """What TensorFlow loads from a SavedModel of `decode`."""
+    import tensorflow as tf
 
-    model = models.transformer_base(VOCABULARY)
-    if quantized:
-        model.quantize("int8")
+    from keras_attention.export import export_saved_model
+
+    signature = decode, [tf.TensorSpec((None, None), "int32", "source")]
+    with tempfile.TemporaryDirectory() as folder:
+        path = export_saved_model(model, folder, signatures={"serving_default": signature}, verify=False)
+        return tf.saved_model.load(str(path))
+
+
+def our_step(model, tokens, beam):
+    """Greedy decoding or beam search with a model of this library."""
+    from keras_attention import decoding
 
     def decode(source):
         cache, start = model.start(source, max_length=tokens), source[:, 0]
@@ -61,7 +89,7 @@ def our_step(quantized, batch, tokens, beam):
     return decode
 
 
-def hub_step(quantized, batch, tokens, beam):
+def hub_step(batch, tokens):
     """The same network of KerasHub's layers, with its caches for the target and for the source."""
     import keras
     import keras_hub
@@ -192,14 +220,28 @@ def read_weights(tokens):
     return read
 
 
-def rates(results):
-    """Milliseconds and tokens per second of each candidate, and its time beside ours."""
-    ours = side_by_side.median(results["ours"][0])
-    for times, growth in results.values():
-        middle = side_by_side.median(times)
-        yield f"{middle * 1e3:.0f}", f"{middle / ours:.2f}", f"{growth:.0f}"
+def show(results, batch, tokens=TOKENS, beam=1):
+    for name, (times, growth) in results.items():
+        middle, rows = tables.median(times), batch * beam
+        beside = tables.ratio(results, name, "ours") or "1.00" * (name == "ours")
+        speed = f"{rows * tokens / middle:.0f}", f"{1e3 * middle / tokens:.2f}"
+        yield f"{1e3 * min(times):.0f}", f"{1e3 * middle:.0f}", beside, *speed, f"{growth:.0f}"
+
+
+def draw(found):
+    return pictures.bars(speeds(found), "tokens per second")
+
+
+def speeds(found):
+    """{title of a row: {candidate: tokens per second}}."""
+    return {
+        ", ".join(labels): {
+            name: options["batch"] * options.get("beam", 1) * TOKENS / tables.median(times)
+            for name, (times, _) in tables.measured(results).items()
+        }
+        for (labels, options, _), results in found
+    }
 
 
 if __name__ == "__main__":
-    columns = ("rows", "search", "candidate", "median ms", "median / ours", "peak growth MB")
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=5, show=rates)
+    side_by_side.main(__file__)

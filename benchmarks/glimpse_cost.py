@@ -13,7 +13,9 @@ weights. Needs Linux.
 import pathlib
 import sys
 
+import pictures
 import side_by_side
+import tables
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "examples"))
 
@@ -24,6 +26,8 @@ LARGEST = 400  # side for the convolutions
 # All sides alternate, so that a slow phase of the machine affects all.
 CANDIDATES = [f"glimpses, {side}" for side in SIDES] + [f"convolutions, {side}" for side in SIDES if side <= LARGEST]
 ROWS = [((run,), {"training": run == "training step"}, CANDIDATES) for run in ("forward", "training step")]
+COLUMNS = ("run", "network, side", "best ms", "median ms", "peak growth MB")
+REPEAT = 9
 
 
 def network(kind):
@@ -63,11 +67,20 @@ def step_of(candidate, training):
     return lambda: [step(images, labels) for _ in range(STEPS)]
 
 
-def milliseconds(results):
+def show(results, **_):
     for times, growth in results.values():
-        yield *(f"{1e3 * take(times) / STEPS:.1f}" for take in (min, side_by_side.median)), f"{growth:.0f}"
+        yield *(f"{1e3 * take(times) / STEPS:.1f}" for take in (min, tables.median)), f"{growth:.0f}"
+
+
+def draw(found):
+    points = [
+        (labels[0], network, int(side), tables.median(times) / STEPS, growth)
+        for (labels, *_), results in found
+        for name, (times, growth) in tables.measured(results).items()
+        for network, side in [name.split(", ")]
+    ]
+    return pictures.curves(points, "side of the images, pixels")
 
 
 if __name__ == "__main__":
-    columns = ("run", "network, side", "best ms", "median ms", "peak growth MB")
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=9, show=milliseconds)
+    side_by_side.main(__file__)

@@ -10,7 +10,9 @@ the peak of the process during the first run minus what it held with its weights
 memory for Keras at 8192.
 """
 
+import pictures
 import side_by_side
+from tables import SECONDS, seconds
 
 # Query block, memory block, causal.
 OURS = {
@@ -18,17 +20,20 @@ OURS = {
     "causal, 128 + 128": (128, 128, True),
     "256 + 2 × 256": (256, 256, False),
 }
-COLUMNS = 128  # of an image
+WIDTH = 128  # of an image
 IMAGES = {
     "causal, 16 × 16 + 8 around": ((16, 16), (8, 8), True),
     "16 × 16 + 8 around": ((16, 16), (8, 8), False),
 }
 ROWS = [
     (("8192",), {"length": 8192}, (*OURS, "keras")),
-    (("16384",), {"length": 16384}, OURS),
-    (("32768",), {"length": 32768}, OURS),
-    *[((f"{T // COLUMNS} × {COLUMNS}",), {"length": T}, IMAGES) for T in (8192, 16384, 32768)],
+    (("16384",), {"length": 16384}, (*OURS,)),
+    (("32768",), {"length": 32768}, (*OURS,)),
+    *[((f"{T // WIDTH} × {WIDTH}",), {"length": T}, (*IMAGES,)) for T in (8192, 16384, 32768)],
 ]
+COLUMNS = ("T", "block + memory", *SECONDS)
+REPEAT = 5
+show = seconds
 
 
 def layer_of(candidate):
@@ -51,7 +56,7 @@ def step_of(candidate, length):
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
-    shape = (1, length // COLUMNS, COLUMNS, 512) if candidate in IMAGES else (1, length, 512)
+    shape = (1, length // WIDTH, WIDTH, 512) if candidate in IMAGES else (1, length, 512)
     x, upstream = (tf.constant(rng.standard_normal(shape).astype("float32")) for _ in range(2))
     layer = layer_of(candidate)
     layer.build(*[x.shape] * (2 if candidate == "keras" else 1))
@@ -67,6 +72,12 @@ def step_of(candidate, length):
     return lambda: step(x, upstream)
 
 
+def draw(found):
+    def place(labels, options):
+        return "image of 128 columns" if "×" in labels[0] else "sequence", options["length"]
+
+    return pictures.curves(pictures.points(found, place), "positions")
+
+
 if __name__ == "__main__":
-    columns = ("T", "block + memory", *side_by_side.SECONDS)
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=5)
+    side_by_side.main(__file__)

@@ -9,6 +9,7 @@ they alternate, one run each. Needs Linux.
 """
 
 import side_by_side
+import tables
 
 BATCH, FEATURES, HEADS = 8, 256, 8
 LENGTHS = (16, 128, 512)
@@ -22,6 +23,7 @@ ROWS = [
     for length in LENGTHS
 ]
 COLUMNS = ("mode", "run", "mask", "T = S", "candidate", "best ms", "median ms", "median of ours / keras")
+REPEAT = 15
 
 
 def layer_of(candidate):
@@ -69,13 +71,22 @@ def step_of(candidate, mode, run, mask, length):
     return steps
 
 
-def show(results):
+def show(results, **_):
     """Times of a step, and the median ratio of adjacent runs, which see the same load of the machine."""
-    ratio = side_by_side.median([a / b for a, b in zip(results["ours"][0], results["keras"][0])])
     for candidate, (times, _) in results.items():
-        best, median = (f"{1e3 * take(times) / STEPS:.2f}" for take in (min, side_by_side.median))
-        yield best, median, f"{ratio:.2f}" if candidate == "ours" else ""
+        best, median = (f"{1e3 * take(times) / STEPS:.2f}" for take in (min, tables.median))
+        yield best, median, tables.ratio(results, "ours", "keras") if candidate == "ours" else ""
+
+
+def compact(found):
+    """A line for each mode, run and mask, with all lengths: median ms of ours and of Keras's, and their ratio."""
+    lines = {}
+    for ((*labels, _), *_), results in found:
+        ran = tables.measured(results)
+        times = (f"{1e3 * tables.median(ran[name][0]) / STEPS:.3g}" if name in ran else "failed" for name in CANDIDATES)
+        lines.setdefault(tuple(labels), []).append(f"{', '.join(times)}: {tables.ratio(ran, *CANDIDATES)}")
+    return (*COLUMNS[:3], *map(str, LENGTHS)), [(*labels, *cells) for labels, cells in lines.items()]
 
 
 if __name__ == "__main__":
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, COLUMNS, repeat=15, show=show)
+    side_by_side.main(__file__)

@@ -9,13 +9,17 @@ pixel, on small images only. Each candidate runs in its own process on the same 
 
 import functools
 
+import pictures
 import side_by_side
+import tables
 
 BATCH = 4
 SIDES = (16, 32, 64, 128)
 CANDIDATES = ("cached", "again")
 LARGEST = 32  # side without a cache
 ROWS = [((f"{side} x {side}", str(side**2)), {"side": side}, CANDIDATES[: 1 + (side <= LARGEST)]) for side in SIDES]
+COLUMNS = ("image", "pixels", "candidate", *tables.SECONDS, "ms per pixel")
+REPEAT = 5
 
 
 def step_of(candidate, side):
@@ -49,6 +53,16 @@ def sample_again(model, size, batch_size):
     return tf.while_loop(lambda index, values: index < pixels, advance, start)[1]
 
 
+def show(results, side):
+    for (times, _), usual in zip(results.values(), tables.seconds(results)):
+        yield *usual, f"{1e3 * tables.median(times) / side**2:.1f}"
+
+
+def draw(found):
+    points = pictures.points(found, lambda _, options: ("", options["side"] ** 2))
+    each = [(panel, name, pixels, time / pixels, growth) for panel, name, pixels, time, growth in points]
+    return pictures.curves(each, "pixels of an image", "time per pixel, ms")
+
+
 if __name__ == "__main__":
-    columns = ("image", "pixels", "candidate", *side_by_side.SECONDS)
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=5)
+    side_by_side.main(__file__)

@@ -9,7 +9,9 @@ of the process during the first run minus what it held with its input; "scores M
 Needs Linux. The whole unpooled map of 128 x 128 would take 1074 MB per tensor: not run.
 """
 
+import pictures
 import side_by_side
+from tables import SECONDS, seconds
 
 CHANNELS = 64
 BOTH = ("ours", "whole map")
@@ -23,11 +25,16 @@ def row(size, variant, candidates):
 
 
 ROWS = [
+    row(32, "reference", BOTH),
+    row(32, "paper", BOTH),
     row(64, "reference", BOTH),
     row(64, "paper", BOTH),
     row(128, "reference", BOTH),
     row(128, "paper", BOTH[:1]),
 ]
+COLUMNS = ("map", "variant", "positions x keys", "scores MB", "candidate", *SECONDS)
+REPEAT = 3
+show = seconds
 
 
 def step_of(candidate, size, variant):
@@ -53,6 +60,10 @@ def step_of(candidate, size, variant):
     return lambda: step(x)
 
 
+def draw(found):
+    points = pictures.points(found, lambda _, options: (f"{options['variant']} variant", options["size"] ** 2))
+    return pictures.curves(points, "positions of the map")
+
+
 if __name__ == "__main__":
-    columns = ("map", "variant", "positions x keys", "scores MB", "candidate", *side_by_side.SECONDS)
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, columns, repeat=3)
+    side_by_side.main(__file__)

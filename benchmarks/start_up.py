@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import side_by_side
+import tables
 
 WORDS, TWICE = {"vocabulary_size": 8000}, {"source_vocabulary_size": 8000, "target_vocabulary_size": 8000}
 FACTORIES = {
@@ -29,6 +30,7 @@ FACTORIES = {
 ROWS = [(("import",), {"factory": None}, ("keras", "keras_attention"))]
 ROWS += [((name,), {"factory": name}, ("build", "forward", "training step")) for name in FACTORIES]
 COLUMNS = ("what", "candidate", "best s", "median s", "median more than the first")
+REPEAT = 5
 OPEN = 32  # samples, and each size that a model leaves open
 
 
@@ -74,13 +76,13 @@ def trace(network, training):
     tf.function(step if training else forward).get_concrete_function(specs)
 
 
-def show(results):
-    """Times, and the median difference to the adjacent runs of the first candidate."""
-    first = next(iter(results.values()))[0]
+def show(results, factory):
+    """Times, and of imports the median difference to the adjacent runs of the first."""
+    first = results.get("keras")
     for times, _ in results.values():
-        more = side_by_side.median([a - b for a, b in zip(times, first)])
-        yield f"{min(times):.2f}", f"{side_by_side.median(times):.2f}", f"{more:+.2f}"
+        more = first and f"{tables.median([a - b for a, b in zip(times, first[0])]):+.2f}"
+        yield f"{min(times):.2f}", f"{tables.median(times):.2f}", more or ""
 
 
 if __name__ == "__main__":
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, COLUMNS, repeat=5, show=show)
+    side_by_side.main(__file__)

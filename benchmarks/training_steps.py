@@ -11,6 +11,7 @@ Needs Linux, and keras_hub and torch for their rows.
 """
 
 import side_by_side
+import tables
 
 VOCABULARY = 8000
 RNN_SIZES = {"embedding_dim": 256, "units": 512, "attention_units": 512, "maxout_units": 256}
@@ -24,7 +25,9 @@ ROWS = [
     (("ResNet-50, SE", "4 x 112 x 112"), {"model": "se", "batch": 4, "size": 112}, PLAIN),
     (("ResNet-50, CBAM", "4 x 112 x 112"), {"model": "cbam", "batch": 4, "size": 112}, PLAIN),
 ]
-COLUMNS = ("model", "batch", "candidate", *side_by_side.SECONDS, "median of ours / theirs")
+COLUMNS = ("model", "batch", "candidate", *tables.SECONDS, "median of ours / theirs")
+REPEAT = 7
+NEEDS = {"keras_hub": "keras_hub", "torch": "torch"}
 
 
 def step_of(candidate, model, batch, size):
@@ -233,12 +236,10 @@ def written_out(generator, discriminator, inputs_of, discriminate, generate, dat
     return lambda: [x.numpy() for x in step(data)]
 
 
-def show(results):
-    """The usual cells, and the median ratio of adjacent runs, which see the same load of the machine."""
-    for (candidate, (times, _)), usual in zip(results.items(), side_by_side.seconds(results)):
-        ratio = side_by_side.median([a / b for a, b in zip(results["ours"][0], times)])
-        yield *usual, "" if candidate == "ours" else f"{ratio:.2f}"
+def show(results, **_):
+    for candidate, usual in zip(results, tables.seconds(results)):
+        yield *usual, tables.ratio(results, "ours", candidate)
 
 
 if __name__ == "__main__":
-    side_by_side.main(__doc__.splitlines()[0], ROWS, step_of, COLUMNS, repeat=7, show=show)
+    side_by_side.main(__file__)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention import decoding
+from keras_attention import decoding, models
+from tests.backend import BACKEND
 from tests.decoding import toy
 
 DECODERS = [decoding.greedy, decoding.sample, decoding.beam_search]
@@ -133,3 +134,44 @@ def test_the_step_of_a_model_is_prepared(decode):
 
     assert run(model.step) == [2, 4]
     assert run(lambda *arguments: model.step(*arguments)) == [1, 2], "only the method itself is prepared"
+
+
+SIZES = {"source_vocabulary_size": 11, "target_vocabulary_size": 11, "embedding_dim": 5, "units": 6}
+BLOCK = {"num_layers": 1, "model_dim": 12, "num_heads": 3, "intermediate_dim": 20}
+
+
+def transformer():
+    return models.transformer(vocabulary_size=11, **BLOCK)
+
+
+def images():
+    model = models.image_transformer(channels=1, query_block=4, memory_block=4, **BLOCK)
+    return lambda source: decoding.sample_image(model, (4, 6), 2)
+
+
+def tokens(model, decode):
+    return lambda source: decode(model.step, model.start(source, 6), source[:, 0], 6, 2)
+
+
+# The operations of a step when this was written: 99, 91, 183, 298 (Keras 3.8: 316), 279. Those of greedy decoding
+# with a Transformer are counted in `test_with_transformer.py`.
+STEPS = {
+    "rnn_search": (lambda: tokens(models.rnn_search(**SIZES, attention_units=7, maxout_units=4), decoding.greedy), 105),
+    "luong_lstm": (lambda: tokens(models.luong_lstm(**SIZES, num_layers=1), decoding.greedy), 97),
+    "sample": (lambda: tokens(transformer(), decoding.sample), 193),
+    "beam_search": (lambda: tokens(transformer(), decoding.beam_search), 330),
+    "sample_image": (images, 293),
+}
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow graph")
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_has_few_operations(name):
+    import tensorflow as tf
+
+    make, most = STEPS[name]
+    source = tf.constant([[5, 7, 3, 2, 0, 0, 0], [8, 4, 9, 6, 10, 3, 2]])
+    graph = tf.function(make(), autograph=False).get_concrete_function(source).graph.as_graph_def()
+    bodies = [f for f in graph.library.function if "while_body" in f.signature.name]
+    counts = [sum(node.op not in ("Const", "Identity") for node in body.node_def) for body in bodies]
+    assert 50 < max(counts) <= most, "the decoder's loop; an encoder's is smaller"

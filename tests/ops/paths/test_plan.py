@@ -11,8 +11,12 @@ import numpy as np
 import pytest
 
 from keras_attention import ops
+from keras_attention.layers import SelfAttention2D
+from keras_attention.ops import block_local
+from keras_attention.ops.block_local.masks import Blocks
 from keras_attention.ops.paths import plan
 from tests.backend import BACKEND
+from tests.layers.paths import tensors
 
 FLOAT = 4
 
@@ -44,6 +48,24 @@ def test_steps_and_bytes_stay_within_the_budget(seed):
         assert tile < 1.2 * plan.BUDGET, "whole rows and entries cannot always keep both"
         exceed += tile > plan.BUDGET
         tiles += count > 1
+    assert tiles > 100 and exceed < 0.4 * tiles
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_tiles_of_pairs_stay_within_the_budget(seed):
+    """Additive, windowed and concatenating attention."""
+    rng, tiles, exceed = np.random.default_rng(seed), 0, 0
+    for _ in range(300):
+        B, width = int(rng.integers(1, 65)), int(rng.integers(1, 513))
+        T, S = (int(2 ** rng.uniform(1, 15)) for _ in range(2))
+        total, tile = B * T * S * width * FLOAT, plan.tile_of_pairs(B, T, S, width, "gpu")
+        if tile is None:
+            assert total <= plan.BUDGET
+            continue
+        count, one = -(-B // tile.batch) * -(-T // tile.rows), tile.batch * tile.rows * S * width * FLOAT
+        assert 1 < count <= 1 + math.ceil(total / plan.BUDGET) and one < 1.2 * plan.BUDGET
+        exceed += one > plan.BUDGET
+        tiles += 1
     assert tiles > 100 and exceed < 0.4 * tiles
 
 
@@ -110,6 +132,46 @@ def test_loops_of_the_lowered_program_have_the_steps_of_the_plan(platform, monke
     wanted = steps(2, 256, 256, 8)[0]
     assert wanted == 4 and loops == 2, "forward and backward"
     assert wanted in trips
+
+
+def kinds_of_attention():
+    """Of each path: a function of queries and keys, run as on a GPU, and arrays."""
+    rng = np.random.default_rng(0)
+
+    def arrays(*shapes):
+        return [rng.standard_normal(shape).astype("float32") for shape in shapes]
+
+    flat, heads = arrays((2, 357, 6), (2, 301, 6)), arrays((2, 357, 3, 6), (2, 301, 3, 6))
+    (vector,), on_gpu = arrays((6,)), {"device": "gpu"}
+    window = {"center": np.linspace(0, 300, 2 * 357, dtype="float32").reshape(2, 357), "half_width": 9}
+    blocks = Blocks.of_sequence(7, 7, True, 1)
+    sagan = SelfAttention2D("paper")
+    sagan.build((2, 21, 17, 8))
+    return {
+        "heads": (lambda q, k: ops.attend(q, k, k, **on_gpu), heads),
+        "heads, causal": (lambda q, k: ops.attend(q, k, k, causal=True, **on_gpu), heads),
+        "additive": (lambda q, k: ops.additive_attend(q, k, k, vector, **on_gpu), flat),
+        "windowed": (lambda q, k: ops.windowed_attend(q, k, k, **window, **on_gpu), flat),
+        "non-local": (lambda q, k: ops.non_local(q, k, k, "embedded_gaussian", **on_gpu), flat),
+        "concatenation": (
+            lambda q, k: ops.non_local(q, k, k, "concatenation", vector=np.concatenate([vector, vector]), **on_gpu),
+            flat,
+        ),
+        "sagan": (sagan, arrays((2, 21, 17, 8))),
+        "block-local": (lambda q: block_local.attend(q, q, q, blocks, **on_gpu), arrays((2, 1785, 1, 3, 1))),
+    }
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
+@pytest.mark.parametrize("kind", kinds_of_attention())
+def test_no_tensor_of_any_path_exceeds_the_budget(kind, monkeypatch):
+    """Forward and backward, traced as on a GPU."""
+    function, arrays = kinds_of_attention()[kind]
+    monkeypatch.setenv(plan.SETTING, "gpu")
+    largest = max(math.prod(shape) for shape in tensors(function, arrays))
+    monkeypatch.setattr(plan, "BUDGET", 2**17)
+    tiled = max(math.prod(shape) for shape in tensors(function, arrays))
+    assert FLOAT * tiled <= plan.BUDGET < FLOAT * largest / 6, "the measure sees all pairs at once"
 
 
 SHARDED = """
