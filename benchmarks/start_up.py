@@ -8,6 +8,7 @@ of a built model, the latter with gradients and an update by Adam, for inputs of
 model leaves open is 32. The second of two networks counts too. Needs Linux.
 """
 
+import os
 import subprocess
 import sys
 
@@ -37,7 +38,10 @@ OPEN = 32  # samples, and each size that a model leaves open
 def step_of(candidate, factory):
     """A callable that runs one step: an import, or what `candidate` says of a factory."""
     if factory is None:
-        return lambda: subprocess.run([sys.executable, "-c", f"import {candidate}"], check=True, capture_output=True)
+        # With bytecode, which an installation has; the first run writes it.
+        plain = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        command = [sys.executable, "-c", f"import {candidate}"]
+        return lambda: subprocess.run(command, env=plain, check=True, capture_output=True)
     import keras
 
     from keras_attention import models
