@@ -81,6 +81,22 @@ def in_band(query_positions, key_positions, causal=False, window=None):
     return visible
 
 
+def visible_pairs(T, S, mask, key_mask, causal, query_offset, window):
+    """All masks as one, broadcastable to [B, N, T, S], or `None` if every query sees every key.
+
+    Args:
+        T, S: Lengths.
+        mask: Broadcastable to [B, N, T, S], or `None`.
+        key_mask: [B, S], or `None`.
+        causal, query_offset, window: See `attend`.
+    """
+    visible = None
+    if causal or window is not None:
+        rows = ops.expand_dims(ops.arange(T, dtype="int32"), 1) + query_offset
+        visible = in_band(rows, ops.expand_dims(ops.arange(S, dtype="int32"), 0), causal, window)
+    return both(mask, both(visible, None if key_mask is None else ops.expand_dims(key_mask, (1, 2))))
+
+
 def hide(logits, visible):
     """-inf where not visible: a selection, so that even NaN logits are hidden. `None`: all are visible."""
     return logits if visible is None else ops.where(visible, logits, -math.inf)
