@@ -134,7 +134,7 @@ def attend_unchecked(
     """`attend` without validation: shapes fit, masks are boolean, and no padded position holds NaN."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     band = {"causal": causal, "query_offset": _int32(query_offset), "window": window}
-    dtype, wide = value.dtype, computed_in(query, key, value)
+    dtype, wide, device = value.dtype, computed_in(query, key, value), device_kind(device)
     bias = _full_precision(bias, wide, shape_of(query)[1], band)
     rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
     alive = query_mask
@@ -144,15 +144,16 @@ def attend_unchecked(
         alive = both(alive, alive_rows(shape_of(query)[1], shape_of(key)[1], key_mask, **band))
     if 0 in (*query.shape[:2], key.shape[1]):
         block_size = 0
-    if block_size is None and not return_scores:
-        context = fused(query, key, value, scale=scale, **rest)
-        if context is not None:
-            return zero_padding(context, alive)
-    query, key, value = ops.cast(query, wide) * scale, ops.cast(key, wide), ops.cast(value, wide)
     if return_scores:
+        query, key, value = ops.cast(query, wide) * scale, ops.cast(key, wide), ops.cast(value, wide)
         return _finish(*dense(query, key, value, **rest), alive, dtype)
-    context = _choose(query, key, value, block_size, device_kind(device), rest)
-    return _finish(context, None, alive, dtype)
+
+    def ordinary(query, key, value):
+        query, key, value = ops.cast(query, wide) * scale, ops.cast(key, wide), ops.cast(value, wide)
+        return ops.cast(_choose(query, key, value, block_size, device, rest), dtype)
+
+    context = fused(query, key, value, ordinary, device, scale=scale, **rest) if block_size is None else None
+    return zero_padding(ordinary(query, key, value) if context is None else context, alive)
 
 
 def attend_row(

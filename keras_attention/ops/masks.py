@@ -88,6 +88,21 @@ def positions(length, offset=0):
     return first if same(offset, 0) else first + offset
 
 
+def visible_pairs(T, S, mask, key_mask, causal, query_offset, window):
+    """All masks as one, broadcastable to [B, N, T, S], or `None` if every query sees every key.
+
+    Args:
+        T, S: Lengths.
+        mask: Broadcastable to [B, N, T, S], or `None`.
+        key_mask: [B, S], or `None`.
+        causal, query_offset, window: See `attend`.
+    """
+    visible = None
+    if causal or window is not None:
+        visible = in_band(ops.expand_dims(positions(T, query_offset), 1), positions(S), causal, window)
+    return both(mask, both(visible, None if key_mask is None else ops.expand_dims(key_mask, (1, 2))))
+
+
 def hide(logits, visible):
     """-inf where not visible: a selection, so that even NaN logits are hidden. `None`: all are visible."""
     return logits if visible is None else ops.where(visible, logits, -math.inf)

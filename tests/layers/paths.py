@@ -242,22 +242,22 @@ def _step_torch(layer, output, loss, how):
     return run
 
 
-def along(layer, call, inputs, direction, weights):
-    """f(s) = sum of weights * layer(inputs + s * direction), in float64: s -> f and s -> (f, f', f''), floats."""
+def along(layer, call, inputs, direction, weights, dtype="float64"):
+    """f(s) = sum of weights * layer(inputs + s * direction): s -> f and s -> (f, f', f''), floats."""
 
     def total(s):
-        moved = [ops.convert_to_tensor(x, "float64") + s * ops.convert_to_tensor(d, "float64") for x, d in inputs_of]
-        return ops.sum(ops.cast(layer(*moved, **call), "float64") * ops.convert_to_tensor(weights, "float64"))
+        moved = [ops.convert_to_tensor(x, dtype) + s * ops.convert_to_tensor(d, dtype) for x, d in inputs_of]
+        return ops.sum(ops.cast(layer(*moved, **call), dtype) * ops.convert_to_tensor(weights, dtype))
 
     inputs_of = list(zip(inputs, direction, strict=True))
-    return {"tensorflow": _along_tensorflow, "jax": _along_jax, "torch": _along_torch}[BACKEND](total)
+    return {"tensorflow": _along_tensorflow, "jax": _along_jax, "torch": _along_torch}[BACKEND](total, dtype)
 
 
-def _along_tensorflow(total):
+def _along_tensorflow(total, dtype):
     import tensorflow as tf
 
     def run(s):
-        s = tf.constant(s, tf.float64)
+        s = tf.constant(s, dtype)
         with tf.GradientTape() as outer:
             outer.watch(s)
             with tf.GradientTape() as inner:
@@ -269,22 +269,25 @@ def _along_tensorflow(total):
     return lambda s: float(total(s)), run
 
 
-def _along_jax(total):
+def _along_jax(total, dtype):
     import jax
 
     def run(s):
         return total(s), jax.grad(total)(s), jax.grad(jax.grad(total))(s)
 
     compiled = jax.jit(run)
-    # Both share one compiled function.
-    return lambda s: float(compiled(np.float64(s))[0]), lambda s: [float(x) for x in compiled(np.float64(s))]
+
+    def derivatives(s):
+        return [float(x) for x in compiled(np.asarray(s, dtype))]
+
+    return lambda s: derivatives(s)[0], derivatives
 
 
-def _along_torch(total):
+def _along_torch(total, dtype):
     import torch
 
     def run(s):
-        s = torch_tensor(s, "float64", trained=True)
+        s = torch_tensor(s, dtype, trained=True)
         value = total(s)
         [slope] = torch.autograd.grad(value, s, create_graph=True)
         [bend] = torch.autograd.grad(slope, s)

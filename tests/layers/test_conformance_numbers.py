@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attention.ops import attention
 from tests.layers.conformance import BACKEND, CASES, arrays, built, close, each, each_half, symbols
 from tests.layers.paths import CHEAP, Passes, along, passes, tensors
 from tests.layers.visibility import everything, first, pools, resized
@@ -137,6 +138,19 @@ def test_float64_computes_in_float64_and_has_second_derivatives(case):
     if BACKEND != "tensorflow" or not normalised:
         np.testing.assert_allclose(bend, second, rtol=1e-4, atol=1e-5 * size)
     assert abs(bend) > 1e-3
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="only PyTorch has a fused kernel for CPUs")
+@KEYED
+def test_second_derivatives_of_fused_kernels(case, monkeypatch):
+    """Those of the other paths: the gradient of a kernel cannot be differentiated."""
+    rng, layer, x = np.random.default_rng(8), built(case), arrays(case)
+    direction, scale = [rng.standard_normal(a.shape) for a in x], rng.standard_normal(case.output)
+    _, derivatives = along(layer, full_call(case), x, direction, scale, "float32")
+    ours = derivatives(0.0)
+    monkeypatch.setattr(attention, "fused", lambda *args, **kwargs: None)
+    np.testing.assert_allclose(ours, derivatives(0.0), rtol=1e-3, atol=1e-3 * (1 + np.abs(ours).max()))
+    assert abs(ours[2]) > 1e-3
 
 
 @each(case for case in CASES if case.narrow)

@@ -50,7 +50,27 @@ def blocks(query, key, value):
     return block_local.attend(*images, Blocks.of_sequence(2, 1, True, 1))[:, :, 0, 0]
 
 
+def plain_attend(visible=None, bias=0.0):
+    def run(query, key, value):
+        logits = k.matmul(query, k.transpose(key, (0, 2, 1))) * U**-0.5 + k.convert_to_tensor(bias, "float32")
+        return plain(logits, value, np.ones((T, S), bool) if visible is None else visible)
+
+    return run
+
+
+def attend(**given):
+    """One head."""
+    return lambda *x: ops.attend(*(y[:, :, None] for y in x), **given)[:, :, 0]
+
+
+CAUSAL, BIAS = np.tril(np.ones((T, S), bool)), RNG.standard_normal((1, 1, T, S)).astype("float32")
 CASES = {
+    # What `attend` takes by itself is a fused kernel on some backends, of which no gradient can be differentiated.
+    "attend": (attend(), plain_attend()),
+    "attend-causal": (attend(causal=True), plain_attend(CAUSAL)),
+    "attend-mask": (attend(mask=MASK), plain_attend(MASK)),
+    "attend-bias": (attend(bias=BIAS), plain_attend(bias=BIAS[:, 0])),
+    "attend-tiles": (attend(mask=MASK, block_size=2), plain_attend(MASK)),
     "additive": (lambda *x: ops.additive_attend(*x, VECTOR, mask=MASK, block_size=0), plain_additive),
     "additive-tiles": (lambda *x: ops.additive_attend(*x, VECTOR, mask=MASK, block_size=2), plain_additive),
     "local-tiles": (lambda *x: ops.windowed_attend(*x, CENTER, 2.2, block_size=2), plain_local),

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.ops.masks import NEGATIVE, both, hide, in_band, positions, revive
+from keras_attention.ops.masks import NEGATIVE, hide, revive, visible_pairs
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
 from keras_attention.ops.paths.toeplitz import shear
 from keras_attention.ops.shapes.axes import swap_heads, swap_last
@@ -93,11 +93,9 @@ def _addend(T, S, *, mask, key_mask, bias, dtype, causal, query_offset, window):
     Without a mask or a bias the caller knows which rows see no key without [T, S], and zeroes them.
     """
     by_distance = bias is not None and len(bias.shape) == 3  # causality and the window are in the bias already
-    visible = None
-    if (causal or window is not None) and not by_distance:
-        rows = ops.expand_dims(positions(T, query_offset), 1)
-        visible = in_band(rows, positions(S), causal, window)
-    visible = both(mask, both(visible, None if key_mask is None else ops.expand_dims(key_mask, (1, 2))))
+    if by_distance:
+        causal, window = False, None
+    visible = visible_pairs(T, S, mask, key_mask, causal, query_offset, window)
     if bias is not None:
         return revive(hide(shear(bias, T, S) if by_distance else bias, visible))
     if visible is None:

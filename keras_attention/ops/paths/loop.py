@@ -8,7 +8,7 @@ from keras import ops
 from keras_attention.ops.paths.layout import CutsBatch
 from keras_attention.ops.paths.plan import device_kind, tile_of_pairs
 from keras_attention.ops.precision import itemsize
-from keras_attention.ops.shapes.sizes import divide, known, lengthen, same
+from keras_attention.ops.shapes.sizes import divide, known, lengthen, maximum, same
 
 
 @dataclass(frozen=True)
@@ -125,17 +125,18 @@ def fold(slots, sums, totals, at, ranges=None, overlap=False):
 def repeat(first, last, body, state):
     """`state = body(i, state)` for first <= i < last; a single one without a loop.
 
-    A known number of iterations is told to TensorFlow: without it, XLA cannot differentiate the loop.
+    TensorFlow is told the number of iterations: without it, XLA cannot differentiate the loop.
     """
     if known(first, last) and last - first == 1:
         return body(first, state)
-    if not known(first, last) or keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow":
         return ops.fori_loop(first, last, body, state)
 
     def step(i, state):
         return i + 1, body(i, state)
 
-    return ops.while_loop(lambda i, _: i < last, step, (first, state), maximum_iterations=last - first)[1]
+    most = maximum(1, last - first)  # XLA keeps what a gradient needs in a list, which takes an entry even if unused
+    return ops.while_loop(lambda i, _: i < last, step, (first, state), maximum_iterations=most)[1]
 
 
 def _step(tile):

@@ -9,7 +9,6 @@
 Letters: B batch, T queries, S keys, N heads, K key/value heads.
 """
 
-import functools
 import math
 import os
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from keras_attention.ops.shapes.sizes import choose, divide, known, maximum, min
 DEVICES = ("cpu", "gpu", "tpu")
 # The environment variable that names the kind of device, for programs that are compiled for another one.
 SETTING = "KERAS_ATTENTION_DEVICE"
+_FOUND = {}
 
 # GPUs and TPUs: bytes of logits, or of what else a path holds for each pair, that are held at once.
 BUDGET = 512 * 2**20
@@ -52,12 +52,17 @@ def device_kind(device=None):
     named = os.environ.get(SETTING)
     if named and named not in DEVICES:
         raise ValueError(f"`{SETTING}` must be one of {', '.join(DEVICES)}. Received: {SETTING}={named!r}")
-    return named or _default_device(keras.backend.backend())
+    return named or default_device(keras.backend.backend())
 
 
-@functools.cache
-def _default_device(backend):
-    """Asked once: devices do not come and go while a program runs."""
+def default_device(backend):
+    """The kind of the backend's default device, asked once: devices do not come and go while a program runs."""
+    if backend not in _FOUND:  # not a cached function, of which `torch.compile` warns
+        _FOUND[backend] = _find_device(backend)
+    return _FOUND[backend]
+
+
+def _find_device(backend):
     if backend == "torch":
         import torch
 
@@ -78,6 +83,14 @@ def is_dense(B, T, S, heads, device, itemsize=4):
     if device == "cpu":
         return product(T, S) < DENSE_BELOW
     return product(B, T, S) * (heads * itemsize) <= BUDGET
+
+
+def is_mask_small(shape, given, device, itemsize=4):
+    """Whether a mask [B|1, N|1, T, S] may be made for a fused kernel; the caller holds one of `given` numbers."""
+    if device == "cpu" and math.prod(shape[2:]) < DENSE_BELOW:
+        return True
+    allowed = device != "cpu" or math.prod(shape) <= given
+    return allowed and math.prod(shape) * itemsize <= BUDGET
 
 
 def tile_of_heads(B, T, S, heads, kv_heads, device, block_size=None, itemsize=4):
