@@ -138,9 +138,7 @@ def attend_unchecked(
     bias = _full_precision(bias, wide, shape_of(query)[1], band)
     rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
     alive = query_mask
-    # In self-attention a query that takes part sees itself.
-    sees_itself = query_mask is not None and query_mask is key_mask and same(query_offset, 0)
-    if mask is None and bias is None and not sees_itself:
+    if mask is None and bias is None and not _see_themselves(query_mask, key_mask, query_offset):
         alive = both(alive, alive_rows(shape_of(query)[1], shape_of(key)[1], key_mask, **band))
     if 0 in (*query.shape[:2], key.shape[1]):
         block_size = 0
@@ -154,6 +152,11 @@ def attend_unchecked(
 
     context = fused(query, key, value, ordinary, device, scale=scale, **rest) if block_size is None else None
     return zero_padding(ordinary(query, key, value) if context is None else context, alive)
+
+
+def _see_themselves(query_mask, key_mask, query_offset):
+    """Whether every query that takes part sees at least one key, its own: self-attention with padding."""
+    return query_mask is not None and query_mask is key_mask and same(query_offset, 0)
 
 
 def attend_row(
