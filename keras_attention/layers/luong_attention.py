@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.bases.memory_attention import MemoryAttention, dense, require_equal_sizes
+from keras_attention.layers.bases.memory_attention import MemoryAttention, dense, project, require_equal_sizes
 from keras_attention.layers.bases.projections import clone
 from keras_attention.ops import additive_attend, attend, windowed_attend
 from keras_attention.ops.require import require_bool, require_choice, require_int, require_number
@@ -177,7 +177,7 @@ class LuongAttention(MemoryAttention):
             local = {**local, "gaussian": self.window == "local_p", "renormalize": self.renormalize}
         if self.score == "concat":
             vector = self.vector * self.logit_scale if self.scale else self.vector
-            query = self.query_dense(query)
+            query = project(self.query_dense, query)
             return additive_attend(query, memory["key"], memory["value"], vector, **given, **local)
         query = query * ops.cast(self.logit_scale, query.dtype) if self.scale else query
         if local:
@@ -205,8 +205,8 @@ class LuongAttention(MemoryAttention):
             position = ops.arange(ops.shape(query)[1], dtype="int32")[None] if position is None else position
             center = ops.broadcast_to(ops.cast(position, dtype), ops.shape(query)[:2])
         else:
-            hidden = ops.cast(ops.tanh(self.position_dense(query)), dtype)
-            logits = ops.matmul(hidden, ops.cast(self.position_vector, dtype)[:, None])[..., 0]
+            hidden = ops.cast(ops.tanh(project(self.position_dense, query)), dtype)
+            logits = ops.sum(hidden * ops.cast(self.position_vector, dtype), axis=-1)
             center = ops.cast(memory["length"], dtype)[:, None] * ops.sigmoid(logits)
         return center + ops.cast(memory["first"], dtype)[:, None] if "first" in memory else center
 

@@ -77,7 +77,7 @@ class Passes:
 
         run = plainly(run)
         if self.how == "xla":
-            return tf.function(run, jit_compile=True)
+            return compiled(run)
         if self.how == "eager":
             return run
         known = [[i for i in range(1, np.ndim(x)) if i not in self.dynamic] for x in inputs]
@@ -131,6 +131,31 @@ class Passes:
         return run
 
 
+def compiled(run):
+    """`run(inputs, rest, cotangent)` compiled by XLA as in training, where the batch of the inputs is not known."""
+    import tensorflow as tf
+
+    functions = {}
+
+    def call(inputs, rest, cotangent):
+        arrays = [
+            [tf.convert_to_tensor(x) for x in inputs],
+            {name: tf.convert_to_tensor(x) for name, x in rest.items()},
+        ]
+        specs = [[_spec(x, range(1, len(x.shape))) for x in arrays[0]]]
+        specs += [{name: tf.TensorSpec(x.shape, x.dtype) for name, x in arrays[1].items()}]
+        if cotangent is not None:
+            arrays.append(tf.convert_to_tensor(cotangent))
+            specs.append(tf.TensorSpec(arrays[2].shape, arrays[2].dtype))
+        key = str(specs)
+        if key not in functions:
+            forward = plainly(lambda inputs, rest: run(inputs, rest, None))
+            functions[key] = tf.function(forward if cotangent is None else run, jit_compile=True, input_signature=specs)
+        return functions[key](*arrays)
+
+    return call
+
+
 def numpy(x):
     return np.asarray(ops.convert_to_numpy(ops.cast(x, "float32")))
 
@@ -138,8 +163,7 @@ def numpy(x):
 def _spec(x, known=()):
     import tensorflow as tf
 
-    x = np.asarray(x)
-    return tf.TensorSpec([n if i in known else None for i, n in enumerate(x.shape)], x.dtype)
+    return tf.TensorSpec([n if i in known else None for i, n in enumerate(np.shape(x))], np.asarray(x).dtype)
 
 
 def traced(function):

@@ -306,3 +306,22 @@ def test_global_dtype_has_no_effect(floatx):
                 np.testing.assert_allclose(context, wanted, atol=2e-5)
     finally:
         keras.config.set_floatx("float32")
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="other backends compile known sizes")
+@pytest.mark.parametrize("unknown", [(0,), (0, 1)])
+def test_gradients_compile_for_accelerators_where_sizes_are_unknown(unknown):
+    """As in training, where the batch is not known."""
+    import tensorflow as tf
+
+    x = np.random.default_rng(0).standard_normal((2, 7, 3, 4)).astype("float32")
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(ops.attend(x, x * 0.5, x + 1, device="gpu") ** 2)
+        return tape.gradient(y, x)
+
+    spec = tf.TensorSpec([None if i in unknown else n for i, n in enumerate(x.shape)])
+    compiled = tf.function(gradient, jit_compile=True, input_signature=[spec])
+    np.testing.assert_allclose(compiled(tf.constant(x)), gradient(tf.constant(x)), rtol=1e-5, atol=1e-5)

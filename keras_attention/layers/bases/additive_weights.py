@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.bases.memory_attention import MemoryAttention, dense
+from keras_attention.layers.bases.memory_attention import MemoryAttention, dense, project
 from keras_attention.layers.bases.projections import clone
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool, require_int
@@ -50,7 +50,7 @@ class AdditiveWeights(MemoryAttention):
 
     def _project_query(self, query):
         """[B, T, U], including the bias, which is cheaper to add here than to all keys."""
-        query = self.query_dense(query)
+        query = project(self.query_dense, query)
         return query + ops.cast(self.bias, query.dtype) if self._has_bias() else query
 
     def _score_vector(self):

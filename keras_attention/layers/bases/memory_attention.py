@@ -226,6 +226,14 @@ def mix_one(probs, memory):
     return mix_all(probs[:, None], memory)[:, 0]
 
 
+def project(layer, queries):
+    """A dense layer on queries [B, T, D]; a single one as [B, D].
+
+    TensorFlow's product of three axes has no gradient in a loop under XLA if the batch is not known.
+    """
+    return layer(queries[:, 0])[:, None] if queries.shape[1] == 1 else layer(queries)
+
+
 def dense(size, units, name, initializer, policy):
     """A built projection [.., size] -> [.., units] without bias."""
     layer = keras.layers.Dense(units, use_bias=False, kernel_initializer=initializer, dtype=policy, name=name)

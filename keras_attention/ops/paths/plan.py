@@ -79,10 +79,14 @@ def _find_device(backend):
 
 
 def is_dense(B, T, S, heads, device, itemsize=4):
-    """Whether all logits [B, heads, T, S] are held at once; a boolean tensor if that depends on unknown sizes."""
+    """Whether all logits [B, heads, T, S] are held at once; on CPUs a boolean tensor if that depends on unknown sizes.
+
+    On others unknown sizes mean tiles, whose number is found out at run time: as few as one. A graph that chooses at
+    run time has no gradient under XLA, and a model is usually trained there with a batch that is not known.
+    """
     if device == "cpu":
         return product(T, S) < DENSE_BELOW
-    return product(B, T, S) * (heads * itemsize) <= BUDGET
+    return known(B, T, S) and B * T * S * heads * itemsize <= BUDGET
 
 
 def is_mask_small(shape, given, device, itemsize=4):
