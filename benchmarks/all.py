@@ -107,13 +107,19 @@ def run(benchmark, results, arguments):
             raise SystemExit("the code changed while a row was measured, which was not stored; start again")
         today, took = datetime.date.today().isoformat(), round(time.perf_counter() - start, 1)
         results.add({"key": key, "date": today, "took": took, "results": found})
-        for cells in tables.lines(benchmark, row, found):
-            say("  " + tables.row_of(cells))
-        for name, result in found.items():
-            if "error" in result:
-                say(f"  {name} failed: {result['error']}")
+        report(benchmark, row, found)
     write_page(arguments.page, benchmark, [(row, results.of(key)) for row, key in rows])
     return int(not all(recording.is_complete(results.of(key)) for _, key in rows))
+
+
+def report(benchmark, row, results):
+    """Prints the lines of a row and the errors of its candidates; returns whether there are any."""
+    for cells in tables.lines(benchmark, row, results):
+        say("  " + tables.row_of(cells))
+    errors = {name: result["error"] for name, result in results.items() if "error" in result}
+    for name, error in errors.items():
+        say(f"  {name} failed: {error}")
+    return bool(errors)
 
 
 def say(text):
@@ -153,18 +159,13 @@ def overview(benchmarks, results, arguments):
 
 def smoke_test(benchmarks, cores):
     """Runs the first row of each benchmark once; returns 1 if a candidate failed."""
-    failed = 0
+    failed = False
     for benchmark in benchmarks:
         row = benchmark.ROWS[0]
         found = side_by_side.measure(benchmark, row, 1, cores)
         say(f"{benchmark.__name__}\n{tables.head(benchmark.COLUMNS)}")
-        for cells in tables.lines(benchmark, row, found):
-            say(tables.row_of(cells))
-        for name, result in found.items():
-            if "error" in result:
-                failed = 1
-                say(f"{name} failed: {result['error']}")
-    return failed
+        failed |= report(benchmark, row, found)
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -93,3 +93,18 @@ def _torch(function, arrays, cotangent, how):
     value = function(*tensors)
     value.backward(torch_tensor(cotangent, value.dtype))
     return value.detach(), [t.grad for t in tensors]
+
+
+def without_derivative():
+    """JAX: the identity, which raises where it is differentiated."""
+    import jax
+
+    @jax.custom_jvp
+    def opaque(x):
+        return x
+
+    @opaque.defjvp
+    def refuse(primals, tangents):
+        raise NotImplementedError("no derivative")
+
+    return opaque

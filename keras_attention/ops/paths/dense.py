@@ -24,7 +24,7 @@ def dense_context(query, key, value, **rest):
 
     logits = tf.raw_ops.Einsum(inputs=[query, key], equation="BTNH,BSNH->BNTS")
     del rest["dropout"], rest["seed"]
-    addend, alive = _addend(query.shape[1], key.shape[1], dtype=query.dtype, **rest)
+    addend, alive = added_to_logits(query.shape[1], key.shape[1], dtype=query.dtype, **rest)
     probs = tf.nn.softmax(logits if addend is None else logits + addend)
     context = tf.raw_ops.Einsum(inputs=[probs, value], equation="BNTS,BSNV->BTNV")
     return context if alive is None else context * ops.cast(ops.swapaxes(alive, 1, 2), context.dtype)
@@ -73,7 +73,7 @@ def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, 
     B, N, T, S = shape_of(logits)
     K = value.shape[1]
     masks = {"mask": mask, "key_mask": key_mask, "causal": causal, "query_offset": query_offset, "window": window}
-    addend, alive = _addend(T, S, bias=bias, dtype=logits.dtype, **masks)
+    addend, alive = added_to_logits(T, S, bias=bias, dtype=logits.dtype, **masks)
     probs = softmax(logits if addend is None else logits + addend)
     if alive is not None:
         probs = probs * ops.cast(alive, probs.dtype)
@@ -87,7 +87,7 @@ def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, 
     return ops.reshape(kept @ value, (B, N, T, value.shape[-1])), probs
 
 
-def _addend(T, S, *, mask, key_mask, bias, dtype, causal, query_offset, window):
+def added_to_logits(T, S, *, mask, key_mask, bias, dtype, causal, query_offset, window):
     """What is added to the logits, finite, and which rows see a key, both broadcastable to [B, N, T, S], or `None`.
 
     Without a mask or a bias the caller knows which rows see no key without [T, S], and zeroes them.

@@ -16,10 +16,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attention.ops.masks import hide, revive, visible_pairs
+from keras_attention.ops.masks import visible_pairs
+from keras_attention.ops.paths.dense import added_to_logits
 from keras_attention.ops.paths.loop import widen
 from keras_attention.ops.paths.plan import default_device, is_mask_small
-from keras_attention.ops.paths.toeplitz import shear
 from keras_attention.ops.paths.vjp import differentiable_twice
 from keras_attention.ops.precision import itemsize
 from keras_attention.ops.shapes.sizes import known
@@ -44,21 +44,24 @@ def fused(query, key, value, ordinary, device, *, scale, causal, query_offset, d
         return None
     if plain:
         return differentiable_twice(lambda *x: kernel(*x, scale, None, causal), ordinary)(query, key, value)
-    mask, alive = _one_mask(query.shape[1], key.shape[1], causal, query_offset, **masks)
+    mask, alive = _one_mask(query.shape[1], key.shape[1], causal=causal, query_offset=query_offset, **masks)
     context = differentiable_twice(lambda *x: kernel(*x, scale, mask, False), ordinary)(query, key, value)
     return context * ops.cast(ops.swapaxes(alive, 1, 2), context.dtype)
 
 
 def _kernel(query, key, value, causal, plain, bias):
     """A function of query, key, value, scale, mask and causality, or `None`."""
-    backend, dtypes = keras.backend.backend(), {keras.backend.standardize_dtype(x.dtype) for x in (query, key, value)}
+    backend = keras.backend.backend()
+    if backend not in ("torch", "jax"):
+        return None
+    dtypes = {keras.backend.standardize_dtype(x.dtype) for x in (query, key, value)}
     if len(dtypes) > 1 or (isinstance(query, keras.KerasTensor) and not plain):
         return None
     if backend == "torch":
         # PyTorch's GPU kernel refuses the odd strides of a single key that comes out of pooling; one key needs no
         # kernel.
         return None if key.shape[1] == 1 or _may_lose(bias, query, key, value) else _of_torch
-    if backend != "jax" or isinstance(query, keras.KerasTensor) or default_device(backend) != "gpu" or bias is not None:
+    if isinstance(query, keras.KerasTensor) or default_device(backend) != "gpu" or bias is not None:
         return None  # a bias would be rounded to half precision
     # What hides keys is a number: in float16 it is not far below all logits.
     supported = ("float16", "bfloat16") if plain else ("bfloat16",)
@@ -97,19 +100,17 @@ def _fits(query, key, causal, device, *, mask, key_mask, window, bias):
     return whole[2] == 1 or is_mask_small(whole, given, device, itemsize(query))
 
 
-def _one_mask(T, S, causal, query_offset, *, mask, key_mask, window, bias):
+def _one_mask(T, S, *, bias, **masks):
     """Which pairs are visible, or what is added to their logits, and which rows see a key, each of four axes.
 
     Rows that see none see all: a kernel makes NaN of them.
     """
-    if bias is not None and len(bias.shape) == 3:  # causality and the window are in the bias already
-        bias, causal, window = shear(bias, T, S), False, None
-    visible = visible_pairs(T, S, mask, key_mask, causal, query_offset, window)
-    if bias is None:
-        visible = visible if len(visible.shape) == 4 else visible[None, None]
-        alive = ops.any(visible, axis=-1, keepdims=True)
-        return ops.logical_or(visible, ops.logical_not(alive)), alive
-    return revive(hide(bias, visible))
+    if bias is not None:
+        return added_to_logits(T, S, bias=bias, dtype=bias.dtype, **masks)
+    visible = visible_pairs(T, S, **masks)
+    visible = visible if len(visible.shape) == 4 else visible[None, None]
+    alive = ops.any(visible, axis=-1, keepdims=True)
+    return ops.logical_or(visible, ops.logical_not(alive)), alive
 
 
 def _of_torch(query, key, value, scale, mask, causal):

@@ -8,7 +8,7 @@ from keras_attention import ops
 from keras_attention.ops import attention
 from keras_attention.ops.paths import fused as module
 from keras_attention.ops.paths import plan
-from tests.backend import BACKEND, numpy, value_and_gradients
+from tests.backend import BACKEND, numpy, value_and_gradients, without_derivative
 from tests.reference.attend import attend as reference
 
 RNG = np.random.default_rng(0)
@@ -154,13 +154,7 @@ def cudnn(monkeypatch):
 
     calls, equation = [], jax.nn.dot_product_attention
 
-    @jax.custom_jvp
-    def opaque(x):
-        return x
-
-    @opaque.defjvp
-    def refuse(primals, tangents):
-        raise NotImplementedError("no derivative")
+    opaque = without_derivative()
 
     def attention(q, k, v, *, mask, scale, is_causal, implementation):
         assert implementation == "cudnn" and q.dtype in ("float16", "bfloat16")

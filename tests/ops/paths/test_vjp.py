@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 from keras_attention.ops.paths.vjp import differentiable_twice
-from tests.backend import BACKEND, torch_tensor
+from tests.backend import BACKEND, torch_tensor, without_derivative
 
 A, B = np.array([0.3, 1.1, 2.0], "float32"), np.array([0.7, -1.2, 0.4], "float32")
 
@@ -81,13 +81,7 @@ def test_pytorch_transforms_of_functions():
 def test_jax_takes_the_kernels_gradient_and_then_the_ordinary_ones():
     import jax
 
-    @jax.custom_jvp
-    def opaque(x):
-        return x
-
-    @opaque.defjvp
-    def refuse(primals, tangents):
-        raise NotImplementedError("no derivative")
+    opaque = without_derivative()
 
     @jax.custom_vjp
     def kernel(a, b):
