@@ -150,6 +150,8 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
             raise ValueError(f"`query`, `value` and `key` must have the same rank. {received}")
         if query[-1] != key[-1]:
             raise ValueError(f"`query` and `key` must have equal sizes. {received}")
+        if len(query) == 4 and None in (query[2], key[2]):
+            raise ValueError(f"The heads of `query`, `value` and `key` must be known. {received}")
         if len(query) == 4 and (value[2] != key[2] or query[2] % key[2]):
             raise ValueError(f"The heads of `query` must be a multiple of those of `value` and `key`. {received}")
 

@@ -57,9 +57,8 @@ def attend(
     is not -inf; a finite bias, however low, hides no key and reveals none. A query that sees no key gets zeros. Values
     at positions that `key_mask` or `query_mask` excludes, even NaN, have no effect elsewhere, forward or backward.
 
-    Under XLA on TensorFlow two gradients end in an error of TensorFlow with the plan of CPUs, and need `block_size=0`,
-    the dense path, or `device="gpu"`: second derivatives of its tiles, a loop in a loop ("must be a compile-time
-    constant"), and the gradient of a function traced with unknown lengths, which chooses at run time ("shape of dy").
+    Second derivatives of a function traced with unknown lengths by TensorFlow, with the plan of CPUs, may end under XLA
+    in an error of TensorFlow ("FakeParam"), as it chooses at run time. There, give `block_size` or `device="gpu"`.
 
     Args:
         query: [B, T, N, H].

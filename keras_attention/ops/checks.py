@@ -27,6 +27,8 @@ def check_tensors(query, key, value, mask, query_mask, key_mask, bias):
         raise ValueError(f"`key` and `value` must have the same length and number of heads. Received: {shapes}")
     if not (may_equal(key.shape[0], B) and may_equal(value.shape[0], B) and may_equal(key.shape[0], value.shape[0])):
         raise ValueError(f"`query`, `key` and `value` must have the same batch. Received: {shapes}")
+    if N is None or K is None:
+        raise ValueError(f"The heads of `query`, `key` and `value` must be known. Received: {shapes}")
     if not H or not K or N % K:
         raise ValueError(f"The heads of `key` and `value` must divide those of `query`. Received: {shapes}")
     padding = " A padding mask [B, S] goes into `value_mask`."

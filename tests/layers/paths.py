@@ -77,11 +77,10 @@ class Passes:
 
         run = plainly(run)
         if self.how == "xla":
-            return compiled(run)
+            return compiled(run, self.dynamic)
         if self.how == "eager":
             return run
-        known = [[i for i in range(1, np.ndim(x)) if i not in self.dynamic] for x in inputs]
-        signature = [[_spec(x, at) for x, at in zip(inputs, known)], {name: _spec(x) for name, x in rest.items()}]
+        signature = [_unknown(inputs, self.dynamic), {name: _spec(x) for name, x in rest.items()}]
         graph = tf.function(plainly(lambda inputs, rest: run(inputs, rest, None)), input_signature=signature)
 
         def in_tiles(inputs, rest, cotangent):
@@ -131,8 +130,8 @@ class Passes:
         return run
 
 
-def compiled(run):
-    """`run(inputs, rest, cotangent)` compiled by XLA as in training, where the batch of the inputs is not known."""
+def compiled(run, dynamic=()):
+    """`run(inputs, rest, cotangent)` compiled by XLA as in training: batch and `dynamic` axes of inputs are unknown."""
     import tensorflow as tf
 
     functions = {}
@@ -142,7 +141,7 @@ def compiled(run):
             [tf.convert_to_tensor(x) for x in inputs],
             {name: tf.convert_to_tensor(x) for name, x in rest.items()},
         ]
-        specs = [[_spec(x, range(1, len(x.shape))) for x in arrays[0]]]
+        specs = [_unknown(arrays[0], dynamic)]
         specs += [{name: tf.TensorSpec(x.shape, x.dtype) for name, x in arrays[1].items()}]
         if cotangent is not None:
             arrays.append(tf.convert_to_tensor(cotangent))
@@ -158,6 +157,11 @@ def compiled(run):
 
 def numpy(x):
     return np.asarray(ops.convert_to_numpy(ops.cast(x, "float32")))
+
+
+def _unknown(inputs, dynamic):
+    """Specs of inputs whose batch and `dynamic` axes are unknown."""
+    return [_spec(x, [i for i in range(1, np.ndim(x)) if i not in dynamic]) for x in inputs]
 
 
 def _spec(x, known=()):

@@ -81,6 +81,11 @@ def test_wrong_shapes_are_refused(shapes, message):
         ScaledDotProductAttention()(*(keras.Input(batch_shape=shape) for shape in shapes))
 
 
+def test_unknown_heads_are_refused():
+    with pytest.raises(ValueError, match="heads of `query`, `value` and `key` must be known. Received: query.shape="):
+        ScaledDotProductAttention()(keras.Input((T, None, H)))
+
+
 @pytest.mark.parametrize("init", [{"scale": "big"}, {"dropout": 1.0}, {"dropout": -0.1}], ids=str)
 def test_wrong_arguments_are_refused(init):
     with pytest.raises(ValueError, match=f"Received: {next(iter(init))}="):

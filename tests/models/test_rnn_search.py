@@ -187,9 +187,10 @@ def test_order_is_look_generate_update():
     for i in range(5):
         later, looked = np.abs(all_logits[i] - logits), np.abs(all_scores[i] - scores)
         # Token i affects the logits of its own step, and the attention from the next step on.
-        assert later[:, :i].max(initial=0) == 0 and looked[:, : i + 1].max() == 0
+        # Not exactly 0: how a product of matrices rounds depends on the place in the batch.
+        assert later[:, :i].max(initial=0) < 1e-6 and looked[:, : i + 1].max() < 1e-6
         if i == 0:  # the start token is ignored
-            assert later.max() == 0 and looked.max() == 0
+            assert later.max() < 1e-6 and looked.max() < 1e-6
         else:
             assert later[:, i].max(axis=1).min() > 1e-3
             assert i == 4 or looked[:, i + 1].max(axis=1).min() > 1e-6

@@ -82,7 +82,7 @@ def is_dense(B, T, S, heads, device, itemsize=4):
     """Whether all logits [B, heads, T, S] are held at once; on CPUs a boolean tensor if that depends on unknown sizes.
 
     On others unknown sizes mean tiles, whose number is found out at run time: as few as one. A graph that chooses at
-    run time has no gradient under XLA, and a model is usually trained there with a batch that is not known.
+    run time has no second derivative under XLA, and a model is usually trained there with a batch that is not known.
     """
     if device == "cpu":
         return product(T, S) < DENSE_BELOW

@@ -19,11 +19,11 @@ def differentiable(forward, backward):
     def run(*inputs):
         # JAX may pass NumPy arrays, which cannot be indexed by a tracer.
         inputs = [ops.convert_to_tensor(x) for x in inputs]
-        output = forward(*inputs)
+        output = _unrecorded(forward, inputs)
 
         def gradient(*args, upstream=None):
             if upstream is None:
-                return backward(inputs, output, args[-1])
+                return backward(inputs, _recorded(output, inputs, backward), args[-1])
             # Keras on PyTorch runs the forward pass without recording and passes the inputs again, and `upstream` by
             # name. A second derivative needs these inputs, and an output that depends on them.
             return backward(args, run(*args) if _is_recording() else output, upstream)
@@ -31,6 +31,20 @@ def differentiable(forward, backward):
         return output, gradient
 
     return run
+
+
+def _unrecorded(forward, inputs):
+    """The output. A tape of TensorFlow would hold all that `forward` computes, although its gradient is not taken."""
+    if keras.backend.backend() == "tensorflow":
+        inputs = [ops.stop_gradient(x) for x in inputs]
+    return forward(*inputs)
+
+
+def _recorded(output, inputs, backward):
+    """The output of `_unrecorded`, for second derivatives with the gradient of `forward` again."""
+    if keras.backend.backend() == "tensorflow":
+        return differentiable(lambda *_: output, backward)(*inputs)
+    return output
 
 
 def differentiable_twice(kernel, ordinary):

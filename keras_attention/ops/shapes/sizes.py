@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 from keras import ops
 
 
@@ -79,7 +80,15 @@ def choose(condition, a, b):
 
 
 def either(choice, one, other):
-    """`one()` or `other()`; chosen at run time if `choice` is a tensor, because sizes are not known before."""
+    """`one()` or `other()`; chosen at run time if `choice` is a tensor, because sizes are not known before.
+
+    XLA knows all sizes. It then compiles one branch of TensorFlow's `switch_case`, but both of `cond`, and has no
+    gradient of the branch not taken.
+    """
     if isinstance(choice, bool):
         return one() if choice else other()
-    return ops.cond(choice, one, other)
+    if keras.backend.backend() != "tensorflow":
+        return ops.cond(choice, one, other)
+    import tensorflow as tf
+
+    return tf.switch_case(tf.cast(choice, "int32"), [other, one])

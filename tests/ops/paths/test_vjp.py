@@ -1,10 +1,10 @@
-"""A kernel whose gradient has no derivative gets those of an ordinary function."""
+"""Custom gradients hold nothing that they compute again, and a kernel's gradient can be differentiated."""
 
 import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.ops.paths.vjp import differentiable_twice
+from keras_attention.ops.paths.vjp import differentiable, differentiable_twice
 from tests.backend import BACKEND, torch_tensor, without_derivative
 
 A, B = np.array([0.3, 1.1, 2.0], "float32"), np.array([0.7, -1.2, 0.4], "float32")
@@ -30,6 +30,32 @@ def torch_kernel():
             return 2 * d, d * ctx.saved_tensors[0]
 
     return Kernel.apply
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow's tapes")
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_tape_records_nothing_of_the_forward_pass(graph):
+    import tensorflow as tf
+
+    def run(a):
+        between = []
+
+        def forward(a):
+            between.append(tf.sin(a))
+            return between[0] ** 2
+
+        with tf.GradientTape(persistent=True) as outer:
+            outer.watch(a)
+            with tf.GradientTape() as tape:
+                tape.watch(a)
+                y = differentiable(forward, lambda inputs, y, d: (2 * d * y / tf.tan(inputs[0]),))(a)
+            first = tape.gradient(y, a)
+        return first, outer.gradient(first, a), outer.gradient(between[0], a, unconnected_gradients="zero")
+
+    first, second, recorded = (tf.function(run) if graph else run)(tf.constant(A))
+    np.testing.assert_allclose(first, np.sin(2 * A), rtol=1e-5)
+    np.testing.assert_allclose(second, 2 * np.cos(2 * A), rtol=1e-5)
+    np.testing.assert_array_equal(recorded, 0 * A)
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="of PyTorch's gradients")
