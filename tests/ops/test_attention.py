@@ -310,8 +310,11 @@ def test_global_dtype_has_no_effect(floatx):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="other backends compile known sizes")
-@pytest.mark.parametrize(("device", "dense_below"), [("gpu", 0), ("cpu", 49), ("cpu", 50)])
-def test_gradients_compile_where_sizes_are_unknown(device, dense_below, monkeypatch):
+@pytest.mark.parametrize(
+    ("device", "unknown", "dense_below"),
+    [("gpu", (0,), 0), ("gpu", (0, 1), 0), ("cpu", (0, 1), 49), ("cpu", (0, 1), 50)],
+)
+def test_gradients_compile_where_sizes_are_unknown(device, unknown, dense_below, monkeypatch):
     """As in training, where the batch is not known; CPUs choose a path at run time."""
     import tensorflow as tf
 
@@ -324,6 +327,6 @@ def test_gradients_compile_where_sizes_are_unknown(device, dense_below, monkeypa
             y = tf.reduce_sum(ops.attend(x, x * 0.5, x + 1, device=device) ** 2)
         return tape.gradient(y, x)
 
-    spec = tf.TensorSpec([None, None, *x.shape[2:]])
+    spec = tf.TensorSpec([None if i in unknown else n for i, n in enumerate(x.shape)])
     compiled = tf.function(gradient, jit_compile=True, autograph=False, input_signature=[spec])
     np.testing.assert_allclose(compiled(tf.constant(x)), gradient(tf.constant(x)), rtol=1e-5, atol=1e-5)

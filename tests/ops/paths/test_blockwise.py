@@ -129,12 +129,8 @@ def test_long_inputs_are_blockwise_by_default(monkeypatch):
     assert [tuple(c) for c in calls] == [(1, 1024, 1, 1)]
 
 
-@pytest.mark.parametrize(
-    ("given", "compiled"),
-    [({}, [("cpu", ()), ("gpu", (1,))]), ({"causal": True}, [("cpu", ())]), ({"window": 2}, [("cpu", (1,))])],
-    ids=["plain", "causal", "window"],
-)
-def test_second_derivatives_match_the_dense_path(given, compiled):
+@pytest.mark.parametrize("given", [{}, {"causal": True}, {"window": 2}], ids=["plain", "causal", "window"])
+def test_second_derivatives_match_the_dense_path(given):
     rng = np.random.default_rng(0)
     query, key, value = (rng.standard_normal((1, n, 2, 3)).astype("float32") for n in (5, 7, 7))
 
@@ -143,7 +139,7 @@ def test_second_derivatives_match_the_dense_path(given, compiled):
 
     expected = second(loss(0), query)
     np.testing.assert_allclose(second(loss(3), query), expected, atol=1e-4)
-    for device, unknown in compiled:
+    for device, unknown in (("gpu", ()), ("gpu", (1,)), ("cpu", ())):
         np.testing.assert_allclose(second(loss(3, device), query, xla=True, unknown=unknown), expected, atol=1e-4)
 
 
