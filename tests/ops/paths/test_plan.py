@@ -232,3 +232,26 @@ def test_sharded_inputs_are_not_gathered():
         assert (int(loops) > 0) == ("dense" not in name)
         assert ("all-gather" in collectives) == (name == "cpu"), "whose parts are heads of single entries"
         assert name == "cpu" or collectives == "[]"
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="other backends compile known sizes")
+@pytest.mark.parametrize(
+    ("device", "unknown", "dense_below"),
+    [("gpu", (0,), 0), ("gpu", (0, 1), 0), ("cpu", (0, 1), 49), ("cpu", (0, 1), 50)],
+)
+def test_gradients_compile_where_sizes_are_unknown(device, unknown, dense_below, monkeypatch):
+    """As in training, where the batch is not known; CPUs choose a path at run time."""
+    import tensorflow as tf
+
+    monkeypatch.setattr(plan, "DENSE_BELOW", dense_below)
+    x = np.random.default_rng(0).standard_normal((2, 7, 3, 4)).astype("float32")
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(ops.attend(x, x * 0.5, x + 1, device=device) ** 2)
+        return tape.gradient(y, x)
+
+    spec = tf.TensorSpec([None if i in unknown else n for i, n in enumerate(x.shape)])
+    compiled = tf.function(gradient, jit_compile=True, autograph=False, input_signature=[spec])
+    np.testing.assert_allclose(compiled(tf.constant(x)), gradient(tf.constant(x)), rtol=1e-5, atol=1e-5)
