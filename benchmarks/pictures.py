@@ -52,13 +52,14 @@ def curves(points, x_label, seconds_label="time, ms", scale=1e3, memory=True):
 
 
 def _logarithmic(axis, sizes):
-    from matplotlib.ticker import NullLocator, ScalarFormatter
+    from matplotlib.ticker import LogFormatter, NullLocator, ScalarFormatter
 
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
     axis.set_xticks(sizes, [str(size) for size in sizes], rotation=30 if len(sizes) > 4 else 0, fontsize=8)
     axis.xaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(ScalarFormatter())
+    axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # where there is no decade
     axis.tick_params(axis="y", which="both", labelsize=8)
     axis.grid(True, color="0.9")
 
