@@ -66,7 +66,7 @@ class LuongAttention(MemoryAttention):
         value_mask, key_mask: [B, S]. A key is visible only if both allow it.
         attention_mask: Boolean or integer [T, S] or [B, T, S]. True marks positions that take part.
         return_attention_scores: Whether to also return the scores.
-        training: Ignored.
+        training: Whether this is part of a training step, see `ops.attend`.
 
     Returns:
         [B, T, Dv]; or (context, scores [B, T, S]) with `return_attention_scores`.
@@ -165,7 +165,10 @@ class LuongAttention(MemoryAttention):
         if self.renormalize and self.window != "local_p":
             raise ValueError(f'`renormalize` belongs to window="local_p". Received: window={self.window!r}')
 
-    def _attend(self, query, memory, query_mask, mask, scores, position=None):
+    def _attend_all(self, query, memory, query_mask, mask, scores, training):
+        return self._attend(query, memory, query_mask, mask, scores, training=training)
+
+    def _attend(self, query, memory, query_mask, mask, scores, position=None, training=None):
         """`position`: [B, T], the positions of the queries if not 0 to T - 1."""
         given = {"mask": mask, "query_mask": query_mask, "key_mask": memory["mask"], "return_scores": scores}
         # All queries at once, no padding: the window of local_m is a band; `attend` computes nothing outside it.
@@ -183,7 +186,8 @@ class LuongAttention(MemoryAttention):
         if local:
             return windowed_attend(query, memory["key"], memory["value"], **given, **local)
         heads = (x[:, :, None] for x in (query, memory["key"], memory["value"]))
-        result = attend(*heads, scale=1.0, window=int(self.half_width) + 1 if band else None, **given)
+        given |= {"window": int(self.half_width) + 1 if band else None, "training": training is not False}
+        result = attend(*heads, scale=1.0, **given)
         return (result[0][:, :, 0], result[1][:, 0]) if scores else result[:, :, 0]
 
     def _positions(self, queries, keys):

@@ -137,7 +137,7 @@ class NonLocalBlock(BaseLayer):
         x = inputs if self.data_format == "channels_last" else ops.moveaxis(inputs, 1, -1)
         mask = full_mask(mask, ops.shape(x)[:-1])
         x = zero_padding(x, mask)
-        context, scores = self._look(x, mask, return_attention_scores)
+        context, scores = self._look(x, mask, return_attention_scores, training)
         y = self.w_z(context)
         if self.batch_norm:
             y = self.norm(y, training=training, mask=mask)
@@ -169,7 +169,7 @@ class NonLocalBlock(BaseLayer):
             "data_format": self.data_format,
         }
 
-    def _look(self, x, mask, return_scores):
+    def _look(self, x, mask, return_scores, training):
         """The context of each position of x [B, *P, C], [B, *P, H], and the scores or `None`."""
         theta = x if self.pairwise == "gaussian" else self.theta(x)
         pool, embed = subsample if self._pools() else _all, _itself if self.pairwise == "gaussian" else self.phi
@@ -191,6 +191,7 @@ class NonLocalBlock(BaseLayer):
             query_mask=None if mask is None else extent.fold(mask, trailing=0),
             key_mask=None if key_mask is None else extent.fold(key_mask, trailing=0),
             return_scores=return_scores,
+            training=training is not False,
         )
         context, scores = result if return_scores else (result, None)
         if return_scores:

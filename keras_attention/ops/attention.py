@@ -38,6 +38,7 @@ def attend(
     return_scores=False,
     block_size=None,
     device=None,
+    training=True,
 ):
     r"""Scaled dot-product attention, dense or blockwise, with the same result.
 
@@ -84,6 +85,9 @@ def attend(
         device: "cpu": dense below `T * S = 1024 * 1024`, and from there on tiles of 256 rows of one head. "gpu" or
             "tpu": dense up to 512 MB of logits [B, N, T, S], and from there on tiles of as many, of all heads. `None`:
             the kind of the default device, or what the environment variable `KERAS_ATTENTION_DEVICE` says.
+        training: Whether this is part of a training step. A graph of TensorFlow that is traced with unknown lengths
+            chooses a path when it runs: if true by `tf.switch_case`, whose gradient XLA compiles; if not by `tf.cond`,
+            which converters to ONNX and LiteRT know.
 
     Returns:
         context [B, T, N, V] of the dtype of `value`; with `return_scores`, `(context, probs [B, N, T, S])`.
@@ -105,6 +109,7 @@ def attend(
     check_tensors(query, key, value, mask, query_mask, key_mask, bias)
     options = {"causal": causal, "query_offset": query_offset, "window": window, "scale": scale, "dropout": dropout}
     options |= {"seed": seed, "return_scores": return_scores, "block_size": block_size, "device": device}
+    options["training"] = training
     check_options(**options)
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     masks = {"mask": mask, "query_mask": query_mask, "key_mask": key_mask}
@@ -129,6 +134,7 @@ def attend_unchecked(
     return_scores=False,
     block_size=None,
     device=None,
+    training=True,
 ):
     """`attend` without validation: shapes fit, masks are boolean, and no padded position holds NaN."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
@@ -147,7 +153,7 @@ def attend_unchecked(
 
     def ordinary(query, key, value):
         query, key, value = ops.cast(query, wide) * scale, ops.cast(key, wide), ops.cast(value, wide)
-        return ops.cast(_choose(query, key, value, block_size, device, rest), dtype)
+        return ops.cast(_choose(query, key, value, block_size, device, training, rest), dtype)
 
     context = fused(query, key, value, ordinary, device, scale=scale, **rest) if block_size is None else None
     return zero_padding(ordinary(query, key, value) if context is None else context, alive)
@@ -203,7 +209,7 @@ def _finish(context, probs, alive, dtype):
     return context, ops.cast(zero_padding(probs, None if alive is None else alive[:, None]), dtype)
 
 
-def _choose(query, key, value, block_size, device, rest):
+def _choose(query, key, value, block_size, device, training, rest):
     """The dense path or tiles, query scaled; decided when the graph runs if the sizes are not known."""
     (B, T), S, N = shape_of(query)[:2], shape_of(key)[1], query.shape[2]
 
@@ -215,7 +221,7 @@ def _choose(query, key, value, block_size, device, rest):
 
     if block_size is not None:
         return tiles() if block_size else whole()
-    return either(is_dense(B, T, S, N, device, itemsize(query)), whole, tiles)
+    return either(is_dense(B, T, S, N, device, itemsize(query)), whole, tiles, training)
 
 
 def _int32(offset):

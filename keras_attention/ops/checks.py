@@ -38,10 +38,11 @@ def check_tensors(query, key, value, mask, query_mask, key_mask, bias):
     _check_bias(bias, B, N, T, S)
 
 
-def check_options(*, causal, query_offset, window, scale, dropout, seed, return_scores, block_size, device):
+def check_options(*, causal, query_offset, window, scale, dropout, seed, return_scores, block_size, device, training):
     """Raises a `ValueError` that names the option, the requirement and what was received."""
     require_bool(causal, "causal")
     require_bool(return_scores, "return_scores")
+    require_bool(training, "training")
     require_int(window, "window", optional=True)
     require_number(scale, "scale", optional=True)
     require_int(block_size, "block_size", optional=True, least=0)

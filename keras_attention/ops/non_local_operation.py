@@ -29,6 +29,7 @@ def non_local(
     return_scores=False,
     block_size=None,
     device=None,
+    training=True,
 ):
     r"""Non-local operation: a sum over all positions, weighted by a pairwise function.
 
@@ -63,6 +64,7 @@ def non_local(
         block_size: 0: all pairs at once. An int: the softmax in blocks of that many queries, the others linear. `None`:
             by size and device.
         device: Kind of device to choose for, see `attend`.
+        training: Whether this is part of a training step, see `attend`.
 
     Returns:
         context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, scores [B, T, S])`.
@@ -83,15 +85,15 @@ def non_local(
     check_pairs(query, key, value, query_mask, key_mask)
     check_tiling(block_size, device)
     require_bool(return_scores, "return_scores")
-    require_number(None if ops.is_tensor(scale) else scale, "scale", optional=True)
-    _check_vector(vector, pairwise, key.shape[-1])
+    require_bool(training, "training")
+    _check_function(pairwise, scale, vector, key.shape[-1])
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     if pairwise in SOFTMAX:
-        heads = (x[:, :, None] for x in (query, key, value))
-        how = {"return_scores": return_scores, "block_size": block_size, "device": device}
-        result = attend_unchecked(*heads, scale=scale, query_mask=query_mask, key_mask=key_mask, **how)
+        how = {"return_scores": return_scores, "block_size": block_size, "device": device, "training": training}
+        how |= {"scale": scale, "query_mask": query_mask, "key_mask": key_mask}
+        result = attend_unchecked(*(x[:, :, None] for x in (query, key, value)), **how)
         return (result[0][:, :, 0], result[1][:, 0]) if return_scores else result[:, :, 0]
-    dtype = value.dtype
+    dtype, device = value.dtype, device_kind(device)
     query, key, value = at_least_float32(query, key, value)
     if pairwise == "concatenation":
         query, key = _apart(query, key, ops.cast(vector, query.dtype))
@@ -99,13 +101,13 @@ def non_local(
     if return_scores:
         scores = zero_padding(function.scores(), query_mask)
         return ops.cast(ops.matmul(scores, value), dtype), ops.cast(scores, dtype)
-    device = device_kind(device)
     small = function.is_small(device) if block_size is None else not block_size
-    context = either(small, function.dense, lambda: function.linear(device))
+    context = either(small, function.dense, lambda: function.linear(device), training)
     return ops.cast(zero_padding(context, query_mask), dtype)
 
 
-def _check_vector(vector, pairwise, size):
+def _check_function(pairwise, scale, vector, size):
+    require_number(None if ops.is_tensor(scale) else scale, "scale", optional=True)
     needed, given = pairwise == "concatenation", vector is not None
     if needed != given or (given and tuple(vector.shape) != (2 * size,)):
         raise ValueError(

@@ -241,6 +241,7 @@ def test_half_precision_survives_large_logits(dtype, atol, block_size):
         ({"causal": "yes"}, "causal"),
         ({"causal": 1}, "causal"),
         ({"return_scores": "no"}, "return_scores"),
+        ({"training": None}, "training"),
         ({"dropout": "0.1", "seed": 1}, "dropout"),
         ({"dropout": float("nan"), "seed": 1}, "dropout"),
         ({"dropout": 0.5, "seed": 1.5}, "seed"),

@@ -79,15 +79,15 @@ def choose(condition, a, b):
     return ops.where(condition, a, b)
 
 
-def either(choice, one, other):
+def either(choice, one, other, training=True):
     """`one()` or `other()`; chosen at run time if `choice` is a tensor, because sizes are not known before.
 
     XLA knows all sizes. It then compiles one branch of TensorFlow's `switch_case`, but both of `cond`, and has no
-    gradient of the branch not taken.
+    gradient of the branch not taken. Converters to other runtimes know `cond` alone, which is taken without training.
     """
     if isinstance(choice, bool):
         return one() if choice else other()
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or not training:
         return ops.cond(choice, one, other)
     import tensorflow as tf
 

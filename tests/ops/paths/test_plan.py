@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_attention import ops
-from keras_attention.layers import SelfAttention2D
+from keras_attention.layers import LuongAttention, MultiHeadAttention, ScaledDotProductAttention, SelfAttention2D
 from keras_attention.ops import block_local
 from keras_attention.ops.block_local.masks import Blocks
 from keras_attention.ops.paths import plan
@@ -255,3 +255,30 @@ def test_gradients_compile_where_sizes_are_unknown(device, unknown, dense_below,
     spec = tf.TensorSpec([None if i in unknown else n for i, n in enumerate(x.shape)])
     compiled = tf.function(gradient, jit_compile=True, autograph=False, input_signature=[spec])
     np.testing.assert_allclose(compiled(tf.constant(x)), gradient(tf.constant(x)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="other backends have one kind of choice")
+@pytest.mark.parametrize("training", [True, False, None])
+@pytest.mark.parametrize("name", ["attend", "heads", "queries", "pixels", "Luong"])
+def test_without_training_the_choice_is_one_that_converters_know(name, training):
+    """`If` has an equivalent in ONNX and LiteRT, `Case` has none; XLA compiles the gradient of `Case` alone."""
+    import tensorflow as tf
+
+    layers = {
+        "heads": MultiHeadAttention(2, 3),
+        "queries": ScaledDotProductAttention(),
+        "pixels": SelfAttention2D(variant="paper"),
+        "Luong": LuongAttention(),
+    }
+
+    def call(x, training):
+        if name == "attend":
+            return ops.attend(*[x[:, :, None]] * 3, training=training is not False)
+        return layers[name](*([x] if name == "pixels" else [x, x]), training=training)
+
+    x = np.ones((2, 5, 4, 6) if name == "pixels" else (2, 5, 6), "float32")
+    call(x, training=training)
+    spec = tf.TensorSpec([None, *[None] * (x.ndim - 2), 6])
+    graph = tf.function(lambda x: call(x, training=training), autograph=False).get_concrete_function(spec).graph
+    kinds = {node.type for node in graph.get_operations()} & {"If", "StatelessIf", "Case", "StatelessCase"}
+    assert len(kinds) == 1 and kinds <= ({"If", "StatelessIf"} if training is False else {"Case", "StatelessCase"})
