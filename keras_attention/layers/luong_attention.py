@@ -186,7 +186,7 @@ class LuongAttention(MemoryAttention):
         if local:
             return windowed_attend(query, memory["key"], memory["value"], **given, **local)
         heads = (x[:, :, None] for x in (query, memory["key"], memory["value"]))
-        given |= {"window": int(self.half_width) + 1 if band else None, "training": training is not False}
+        given |= {"window": int(self.half_width) + 1 if band else None, "training": bool(training)}
         result = attend(*heads, scale=1.0, **given)
         return (result[0][:, :, 0], result[1][:, 0]) if scores else result[:, :, 0]
 

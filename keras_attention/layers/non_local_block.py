@@ -191,7 +191,7 @@ class NonLocalBlock(BaseLayer):
             query_mask=None if mask is None else extent.fold(mask, trailing=0),
             key_mask=None if key_mask is None else extent.fold(key_mask, trailing=0),
             return_scores=return_scores,
-            training=training is not False,
+            training=bool(training),
         )
         context, scores = result if return_scores else (result, None)
         if return_scores:

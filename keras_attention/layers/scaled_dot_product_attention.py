@@ -113,7 +113,7 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         masks = {"mask": require_boolean(attention_mask), "query_mask": query_mask, "key_mask": key_mask}
         band = {"bias": attention_bias, "causal": use_causal_mask, "query_offset": query_offset}
         random = {"dropout": dropout, "seed": self.seed_generator.next() if dropout else None}
-        options = {"scale": self.scale, "return_scores": return_attention_scores, "training": training is not False}
+        options = {"scale": self.scale, "return_scores": return_attention_scores, "training": bool(training)}
         result = attend(query, key, value, **masks, **band, **random, **options)
         context, *scores = result if return_attention_scores else (result,)
         context = ops.squeeze(context, 2) if one_head else context

@@ -120,7 +120,7 @@ class SelfAttention2D(BaseLayer):
             query_mask=None if mask is None else _flat(mask),
             key_mask=None if mask is None else _flat(key_mask),
             return_scores=return_attention_scores,
-            training=training is not False,
+            training=bool(training),
         )
         context, scores = result if return_attention_scores else (result, None)
         context = ops.reshape(context, (*dims, context.shape[-1]))

@@ -1,5 +1,7 @@
 """Runs a layer on one path: eager, compiled by XLA, or as a graph with unknown sizes of all inputs and masks."""
 
+import inspect
+
 import keras
 import numpy as np
 from keras import ops
@@ -61,6 +63,11 @@ class Passes:
         self.dtype = keras.backend.standardize_dtype(keras.tree.flatten(output)[0].dtype)
         return output
 
+    def _training(self):
+        """The argument by which attention of unknown lengths has a gradient under XLA, if it changes nothing else."""
+        free = self.how == "xla" and not self.layer.non_trainable_variables
+        return {"training": True} if free and "training" in inspect.signature(self.layer.call).parameters else {}
+
     def _tensorflow(self, inputs, rest):
         import tensorflow as tf
 
@@ -70,7 +77,7 @@ class Passes:
                 return self._output(inputs, rest)
             with tf.GradientTape() as tape:
                 tape.watch(inputs)
-                output = self._output(inputs, rest)
+                output = self._output(inputs, {**rest, **self._training()})
                 product = tf.reduce_sum(tf.cast(output, tf.float32) * cotangent)
             weights = [w.value for w in self.layer.trainable_variables]
             return output, *tape.gradient(product, (inputs, weights), unconnected_gradients="zero")
@@ -137,10 +144,7 @@ def compiled(run, dynamic=()):
     functions = {}
 
     def call(inputs, rest, cotangent):
-        arrays = [
-            [tf.convert_to_tensor(x) for x in inputs],
-            {name: tf.convert_to_tensor(x) for name, x in rest.items()},
-        ]
+        arrays = [[tf.convert_to_tensor(x) for x in inputs], {n: tf.convert_to_tensor(x) for n, x in rest.items()}]
         specs = [_unknown(arrays[0], dynamic)]
         specs += [{name: tf.TensorSpec(x.shape, x.dtype) for name, x in arrays[1].items()}]
         if cotangent is not None:

@@ -56,7 +56,7 @@ class ExtensionPoint:
             causal=use_causal_mask,
             return_scores=return_attention_scores,
             block_size=block_size(self.flash_attention),
-            training=training is not False,
+            training=bool(training),
             **self._dropout_options(training),
             **given,
         )

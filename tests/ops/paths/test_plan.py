@@ -273,7 +273,7 @@ def test_without_training_the_choice_is_one_that_converters_know(name, training)
 
     def call(x, training):
         if name == "attend":
-            return ops.attend(*[x[:, :, None]] * 3, training=training is not False)
+            return ops.attend(*[x[:, :, None]] * 3, training=bool(training))
         return layers[name](*([x] if name == "pixels" else [x, x]), training=training)
 
     x = np.ones((2, 5, 4, 6) if name == "pixels" else (2, 5, 6), "float32")
@@ -281,4 +281,4 @@ def test_without_training_the_choice_is_one_that_converters_know(name, training)
     spec = tf.TensorSpec([None, *[None] * (x.ndim - 2), 6])
     graph = tf.function(lambda x: call(x, training=training), autograph=False).get_concrete_function(spec).graph
     kinds = {node.type for node in graph.get_operations()} & {"If", "StatelessIf", "Case", "StatelessCase"}
-    assert len(kinds) == 1 and kinds <= ({"If", "StatelessIf"} if training is False else {"Case", "StatelessCase"})
+    assert len(kinds) == 1 and kinds <= ({"Case", "StatelessCase"} if training else {"If", "StatelessIf"})
