@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from keras_attention import ops
-from keras_attention.layers import LuongAttention, MultiHeadAttention, ScaledDotProductAttention, SelfAttention2D
+from keras_attention.layers import (
+    LuongAttention,
+    MultiHeadAttention,
+    NonLocalBlock,
+    ScaledDotProductAttention,
+    SelfAttention2D,
+)
 from keras_attention.ops import block_local
 from keras_attention.ops.block_local.masks import Blocks
 from keras_attention.ops.paths import plan
@@ -259,7 +265,7 @@ def test_gradients_compile_where_sizes_are_unknown(device, unknown, dense_below,
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="other backends have one kind of choice")
 @pytest.mark.parametrize("training", [True, False, None])
-@pytest.mark.parametrize("name", ["attend", "heads", "queries", "pixels", "Luong"])
+@pytest.mark.parametrize("name", ["attend", "heads", "queries", "pixels", "positions", "Luong"])
 def test_without_training_the_choice_is_one_that_converters_know(name, training):
     """`If` has an equivalent in ONNX and LiteRT, `Case` has none; XLA compiles the gradient of `Case` alone."""
     import tensorflow as tf
@@ -268,13 +274,14 @@ def test_without_training_the_choice_is_one_that_converters_know(name, training)
         "heads": MultiHeadAttention(2, 3),
         "queries": ScaledDotProductAttention(),
         "pixels": SelfAttention2D(variant="paper"),
+        "positions": NonLocalBlock(pairwise="dot_product"),
         "Luong": LuongAttention(),
     }
 
     def call(x, training):
         if name == "attend":
             return ops.attend(*[x[:, :, None]] * 3, training=bool(training))
-        return layers[name](*([x] if name == "pixels" else [x, x]), training=training)
+        return layers[name](*([x] if name in ("pixels", "positions") else [x, x]), training=training)
 
     x = np.ones((2, 5, 4, 6) if name == "pixels" else (2, 5, 6), "float32")
     call(x, training=training)
