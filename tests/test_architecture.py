@@ -38,7 +38,7 @@ INSIDE_FUNCTIONS = {
     # Keras's file format and number types; gradients of a training step with two optimizers.
     "training": {"h5py", "ml_dtypes", "tensorflow", "jax", "torch"},
     "visualize": {"tensorflow", "jax", "matplotlib"},
-    "export": {"tensorflow", "onnx", "onnxruntime", "tf2onnx"},
+    "export": {"tensorflow", "onnx", "onnxruntime", "tf2onnx", "ai_edge_litert"},
 }
 
 

@@ -1,10 +1,10 @@
 """Random sampling with temperature, top-k and top-p."""
 
-import keras
 from keras import ops
 
 from keras_attention.decoding.loop import generate, require_inputs
 from keras_attention.ops.require import is_number, require_int, require_number, require_seed
+from keras_attention.ops.runtime.random_numbers import uniform
 
 
 def sample(
@@ -46,10 +46,9 @@ def sample(
         temperature: Positive float; below 1 sharpens the distribution, above 1 flattens it.
         top_k: Positive int, or `None` for all tokens. More than V means all.
         top_p: Float in (0, 1], or `None` for all tokens.
-        seed: Int from 0 to 2**32 - 1 (the same sample at every call; TensorFlow with and without XLA
-            give different ones), `keras.random.SeedGenerator` (a new sample at every call;
-            for a SavedModel, keep its state as an attribute of the saved object), or
-            `None` for Keras's global generator.
+        seed: Int from 0 to 2**32 - 1, or a scalar integer tensor, such as an input of a served function (the same
+            sample at every call); `keras.random.SeedGenerator` (a new sample at every call; for a SavedModel, keep its
+            state as an attribute of the saved object); or `None` for Keras's global generator.
         pad_token: Int that fills the positions after the end.
 
     Returns:
@@ -71,7 +70,7 @@ def sample(
     cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
     _require_options(temperature, top_k, top_p, seed)
     # All random numbers are sampled here: a generator's state cannot change inside a loop that JAX traces.
-    noise = keras.random.uniform((ops.shape(start_tokens)[0], max_length), dtype="float32", seed=seed)
+    noise = uniform((ops.shape(start_tokens)[0], max_length), seed)
 
     def choose(logits, index):
         return draw(logits, ops.take(noise, index, axis=1), temperature, top_k, None if top_p == 1 else top_p)

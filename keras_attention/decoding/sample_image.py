@@ -1,6 +1,5 @@
 """Sampling and inpainting with autoregressive image models, value by value."""
 
-import keras
 from keras import ops
 
 from keras_attention.decoding.loop import has_nan, require_answer, run, write
@@ -9,6 +8,7 @@ from keras_attention.ops import logistic_mixture_sample, require_boolean
 from keras_attention.ops.labels import require_labels
 from keras_attention.ops.pixels import LIKELIHOODS
 from keras_attention.ops.require import is_int, require_int, require_number, require_seed
+from keras_attention.ops.runtime.random_numbers import uniform
 
 PROTOCOL = ("start", "step", "to_sequence", "to_image", "likelihood", "channels", "num_mixtures")
 
@@ -56,7 +56,7 @@ def sample_image(
         temperature: Positive float; below 1 sharpens the distribution, above 1 flattens it.
         known: Images [B, Y, X, C], integers from 0 to 255, of which the pixels of `known_mask` are kept.
         known_mask: Boolean, [B, Y, X] or [Y, X]; True marks known pixels.
-        seed: Int from 0 to 2**32 - 1 (the same images at every call), `keras.random.SeedGenerator` (new ones) or `None`
+        seed: Int from 0 to 2**32 - 1 or scalar tensor (the same images at every call), `SeedGenerator` (new), or `None`
             for Keras's global generator.
 
     Returns:
@@ -130,7 +130,7 @@ def _chooser(model, batch_size, steps, temperature, seed):
     """A function (output, index) -> values. All random numbers are sampled here: JAX traces the loop only once."""
     categorical = model.likelihood == "categorical"
     numbers = 1 if categorical else model.num_mixtures + model.channels
-    noise = keras.random.uniform((batch_size, steps, numbers), dtype="float32", seed=seed)
+    noise = uniform((batch_size, steps, numbers), seed)
 
     def choose(output, index):
         here = ops.take(noise, index, axis=1)

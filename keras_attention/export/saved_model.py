@@ -2,13 +2,11 @@
 
 import gc
 
-import keras
-
+from keras_attention.export.checks import require_model, require_verify
 from keras_attention.export.core_ops import forget_gradients, require_core_ops
 from keras_attention.export.signatures import concrete, extra_signature, own_signature
 from keras_attention.export.verify import verify_export
 from keras_attention.export.versions import require_version, write_version
-from keras_attention.ops.require import require_bool
 
 DEFAULT = "serving_default"
 
@@ -87,7 +85,7 @@ def export_saved_model(
     >>> tuple(served(tokens=tf.constant([[5, 3, 9]]), tokens_lengths=tf.constant([2]))["outputs"].shape)
     (1, 4)
     """
-    _require_model(model)
+    require_model(model, "export_saved_model")
     require_version(directory, version)
     _require_options(signatures, verify, allowed_ops)
     functions, own = _functions(model, input_signature, lengths, signatures)
@@ -108,23 +106,10 @@ def export_saved_model(
     return write_version(directory, write, version)
 
 
-def _require_model(model):
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            f"export_saved_model needs the TensorFlow backend. Received: {keras.backend.backend()}. Save the model "
-            "with `model.save('m.keras')` and export it in a process started with KERAS_BACKEND=tensorflow."
-        )
-    if not isinstance(model, keras.layers.Layer):
-        raise ValueError(f"`model` must be a Keras model. Received: {model!r}")
-    if not model.built:
-        raise ValueError(f"`model` must be built: call {model.name} once on data first.")
-
-
 def _require_options(signatures, verify, allowed_ops):
     if signatures is not None and not isinstance(signatures, dict):
         raise ValueError(f"`signatures` must be a dict from name to (function, specs). Received: {signatures!r}")
-    if not isinstance(verify, dict):
-        require_bool(verify, "verify")
+    require_verify(verify)
     if isinstance(allowed_ops, str) or not all(isinstance(name, str) for name in allowed_ops):
         raise ValueError(f"`allowed_ops` must be names of operations. Received: allowed_ops={allowed_ops!r}")
 

@@ -10,12 +10,27 @@ FINE, COARSE = 1e-3, 2e-2
 
 
 def verify_export(folder, name, signature, examples=None):
-    """Loads the SavedModel and compares its signature with the function it was traced from, run eagerly.
+    """Loads the SavedModel and compares its signature with the function it was traced from.
 
     Args:
         folder: Folder of the SavedModel.
         name: Name of the signature in it.
         signature: The `ForwardSignature`; `None` only loads.
+        examples: See `require_equal`.
+    """
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder)).signatures
+    if signature is not None:
+        require_equal(lambda inputs: loaded[name](**inputs), signature, examples)
+
+
+def require_equal(run, signature, examples=None):
+    """Compares an export with the function it was traced from, run eagerly.
+
+    Args:
+        run: The export: a function of tensors by name that returns tensors by name.
+        signature: The `ForwardSignature`.
         examples: Dict input name -> array; `None`: random, with two rows, three steps, ids below 10, 4 or 2.
 
     Raises:
@@ -24,9 +39,6 @@ def verify_export(folder, name, signature, examples=None):
     """
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(folder)).signatures
-    if signature is None:
-        return
     specs = signature.specs()
     if examples is not None:
         candidates = [{served_name(key): value for key, value in examples.items()}]
@@ -38,7 +50,7 @@ def verify_export(folder, name, signature, examples=None):
         candidates = [random_examples(specs, lengths, ids) for ids in (10, 4, 2)]
         candidates.append(random_examples(specs, lengths, whole=True))
     inputs, expected = _first_that_runs(signature, specs, candidates)
-    got = loaded[name](**inputs)
+    got = run(inputs)
     tolerance = _tolerance(signature.model)
     for key, value in expected.items():
         _require_close(key, tolerance, *(keras.ops.convert_to_numpy(x) for x in (value, got[key])))

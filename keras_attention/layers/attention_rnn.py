@@ -192,4 +192,4 @@ def _last(output, mask):
         return output[:, -1]
     steps = ops.arange(ops.shape(mask)[1], dtype="int32")
     last = steps == ops.max(ops.where(mask, steps, 0), axis=1, keepdims=True)
-    return ops.sum(ops.where(last[..., None], output, ops.zeros_like(output)), axis=1)
+    return ops.sum(ops.where(ops.expand_dims(last, -1), output, ops.zeros_like(output)), axis=1)

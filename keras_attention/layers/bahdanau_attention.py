@@ -121,7 +121,7 @@ class BahdanauAttention(AdditiveWeights):
         visible = see(query, memory, query_mask, mask)
 
         def step(covered, x):
-            probs = self._covered(x["query"][:, None], memory, covered, x["visible"])
+            probs = self._covered(ops.expand_dims(x["query"], 1), memory, covered, x["visible"])
             return probs, covered + probs
 
         start = self.start(memory)

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_seed
+from keras_attention.ops.runtime.random_numbers import uniform
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -43,7 +44,7 @@ class FirstLocation(BaseLayer):
         shape = (ops.shape(images)[0], 2)
         if not training:
             return ops.zeros(shape, dtype="float32")
-        return keras.random.uniform(shape, -1.0, 1.0, dtype="float32", seed=self.seed_generator)
+        return 2.0 * uniform(shape, self.seed_generator) - 1.0
 
     def compute_output_shape(self, images_shape):
         return (images_shape[0], 2)

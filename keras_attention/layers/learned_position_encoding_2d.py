@@ -78,7 +78,7 @@ class LearnedPositionEncoding2D(BaseLayer):
             ops.take(table, ops.clip(ops.arange(n, dtype="int32") + first, 0, table.shape[0] - 1), axis=0)
             for table, n, first in zip((self.rows, self.columns), ops.shape(inputs)[1:3], start_index)
         )
-        rows, columns = rows[:, None], columns[None]
+        rows, columns = ops.expand_dims(rows, 1), ops.expand_dims(columns, 0)
         if self.variant == "paper":
             rows = ops.pad(rows, [[0, 0], [0, 0], [0, columns.shape[-1]]])
             columns = ops.pad(columns, [[0, 0], [0, 0], [columns.shape[-1], 0]])

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_bool, require_number, require_seed
+from keras_attention.ops.runtime.random_numbers import normal
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -79,7 +80,7 @@ class LocationPolicy(BaseLayer):
     def call(self, hidden, training=None):
         cut = self.detach and not self.differentiable
         mean = ops.cast(self.mean(ops.stop_gradient(hidden) if cut else hidden), "float32")
-        noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.seed_generator) if training else 0.0
+        noise = normal(ops.shape(mean), self.seed_generator) if training else 0.0
         sample = mean + self.std * noise
         locations = ops.clip(sample, -1.0, 1.0)
         if not self.differentiable:

@@ -136,7 +136,7 @@ class LuongAttention(MemoryAttention):
         if self.window != "local_m":
             return super().step(query, memory, state, training)
         self._require_built("step")
-        context, scores = self._attend(self._query(query), memory, None, None, True, position=state[:, None])
+        context, scores = self._attend(self._query(query), memory, None, None, True, position=ops.expand_dims(state, 1))
         return self._cast(context[:, 0]), self._cast(scores[:, 0]), state + 1
 
     def get_config(self):
@@ -185,7 +185,7 @@ class LuongAttention(MemoryAttention):
         query = query * ops.cast(self.logit_scale, query.dtype) if self.scale else query
         if local:
             return windowed_attend(query, memory["key"], memory["value"], **given, **local)
-        heads = (x[:, :, None] for x in (query, memory["key"], memory["value"]))
+        heads = (ops.expand_dims(x, 2) for x in (query, memory["key"], memory["value"]))
         given |= {"window": int(self.half_width) + 1 if band else None, "training": bool(training)}
         result = attend(*heads, scale=1.0, **given)
         return (result[0][:, :, 0], result[1][:, 0]) if scores else result[:, :, 0]
@@ -206,20 +206,22 @@ class LuongAttention(MemoryAttention):
         dtype = self._score_dtype()
         if self.window == "local_m":
             position = memory.get("position") if position is None else position
-            position = ops.arange(ops.shape(query)[1], dtype="int32")[None] if position is None else position
+            position = (
+                ops.expand_dims(ops.arange(ops.shape(query)[1], dtype="int32"), 0) if position is None else position
+            )
             center = ops.broadcast_to(ops.cast(position, dtype), ops.shape(query)[:2])
         else:
             hidden = ops.cast(ops.tanh(project(self.position_dense, query)), dtype)
             logits = ops.sum(hidden * ops.cast(self.position_vector, dtype), axis=-1)
-            center = ops.cast(memory["length"], dtype)[:, None] * ops.sigmoid(logits)
-        return center + ops.cast(memory["first"], dtype)[:, None] if "first" in memory else center
+            center = ops.expand_dims(ops.cast(memory["length"], dtype), 1) * ops.sigmoid(logits)
+        return center + ops.expand_dims(ops.cast(memory["first"], dtype), 1) if "first" in memory else center
 
     def _project_key(self, key):
         if self.score != "location":
             return key if self.key_dense is None else self.key_dense(key)
         # The logit of a position does not depend on the memory there: its key is its row of the kernel.
         rows = ops.transpose(ops.cast(self.location_kernel, self.compute_dtype))[: ops.shape(key)[1]]
-        return ops.broadcast_to(rows[None], (ops.shape(key)[0], *ops.shape(rows)))
+        return ops.broadcast_to(ops.expand_dims(rows, 0), (ops.shape(key)[0], *ops.shape(rows)))
 
     def _check_shapes(self, query, value, key):
         super()._check_shapes(query, value, key)

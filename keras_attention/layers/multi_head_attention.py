@@ -323,7 +323,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
             same = value is query and key is None and key_mask is query_mask  # zeroed once
             projected = self._project(queries, None, None) if same else self._project(value, key, key_mask)
             return projected["key"], projected["value"], key_mask
-        padding = None if key_mask is None else key_mask[:, None]
+        padding = None if key_mask is None else ops.expand_dims(key_mask, 1)
         keys, values = (zero_padding(projected[name], padding) for name in ("key", "value"))
         # Padding in the cache is finite: it need not be zeroed.
         return keys, values, both(key_mask, require_boolean(projected.get("mask"), "cache['mask']"))

@@ -104,7 +104,7 @@ class RelativePositionBias(BaseLayer):
             distances(T, S, query_offset), self.num_buckets, self.max_distance, self.bidirectional
         )
         rows = ops.take(ops.cast(self.table, bias_dtype(self)), buckets, axis=0)
-        return ops.transpose(rows)[None]
+        return ops.expand_dims(ops.transpose(rows), 0)
 
     def compute_output_shape(self, query_shape, key_shape=None):
         T, S = query_shape[1], (query_shape if key_shape is None else key_shape)[1]

@@ -126,7 +126,7 @@ class SelfAttention2D(BaseLayer):
         context = ops.reshape(context, (*dims, context.shape[-1]))
         output = x + self.gamma * self.out(context, training=training)
         output = output if self.data_format == "channels_last" else ops.moveaxis(output, -1, 1)
-        return (output, scores[:, None]) if return_attention_scores else output
+        return (output, ops.expand_dims(scores, 1)) if return_attention_scores else output
 
     def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None):
         B, Y, X = self._check(inputs, mask)

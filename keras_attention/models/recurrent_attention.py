@@ -9,6 +9,7 @@ from keras_attention.layers import FirstLocation, GlimpseNetwork, LocationPolicy
 from keras_attention.models.parts.arguments import checked, one_of, positive_number
 from keras_attention.models.parts.dtypes import serialize_dtype
 from keras_attention.ops.require import require_bool, require_int, require_number, require_seed
+from keras_attention.ops.runtime.replicas import replicas
 
 CORES = ("rnn", "lstm")
 SIZES = ("num_classes", "num_glimpses", "size", "scales", "glimpse_units", "location_units", "units", "channels")
@@ -130,7 +131,7 @@ class RecurrentAttention(keras.Model):
                 "`compile` needs a `keras.losses.Loss` of all outputs together, such as `training.HybridLoss()`. "
                 f"Received: loss={self.loss!r}"
             )
-        return self.loss(y, y_pred, sample_weight=sample_weight) + sum(self.losses)
+        return self.loss(y, y_pred, sample_weight=sample_weight) + sum(self.losses) / replicas()
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Metrics on the class logits."""

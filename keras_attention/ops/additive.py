@@ -15,6 +15,7 @@ from keras_attention.ops.paths.scored_pairs import attend_pairs, mix, prepare
 from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool
+from keras_attention.ops.shapes.axes import last_axis
 from keras_attention.ops.shapes.empty import cut_filled, fill_empty
 from keras_attention.ops.shapes.sizes import maximum
 from keras_attention.ops.windows import Window
@@ -151,12 +152,12 @@ def additive_attend(
 
 def additive(query, key, vector):
     """Logits [..., T, S] of [..., T, U] and [..., S, U], and their vector-Jacobian product with all three."""
-    hidden = ops.tanh(query[..., :, None, :] + key[..., None, :, :])
+    hidden = ops.tanh(ops.expand_dims(query, -2) + ops.expand_dims(key, -3))
     flat = ops.reshape(hidden, (-1, key.shape[-1]))
-    logits = ops.reshape(ops.matmul(flat, vector[:, None]), tuple(ops.shape(hidden)[:-1]))
+    logits = ops.reshape(ops.matmul(flat, ops.expand_dims(vector, 1)), tuple(ops.shape(hidden)[:-1]))
 
     def vjp(d_logits):
-        slope = d_logits[..., None] * (1.0 - ops.square(hidden))
+        slope = ops.expand_dims(d_logits, -1) * (1.0 - ops.square(hidden))
         d_vector = ops.matmul(ops.reshape(d_logits, (1, -1)), flat)[0]
         return ops.sum(slope, axis=-2) * vector, ops.sum(slope, axis=-3) * vector, d_vector
 
@@ -179,14 +180,14 @@ def _coverage(coverage, coverage_vector, key):
 
 
 def _cover(key, coverage=None, coverage_vector=None):
-    return key if coverage is None else key + coverage[..., None] * coverage_vector
+    return key if coverage is None else key + ops.expand_dims(coverage, -1) * coverage_vector
 
 
 def _coverage_gradients(d_key, coverage=None, coverage_vector=None):
     if coverage is None:
         return ()
-    d_coverage = ops.matmul(d_key, coverage_vector[:, None])[..., 0]
-    return d_coverage, ops.sum(d_key * coverage[..., None], axis=(0, 1))
+    d_coverage = ops.matmul(d_key, ops.expand_dims(coverage_vector, 1))[..., 0]
+    return d_coverage, ops.sum(d_key * ops.expand_dims(coverage, -1), axis=(0, 1))
 
 
 def _forward(query, key, vector, rows):
@@ -199,7 +200,7 @@ def _forward(query, key, vector, rows):
         keys = key[p]
 
         def tile(i, slot, sums, totals):
-            logits = additive(slot[..., :U], keys, vector)[0]
+            logits = additive(last_axis(slot, 0, U), keys, vector)[0]
             return widen(logits, width, S), sums, totals
 
         return [tile]

@@ -193,8 +193,8 @@ def attend_row(
     bias = _full_precision(bias, wide, 1, band)
     row, columns = ops.reshape(band["query_offset"], (1, 1)), ops.arange(ops.shape(key)[2], dtype="int32")
     # All masks are one here: there is but one row.
-    mask = both(_four_axes(mask), in_band(row, columns[None], causal, window))
-    mask = both(mask, None if key_mask is None else key_mask[:, None, None])
+    mask = both(_four_axes(mask), in_band(row, ops.expand_dims(columns, 0), causal, window))
+    mask = both(mask, None if key_mask is None else ops.expand_dims(key_mask, (1, 2)))
     rest = {"mask": mask, "key_mask": None, "causal": False, "query_offset": 0, "window": None}
     query, key, value = ops.cast(query, wide) * query.shape[-1] ** -0.5, ops.cast(key, wide), ops.cast(value, wide)
     context, probs = dense_row(query, key, value, bias=bias, dropout=dropout, seed=seed, **rest)
@@ -206,7 +206,7 @@ def _finish(context, probs, alive, dtype):
     context = ops.cast(zero_padding(context, alive), dtype)
     if probs is None:
         return context
-    return context, ops.cast(zero_padding(probs, None if alive is None else alive[:, None]), dtype)
+    return context, ops.cast(zero_padding(probs, None if alive is None else ops.expand_dims(alive, 1)), dtype)
 
 
 def _choose(query, key, value, block_size, device, training, rest):
@@ -246,7 +246,7 @@ def _full_precision(bias, dtype, T, band):
 def _four_axes(mask):
     if mask is None or len(mask.shape) == 4:
         return mask
-    return mask[None, None] if len(mask.shape) == 2 else mask[:, None]
+    return ops.expand_dims(mask, (0, 1)) if len(mask.shape) == 2 else ops.expand_dims(mask, 1)
 
 
 def attend_axes(

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.ops.paths.compiled import compiled_differently
+from keras_attention.ops.runtime.compiled import compiled_differently
 
 
 def write_rows(cache, rows, index, axis=1):

@@ -10,6 +10,8 @@ middle, and so lies half a pixel further. Scales are concentric if all their wid
 Letters: B batch, Y rows, X columns, C channels, G side of a glimpse, K scales.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -142,8 +144,8 @@ def _centre(images, locations):
 
 
 def _known(x, known):
-    nan = ops.full_like(x, float("nan"))
-    return ops.where(known[:, None, None, None], x, nan)
+    # A constant: converters to ONNX multiply by 0 and 1 what they do not see to be NaN.
+    return ops.where(ops.expand_dims(known, (1, 2, 3)), x, ops.cast(math.nan, x.dtype))
 
 
 def _patch(images, start, width, dtype):
@@ -156,11 +158,13 @@ def _patch(images, start, width, dtype):
     Y, X = ops.cast(Y, INDEX), ops.cast(X, INDEX)
     rows, columns = (ops.cast(start[:, i, None], INDEX) + ops.arange(width, dtype=INDEX) for i in range(2))
     inside = [ops.logical_and(index >= 0, index < size) for index, size in ((rows, Y), (columns, X))]
-    first = ops.arange(B, dtype=INDEX)[:, None, None] * (Y * X)
-    flat = first + (ops.clip(rows, 0, Y - 1) * X)[:, :, None] + ops.clip(columns, 0, X - 1)[:, None]
+    first = ops.expand_dims(ops.arange(B, dtype=INDEX), (1, 2)) * (Y * X)
+    # Not `clip`: from 0 to 6 LiteRT's converter takes it for ReLU6, which it has for floats alone.
+    row, column = (ops.minimum(ops.maximum(x, 0), n - 1) for x, n in ((rows, Y), (columns, X)))
+    flat = first + ops.expand_dims(row * X, 2) + ops.expand_dims(column, 1)
     pixels = ops.cast(ops.take(ops.reshape(images, (-1, C)), flat, axis=0), dtype)
-    visible = ops.logical_and(inside[0][:, :, None], inside[1][:, None])
-    return ops.where(visible[..., None], pixels, ops.zeros_like(pixels))
+    visible = ops.logical_and(ops.expand_dims(inside[0], 2), ops.expand_dims(inside[1], 1))
+    return ops.where(ops.expand_dims(visible, -1), pixels, ops.zeros_like(pixels))
 
 
 def _shrunk(patch, widths, size):

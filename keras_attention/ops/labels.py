@@ -1,5 +1,7 @@
 """Validation of integer labels for losses and metrics: classes, tokens, pixel values."""
 
+import math
+
 from keras import ops
 
 from keras_attention.ops.shapes.known import known_values
@@ -22,10 +24,10 @@ def require_labels(labels, name, classes):
 
 
 def nan_unless_label(x, labels, classes):
-    """`x`, with NaN where the label at the same position is not from 0 to `classes` - 1.
+    """`x`, with NaN where the label at the same position is not a whole number from 0 to `classes` - 1.
 
     A compiled step cannot raise for a label out of range; a loss of NaN shows that there was one.
     """
     labels = ops.cast(labels, "float32")  # 256 is no uint8
-    ok = ops.logical_and(labels >= 0, labels < classes)
-    return ops.where(ok, x, ops.full_like(x, float("nan")))
+    ok = ops.logical_and(ops.logical_and(labels >= 0, labels < classes), labels == ops.floor(labels))
+    return ops.where(ok, x, ops.cast(math.nan, x.dtype))

@@ -80,7 +80,7 @@ def logistic_mixture_log_prob(values, parameters):
     C = values.shape[-1]
     logits, means, log_scales, coefficients = _split(parameters, C)
     require_labels(values, "values", LEVELS)
-    values = ops.cast(values, logits.dtype)[..., None, :]
+    values = ops.expand_dims(ops.cast(values, logits.dtype), -2)
     x = values / 127.5 - 1.0
     means = ops.stack([_mean(means, coefficients, x, c) for c in range(C)], axis=-1)
     rates = ops.exp(-log_scales)
@@ -136,7 +136,7 @@ def logistic_mixture_sample(parameters, channels, noise, temperature=1.0):
     noise = ops.cast(noise, logits.dtype) * (1.0 - 2.0**-23) + 2.0**-24
     gumbel = -ops.log(-ops.log(noise[..., :K]))
     best = ops.argmax(logits / temperature + gumbel, axis=-1)
-    chosen = ops.one_hot(best, K, dtype=logits.dtype)[..., None]
+    chosen = ops.expand_dims(ops.one_hot(best, K, dtype=logits.dtype), -1)
     means, log_scales, coefficients = (
         ops.sum(chosen * part, axis=-2, keepdims=True) for part in (means, log_scales, coefficients)
     )

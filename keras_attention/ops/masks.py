@@ -118,7 +118,8 @@ def revive(logits, axis=-1):
     if 0 in logits.shape:
         return logits, ops.any(logits, axis=axis, keepdims=True)
     alive = ops.max(logits, axis=axis, keepdims=True) > -math.inf
-    return ops.where(alive, logits, 0.0), alive
+    # A maximum, not a selection: converters to ONNX multiply by 0 what is not selected, of which -inf would be NaN.
+    return ops.maximum(logits, ops.where(alive, -math.inf, ops.zeros((), logits.dtype))), alive
 
 
 def band_penalty(query_positions, key_positions, causal=False, window=None, dtype="float32"):
@@ -165,6 +166,6 @@ def alive_rows(T, S, key_mask, causal, query_offset, window):
         last = last if causal else position + window - 1
     first, end = ops.clip(first, 0, S), ops.clip(last + 1, 0, S)
     if key_mask is None:
-        return (end > first)[None]
+        return ops.expand_dims(end > first, 0)
     real = ops.pad(ops.cumsum(ops.cast(key_mask, "int32"), axis=1), ((0, 0), (1, 0)))
     return ops.take(real, end, axis=1) > ops.take(real, first, axis=1)

@@ -91,7 +91,7 @@ def non_local(
     if pairwise in SOFTMAX:
         how = {"return_scores": return_scores, "block_size": block_size, "device": device, "training": training}
         how |= {"scale": scale, "query_mask": query_mask, "key_mask": key_mask}
-        result = attend_unchecked(*(x[:, :, None] for x in (query, key, value)), **how)
+        result = attend_unchecked(*(ops.expand_dims(x, 2) for x in (query, key, value)), **how)
         return (result[0][:, :, 0], result[1][:, 0]) if return_scores else result[:, :, 0]
     dtype, device = value.dtype, device_kind(device)
     query, key, value = at_least_float32(query, key, value)
@@ -148,7 +148,7 @@ class _Concatenation(_DotProduct):
 
     def scores(self):
         scores = ops.relu(self.query + swap_last(self.key)) * self.share
-        return scores if self.key_mask is None else ops.where(self.key_mask[:, None], scores, 0.0)
+        return scores if self.key_mask is None else ops.where(ops.expand_dims(self.key_mask, 1), scores, 0.0)
 
     def linear(self, device):
         # Only query + key counts. With the keys' mean subtracted, the two large sums cancel less.
@@ -171,7 +171,7 @@ def count(key, key_mask):
     """How many keys there are, in the dtype of the keys: a number, or [B, 1, 1]; at least 1."""
     if key_mask is None:
         return ops.cast(maximum(1, ops.shape(key)[1]), key.dtype)
-    return ops.maximum(ops.sum(ops.cast(key_mask, key.dtype), axis=1), 1.0)[:, None, None]
+    return ops.expand_dims(ops.maximum(ops.sum(ops.cast(key_mask, key.dtype), axis=1), 1.0), (1, 2))
 
 
 def seen_keys(query, key, device="cpu"):
@@ -180,7 +180,7 @@ def seen_keys(query, key, device="cpu"):
     order = ops.argsort(ops.concatenate([query, -key], axis=1), axis=1)
     below = ops.cumsum(ops.cast(order >= T, "int32"), axis=1)
     rank = ops.argsort(order, axis=1)[:, :T]
-    return _rows(below[..., None], rank, device)[..., 0]
+    return _rows(ops.expand_dims(below, -1), rank, device)[..., 0]
 
 
 def _apart(query, key, vector):
@@ -197,5 +197,9 @@ def _rows(x, index, device):
     B, S = ops.shape(x)[:2]
     index = ops.cast(index, "int32")
     if device != "cpu":
-        return ops.take_along_axis(x, ops.broadcast_to(index[..., None], (*ops.shape(index), x.shape[-1])), axis=1)
-    return ops.take(ops.reshape(x, (-1, x.shape[-1])), index + ops.arange(B, dtype="int32")[:, None] * S, axis=0)
+        return ops.take_along_axis(
+            x, ops.broadcast_to(ops.expand_dims(index, -1), (*ops.shape(index), x.shape[-1])), axis=1
+        )
+    return ops.take(
+        ops.reshape(x, (-1, x.shape[-1])), index + ops.expand_dims(ops.arange(B, dtype="int32"), 1) * S, axis=0
+    )

@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.ops.checks import check_shape
 from keras_attention.ops.paths.plan import DEVICES
 from keras_attention.ops.require import require_bool, require_choice, require_int, require_number
-from keras_attention.ops.shapes.sizes import may_equal
+from keras_attention.ops.shapes.sizes import is_symbol, may_equal
 
 
 def check_pairs(query, key, value=None, query_mask=None, key_mask=None):
@@ -28,7 +28,9 @@ def check_pairs(query, key, value=None, query_mask=None, key_mask=None):
 
 
 def require_length(value, name):
-    """Raises unless it is an int of 0 or more, or a scalar integer tensor."""
+    """Raises unless it is an int of 0 or more, a scalar integer tensor or a symbol of `jax.export`."""
+    if is_symbol(value):
+        return
     if not ops.is_tensor(value):
         require_int(value, name, least=0)
     elif len(value.shape) or not keras.backend.is_int_dtype(keras.backend.standardize_dtype(value.dtype)):

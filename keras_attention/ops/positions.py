@@ -83,7 +83,7 @@ def sinusoidal_2d(rows, columns, size, variant="paper", max_wavelength=10000.0):
         raise ValueError(f"`size` must be even: half of it is for the rows. Received: size={size}")
     down, across = (sinusoidal(x, size // 2, variant, max_wavelength) for x in (rows, columns))
     shape = (ops.shape(down)[0], ops.shape(across)[0], size // 2)
-    down, across = ops.broadcast_to(down[:, None], shape), ops.broadcast_to(across[None], shape)
+    down, across = (ops.broadcast_to(ops.expand_dims(x, i), shape) for x, i in ((down, 1), (across, 0)))
     return ops.concatenate([down, across], axis=-1)
 
 
@@ -129,7 +129,7 @@ def rotate(x, positions, layout="interleaved", max_wavelength=10000.0):
     require_number(max_wavelength, "max_wavelength", above=0)
     [y] = at_least_float32(x)
     rates = ops.cast(float(max_wavelength) ** -(2 * np.arange(H // 2) / H), y.dtype)
-    angles = ops.cast(positions, y.dtype)[..., None, None] * rates  # [T, 1, H/2] or [B, T, 1, H/2]
+    angles = ops.expand_dims(ops.cast(positions, y.dtype), (-2, -1)) * rates  # [T, 1, H/2] or [B, T, 1, H/2]
     cos, sin = ops.cos(angles), ops.sin(angles)
     if layout == "halves":
         a, b = y[..., : H // 2], y[..., H // 2 :]
@@ -189,7 +189,7 @@ def alibi(distance, num_heads):
     [[[-0.0078125, -0.00390625]]]
     """
     slopes = ops.convert_to_tensor(alibi_slopes(num_heads))
-    return -slopes[None, :, None] * ops.abs(ops.cast(distance, "float32"))
+    return -ops.expand_dims(slopes, (0, 2)) * ops.abs(ops.cast(distance, "float32"))
 
 
 def relative_bucket(distance, num_buckets=32, max_distance=128, bidirectional=True):

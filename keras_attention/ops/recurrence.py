@@ -67,25 +67,27 @@ def _tensorflow(body, carry, blanks, xs, reverse):
     import tensorflow as tf
 
     length, known = tf.shape(xs[0])[0], xs[0].shape[0]
-    size = tf.maximum(length, 1)
+    # If there may be no step, one is run and dropped: an array that nothing was written to has no shape.
+    size = tf.maximum(length, 1) if known is None else known
     read = [tf.TensorArray(x.dtype, size, element_shape=x.shape[1:]).unstack(fill_empty(x, 0)) for x in xs]
     write = [tf.TensorArray(b.dtype, size, element_shape=b.shape) for b in blanks]
-    if known is None:  # there may be no step, and an empty TensorArray has no shape
-        write = [array.write(0, b) for array, b in zip(write, blanks)]
 
     def advance(i, old, write):
-        t = length - 1 - i if reverse else i
+        t = size - 1 - i if reverse else i
         new, outputs = body(old, [array.read(t) for array in read])
         for x, like in zip([*new, *outputs], [*carry, *blanks]):
             x.set_shape(like.shape)  # a loop in the graph keeps the static shapes
-        return i + 1, new, [array.write(t, y) for array, y in zip(write, outputs)]
+        # In the order of the steps, which converters to ONNX take for granted.
+        return i + 1, new, [array.write(i, y) for array, y in zip(write, outputs)]
 
     # XLA's gradient of a loop allocates memory for all its steps: it needs `maximum_iterations`.
-    _, carry_end, write = tf.while_loop(
-        lambda i, *_: i < length, advance, (0, carry, write), maximum_iterations=size, parallel_iterations=1
+    _, end, write = tf.while_loop(
+        lambda i, *_: i < size, advance, (0, carry, write), maximum_iterations=size, parallel_iterations=1
     )
-    written = [array.stack() for array in write]
-    return carry_end, [x[:length] if known is None else _with_length(x, known) for x in written]
+    written = [ops.flip(array.stack(), 0) if reverse else array.stack() for array in write]
+    if known is not None:
+        return end, [_with_length(x, known) for x in written]
+    return [tf.where(length > 0, new, old) for new, old in zip(end, carry)], [x[:length] for x in written]
 
 
 def _with_length(x, length):

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_attention.ops.precision import computed_in
 from keras_attention.ops.require import is_int
-from keras_attention.ops.shapes.sizes import known
+from keras_attention.ops.shapes.sizes import is_symbol, known
 
 
 def resize_align_corners(images, size):
@@ -49,7 +49,7 @@ def resize_align_corners(images, size):
             "`images` must be floating [B, Y, X, C]. "
             f"Received: images.shape={tuple(images.shape)}, images.dtype={dtype}"
         )
-    if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(ops.is_tensor(n) or is_int(n) for n in size):
+    if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(map(_is_size, size)):
         raise ValueError(f"`size` must be two ints or scalar integer tensors. Received: size={size!r}")
     if any(is_int(n) and n < 1 for n in size):
         raise ValueError(f"`size` must be two positive ints. Received: size={size!r}")
@@ -70,4 +70,8 @@ def _weights(target, source):
     last = ops.maximum(ops.cast(target, "float32") - 1, 1.0)
     # Multiplied before divided, so that the last position is exact.
     positions = ops.cast(ops.arange(target), "float32") * (ops.cast(source, "float32") - 1) / last
-    return ops.relu(1 - ops.abs(positions[:, None] - ops.cast(ops.arange(source), "float32")))
+    return ops.relu(1 - ops.abs(ops.expand_dims(positions, 1) - ops.cast(ops.arange(source), "float32")))
+
+
+def _is_size(n):
+    return ops.is_tensor(n) or is_int(n) or is_symbol(n)

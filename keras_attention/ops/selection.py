@@ -46,4 +46,4 @@ def select_candidates(candidates, logits):
             f"candidates.shape={shape}, logits.shape={wanted}"
         )
     attention = masked_softmax(logits)
-    return ops.sum(attention[..., None] * candidates, axis=-2), attention
+    return ops.sum(ops.expand_dims(attention, -1) * candidates, axis=-2), attention

@@ -56,7 +56,7 @@ def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
     require_int(iterations, "iterations")
     require_number(epsilon, "epsilon", above=0)
     dtype = keras.backend.result_type(matrix.dtype, "float32")
-    matrix, start = ops.cast(matrix, dtype), ops.stop_gradient(ops.cast(start, dtype))[:, None]
+    matrix, start = ops.cast(matrix, dtype), ops.expand_dims(ops.stop_gradient(ops.cast(start, dtype)), 1)
     constant, u = ops.stop_gradient(matrix), start
     for _ in range(iterations):
         v = _unit(ops.matmul(constant, u), epsilon)

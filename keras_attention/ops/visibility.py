@@ -32,7 +32,7 @@ def visible_pairs(axes, query_dims, key_dims, *, mask, query_mask, key_mask, cau
     if causal or window is not None:
         lengths = [[dims[i] for i in axes] for dims in (query_dims, key_dims)]
         T, S = (ops.arange(math.prod(dims), dtype="int32") for dims in lengths)
-        band = in_band(T[:, None] + ops.cast(query_offset, "int32"), S[None], causal, window)
+        band = in_band(ops.expand_dims(T, 1) + ops.cast(query_offset, "int32"), ops.expand_dims(S, 0), causal, window)
         visible = both(visible, ops.reshape(band, (*(1,) * len(free), *lengths[0], *lengths[1])))
     if mask is None:
         return visible

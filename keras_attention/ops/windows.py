@@ -51,7 +51,7 @@ def gaussian_window(center, length, half_width):
     require_number(half_width, "half_width", above=0)
     require_length(length, "length")
     [center] = at_least_float32(center)
-    near, ratio = _offset(center[..., None], length, half_width)
+    near, ratio = _offset(ops.expand_dims(center, -1), length, half_width)
     bell = _gaussian(ratio)
     return ops.where(near, bell, ops.zeros_like(bell))
 

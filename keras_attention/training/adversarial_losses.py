@@ -161,9 +161,8 @@ def class_cross_entropy(labels, logits, name):
     logits, labels = _float(logits), ops.convert_to_tensor(labels)
     classes = logits.shape[-1]
     require_labels(labels, name, classes)
-    labels = ops.cast(labels, "int32")
     # For a label out of range backends differ: an error without a name, 0 or NaN.
-    safe = ops.clip(labels, 0, classes - 1)
+    safe = ops.clip(ops.cast(labels, "int32"), 0, classes - 1)
     losses = keras.losses.sparse_categorical_crossentropy(safe, logits, from_logits=True)
     return nan_unless_label(losses, labels, classes)
 

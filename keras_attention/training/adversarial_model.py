@@ -5,6 +5,7 @@ from keras import ops, tree
 
 from keras_attention.ops import spectral_step
 from keras_attention.ops.require import is_number, require_int, require_seed
+from keras_attention.ops.runtime.replicas import replicas
 from keras_attention.training import gradients
 from keras_attention.training.adversarial_data import checked, checked_validation
 from keras_attention.training.adversarial_objective import AdversarialObjective
@@ -41,8 +42,10 @@ class AdversarialModel(keras.Model):
 
     `model.save_weights` saves both networks, the average, the state of both optimizers and every RNG state: a new
     model that is compiled and then loads the file resumes the run exactly. (Without `compile`, Keras loads the
-    networks alone.) `model.optimizer.iterations` counts the steps. Trains on one device: strategies of
-    `tf.distribute` with several replicas are not supported.
+    networks alone.) `model.optimizer.iterations` counts the steps.
+
+    Replicas of `tf.distribute`: their losses are averaged, so that a step is that of one device with the whole batch,
+    except for what a network computes of its part of the batch, the statistics of batch normalization.
 
     Args:
         generator: Built `keras.Model`, such as that of `models.sagan`.
@@ -307,8 +310,8 @@ def _parts(batch, count):
 
 
 def _loss_scale(optimizer):
-    """The optimizer's loss scale. Read outside of `gradients.vjp`, which on JAX hides the optimizer's state."""
-    return optimizer.scale_loss(ops.ones(()))
+    """The factor of a replica's loss. Read outside of `gradients.vjp`, which on JAX hides the optimizer's state."""
+    return optimizer.scale_loss(ops.ones(())) / replicas()
 
 
 def _sum(losses):

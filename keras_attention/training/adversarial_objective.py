@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.ops.require import require_choice, require_classes, require_int, require_number
+from keras_attention.ops.runtime.random_numbers import integers, normal
 from keras_attention.training.adversarial_losses import ADVERSARIAL_LOSSES, auxiliary_classifier_loss
 
 
@@ -160,9 +161,9 @@ class NoiseToImage(AdversarialObjective):
 
     def generator_inputs(self, batch, seed):
         B = ops.shape(batch["image"])[0]
-        inputs = {"noise": keras.random.normal((B, self.noise_dim), seed=seed)}
+        inputs = {"noise": normal((B, self.noise_dim), seed)}
         if self.num_classes is not None:
-            inputs["label"] = keras.random.randint((B,), 0, self.num_classes, dtype="int32", seed=seed)
+            inputs["label"] = integers((B,), self.num_classes, seed)
         return inputs
 
     def discriminator_losses(self, discriminator, batch, inputs, generated, training):

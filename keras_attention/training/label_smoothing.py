@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_attention.ops.labels import nan_unless_label, require_labels
 from keras_attention.ops.require import require_choice, require_rate
+from keras_attention.ops.runtime.replicas import share
+from keras_attention.ops.shapes.known import known_values
 from keras_attention.ops.shapes.sizes import chosen, with_rank
 from keras_attention.training.padding import not_padding, require_padding_id
 
@@ -38,6 +40,8 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
     Masking: positions where `y_true` is `padding_id` or the weight is 0 are ignored, even if
     their logits are NaN; the mean is over the others. The Keras mask of `y_pred` is ignored:
     it is that of the decoder's input, whose start token may be 0.
+
+    Replicas of `tf.distribute`: the mean is over the tokens of all replicas, however unequal their padding.
 
     Tokens must be from 0 to V - 1; in a compiled step the loss of others is NaN.
 
@@ -102,7 +106,8 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         y_pred = ops.where(counts[..., None], ops.cast(y_pred, "float32"), 0.0)
         y_true = ops.where(counts, y_true, 0)
         require_labels(y_true, "y_true", y_pred.shape[-1])
-        return super().__call__(y_true, y_pred, weights)
+        loss = super().__call__(y_true, y_pred, weights)
+        return loss * share(ops.sum(weights)) if self.reduction == "mean_with_sample_weight" else loss
 
     def call(self, y_true, y_pred):
         V = y_pred.shape[-1]
@@ -142,7 +147,9 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
 def _require_shapes(y_true, y_pred):
     tokens, logits = tuple(y_true.shape), tuple(y_pred.shape)
     fit = len(logits) == len(tokens) + 1 and all(a == b or None in (a, b) for a, b in zip(tokens, logits))
-    if not fit or logits[-1] is None or "int" not in keras.backend.standardize_dtype(y_true.dtype):
+    # Where values are not known, they may be the floats by which `tf.distribute` stands in for a batch.
+    whole = "int" in keras.backend.standardize_dtype(y_true.dtype) or known_values(y_true) is None
+    if not fit or logits[-1] is None or not whole:
         raise ValueError(
             "`y_true` must be integers [B, T] and `y_pred` logits [B, T, V] with a known V. Received: "
             f"y_true.shape={tokens} ({keras.backend.standardize_dtype(y_true.dtype)}), y_pred.shape={logits}"

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.ops.require import is_number, require_choice, require_number
+from keras_attention.ops.runtime.replicas import replicas
 from keras_attention.training.adversarial_objective import AdversarialObjective
 
 VARIANTS = ("reference", "paper")
@@ -209,7 +210,9 @@ class SelectionGANObjective(AdversarialObjective):
         for name, weight in self._adversarial(generated):
             logits = _discriminate(discriminator, generated[name], batch, training)
             adversarial = adversarial + weight * ops.mean(ops.softplus(-logits))
-        variation = self.total_variation * total_variation(generated.get("image", generated["first_image"]))
+        # A sum over the batch, of which each replica has a part, and whose losses are averaged.
+        variation = replicas() * total_variation(generated.get("image", generated["first_image"]))
+        variation = self.total_variation * variation
         return {
             "generator_loss": pixels + adversarial + variation,
             "pixel_loss": pixels,

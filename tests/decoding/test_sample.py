@@ -66,9 +66,24 @@ def test_same_seed_gives_the_same_sample():
     ended = np.cumsum(first == end, axis=1) - (first == end) > 0
     assert ended.any() and (first[ended] == 0).all()
     assert first.dtype == "int32"
-    # Not under XLA, where TensorFlow has another random generator.
-    compiled = toy.run(toy.PATHS[:2][-1], decode(5), table, toy.start_tokens(table))
-    assert (compiled == first).mean() > 0.99  # the order of a sum may change on which side of the noise it falls
+    for path in toy.PATHS[1:]:
+        compiled = toy.run(path, decode(5), table, toy.start_tokens(table))
+        assert (compiled == first).mean() > 0.99  # the order of a sum may change on which side of the noise it falls
+
+
+@pytest.mark.parametrize("path", toy.PATHS)
+def test_a_tensor_is_a_seed(path):
+    """So that a served function takes it as an input."""
+    V, L, end = 4, 5, 2
+    table = toy.tables(50, V, L, scale=0.5)
+
+    def decode(table, start, seed):
+        return decoding.sample(toy.step, toy.new_cache(table, L), start, L, end, seed=seed[0])
+
+    arguments = table, toy.start_tokens(table)
+    first, again, other = (toy.run(path, decode, *arguments, np.array([seed], "int32")) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
 
 
 def test_seed_generator_gives_a_new_sample_at_every_call():

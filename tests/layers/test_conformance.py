@@ -193,6 +193,17 @@ def test_lowers_for_cpu_cuda_and_tpu(case):
     import jax
     from jax import export
 
-    layer = built(case)
-    lowered = export.export(jax.jit(lambda *x: layer(*x, **case.call)), platforms=("cpu", "cuda", "tpu"))(*arrays(case))
+    layer, given = built(case), arrays(case)
+    # Symbols for the sizes that change. Layers that pool or slice ask how large or small they are.
+    sizes = {n for shape in case.inputs for axis, n in enumerate(shape) if axis in (0, *case.dynamic)}
+    scope = export.SymbolicScope([f"s{n} {bound}" for n in sizes for bound in (f">= {n}", f"<= {n + 2}")])
+    specs = []
+    for x in given:
+        dims = ", ".join(f"s{n}" if axis in (0, *case.dynamic) else str(n) for axis, n in enumerate(x.shape))
+        specs.append(jax.ShapeDtypeStruct(export.symbolic_shape(f"({dims},)", scope=scope), x.dtype))
+    call = jax.jit(lambda *x: layer(*x, **case.call))
+    lowered = export.export(call, platforms=("cpu", "cuda", "tpu"))(*specs)
     assert set(lowered.platforms) == {"cpu", "cuda", "tpu"}
+    if case in FIRST:
+        longer = arrays(case, batch=3, longer=2)
+        close(numpy(lowered.call(*longer)), numpy(layer(*longer, **case.call)))

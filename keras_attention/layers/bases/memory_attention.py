@@ -134,7 +134,7 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
             raise ValueError(
                 f"`query` of a step must be [B, {self._query_size()}]. Received: query.shape={tuple(query.shape)}"
             )
-        return self._cast(query)[:, None]
+        return ops.expand_dims(self._cast(query), 1)
 
     def _cast(self, x):
         return ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
@@ -191,7 +191,7 @@ def memory_mask(value, mask, lengths):
     if lengths is not None:
         lengths = ops.convert_to_tensor(lengths)
         check_lengths(lengths, "lengths", value.shape, "value")
-        return ops.arange(ops.shape(value)[1], dtype="int32") < ops.cast(lengths, "int32")[:, None]
+        return ops.arange(ops.shape(value)[1], dtype="int32") < ops.expand_dims(ops.cast(lengths, "int32"), 1)
     mask = getattr(value, "_keras_mask", None) if mask is None else mask
     check_padding(mask, "mask", value.shape[:2], "the memory")
     return require_boolean(mask, "mask")
@@ -208,9 +208,9 @@ def require_equal_sizes(query, value, key):
 
 def see(query, memory, query_mask, mask):
     """Which keys are visible to each query, boolean [B, T, S]."""
-    mask = mask if mask is None or len(mask.shape) == 3 else mask[None]
-    visible = both(mask, None if memory["mask"] is None else memory["mask"][:, None])
-    visible = both(visible, None if query_mask is None else query_mask[..., None])
+    mask = mask if mask is None or len(mask.shape) == 3 else ops.expand_dims(mask, 0)
+    visible = both(mask, None if memory["mask"] is None else ops.expand_dims(memory["mask"], 1))
+    visible = both(visible, None if query_mask is None else ops.expand_dims(query_mask, -1))
     shape = (*ops.shape(query)[:2], ops.shape(memory["value"])[1])
     return ops.ones(shape, dtype="bool") if visible is None else ops.broadcast_to(visible, shape)
 
@@ -223,7 +223,7 @@ def mix_all(probs, memory):
 
 def mix_one(probs, memory):
     """Context [B, Dv] of float32 scores [B, S]."""
-    return mix_all(probs[:, None], memory)[:, 0]
+    return mix_all(ops.expand_dims(probs, 1), memory)[:, 0]
 
 
 def project(layer, queries):
@@ -231,7 +231,7 @@ def project(layer, queries):
 
     TensorFlow's product of three axes has no gradient in a loop under XLA if the batch is not known.
     """
-    return layer(queries[:, 0])[:, None] if queries.shape[1] == 1 else layer(queries)
+    return ops.expand_dims(layer(queries[:, 0]), 1) if queries.shape[1] == 1 else layer(queries)
 
 
 def dense(size, units, name, initializer, policy):

@@ -9,6 +9,7 @@ from keras_attention.ops.monotonic import MODES
 from keras_attention.ops.paths.hashed_random import normal
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.require import require_choice, require_number, require_seed
+from keras_attention.ops.runtime.random_numbers import integers
 from keras_attention.ops.shapes.padding import zero_padding
 
 
@@ -37,7 +38,7 @@ class Monotonic:
         state = {"alignment": ops.broadcast_to(first, (B, S))}
         if not self.sigmoid_noise:
             return state
-        seed = keras.random.randint((B,), 0, 2**31 - 1, dtype="int32", seed=self.seed_generator)
+        seed = integers((B,), 2**31 - 1, self.seed_generator)
         return {**state, "seed": seed, "index": ops.zeros((B,), dtype="int32")}
 
     def step(self, query, memory, state, training=None):

@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_attention.ops.attention import attend_row
 from keras_attention.ops.cache import put_row, write_rows
-from keras_attention.ops.paths.compiled import apart
+from keras_attention.ops.runtime.compiled import apart
 
 DENSE = (keras.layers.Dense, keras.layers.EinsumDense)
 

@@ -117,9 +117,9 @@ class ImageTransformerParts:
         _, before = generation_coordinates(ops.maximum(index - 1, 0), Y, X, self.block)
         x, position = self.decoder.pixels.embed_one(values, before), self.decoder.position
         first = begins_block(index, Y, X, self.block) if self.each_block else ops.equal(index, 0)
-        x = ops.where(first, ops.zeros_like(x), x)[:, None, None]
+        x = ops.expand_dims(ops.where(first, ops.zeros_like(x), x), (1, 2))
         x = (x if position is None else position(x, start_index=(row, column)))[:, 0]
-        x, written = (x + cache["class"][:, None] if "class" in cache else x), []
+        x, written = (x + ops.expand_dims(cache["class"], 1) if "class" in cache else x), []
         for block, block_cache in zip(self.decoder.blocks, cache["blocks"]):
             x, block_cache = block(x, cache=block_cache, cache_index=index, training=False)
             written.append(block_cache)
@@ -129,7 +129,7 @@ class ImageTransformerParts:
         """Images -> input grid of the first block [B, Y, X', D]."""
         x = half.grid(half.pixels.embed(image))
         x = x if half.position is None else half.position(x)
-        x = x if label is None else x + self.classes(label)[:, None, None]
+        x = x if label is None else x + ops.expand_dims(self.classes(label), (1, 2))
         return half.dropout(x, training=training)
 
     def _half(self, name, side, block, count, shift, local):

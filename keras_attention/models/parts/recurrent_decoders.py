@@ -45,9 +45,9 @@ class FixedDecoder:
     def __call__(self, x, summary, mask, s_0, training=None):
         """Returns outputs [B, T, 2n] and `None`."""
         # Not a sum: on TensorFlow Keras treats [1, T, 1] as a bias of [1, 1, n] if T = n.
-        everywhere = summary[:, None] * ops.ones_like(x[..., :1])
+        everywhere = ops.expand_dims(summary, 1) * ops.ones_like(x[..., :1])
         states = self.rnn(ops.concatenate([x, everywhere], axis=-1), initial_state=s_0)
-        before = ops.concatenate([s_0[:, None], states[:, :-1]], axis=1)
+        before = ops.concatenate([ops.expand_dims(s_0, 1), states[:, :-1]], axis=1)
         return ops.concatenate([before, everywhere], axis=-1), None
 
     def start(self, summary, mask, s_0):

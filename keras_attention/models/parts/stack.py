@@ -1,6 +1,7 @@
 """Encoder or decoder of a Transformer: embedding, position encoding and blocks in sequence."""
 
 import keras
+from keras import ops
 
 from keras_attention.layers import LearnedPositionEncoding, SinusoidalPositionEncoding
 from keras_attention.ops.require import require_choice
@@ -48,7 +49,7 @@ class Stack:
 
     def step(self, tokens, cache, index, **masks):
         """One decoding step: tokens [B] at position `index` -> [B, D] and the updated caches of the blocks."""
-        x, written = self.embed(tokens[:, None], training=False, start_index=index), []
+        x, written = self.embed(ops.expand_dims(tokens, 1), training=False, start_index=index), []
         for block, block_cache in zip(self.blocks, cache):
             x, block_cache = block(x, **masks, cache=block_cache, cache_index=index, training=False)
             written.append(block_cache)
@@ -61,7 +62,7 @@ class Stack:
             return None
 
         def step(tokens, cache, index):
-            x, written = self.embed(tokens[:, None], training=False, start_index=index)[:, 0], []
+            x, written = self.embed(ops.expand_dims(tokens, 1), training=False, start_index=index)[:, 0], []
             for advance, block_cache in zip(steps, cache):
                 x, block_cache = advance(x, block_cache, index)
                 written.append(block_cache)

@@ -54,7 +54,7 @@ def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, retu
     dims = (*ops.shape(query)[:-1], 1)
     query = ops.concatenate([query * query.shape[-1] ** -0.5, ops.ones(dims, query.dtype)], axis=-1)
     hidden = ops.zeros(dims, key.dtype)
-    hidden = hidden if mask is None else ops.where(mask[..., None, None], hidden, NEGATIVE)
+    hidden = hidden if mask is None else ops.where(ops.expand_dims(mask, (-2, -1)), hidden, NEGATIVE)
     key = ops.concatenate([grid.keys(key), grid.keys(hidden, fill=NEGATIVE)], axis=-1)
     penalty = grid.penalty(query.dtype)
     items = Items(grid, penalty, dropout, *(_hashes(grid, dims, seed) if dropout else ()))
@@ -116,7 +116,7 @@ def _each(items, function):
     """Stacks `function` of each item."""
     if same(items, 1):
         result = function(0)
-        return [x[None] for x in result] if isinstance(result, tuple) else result[None]
+        return [ops.expand_dims(x, 0) for x in result] if isinstance(result, tuple) else ops.expand_dims(result, 0)
     return ops.map(function, ops.arange(items, dtype="int32"))
 
 
@@ -124,7 +124,7 @@ def _hashes(grid, dims, seed):
     """Hashes of the dense path's rows and columns, in the layout of the grid's queries and keys."""
     B, Y, X, N = dims[:4]
     batch = ops.reshape(ops.arange(B, dtype="int32"), (-1, 1, 1, 1, 1))
-    head = ops.arange(N, dtype="int32")[:, None]
+    head = ops.expand_dims(ops.arange(N, dtype="int32"), 1)
     position = ops.reshape(ops.arange(Y * X, dtype="int32"), (Y, X, 1, 1))
     rows, columns = row_hashes(seed, batch, head, position), column_hashes(seed, position)
     return grid.queries(rows), grid.keys(ops.broadcast_to(columns, dims), fill=0)
@@ -133,9 +133,9 @@ def _hashes(grid, dims, seed):
 def _dense(query, key, value, blocks, mask, dropout, seed):
     """Context and scores from the dense mask of all pairs."""
     Y, X = ops.shape(query)[1:3]
-    rows, columns = ops.arange(Y, dtype="int32")[:, None], ops.arange(X, dtype="int32")
+    rows, columns = ops.expand_dims(ops.arange(Y, dtype="int32"), 1), ops.arange(X, dtype="int32")
     rows, columns = (ops.reshape(ops.broadcast_to(x, (Y, X)), (-1,)) for x in (rows, columns))
-    visible = sees((rows[:, None], columns[:, None]), (rows, columns), blocks)
+    visible = sees((ops.expand_dims(rows, 1), ops.expand_dims(columns, 1)), (rows, columns), blocks)
     flat = [ops.reshape(x, (-1, Y * X, *x.shape[-2:])) for x in (query, key, value)]
     mask = None if mask is None else ops.reshape(mask, (-1, Y * X))
     masks = {"mask": visible, "query_mask": mask, "key_mask": mask}

@@ -11,6 +11,7 @@ from keras import ops
 from keras_attention.ops.attention import attend_unchecked
 from keras_attention.ops.block_local.masks import sees
 from keras_attention.ops.masks import both
+from keras_attention.ops.paths.loop import replace
 from keras_attention.ops.require import is_int
 
 
@@ -37,12 +38,12 @@ def attend_cached(rows, cache, index, blocks, coordinates):
         return rows["value"], cache
     if rows["query"].shape[1] == 1:
         return _step(rows, cache, coordinates(index), blocks)
-    rows = {name: ops.swapaxes(x, 0, 1)[:, :, None] for name, x in rows.items()}
+    rows = {name: ops.expand_dims(ops.swapaxes(x, 0, 1), 2) for name, x in rows.items()}
 
     def step(i, state):
         contexts, cache = state
         context, cache = _step({name: x[i] for name, x in rows.items()}, cache, coordinates(index + i), blocks)
-        return ops.scatter_update(contexts, ops.reshape(ops.cast(i, "int32"), (1, 1)), context[None]), cache
+        return replace(contexts, i, context), cache
 
     contexts = ops.zeros_like(rows["value"])
     contexts, cache = ops.fori_loop(0, ops.shape(contexts)[0], step, (contexts, cache))
@@ -54,7 +55,7 @@ def _step(rows, cache, coordinates, blocks):
     y, x, height = coordinates
     B, R, X = ops.shape(cache["mask"])
     slot = ops.stack([ops.cast(n, "int32") for n in (y % R, x)])
-    slots = ops.concatenate([ops.arange(B, dtype="int32")[:, None], ops.broadcast_to(slot, (B, 2))], axis=1)
+    slots = ops.concatenate([ops.expand_dims(ops.arange(B, dtype="int32"), 1), ops.broadcast_to(slot, (B, 2))], axis=1)
     cache = {name: ops.scatter_update(c, slots, ops.cast(rows[name][:, 0], c.dtype)) for name, c in cache.items()}
     key_y, key_x = (
         (n // d // size * size + offset) * d + n % d
@@ -64,7 +65,7 @@ def _step(rows, cache, coordinates, blocks):
     visible = both(inside, sees((y, x), (key_y, key_x), blocks))
     slots = key_y % R * X + ops.clip(key_x, 0, X - 1)
     seen = {name: ops.take(ops.reshape(c, (B, R * X, *c.shape[3:])), slots, axis=1) for name, c in cache.items()}
-    mask, real = both(visible, seen["mask"])[:, None], rows["mask"]
+    mask, real = ops.expand_dims(both(visible, seen["mask"]), 1), rows["mask"]
     return attend_unchecked(rows["query"], seen["key"], seen["value"], mask=mask, query_mask=real), cache
 
 

@@ -47,8 +47,8 @@ class Grid:
         """The grid for queries [B, Y, X, N, H], as the plan of the device cuts them."""
         (B, Y, X), N = ops.shape(query)[:3], query.shape[3]
         tile, (dy, dx) = _tile(blocks), blocks.dilation
-        U, V = (-(-size // d) for size, d in zip((Y, X), blocks.dilation, strict=True))
-        rows, columns = -(-U // tile[0]), -(-V // tile[1])
+        U, V = (divide(size, d) for size, d in zip((Y, X), blocks.dilation, strict=True))
+        rows, columns = divide(U, tile[0]), divide(V, tile[1])
         up, down = _halo(blocks)[0]
         keys = (tile[0] + up + down) * (tile[1] + sum(_halo(blocks)[1]))
         logits = columns * (tile[0] * tile[1] * keys)  # of a row of tiles of a plane

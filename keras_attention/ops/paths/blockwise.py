@@ -61,7 +61,7 @@ def blockwise(
 def _mask_as_feature(query, key, key_mask):
     """The key mask as one more feature, 1 in queries and far below zero in padded keys: no pass over the logits."""
     query = ops.concatenate([query, ops.ones_like(query[..., :1])], axis=-1)
-    hidden = ops.where(key_mask, ops.zeros((), key.dtype), ops.cast(NEGATIVE, key.dtype))[:, :, None, None]
+    hidden = ops.expand_dims(ops.where(key_mask, ops.zeros((), key.dtype), ops.cast(NEGATIVE, key.dtype)), (2, 3))
     return query, ops.concatenate([key, ops.broadcast_to(hidden, (*ops.shape(key)[:-1], 1))], axis=-1)
 
 

@@ -79,8 +79,8 @@ def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, 
         probs = probs * ops.cast(alive, probs.dtype)
     kept = probs
     if dropout:
-        batch, head = ops.arange(B, dtype="int32")[:, None, None, None], ops.arange(N, dtype="int32")[:, None, None]
-        rows, columns = ops.arange(T, dtype="int32")[:, None], ops.arange(S, dtype="int32")
+        batch, head, rows, columns = (ops.arange(n, dtype="int32") for n in (B, N, T, S))
+        batch, head, rows = ops.expand_dims(batch, (1, 2, 3)), ops.expand_dims(head, (1, 2)), ops.expand_dims(rows, 1)
         kept = keep(row_hashes(seed, batch, head, rows), column_hashes(seed, columns), dropout)
         kept = ops.where(kept, probs * (1 / (1 - dropout)), 0.0)
     kept = ops.reshape(kept, (B, K, N // K * T, S))

@@ -108,7 +108,7 @@ def _one_mask(T, S, *, bias, **masks):
     if bias is not None:
         return added_to_logits(T, S, bias=bias, dtype=bias.dtype, **masks)
     visible = visible_pairs(T, S, **masks)
-    visible = visible if len(visible.shape) == 4 else visible[None, None]
+    visible = visible if len(visible.shape) == 4 else ops.expand_dims(visible, (0, 1))
     alive = ops.any(visible, axis=-1, keepdims=True)
     return ops.logical_or(visible, ops.logical_not(alive)), alive
 

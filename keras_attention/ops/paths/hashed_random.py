@@ -79,5 +79,5 @@ def _uniform(seed, position, length, part):
     """Uniform numbers in (0, 1), [B, S]."""
     columns = column_hashes(part, ops.arange(length, dtype="int32"))
     # The hash of a sum of hashes: with xor alone the noise of two keys would be related in all rows.
-    mixed = row_hashes(part, seed[:, None], 0, position[:, None] + columns)
+    mixed = row_hashes(part, ops.expand_dims(seed, 1), 0, ops.expand_dims(position, 1) + columns)
     return (ops.cast(ops.bitwise_and(mixed, 2**24 - 1), "float32") + 0.5) * 2.0**-24

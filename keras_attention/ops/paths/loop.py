@@ -156,8 +156,8 @@ def added(sums, more):
 def replace(x, index, update):
     """x with `update` in place of x[index]."""
     if x.shape[0] == 1:
-        return update[None]
-    return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), update[None])
+        return ops.expand_dims(update, 0)
+    return ops.scatter_update(x, ops.reshape(ops.cast(index, "int32"), (1, 1)), ops.expand_dims(update, 0))
 
 
 def widen(x, width, size=None):

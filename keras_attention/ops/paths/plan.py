@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from keras_attention.ops.shapes.sizes import choose, divide, known, maximum, minimum, product, same
+from keras_attention.ops.shapes.sizes import choose, divide, known, maximum, minimum, product, same, symbolic
 
 DEVICES = ("cpu", "gpu", "tpu")
 # The environment variable that names the kind of device, for programs that are compiled for another one.
@@ -83,7 +83,10 @@ def is_dense(B, T, S, heads, device, itemsize=4):
 
     On others unknown sizes mean tiles, whose number is found out at run time: as few as one. A graph that chooses at
     run time has no second derivative under XLA, and a model is usually trained there with a batch that is not known.
+    Symbols of `jax.export` mean all at once.
     """
+    if symbolic(B, T, S):
+        return True
     if device == "cpu":
         return product(T, S) < DENSE_BELOW
     return known(B, T, S) and B * T * S * heads * itemsize <= BUDGET
@@ -118,6 +121,8 @@ def tile_of_pairs(B, T, S, width, device, block_size=None, itemsize=4):
         return None
     if block_size is not None:
         return Tile(1 if device == "cpu" else B, 1, maximum(1, minimum(T, block_size)))
+    if symbolic(B, T, S):
+        return Tile(B, 1, 1)  # of a row alone it is certain that tiles are whole
     if device == "cpu":
         return Tile(1, 1, maximum(1, minimum(T, NUMBERS_AT_ONCE // maximum(1, S * width))))
     batch, rows = _within_budget(B, T, product(S) * width * itemsize)
@@ -138,6 +143,8 @@ def tile_of_strips(B, heads, residues, rows, least, logits, device, itemsize=4):
         device, itemsize: As above.
     """
     planes = heads * residues
+    if symbolic(B, rows, logits):
+        return Tile(B, planes, rows)
     if device == "cpu":
         fit = minimum(rows, maximum(least, maximum(1, NUMBERS_AT_ONCE // logits)))
         some = choose(product(heads, rows, logits) <= NUMBERS_AT_ONCE, heads, 1)

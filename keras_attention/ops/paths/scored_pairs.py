@@ -21,7 +21,7 @@ from keras_attention.ops.pair_checks import check_pairs
 from keras_attention.ops.paths.loop import added, choose_rows, fold, widen
 from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
-from keras_attention.ops.shapes.axes import swap_last
+from keras_attention.ops.shapes.axes import last_axis, swap_last
 from keras_attention.ops.shapes.empty import cut_filled, fill_empty
 from keras_attention.ops.shapes.padding import zero_padding
 from keras_attention.ops.windows import weigh
@@ -40,8 +40,8 @@ class Pairs:
 
     def tile(self, query, key, value, parameters, visible):
         """Context, and its vector-Jacobian product with query, key, value and the parameters."""
-        logits, logits_vjp = self.logits(query[..., : self.size], key, *parameters)
-        center = None if self.window is None else query[..., self.size :]
+        logits, logits_vjp = self.logits(last_axis(query, 0, self.size), key, *parameters)
+        center = None if self.window is None else last_axis(query, self.size)
         weights, weigh_vjp = weigh(logits, visible, center, self.window)
 
         def vjp(d_context):
@@ -54,12 +54,12 @@ class Pairs:
 
     def visible(self):
         """Broadcastable to [B, T, S], or `None`."""
-        return both(self.mask, None if self.key_mask is None else self.key_mask[:, None])
+        return both(self.mask, None if self.key_mask is None else ops.expand_dims(self.key_mask, 1))
 
     def visible_at(self, p):
         """A function from a block to the mask of its rows, broadcastable to [*lead, rows, S], or `None`."""
         mask = None if self.mask is None else self.rows.of_part(self.mask, p)
-        keys = None if self.key_mask is None else self.rows.of_part(self.key_mask, p)[..., None, :]
+        keys = None if self.key_mask is None else ops.expand_dims(self.rows.of_part(self.key_mask, p), -2)
         return lambda i: both(None if mask is None else self.rows.of_block(mask, i), keys)
 
 
@@ -80,7 +80,7 @@ def attend_pairs(
     """
     size, (B, T) = key.shape[-1], ops.shape(query)[:2]
     if window is not None:
-        query = ops.concatenate([query, center[..., None]], axis=-1)
+        query = ops.concatenate([query, ops.expand_dims(center, -1)], axis=-1)
     # An entry added to an empty axis has no effect: its value is zero, and its rows are cut off.
     query, key, value = (fill_empty(x, 0, 1) for x in (query, key, value))
     mask = None if mask is None else fill_empty(mask, 0, 1, 2)
@@ -100,8 +100,8 @@ def attend_pairs(
 
 def mix(logits, value, *, mask, query_mask, key_mask, center, window):
     """Context [B, T, V] and weights [B, T, S] from all logits [B, T, S]."""
-    visible = both(mask, None if key_mask is None else key_mask[:, None])
-    weights = weigh(logits, visible, None if center is None else center[..., None], window)[0]
+    visible = both(mask, None if key_mask is None else ops.expand_dims(key_mask, 1))
+    weights = weigh(logits, visible, None if center is None else ops.expand_dims(center, -1), window)[0]
     weights = zero_padding(weights, query_mask)
     return ops.matmul(weights, value), weights
 
@@ -118,7 +118,7 @@ def prepare(query, key, value, mask, query_mask, key_mask, center):
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     if center is not None:
         center = zero_padding(ops.cast(center, query.dtype), query_mask)
-    mask = mask[None] if mask is not None and len(mask.shape) == 2 else mask
+    mask = ops.expand_dims(mask, 0) if mask is not None and len(mask.shape) == 2 else mask
     masks = {"mask": mask, "query_mask": query_mask, "key_mask": key_mask, "center": center}
     return (query, key, value), masks
 
@@ -134,7 +134,7 @@ def _forward(pairs, query, key, value, parameters):
         keys, values, visible = key[p], value[p], pairs.visible_at(p)
 
         def tile(i, slot, sums, totals):
-            context, _ = pairs.tile(slot[..., :columns], keys, values, parameters, visible(i))
+            context, _ = pairs.tile(last_axis(slot, 0, columns), keys, values, parameters, visible(i))
             return widen(context, width), sums, totals
 
         return [tile]

@@ -151,7 +151,7 @@ class Tiles:
     def _keep(self, at):
         """Which probabilities dropout keeps, [*lead, M, span]."""
         layout = self.layout
-        row = at.i * layout.rows + ops.arange(layout.rows, dtype="int32")[:, None]
+        row = at.i * layout.rows + ops.expand_dims(ops.arange(layout.rows, dtype="int32"), 1)
         rows = row_hashes(self.seed, layout.batch_of(at.p), layout.heads_of(at.p), row)
         columns = column_hashes(self.seed, at.start + ops.arange(at.size, dtype="int32"))
         return self._join(keep(rows, columns, self.dropout), at.size)

@@ -25,7 +25,7 @@ def shear(x, rows, columns):
     lead, (least, most) = tuple(ops.shape(x)[:-1]), (maximum(rows, 1), maximum(columns, 1))
     width = least + most - 1
     x = ops.pad(x, [(0, 0)] * len(lead) + [(0, width + 1 - ops.shape(x)[-1])])
-    x = ops.broadcast_to(x[..., None, :], (*lead, least, width + 1))
+    x = ops.broadcast_to(ops.expand_dims(x, -2), (*lead, least, width + 1))
     x = ops.reshape(x, (*lead, least * (width + 1)))[..., : least * width]
     return ops.reshape(x, (*lead, least, width))[..., :rows, least - 1 : least - 1 + columns]
 

@@ -106,6 +106,11 @@ def _prod(shape, axes):
     return math.prod(shape[i] for i in axes)
 
 
+def last_axis(x, first, end=None):
+    """`x[..., first:end]`. Inside of loops, converters to ONNX do not know how many axes an ellipsis stands for."""
+    return x[(*(slice(None) for _ in x.shape[:-1]), slice(first, end))]
+
+
 def swap_last(x):
     """`x` with its last two axes swapped: the transpose of each matrix."""
     return ops.swapaxes(x, -1, -2)

@@ -73,7 +73,7 @@ def seen_at_all(mask):
         keys: [B or 1, S or 1].
     """
     if len(mask.shape) == 2:
-        mask = mask[None]
+        mask = ops.expand_dims(mask, 0)
     if len(mask.shape) == 4:
         mask = ops.any(mask, axis=1)
     return ops.any(mask, axis=2), ops.any(mask, axis=1)

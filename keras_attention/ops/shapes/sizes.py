@@ -1,4 +1,4 @@
-"""Arithmetic with sizes that may be known only at run time."""
+"""Arithmetic with sizes that may be known only at run time: scalar tensors of TensorFlow, symbols of `jax.export`."""
 
 import math
 
@@ -29,25 +29,36 @@ def chosen(x, index):
 
     A sum over the row, not `take_along_axis`, which in older Keras does not compile under XLA with an unknown batch.
     """
-    here = ops.arange(x.shape[-1], dtype="int32") == ops.cast(index, "int32")[..., None]
+    here = ops.arange(x.shape[-1], dtype="int32") == ops.expand_dims(ops.cast(index, "int32"), -1)
     return ops.sum(ops.where(here, x, ops.zeros_like(x)), axis=-1)
 
 
 def minimum(a, b):
-    """The smaller of two sizes; a Python int if both are."""
-    return min(a, b) if known(a, b) else ops.minimum(a, b)
+    """The smaller of two sizes; a Python int if both are, a symbol if one is."""
+    if known(a, b):
+        return min(a, b)
+    return _jax().min_dim(a, b) if symbolic(a, b) else ops.minimum(a, b)
 
 
 def maximum(a, b):
-    """The larger of two sizes; a Python int if both are."""
-    return max(a, b) if known(a, b) else ops.maximum(a, b)
+    """The larger of two sizes; a Python int if both are, a symbol if one is."""
+    if known(a, b):
+        return max(a, b)
+    return _jax().max_dim(a, b) if symbolic(a, b) else ops.maximum(a, b)
+
+
+def _jax():
+    import jax
+
+    return jax.core
 
 
 def divide(size, by):
     """The quotient of two sizes, rounded up."""
     if same(size, by):
         return 1
-    return size if same(by, 1) else -(-size // by)
+    # Not -(-size // by): converters to ONNX round integer quotients toward zero.
+    return size if same(by, 1) else (size + by - 1) // by
 
 
 def lengthen(x, axis, size, to):
@@ -59,7 +70,7 @@ def lengthen(x, axis, size, to):
 
 def same(a, b):
     """Whether two sizes are known to be equal."""
-    return a is b or (known(a, b) and a == b)
+    return a is b or ((known(a, b) or symbolic(a, b)) and a == b)
 
 
 def may_equal(a, b):
@@ -70,6 +81,20 @@ def may_equal(a, b):
 def known(*sizes):
     """Whether all sizes are ints, and not tensors."""
     return all(isinstance(n, int) for n in sizes)
+
+
+def symbolic(*sizes):
+    """Whether a size is a symbol and the others are ints or symbols; symbols cannot be compared by < and >."""
+    return not any(map(ops.is_tensor, sizes)) and any(map(is_symbol, sizes))
+
+
+def is_symbol(size):
+    """Whether it is a symbol of `jax.export`, which stays one in arithmetic."""
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return jax.export.is_symbolic_dim(size)
 
 
 def choose(condition, a, b):

@@ -23,8 +23,8 @@ def subsample(x, mask=None):
         return _pool(x), None
     # Finite, because the gradient of max over infinities is undefined; the largest float16 is 65504.
     lowest = -6e4 if keras.backend.standardize_dtype(x.dtype) == "float16" else -1e30
-    pooled = _pool(ops.where(mask[..., None], x, ops.cast(lowest, x.dtype)))
-    seen = _pool(ops.cast(mask, x.dtype)[..., None])[..., 0] > 0
+    pooled = _pool(ops.where(ops.expand_dims(mask, -1), x, ops.cast(lowest, x.dtype)))
+    seen = _pool(ops.expand_dims(ops.cast(mask, x.dtype), -1))[..., 0] > 0
     return zero_padding(pooled, seen), seen
 
 

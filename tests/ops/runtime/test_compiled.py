@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.ops.paths.compiled import apart, compiled_differently
+from keras_attention.ops.runtime.compiled import apart, compiled_differently
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's kernels or XLA")

@@ -1,0 +1,58 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_attention.export import export_litert
+from tests.export import models
+from tests.export.layer_models import assert_same, cases, data_of, model_of
+
+interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+QUICK = ("LocalAttention1D", "GatedRecurrentUnit", "GlimpseSensor")
+ANY_SIZE = ("MultiHeadAttention", "BahdanauAttention", "SelfAttention2D", "NonLocalBlock")
+
+
+def run(path, data):
+    return interpreter.Interpreter(model_path=str(path)).get_signature_runner()(**data)
+
+
+@pytest.mark.parametrize("case", cases(QUICK))
+def test_layers_of_one_size(case, tmp_path):
+    model, data = model_of(case, static=True), data_of(case)
+    sizes = keras.tree.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype, x.name), model.input)
+    path = export_litert(model, tmp_path / "model.tflite", input_signature=sizes, verify=data)
+    assert_same(model, data, run(path, data))
+
+
+@pytest.mark.parametrize("case", [case for case in cases(ANY_SIZE) if case.id in ANY_SIZE])
+def test_layers_of_any_size(case, tmp_path):
+    model = model_of(case)
+    path = export_litert(model, tmp_path / "model.tflite", verify=data_of(case))
+    data = data_of(case, more=2)
+    assert_same(model, data, run(path, data))
+
+
+def test_padding_is_ignored(tmp_path):
+    """The mask of an embedding, by new axes of unknown sizes."""
+    model = models.classifier()
+    path = export_litert(model, tmp_path / "model.tflite")
+    tokens = np.array([[3, 5, 0, 0, 0], [2, 0, 0, 0, 0]], "int32")
+    assert_same(model, {"tokens": tokens}, run(path, {"tokens": tokens}))
+
+
+def test_an_operation_that_is_not_built_in_is_named(tmp_path):
+    class Singular(keras.layers.Layer):
+        def call(self, x):
+            return keras.ops.svd(x, compute_uv=False)
+
+    x = keras.Input((3, 4))
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"older")
+    with pytest.raises(ValueError, match="must be made of operations that LiteRT has built in"):
+        export_litert(keras.Model(x, Singular()(x)), path)
+    assert path.read_bytes() == b"older" and list(tmp_path.iterdir()) == [path]
+
+
+def test_arguments(tmp_path):
+    with pytest.raises(ValueError, match=r"`path` must be the local path of a `\.tflite` file"):
+        export_litert(models.table(), tmp_path / "model.onnx")

@@ -1,0 +1,99 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.export import export_onnx
+from tests.export import models
+from tests.export.layer_models import assert_same, cases, data_of, model_of
+
+onnxruntime = pytest.importorskip("onnxruntime")
+# What converters stumble over: selections of NaN, quotients of sizes, nested loops, loops from the end, two reshapes.
+QUICK = (
+    "GlimpseSensor",
+    "LocalAttention1D-causal-dilated",
+    "BahdanauAttention",
+    "GatedRecurrentUnit",
+    "SelfAttention2D",
+    "MultiHeadAttention",
+)
+
+
+def run(path, data):
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    taken = {x.name for x in session.get_inputs()}
+    return dict(zip(names, session.run(names, {name: x for name, x in data.items() if name in taken}), strict=True))
+
+
+@pytest.mark.parametrize("case", cases(QUICK))
+def test_layers_of_any_size(case, tmp_path):
+    model = model_of(case)
+    path = export_onnx(model, tmp_path / "model.onnx", verify=data_of(case))
+    data = data_of(case, more=2)
+    assert_same(model, data, run(path, data))
+
+
+def test_lengths_are_an_input(tmp_path):
+    model = models.classifier()
+    path = export_onnx(model, str(tmp_path / "new" / "model.onnx"), lengths={"tokens": "tokens_lengths"}, opset=17)
+    rows = [x[0] for x in models.tokens(7, 3, 1)]
+    batch = np.full((3, 7), rows[1][0], "int32")  # as a batcher pads
+    for i, row in enumerate(rows):
+        batch[i, : len(row)] = row
+    [found] = run(path, {"tokens": batch, "tokens_lengths": np.array([7, 3, 1], "int32")}).values()
+    for row, logits in zip(rows, found, strict=True):
+        np.testing.assert_allclose(logits[None], model(row[None], training=False), rtol=1e-4, atol=1e-5)
+
+
+def test_a_wrong_file_does_not_replace_an_older_one(tmp_path):
+    class Counter(keras.layers.Layer):
+        """Not the same at every call."""
+
+        calls = 0
+
+        def call(self, x):
+            Counter.calls += 1
+            return x + Counter.calls
+
+    x = keras.Input((3,))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"older")
+    with pytest.raises(RuntimeError, match="outputs of the export and of the model differ"):
+        export_onnx(keras.Model(x, Counter()(x)), path)
+    assert path.read_bytes() == b"older" and list(tmp_path.iterdir()) == [path]
+    export_onnx(models.table(), path, verify=False)
+    assert path.read_bytes() != b"older"
+
+
+def test_an_operation_that_onnx_lacks_is_named(tmp_path):
+    class Singular(keras.layers.Layer):
+        def call(self, x):
+            return keras.ops.svd(x, compute_uv=False)
+
+    x = keras.Input((3, 4))
+    with pytest.raises(ValueError, match="must be made of operations that ONNX has. Received: .*Svd"):
+        export_onnx(keras.Model(x, Singular()(x)), tmp_path / "model.onnx")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_arguments(tmp_path):
+    model = models.table()
+    for path in (tmp_path, tmp_path / "model.h5", 3, "gs://bucket/model.onnx"):
+        with pytest.raises(ValueError, match=r"`path` must be the local path of a `\.onnx` file"):
+            export_onnx(model, path)
+    with pytest.raises(ValueError, match="`opset`"):
+        export_onnx(model, tmp_path / "model.onnx", opset=1.5)
+    with pytest.raises(ValueError, match="`verify`"):
+        export_onnx(model, tmp_path / "model.onnx", verify=1)
+    with pytest.raises(ValueError, match="does not know its inputs"):
+        subclassed = Subclassed()
+        subclassed.build()
+        export_onnx(subclassed, tmp_path / "model.onnx")
+
+
+class Subclassed(keras.Model):
+    def build(self):
+        self.built = True
+
+    def call(self, x):
+        return x
