@@ -74,6 +74,7 @@ def export_saved_model(
     Example:
 
     >>> import tempfile
+    >>> import keras
     >>> import tensorflow as tf
     >>> tokens = keras.Input((None,), dtype="int32", name="tokens")
     >>> x = keras.layers.Embedding(10, 4, mask_zero=True)(tokens)

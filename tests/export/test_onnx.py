@@ -33,6 +33,18 @@ def test_layers_of_any_size(case, tmp_path):
     assert_same(model, data, run(path, data))
 
 
+def test_what_is_not_selected_may_be_nan(tmp_path):
+    class Guarded(keras.layers.Layer):
+        def call(self, x):
+            return keras.ops.where(keras.ops.all(x > 0, axis=-1, keepdims=True), keras.ops.log(x), x)
+
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, Guarded()(x))
+    data = {"x": np.array([[-1.0, 2.0, -0.5], [1.0, 2.0, 0.5]], "float32")}
+    path = export_onnx(model, tmp_path / "model.onnx", verify=data)
+    assert_same(model, data, run(path, data))
+
+
 def test_lengths_are_an_input(tmp_path):
     model = models.classifier()
     path = export_onnx(model, str(tmp_path / "new" / "model.onnx"), lengths={"tokens": "tokens_lengths"}, opset=17)

@@ -77,7 +77,7 @@ def image_gan():
 
 def glimpses():
     model = models.recurrent_attention(units=7, glimpse_units=6, location_units=5, num_glimpses=2)
-    model.parts.action.kernel_regularizer = keras.regularizers.L2(0.1)
+    model.parts.action.kernel.regularizer = keras.regularizers.L2(0.1)
     model.compile(sgd(0.5), Nothing())
     return model
 
