@@ -117,7 +117,7 @@ def one():
     return run(1)
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_steps_are_those_of_one_device(count, one):
     several = run(count)
     for name, expected in one.items():
