@@ -118,6 +118,8 @@ def revive(logits, axis=-1):
     if 0 in logits.shape:
         return logits, ops.any(logits, axis=axis, keepdims=True)
     alive = ops.max(logits, axis=axis, keepdims=True) > -math.inf
+    if keras.backend.backend() != "tensorflow":  # on PyTorch, `ops.maximum` turns float64 into float32
+        return ops.where(alive, logits, 0.0), alive
     # A maximum, not a selection: converters to ONNX multiply by 0 what is not selected, of which -inf would be NaN.
     return ops.maximum(logits, ops.where(alive, -math.inf, ops.zeros((), logits.dtype))), alive
 

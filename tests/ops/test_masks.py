@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from keras_attention import ops
-from keras_attention.ops.masks import alive_rows, band_penalty
-from tests.backend import numpy
+from keras_attention.ops.masks import alive_rows, band_penalty, revive
+from tests.backend import BACKEND, numpy
 
 T, S = 9, 7
 
@@ -42,3 +42,11 @@ def test_floating_mask_is_refused_and_integer_mask_is_cast():
         ops.require_boolean(np.zeros((2, 2), "float32"))
     assert numpy(ops.require_boolean(np.array([0, 1, 2]))).tolist() == [False, True, True]
     assert ops.require_boolean(None) is None
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", *(["float64"] if BACKEND != "jax" else [])])
+def test_reviving_keeps_every_digit(dtype):
+    logits = np.array([[0.1, -np.inf, 1 / 3], [-np.inf] * 3], dtype)
+    found, alive = revive(keras.ops.convert_to_tensor(logits))
+    np.testing.assert_array_equal(numpy(found), np.array([logits[0], [0, 0, 0]], dtype))
+    assert numpy(found).dtype == dtype and numpy(alive).tolist() == [[True], [False]]
