@@ -42,6 +42,24 @@ def working_folder(parent, prefix, abandoned):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def replacement(path, prefix, abandoned, name):
+    """Context manager: a new path that is renamed to `path` at the end of the block, or removed after an error.
+
+    Args:
+        path: `pathlib.Path` of a file, there or not.
+        prefix, abandoned: See `working_folder`.
+        name: The new file's name until then.
+    """
+    # In the same folder: a rename across file systems is a copy, and not atomic.
+    with working_folder(path.parent, prefix, abandoned) as folder:
+        beside = folder / name
+        yield beside
+        sync(beside)
+        os.replace(beside, path)
+        sync(path.parent)
+
+
 def require_folder(value, name):
     """Returns `value` as a path; raises an error unless it is a writable folder or can be created.
 

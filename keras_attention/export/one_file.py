@@ -6,10 +6,8 @@ import pathlib
 
 from keras_attention.export.signatures import own_signature
 from keras_attention.export.verify import require_equal
-from keras_attention.folders import require_folder, sync, working_folder
-
-WORKING = ".exporting-"
-HALF_WRITTEN = r"\.exporting-\w{8,}"
+from keras_attention.export.versions import HALF_WRITTEN, WORKING
+from keras_attention.folders import replacement, require_folder
 
 
 def require_file(path, suffix):
@@ -27,12 +25,8 @@ def require_file(path, suffix):
 def written_whole(path):
     """Yields a temporary path in the same folder that is renamed to `path` at the end of the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with working_folder(path.parent, WORKING, HALF_WRITTEN) as folder:
-        beside = folder / path.name
+    with replacement(path, WORKING, HALF_WRITTEN, path.name) as beside:
         yield beside
-        sync(beside)
-        os.replace(beside, path)
-        sync(path.parent)
 
 
 def signature_of(model, input_signature, lengths):

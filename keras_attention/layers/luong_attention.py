@@ -206,9 +206,8 @@ class LuongAttention(MemoryAttention):
         dtype = self._score_dtype()
         if self.window == "local_m":
             position = memory.get("position") if position is None else position
-            position = (
-                ops.expand_dims(ops.arange(ops.shape(query)[1], dtype="int32"), 0) if position is None else position
-            )
+            if position is None:
+                position = ops.expand_dims(ops.arange(ops.shape(query)[1], dtype="int32"), 0)
             center = ops.broadcast_to(ops.cast(position, dtype), ops.shape(query)[:2])
         else:
             hidden = ops.cast(ops.tanh(project(self.position_dense, query)), dtype)

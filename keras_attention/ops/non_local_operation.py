@@ -197,9 +197,7 @@ def _rows(x, index, device):
     B, S = ops.shape(x)[:2]
     index = ops.cast(index, "int32")
     if device != "cpu":
-        return ops.take_along_axis(
-            x, ops.broadcast_to(ops.expand_dims(index, -1), (*ops.shape(index), x.shape[-1])), axis=1
-        )
-    return ops.take(
-        ops.reshape(x, (-1, x.shape[-1])), index + ops.expand_dims(ops.arange(B, dtype="int32"), 1) * S, axis=0
-    )
+        index = ops.broadcast_to(ops.expand_dims(index, -1), (*ops.shape(index), x.shape[-1]))
+        return ops.take_along_axis(x, index, axis=1)
+    first = ops.expand_dims(ops.arange(B, dtype="int32"), 1) * S
+    return ops.take(ops.reshape(x, (-1, x.shape[-1])), index + first, axis=0)

@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import sys
 
-from keras_attention.folders import sync, working_folder
+from keras_attention.folders import replacement
 
 WEIGHTS = ".weights.h5"
 HALF_WRITTEN = r"\..+(\.keras|\.weights\.h5)\.\w{8}"
@@ -30,15 +30,10 @@ def written_whole(path, size=0):
     to reserve: without as much free space, `OSError` is raised before the block.
     """
     path = pathlib.Path(path)
-    # In the same folder: a rename across file systems is a copy, and not atomic.
-    with working_folder(path.parent, f".{path.name}.", HALF_WRITTEN) as folder:
-        beside = folder / f"written{suffix(path)}"
+    with replacement(path, f".{path.name}.", HALF_WRITTEN, f"written{suffix(path)}") as beside:
         _require_room(beside, size)
         with closed_by_hdf5(beside):
             yield beside
-        sync(beside)
-        os.replace(beside, path)
-        sync(path.parent)
 
 
 @contextlib.contextmanager

@@ -36,6 +36,17 @@ def listener(attention=keras.layers.MultiHeadAttention, channels=4):
     return noisy(keras.Model(signal, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D()(x))))
 
 
+def singular_values():
+    """Matrices [B, 3, 4] -> [B, 3], by an operation that other runtimes lack."""
+
+    class Singular(keras.layers.Layer):
+        def call(self, x):
+            return keras.ops.svd(x, compute_uv=False)
+
+    x = keras.Input((3, 4))
+    return keras.Model(x, Singular()(x))
+
+
 def tokens(*lengths, vocabulary=11, seed=1):
     """One row of ids [1, length] for each of `lengths`, none of them padding."""
     rng = np.random.default_rng(seed)
