@@ -8,8 +8,10 @@ from keras_attention.decoding.loop import (
     call_step,
     has_nan,
     is_end,
+    or_full,
     prepared,
     require_inputs,
+    require_limits,
     run,
     take_rows,
     write,
@@ -57,6 +59,7 @@ def beam_search(
     *,
     stop_early=True,
     pad_token=0,
+    limits=None,
 ):
     r"""Beam search for the sequence with the highest length-penalized log-probability.
 
@@ -96,6 +99,8 @@ def beam_search(
         stop_early: If `True`, a row stops when its best result is final, as published;
             if `False`, when all K are.
         pad_token: Int that fills the positions after the end.
+        limits: Integers [B] or a scalar: the most tokens of each row, end token included, which may be tensors, such as
+            an input of a served function. Clipped to [0, L]. `None`: L.
 
     Returns:
         `(tokens, scores)`: int32 [B, K, L], the end token included and `pad_token` after
@@ -120,7 +125,9 @@ def beam_search(
     cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
     K = require_int(beam_size, "beam_size")
     require_bool(stop_early, "stop_early")
-    step, longest, reorder = prepared(step), length_penalty(max_length, alpha), _reordering(cache, K)
+    limits = require_limits(limits, start_tokens, max_length)
+    longest = ops.reshape(length_penalty(max_length if limits is None else limits, alpha), (-1, 1))
+    step, reorder = prepared(step), _reordering(cache, K)
 
     def active(index, tokens, cache, alive, alive_scores, finished, finished_scores, over):
         return ops.logical_and(index < max_length, ops.logical_not(ops.all(over)))
@@ -133,17 +140,20 @@ def beam_search(
         ended = _ended_scores(scores / length_penalty(index + 1, alpha), ends, over, K)
         finished, finished_scores = _best(finished, finished_scores, candidates, ended, K)
 
+        before = alive, alive_scores
         alive_scores, best = ops.top_k(ops.where(ends, NEVER, scores), K)
         alive = take_rows(candidates, best, scores.shape[-1])
+        alive, alive_scores = _unless_full(limits, index, before, (alive, alive_scores))
         beams, tokens = (ops.take_along_axis(x, best, axis=1) for x in (beams, tokens))
         cache = reorder(cache, written, beams)
 
         # Alive scores only fall and the penalty only grows (alpha >= 0): no open sequence can end above this.
-        certain = finished_scores[:, 0 if stop_early else -1] > alive_scores[:, 0] / longest
-        over = ops.logical_or(over, certain)
+        certain = finished_scores[:, 0 if stop_early else -1] > alive_scores[:, 0] / longest[:, 0]
+        over = or_full(ops.logical_or(over, certain), limits, index + 1)
         return index + 1, ops.reshape(tokens, (-1,)), cache, alive, alive_scores, finished, finished_scores, over
 
-    state = run(active, advance, _initial_state(start_tokens, cache, max_length, pad_token, K))
+    state = _initial_state(start_tokens, cache, max_length, pad_token, K)
+    state = run(active, advance, (*state, or_full(is_end(start_tokens, None), limits, 0)))
     return _result(*state[3:7], longest, pad_token)
 
 
@@ -166,13 +176,20 @@ def _reordering(cache, K):
 
 
 def _initial_state(start_tokens, cache, max_length, pad_token, K):
-    """The loop's variables before the first step: index, tokens, cache, alive and finished with scores, over."""
+    """The loop's variables before the first step: index, tokens, cache, alive and finished, each with its scores."""
     tokens, cache = tree.map_structure(lambda x: ops.repeat(x, K, axis=0), (start_tokens, cache))
     empty = blank(tokens, max_length, pad_token)
     nothing = ops.where(is_end(start_tokens, None)[:, None], 0.0, ops.full((1, K), NEVER))
     first_only = ops.where(ops.arange(K) == 0, 0.0, nothing)
-    index, over = ops.convert_to_tensor(0, dtype="int32"), is_end(start_tokens, None)
-    return index, tokens, cache, empty, first_only, empty, nothing, over
+    return ops.convert_to_tensor(0, dtype="int32"), tokens, cache, empty, first_only, empty, nothing
+
+
+def _unless_full(limits, index, old, new):
+    """The alive sequences [B * K, L] and scores [B, K] of this step; the old ones for rows that are at their limit."""
+    if limits is None:
+        return new
+    full, K = ops.expand_dims(limits <= index, 1), new[1].shape[1]
+    return ops.where(ops.repeat(full, K, axis=0), old[0], new[0]), ops.where(full, old[1], new[1])
 
 
 def _ended_scores(scores, ends, over, K):

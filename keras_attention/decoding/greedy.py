@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from keras_attention.decoding.loop import generate, require_inputs
+from keras_attention.decoding.loop import generate, require_inputs, require_limits
 
 
-def greedy(step, cache, start_tokens, max_length, end_token, *, pad_token=0):
+def greedy(step, cache, start_tokens, max_length, end_token, *, pad_token=0, limits=None):
     r"""Greedy decoding: the most probable token at every position.
 
     $$ y_i = \arg\max_v p(v \mid y_{<i}, x) $$
@@ -29,6 +29,8 @@ def greedy(step, cache, start_tokens, max_length, end_token, *, pad_token=0):
         max_length: Positive int L, the maximum output length, end token included.
         end_token: Int; a sequence stops after writing it. `None`: all sequences have length L.
         pad_token: Int that fills the positions after the end.
+        limits: Integers [B] or a scalar: the most tokens of each row, end token included, which may be tensors, such as
+            an input of a served function. Clipped to [0, L]. `None`: L.
 
     Returns:
         Int32 [B, L]: the end token included, `pad_token` after it.
@@ -46,7 +48,8 @@ def greedy(step, cache, start_tokens, max_length, end_token, *, pad_token=0):
     [[1, 2, 3, 0], [2, 3, 0, 0]]
     """
     cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
-    return generate(_argmax, step, cache, start_tokens, max_length, end_token, pad_token)
+    limits = require_limits(limits, start_tokens, max_length)
+    return generate(_argmax, step, cache, start_tokens, max_length, end_token, pad_token, limits)
 
 
 def _argmax(logits, index):

@@ -21,6 +21,11 @@ def require_inputs(step, cache, start_tokens, max_length, end_token, pad_token):
     """Checks the arguments of all decoders. Returns `cache` as tensors and `start_tokens` [B] as int32."""
     if not callable(step):
         raise ValueError(f"`step` must be callable: (tokens, cache, index) -> (logits, cache). Received: step={step!r}")
+    if ops.is_tensor(max_length):
+        raise ValueError(
+            "`max_length` must be a positive int, the length of the output. Pass a limit that is a tensor as `limits`. "
+            f"Received: max_length={max_length}"
+        )
     require_int(max_length, "max_length")
     require_int(pad_token, "pad_token", least=0)
     require_int(end_token, "end_token", optional=True, least=0)
@@ -35,6 +40,25 @@ def require_inputs(step, cache, start_tokens, max_length, end_token, pad_token):
         raise ValueError(f"`start_tokens` must be at least 0. Received: start_tokens={known.tolist()}")
     cache = tree.map_structure(lambda leaf: _require_batch(leaf, start_tokens), cache)
     return cache, ops.cast(start_tokens, "int32")
+
+
+def require_limits(limits, start_tokens, max_length):
+    """Returns the most tokens of each row, int32 [B] from 0 to `max_length`; `None` for no limits but that."""
+    if limits is None:
+        return None
+    limits, batch = ops.convert_to_tensor(limits), start_tokens.shape[0]
+    wrong = len(limits.shape) > 1 or "int" not in keras.backend.standardize_dtype(limits.dtype)
+    if wrong or (len(limits.shape) == 1 and None not in (batch, limits.shape[0]) and limits.shape[0] != batch):
+        raise ValueError(
+            "`limits` must be integers of shape [B], one a sequence, or a scalar. Received: "
+            f"limits.shape={tuple(limits.shape)}, dtype={limits.dtype}, start_tokens.shape={tuple(start_tokens.shape)}"
+        )
+    return ops.zeros_like(start_tokens) + ops.cast(ops.clip(limits, 0, max_length), "int32")
+
+
+def or_full(ended, limits, count):
+    """`ended` [B], and true for the rows whose limit is not above `count` tokens."""
+    return ended if limits is None else ops.logical_or(ended, limits <= count)
 
 
 def _require_batch(leaf, start_tokens):
@@ -140,14 +164,14 @@ def take_rows(x, chosen, M):
     return ops.take(x, ops.reshape(first + chosen, (-1,)), axis=0)
 
 
-def generate(choose, step, cache, start_tokens, max_length, end_token, pad_token):
+def generate(choose, step, cache, start_tokens, max_length, end_token, pad_token, limits):
     """Generates token by token with `choose(logits [B, V], index) -> [B]` until all sequences have ended.
 
     A sequence whose logits contain a NaN ends without another token.
 
     Args:
         choose: Picks the next tokens.
-        step, cache, start_tokens, max_length, end_token, pad_token: See `greedy`; already checked.
+        step, cache, start_tokens, max_length, end_token, pad_token, limits: See `greedy`; already checked.
 
     Returns:
         Int32 [B, max_length]: the end token included, `pad_token` after it.
@@ -161,9 +185,10 @@ def generate(choose, step, cache, start_tokens, max_length, end_token, pad_token
         ended = ops.logical_or(ended, has_nan(logits))
         tokens = ops.where(ended, pad_token, ops.cast(choose(logits, index), "int32"))
         sequences = write(sequences, index, tokens)
-        return index + 1, tokens, ops.logical_or(ended, is_end(tokens, end_token)), sequences, cache
+        ended = or_full(ops.logical_or(ended, is_end(tokens, end_token)), limits, index + 1)
+        return index + 1, tokens, ended, sequences, cache
 
     step, index = prepared(step), ops.convert_to_tensor(0, dtype="int32")
-    ended = is_end(start_tokens, None)
+    ended = or_full(is_end(start_tokens, None), limits, 0)
     sequences = blank(start_tokens, max_length, pad_token)
     return run(active, advance, (index, start_tokens, ended, sequences, cache))[3]

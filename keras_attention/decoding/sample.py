@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_attention.decoding.loop import generate, require_inputs
+from keras_attention.decoding.loop import generate, require_inputs, require_limits
 from keras_attention.ops.require import is_number, require_int, require_number, require_seed
 from keras_attention.ops.runtime.random_numbers import uniform
 
@@ -19,6 +19,7 @@ def sample(
     seed=None,
     *,
     pad_token=0,
+    limits=None,
 ):
     r"""Samples every token from the model's distribution, with temperature, top-k and top-p (nucleus).
 
@@ -46,10 +47,13 @@ def sample(
         temperature: Positive float; below 1 sharpens the distribution, above 1 flattens it.
         top_k: Positive int, or `None` for all tokens. More than V means all.
         top_p: Float in (0, 1], or `None` for all tokens.
-        seed: Int from 0 to 2**32 - 1, or a scalar integer tensor, such as an input of a served function (the same
-            sample at every call); `keras.random.SeedGenerator` (a new sample at every call; for a SavedModel, keep its
+        seed: Int from 0 to 2**32 - 1, or an integer tensor, such as an input of a served function (the same sample at
+            every call): a scalar, or [B], one seed a row, by which alone it is sampled;
+            `keras.random.SeedGenerator` (a new sample at every call; for a SavedModel, keep its
             state as an attribute of the saved object); or `None` for Keras's global generator.
         pad_token: Int that fills the positions after the end.
+        limits: Integers [B] or a scalar: the most tokens of each row, end token included, which may be tensors, such as
+            an input of a served function. Clipped to [0, L]. `None`: L.
 
     Returns:
         Int32 [B, L]: the end token included, `pad_token` after it.
@@ -69,13 +73,14 @@ def sample(
     """
     cache, start_tokens = require_inputs(step, cache, start_tokens, max_length, end_token, pad_token)
     _require_options(temperature, top_k, top_p, seed)
+    limits = require_limits(limits, start_tokens, max_length)
     # All random numbers are sampled here: a generator's state cannot change inside a loop that JAX traces.
     noise = uniform((ops.shape(start_tokens)[0], max_length), seed)
 
     def choose(logits, index):
         return draw(logits, ops.take(noise, index, axis=1), temperature, top_k, None if top_p == 1 else top_p)
 
-    return generate(choose, step, cache, start_tokens, max_length, end_token, pad_token)
+    return generate(choose, step, cache, start_tokens, max_length, end_token, pad_token, limits)
 
 
 def draw(logits, noise, temperature=1.0, top_k=None, top_p=None):

@@ -56,8 +56,8 @@ def sample_image(
         temperature: Positive float; below 1 sharpens the distribution, above 1 flattens it.
         known: Images [B, Y, X, C], integers from 0 to 255, of which the pixels of `known_mask` are kept.
         known_mask: Boolean, [B, Y, X] or [Y, X]; True marks known pixels.
-        seed: Int from 0 to 2**32 - 1 or scalar tensor (the same images at every call), `SeedGenerator` (new), or `None`
-            for Keras's global generator.
+        seed: Int from 0 to 2**32 - 1 or an integer tensor, a scalar or [B], one seed an image, by which alone it is
+            sampled (the same images at every call); `SeedGenerator` (new), or `None` for Keras's global generator.
 
     Returns:
         Int32 [B, Y, X, C], from 0 to 255.

@@ -77,18 +77,20 @@ def require_rate(value, name):
 
 
 def require_seed(value, name="seed", generator=False):
-    """Returns `value`, `None` or an int that Keras takes as a seed (or a `keras.random.SeedGenerator` or a tensor)."""
-    if value is None or (generator and (isinstance(value, keras.random.SeedGenerator) or _is_integer_scalar(value))):
+    """Returns `value`, `None` or an int that Keras takes as a seed (or a generator, or a tensor: one, or one a row)."""
+    if value is None or (generator and (isinstance(value, keras.random.SeedGenerator) or _is_integer_tensor(value))):
         return value
     if not is_int(value) or not 0 <= value < SEEDS:
-        others = "`None`, a `keras.random.SeedGenerator`, a scalar integer tensor or an int"
+        others = "`None`, a `keras.random.SeedGenerator`, an integer tensor, a scalar or [B], or an int"
         expected = others if generator else "`None` or an int"
         raise ValueError(f"The argument `{name}` must be {expected} from 0 to {SEEDS - 1}. Received: {name}={value!r}")
     return int(value)
 
 
-def _is_integer_scalar(value):
-    return keras.ops.is_tensor(value) and not len(value.shape) and "int" in keras.backend.standardize_dtype(value.dtype)
+def _is_integer_tensor(value):
+    if not keras.ops.is_tensor(value) or len(value.shape) > 1:
+        return False
+    return "int" in keras.backend.standardize_dtype(value.dtype)
 
 
 def require_choice(value, name, choices):

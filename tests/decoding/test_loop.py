@@ -27,6 +27,9 @@ GOOD = {"step": step, "cache": (), "start_tokens": [1, 2], "max_length": 3, "end
         ({"max_length": 0}, "`max_length` must be a positive int. Received: max_length=0"),
         ({"max_length": 2.5}, "`max_length` must be a positive int"),
         ({"max_length": True}, "`max_length` must be a positive int"),
+        ({"max_length": ops.convert_to_tensor(3)}, "Pass a limit that is a tensor as `limits`"),
+        ({"limits": [1.0, 2.0]}, "`limits` must be integers of shape [B]"),
+        ({"limits": [1, 2, 3]}, "`limits` must be integers of shape [B]"),
         ({"end_token": -1}, "`end_token` must be `None` or an int of at least 0"),
         ({"end_token": 5}, "`end_token` must be one of the V=5 tokens"),
         ({"pad_token": None}, "`pad_token` must be an int"),
@@ -75,6 +78,35 @@ def test_half_precision_logits_are_cast_to_float32(decode):
         np.testing.assert_array_equal(ops.convert_to_numpy(scores), ops.convert_to_numpy(exact))
     else:
         assert tuple(decode(**{**GOOD, "step": half}).shape) == (2, 3)
+
+
+@pytest.mark.parametrize("path", sorted({toy.PATHS[0], toy.PATHS[-1]}))
+def test_a_row_with_a_limit_is_that_of_a_shorter_search(path):
+    """Limits are those of the rows, whatever the others' are; a scalar is that of all."""
+    V, L, end = 5, 4, 3
+    limits = np.array([2, 9, 0, 3, -1, 1, 4], "int32")
+    table = toy.tables(len(limits), V, L, seed=2, scale=0.7)
+    start = toy.start_tokens(table)
+
+    def run(table, start, limits, longest=L):
+        step, cache = toy.step, toy.new_cache(table, longest)
+        greedy = decoding.greedy(step, cache, start, longest, end, pad_token=4, limits=limits)
+        sampled = decoding.sample(step, cache, start, longest, end, top_k=1, seed=0, pad_token=4, limits=limits)
+        return greedy, sampled, decoding.beam_search(step, cache, start, longest, end, 3, pad_token=4, limits=limits)
+
+    greedy, sampled, (tokens, scores) = toy.run(path, run, table, start, limits)
+    np.testing.assert_array_equal(sampled, greedy)
+    for row, limit in enumerate(np.clip(limits, 0, L)):
+        assert (greedy[row, limit:] == 4).all() and (tokens[row, :, limit:] == 4).all()
+        if not limit:
+            assert scores[row].tolist() == [0, -np.inf, -np.inf], "the empty sequence"
+            continue
+        alone, _, (alone_tokens, alone_scores) = run(table[[row]], start[[row]], None, int(limit))
+        np.testing.assert_array_equal(greedy[row, :limit], ops.convert_to_numpy(alone)[0])
+        np.testing.assert_array_equal(tokens[row, :, :limit], ops.convert_to_numpy(alone_tokens)[0])
+        np.testing.assert_allclose(scores[row], ops.convert_to_numpy(alone_scores)[0], rtol=1e-5)
+    of_all = run(table, start, 2)
+    np.testing.assert_array_equal(ops.convert_to_numpy(of_all[0])[0], greedy[0])
 
 
 def diverging(tokens, cache, index):

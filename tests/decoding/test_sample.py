@@ -86,6 +86,24 @@ def test_a_tensor_is_a_seed(path):
     assert (first != other).any()
 
 
+@pytest.mark.parametrize("path", toy.PATHS)
+def test_a_row_with_a_seed_does_not_depend_on_the_batch(path):
+    V, L, end = 4, 5, 2
+    table, seeds = toy.tables(6, V, L, scale=0.5), np.array([5, 8, 5, 13, 21, 34], "int32")
+    table[2] = table[0]
+
+    def decode(table, start, seeds):
+        return decoding.sample(toy.step, toy.new_cache(table, L), start, L, end, seed=seeds)
+
+    rows = toy.run(path, decode, table, toy.start_tokens(table), seeds)
+    np.testing.assert_array_equal(rows[0], rows[2])
+    assert len({tuple(row) for row in rows}) > 2
+    fewer = toy.run(path, decode, table[3:], toy.start_tokens(table[3:]), seeds[3:])
+    np.testing.assert_array_equal(rows[3:], fewer)
+    none = toy.run(path, decode, table[:0], toy.start_tokens(table[:0]), seeds[:0])
+    assert none.shape == (0, L)
+
+
 def test_seed_generator_gives_a_new_sample_at_every_call():
     seed = keras.random.SeedGenerator(7)
     assert (draw(50, seed=seed) != draw(50, seed=seed)).any()

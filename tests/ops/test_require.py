@@ -101,15 +101,19 @@ def test_seeds():
     generator = keras.random.SeedGenerator(3)
     wrong = [1.5, 2.0, NAN, True, "3", -1, SEEDS]
     refuses(require_seed, [generator, *wrong], f"`None` or an int from 0 to {SEEDS - 1}")
-    expected = f"`None`, a `keras.random.SeedGenerator`, a scalar integer tensor or an int from 0 to {SEEDS - 1}"
+    expected = (
+        f"`None`, a `keras.random.SeedGenerator`, an integer tensor, a scalar or [B], or an int from 0 to {SEEDS - 1}"
+    )
     refuses(require_seed, wrong, expected, generator=True)
     lets_through(require_seed, [0, np.int64(3), SEEDS - 1])
     assert require_seed(None) is None
     assert require_seed(generator, generator=True) is generator
     tensor = keras.ops.convert_to_tensor(3)
     assert require_seed(tensor, generator=True) is tensor
-    for wrong in ([3], 3.0):
-        with pytest.raises(ValueError, match="a scalar integer tensor"):
+    rows = keras.ops.convert_to_tensor([3, 4])
+    assert require_seed(rows, generator=True) is rows
+    for wrong in ([[3]], 3.0):
+        with pytest.raises(ValueError, match="an integer tensor, a scalar or"):
             require_seed(keras.ops.convert_to_tensor(wrong), "seed", generator=True)
     keras.random.SeedGenerator(SEEDS - 1)  # the largest that Keras takes
 

@@ -71,12 +71,12 @@ def normal(seed, position, length):
     Returns:
         [B, S], float32.
     """
-    radius, angle = (_uniform(seed, position, length, part) for part in range(2))
+    radius, angle = (uniform(seed, position, length, part) for part in range(2))
     return ops.sqrt(-2.0 * ops.log(radius)) * ops.cos(2.0 * math.pi * angle)
 
 
-def _uniform(seed, position, length, part):
-    """Uniform numbers in (0, 1), [B, S]."""
+def uniform(seed, position, length, part=0):
+    """Uniform numbers in (0, 1), [B, S], float32; those of two parts are independent. Arguments as of `normal`."""
     columns = column_hashes(part, ops.arange(length, dtype="int32"))
     # The hash of a sum of hashes: with xor alone the noise of two keys would be related in all rows.
     mixed = row_hashes(part, ops.expand_dims(seed, 1), 0, ops.expand_dims(position, 1) + columns)

@@ -2,6 +2,7 @@
 
 A seed is an int, a `keras.random.SeedGenerator`, a scalar integer tensor (so that a served function takes it as an
 input), or `None`: Keras's global generator. An int or a generator draws what `keras.random` draws by it outside of XLA.
+`uniform` and `normal` also take a tensor [B], one seed a row of [B, ...]: a row then depends on its seed alone.
 
 On TensorFlow, XLA draws the same bits, but makes other floats of them than TensorFlow does; so they are made here.
 """
@@ -11,6 +12,7 @@ import math
 import keras
 from keras import ops
 
+from keras_attention.ops.paths import hashed_random
 from keras_attention.ops.shapes.sizes import divide
 
 BACKEND = keras.backend.backend()
@@ -19,6 +21,8 @@ MANTISSA = 23  # bits of a float32
 
 def uniform(shape, seed=None):
     """Float32 numbers of this shape, whose sizes may be scalar tensors, in [0, 1)."""
+    if _is_one_a_row(seed):
+        return _by_row(hashed_random.uniform, shape, seed)
     if BACKEND != "tensorflow":
         return _drawn("uniform", shape, seed, dtype="float32")
     lower = ops.bitwise_and(_bits(shape, seed, None, None), 2**MANTISSA - 1)
@@ -27,6 +31,8 @@ def uniform(shape, seed=None):
 
 def normal(shape, seed=None):
     """Float32 numbers of this shape with mean 0 and standard deviation 1."""
+    if _is_one_a_row(seed):
+        return _by_row(hashed_random.normal, shape, seed)
     if BACKEND != "tensorflow":
         return _drawn("normal", shape, seed, dtype="float32")
     count = math.prod(shape)
@@ -43,6 +49,20 @@ def integers(shape, end, seed=None):
     if BACKEND != "tensorflow":
         return _drawn("randint", shape, seed, 0, end, dtype="int32")
     return _bits(shape, seed, 0, end)
+
+
+def _is_one_a_row(seed):
+    return ops.is_tensor(seed) and len(seed.shape) == 1
+
+
+def _by_row(draw, shape, seed):
+    """Hashed numbers: a generator of the backend has one seed, and XLA no loop over an unknown number of rows."""
+    if isinstance(shape[0], int) and seed.shape[0] not in (None, shape[0]):
+        raise ValueError(
+            f"`seed` must be a scalar or one seed a row, shape [{shape[0]}]. Received: seed.shape={tuple(seed.shape)}"
+        )
+    seed = ops.cast(seed, "int32")
+    return ops.reshape(draw(seed, ops.zeros_like(seed), math.prod(shape[1:])), shape)
 
 
 def _drawn(name, shape, seed, *bounds, dtype):

@@ -39,6 +39,23 @@ def test_a_tensor_is_a_seed(name):
     assert (first != other).any()
 
 
+@pytest.mark.parametrize("name", ["uniform", "normal"])
+def test_a_tensor_of_seeds_draws_each_row_by_its_own(name):
+    ours, _ = DRAWS[name]
+    seeds = keras.ops.arange(2000, dtype="int32")
+    rows = numpy(ours((2000, 5, 2), seeds))
+    np.testing.assert_array_equal(rows[700:703], numpy(ours((3, 5, 2), seeds[700:703])))
+    mean, variance = {"uniform": (0.5, 1 / 12), "normal": (0, 1)}[name]
+    np.testing.assert_allclose(rows.mean(), mean, atol=0.02)
+    np.testing.assert_allclose(rows.var(), variance, rtol=0.03)
+    correlations = np.corrcoef(rows.reshape(2000, -1), rowvar=False) - np.eye(10)
+    neighbors = np.corrcoef(rows[1:].ravel(), rows[:-1].ravel())[0, 1]
+    assert abs(correlations).max() < 0.1 and abs(neighbors) < 0.03
+    assert ours((0, 5), seeds[:0]).shape == (0, 5)
+    with pytest.raises(ValueError, match=r"`seed` must be a scalar or one seed a row, shape \[3\]"):
+        ours((3, 5), seeds[:2])
+
+
 @each_draw
 def test_no_seed_draws_anew(name):
     ours, _ = DRAWS[name]
