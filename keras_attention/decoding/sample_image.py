@@ -7,7 +7,7 @@ from keras_attention.decoding.sample import draw
 from keras_attention.ops import logistic_mixture_sample, require_boolean
 from keras_attention.ops.labels import require_labels
 from keras_attention.ops.pixels import LIKELIHOODS
-from keras_attention.ops.require import is_int, require_int, require_number, require_seed
+from keras_attention.ops.require import require_int, require_number, require_seed, require_size
 from keras_attention.ops.runtime.random_numbers import uniform
 
 PROTOCOL = ("start", "step", "to_sequence", "to_image", "likelihood", "channels", "num_mixtures")
@@ -75,7 +75,7 @@ def sample_image(
     (2, 3, 5, 1)
     """
     _require_model(model)
-    size = _require_size(size)
+    size = require_size(size)
     require_number(temperature, "temperature", above=0)
     require_seed(seed, generator=True)
     known, known_mask = _require_known(known, known_mask, size, model.channels)
@@ -118,12 +118,6 @@ def _require_model(model):
             f"`model` must be an autoregressive model of images, such as `models.ImageTransformer`, with {PROTOCOL} "
             f"and a likelihood of {LIKELIHOODS}. Received: a {type(model).__name__} without {missing}"
         )
-
-
-def _require_size(size):
-    if not isinstance(size, tuple | list) or len(size) != 2 or not all(is_int(n) and n > 0 for n in size):
-        raise ValueError(f"`size` must be (rows, columns), two positive ints. Received: size={size!r}")
-    return tuple(int(n) for n in size)
 
 
 def _chooser(model, batch_size, steps, temperature, seed):

@@ -1,18 +1,30 @@
 """Export as a SavedModel: versioned, dynamic shapes, each weight stored once, verified, written atomically."""
 
+import functools
 import gc
 
 from keras_attention.export.checks import require_model, require_verify
 from keras_attention.export.core_ops import forget_gradients, require_core_ops
+from keras_attention.export.ids import require_known_ids
 from keras_attention.export.signatures import concrete, extra_signature, own_signature
 from keras_attention.export.verify import verify_export
 from keras_attention.export.versions import require_version, write_version
+from keras_attention.export.warm_up import warm_up_requests, write_warm_up
 
 DEFAULT = "serving_default"
 
 
 def export_saved_model(
-    model, directory, *, input_signature=None, lengths=None, signatures=None, version=None, verify=True, allowed_ops=()
+    model,
+    directory,
+    *,
+    input_signature=None,
+    lengths=None,
+    signatures=None,
+    version=None,
+    verify=True,
+    allowed_ops=(),
+    warm_up=None,
 ):
     """Exports `model` as a SavedModel for TensorFlow Serving, into the next version folder of `directory`.
 
@@ -25,7 +37,9 @@ def export_saved_model(
 
     for every input `[B, None]` or `[B, None, D]`. Positions beyond the length are set to zero inside the graph:
     integer inputs then hold the padding id 0, and floating inputs also carry the Keras mask. So the padding that a
-    client or a server's batcher adds, of any value, is ignored. Lengths are clipped to [0, T].
+    client or a server's batcher adds, of any value, is ignored. Lengths are clipped to [0, T]; in a row of length 0,
+    NaN of the model (a mean over nothing) becomes 0. Of a model with `vocabularies` (a dict from input to its number of
+    values, as of `models.transformer`), a value outside is an error for the request.
 
     An input is called by its key in a dict (`{"a": {"b": x}}`: `a_b`; `{"a": [x, y]}`: `a_0`, `a_1`), else by its own
     name, else `inputs`, or `input_0`, `input_1`, ... if there are several. Characters that Python or TensorFlow does
@@ -52,7 +66,8 @@ def export_saved_model(
             else float.
         lengths: Dict input name -> name of its lengths, for the inputs that take lengths. `None`: every input `[B,
             None]` or `[B, None, D]`, as `<input>_lengths`. Two inputs may share one name; `{}` turns lengths off.
-        signatures: Dict name -> `(function, specs)` of further signatures: a Python function of tensors that returns a
+        signatures: Dict name -> `(function, specs)` of further signatures: those of `export.serving` for the models of
+            this library, or a Python function of tensors that returns a
             tensor, a list or a dict of them, and the `tf.TensorSpec` of its arguments (a list, or a dict by argument).
             It may use the model, lookup tables and loops; loops over tensors need `tf.while_loop` or `@tf.function`.
             If one is called `serving_default`, the model's own call is stored as `call`.
@@ -61,6 +76,9 @@ def export_saved_model(
             the folder is renamed. Costs a load (about a second, and the weights once more in memory). A dict input
             name -> array compares on your inputs, for models that cannot run on three random steps.
         allowed_ops: Names of operations outside the core of TensorFlow to accept, because your server has them.
+        warm_up: Dict signature name -> inputs of a request, a dict from name to array, or a list of such dicts. Each
+            is run, and stored in `assets.extra` for TensorFlow Serving, which repeats them before it serves the
+            version: the first client does not wait. Needs the extra `serving`.
 
     Returns:
         `pathlib.Path` of the version folder.
@@ -89,6 +107,7 @@ def export_saved_model(
     require_model(model, "export_saved_model")
     require_version(directory, version)
     _require_options(signatures, verify, allowed_ops)
+    requests = warm_up_requests(warm_up)
     functions, own = _functions(model, input_signature, lengths, signatures)
 
     def write(folder):
@@ -103,6 +122,7 @@ def export_saved_model(
         if verify or isinstance(verify, dict):
             own_function = functions[own][0] if own else None
             verify_export(folder, own, own_function, verify if isinstance(verify, dict) else None)
+        write_warm_up(folder, requests)
 
     return write_version(directory, write, version)
 
@@ -118,7 +138,9 @@ def _require_options(signatures, verify, allowed_ops):
 def _functions(model, input_signature, lengths, signatures):
     """Signature name -> (function of named tensors, specs), and the name of the model's own call (or `None`)."""
     functions = {name: extra_signature(name, signature) for name, signature in (signatures or {}).items()}
-    call = own_signature(model, input_signature, lengths)
+    vocabularies = getattr(model, "vocabularies", {})
+    require = functools.partial(require_known_ids, vocabularies)
+    call = own_signature(model, input_signature, lengths, require if vocabularies else None)
     if call is None and not functions:
         raise ValueError(
             f"{model.name} does not know its inputs (it is not a functional model): give `input_signature`, specs or "

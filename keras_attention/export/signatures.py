@@ -7,6 +7,7 @@ signature therefore takes the lengths, and the padding is restored inside the gr
     signal:  [B, T, D] float32  with  signal_lengths:  [B] int32   ->  signal, 0 beyond the length, and its Keras mask
 """
 
+import functools
 import inspect
 import re
 import warnings
@@ -27,12 +28,13 @@ class ForwardSignature:
         model: The Keras model.
         structure: Inputs of the model: a spec (anything with `shape` and `dtype`), an array, or a nest of them.
         lengths: As in `export_saved_model`.
+        require: Function (tensor, input name) -> tensor, which may raise when the graph runs; `None`: none.
     """
 
-    def __init__(self, model, structure, lengths=None):
+    def __init__(self, model, structure, lengths=None, require=None):
         _require_specs(structure)
         names = input_names(structure)
-        self.model = model
+        self.model, self.require = model, require
         self.structure = with_unknown_sizes(model, structure)
         self.inputs = dict(zip(names, keras.tree.flatten(self.structure)))
         self.lengths = _automatic_lengths(self.inputs) if lengths is None else _named_lengths(lengths)
@@ -54,12 +56,13 @@ class ForwardSignature:
         inputs = []
         for name in self.inputs:
             x = tensors[name]
-            inputs.append(_PaddingFromLengths()((x, tensors[self.lengths[name]])) if name in self.lengths else x)
+            x = _PaddingFromLengths()((x, tensors[self.lengths[name]])) if name in self.lengths else x
+            inputs.append(x if self.require is None else self.require(x, name))
         with warnings.catch_warnings():
             # A functional model passes the mask to its layers, but Keras warns that its output has no mask.
             warnings.filterwarnings("ignore", f"Layer '{re.escape(getattr(self.model, 'name', ''))}' .*with a mask")
             outputs = self.model(keras.tree.pack_sequence_as(self.structure, inputs), training=False)
-        return name_outputs(outputs, output_names(self.model))
+        return _defined(name_outputs(outputs, output_names(self.model)), [tensors[n] for n in self.lengths.values()])
 
 
 class _PaddingFromLengths(keras.layers.Layer):
@@ -69,10 +72,7 @@ class _PaddingFromLengths(keras.layers.Layer):
         super().__init__(autocast=False, name="padding_from_lengths")
 
     def call(self, inputs):
-        x, lengths = inputs
-        mask = ops.reshape(_visible(x, lengths), (*ops.shape(x)[:2], *[1] * (len(x.shape) - 2)))
-        # Not a product: the padding may be NaN.
-        return ops.where(mask, x, ops.zeros_like(x))
+        return zero_beyond(*inputs)
 
     def compute_mask(self, inputs, previous_mask=None):
         x, lengths = inputs
@@ -80,12 +80,34 @@ class _PaddingFromLengths(keras.layers.Layer):
         return _visible(x, lengths) if is_float else None
 
 
+def zero_beyond(x, lengths):
+    """`x` [B, T, ...] with zeros at the positions beyond the lengths [B]."""
+    mask = ops.reshape(_visible(x, lengths), (*ops.shape(x)[:2], *[1] * (len(x.shape) - 2)))
+    # Not a product: the padding may be NaN.
+    return ops.where(mask, x, ops.zeros_like(x))
+
+
+def _defined(outputs, lengths):
+    """The outputs by name, with 0 for NaN in the rows where a length is 0 or less: a mean over nothing."""
+    if not lengths:
+        return outputs
+    empty = functools.reduce(ops.logical_or, [ops.cast(n, "int32") <= 0 for n in lengths])
+    return {name: _without_nan(x, empty) for name, x in outputs.items()}
+
+
+def _without_nan(x, empty):
+    if not len(x.shape) or not keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype)):
+        return x
+    undefined = ops.logical_and(ops.isnan(x), ops.reshape(empty, (-1, *[1] * (len(x.shape) - 1))))
+    return ops.where(undefined, ops.zeros_like(x), x)
+
+
 def _visible(x, lengths):
     """[B, T] = t < lengths."""
     return ops.arange(ops.shape(x)[1], dtype="int32")[None] < ops.cast(lengths, "int32")[:, None]
 
 
-def own_signature(model, input_signature=None, lengths=None):
+def own_signature(model, input_signature=None, lengths=None, require=None):
     """`ForwardSignature` of the model, or `None` if its inputs are not known.
 
     Raises:
@@ -93,7 +115,7 @@ def own_signature(model, input_signature=None, lengths=None):
     """
     structure = input_signature if input_signature is not None else _model_inputs(model)
     if structure is not None:
-        return ForwardSignature(model, structure, lengths)
+        return ForwardSignature(model, structure, lengths, require)
     if lengths is not None:
         raise ValueError(f"`lengths` needs an `input_signature`: {model.name} does not know its inputs.")
     return None

@@ -152,6 +152,12 @@ class ImageTransformer(keras.Model):
         for name, value in arguments.items():
             setattr(self, name, value)
 
+    @property
+    def vocabularies(self):
+        """Input name -> number of its values, as `export.export_saved_model` checks them."""
+        classes = {"label": self.num_classes} if self.num_classes else {}
+        return {"image": 256, "source": 256, **classes}
+
     def encode(self, source):
         """Encoder only: images [B, y, x, C] -> memory [B, S, D]."""
         return self.parts.encode(ops.convert_to_tensor(source, "int32"), training=False)

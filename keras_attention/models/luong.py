@@ -121,6 +121,15 @@ class LuongLSTM(keras.Model):
         for name, value in arguments.items():
             setattr(self, name, value)
 
+    @property
+    def vocabularies(self):
+        """Input name -> number of its values, as `export.export_saved_model` checks them."""
+        return {"source": self.source_vocabulary_size, "target": self.target_vocabulary_size}
+
+    def encode(self, source, training=False):
+        """Encoder only: source ids [B, S] -> memory [B, S, n]."""
+        return self.parts.encode(ops.convert_to_tensor(source), training=training)[0]
+
     def start(self, source, max_length=None):
         """Encodes the source and creates the cache for `step`.
 

@@ -109,6 +109,11 @@ class SAGANGenerator(keras.Model):
         super().__init__(inputs, _image(inputs, parts, arguments), **kwargs)
         _keep(self, arguments, dtype)
 
+    @property
+    def vocabularies(self):
+        """Input name -> number of its values, as `export.export_saved_model` checks them."""
+        return {"label": self.num_classes} if self.num_classes else {}
+
     def get_config(self):
         return {**_common(self), **self._arguments}
 
@@ -190,6 +195,11 @@ class SAGANDiscriminator(keras.Model):
             inputs["label"] = keras.Input((), dtype="int32", name="label")
         super().__init__(inputs, _logits(inputs, parts, arguments), **kwargs)
         _keep(self, arguments, dtype)
+
+    @property
+    def vocabularies(self):
+        """Input name -> number of its values, as `export.export_saved_model` checks them."""
+        return {"label": self.num_classes} if self.num_classes else {}
 
     def get_config(self):
         return {**_common(self), **self._arguments}

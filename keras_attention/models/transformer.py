@@ -130,6 +130,11 @@ class Transformer(keras.Model):
         for name, value in arguments.items():
             setattr(self, name, value)
 
+    @property
+    def vocabularies(self):
+        """Input name -> number of its values, as `export.export_saved_model` checks them."""
+        return dict.fromkeys(("source", "target"), self.vocabulary_size)
+
     def encode(self, source, training=False):
         """Encoder only: source ids [B, S] -> memory [B, S, D]."""
         source = ops.convert_to_tensor(source)

@@ -24,6 +24,13 @@ def require_int(value, name, optional=False, least=1, odd=False):
     return int(value)
 
 
+def require_size(value, name="size"):
+    """Returns `value`, (rows, columns) of an image, as a tuple of two positive ints."""
+    if not isinstance(value, tuple | list) or len(value) != 2 or not all(is_int(n) and n > 0 for n in value):
+        raise ValueError(f"`{name}` must be (rows, columns), two positive ints. Received: {name}={value!r}")
+    return tuple(int(n) for n in value)
+
+
 def require_ints(value, name, least=None):
     """Returns `value`, an int or a list or tuple of ints (of at least `least`), as a tuple; `None` stays `None`."""
     if value is None or (isinstance(value, list | tuple) and not value):

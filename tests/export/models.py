@@ -9,7 +9,8 @@ def noisy(model, seed=0):
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         if keras.backend.is_float_dtype(keras.backend.standardize_dtype(weight.dtype)):
-            weight.assign(rng.standard_normal(weight.shape) * 0.3)
+            noise = rng.standard_normal(weight.shape) * 0.3
+            weight.assign(np.abs(noise) + 0.5 if "variance" in weight.path else noise)
     return model
 
 
