@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_label
-from keras_attention.ops.require import require_choice, require_int, require_number, require_rate
+from keras_attention.ops.require import require_bool, require_choice, require_int, require_number, require_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -36,6 +36,8 @@ class ConditionalBatchNormalization(BaseLayer):
         momentum: Float in [0, 1), of the moving statistics.
         epsilon: Positive float, added to the variance.
         axis: The axis of the channels, -1 or 1.
+        synchronized: Whether to compute the statistics of the batches of all replicas of
+            `tf.distribute` together. Other backends ignore it.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
@@ -57,12 +59,13 @@ class ConditionalBatchNormalization(BaseLayer):
     (2, 5, 7, 8)
     """
 
-    def __init__(self, num_classes, momentum=0.999, epsilon=1e-5, axis=-1, **kwargs):
+    def __init__(self, num_classes, momentum=0.999, epsilon=1e-5, axis=-1, synchronized=False, **kwargs):
         super().__init__(**kwargs)
         self.num_classes = require_int(num_classes, "num_classes")
         self.momentum = require_rate(momentum, "momentum")
         self.epsilon = require_number(epsilon, "epsilon", above=0)
         self.axis = require_choice(axis, "axis", (-1, 1))
+        self.synchronized = require_bool(synchronized, "synchronized")
 
     def build(self, inputs_shape, label_shape=None):
         channels = inputs_shape[self.axis]
@@ -77,6 +80,7 @@ class ConditionalBatchNormalization(BaseLayer):
             epsilon=self.epsilon,
             center=False,
             scale=False,
+            synchronized=self.synchronized and keras.backend.backend() == "tensorflow",
             name="norm",
             dtype=self.dtype_policy,
         )
@@ -107,4 +111,5 @@ class ConditionalBatchNormalization(BaseLayer):
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "axis": self.axis,
+            "synchronized": self.synchronized,
         }

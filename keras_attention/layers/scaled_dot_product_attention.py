@@ -8,6 +8,7 @@ from keras_attention.layers.bases.checks import check_sequences, check_visibilit
 from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
 from keras_attention.ops import attend, require_boolean
 from keras_attention.ops.require import require_number, require_rate, require_seed
+from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.padding import padding_masks
 
 
@@ -112,7 +113,7 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         dropout = self.dropout if training else 0.0
         masks = {"mask": require_boolean(attention_mask), "query_mask": query_mask, "key_mask": key_mask}
         band = {"bias": attention_bias, "causal": use_causal_mask, "query_offset": query_offset}
-        random = {"dropout": dropout, "seed": self.seed_generator.next() if dropout else None}
+        random = {"dropout": dropout, "seed": next_seed(self.seed_generator) if dropout else None}
         options = {"scale": self.scale, "return_scores": return_attention_scores, "training": bool(training)}
         result = attend(query, key, value, **masks, **band, **random, **options)
         context, *scores = result if return_attention_scores else (result,)

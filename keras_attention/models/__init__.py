@@ -1,5 +1,6 @@
 from keras_attention.models.attention_resnet import AttentionResNet, attention_resnet
 from keras_attention.models.image_transformer import ImageTransformer, image_transformer
+from keras_attention.models.layout_map import layout_map
 from keras_attention.models.luong import LuongLSTM, luong_lstm
 from keras_attention.models.non_local_resnet import NonLocalResNet, non_local_resnet
 from keras_attention.models.parts.inflate import inflate_weights
@@ -24,6 +25,7 @@ __all__ = [
     "attention_resnet",
     "image_transformer",
     "inflate_weights",
+    "layout_map",
     "luong_lstm",
     "non_local_resnet",
     "recurrent_attention",

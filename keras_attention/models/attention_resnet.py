@@ -6,6 +6,7 @@ from keras_attention.layers import get_attention
 from keras_attention.models.parts.arguments import checked, keywords, numbers_of_blocks, one_of
 from keras_attention.models.parts.dtypes import serialize_dtype
 from keras_attention.models.parts.resnet import LAYOUTS, STEMS, ResNetParts
+from keras_attention.models.parts.synchronized import synchronize
 from keras_attention.ops.require import require_bool, require_choice, require_int
 
 # depth: residual blocks of each stage, whether they are bottlenecks
@@ -26,6 +27,7 @@ CHECKS = {
     **dict.fromkeys(("num_classes", "width", "input_channels"), require_int),
     "stem": one_of(STEMS),
     "layout": one_of(LAYOUTS),
+    "synchronized": require_bool,
 }
 
 
@@ -70,6 +72,8 @@ class AttentionResNet(keras.Model):
         stem: `"7x7"`, for ImageNet; `"3x3"`, for small images: a convolution of stride 1, and no pool.
         layout: `"torch"` or `"caffe"`, see above.
         input_channels: Channels of the images.
+        synchronized: Whether batch normalization computes its statistics of the batches of all replicas of
+            `tf.distribute` together. Other backends ignore it.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
@@ -102,6 +106,7 @@ class AttentionResNet(keras.Model):
         stem="7x7",
         layout="torch",
         input_channels=3,
+        synchronized=False,
         *,
         dtype=None,
         **kwargs,
@@ -116,6 +121,8 @@ class AttentionResNet(keras.Model):
         super().__init__(image, keras.layers.Dense(arguments["num_classes"], dtype=dtype, name="logits")(x), **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
+        if synchronized:
+            synchronize(self)
         self._arguments = arguments
         for name, value in arguments.items():
             setattr(self, name, value)

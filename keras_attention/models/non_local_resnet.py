@@ -6,7 +6,8 @@ from keras_attention.layers import NonLocalBlock
 from keras_attention.models.parts.arguments import checked, keywords, numbers_of_blocks, one_of
 from keras_attention.models.parts.dtypes import serialize_dtype
 from keras_attention.models.parts.non_local_resnet import ClipParts
-from keras_attention.ops.require import require_choice, require_int, require_rate
+from keras_attention.models.parts.synchronized import synchronize
+from keras_attention.ops.require import require_bool, require_choice, require_int, require_rate
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 INFLATIONS = (None, "3x1x1", "3x3x3")
@@ -29,6 +30,7 @@ CHECKS = {
     "temporal_stride": one_of((1, 2)),
     "variant": one_of(VARIANTS),
     "dropout": require_rate,
+    "synchronized": require_bool,
 }
 
 
@@ -78,6 +80,8 @@ class NonLocalResNet(keras.Model):
         variant: `"paper"` or `"reference"`.
         dropout: Dropout rate before the logits.
         input_channels: Channels of the clips.
+        synchronized: Whether batch normalization computes its statistics of the batches of all replicas of
+            `tf.distribute` together. Other backends ignore it.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
@@ -111,6 +115,7 @@ class NonLocalResNet(keras.Model):
         variant="paper",
         dropout=0.5,
         input_channels=3,
+        synchronized=False,
         *,
         dtype=None,
         **kwargs,
@@ -127,6 +132,8 @@ class NonLocalResNet(keras.Model):
         super().__init__(clip, logits, **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
+        if synchronized:
+            synchronize(self)
         self._arguments = arguments
         for name, value in arguments.items():
             setattr(self, name, value)

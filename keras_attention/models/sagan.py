@@ -7,6 +7,7 @@ from keras_attention.layers import LabelConcatenation, ProjectionHead
 from keras_attention.models.parts.arguments import as_locals, keywords
 from keras_attention.models.parts.sagan import SMALLEST, SAGANParts, widths
 from keras_attention.models.parts.sagan_arguments import CONCATENATE_AT, complete, without
+from keras_attention.models.parts.synchronized import synchronize
 from keras_attention.ops.require import require_choice
 
 SQRT2 = 2**0.5
@@ -65,6 +66,8 @@ class SAGANGenerator(keras.Model):
         norm_momentum: Pair of floats: momentum of the batch normalizations in the blocks, and of the last.
         norm_epsilon: Epsilon of all batch normalizations.
         output_channels: Channels of the image.
+        synchronized: Whether batch normalization computes its statistics of the batches of all replicas of
+            `tf.distribute` together. Other backends ignore it.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
@@ -97,6 +100,7 @@ class SAGANGenerator(keras.Model):
         norm_momentum=(0.999, 0.9999),
         norm_epsilon=1e-5,
         output_channels=3,
+        synchronized=False,
         *,
         dtype=None,
         **kwargs,
@@ -107,6 +111,8 @@ class SAGANGenerator(keras.Model):
         if num_classes:
             inputs["label"] = keras.Input((), dtype="int32", name="label")
         super().__init__(inputs, _image(inputs, parts, arguments), **kwargs)
+        if synchronized:
+            synchronize(self)
         _keep(self, arguments, dtype)
 
     @property

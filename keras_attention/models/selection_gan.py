@@ -5,6 +5,7 @@ import keras
 from keras_attention.models.parts.arguments import checked
 from keras_attention.models.parts.selection_gan import SecondStage, UNet, patches
 from keras_attention.models.parts.selection_gan_arguments import CHECKS, CONDITIONS, complete
+from keras_attention.models.parts.synchronized import synchronize
 from keras_attention.ops.require import require_choice, require_int
 
 FIRST_STAGE = {"cycle": False, "uncertainty": False, "num_candidates": None, "pool_sizes": ()}
@@ -72,6 +73,8 @@ class SelectionGANGenerator(keras.Model):
         dropout: Dropout rate.
         legacy_unused_conv: Whether to create the weights of the published code's unused convolution. They have no
             gradient and do not affect the outputs.
+        synchronized: Whether batch normalization computes its statistics of the batches of all replicas of
+            `tf.distribute` together. Other backends ignore it.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
@@ -111,6 +114,7 @@ class SelectionGANGenerator(keras.Model):
         semantics_channels=3,
         dropout=0.5,
         legacy_unused_conv=False,
+        synchronized=False,
         *,
         dtype=None,
         **kwargs,
@@ -125,6 +129,8 @@ class SelectionGANGenerator(keras.Model):
         super().__init__(inputs, _wire(inputs, arguments, dtype), **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
+        if synchronized:
+            synchronize(self)
         self._arguments = arguments
         for name, value in arguments.items():
             setattr(self, name, value)
@@ -154,6 +160,8 @@ class PatchDiscriminator(keras.Model):
         num_layers: Positive int n, number of convolutions with stride 2.
         image_channels: Channels of the image.
         condition_channels: Channels of the source image.
+        synchronized: Whether batch normalization computes its statistics of the batches of all replicas of
+            `tf.distribute` together. Other backends ignore it.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.
 
     Call arguments:
@@ -173,7 +181,17 @@ class PatchDiscriminator(keras.Model):
     (1, 6, 10, 1)
     """
 
-    def __init__(self, width=64, num_layers=3, image_channels=3, condition_channels=3, *, dtype=None, **kwargs):
+    def __init__(
+        self,
+        width=64,
+        num_layers=3,
+        image_channels=3,
+        condition_channels=3,
+        synchronized=False,
+        *,
+        dtype=None,
+        **kwargs,
+    ):
         arguments = checked(PatchDiscriminator, locals(), CHECKS)
         inputs = {
             "image": keras.Input((None, None, image_channels), name="image"),
@@ -183,6 +201,8 @@ class PatchDiscriminator(keras.Model):
         super().__init__(inputs, {"logits": patches(joined, width, num_layers, dtype)}, **kwargs)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
+        if synchronized:
+            synchronize(self)
         self._arguments = arguments
         for name, value in arguments.items():
             setattr(self, name, value)
@@ -245,7 +265,7 @@ def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs
     require_int(discriminator_width, "discriminator_width")
     generator = SelectionGANGenerator(image_size, **{**ABLATIONS[ablation], **kwargs})
     channels = generator.image_channels
-    common = {"dtype": kwargs["dtype"]} if "dtype" in kwargs else {}
+    common = {name: kwargs[name] for name in ("dtype", "synchronized") if name in kwargs}
     discriminator = PatchDiscriminator(
         discriminator_width, image_channels=channels, condition_channels=channels, **common
     )

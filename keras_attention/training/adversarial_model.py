@@ -45,7 +45,8 @@ class AdversarialModel(keras.Model):
     networks alone.) `model.optimizer.iterations` counts the steps.
 
     Replicas of `tf.distribute`: their losses are averaged, so that a step is that of one device with the whole batch,
-    except for what a network computes of its part of the batch, the statistics of batch normalization.
+    except for what a network computes of its part of the batch: the statistics of batch normalization, unless it is
+    built with `synchronized=True`. The noise of each replica is its own.
 
     Args:
         generator: Built `keras.Model`, such as that of `models.sagan`.

@@ -73,7 +73,7 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         _try_to_write(self.directory)
-        self._step = self._saved_at = int(self.model.optimizer.iterations)
+        self._step = self._saved_at = self._updates()
         later = [path for path in self.paths if _step_of(path) > self._step]
         if later:
             raise ValueError(
@@ -91,13 +91,17 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._step = int(self.model.optimizer.iterations)
+        self._step = self._updates()
         if self.every == "epoch":
             self._save()
 
+    def _updates(self):
+        # Of several replicas, the variable is one of TensorFlow's, which `int` refuses.
+        return int(ops.convert_to_numpy(self.model.optimizer.iterations))
+
     def _save(self):
         # With `steps_per_execution` the last execution of an epoch may have fewer batches than Keras reports.
-        self._step = int(self.model.optimizer.iterations)
+        self._step = self._updates()
         self._require_finite()
         path = self.directory / f"step-{self._step:08d}{WEIGHTS}"
         with written_whole(path, _most_bytes([*self.model.variables, *self.model.optimizer.variables])) as beside:

@@ -7,6 +7,7 @@ from keras import ops
 from keras_attention.layers.bases.flash_attention import block_size
 from keras_attention.ops import masked_softmax, require_boolean
 from keras_attention.ops.attention import attend_axes, attend_row
+from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.axes import free_axes, swap_heads
 from keras_attention.ops.visibility import visible_pairs
 
@@ -64,7 +65,7 @@ class ExtensionPoint:
 
     def _dropout_options(self, training):
         dropout = self.dropout if training else 0.0
-        return {"dropout": dropout, "seed": self._dropout_layer.seed_generator.next() if dropout else None}
+        return {"dropout": dropout, "seed": next_seed(self._dropout_layer.seed_generator) if dropout else None}
 
     @property
     def _computes_attention(self):

@@ -8,6 +8,7 @@ from keras_attention.layers.bases.projections import ProjectsHeads
 from keras_attention.ops import block_local
 from keras_attention.ops.block_local.cache import attend_cached
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
+from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.known import known_values
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
@@ -53,7 +54,7 @@ class LocalAttention(ProjectsHeads):
             self._blocks,
             mask=None if mask is None else ops.reshape(mask, (dims[0], rows, columns)),
             dropout=dropout,
-            seed=self._seeds.next() if dropout else None,
+            seed=next_seed(self._seeds) if dropout else None,
             return_scores=return_attention_scores,
         )
         context, *scores = result if return_attention_scores else (result,)

@@ -71,7 +71,7 @@ CHECKS = {
     "num_classes": optional_int,
     "attention_at": lambda value, name: value,  # checked together with `image_size`
     "attention_kwargs": keywords,
-    "spectral_normalization": require_bool,
+    **dict.fromkeys(("spectral_normalization", "synchronized"), require_bool),
     **dict.fromkeys(("kernel_gain", "norm_epsilon"), positive_number),
     "norm_momentum": _two_rates,
     "conditioning": one_of(CONDITIONINGS),

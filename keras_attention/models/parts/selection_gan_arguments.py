@@ -33,7 +33,7 @@ def _pool_sizes(value, name):
 CHECKS = {
     "image_size": _sides,
     "condition": _conditions,
-    **dict.fromkeys(("cycle", "uncertainty", "legacy_unused_conv"), require_bool),
+    **dict.fromkeys(("cycle", "uncertainty", "legacy_unused_conv", "synchronized"), require_bool),
     **dict.fromkeys(("num_candidates", "num_downs"), optional_int),
     "pool_sizes": _pool_sizes,
     **dict.fromkeys(("width", "semantics_width", "selection_channels"), require_int),

@@ -13,6 +13,7 @@ import keras
 from keras import ops
 
 from keras_attention.ops.paths import hashed_random
+from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.sizes import divide
 
 BACKEND = keras.backend.backend()
@@ -86,7 +87,7 @@ def _two_integers(seed):
     if seed is None:
         return keras.random.randint((2,), 0, 2**31 - 1, dtype="int32")
     if isinstance(seed, keras.random.SeedGenerator):
-        seed = seed.next()
+        seed = next_seed(seed)
     elif ops.is_tensor(seed):
         seed = ops.stack([ops.cast(seed, "int64"), ops.zeros((), "int64")])
     else:

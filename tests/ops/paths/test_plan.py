@@ -204,7 +204,9 @@ SHARDED = """
         def loss(query, key, value):
             return (function(query, key, value) ** 2).sum()
         step = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)), out_shardings=(None, (spec,) * 3))
-        text = step.lower(x, x, x).compile().as_text()
+        report(name, count, axis, step.lower(x, x, x).compile().as_text())
+
+    def report(name, count, axis, text):
         found = sorted(set(re.findall(r"(all-gather|all-to-all|collective-permute)", text)))
         print(name, count, axis, found, text.count(" while("), sep="; ")
 
@@ -212,6 +214,15 @@ SHARDED = """
         for name, given in list(options.items())[: 1 if count == 2 else None]:
             given = {"device": "gpu", **given}
             show(name, count, axis, lambda *x: ops.attend(*x, **given), (8, 64, 8, 16))
+    mesh = Mesh(np.array(jax.devices()), ("d",))
+    specs = [NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (None, "d"), (None, "d"))]
+    x = [jax.ShapeDtypeStruct((2, 64, 4, 8), "float32", sharding=spec) for spec in specs]
+    for name, size in (("dense, keys", 0), ("tiles, keys", 16)):
+        def loss(*x):
+            return (ops.attend(*x, block_size=size, device="gpu") ** 2).sum()
+        step = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)), out_shardings=(None, tuple(specs)))
+        report(name, 8, 1, step.lower(*x).compile().as_text())
+
     def concatenation(query, key, value):
         vector = np.ones(32, "float32")
         return ops.non_local(query, key, value, "concatenation", vector=vector, block_size=1, device="gpu")
@@ -227,13 +238,13 @@ SHARDED = """
 
 @pytest.mark.skipif(BACKEND != "jax", reason="needs several host devices of JAX")
 def test_sharded_inputs_are_not_gathered():
-    """Sharded over the batch or the heads, on 2 and on 8 devices, forward and backward."""
+    """Sharded over the batch or the heads, or keys and values over their length; forward and backward."""
     flags = "--xla_force_host_platform_device_count=8"
     environment = {**os.environ, "XLA_FLAGS": flags, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     run = [sys.executable, "-c", textwrap.dedent(SHARDED)]
     lines = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
     found = [line.split("; ") for line in lines]
-    assert len(found) == 2 * (1 + 6) + 1 + 2 * 2
+    assert len(found) == 2 * (1 + 6) + 2 + 1 + 2 * 2
     for name, _, _, collectives, loops in found:
         assert (int(loops) > 0) == ("dense" not in name)
         assert ("all-gather" in collectives) == (name == "cpu"), "whose parts are heads of single entries"
