@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers import LabelConcatenation, ProjectionHead
 from keras_attention.models.parts.arguments import as_locals, keywords
+from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.sagan import SMALLEST, SAGANParts, widths
 from keras_attention.models.parts.sagan_arguments import CONCATENATE_AT, complete, without
 from keras_attention.ops.require import require_choice
@@ -110,7 +111,7 @@ class SAGANGenerator(keras.Model):
         _keep(self, arguments, dtype)
 
     def get_config(self):
-        return {**_common(self), **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -192,7 +193,7 @@ class SAGANDiscriminator(keras.Model):
         _keep(self, arguments, dtype)
 
     def get_config(self):
-        return {**_common(self), **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 def sagan(
@@ -310,8 +311,3 @@ def _keep(model, arguments, dtype):
     model._arguments = arguments
     for name, value in arguments.items():
         setattr(model, name, value)
-
-
-def _common(model):
-    dtype = keras.dtype_policies.serialize(model.dtype_policy)
-    return {"name": model.name, "trainable": model.trainable, "dtype": dtype}

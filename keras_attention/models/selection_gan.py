@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.models.parts.arguments import checked
+from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.selection_gan import SecondStage, UNet, patches
 from keras_attention.models.parts.selection_gan_arguments import CHECKS, CONDITIONS, complete
 from keras_attention.ops.require import require_choice, require_int
@@ -130,8 +131,7 @@ class SelectionGANGenerator(keras.Model):
             setattr(self, name, value)
 
     def get_config(self):
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -197,8 +197,7 @@ class PatchDiscriminator(keras.Model):
         return super().call(inputs, *args, **kwargs)
 
     def get_config(self):
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs):
