@@ -7,6 +7,7 @@ from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.selection_gan import SecondStage, UNet, patches
 from keras_attention.models.parts.selection_gan_arguments import CHECKS, CONDITIONS, complete
 from keras_attention.ops.require import require_choice, require_int
+from keras_attention.ops.shapes.sizes import below
 
 FIRST_STAGE = {"cycle": False, "uncertainty": False, "num_candidates": None, "pool_sizes": ()}
 # The steps of the paper's ablation, as arguments. F and G differ only in the loss: G has the total variation.
@@ -189,7 +190,7 @@ class PatchDiscriminator(keras.Model):
 
     def call(self, inputs, *args, **kwargs):
         least, sides = 3 * 2**self.num_layers, tuple(inputs["image"].shape[1:3])
-        if any(side is not None and side < least for side in sides):
+        if any(below(side, least) for side in sides):
             raise ValueError(
                 f"`image` must have sides of at least 3 * 2^num_layers = {least}, to have a patch. "
                 f"Received: image.shape={tuple(inputs['image'].shape)}"

@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.ops.require import require_int, require_number
+from keras_attention.ops.shapes.sizes import below
 
 # JAX has no 64-bit integers by default.
 INDEX = "int32" if keras.backend.backend() == "jax" else "int64"
@@ -129,7 +130,7 @@ def require_glimpses(images_shape, locations_shape, size):
     ranks = len(images_shape) == 4 and len(locations_shape) == 2 and locations_shape[1] in (None, 2)
     if not ranks or (None not in (images_shape[0], locations_shape[0]) and images_shape[0] != locations_shape[0]):
         raise ValueError(f"`images` must be [B, Y, X, C] and `locations` [B, 2]. {received}")
-    if any(n is not None and n < size for n in images_shape[1:3]):
+    if any(below(n, size) for n in images_shape[1:3]):
         raise ValueError(f"`images` must not be smaller than a glimpse. {received}, size={size}")
 
 
