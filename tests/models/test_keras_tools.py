@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
+from tests.backend import BACKEND
 from tests.layers.helpers import numpy
-from tests.models.factories import INPUTS, NETWORKS, of_class
+from tests.models.factories import INPUTS, NETWORKS, make, of_class
 
 # Their copies take longest.
 SLOW = ("SelectionGANGenerator", "SAGANGenerator", "SAGANDiscriminator", "RNNSearch", "NonLocalResNet")
@@ -80,3 +81,36 @@ def test_model_to_dot():
         dot = keras.utils.model_to_dot(of_class(name), show_shapes=True, show_layer_names=True, expand_nested=True)
         labels = " ".join(node.get_label() for node in dot.get_nodes() if node.get_label())
         assert all(layer.name in labels for layer in of_class(name).layers)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="SavedModels with unknown sizes need the TensorFlow backend")
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+@pytest.mark.filterwarnings("ignore:.*is spectrally normalized")
+@pytest.mark.parametrize("quantized", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "AttentionResNet")) for name in NETWORKS]
+)
+def test_saved_models_take_any_batch(name, quantized, tmp_path):
+    """Of TensorFlow and of Keras, each written as it is documented there."""
+    import tensorflow as tf
+
+    model = make(name)
+    if quantized:
+        model.quantize("int8")
+    inputs = keras.tree.map_structure(lambda x: tf.constant(np.concatenate([x, x[::-1], x])), INPUTS[name])
+    inputs = keras.tree.map_structure(lambda x, spec: tf.cast(x, spec.dtype), inputs, model.input)
+    expected = keras.tree.flatten(model(inputs))
+    tf.saved_model.save(model, tmp_path / "tensorflow")
+    model.export(tmp_path / "keras", verbose=False)
+    of_tensorflow, of_keras = (tf.saved_model.load(tmp_path / writer) for writer in ("tensorflow", "keras"))
+    # The signature of TensorFlow takes the inputs in the order of Keras, as `inputs`, `inputs_1` and so on.
+    names = [f"inputs_{i}" if i else "inputs" for i in range(len(model.inputs))]
+    named = of_tensorflow.signatures["serving_default"](**dict(zip(names, keras.tree.flatten(inputs), strict=True)))
+    for found in (named.values(), keras.tree.flatten(of_keras.serve(inputs))):
+        for x, y in zip(sorted(found, key=order), sorted(expected, key=order), strict=True):
+            np.testing.assert_allclose(x, y, atol=1e-5)
+
+
+def order(x):
+    """A key by which outputs without comparable names are sorted."""
+    return tuple(x.shape), float(np.sum(x))
