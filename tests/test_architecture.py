@@ -115,6 +115,35 @@ def test_forbidden_imports_are_found(source):
     assert list(forbidden_imports(source, ("keras_attention", "ops")))
 
 
+# Packages whose tensors may be part of an exported graph.
+IN_GRAPHS = ("ops", "layers", "models", "decoding", "export")
+
+
+def new_axes(source):
+    """Yields the subscripts of a file that make an axis, such as `x[:, None]`, as messages."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Subscript):
+            continue
+        indices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if any(ast.unparse(index).split(".")[-1] in ("None", "newaxis") for index in indices):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def test_axes_are_made_by_expand_dims():
+    files = [path for path in FILES if path.relative_to(PACKAGE).parts[0] in IN_GRAPHS]
+    found = {label(path): list(new_axes(path.read_text())) for path in files}
+    assert len(found) > 100 and not {path: axes for path, axes in found.items() if axes}, (
+        "LiteRT has no slice with a new axis, and in the loops of ONNX it is converted wrongly: use `ops.expand_dims`, "
+        "or for NumPy arrays `np.expand_dims`"
+    )
+
+
+@pytest.mark.parametrize("index", ["None", "..., None", "None, :", ":, i, None", "np.newaxis", "keras.ops.newaxis, 1:"])
+def test_new_axes_are_found(index):
+    assert list(new_axes(f"y = f(x[{index}]) + 1"))
+    assert not list(new_axes("x[None:], x[:, 1:None], x[..., 0], x[f(None)], x[i or None], d['None'], d[None or k]"))
+
+
 def test_importing_the_package_imports_nothing_beyond_keras():
     code = "import sys, keras; before = set(sys.modules); import keras_attention; print(*set(sys.modules) - before)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout

@@ -179,7 +179,7 @@ def _initial_state(start_tokens, cache, max_length, pad_token, K):
     """The loop's variables before the first step: index, tokens, cache, alive and finished, each with its scores."""
     tokens, cache = tree.map_structure(lambda x: ops.repeat(x, K, axis=0), (start_tokens, cache))
     empty = blank(tokens, max_length, pad_token)
-    nothing = ops.where(is_end(start_tokens, None)[:, None], 0.0, ops.full((1, K), NEVER))
+    nothing = ops.where(ops.expand_dims(is_end(start_tokens, None), 1), 0.0, ops.full((1, K), NEVER))
     first_only = ops.where(ops.arange(K) == 0, 0.0, nothing)
     return ops.convert_to_tensor(0, dtype="int32"), tokens, cache, empty, first_only, empty, nothing
 
@@ -194,7 +194,7 @@ def _unless_full(limits, index, old, new):
 
 def _ended_scores(scores, ends, over, K):
     """The scores [B, 2 K] of candidates that end in this step; minus infinity for others and for rows that are over."""
-    counts = ops.logical_and(ends, ops.logical_not(over)[:, None])
+    counts = ops.logical_and(ends, ops.expand_dims(ops.logical_not(over), 1))
     if K == 1:  # greedy search: the second-best token may continue a sequence, but not end it
         counts = ops.logical_and(counts, ops.arange(scores.shape[-1]) == 0)
     return ops.where(counts, scores, NEVER)
@@ -204,8 +204,8 @@ def _expand(logits, alive_scores, K):
     """The best 2 K continuations: their log-probabilities, beams and tokens, each [B, 2 K], best first."""
     V = logits.shape[-1]
     log_probs = ops.log_softmax(logits, axis=-1)
-    log_probs = ops.where(has_nan(log_probs)[:, None], NEVER, log_probs)
-    log_probs = ops.reshape(log_probs, (-1, K, V)) + alive_scores[:, :, None]
+    log_probs = ops.where(ops.expand_dims(has_nan(log_probs), 1), NEVER, log_probs)
+    log_probs = ops.reshape(log_probs, (-1, K, V)) + ops.expand_dims(alive_scores, 2)
     # Twice the beam: at most K of them end, so K open ones remain.
     scores, chosen = ops.top_k(ops.reshape(log_probs, (-1, K * V)), min(2, V) * K)
     chosen = ops.cast(chosen, "int32")
@@ -224,5 +224,6 @@ def _result(alive, alive_scores, finished, finished_scores, longest, pad_token):
     K, L = alive_scores.shape[-1], alive.shape[-1]
     any_finished = finished_scores[:, :1] > NEVER
     scores = ops.where(any_finished, finished_scores, alive_scores / longest)
-    tokens = ops.where(any_finished[:, :, None], *(ops.reshape(x, (-1, K, L)) for x in (finished, alive)))
-    return ops.where(scores[:, :, None] > NEVER, tokens, pad_token), scores
+    either = (ops.reshape(x, (-1, K, L)) for x in (finished, alive))
+    tokens = ops.where(ops.expand_dims(any_finished, 2), *either)
+    return ops.where(ops.expand_dims(scores, 2) > NEVER, tokens, pad_token), scores

@@ -142,7 +142,7 @@ def _alike(x, old):
 
 def blank(start_tokens, max_length, pad_token):
     """A buffer [B, max_length] of padding; B may be unknown."""
-    return ops.zeros_like(start_tokens)[:, None] + ops.full((1, max_length), pad_token, dtype="int32")
+    return ops.expand_dims(ops.zeros_like(start_tokens), 1) + ops.full((1, max_length), pad_token, dtype="int32")
 
 
 def write(sequences, index, tokens):
@@ -150,7 +150,7 @@ def write(sequences, index, tokens):
     # A comparison instead of `slice_update`, whose TensorFlow op needs XLA: this runs on any model server.
     column = ops.arange(sequences.shape[1], dtype="int32") == index
     column = ops.reshape(column, (1, -1, *[1] * (len(sequences.shape) - 2)))
-    return ops.where(column, tokens[:, None], sequences)
+    return ops.where(column, ops.expand_dims(tokens, 1), sequences)
 
 
 def is_end(tokens, end_token):
@@ -160,7 +160,7 @@ def is_end(tokens, end_token):
 
 def take_rows(x, chosen, M):
     """Gathers the rows `chosen` [B, J] of each batch member from `x` [B * M, ...]: [B * J, ...]."""
-    first = ops.arange(ops.shape(chosen)[0], dtype="int32")[:, None] * M
+    first = ops.expand_dims(ops.arange(ops.shape(chosen)[0], dtype="int32"), 1) * M
     return ops.take(x, ops.reshape(first + chosen, (-1,)), axis=0)
 
 

@@ -87,7 +87,7 @@ def draw(logits, noise, temperature=1.0, top_k=None, top_p=None):
     """Tokens [B] from logits [B, V] and noise [B], uniform in [0, 1)."""
     weights, tokens = _weights(logits, temperature, top_k, top_p)
     ranks = _invert(weights, noise)
-    return ranks if tokens is None else ops.take_along_axis(tokens, ranks[:, None], axis=1)[:, 0]
+    return ranks if tokens is None else ops.take_along_axis(tokens, ops.expand_dims(ranks, 1), axis=1)[:, 0]
 
 
 def _require_options(temperature, top_k, top_p, seed):
@@ -115,7 +115,7 @@ def _weights(logits, temperature, top_k, top_p):
 def _invert(weights, noise):
     """Inverse transform sampling: the first index whose cumulative weight exceeds `noise` [B] times the total."""
     mass = ops.cumsum(weights, axis=-1)
-    threshold = noise[:, None] * ops.max(mass, axis=-1, keepdims=True)
+    threshold = ops.expand_dims(noise, 1) * ops.max(mass, axis=-1, keepdims=True)
     # A parallel sum need not be monotone in its last bit; a token of weight 0 must not be sampled for that.
     exceeds = ops.logical_and(mass > threshold, weights > 0)
     first = ops.argmax(ops.cast(exceeds, "int32"), axis=-1)

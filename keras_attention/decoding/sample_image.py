@@ -93,7 +93,8 @@ def sample_image(
         output, cache = require_answer(model.step(last, cache, index), cache)
         output = ops.cast(output, "float32")
         values = choose(output, index)
-        values = ops.where(has_nan(output) if len(values.shape) == 1 else has_nan(output)[:, None], 0, values)
+        failed = has_nan(output)
+        values = ops.where(failed if len(values.shape) == 1 else ops.expand_dims(failed, 1), 0, values)
         if kept:
             old, keep = (ops.take(x, index, axis=1) for x in kept)
             values = ops.where(keep, old, values)
@@ -150,8 +151,8 @@ def _require_known(known, mask, size, channels):
             f"Received: known.shape={tuple(known.shape)}, known_mask.shape={tuple(mask.shape)}"
         )
     mask = require_boolean(mask, "known_mask")
-    mask = mask if len(mask.shape) == 3 else mask[None]
-    mask = ops.broadcast_to(mask[..., None], ops.shape(known))
+    mask = mask if len(mask.shape) == 3 else ops.expand_dims(mask, 0)
+    mask = ops.broadcast_to(ops.expand_dims(mask, -1), ops.shape(known))
     require_labels(ops.where(mask, known, 0), "known", 256)
     return known, mask
 

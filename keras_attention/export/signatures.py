@@ -104,7 +104,8 @@ def _without_nan(x, empty):
 
 def _visible(x, lengths):
     """[B, T] = t < lengths."""
-    return ops.arange(ops.shape(x)[1], dtype="int32")[None] < ops.cast(lengths, "int32")[:, None]
+    positions = ops.expand_dims(ops.arange(ops.shape(x)[1], dtype="int32"), 0)
+    return positions < ops.expand_dims(ops.cast(lengths, "int32"), 1)
 
 
 def own_signature(model, input_signature=None, lengths=None, require=None):

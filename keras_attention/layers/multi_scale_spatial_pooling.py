@@ -7,6 +7,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.gate import VARIANTS
 from keras_attention.ops import resize_align_corners
 from keras_attention.ops.require import require_choice, require_data_format, require_ints
+from keras_attention.ops.shapes.sizes import below
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -98,7 +99,7 @@ class MultiScaleSpatialPooling(BaseLayer):
         if len(shape) != 4 or shape[self._axis] is None:
             raise ValueError(f"`inputs` must be [B, Y, X, C] (channels_first: [B, C, Y, X]) with a known C. {received}")
         positions = shape[1:3] if self._axis == -1 else shape[2:]
-        if any(n is not None and n < max(self.pool_sizes) for n in positions):
+        if any(below(n, max(self.pool_sizes)) for n in positions):
             raise ValueError(
                 f"`inputs` must have at least as many rows and columns as the largest of `pool_sizes`. {received}, "
                 f"pool_sizes={self.pool_sizes}"

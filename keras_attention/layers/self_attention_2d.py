@@ -10,6 +10,7 @@ from keras_attention.layers.spectral_normalization import normalised_if
 from keras_attention.ops import non_local
 from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
+from keras_attention.ops.shapes.sizes import below
 from keras_attention.ops.shapes.subsample import POOL, subsample, subsampled
 
 VARIANTS = ("reference", "paper")
@@ -169,7 +170,7 @@ class SelfAttention2D(BaseLayer):
         if len(shape) != 4:
             raise ValueError(f"`inputs` must be [B, Y, X, C]. {received}")
         dims = tuple(shape[:-1]) if self.data_format == "channels_last" else (shape[0], *shape[2:])
-        few = 0 not in dims[1:] and any(n is not None and n < POOL for n in dims[1:])
+        few = 0 not in dims[1:] and any(below(n, POOL) for n in dims[1:])
         if self.variant == "reference" and few:
             raise ValueError(
                 f'`inputs` must have {POOL} rows and columns at least, to be pooled; `variant="paper"` takes any. '

@@ -39,8 +39,11 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
     `with ops.spectral_step():`, however often the layer is called. Elsewhere every call with `training=True` updates
     it.
 
-    A kernel of zeros is unchanged. Regularizers and constraints apply to the stored kernel. LoRA and int8 are not
-    supported: an error.
+    A kernel of zeros is unchanged. Regularizers and constraints apply to the stored kernel.
+
+    Quantization and LoRA are not supported: they replace the kernel that sigma is computed of. `quantize` and
+    `enable_lora` of `layer` raise `NotImplementedError`, at which `keras.Model.quantize` leaves `layer` as it is, with
+    a warning, and quantizes the others.
 
     Differs from the paper: nothing. Differs from the published code of SAGAN, whose gradient also flows through u and
     v, and which updates u in evaluation too; and from `keras.layers.SpectralNormalization`, which overwrites the
@@ -65,8 +68,8 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
         What `layer` returns.
 
     Raises:
-        ValueError: If `layer` is none of these or has an `activity_regularizer` (which belongs on the wrapper), or an
-            argument is out of range.
+        ValueError: If `layer` is none of these, is quantized, has LoRA or an `activity_regularizer` (which belongs on
+            the wrapper), or an argument is out of range.
 
     Example:
 
@@ -84,6 +87,7 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
         shrink_only = require_bool(shrink_only, "shrink_only")
         if kwargs.get("dtype") is not None:
             layer.dtype_policy = keras.dtype_policies.get(kwargs["dtype"])
+        _keep_plain(layer)
         # Not autocast: sigma is computed from the stored kernel.
         super().__init__(layer, **{**kwargs, "dtype": "float32", "autocast": False})
         self.iterations = iterations
@@ -162,15 +166,27 @@ def _require_layer(layer):
     return layer
 
 
+def _keep_plain(layer):
+    """Raises if `layer` is quantized or has LoRA; from now on, its `quantize` and `enable_lora` raise."""
+    mode, rank = layer.quantization_mode, getattr(layer, "lora_rank", None)
+    if mode is not None or rank:
+        raise ValueError(
+            "`layer` must be neither quantized nor have LoRA to be spectrally normalized. "
+            f"Received: layer.quantization_mode={mode!r}, layer.lora_rank={rank!r}"
+        )
+
+    def refuse(*args, **kwargs):
+        # At this type `keras.Model.quantize` skips the layer.
+        raise NotImplementedError(
+            f"The kernel of `{layer.name}` is spectrally normalized, and supports neither quantization nor LoRA."
+        )
+
+    layer.quantize = layer.enable_lora = refuse
+
+
 def _kernel(layer):
     """The kernel variable."""
-    kernel = layer.embeddings if isinstance(layer, keras.layers.Embedding) else layer.kernel
-    if layer.quantization_mode is not None or not isinstance(kernel, keras.Variable):
-        raise ValueError(
-            "A layer with LoRA or a quantized kernel cannot be spectrally normalized. "
-            f"Received: layer={layer.name}, quantization_mode={layer.quantization_mode}"
-        )
-    return kernel
+    return layer.embeddings if isinstance(layer, keras.layers.Embedding) else layer.kernel
 
 
 def _axes(layer):

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.models.parts.arguments import checked, int_or_pair, one_of, optional_int, require_heads
-from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.image_transformer import POSITIONS, ImageTransformerParts
 from keras_attention.ops import pixel_order as generation
 from keras_attention.ops.require import is_int, require_bool, require_int, require_pair, require_rate, require_seed
@@ -221,8 +221,7 @@ class ImageTransformer(keras.Model):
         return ops.reshape(image, (ops.shape(image)[0], Y, X, self.channels))
 
     def get_config(self):
-        common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
-        return {**common, **self._arguments}
+        return {**common_config(self), **self._arguments}
 
     def _require_start(self, size, batch_size, label, source):
         if len(size) != 2 or not all(is_int(n) and n > 0 for n in size):

@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.layers import AttentionRNN, LuongAttention, TokenEmbedding
 from keras_attention.layers.luong_attention import SCORES, WINDOWS
 from keras_attention.models.parts.arguments import checked, one_of, optional_int, positive_number
-from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.dtypes import common_config
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
 SIZES = ("source_vocabulary_size", "target_vocabulary_size", "embedding_dim", "units", "num_layers")
@@ -175,8 +175,7 @@ class LuongLSTM(keras.Model):
         return self.parts.decode(target, *self.parts.encode(source, training=False), **flags)[1]
 
     def get_config(self):
-        common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
-        return {**common, **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 def luong_lstm(source_vocabulary_size, target_vocabulary_size, **kwargs):

@@ -4,7 +4,7 @@ import keras
 
 from keras_attention.layers import NonLocalBlock
 from keras_attention.models.parts.arguments import checked, keywords, numbers_of_blocks, one_of
-from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.non_local_resnet import ClipParts
 from keras_attention.models.parts.synchronized import synchronize
 from keras_attention.ops.require import require_bool, require_choice, require_int, require_rate
@@ -139,8 +139,7 @@ class NonLocalResNet(keras.Model):
             setattr(self, name, value)
 
     def get_config(self):
-        common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
-        return {**common, **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 def non_local_resnet(depth=50, num_blocks=0, **kwargs):

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention.layers import FirstLocation, GlimpseNetwork, LocationPolicy
 from keras_attention.models.parts.arguments import checked, one_of, positive_number
-from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.dtypes import common_config
 from keras_attention.ops.require import require_bool, require_int, require_number, require_seed
 from keras_attention.ops.runtime.replicas import replicas
 
@@ -170,8 +170,7 @@ class RecurrentAttention(keras.Model):
             state.assign(store[str(i)])
 
     def get_config(self):
-        common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
-        return {**common, **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 def recurrent_attention(**kwargs):

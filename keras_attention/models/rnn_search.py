@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.models.parts.arguments import checked
-from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.rnn_search import RNNSearchParts
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
@@ -189,9 +189,7 @@ class RNNSearch(keras.Model):
 
     def get_config(self):
         return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": serialize_dtype(self),
+            **common_config(self),
             **self._arguments,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }

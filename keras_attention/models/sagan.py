@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers import LabelConcatenation, ProjectionHead
 from keras_attention.models.parts.arguments import as_locals, keywords
+from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.sagan import SMALLEST, SAGANParts, widths
 from keras_attention.models.parts.sagan_arguments import CONCATENATE_AT, complete, without
 from keras_attention.models.parts.synchronized import synchronize
@@ -121,7 +122,7 @@ class SAGANGenerator(keras.Model):
         return {"label": self.num_classes} if self.num_classes else {}
 
     def get_config(self):
-        return {**_common(self), **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -208,7 +209,7 @@ class SAGANDiscriminator(keras.Model):
         return {"label": self.num_classes} if self.num_classes else {}
 
     def get_config(self):
-        return {**_common(self), **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 def sagan(
@@ -326,8 +327,3 @@ def _keep(model, arguments, dtype):
     model._arguments = arguments
     for name, value in arguments.items():
         setattr(model, name, value)
-
-
-def _common(model):
-    dtype = keras.dtype_policies.serialize(model.dtype_policy)
-    return {"name": model.name, "trainable": model.trainable, "dtype": dtype}

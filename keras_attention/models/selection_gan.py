@@ -3,10 +3,12 @@
 import keras
 
 from keras_attention.models.parts.arguments import checked
+from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.selection_gan import SecondStage, UNet, patches
 from keras_attention.models.parts.selection_gan_arguments import CHECKS, CONDITIONS, complete
 from keras_attention.models.parts.synchronized import synchronize
 from keras_attention.ops.require import require_choice, require_int
+from keras_attention.ops.shapes.sizes import below
 
 FIRST_STAGE = {"cycle": False, "uncertainty": False, "num_candidates": None, "pool_sizes": ()}
 # The steps of the paper's ablation, as arguments. F and G differ only in the loss: G has the total variation.
@@ -136,8 +138,7 @@ class SelectionGANGenerator(keras.Model):
             setattr(self, name, value)
 
     def get_config(self):
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -209,7 +210,7 @@ class PatchDiscriminator(keras.Model):
 
     def call(self, inputs, *args, **kwargs):
         least, sides = 3 * 2**self.num_layers, tuple(inputs["image"].shape[1:3])
-        if any(side is not None and side < least for side in sides):
+        if any(below(side, least) for side in sides):
             raise ValueError(
                 f"`image` must have sides of at least 3 * 2^num_layers = {least}, to have a patch. "
                 f"Received: image.shape={tuple(inputs['image'].shape)}"
@@ -217,8 +218,7 @@ class PatchDiscriminator(keras.Model):
         return super().call(inputs, *args, **kwargs)
 
     def get_config(self):
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs):

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers import TokenEmbedding, TransformerDecoderBlock, TransformerEncoderBlock
 from keras_attention.models.parts.arguments import checked, one_of, optional_int, require_heads
-from keras_attention.models.parts.dtypes import serialize_dtype
+from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.stack import POSITIONS, Stack, make_norm, make_position
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
@@ -220,8 +220,7 @@ class Transformer(keras.Model):
         }
 
     def get_config(self):
-        common = {"name": self.name, "trainable": self.trainable, "dtype": serialize_dtype(self)}
-        return {**common, **self._arguments}
+        return {**common_config(self), **self._arguments}
 
 
 def transformer(vocabulary_size, **kwargs):

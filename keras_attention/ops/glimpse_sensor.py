@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.ops.require import require_int, require_number
+from keras_attention.ops.shapes.sizes import below
 
 # JAX has no 64-bit integers by default.
 INDEX = "int32" if keras.backend.backend() == "jax" else "int64"
@@ -96,7 +97,7 @@ def soft_glimpses(images, locations, size, scales=1, factor=2.0):
     centre, known = _centre(images, locations)
     start = ops.stop_gradient(ops.floor(centre))
     patch = _patch(images, ops.cast(start, "int32") - widths[-1] // 2, widths[-1] + 1, centre.dtype)
-    down, right = ((centre - start)[:, i, None, None, None] for i in range(2))
+    down, right = (ops.reshape((centre - start)[:, i], (-1, 1, 1, 1)) for i in range(2))
     patch = (1 - down) * patch[:, :-1] + down * patch[:, 1:]
     patch = (1 - right) * patch[:, :, :-1] + right * patch[:, :, 1:]
     return ops.cast(_known(_shrunk(patch, widths, size), known), locations.dtype)
@@ -129,7 +130,7 @@ def require_glimpses(images_shape, locations_shape, size):
     ranks = len(images_shape) == 4 and len(locations_shape) == 2 and locations_shape[1] in (None, 2)
     if not ranks or (None not in (images_shape[0], locations_shape[0]) and images_shape[0] != locations_shape[0]):
         raise ValueError(f"`images` must be [B, Y, X, C] and `locations` [B, 2]. {received}")
-    if any(n is not None and n < size for n in images_shape[1:3]):
+    if any(below(n, size) for n in images_shape[1:3]):
         raise ValueError(f"`images` must not be smaller than a glimpse. {received}, size={size}")
 
 
@@ -156,7 +157,7 @@ def _patch(images, start, width, dtype):
             f"On JAX, `images` must have fewer than 2^31 pixels in all. Received: images.shape={(B, Y, X, C)}"
         )
     Y, X = ops.cast(Y, INDEX), ops.cast(X, INDEX)
-    rows, columns = (ops.cast(start[:, i, None], INDEX) + ops.arange(width, dtype=INDEX) for i in range(2))
+    rows, columns = (ops.cast(start[:, i : i + 1], INDEX) + ops.arange(width, dtype=INDEX) for i in range(2))
     inside = [ops.logical_and(index >= 0, index < size) for index, size in ((rows, Y), (columns, X))]
     first = ops.expand_dims(ops.arange(B, dtype=INDEX), (1, 2)) * (Y * X)
     # Not `clip`: from 0 to 6 LiteRT's converter takes it for ReLU6, which it has for floats alone.
@@ -183,7 +184,7 @@ def _shrunk(patch, widths, size):
 
 def area_means(width, size):
     """A matrix [size, width] that takes the means over `size` equal parts of `width` pixels."""
-    edges = np.arange(size + 1) * width / size
+    edges = np.expand_dims(np.arange(size + 1) * width / size, 1)
     pixels = np.arange(width)
-    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    overlap = np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)
     return (np.maximum(overlap, 0) * size / width).astype("float32")

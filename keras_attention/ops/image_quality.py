@@ -8,6 +8,7 @@ import math
 from keras import ops
 
 from keras_attention.ops.require import is_number, require_choice
+from keras_attention.ops.shapes.sizes import below
 
 VARIANTS = ("standard", "published")
 WINDOW, SIGMA = 11, 1.5
@@ -166,7 +167,7 @@ def _to_unit(y_true, y_pred, value_range, variant, least):
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
     shapes = tuple(y_true.shape), tuple(y_pred.shape)
     equal = len(shapes[0]) == len(shapes[1]) == 4 and all(a == b or None in (a, b) for a, b in zip(*shapes))
-    if not equal or any(n is not None and n < least for shape in shapes for n in shape[1:3]):
+    if not equal or any(below(n, least) for shape in shapes for n in shape[1:3]):
         size = f", Y and X at least {least}" if least > 1 else ""
         raise ValueError(
             f"`y_true` and `y_pred` must have the same shape [B, Y, X, C]{size}. "

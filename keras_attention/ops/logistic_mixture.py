@@ -140,7 +140,7 @@ def logistic_mixture_sample(parameters, channels, noise, temperature=1.0):
     means, log_scales, coefficients = (
         ops.sum(chosen * part, axis=-2, keepdims=True) for part in (means, log_scales, coefficients)
     )
-    spread = temperature * ops.exp(log_scales) * (ops.log(noise) - ops.log1p(-noise))[..., None, K:]
+    spread = temperature * ops.exp(log_scales) * ops.expand_dims((ops.log(noise) - ops.log1p(-noise))[..., K:], -2)
     pixel = []
     for c in range(channels):
         x = ops.stack(pixel, axis=-1) / 127.5 - 1.0 if pixel else None

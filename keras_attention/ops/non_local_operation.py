@@ -186,7 +186,7 @@ def seen_keys(query, key, device="cpu"):
 def _apart(query, key, vector):
     """The two terms of vector . [query, key]: [B, T, 1] of the queries and [B, S, 1] of the keys."""
     H = query.shape[-1]
-    return ops.matmul(query, vector[:H, None]), ops.matmul(key, vector[H:, None])
+    return ops.matmul(query, ops.expand_dims(vector[:H], 1)), ops.matmul(key, ops.expand_dims(vector[H:], 1))
 
 
 def _rows(x, index, device):

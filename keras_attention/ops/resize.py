@@ -66,7 +66,7 @@ def _weights(target, source):
     if known(target, source):
         # XLA would turn the division into a product, and the last position would not be exact.
         positions = np.arange(target) * (source - 1) / max(target - 1, 1)
-        return np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(source)))
+        return np.maximum(0, 1 - np.abs(np.expand_dims(positions, 1) - np.arange(source)))
     last = ops.maximum(ops.cast(target, "float32") - 1, 1.0)
     # Multiplied before divided, so that the last position is exact.
     positions = ops.cast(ops.arange(target), "float32") * (ops.cast(source, "float32") - 1) / last

@@ -71,8 +71,45 @@ def test_bad_arguments_by_name(arguments, message):
 
 
 @pytest.mark.parametrize("change", ["quantize", "enable_lora"])
-def test_quantized_kernels_and_lora_are_refused(change):
-    layer, x, _ = make()
-    getattr(layer.layer, change)("int8" if change == "quantize" else 2)
-    with pytest.raises(ValueError, match="cannot be spectrally normalized"):
-        layer(x)
+@pytest.mark.parametrize("kind", ["dense", "heads", "embedding"])
+def test_quantization_and_lora_are_refused_before_they_change_the_layer(change, kind):
+    layer, x, _ = make(kind)
+    weights, expected = [w.path for w in layer.weights], numpy(layer(x))
+    with pytest.raises(
+        NotImplementedError, match=f"`{layer.layer.name}` is spectrally normalized, and supports neither"
+    ):
+        getattr(layer.layer, change)("int8" if change == "quantize" else 2)
+    assert [w.path for w in layer.weights] == weights
+    np.testing.assert_array_equal(numpy(layer(x)), expected)
+
+
+@pytest.mark.parametrize("change", ["quantize", "enable_lora", "dtype"])
+def test_a_quantized_layer_and_one_with_lora_are_refused_at_once(change):
+    dense, kwargs = keras.layers.Dense(4), {}
+    dense.build((2, 3))
+    if change == "dtype":
+        dense, kwargs = keras.layers.Dense(4), {"dtype": "int8_from_float32"}
+    else:
+        getattr(dense, change)("int8" if change == "quantize" else 2)
+    with pytest.raises(ValueError, match="`layer` must be neither quantized nor have LoRA.*Received: .*('int8'|=2)"):
+        SpectralNormalization(dense, **kwargs)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+@pytest.mark.filterwarnings("ignore:.*is spectrally normalized")
+def test_a_model_is_quantized_except_for_the_normalized_kernels(tmp_path):
+    tokens = keras.Input((None,), dtype="int32")
+    x = SpectralNormalization(keras.layers.Embedding(7, 4))(tokens)
+    model = keras.Model(tokens, keras.layers.Dense(5)(SpectralNormalization(keras.layers.Dense(6))(x)))
+    for i, w in enumerate(model.weights):
+        w.assign(random(*w.shape, seed=i))
+    x = np.array([[1, 0, 6], [2, 3, 1]])
+    exact = numpy(model(x))
+    with pytest.warns(UserWarning, match="is spectrally normalized"):
+        model.quantize("int8")
+    assert [str(w.dtype) for w in model.weights].count("int8") == 1
+    quantized = numpy(model(x))
+    assert 1e-4 < np.abs(quantized - exact).max() < 0.05 * np.abs(exact).max()
+    model.save(tmp_path / "model.keras")
+    twin = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(twin(x)), quantized, atol=1e-6)

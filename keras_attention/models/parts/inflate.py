@@ -75,7 +75,7 @@ def _require_torch_without_gates(source):
 def _fit(value, shape):
     """`value` with this shape, inflated over time if needed; `None` if the shapes do not match."""
     if len(value.shape) == 4 and len(shape) == 5:
-        value = value[None]
+        value = np.expand_dims(value, 0)
     if len(shape) == 5 and value.shape[0] == 1:
         value = np.repeat(value, shape[0], axis=0) / shape[0]
     return value if tuple(value.shape) == shape else None

@@ -153,7 +153,7 @@ class Grid:
         rows, columns = (m.reshape(-1, 1) for m in np.mgrid[:th, :tw])
         key_rows, key_columns = np.mgrid[-up : th + down, -left : tw + right]
         above, beside = self._seen
-        seen = (np.arange(th + up + down)[:, None] < above) | (np.arange(tw + left + right) < beside)
+        seen = (np.expand_dims(np.arange(th + up + down), 1) < above) | (np.arange(tw + left + right) < beside)
         # Any multiple of the dilation keeps the residue.
         dy, dx = self.blocks.dilation
         query, key = (rows * dy, columns * dx), (key_rows[seen] * dy, key_columns[seen] * dx)

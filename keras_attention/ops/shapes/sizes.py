@@ -83,6 +83,11 @@ def known(*sizes):
     return all(isinstance(n, int) for n in sizes)
 
 
+def below(size, least):
+    """Whether a static size is known to be less than `least`: neither `None` nor a symbol is."""
+    return known(size) and size < least
+
+
 def symbolic(*sizes):
     """Whether a size is a symbol and the others are ints or symbols; symbols cannot be compared by < and >."""
     return not any(map(ops.is_tensor, sizes)) and any(map(is_symbol, sizes))
