@@ -43,17 +43,18 @@ def export_litert(model, path, *, input_signature=None, lengths=None, verify=Tru
     path = require_file(path, ".tflite")
     require_extra("ai_edge_litert")
     signature = signature_of(model, input_signature, lengths)
-    content = _converted(signature)
+    function = concrete(signature, signature.specs())
+    content = _converted(function)
     with written_whole(path) as beside:
         beside.write_bytes(content)
-        compare(_runner(beside), signature, verify)
+        compare(_runner(beside), signature, function, verify)
     return path
 
 
-def _converted(signature):
+def _converted(function):
     import tensorflow as tf
 
-    function, holder = concrete(signature, signature.specs()), tf.Module()
+    holder = tf.Module()
     holder.variables_used = list(function.variables)
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(holder, folder, signatures=function)

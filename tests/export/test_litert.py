@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from keras_attention.export import export_litert
 from tests.export import models
-from tests.export.layer_models import assert_same, cases, data_of, model_of
+from tests.export.subjects import FACTORIES, LAYERS, assert_same, parameters
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
 QUICK = ("LocalAttention1D", "GatedRecurrentUnit", "GlimpseSensor")
@@ -16,19 +16,19 @@ def run(path, data):
     return interpreter.Interpreter(model_path=str(path)).get_signature_runner()(**data)
 
 
-@pytest.mark.parametrize("case", cases(QUICK))
-def test_layers_of_one_size(case, tmp_path):
-    model, data = model_of(case, static=True), data_of(case)
-    sizes = keras.tree.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype, x.name), model.input)
-    path = export_litert(model, tmp_path / "model.tflite", input_signature=sizes, verify=data)
+@pytest.mark.parametrize("subject", parameters([*LAYERS, *FACTORIES], QUICK))
+def test_known_sizes(subject, tmp_path):
+    model = subject.model()
+    data = subject.data(model)
+    path = export_litert(model, tmp_path / "model.tflite", input_signature=subject.specs(model), verify=data)
     assert_same(model, data, run(path, data))
 
 
-@pytest.mark.parametrize("case", [case for case in cases(ANY_SIZE) if case.id in ANY_SIZE])
-def test_layers_of_any_size(case, tmp_path):
-    model = model_of(case)
-    path = export_litert(model, tmp_path / "model.tflite", verify=data_of(case))
-    data = data_of(case, more=2)
+@pytest.mark.parametrize("subject", [subject for subject in parameters([*LAYERS, *FACTORIES], ANY_SIZE)])
+def test_any_size(subject, tmp_path):
+    model = subject.model()
+    path = export_litert(model, tmp_path / "model.tflite", verify=subject.data(model))
+    data = subject.data(model, more=2)
     assert_same(model, data, run(path, data))
 
 
