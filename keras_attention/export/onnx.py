@@ -2,6 +2,7 @@
 
 from keras_attention.export.checks import require_extra, require_model, require_verify
 from keras_attention.export.one_file import compare, require_file, signature_of, written_whole
+from keras_attention.export.precision import captured_constants, dtypes_of, in_float32
 from keras_attention.export.signatures import concrete
 from keras_attention.ops.require import require_int
 
@@ -12,12 +13,13 @@ def export_onnx(model, path, *, input_signature=None, lengths=None, opset=None, 
     Batch and length stay dynamic, and names are those of `export_saved_model`. The conversion is that of tf2onnx, with
     two differences: tf2onnx turns `where(c, x, y)` into c x + (1 - c) y, which is NaN if what is not selected is NaN or
     infinite; here it becomes ONNX's `Where`. It joins two reshapes into the second, which is wrong if that one copies
-    a size of the first one's result; here both stay.
+    a size of the first one's result; here both stay. An output with the name of an input is called `<name>_output`.
+
+    float16 and int8 stay; bfloat16, of which onnxruntime has few operations, is computed in float32.
 
     The file is compared with the model, in onnxruntime, before it takes the place of an older one.
 
-    Needs the TensorFlow backend (see `export_saved_model`) and the packages of the extra `export`. bfloat16 has few
-    operations in onnxruntime: save the model, and load it with `dtype="float32"`.
+    Needs the TensorFlow backend (see `export_saved_model`) and the packages of the extra `export`.
 
     Args:
         model: Built `keras.Model` (functional, `Sequential` or subclassed).
@@ -45,12 +47,19 @@ def export_onnx(model, path, *, input_signature=None, lengths=None, opset=None, 
     require_extra("tf2onnx", "onnx", "onnxruntime")
     signature = signature_of(model, input_signature, lengths)
     function = concrete(signature, signature.specs())
-    converted = _converted(function, signature, opset)
+    converted = _converted(_without_bfloat16(function, signature.specs()), signature, opset)
     _require_standard(converted)
     with written_whole(path) as beside:
         beside.write_bytes(converted.SerializeToString())
         compare(_runner(beside, signature), signature, function, verify)
     return path
+
+
+def _without_bfloat16(function, specs):
+    """The traced function in float32 if it computes in bfloat16, in which neither tf2onnx nor onnxruntime multiply."""
+    import tensorflow as tf
+
+    return in_float32(function, specs, {tf.bfloat16}) if tf.bfloat16 in dtypes_of(function) else function
 
 
 def _converted(function, signature, opset):
@@ -64,7 +73,7 @@ def _converted(function, signature, opset):
     names = {f"{name}:0": name for name in specs} | outputs
     frozen = tf_loader.from_function(function, inputs, list(outputs))
     with tf.Graph().as_default() as graph:
-        tf.import_graph_def(frozen, name="", input_map=_captured_constants(function))
+        tf.import_graph_def(frozen, name="", input_map=captured_constants(function))
         result = tfonnx.process_tf_graph(
             graph,
             opset=opset,
@@ -82,15 +91,6 @@ def _converted(function, signature, opset):
         "identities": optimizer.IdentityOptimizer,
     }
     return optimizer.optimize_graph(result, optimizers=steps).make_model(signature.model.name)
-
-
-def _captured_constants(function):
-    """Tensors that the model holds, by the name of the placeholder that stands for each in the graph."""
-    import tensorflow as tf
-
-    held = function.captured_inputs
-    inner = function.inputs[len(function.inputs) - len(held) :]
-    return {x.name: tf.constant(value.numpy()) for x, value in zip(inner, held) if value.dtype != tf.resource}
 
 
 def _output_name(name, inputs):

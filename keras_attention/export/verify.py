@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from keras_attention.export.core_ops import nodes
 from keras_attention.export.names import served_name
+from keras_attention.export.precision import dtypes_of
 
 # Tolerances relative to the largest output, to find wrong weights or wiring, not rounding (coarse in int8, bfloat16).
 FINE, COARSE = 1e-3, 2e-2
@@ -117,10 +117,7 @@ def tolerance_of(function):
     """The tolerance for a traced function: coarse if anything in it, whichever layer's, is in few bits."""
     import tensorflow as tf
 
-    attributes = [value for node in nodes(function.graph.as_graph_def()) for value in node.attr.values()]
-    numbers = {number for value in attributes for number in (value.type, *value.list.type)} - {0}
-    dtypes = {tf.as_dtype(number) for number in numbers}
-    return COARSE if any(x == tf.int8 or (x.is_floating and x.size < 4) for x in dtypes) else FINE
+    return COARSE if any(x == tf.int8 or (x.is_floating and x.size < 4) for x in dtypes_of(function)) else FINE
 
 
 def _require_close(name, tolerance, expected, got):

@@ -23,6 +23,9 @@ class Subject:
     sizes: dict  # shape of each input, the batch included
     below: dict = field(default_factory=dict)  # of inputs that are integers
 
+    def __str__(self):
+        return self.name
+
     def model(self):
         return noisy(self.make())
 
@@ -151,9 +154,7 @@ FACTORIES = [
         {"image": (2, 5, 4, 3), "source": (2, 3, 2, 3)},
         {"image": 256, "source": 256},
     ),
-    Subject(
-        "sagan-generator", lambda: models.sagan(**SAGAN)[0], {"noise": (2, 5), "label": (2,)}, {"label": 3}
-    ),
+    Subject("sagan-generator", lambda: models.sagan(**SAGAN)[0], {"noise": (2, 5), "label": (2,)}, {"label": 3}),
     Subject(
         "sagan-discriminator", lambda: models.sagan(**SAGAN)[1], {"image": (2, 16, 16, 3), "label": (2,)}, {"label": 3}
     ),

@@ -1,13 +1,12 @@
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keras_attention.export import export_litert
 from tests.export import models
 from tests.export.subjects import FACTORIES, LAYERS, assert_same, parameters
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+SUBJECTS = [*LAYERS, *FACTORIES]
 QUICK = ("LocalAttention1D", "GatedRecurrentUnit", "GlimpseSensor")
 ANY_SIZE = ("MultiHeadAttention", "BahdanauAttention", "SelfAttention2D", "NonLocalBlock")
 
@@ -16,7 +15,7 @@ def run(path, data):
     return interpreter.Interpreter(model_path=str(path)).get_signature_runner()(**data)
 
 
-@pytest.mark.parametrize("subject", parameters([*LAYERS, *FACTORIES], QUICK))
+@pytest.mark.parametrize("subject", parameters(SUBJECTS, QUICK))
 def test_known_sizes(subject, tmp_path):
     model = subject.model()
     data = subject.data(model)
@@ -24,7 +23,7 @@ def test_known_sizes(subject, tmp_path):
     assert_same(model, data, run(path, data))
 
 
-@pytest.mark.parametrize("subject", [subject for subject in parameters([*LAYERS, *FACTORIES], ANY_SIZE)])
+@pytest.mark.parametrize("subject", [x for x in SUBJECTS if x.name in ANY_SIZE], ids=str)
 def test_any_size(subject, tmp_path):
     model = subject.model()
     path = export_litert(model, tmp_path / "model.tflite", verify=subject.data(model))
