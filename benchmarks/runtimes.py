@@ -1,13 +1,13 @@
 """Compares layers and models with their exports, in four runtimes, and writes the table of docs/other_runtimes.md.
 
-    python benchmarks/runtimes.py                               # all; about an hour on one core
+    python benchmarks/runtimes.py                               # all; half an hour on one core
     python benchmarks/runtimes.py --only FeedForward rnn_search
     python benchmarks/runtimes.py --list                        # how much is measured already
 
-Each row is one layer (its first case in the conformance suite) or one model of tests/export/subjects.py, with noise in
-all weights; each cell is the largest difference from the Keras model, relative to its largest output, or the reason why
-there is none. SavedModel, ONNX and OpenVINO (which reads the SavedModel) are exported with unknown sizes and compared
-at two; LiteRT has the sizes of the case.
+Each row is a layer or a model in the first of its cases in tests/export/subjects.py, with noise in all weights; each
+cell is the largest difference from the Keras model, relative to its largest output, or the reason why there is none. In
+float32, SavedModel, ONNX and OpenVINO (which reads the SavedModel) are exported with unknown sizes and compared at two;
+LiteRT, and all in other dtypes, have the sizes of the case.
 
 Exports run in a child process, one after the other; one that dies or takes longer than `--limit` seconds is recorded as
 such. Results are stored as they come (`--results`, JSON lines): a run that was killed is resumed by the same command.
@@ -83,12 +83,12 @@ def main(arguments=None):
 
 
 def rows():
-    """The names of the rows: the first case of each layer, and all models."""
+    """The names of the rows: the first case of each layer and of each model."""
     code = "from tests.export.subjects import FACTORIES, LAYERS\nprint(*[x.name for x in (*LAYERS, *FACTORIES)])"
     names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
     names, first = names.stdout.split(), {}
     for name in names:
-        first.setdefault(name.partition("-")[0] if name[0].isupper() else name, name)
+        first.setdefault(name.partition("-")[0], name)
     return list(first.values())
 
 

@@ -97,7 +97,6 @@ GLIMPSES |= {"num_classes": 3, "channels": 2}
 SAGAN = {"image_size": 16, "num_classes": 3, "channels": 4, "attention_at": 8, "generator": {"noise_dim": 5}}
 SELECTION = {"image_size": (16, 24), "num_downs": 3, "width": 3, "semantics_width": 2, "selection_channels": 11}
 SELECTION |= {"num_candidates": 5, "pool_sizes": (1, 2, 3), "discriminator_width": 2}
-RESNET = {"blocks": (1, 1), "width": 4, "num_classes": 5}
 VIDEO = {"blocks": (1, 1), "non_local": {"res2": (0,)}, "num_classes": 5, "width": 4, "temporal_stride": 1}
 
 
@@ -123,12 +122,6 @@ FACTORIES = [
         **WORDS,
     ),
     Subject(
-        "image_transformer-1d",
-        lambda: models.image_transformer(**PIXELS, query_block=5, memory_block=7),
-        {"image": (2, 3, 4, 3)},
-        {"image": 256},
-    ),
-    Subject(
         "image_transformer-2d-mixture-classes",
         lambda: models.image_transformer(
             **PIXELS,
@@ -140,6 +133,12 @@ FACTORIES = [
         ),
         {"image": (2, 5, 4, 3), "label": (2,)},
         {"image": 256, "label": 4},
+    ),
+    Subject(
+        "image_transformer-1d",
+        lambda: models.image_transformer(**PIXELS, query_block=5, memory_block=7),
+        {"image": (2, 3, 4, 3)},
+        {"image": 256},
     ),
     Subject(
         "image_transformer-super-resolution",
@@ -154,17 +153,17 @@ FACTORIES = [
         {"image": (2, 5, 4, 3), "source": (2, 3, 2, 3)},
         {"image": 256, "source": 256},
     ),
-    Subject("sagan-generator", lambda: models.sagan(**SAGAN)[0], {"noise": (2, 5), "label": (2,)}, {"label": 3}),
+    Subject("sagan_generator", lambda: models.sagan(**SAGAN)[0], {"noise": (2, 5), "label": (2,)}, {"label": 3}),
     Subject(
-        "sagan-discriminator", lambda: models.sagan(**SAGAN)[1], {"image": (2, 16, 16, 3), "label": (2,)}, {"label": 3}
+        "sagan_discriminator", lambda: models.sagan(**SAGAN)[1], {"image": (2, 16, 16, 3), "label": (2,)}, {"label": 3}
     ),
     Subject(
-        "selection_gan-generator",
+        "selection_gan_generator",
         lambda: models.selection_gan(**SELECTION)[0],
         {"source": (2, 16, 24, 3), "semantics": (2, 16, 24, 3)},
     ),
     Subject(
-        "selection_gan-discriminator",
+        "selection_gan_discriminator",
         lambda: models.selection_gan(**SELECTION)[1],
         {"image": (2, 24, 29, 3), "source": (2, 24, 29, 3)},
     ),
@@ -174,9 +173,9 @@ FACTORIES = [
         lambda: models.recurrent_attention(**GLIMPSES, soft=True, core="lstm"),
         {"images": (2, 13, 11, 2)},
     ),
+    _resnet("attention_resnet-cbam", attention="cbam", attention_kwargs={"ratio": 2}),
     _resnet("attention_resnet"),
     _resnet("attention_resnet-se", attention="se", attention_kwargs={"ratio": 2}, bottleneck=False),
-    _resnet("attention_resnet-cbam", attention="cbam", attention_kwargs={"ratio": 2}),
     _resnet("attention_resnet-non_local", attention="non_local", blocks=(1, 2), bottleneck=False),
     Subject("non_local_resnet", lambda: models.NonLocalResNet(**VIDEO), {"clip": (2, 4, 33, 37, 3)}),
     Subject(

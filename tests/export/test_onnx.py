@@ -15,7 +15,7 @@ QUICK = (
     "GatedRecurrentUnit",
     "SelfAttention2D",
     "MultiHeadAttention",
-    "selection_gan-discriminator",
+    "selection_gan_discriminator",
 )
 # Outputs of `selection_gan` that have the name of an input.
 RENAMED = {"semantics_output": "semantics"}
