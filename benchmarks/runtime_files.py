@@ -12,16 +12,20 @@ NOTHING = "nothing to quantize"
 def compared(subject, dtype):
     """Yields (runtime, {"difference": ...} or {"error": ...}) for each runtime."""
     warnings.simplefilter("ignore")
-    model, inputs, expected = _prepared(subject, dtype)
-    known = {"input_signature": subject.specs(model)} if model is not None else {}
+    try:
+        model, inputs, expected = _prepared(subject, dtype)
+    except Exception as error:
+        yield from ((runtime, {"error": f"{type(error).__name__}: {error}"}) for runtime in RUNTIMES)
+        return
+    if model is None:
+        yield from ((runtime, {"reason": NOTHING}) for runtime in RUNTIMES)
+        return
     with tempfile.TemporaryDirectory() as folder:
         for runtime, load in RUNTIMES.items():
-            if model is None:
-                yield runtime, {"reason": NOTHING}
-                continue
+            unknown = dtype == "float32" and runtime != "LiteRT"
+            sizes = {} if unknown else {"input_signature": subject.specs(model)}
             try:
-                unknown = dtype == "float32" and runtime != "LiteRT"
-                run = load(model, pathlib.Path(folder), **({} if unknown else known))
+                run = load(model, pathlib.Path(folder), **sizes)
                 found = [difference(want, run(x)) for x, want in list(zip(inputs, expected))[: 2 if unknown else 1]]
                 yield runtime, {"difference": max(found)}
             except Exception as error:  # whatever a runtime raises is its result
@@ -80,14 +84,16 @@ def openvino(model, folder, **sizes):
     # Its own choice would be bfloat16 on processors that have it.
     compiled = openvino.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     taken = {name for given in compiled.inputs for name in given.names}
+    renamed = {f"{name}_1": name for name in taken}  # an output with the name of an input
 
     def run(inputs):
-        outputs = compiled({name: x for name, x in inputs.items() if name in taken})
-        # NumPy has no bfloat16: OpenVINO gives its bits as float16.
-        return {
-            given.get_any_name(): x.view(ml_dtypes.bfloat16) if given.get_element_type() == openvino.Type.bf16 else x
-            for given, x in outputs.items()
-        }
+        outputs = {}
+        for given, x in compiled({name: x for name, x in inputs.items() if name in taken}).items():
+            name = given.get_any_name()
+            # NumPy has no bfloat16: OpenVINO gives its bits as float16.
+            half = given.get_element_type() == openvino.Type.bf16
+            outputs[renamed.get(name, name)] = x.view(ml_dtypes.bfloat16) if half else x
+        return outputs
 
     return run
 

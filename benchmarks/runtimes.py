@@ -36,12 +36,15 @@ DTYPES = {"float32": "float32", "mixed_float16": "float16", "mixed_bfloat16": "b
 RUNTIMES = ("SavedModel", "ONNX", "LiteRT", "OpenVINO")
 PACKAGES = ("tensorflow", "keras", "onnx", "tf2onnx", "onnxruntime", "ai-edge-litert", "openvino")
 
+WRONG = 0.02  # larger differences are no rounding
 # What a message of a runtime says, in short.
 REASONS = {
     r"'tf\.(\w+)' op is neither a custom op": r"LiteRT has no {} of these dtypes",
     r"'tf\.(\w+)' op requires element_shape to be static": r"{} needs known sizes",
     r"Encountered unknown element type (\w+)": r"OpenVINO reads no constants in {}",
     r"Conversion is failed for: ([\w, -]+)": r"OpenVINO has no {}",
+    r"outputs (\[\]), not": r"OpenVINO drops outputs that are constant",
+    r"cannot be (spectrally normalized)": r"a quantized layer cannot be {}",
     r"`model` must not be (quantized): LiteRT": r"LiteRT has no products of Keras's int8",
     r"operations that ONNX has\. Received: ([\w, ]+), of": r"ONNX has no {}",
 }
@@ -225,7 +228,8 @@ def table(records):
 def cell(found, reasons):
     """A difference, a dash for what is not there, or the mark of a reason."""
     if "difference" in found:
-        return f"{found['difference']:.0e}".replace("e-0", "e-") if found["difference"] else "0"
+        text = f"{found['difference']:.0e}".replace("e-0", "e-").replace("e+00", "") if found["difference"] else "0"
+        return f"**{text}**" if found["difference"] > WRONG else text
     if found["reason"] == NOTHING:
         return "–"
     return reasons.setdefault(found["reason"], f"({len(reasons) + 1})")

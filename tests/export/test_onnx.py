@@ -48,6 +48,32 @@ def test_what_is_not_selected_may_be_nan(tmp_path):
     assert_same(model, data, run(path, data))
 
 
+def test_a_constant_of_the_model_is_no_input(tmp_path):
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, keras.ops.add(x, keras.ops.convert_to_tensor([1.0, 2.0, 4.0])))
+    data = {"x": np.array([[0.5, 0.25, 2.0]], "float32")}
+    assert_same(model, data, run(export_onnx(model, tmp_path / "model.onnx"), data))
+
+
+def test_an_output_with_the_name_of_an_input(tmp_path):
+    x, y = (keras.Input((3,), name=name) for name in "xy")
+    model = keras.Model({"x": x, "y": y}, {"x": x * y, "z": x - y})
+    data = {"x": np.array([[0.5, 0.25, 2.0]], "float32"), "y": np.array([[3.0, 5.0, 7.0]], "float32")}
+    got = run(export_onnx(model, tmp_path / "model.onnx"), data)
+    assert_same(model, data, {"x": got.pop("x_output"), **got})
+
+
+def test_a_layer_in_bfloat16_is_computed_in_float32(tmp_path):
+    x = keras.Input((None, 3), name="x")
+    model = models.noisy(keras.Model(x, keras.layers.GRU(4, dtype="mixed_bfloat16")(x)))
+    path = export_onnx(model, tmp_path / "model.onnx")
+    data = {"x": np.random.default_rng(0).normal(size=(2, 7, 3)).astype("float32")}
+    [got] = run(path, data).values()
+    whole = keras.Model(x, keras.layers.GRU(4)(x))
+    whole.set_weights(model.get_weights())
+    np.testing.assert_allclose(got, whole(data["x"]), rtol=1e-4, atol=1e-5)
+
+
 def test_lengths_are_an_input(tmp_path):
     model = models.classifier()
     path = export_onnx(model, str(tmp_path / "new" / "model.onnx"), lengths={"tokens": "tokens_lengths"}, opset=17)
