@@ -21,13 +21,16 @@ def saved_model_ops(path):
     saved_model = _read(path)
     names = set()
     for meta_graph in saved_model.meta_graphs:
-        functions = meta_graph.graph_def.library.function
+        graph = meta_graph.graph_def
+        names.update(node.op for node in nodes(graph))
         # A node that calls a function may carry the function's own name as its op.
-        called = {function.signature.name for function in functions}
-        names.update(node.op for node in meta_graph.graph_def.node)
-        names.update(node.op for function in functions for node in function.node_def)
-        names -= called
+        names -= {function.signature.name for function in graph.library.function}
     return sorted(names)
+
+
+def nodes(graph):
+    """All nodes of a `GraphDef`, those inside its functions and loops included."""
+    return [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
 
 
 def forget_gradients(path):
@@ -37,8 +40,7 @@ def forget_gradients(path):
     """
     saved_model = _read(path)
     for meta_graph in saved_model.meta_graphs:
-        graph = meta_graph.graph_def
-        for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
+        for node in nodes(meta_graph.graph_def):
             node.attr.pop("_gradient_op_type", None)
     with open(os.path.join(path, "saved_model.pb"), "wb") as file:
         file.write(saved_model.SerializeToString(deterministic=True))

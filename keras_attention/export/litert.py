@@ -2,8 +2,11 @@
 
 import tempfile
 
+import keras
+
 from keras_attention.export.checks import require_extra, require_model, require_verify
 from keras_attention.export.one_file import compare, require_file, signature_of, written_whole
+from keras_attention.export.precision import dtypes_of, in_float32
 from keras_attention.export.signatures import concrete
 
 
@@ -13,6 +16,9 @@ def export_litert(model, path, *, input_signature=None, lengths=None, verify=Tru
     Batch and length stay dynamic, and names are those of `export_saved_model`; the file has one signature,
     `serving_default`. Only built-in operations are used, so that the plain interpreter runs it. Variables are frozen
     (the converter reads those of a loaded model wrongly).
+
+    Half precision is computed in float32, as LiteRT has few operations in it: the file is as exact as a float32 model,
+    and differs from the model by the model's rounding. A model quantized by Keras is refused.
 
     Loops that collect their outputs, those of recurrent layers and of local attention, need known sizes, the batch's
     too: give them as specs, `input_signature=tf.TensorSpec((1, 64, 512), name="inputs")`. Attention, the blocks of a
@@ -35,7 +41,8 @@ def export_litert(model, path, *, input_signature=None, lengths=None, verify=Tru
     Raises:
         ImportError: If ai_edge_litert is missing.
         RuntimeError: On another backend, or if the outputs of the file differ from the model's.
-        ValueError: If the model is not built, an argument is malformed, or an operation is not built in.
+        ValueError: If the model is not built or is quantized, an argument is malformed, or an operation is not built
+            in.
         OSError: If the file cannot be written.
     """
     require_model(model, "export_litert")
@@ -43,20 +50,40 @@ def export_litert(model, path, *, input_signature=None, lengths=None, verify=Tru
     path = require_file(path, ".tflite")
     require_extra("ai_edge_litert")
     signature = signature_of(model, input_signature, lengths)
-    content = _converted(signature)
+    _require_no_int8(model)
+    function = concrete(signature, signature.specs())
+    content = _converted(_in_full_precision(function, signature.specs()))
     with written_whole(path) as beside:
         beside.write_bytes(content)
-        compare(_runner(beside), signature, verify)
+        compare(_runner(beside), signature, function, verify)
     return path
 
 
-def _converted(signature):
+def _require_no_int8(model):
+    quantized = [weight.path for weight in model.weights if keras.backend.standardize_dtype(weight.dtype) == "int8"]
+    if quantized:
+        raise ValueError(
+            "`model` must not be quantized: LiteRT has no products of int8 as Keras computes them. Export it before "
+            f"`quantize`. Received weights in int8: {', '.join(quantized[:3])}"
+        )
+
+
+def _in_full_precision(function, specs):
+    """The traced function in float32 if it computes in half precision, of which LiteRT has few operations."""
     import tensorflow as tf
 
-    function, holder = concrete(signature, signature.specs()), tf.Module()
+    half = {tf.float16, tf.bfloat16}
+    return in_float32(function, specs, half) if half & dtypes_of(function) else function
+
+
+def _converted(function):
+    import tensorflow as tf
+
+    holder = tf.Module()
     holder.variables_used = list(function.variables)
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(holder, folder, signatures=function)
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(holder, folder, signatures=function, options=options)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.experimental_enable_resource_variables = False
         try:

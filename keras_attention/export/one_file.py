@@ -5,7 +5,7 @@ import os
 import pathlib
 
 from keras_attention.export.signatures import own_signature
-from keras_attention.export.verify import require_equal
+from keras_attention.export.verify import require_equal, tolerance_of
 from keras_attention.export.versions import HALF_WRITTEN, WORKING
 from keras_attention.folders import replacement, require_folder
 
@@ -41,7 +41,14 @@ def signature_of(model, input_signature, lengths):
     return signature
 
 
-def compare(run, signature, verify):
-    """Compares `run`, a function of arrays by name that returns arrays by name, with the model, if `verify`."""
+def compare(run, signature, function, verify):
+    """Compares `run` with the model, if `verify`.
+
+    Args:
+        run: The file in its runtime: a function of tensors by name that returns arrays by name.
+        signature: The `ForwardSignature`.
+        function: The traced function that was converted.
+        verify: As in `export_onnx`.
+    """
     if verify or isinstance(verify, dict):
-        require_equal(run, signature, verify if isinstance(verify, dict) else None)
+        require_equal(run, signature, tolerance_of(function), verify if isinstance(verify, dict) else None)

@@ -2,6 +2,7 @@
 
 from keras_attention.export.checks import require_extra, require_model, require_verify
 from keras_attention.export.one_file import compare, require_file, signature_of, written_whole
+from keras_attention.export.precision import captured_constants, dtypes_of, in_float32
 from keras_attention.export.signatures import concrete
 from keras_attention.ops.require import require_int
 
@@ -12,12 +13,13 @@ def export_onnx(model, path, *, input_signature=None, lengths=None, opset=None, 
     Batch and length stay dynamic, and names are those of `export_saved_model`. The conversion is that of tf2onnx, with
     two differences: tf2onnx turns `where(c, x, y)` into c x + (1 - c) y, which is NaN if what is not selected is NaN or
     infinite; here it becomes ONNX's `Where`. It joins two reshapes into the second, which is wrong if that one copies
-    a size of the first one's result; here both stay.
+    a size of the first one's result; here both stay. An output with the name of an input is called `<name>_output`.
+
+    float16 and int8 stay; bfloat16, of which onnxruntime has few operations, is computed in float32.
 
     The file is compared with the model, in onnxruntime, before it takes the place of an older one.
 
-    Needs the TensorFlow backend (see `export_saved_model`) and the packages of the extra `export`. bfloat16 has few
-    operations in onnxruntime: save the model, and load it with `dtype="float32"`.
+    Needs the TensorFlow backend (see `export_saved_model`) and the packages of the extra `export`.
 
     Args:
         model: Built `keras.Model` (functional, `Sequential` or subclassed).
@@ -44,31 +46,39 @@ def export_onnx(model, path, *, input_signature=None, lengths=None, opset=None, 
     require_int(opset, "opset", optional=True)
     require_extra("tf2onnx", "onnx", "onnxruntime")
     signature = signature_of(model, input_signature, lengths)
-    converted = _converted(signature, opset)
+    function = concrete(signature, signature.specs())
+    converted = _converted(_without_bfloat16(function, signature.specs()), signature, opset)
     _require_standard(converted)
     with written_whole(path) as beside:
         beside.write_bytes(converted.SerializeToString())
-        compare(_runner(beside), signature, verify)
+        compare(_runner(beside, signature), signature, function, verify)
     return path
 
 
-def _converted(signature, opset):
+def _without_bfloat16(function, specs):
+    """The traced function in float32 if it computes in bfloat16, in which neither tf2onnx nor onnxruntime multiply."""
+    import tensorflow as tf
+
+    return in_float32(function, specs, {tf.bfloat16}) if tf.bfloat16 in dtypes_of(function) else function
+
+
+def _converted(function, signature, opset):
     """The model in ONNX. As `tf2onnx.convert.from_function`, which leaves no choice of its optimizers."""
     import tensorflow as tf
     from tf2onnx import optimizer, tf_loader, tfonnx
 
-    function = concrete(signature, signature.specs())
+    specs = signature.specs()
     inputs = [x.name for x in function.inputs if x.dtype != tf.resource]
-    outputs = {x.name: name for name, x in function.structured_outputs.items()}
-    names = {x: x.split(":")[0] for x in inputs} | outputs
+    outputs = {x.name: _output_name(name, specs) for name, x in function.structured_outputs.items()}
+    names = {f"{name}:0": name for name in specs} | outputs
     frozen = tf_loader.from_function(function, inputs, list(outputs))
     with tf.Graph().as_default() as graph:
-        tf.import_graph_def(frozen, name="")
+        tf.import_graph_def(frozen, name="", input_map=captured_constants(function))
         result = tfonnx.process_tf_graph(
             graph,
             opset=opset,
             custom_op_handlers={"SelectV2": (_where, [])},
-            input_names=inputs,
+            input_names=[x for x in inputs if x in names],
             output_names=list(outputs),
             tensors_to_rename=names,
         )
@@ -81,6 +91,11 @@ def _converted(signature, opset):
         "identities": optimizer.IdentityOptimizer,
     }
     return optimizer.optimize_graph(result, optimizers=steps).make_model(signature.model.name)
+
+
+def _output_name(name, inputs):
+    """In ONNX an output with the name of an input would be that input."""
+    return f"{name}_output" if name in inputs else name
 
 
 def _where(ctx, node, name, args):
@@ -108,15 +123,17 @@ def _nodes(graph):
                 yield from _nodes(inner)
 
 
-def _runner(path):
-    """The file in onnxruntime: a function of arrays by name that returns arrays by name."""
+def _runner(path, signature):
+    """The file in onnxruntime: a function of tensors by name that returns arrays by name."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
+    found = [output.name for output in session.get_outputs()]
     taken = {given.name for given in session.get_inputs()}  # an input that changes nothing is not there
+    renamed = {_output_name(name, signature.inputs): name for name in signature.inputs}
 
     def run(inputs):
-        return dict(zip(names, session.run(names, {key: x.numpy() for key, x in inputs.items() if key in taken})))
+        outputs = session.run(found, {key: x.numpy() for key, x in inputs.items() if key in taken})
+        return {renamed.get(name, name): x for name, x in zip(found, outputs)}
 
     return run

@@ -4,9 +4,13 @@ import keras
 import numpy as np
 
 from keras_attention.export.names import served_name
+from keras_attention.export.precision import dtypes_of
 
 # Tolerances relative to the largest output, to find wrong weights or wiring, not rounding (coarse in int8, bfloat16).
 FINE, COARSE = 1e-3, 2e-2
+# Values for unknown sizes: (length of a sequence, side of an image), tried until the model runs. Three steps suffice
+# for most; an image must be large enough for some strides, and small enough for learned positions.
+SIZES = ((3, 32), (3, 16), (3, 8), (3, 4), (2, 2), (8, 64), (32, 128))
 
 
 def verify_export(folder, name, signature, examples=None):
@@ -22,16 +26,19 @@ def verify_export(folder, name, signature, examples=None):
 
     loaded = tf.saved_model.load(str(folder)).signatures
     if signature is not None:
-        require_equal(lambda inputs: loaded[name](**inputs), signature, examples)
+        function = loaded[name]
+        require_equal(lambda inputs: function(**inputs), signature, tolerance_of(function), examples)
 
 
-def require_equal(run, signature, examples=None):
+def require_equal(run, signature, tolerance, examples=None):
     """Compares an export with the function it was traced from, run eagerly.
 
     Args:
         run: The export: a function of tensors by name that returns tensors by name.
         signature: The `ForwardSignature`.
-        examples: Dict input name -> array; `None`: random, with two rows, three steps, ids below 10, 4 or 2.
+        tolerance: Float, of differences relative to the largest output.
+        examples: Dict input name -> array; `None`: random, of the first of a few sizes at which the model runs, with
+            two rows and ids below 10, 4 or 2.
 
     Raises:
         ValueError: If the model cannot run on the examples.
@@ -45,13 +52,9 @@ def require_equal(run, signature, examples=None):
     elif any(spec.dtype == tf.string for spec in specs.values()):
         return  # which strings are valid is not known
     else:
-        # Different ids test the attention, but the size of the vocabulary is not known.
-        lengths = set(signature.lengths.values())
-        candidates = [random_examples(specs, lengths, ids) for ids in (10, 4, 2)]
-        candidates.append(random_examples(specs, lengths, whole=True))
+        candidates = _candidates(specs, set(signature.lengths.values()))
     inputs, expected = _first_that_runs(signature, specs, candidates)
     got = run(inputs)
-    tolerance = _tolerance(signature.model)
     for key, value in expected.items():
         _require_close(key, tolerance, *(keras.ops.convert_to_numpy(x) for x in (value, got[key])))
 
@@ -75,7 +78,18 @@ def _first_that_runs(signature, specs, candidates):
     ) from cause
 
 
-def random_examples(specs, lengths=(), ids=2, whole=False):
+def _candidates(specs, lengths):
+    """Yields random examples, each of other sizes or ids than those before."""
+    shapes = [{name: _shape(spec, *sizes) for name, spec in specs.items()} for sizes in SIZES]
+    for i, shape in enumerate(shapes):
+        if shape not in shapes[:i]:
+            # Different ids test the attention, but the size of the vocabulary is not known.
+            for ids in (10, 4, 2):
+                yield random_examples(specs, lengths, ids, sizes=SIZES[i])
+            yield random_examples(specs, lengths, whole=True, sizes=SIZES[i])
+
+
+def random_examples(specs, lengths=(), ids=2, whole=False, sizes=SIZES[0]):
     """Name -> array for every spec: noise, or integers below `ids`; `lengths` names the inputs of lengths.
 
     With `whole`, floats are integers too: a model may take ids as floats.
@@ -83,11 +97,9 @@ def random_examples(specs, lengths=(), ids=2, whole=False):
     rng = np.random.default_rng(0)
     examples = {}
     for name, spec in specs.items():
-        # Three steps suffice for a sequence; an image must be large enough for some strides.
-        unknown = 3 if spec.shape.rank < 4 else 32
-        shape = [(2 if axis == 0 else unknown) if size is None else size for axis, size in enumerate(spec.shape)]
+        shape = _shape(spec, *sizes)
         if name in lengths:
-            examples[name] = np.arange(shape[0], 0, -1) + 1
+            examples[name] = np.arange(shape[0], 0, -1) + sizes[0] - 2
         elif spec.dtype.is_floating and not whole:
             examples[name] = rng.standard_normal(shape)
         else:
@@ -95,9 +107,17 @@ def random_examples(specs, lengths=(), ids=2, whole=False):
     return examples
 
 
-def _tolerance(model):
-    dtypes = {model.compute_dtype, *(keras.backend.standardize_dtype(weight.dtype) for weight in model.weights)}
-    return FINE if dtypes <= {"float32", "float64"} else COARSE
+def _shape(spec, length, side):
+    """The shape of a spec: a batch of two, `length` for unknown sizes of sequences and `side` for those of images."""
+    unknown = length if spec.shape.rank < 4 else side
+    return tuple((2 if axis == 0 else unknown) if size is None else size for axis, size in enumerate(spec.shape))
+
+
+def tolerance_of(function):
+    """The tolerance for a traced function: coarse if anything in it, whichever layer's, is in few bits."""
+    import tensorflow as tf
+
+    return COARSE if any(x == tf.int8 or (x.is_floating and x.size < 4) for x in dtypes_of(function)) else FINE
 
 
 def _require_close(name, tolerance, expected, got):

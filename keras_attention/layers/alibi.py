@@ -3,14 +3,13 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.bases.base_layer import BaseLayer
-from keras_attention.layers.bases.full_precision import bias_dtype
-from keras_attention.ops import alibi, distances
+from keras_attention.layers.bases.distance_bias import DistanceBias
+from keras_attention.ops import alibi
 from keras_attention.ops.require import require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ALiBi(BaseLayer):
+class ALiBi(DistanceBias):
     r"""ALiBi: attention bias that falls linearly with the distance of query and key. No weights.
 
     $$ \mathrm{softmax}(q_t \cdot k_s - m_n |t - s|), \quad m_n = 2^{-8 n / N} $$
@@ -54,21 +53,11 @@ class ALiBi(BaseLayer):
     """
 
     def __init__(self, num_heads, **kwargs):
-        # Only the length of the inputs is used: integer token ids are accepted and not cast.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.num_heads = require_int(num_heads, "num_heads")
 
-    def call(self, query, key=None, query_offset=0):
-        T, S = ops.shape(query)[1], ops.shape(query if key is None else key)[1]
-        return ops.cast(alibi(distances(T, S, query_offset), self.num_heads), bias_dtype(self))
-
-    def compute_output_shape(self, query_shape, key_shape=None):
-        T, S = query_shape[1], (query_shape if key_shape is None else key_shape)[1]
-        return (1, self.num_heads, None if T is None or S is None else T + S - 1)
-
-    def compute_output_spec(self, query, key=None, query_offset=0):
-        shape = self.compute_output_shape(query.shape, None if key is None else key.shape)
-        return keras.KerasTensor(shape, dtype=bias_dtype(self))
+    def _of_distances(self, distance, dtype):
+        return ops.cast(alibi(distance, self.num_heads), dtype)
 
     def get_config(self):
         return {**super().get_config(), "num_heads": self.num_heads}

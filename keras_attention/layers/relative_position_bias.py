@@ -3,14 +3,13 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.bases.base_layer import BaseLayer
-from keras_attention.layers.bases.full_precision import bias_dtype
-from keras_attention.ops import distances, relative_bucket
+from keras_attention.layers.bases.distance_bias import DistanceBias
+from keras_attention.ops import relative_bucket
 from keras_attention.ops.require import is_int, require_bool, require_int
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RelativePositionBias(BaseLayer):
+class RelativePositionBias(DistanceBias):
     r"""Relative position bias (T5): a trainable attention bias for each bucket of distances.
 
     $$ \mathrm{softmax}(q_t \cdot k_s + b_{n, \mathrm{bucket}(s - t)}) $$
@@ -69,8 +68,7 @@ class RelativePositionBias(BaseLayer):
         initializer="glorot_uniform",
         **kwargs,
     ):
-        # Only the length of the inputs is used: integer token ids are accepted and not cast.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.num_heads = require_int(num_heads, "num_heads")
         self.bidirectional = require_bool(bidirectional, "bidirectional")
         least = 4 if bidirectional else 2
@@ -89,30 +87,15 @@ class RelativePositionBias(BaseLayer):
         self.max_distance = int(max_distance)
         self.initializer = keras.initializers.get(initializer)
 
-    @property
-    def _features_axis(self):
-        return None  # only the lengths of the inputs are used
-
     def build(self, query_shape):
         self.table = self.add_weight(
             shape=(self.num_buckets, self.num_heads), initializer=self.initializer, autocast=False, name="table"
         )
 
-    def call(self, query, key=None, query_offset=0):
-        T, S = ops.shape(query)[1], ops.shape(query if key is None else key)[1]
-        buckets = relative_bucket(
-            distances(T, S, query_offset), self.num_buckets, self.max_distance, self.bidirectional
-        )
-        rows = ops.take(ops.cast(self.table, bias_dtype(self)), buckets, axis=0)
+    def _of_distances(self, distance, dtype):
+        buckets = relative_bucket(distance, self.num_buckets, self.max_distance, self.bidirectional)
+        rows = ops.take(ops.cast(self.table, dtype), buckets, axis=0)
         return ops.expand_dims(ops.transpose(rows), 0)
-
-    def compute_output_shape(self, query_shape, key_shape=None):
-        T, S = query_shape[1], (query_shape if key_shape is None else key_shape)[1]
-        return (1, self.num_heads, None if T is None or S is None else T + S - 1)
-
-    def compute_output_spec(self, query, key=None, query_offset=0):
-        shape = self.compute_output_shape(query.shape, None if key is None else key.shape)
-        return keras.KerasTensor(shape, dtype=bias_dtype(self))
 
     def get_config(self):
         return {

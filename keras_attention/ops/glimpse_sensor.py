@@ -176,8 +176,9 @@ def _shrunk(patch, widths, size):
         part = patch[:, edge : edge + width, edge : edge + width]
         if width != size:
             means = ops.convert_to_tensor(area_means(width, size), dtype=patch.dtype)
-            part = ops.einsum("gy,byxc->bgxc", means, part)
-            part = ops.einsum("hx,bgxc->bghc", means, part)
+            # Images first, as in `resize_align_corners`.
+            part = ops.einsum("byxc,gy->bgxc", part, means)
+            part = ops.einsum("bgxc,hx->bghc", part, means)
         parts.append(part)
     return ops.concatenate(parts, axis=-1)
 

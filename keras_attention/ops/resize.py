@@ -57,7 +57,8 @@ def resize_align_corners(images, size):
     # Not every backend accumulates the products of half precision in float32.
     exact = computed_in(images)
     rows, columns = (ops.cast(_weights(*n), exact) for n in ((size[0], Y), (size[1], X)))
-    resized = ops.einsum("jx,bixc->bijc", columns, ops.einsum("iy,byxc->bixc", rows, ops.cast(images, exact)))
+    # Images first: LiteRT loses a batch of unknown size in the other order.
+    resized = ops.einsum("bixc,jx->bijc", ops.einsum("byxc,iy->bixc", ops.cast(images, exact), rows), columns)
     return ops.cast(resized, dtype)
 
 

@@ -5,12 +5,12 @@ import numpy as np
 
 
 def noisy(model, seed=0):
-    """Sets all weights to noise: biases of zero would hide a missing weight."""
+    """Sets all weights to noise: biases of zero would hide a missing weight. Variances stay positive."""
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         if keras.backend.is_float_dtype(keras.backend.standardize_dtype(weight.dtype)):
-            noise = rng.standard_normal(weight.shape) * 0.3
-            weight.assign(np.abs(noise) + 0.5 if "variance" in weight.path else noise)
+            noise = rng.standard_normal(weight.shape)
+            weight.assign(0.5 + noise**2 if weight.path.endswith("variance") else noise * 0.3)
     return model
 
 

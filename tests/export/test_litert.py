@@ -4,31 +4,53 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.export import export_litert
+from keras_attention.models.parts.image_transformer import CategoricalPixels
 from tests.export import models
-from tests.export.layer_models import assert_same, cases, data_of, model_of
+from tests.export.subjects import FACTORIES, LAYERS, assert_same, parameters
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+SUBJECTS = [*LAYERS, *FACTORIES]
 QUICK = ("LocalAttention1D", "GatedRecurrentUnit", "GlimpseSensor")
-ANY_SIZE = ("MultiHeadAttention", "BahdanauAttention", "SelfAttention2D", "NonLocalBlock")
+ANY_SIZE = ("MultiHeadAttention", "BahdanauAttention", "SelfAttention2D", "NonLocalBlock", "GlimpseSensor-soft")
+# Also of any size, but slow.
+OTHERS_OF_ANY_SIZE = (
+    "SqueezeExcitation",
+    "CBAM",
+    "TransformerEncoderBlock",
+    "TransformerDecoderBlock",
+    "MultiScaleSpatialPooling",
+    "transformer",
+    "sagan_generator",
+    "sagan_discriminator",
+    "selection_gan_generator",
+    "selection_gan_discriminator",
+    "recurrent_attention",
+    "attention_resnet-cbam",
+    "attention_resnet-se",
+    "attention_resnet-non_local",
+    "non_local_resnet",
+)
 
 
 def run(path, data):
     return interpreter.Interpreter(model_path=str(path)).get_signature_runner()(**data)
 
 
-@pytest.mark.parametrize("case", cases(QUICK))
-def test_layers_of_one_size(case, tmp_path):
-    model, data = model_of(case, static=True), data_of(case)
-    sizes = keras.tree.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype, x.name), model.input)
-    path = export_litert(model, tmp_path / "model.tflite", input_signature=sizes, verify=data)
+@pytest.mark.parametrize("subject", parameters(SUBJECTS, QUICK))
+def test_known_sizes(subject, tmp_path):
+    model = subject.model()
+    data = subject.data(model)
+    path = export_litert(model, tmp_path / "model.tflite", input_signature=subject.specs(model), verify=data)
     assert_same(model, data, run(path, data))
 
 
-@pytest.mark.parametrize("case", [case for case in cases(ANY_SIZE) if case.id in ANY_SIZE])
-def test_layers_of_any_size(case, tmp_path):
-    model = model_of(case)
-    path = export_litert(model, tmp_path / "model.tflite", verify=data_of(case))
-    data = data_of(case, more=2)
+@pytest.mark.parametrize(
+    "subject", parameters([x for x in SUBJECTS if x.name in (*ANY_SIZE, *OTHERS_OF_ANY_SIZE)], ANY_SIZE)
+)
+def test_any_size(subject, tmp_path):
+    model = subject.model()
+    path = export_litert(model, tmp_path / "model.tflite", verify=subject.data(model))
+    data = subject.data(model, more=2)
     assert_same(model, data, run(path, data))
 
 
@@ -38,6 +60,36 @@ def test_padding_is_ignored(tmp_path):
     path = export_litert(model, tmp_path / "model.tflite")
     tokens = np.array([[3, 5, 0, 0, 0], [2, 0, 0, 0, 0]], "int32")
     assert_same(model, {"tokens": tokens}, run(path, {"tokens": tokens}))
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_is_computed_in_float32(dtype, tmp_path):
+    x = keras.Input((7, 3), batch_size=2, name="x")
+    model = models.noisy(keras.Model(x, keras.layers.GRU(4, dtype=dtype)(x)))
+    path = export_litert(model, tmp_path / "model.tflite", input_signature=tf.TensorSpec((2, 7, 3), name="x"))
+    data = {"x": np.random.default_rng(0).normal(size=(2, 7, 3)).astype("float32")}
+    [got] = run(path, data).values()
+    whole = keras.Model(x, keras.layers.GRU(4)(x))
+    whole.set_weights(model.get_weights())
+    np.testing.assert_allclose(got, whole(data["x"]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+def test_quantized_models_are_refused(tmp_path):
+    x = keras.Input((3,))
+    model = keras.Model(x, keras.layers.Dense(2, name="last")(x))
+    model.quantize("int8")
+    with pytest.raises(ValueError, match=r"`model` must not be quantized.*Received weights in int8: last/kernel"):
+        export_litert(model, tmp_path / "model.tflite")
+
+
+def test_integer_offsets(tmp_path):
+    """The embedding of the Image Transformer, whose table has rows for each channel."""
+    pixels = CategoricalPixels({"channels": 3, "model_dim": 5}, "decoder", "float32")
+    image = keras.Input((2, 4, 3), dtype="int32", name="image")
+    model = models.noisy(keras.Model(image, pixels.embed(image)))
+    data = {"image": np.random.default_rng(0).integers(0, 256, (2, 2, 4, 3)).astype("int32")}
+    assert_same(model, data, run(export_litert(model, tmp_path / "model.tflite"), data))
 
 
 def test_an_operation_that_is_not_built_in_is_named(tmp_path):

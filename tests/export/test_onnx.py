@@ -4,7 +4,7 @@ import pytest
 
 from keras_attention.export import export_onnx
 from tests.export import models
-from tests.export.layer_models import assert_same, cases, data_of, model_of
+from tests.export.subjects import FACTORIES, LAYERS, assert_same, parameters
 
 onnxruntime = pytest.importorskip("onnxruntime")
 # What converters stumble over: selections of NaN, quotients of sizes, nested loops, loops from the end, two reshapes.
@@ -15,7 +15,10 @@ QUICK = (
     "GatedRecurrentUnit",
     "SelfAttention2D",
     "MultiHeadAttention",
+    "selection_gan_discriminator",
 )
+# Outputs of `selection_gan` that have the name of an input.
+RENAMED = {"semantics_output": "semantics"}
 
 
 def run(path, data):
@@ -25,12 +28,12 @@ def run(path, data):
     return dict(zip(names, session.run(names, {name: x for name, x in data.items() if name in taken}), strict=True))
 
 
-@pytest.mark.parametrize("case", cases(QUICK))
-def test_layers_of_any_size(case, tmp_path):
-    model = model_of(case)
-    path = export_onnx(model, tmp_path / "model.onnx", verify=data_of(case))
-    data = data_of(case, more=2)
-    assert_same(model, data, run(path, data))
+@pytest.mark.parametrize("subject", parameters([*LAYERS, *FACTORIES], QUICK))
+def test_any_size(subject, tmp_path):
+    model = subject.model()
+    path = export_onnx(model, tmp_path / "model.onnx", verify=subject.data(model))
+    data = subject.data(model, more=2)
+    assert_same(model, data, {RENAMED.get(name, name): x for name, x in run(path, data).items()})
 
 
 def test_what_is_not_selected_may_be_nan(tmp_path):
@@ -43,6 +46,32 @@ def test_what_is_not_selected_may_be_nan(tmp_path):
     data = {"x": np.array([[-1.0, 2.0, -0.5], [1.0, 2.0, 0.5]], "float32")}
     path = export_onnx(model, tmp_path / "model.onnx", verify=data)
     assert_same(model, data, run(path, data))
+
+
+def test_a_constant_of_the_model_is_no_input(tmp_path):
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, keras.ops.add(x, keras.ops.convert_to_tensor([1.0, 2.0, 4.0])))
+    data = {"x": np.array([[0.5, 0.25, 2.0]], "float32")}
+    assert_same(model, data, run(export_onnx(model, tmp_path / "model.onnx"), data))
+
+
+def test_an_output_with_the_name_of_an_input(tmp_path):
+    x, y = (keras.Input((3,), name=name) for name in "xy")
+    model = keras.Model({"x": x, "y": y}, {"x": x * y, "z": x - y})
+    data = {"x": np.array([[0.5, 0.25, 2.0]], "float32"), "y": np.array([[3.0, 5.0, 7.0]], "float32")}
+    got = run(export_onnx(model, tmp_path / "model.onnx"), data)
+    assert_same(model, data, {"x": got.pop("x_output"), **got})
+
+
+def test_a_layer_in_bfloat16_is_computed_in_float32(tmp_path):
+    x = keras.Input((None, 3), name="x")
+    model = models.noisy(keras.Model(x, keras.layers.GRU(4, dtype="mixed_bfloat16")(x)))
+    path = export_onnx(model, tmp_path / "model.onnx")
+    data = {"x": np.random.default_rng(0).normal(size=(2, 7, 3)).astype("float32")}
+    [got] = run(path, data).values()
+    whole = keras.Model(x, keras.layers.GRU(4)(x))
+    whole.set_weights(model.get_weights())
+    np.testing.assert_allclose(got, whole(data["x"]), rtol=1e-4, atol=1e-5)
 
 
 def test_lengths_are_an_input(tmp_path):

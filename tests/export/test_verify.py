@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.export.signatures import concrete, own_signature
-from keras_attention.export.verify import random_examples, verify_export
+from keras_attention.export.verify import COARSE, FINE, random_examples, require_equal, tolerance_of, verify_export
 from tests.export import models
 
 
@@ -63,3 +63,52 @@ def test_random_examples_fit_every_spec():
     }
     assert set(examples["ids"].flat) <= {0, 1}
     assert examples["ids_lengths"].tolist() == [3, 2]
+
+
+class Nested(keras.layers.Layer):
+    """A layer of another dtype than its own, inside of a loop."""
+
+    def __init__(self, dtype):
+        super().__init__()
+        self.inner = keras.layers.Dense(3, dtype=dtype)
+
+    def build(self, shape):
+        self.inner.build(shape)
+
+    def call(self, x):
+        return keras.ops.fori_loop(0, 2, lambda i, y: keras.ops.cast(self.inner(y), y.dtype), x)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float32", FINE), ("mixed_float16", COARSE), ("mixed_bfloat16", COARSE)])
+def test_tolerance_is_that_of_the_coarsest_layer(dtype, tolerance):
+    x = keras.Input((3,))
+    signature = own_signature(keras.Model(x, Nested(dtype)(x)))
+    assert tolerance_of(concrete(signature, signature.specs())) == tolerance
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
+def test_tolerance_of_a_quantized_layer():
+    x = keras.Input((3,))
+    model = keras.Model(x, keras.layers.Dense(2)(x))
+    model.quantize("int8")
+    signature = own_signature(model)
+    assert tolerance_of(concrete(signature, signature.specs())) == COARSE
+
+
+@pytest.mark.parametrize("least, most, found", [(1, 33, 32), (1, 9, 8), (1, 2, 2), (33, 100, 64)])
+def test_examples_have_a_size_at_which_the_model_runs(least, most, found):
+    seen = []
+
+    class Picky(keras.layers.Layer):
+        def call(self, x):
+            side = x.shape[1]
+            if side is not None and not least <= side <= most:
+                raise ValueError(f"{side} positions")
+            seen.append(side)
+            return x
+
+    x = keras.Input((None, None, 3))
+    signature = own_signature(keras.Model(x, Picky()(x)))
+    seen.clear()
+    require_equal(lambda inputs: {"outputs": inputs["inputs"]}, signature, FINE)
+    assert seen == [found]

@@ -42,7 +42,8 @@ class CategoricalPixels:
 
     def embed(self, image):
         """[B, Y, X, C] -> [B, Y, X, C, D]."""
-        return self.table(image + LEVELS * ops.arange(self.channels, dtype="int32"))
+        # In this order: Keras turns the other one into TensorFlow's `bias_add`, which LiteRT lacks for integers.
+        return self.table(LEVELS * ops.arange(self.channels, dtype="int32") + image)
 
     def embed_one(self, values, column):
         """Values [B] of one grid column -> [B, D]."""

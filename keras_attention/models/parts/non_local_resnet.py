@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.models.parts.clip_pool import ClipMaxPool
 from keras_attention.models.parts.resnet import EPSILON, MOMENTUM
 
 
@@ -71,7 +72,7 @@ class ClipParts:
     def _pool(self, x, window, strides, pad, name):
         if pad:
             x = self._pad(x, window, f"{name}_pad")
-        return keras.layers.MaxPooling3D(window, strides, data_format="channels_last", dtype=self.dtype, name=name)(x)
+        return ClipMaxPool(window, strides, dtype=self.dtype, name=name)(x)
 
     def _pad(self, x, window, name):
         if window == (1, 1, 1):
