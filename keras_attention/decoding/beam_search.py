@@ -127,10 +127,19 @@ def beam_search(
     require_bool(stop_early, "stop_early")
     limits = require_limits(limits, start_tokens, max_length)
     longest = ops.reshape(length_penalty(max_length if limits is None else limits, alpha), (-1, 1))
-    step, reorder = prepared(step), _reordering(cache, K)
 
     def active(index, tokens, cache, alive, alive_scores, finished, finished_scores, over):
         return ops.logical_and(index < max_length, ops.logical_not(ops.all(over)))
+
+    advance = _advancing(prepared(step), cache, end_token, K, alpha, stop_early, limits, longest)
+    state = _initial_state(start_tokens, cache, max_length, pad_token, K)
+    state = run(active, advance, (*state, or_full(is_end(start_tokens, None), limits, 0)))
+    return _result(*state[3:7], longest, pad_token)
+
+
+def _advancing(step, cache, end_token, K, alpha, stop_early, limits, longest):
+    """A function from the loop's variables to those after one more step: all open sequences grow by a token."""
+    reorder = _reordering(cache, K)
 
     def advance(index, tokens, cache, alive, alive_scores, finished, finished_scores, over):
         logits, written = call_step(step, tokens, cache, index, end_token)
@@ -152,9 +161,7 @@ def beam_search(
         over = or_full(ops.logical_or(over, certain), limits, index + 1)
         return index + 1, ops.reshape(tokens, (-1,)), cache, alive, alive_scores, finished, finished_scores, over
 
-    state = _initial_state(start_tokens, cache, max_length, pad_token, K)
-    state = run(active, advance, (*state, or_full(is_end(start_tokens, None), limits, 0)))
-    return _result(*state[3:7], longest, pad_token)
+    return advance
 
 
 def _reordering(cache, K):
