@@ -15,23 +15,25 @@ import sys
 import threading
 from concurrent import futures
 
-sys.modules.update({"keras": None, "tf_keras": None, "keras_attention": None})
+if __name__ == "__main__":
+    sys.modules.update({"keras": None, "tf_keras": None, "keras_attention": None})
 
-import grpc  # noqa: E402
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc  # noqa: E402
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 BATCH, WAIT = 16, 0.002
-folder, loaded, loading = pathlib.Path(sys.argv[1]), {}, threading.Lock()
+FOLDER = pathlib.Path(sys.argv[-1])
+loaded, loading = {}, threading.Lock()
 
 
 def newest(name):
     """The signatures of the highest version of a model."""
-    version = max(int(path.name) for path in (folder / name).iterdir() if path.name.isdigit())
+    version = max(int(path.name) for path in (FOLDER / name).iterdir() if path.name.isdigit())
     with loading:
         if loaded.get(name, (0,))[0] != version:
-            loaded[name] = version, tf.saved_model.load(str(folder / name / str(version)))
+            loaded[name] = version, tf.saved_model.load(str(FOLDER / name / str(version)))
         return loaded[name][1].signatures
 
 

@@ -17,9 +17,16 @@ from tests.layers.cases import CASES
 from tests.layers.conformance import answer, arrays, functional
 from tests.layers.helpers import random
 from tests.models import helpers, image_helpers, test_sagan, test_selection_gan
-from tests.models.test_quantized_files import MODELS
+from tests.models.factories import INPUTS, NETWORKS
 
 ROLES = ("generator", "discriminator")
+MODELS = {
+    "recurrent_attention": "RecurrentAttention",
+    "non_local": "NonLocalResNet",
+    "luong": "LuongLSTM",
+    "rnn_search": "RNNSearch",
+    "transformer": "Transformer",
+}
 
 
 def of_layers():
@@ -29,9 +36,8 @@ def of_layers():
 
 
 def of_factories():
-    for name in ("recurrent_attention", "non_local", "luong", "rnn_search", "transformer"):
-        make, inputs = MODELS[name]
-        yield name, helpers.noisy(make()), inputs()
+    for name, network in MODELS.items():
+        yield name, helpers.noisy(NETWORKS[network]()), INPUTS[network]
     for variant in ("2d-learned", "mixture-super-resolution-pre-norm"):
         model = image_helpers.small(**{**image_helpers.VARIANTS[variant], "num_layers": 1})
         yield f"image_transformer-{variant}", model, image_helpers.inputs_of(model)

@@ -7,10 +7,8 @@ import contextlib
 import json
 import re
 
-import jax
 import keras
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 from keras import distribution
 
 from keras_attention import layers, models, training
@@ -86,6 +84,8 @@ def spec_of(variable):
 
 def collectives(block, x):
     """Numbers of collectives in a block's forward pass and in its gradient, batch and weights sharded."""
+    import jax
+
     state = [v.value for v in block.non_trainable_variables]
     weights = [v.value for v in block.trainable_variables]
 
@@ -103,6 +103,8 @@ def collectives(block, x):
 
 
 def main():
+    import jax
+
     devices = distribution.list_devices()
     mesh = distribution.DeviceMesh((2, 4), ["batch", "model"], devices)
     found = {}
@@ -116,7 +118,8 @@ def main():
             model, found[f"{make.__name__}, {name}"] = compared(plans, [Scope(d) for d in chosen], one)
             if (make, name) == (encoder, "layouts"):
                 block = model.get_layer("block1")
-                sharding = NamedSharding(block.weights[0].value.sharding.mesh, PartitionSpec("batch"))
+                split = jax.sharding.PartitionSpec("batch")
+                sharding = jax.sharding.NamedSharding(block.weights[0].value.sharding.mesh, split)
                 found["collectives"] = collectives(block, jax.device_put(IMAGES, sharding))
     print(json.dumps(found))
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention.models.parts.clip_pool import ClipMaxPool
+from keras_attention.layers.bases.clip_pool import ClipMaxPool
 from keras_attention.models.parts.resnet import EPSILON, MOMENTUM
 
 

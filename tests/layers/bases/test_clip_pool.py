@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.models.parts.clip_pool import ClipMaxPool
+from keras_attention.layers.bases.clip_pool import ClipMaxPool
 from tests.layers.helpers import numpy, random
 
 
