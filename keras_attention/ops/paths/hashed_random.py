@@ -80,4 +80,5 @@ def uniform(seed, position, length, part=0):
     columns = column_hashes(part, ops.arange(length, dtype="int32"))
     # The hash of a sum of hashes: with xor alone the noise of two keys would be related in all rows.
     mixed = row_hashes(part, ops.expand_dims(seed, 1), 0, ops.expand_dims(position, 1) + columns)
-    return (ops.cast(ops.bitwise_and(mixed, 2**24 - 1), "float32") + 0.5) * 2.0**-24
+    # 23 bits: with 24, adding a half would round the largest number to 1.
+    return (ops.cast(ops.bitwise_and(mixed, 2**23 - 1), "float32") + 0.5) * 2.0**-23

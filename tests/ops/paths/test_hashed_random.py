@@ -62,3 +62,11 @@ def test_noise_is_normal_and_independent():
 def test_noise_of_a_key_does_not_depend_on_the_length():
     seed, index = np.array([3, 5], "int32"), np.array([2, 4], "int32")
     np.testing.assert_allclose(noise(seed, index, 9)[:, :7], noise(seed, index, 7), atol=1e-5)
+
+
+def test_uniform_numbers_lie_between_0_and_1(monkeypatch):
+    """Those of hashes without and with all bits set, too."""
+    for bits in (0, -1):
+        monkeypatch.setattr(dropout, "row_hashes", lambda *_, bits=bits: ops.full((2, 3), bits, dtype="int32"))
+        found = numpy(dropout.uniform(ops.zeros((2,), "int32"), ops.zeros((2,), "int32"), 3))
+        assert found.dtype == "float32" and (found > 0).all() and (found < 1).all()

@@ -44,7 +44,7 @@ def test_a_tensor_of_seeds_draws_each_row_by_its_own(name):
     ours, _ = DRAWS[name]
     seeds = keras.ops.arange(2000, dtype="int32")
     rows = numpy(ours((2000, 5, 2), seeds))
-    np.testing.assert_array_equal(rows[700:703], numpy(ours((3, 5, 2), seeds[700:703])))
+    np.testing.assert_allclose(rows[700:703], numpy(ours((3, 5, 2), seeds[700:703])), **ROUNDING)
     mean, variance = {"uniform": (0.5, 1 / 12), "normal": (0, 1)}[name]
     np.testing.assert_allclose(rows.mean(), mean, atol=0.02)
     np.testing.assert_allclose(rows.var(), variance, rtol=0.03)
