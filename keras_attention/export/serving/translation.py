@@ -174,7 +174,6 @@ def _written(tokens, end_token, detokenize):
     if detokenize is None:
         return {"tokens": tokens}
     if end_token is not None:
-        ended = ops.cumsum(ops.cast(ops.equal(tokens, end_token), "int32"), axis=-1) > 0
-        tokens = ops.where(ended, 0, tokens)
+        tokens = ops.where(ops.equal(tokens, end_token), 0, tokens)  # as all after it
     text = detokenize(ops.reshape(tokens, (-1, tokens.shape[-1])))
     return {"text": ops.reshape(text, ops.shape(tokens)[:-1])}
