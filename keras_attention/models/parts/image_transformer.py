@@ -43,7 +43,7 @@ class CategoricalPixels:
     def embed(self, image):
         """[B, Y, X, C] -> [B, Y, X, C, D]."""
         # In this order: Keras turns the other one into TensorFlow's `bias_add`, which LiteRT lacks for integers.
-        return self.table(LEVELS * ops.arange(self.channels, dtype="int32") + image)
+        return self.table(ops.add(LEVELS * ops.arange(self.channels, dtype="int32"), image))
 
     def embed_one(self, values, column):
         """Values [B] of one grid column -> [B, D]."""
