@@ -6,7 +6,7 @@ import keras
 
 from keras_attention.export.checks import require_extra, require_model, require_verify
 from keras_attention.export.one_file import compare, require_file, signature_of, written_whole
-from keras_attention.export.precision import dtypes_of, in_float32
+from keras_attention.export.precision import in_float32
 from keras_attention.export.signatures import concrete
 
 
@@ -52,7 +52,8 @@ def export_litert(model, path, *, input_signature=None, lengths=None, verify=Tru
     signature = signature_of(model, input_signature, lengths)
     _require_no_int8(model)
     function = concrete(signature, signature.specs())
-    content = _converted(_in_full_precision(function, signature.specs()))
+    # LiteRT has few operations in half precision.
+    content = _converted(in_float32(function, signature.specs(), ("float16", "bfloat16")))
     with written_whole(path) as beside:
         beside.write_bytes(content)
         compare(_runner(beside), signature, function, verify)
@@ -66,14 +67,6 @@ def _require_no_int8(model):
             "`model` must not be quantized: LiteRT has no products of int8 as Keras computes them. Export it before "
             f"`quantize`. Received weights in int8: {', '.join(quantized[:3])}"
         )
-
-
-def _in_full_precision(function, specs):
-    """The traced function in float32 if it computes in half precision, of which LiteRT has few operations."""
-    import tensorflow as tf
-
-    half = {tf.float16, tf.bfloat16}
-    return in_float32(function, specs, half) if half & dtypes_of(function) else function
 
 
 def _converted(function):

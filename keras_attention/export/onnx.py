@@ -2,7 +2,7 @@
 
 from keras_attention.export.checks import require_extra, require_model, require_verify
 from keras_attention.export.one_file import compare, require_file, signature_of, written_whole
-from keras_attention.export.precision import captured_constants, dtypes_of, in_float32
+from keras_attention.export.precision import captured_constants, in_float32
 from keras_attention.export.signatures import concrete
 from keras_attention.ops.require import require_int
 
@@ -47,19 +47,13 @@ def export_onnx(model, path, *, input_signature=None, lengths=None, opset=None, 
     require_extra("tf2onnx", "onnx", "onnxruntime")
     signature = signature_of(model, input_signature, lengths)
     function = concrete(signature, signature.specs())
-    converted = _converted(_without_bfloat16(function, signature.specs()), signature, opset)
+    # Neither tf2onnx nor onnxruntime multiply in bfloat16.
+    converted = _converted(in_float32(function, signature.specs(), ("bfloat16",)), signature, opset)
     _require_standard(converted)
     with written_whole(path) as beside:
         beside.write_bytes(converted.SerializeToString())
         compare(_runner(beside, signature), signature, function, verify)
     return path
-
-
-def _without_bfloat16(function, specs):
-    """The traced function in float32 if it computes in bfloat16, in which neither tf2onnx nor onnxruntime multiply."""
-    import tensorflow as tf
-
-    return in_float32(function, specs, {tf.bfloat16}) if tf.bfloat16 in dtypes_of(function) else function
 
 
 def _converted(function, signature, opset):

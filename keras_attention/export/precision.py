@@ -25,16 +25,20 @@ def captured_constants(function):
 def in_float32(function, specs, dtypes):
     """A traced function, with its variables as constants, and with float32 in place of `dtypes`.
 
-    The outputs differ from those of `function` by its rounding; outputs of these dtypes are float32.
+    The outputs differ from those of `function` by its rounding; outputs of these dtypes are float32. A function without
+    these dtypes is returned as it is.
 
     Args:
         function: The traced function.
         specs: Name -> `tf.TensorSpec` of its inputs.
-        dtypes: TensorFlow dtypes.
+        dtypes: TensorFlow dtypes, or their names.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+    dtypes = {tf.as_dtype(dtype) for dtype in dtypes}
+    if not dtypes & dtypes_of(function):
+        return function
     frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
     graph = _replaced(frozen.graph.as_graph_def(), {dtype.as_datatype_enum for dtype in dtypes})
     names, tensors = sorted(function.structured_outputs), [x.name for x in frozen.outputs]

@@ -138,9 +138,8 @@ def _require_options(signatures, verify, allowed_ops):
 def _functions(model, input_signature, lengths, signatures):
     """Signature name -> (function of named tensors, specs), and the name of the model's own call (or `None`)."""
     functions = {name: extra_signature(name, signature) for name, signature in (signatures or {}).items()}
-    vocabularies = getattr(model, "vocabularies", {})
-    require = functools.partial(require_known_ids, vocabularies)
-    call = own_signature(model, input_signature, lengths, require if vocabularies else None)
+    require = functools.partial(require_known_ids, getattr(model, "vocabularies", {}))
+    call = own_signature(model, input_signature, lengths, require)
     if call is None and not functions:
         raise ValueError(
             f"{model.name} does not know its inputs (it is not a functional model): give `input_signature`, specs or "

@@ -9,7 +9,14 @@ from keras_attention.models.parts.arguments import checked, int_or_pair, one_of,
 from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.image_transformer import POSITIONS, ImageTransformerParts
 from keras_attention.ops import pixel_order as generation
-from keras_attention.ops.require import is_int, require_bool, require_int, require_pair, require_rate, require_seed
+from keras_attention.ops.require import (
+    require_bool,
+    require_int,
+    require_pair,
+    require_rate,
+    require_seed,
+    require_size,
+)
 
 LIKELIHOODS = ("categorical", "logistic_mixture")
 SIZES = ("channels", "num_layers", "model_dim", "num_heads", "intermediate_dim", "num_mixtures")
@@ -224,8 +231,7 @@ class ImageTransformer(keras.Model):
         return {**common_config(self), **self._arguments}
 
     def _require_start(self, size, batch_size, label, source):
-        if len(size) != 2 or not all(is_int(n) and n > 0 for n in size):
-            raise ValueError(f"`size` must be two positive ints, (rows, columns). Received: size={size!r}")
+        require_size(size)
         learned = self.position_encoding == "learned"
         if learned and not all(n <= most for n, most in zip(size, self.max_size)):
             raise ValueError(

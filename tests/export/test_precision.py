@@ -45,6 +45,10 @@ def test_equals_the_model_in_float32(dtype, tmp_path):
 def test_other_dtypes_stay():
     function, specs = traced(recurrent("mixed_bfloat16"))
     assert tf.bfloat16 in dtypes_of(in_float32(function, specs, {tf.float16}))
+    x = keras.Input((3,), name="x")
+    halves = keras.Sequential([x, *(keras.layers.Dense(4, dtype=dtype) for dtype in ("float16", "bfloat16"))])
+    found = dtypes_of(in_float32(*traced(halves), {tf.float16}))
+    assert tf.bfloat16 in found and tf.float16 not in found
 
 
 def test_inputs_in_half_precision_are_cast():
