@@ -43,6 +43,7 @@ REASONS = {
     r"'tf\.(\w+)' op requires element_shape to be static": r"{} needs known sizes",
     r"Encountered unknown element type (\w+)": r"OpenVINO reads no constants in {}",
     r"Conversion is failed for: ([\w, -]+)": r"OpenVINO has no {}",
+    r"(ReverseV2)\[0\]:bf16[\s\S]*dynamic dimension": r"OpenVINO finds no sizes behind {} in bfloat16",
     r"outputs (\[\]), not": r"OpenVINO drops outputs that are constant",
     r"cannot be (spectrally normalized)": r"a quantized layer cannot be {}",
     r"`model` must not be (quantized): LiteRT": r"LiteRT has no products of Keras's int8",

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 
 
-def noisy(model, seed=0):
+def noisy(model, seed=0, scale=0.3):
     """Sets all weights to noise: biases of zero would hide a missing weight. Variances stay positive."""
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         if keras.backend.is_float_dtype(keras.backend.standardize_dtype(weight.dtype)):
             noise = rng.standard_normal(weight.shape)
-            weight.assign(0.5 + noise**2 if weight.path.endswith("variance") else noise * 0.3)
+            weight.assign(0.5 + noise**2 if weight.path.endswith("variance") else noise * scale)
     return model
 
 

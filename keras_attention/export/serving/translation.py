@@ -64,8 +64,9 @@ def translation(
     >>> import tensorflow as tf
     >>> from keras_attention import models
     >>> from keras_attention.export import export_saved_model, serving
-    >>> model = models.transformer(20, num_layers=1, model_dim=8, num_heads=2, intermediate_dim=12)
+    >>> model = models.luong_lstm(20, 30, embedding_dim=5, units=6, num_layers=1)
     >>> signatures = serving.translation(model, start_token=1, end_token=2, max_length=5)
+    >>> signatures = {"translate": signatures["translate"]}  # or all of them
     >>> path = export_saved_model(model, tempfile.mkdtemp(), signatures=signatures)
     >>> translate = tf.saved_model.load(str(path)).signatures["translate"]
     >>> tuple(translate(source=tf.constant([[7, 9, 4]]), source_lengths=tf.constant([3]))["tokens"].shape)

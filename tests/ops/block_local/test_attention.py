@@ -194,6 +194,7 @@ def test_dropout_equals_that_of_the_dense_path(name, item, monkeypatch):
         np.testing.assert_allclose(one, other, atol=5e-5)
 
 
+@pytest.mark.slow
 def test_second_derivatives_of_items_match_the_dense_path(few):
     """Under XLA on TensorFlow, which aborts if there are empty slices; of unknown length."""
     blocks = CASES["both-sides"][2]

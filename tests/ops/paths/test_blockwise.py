@@ -108,6 +108,7 @@ def test_block_size_larger_than_the_length():
     np.testing.assert_allclose(numpy(ops.attend(x, x, x, block_size=1000)), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow translates functions")
 def test_works_with_autograph():
     """The default of `tf.function`; other tests switch it off because it takes seconds."""
@@ -129,7 +130,12 @@ def test_long_inputs_are_blockwise_by_default(monkeypatch):
     assert [tuple(c) for c in calls] == [(1, 1024, 1, 1)]
 
 
-@pytest.mark.parametrize("given", [{}, {"causal": True}, {"window": 2}], ids=["plain", "causal", "window"])
+SLOW = pytest.mark.slow
+BANDS = [pytest.param({}, id="plain"), pytest.param({"causal": True}, id="causal", marks=SLOW)]
+BANDS += [pytest.param({"window": 2}, id="window", marks=SLOW)]
+
+
+@pytest.mark.parametrize("given", BANDS)
 def test_second_derivatives_match_the_dense_path(given):
     rng = np.random.default_rng(0)
     query, key, value = (rng.standard_normal((1, n, 2, 3)).astype("float32") for n in (5, 7, 7))
