@@ -8,6 +8,7 @@ from keras_attention.layers.channel_attention import ChannelAttention
 from keras_attention.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.first_location import FirstLocation
+from keras_attention.layers.gated_feed_forward import GatedFeedForward
 from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.layers.gated_recurrent_unit import GatedRecurrentUnit
 from keras_attention.layers.get_attention import get_attention
@@ -30,6 +31,7 @@ from keras_attention.layers.multi_scale_spatial_pooling import MultiScaleSpatial
 from keras_attention.layers.non_local_block import NonLocalBlock
 from keras_attention.layers.projection_head import ProjectionHead
 from keras_attention.layers.relative_position_bias import RelativePositionBias
+from keras_attention.layers.rms_normalization import RMSNormalization
 from keras_attention.layers.rotary_embedding import RotaryEmbedding
 from keras_attention.layers.scaled_dot_product_attention import ScaledDotProductAttention
 from keras_attention.layers.self_attention_2d import SelfAttention2D
@@ -55,6 +57,7 @@ __all__ = [
     "ConditionalBatchNormalization",
     "FeedForward",
     "FirstLocation",
+    "GatedFeedForward",
     "GatedRecurrentCell",
     "GatedRecurrentUnit",
     "GlimpseNetwork",
@@ -75,6 +78,7 @@ __all__ = [
     "MultiScaleSpatialPooling",
     "NonLocalBlock",
     "ProjectionHead",
+    "RMSNormalization",
     "RelativePositionBias",
     "RotaryEmbedding",
     "ScaledDotProductAttention",

@@ -2,13 +2,12 @@
 
 import keras
 
-from keras_attention.layers.bases.base_layer import BaseLayer
-from keras_attention.layers.bases.projections import clone
-from keras_attention.ops.require import require_int
+from keras_attention.layers.bases.position_wise import PositionWise
+from keras_attention.layers.bases.prepared_steps import is_plain, prepare
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class FeedForward(BaseLayer):
+class FeedForward(PositionWise):
     r"""Position-wise feed-forward network: two dense layers.
 
     $$ \mathrm{FFN}(x) = \max(0, x W_1 + b_1) W_2 + b_2 $$
@@ -26,6 +25,7 @@ class FeedForward(BaseLayer):
         intermediate_dim: Positive int F; 4 D in the paper.
         activation: Activation between the two; `"relu"` in the paper.
         kernel_initializer: Initializer of both kernels.
+        use_bias: Whether the dense layers have biases.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
@@ -41,38 +41,21 @@ class FeedForward(BaseLayer):
     (None, None, 16)
     """
 
-    def __init__(self, intermediate_dim, activation="relu", kernel_initializer="glorot_uniform", **kwargs):
-        super().__init__(**kwargs)
-        self.intermediate_dim = require_int(intermediate_dim, "intermediate_dim")
-        self.activation = keras.activations.get(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.supports_masking = True
+    def __init__(
+        self, intermediate_dim, activation="relu", kernel_initializer="glorot_uniform", use_bias=True, **kwargs
+    ):
+        super().__init__(intermediate_dim, activation, kernel_initializer, use_bias, **kwargs)
 
     def build(self, input_shape):
-        D = input_shape[-1]
-        if D is None:
-            raise ValueError(f"The last axis of `inputs` must be known. Received: inputs.shape={tuple(input_shape)}")
-        self.expand = self._dense(self.intermediate_dim, "expand", self.activation)
-        self.contract = self._dense(D, "contract", None)
-        self.expand.build(input_shape)
-        self.contract.build((*input_shape[:-1], self.intermediate_dim))
+        self.expand = self._dense(self.intermediate_dim, "expand", input_shape, self.activation)
+        self._build_contract(input_shape)
 
     def call(self, inputs):
         return self.contract(self.expand(inputs))
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "intermediate_dim": self.intermediate_dim,
-            "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-        }
-
-    def _dense(self, units, name, activation):
-        initializer = clone(self.kernel_initializer)  # the same seed for both kernels would tie them at the start
-        return keras.layers.Dense(
-            units, activation=activation, kernel_initializer=initializer, name=name, dtype=self.dtype_policy
-        )
+    def prepare_step(self):
+        """Returns `step(x [B, D]) -> [B, D]`, with the weights laid out once; `None` if they are of another kind."""
+        if type(self) is not FeedForward or not (is_plain(self.expand) and is_plain(self.contract)):
+            return None
+        expand, contract = prepare(self.expand), prepare(self.contract)
+        return lambda x: contract(*expand(x))[0]

@@ -76,6 +76,11 @@ class ImageTransformerBlock(TransformerBlock):
 
     def __init__(self, num_heads, intermediate_dim, query_block, memory_block, causal=True, **kwargs):
         super().__init__(num_heads, intermediate_dim, **kwargs)
+        if self.attention is not None:
+            raise ValueError(
+                "`attention` must be `None`: this block's is `LocalAttention1D` or `LocalAttention2D`. "
+                f"Received: attention={self.attention}"
+            )
         if is_int(query_block) != is_int(memory_block):
             raise ValueError(
                 "`query_block` and `memory_block` must be two ints or two pairs. "

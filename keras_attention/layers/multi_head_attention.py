@@ -1,25 +1,16 @@
 """Multi-head attention."""
 
 import keras
-from keras import ops
 
-from keras_attention.layers.bases.checks import (
-    check_cache,
-    check_cache_arguments,
-    check_memory,
-    check_sequences,
-    check_visibility,
-    require_features,
-)
+from keras_attention.layers.bases.checks import check_sequences, require_features
 from keras_attention.layers.bases.extension_point import ExtensionPoint
 from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
+from keras_attention.layers.bases.placed_heads import PlacesHeads
 from keras_attention.layers.bases.prepared_steps import PreparesSteps
 from keras_attention.layers.bases.projections import ProjectsMemory
-from keras_attention.ops.cache import write_rows
-from keras_attention.ops.masks import both, require_boolean
+from keras_attention.layers.bases.sources import ReadsSources
 from keras_attention.ops.require import require_bool, require_int, require_ints, require_rate, require_seed
-from keras_attention.ops.shapes.padding import padding_masks, zero_padding
-from keras_attention.ops.shapes.sizes import shape_of
+from keras_attention.ops.shapes.padding import zero_padding
 
 # Call arguments whose shapes are checked.
 _CHECKED = (
@@ -29,7 +20,7 @@ _CHECKED = (
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, ProjectsMemory):
+class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, ReadsSources, PlacesHeads, ProjectsMemory):
     r"""Multi-head attention, a drop-in replacement for `keras.layers.MultiHeadAttention`.
 
     $$ \mathrm{MultiHead}(Q, K, V) = \mathrm{Concat}(\mathrm{head}_1, \ldots, \mathrm{head}_N) W^O, \quad
@@ -46,8 +37,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
     Arguments and weights are those of `keras.layers.MultiHeadAttention`, in the same
     order, so that weights can be copied. In addition there are `attention_bias`,
     `query_offset`, `num_key_value_heads` (grouped-query attention:
-    [Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)) and a key/value cache for
-    decoding; `layer(x)` is self-attention. A subclass may override
+    [Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)), `rotary`,
+    `query_key_norm` and a key/value cache for decoding; `layer(x)` is self-attention. A subclass may override
     `_compute_attention(query, key, value, attention_mask, training, return_attention_scores)`
     as in Keras: it gets the projected heads and one combined mask, and returns context
     and scores.
@@ -87,6 +78,11 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
         seed: Int, seed of the dropout.
         num_key_value_heads: Positive int, K, that divides N: the number of key/value
             heads, each shared by N / K query heads. `None` means N.
+        rotary: `RotaryEmbedding` that rotates the projected queries and keys by their
+            positions, or `None`. Inputs are then [B, T, D].
+        query_key_norm: Whether to divide each head of queries and of keys by its root
+            mean square, with a learned scale, before the rotation
+            ([Henry et al., 2020](https://arxiv.org/abs/2010.04245) divide by the norm).
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
@@ -104,7 +100,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
         attention_bias: Added to the logits: broadcastable to [B, N, T, S], or by
             distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` return it. -inf
             masks a key. It is not cast to half precision.
-        query_offset: Position of the first query among the keys.
+        query_offset: Position of the first query among the keys, for causality, the
+            window and `rotary`.
         memory: What `project_memory` returned: constant keys and values, instead of
             `value` and `key`. `value_mask` is then [B, S] over it.
         cache: Key/value cache: what `make_cache` or the previous call returned; needs
@@ -155,17 +152,17 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
         seed=None,
         *,
         num_key_value_heads=None,
+        rotary=None,
+        query_key_norm=False,
         **kwargs,
     ):
-        kernel = {"kernel_initializer": kernel_initializer, "kernel_regularizer": kernel_regularizer}
-        bias = {"bias_initializer": bias_initializer, "bias_regularizer": bias_regularizer, "use_bias": use_bias}
-        constraints = {"kernel_constraint": kernel_constraint, "bias_constraint": bias_constraint}
-        rest = {"projection_activity_regularizer": activity_regularizer, "use_gate": use_gate}
-        super().__init__(**kernel, **bias, **constraints, **rest, **kwargs)
-        self._set_sizes(num_heads, num_key_value_heads, key_dim, value_dim)
+        projections = {"kernel_initializer": kernel_initializer, "bias_initializer": bias_initializer}
+        projections |= {"kernel_regularizer": kernel_regularizer, "bias_regularizer": bias_regularizer}
+        projections |= {"kernel_constraint": kernel_constraint, "bias_constraint": bias_constraint}
+        projections |= {"use_bias": use_bias, "projection_activity_regularizer": activity_regularizer}
+        super().__init__(**projections, use_gate=use_gate, rotary=rotary, query_key_norm=query_key_norm, **kwargs)
+        self._set_sizes(num_heads, num_key_value_heads, key_dim, value_dim, output_shape)
         self.attention_axes = require_ints(attention_axes, "attention_axes")
-        # Private: `output_shape` of a Keras layer is the shape of its output.
-        self._output_shape = require_features(output_shape)
         self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)
         self.flash_attention = require_bool(flash_attention, "flash_attention", optional=True)
         self.dropout = require_rate(dropout, "dropout")
@@ -174,7 +171,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
         if dropout:  # only its seed is used: a checkpoint of Keras's layer has it in this position
             self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
-    def _set_sizes(self, num_heads, num_key_value_heads, key_dim, value_dim):
+    def _set_sizes(self, num_heads, num_key_value_heads, key_dim, value_dim, output_shape):
         self.num_heads = require_int(num_heads, "num_heads")
         self.key_dim = require_int(key_dim, "key_dim")
         self.value_dim = require_int(value_dim, "value_dim", optional=True) or self.key_dim
@@ -186,6 +183,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
                 "`num_heads` must be divisible by `num_key_value_heads`. "
                 f"Received: num_heads={num_heads}, num_key_value_heads={num_key_value_heads}"
             )
+        # Private: `output_shape` of a Keras layer is the shape of its output.
+        self._output_shape = require_features(output_shape)
 
     def build(self, query_shape, value_shape=None, key_shape=None):
         query_shape = tuple(query_shape)
@@ -215,8 +214,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
         mask=None,
     ):
         sources = {"value": value, "key": key, "memory": memory, "cache": cache, "cache_index": cache_index}
-        masks = {"query_mask": mask if query_mask is None else query_mask, "value_mask": value_mask}
-        masks |= {"key_mask": key_mask, "attention_mask": attention_mask}
+        masks = {"query_mask": mask if query_mask is None else query_mask, "attention_mask": attention_mask}
+        masks |= {"value_mask": value_mask, "key_mask": key_mask}
         self._check(query, **sources, **masks, attention_bias=attention_bias)
         query_mask, key_mask = self._padding(query, **sources, **masks)
         query, value, key, memory, cache = self._autocast(query, value, key, memory, cache)
@@ -228,8 +227,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
         projected = memory if cache is None else cache
         keys, values, key_mask = self._keys_and_values(query, queries, value, key, projected, query_mask, key_mask)
         rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": attention_bias}
-        given = self._query_dense(queries), keys, values, attention_mask, training, return_attention_scores
-        context, scores = self._attend(*given, use_causal_mask, projected, window=self.sliding_window, **rest)
+        given = keys, values, attention_mask, training, return_attention_scores, use_causal_mask, projected
+        context, scores = self._attend(self._queries(queries, query_offset), *given, **rest)
         output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)
         if query.shape[0] == 0:  # if empty in batch and positions, Keras's einsum returns a batch of one
             output, scores = output[:0], scores[:0] if return_attention_scores else None
@@ -270,60 +269,3 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Proj
         """The attended axes of inputs of this rank."""
         axes = range(1, rank - 1) if self.attention_axes is None else self.attention_axes
         return tuple(axis if axis >= 0 else rank + axis for axis in axes)
-
-    def _check(
-        self,
-        query,
-        value,
-        key,
-        memory,
-        cache,
-        cache_index,
-        query_mask,
-        value_mask,
-        key_mask,
-        attention_mask,
-        attention_bias,
-    ):
-        """Raises for wrong shapes, naming the argument. Returns the static shape of the scores."""
-        axes = self._axes(len(query.shape))
-        check_sequences(*(None if x is None else tuple(x.shape) for x in (query, value, key)), axes)
-        check_cache_arguments(memory, cache, cache_index)
-        sizes = (self.num_key_value_heads, self.key_dim, self.value_dim)
-        check_memory(memory, query, value, sizes)
-        check_cache(cache, cache_index, query, value, sizes)
-        projected = memory if cache is None else cache
-        keys = (query if value is None else value).shape[:-1] if projected is None else projected["key"].shape[::2]
-        masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
-        dims = tuple(query.shape[:-1]), tuple(keys)
-        return check_visibility(masks, attention_mask, attention_bias, self.num_heads, axes, *dims)
-
-    def _padding(self, query, value, key, memory, cache, cache_index, query_mask, value_mask, key_mask, attention_mask):
-        """Boolean masks of the queries [B, T] and of the keys [B, S], or `None`."""
-        projected = memory if cache is None else cache
-        if projected is None:
-            value_mask = query_mask if value is None and value_mask is None else value_mask
-            keys = shape_of(query if value is None else value)[:-1]
-        else:
-            keys = shape_of(projected["key"])[:3:2]  # [B, S] of [B, K, S, H]
-        nobody = attention_mask if projected is None and len(query.shape) == 3 else None
-        queries, keys = padding_masks(shape_of(query)[:-1], keys, query_mask, value_mask, key_mask, nobody)
-        if cache is not None and queries is not None and "mask" not in cache:
-            everything = ops.ones(ops.shape(cache["key"])[:3:2], dtype="bool")
-            keys = both(keys, write_rows(everything, queries, cache_index))
-        return queries, keys
-
-    def _keys_and_values(self, query, queries, value, key, projected, query_mask, key_mask):
-        """Keys and values in heads, and the mask of the keys; `projected` is a memory, a cache or `None`.
-
-        `queries` are `query` without its padding.
-        """
-        if projected is None:
-            value, key = query if value is None else value, None if key is value else key
-            same = value is query and key is None and key_mask is query_mask  # zeroed once
-            projected = self._project(queries, None, None) if same else self._project(value, key, key_mask)
-            return projected["key"], projected["value"], key_mask
-        padding = None if key_mask is None else ops.expand_dims(key_mask, 1)
-        keys, values = (zero_padding(projected[name], padding) for name in ("key", "value"))
-        # Padding in the cache is finite: it need not be zeroed.
-        return keys, values, both(key_mask, require_boolean(projected.get("mask"), "cache['mask']"))

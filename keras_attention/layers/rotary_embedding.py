@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
-from keras_attention.ops import rotate
-from keras_attention.ops.require import require_choice, require_number
+from keras_attention.ops.require import require_choice, require_int, require_number
+from keras_attention.ops.rotary import LAYOUTS, require_scaling, rotate, rotated_channels
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -13,26 +13,31 @@ class RotaryEmbedding(BaseLayer):
     r"""Rotary position embedding (RoPE) of queries or keys.
 
     $$ f(x_p)_i = \begin{pmatrix} \cos p\theta_i & -\sin p\theta_i \\ \sin p\theta_i & \cos p\theta_i \end{pmatrix}
-       x_{p,i}, \quad \theta_i = 10000^{-2i/H} $$
+       x_{p,i}, \quad \theta_i = 10000^{-2i/R} $$
 
     as in "RoFormer", eq. 34 ([Su et al., 2021](https://arxiv.org/abs/2104.09864)),
     for each pair i of channels. Written out, with B batch, T length, N heads, H
-    head size:
+    head size, R = rotary_dim:
 
-        output: [B, T, N, H] = rotate(inputs, start_index + [0 .. T-1])
+        output: [B, T, N, H] = [rotate(inputs[..., :R], start_index + [0 .. T-1]), inputs[..., R:]]
 
-    Apply it to the projected queries and keys (never to the values) and pass both to
+    `MultiHeadAttention(..., rotary=RotaryEmbedding())` applies it to its projected
+    queries and keys. By hand, apply it to both (never to the values) and pass them to
     `ScaledDotProductAttention`; their dot products depend on positions only through
     `t - s`.
 
     Differs from the paper: nothing with `layout="interleaved"`. `"halves"` pairs
-    channels (i, i + H/2), as many published checkpoints do.
+    channels (i, i + R/2), as many published checkpoints do.
 
     Masking: a Keras mask is propagated.
 
     Args:
         max_wavelength: Positive float, 10000 in the paper.
         layout: `"interleaved"` or `"halves"`.
+        rotary_dim: Positive even int R, at most H: the channels of a head that are
+            rotated. `None` means all.
+        scaling: Dict of `ops.rotary_rates` for longer contexts than in training, or
+            `None`.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
@@ -43,7 +48,7 @@ class RotaryEmbedding(BaseLayer):
         [B, T, N, H].
 
     Raises:
-        ValueError: If the rank of `inputs` is not 4, or H is odd or unknown.
+        ValueError: If the rank of `inputs` is not 4, R is odd, or an argument is out of its range.
 
     Example:
 
@@ -52,21 +57,22 @@ class RotaryEmbedding(BaseLayer):
     (None, None, 4, 16)
     """
 
-    def __init__(self, max_wavelength=10000.0, layout="interleaved", **kwargs):
+    def __init__(self, max_wavelength=10000.0, layout="interleaved", rotary_dim=None, scaling=None, **kwargs):
         super().__init__(**kwargs)
         self.max_wavelength = require_number(max_wavelength, "max_wavelength", above=0)
-        self.layout = require_choice(layout, "layout", ("interleaved", "halves"))
+        self.layout = require_choice(layout, "layout", LAYOUTS)
+        self.rotary_dim = require_int(rotary_dim, "rotary_dim", optional=True)
+        self.scaling = require_scaling(scaling)
         self.supports_masking = True
 
     def build(self, input_shape):
-        if len(input_shape) != 4 or input_shape[-1] is None or input_shape[-1] % 2:
-            raise ValueError(
-                f"`inputs` must be [B, T, N, H] with an even H. Received: inputs.shape={tuple(input_shape)}"
-            )
+        if len(input_shape) != 4:
+            raise ValueError(f"`inputs` must be [B, T, N, H]. Received: inputs.shape={tuple(input_shape)}")
+        rotated_channels(input_shape[-1], self.rotary_dim, f"inputs.shape={tuple(input_shape)}")
 
     def call(self, inputs, start_index=0):
         positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
-        return rotate(inputs, positions, self.layout, self.max_wavelength)
+        return rotate(inputs, positions, self.layout, self.max_wavelength, self.rotary_dim, self.scaling)
 
     def compute_output_shape(self, inputs_shape):
         return tuple(inputs_shape)
@@ -75,4 +81,10 @@ class RotaryEmbedding(BaseLayer):
         return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
 
     def get_config(self):
-        return {**super().get_config(), "max_wavelength": self.max_wavelength, "layout": self.layout}
+        return {
+            **super().get_config(),
+            "max_wavelength": self.max_wavelength,
+            "layout": self.layout,
+            "rotary_dim": self.rotary_dim,
+            "scaling": self.scaling,
+        }

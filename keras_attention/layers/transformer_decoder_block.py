@@ -3,9 +3,8 @@
 import keras
 
 from keras_attention.layers.bases.checks import check_padding
-from keras_attention.layers.bases.prepared_steps import is_plain, prepare
+from keras_attention.layers.bases.prepared_steps import is_plain
 from keras_attention.layers.bases.transformer_block import TransformerBlock
-from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.ops import require_boolean
 from keras_attention.ops.shapes.padding import zero_padding
@@ -19,7 +18,9 @@ class TransformerDecoderBlock(TransformerBlock):
        f = \mathrm{Attention}(x, x, x), \; \mathrm{Attention}(x, m, m), \; \mathrm{FFN}(x) $$
 
     in turn, as in "Attention Is All You Need", section 3.1
-    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out, with B
+    ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)); built without a memory,
+    the causal block of decoder-only models, without the cross-attention
+    ([Radford et al., 2018](https://openai.com/research/language-unsupervised)). Written out, with B
     batch, T length, S length of the memory, N heads, D model width:
 
         x:      [B, T, D] = LN(inputs + drop(attention over inputs, s <= t))
@@ -46,11 +47,18 @@ class TransformerDecoderBlock(TransformerBlock):
         epsilon: Positive float, of the layer normalizations.
         kernel_initializer: Initializer of all kernels.
         seed: Int, seed of the dropout.
+        attention: What the self-attention has beyond the arguments above: a dict of
+            further arguments of `MultiHeadAttention` (`num_key_value_heads`, `rotary`,
+            `sliding_window`, ...); or a layer, called as it, in its place.
+        feed_forward: Dict of further arguments of `FeedForward`; or a layer in its
+            place, such as `GatedFeedForward`.
+        norm: `"layer"`, layer normalization, or `"rms"`, `RMSNormalization`.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
         inputs: [B, T, D].
-        memory: [B, S, D'], the encoder's output. Not needed with a `cache`.
+        memory: [B, S, D'], the encoder's output; not needed with a `cache`. If the first
+            call (or `build`) is without, the block has no cross-attention.
         inputs_mask: [B, T]. True marks positions that take part.
         memory_mask: [B, S].
         attention_mask: [T, T], [B, T, T] or [B, N, T, T], of the self-attention, in
@@ -70,12 +78,13 @@ class TransformerDecoderBlock(TransformerBlock):
     Returns:
         `output`, `(output, scores)`, with a cache `(output, cache)` or `(output,
         scores, cache)`: output [B, T, D]; scores `{"self": [B, N, T, T or L],
-        "memory": [B, N, T, S]}`; the cache with the keys and values of `inputs`
+        "memory": [B, N, T, S]}`, the latter with a memory; the cache with the keys and values of `inputs`
         written at `cache_index`.
 
     Raises:
-        ValueError: If neither `memory` nor a cache is given, or a cache without
-            `cache_index`.
+        ValueError: If a block that was built with a memory gets neither `memory` nor a
+            cache, one that was built without gets `memory`, or a cache is given
+            without `cache_index`.
 
     Example:
 
@@ -86,57 +95,69 @@ class TransformerDecoderBlock(TransformerBlock):
     """
 
     def build(self, inputs_shape, memory_shape=None):
-        if memory_shape is None:
-            raise ValueError("The first call (or `build`) must be given `memory`. Received: memory_shape=None")
-        self.self_attention = self._attention("self_attention", inputs_shape, inputs_shape, 1)
+        self.self_attention = self._attention("self_attention", inputs_shape, inputs_shape, 1, self.attention)
         self.self_attention_norm = self._norm("self_attention_norm", inputs_shape)
-        self.memory_attention = self._attention("memory_attention", inputs_shape, memory_shape, 2)
-        self.memory_attention_norm = self._norm("memory_attention_norm", inputs_shape)
+        self.memory_attention = None
+        if memory_shape is not None:
+            self.memory_attention = self._attention("memory_attention", inputs_shape, memory_shape, 2)
+            self.memory_attention_norm = self._norm("memory_attention_norm", inputs_shape)
         self._build_feed_forward(inputs_shape)
 
-    def make_cache(self, memory, max_length, memory_mask=None):
+    def make_cache(self, memory=None, max_length=None, memory_mask=None, batch_size=None):
         """Returns a cache for decoding: the projected memory and an empty key/value cache for `max_length` positions.
 
         Args:
-            memory: [B, S, D'].
-            max_length: Int, the maximum number of positions.
+            memory: [B, S, D'], if the block was built with a memory.
+            max_length: Positive int, the maximum number of positions.
             memory_mask: [B, S]. True marks positions that take part. The cache keeps
                 it.
+            batch_size: Int or int32 scalar tensor B, if the block was built without a
+                memory.
 
         Returns:
             `{"self": {"key", "value", "mask"}, "memory": {"key", "value"}}`, with the
-            "mask" of the memory if there is one; every tensor batch first.
+            "mask" of the memory if there is one, without "memory" if the block was
+            built without; every tensor batch first.
+
+        Raises:
+            ValueError: If the block is not built, or not the one of `memory` and
+                `batch_size` is given that it needs.
         """
         self._require_built("make_cache")
-        return {
-            "self": self.self_attention.make_cache(keras.ops.shape(memory)[0], max_length),
-            "memory": self.memory_attention.project_memory(memory, mask=memory_mask),
-        }
+        has = self.memory_attention is not None
+        if (memory is not None) != has or (batch_size is None) != has:
+            needed = "`memory` and no `batch_size`" if has else "`batch_size` and no `memory`"
+            raise ValueError(
+                f"`make_cache` of a block built {'with' if has else 'without'} a memory must be given {needed}. "
+                f"Received: batch_size={batch_size}, memory {'not given' if memory is None else 'given'}"
+            )
+        batch_size = keras.ops.shape(memory)[0] if has else batch_size
+        cache = {"self": self.self_attention.make_cache(batch_size, max_length)}
+        if has:
+            cache["memory"] = self.memory_attention.project_memory(memory, mask=memory_mask)
+        return cache
 
     def prepare_step(self):
         """Returns `step(x [B, D], cache, index) -> (x [B, D], cache)`, a call on one position with a cache.
 
         Weights are read and laid out here, once for all steps. `None` if a subclass or quantization needs the call.
         """
-        own, ask, dense = (
-            self.self_attention,
-            self.memory_attention,
-            [self.feed_forward.expand, self.feed_forward.contract],
-        )
-        layers = {TransformerDecoderBlock: [self], FeedForward: [self.feed_forward], MultiHeadAttention: [own, ask]}
-        ours = all(type(layer) is kind for kind, members in layers.items() for layer in members)
-        if not ours or not all(is_plain(x) for x in (*own._projections(), *ask._projections(), *dense)):
+        own, ask = self.self_attention, self.memory_attention
+        attentions = [own] if ask is None else [own, ask]
+        plain = type(self) is TransformerDecoderBlock and all(type(x) is MultiHeadAttention for x in attentions)
+        network = self.feed_forward.prepare_step() if hasattr(self.feed_forward, "prepare_step") else None
+        if not plain or network is None or not all(is_plain(x) for one in attentions for x in one._projections()):
             return None
-        own, ask = own.prepare_cached_step(), ask.prepare_memory_step()
-        expand, contract = map(prepare, dense)
+        own, ask = own.prepare_cached_step(), None if ask is None else ask.prepare_memory_step()
 
         def step(x, cache, index):
             y, written = own(self._enter(self.self_attention_norm, x), cache["self"], index)
             x = self._leave(self.self_attention_norm, x, y, False)
-            y = ask(self._enter(self.memory_attention_norm, x), cache["memory"])
-            x = self._leave(self.memory_attention_norm, x, y, False)
-            y = contract(*expand(self._enter(self.feed_forward_norm, x)))[0]
-            return self._leave(self.feed_forward_norm, x, y, False), {"self": written, "memory": cache["memory"]}
+            if ask is not None:
+                y = ask(self._enter(self.memory_attention_norm, x), cache["memory"])
+                x = self._leave(self.memory_attention_norm, x, y, False)
+            y = network(self._enter(self.feed_forward_norm, x))
+            return self._leave(self.feed_forward_norm, x, y, False), {**cache, "self": written}
 
         return step
 
@@ -155,7 +176,7 @@ class TransformerDecoderBlock(TransformerBlock):
         training=None,
         return_attention_scores=False,
     ):
-        self._check_cache(memory, cache, cache_index)
+        self._check_cache(memory, memory_mask, cache, cache_index)
         check_padding(inputs_mask, "inputs_mask", tuple(inputs.shape[:-1]), "the inputs")
         if memory is not None:
             check_padding(memory_mask, "memory_mask", tuple(memory.shape[:-1]), "the memory")
@@ -167,17 +188,16 @@ class TransformerDecoderBlock(TransformerBlock):
         given = {"attention_mask": attention_mask, "attention_bias": attention_bias, **options}
         y, self_scores, self_cache = self._attend_to_itself(x, inputs_mask, cache, cache_index, use_causal_mask, given)
         x = self._leave(self.self_attention_norm, inputs, y, training)
-        masks = {"query_mask": inputs_mask, "value_mask": memory_mask, "attention_mask": memory_attention_mask}
-        y = self._enter(self.memory_attention_norm, x)
-        y, memory_scores = self._attend_to_memory(y, memory, cache, {**masks, **options})
-        x = self._leave(self.memory_attention_norm, x, y, training)
+        scores = {"self": self_scores}
+        if self.memory_attention is not None:
+            masks = {"query_mask": inputs_mask, "value_mask": memory_mask, "attention_mask": memory_attention_mask}
+            y = self._enter(self.memory_attention_norm, x)
+            y, scores["memory"] = self._attend_to_memory(y, memory, cache, {**masks, **options})
+            x = self._leave(self.memory_attention_norm, x, y, training)
         y = self.feed_forward(self._enter(self.feed_forward_norm, x))
-        result = (self._leave(self.feed_forward_norm, x, y, training),)
-        if return_attention_scores:
-            result += ({"self": self_scores, "memory": memory_scores},)
-        if cache is not None:
-            result += ({"self": self_cache, "memory": cache["memory"]},)
-        return result if len(result) > 1 else result[0]
+        output = self._leave(self.feed_forward_norm, x, y, training)
+        more = [scores] * return_attention_scores + [{**(cache or {}), "self": self_cache}] * (cache is not None)
+        return (output, *more) if more else output
 
     def compute_output_shape(self, inputs_shape, memory_shape=None):
         return tuple(inputs_shape)
@@ -185,19 +205,17 @@ class TransformerDecoderBlock(TransformerBlock):
     def compute_output_spec(
         self, inputs, memory=None, *args, cache=None, cache_index=None, return_attention_scores=False, **kwargs
     ):
-        self._check_cache(memory, cache, cache_index)
+        self._check_cache(memory, None, cache, cache_index)
         B, T, _ = inputs.shape
-        S, L = (
-            (memory.shape[1], T) if cache is None else (cache["memory"]["key"].shape[2], cache["self"]["key"].shape[2])
-        )
-        result = (keras.KerasTensor(inputs.shape, dtype=self.compute_dtype),)
-        if return_attention_scores:
-            lengths = {"self": L, "memory": S}
-            shapes = {name: (B, self.num_heads, T, length) for name, length in lengths.items()}
-            result += ({n: keras.KerasTensor(shape, dtype=self.compute_dtype) for n, shape in shapes.items()},)
-        if cache is not None:
-            result += (keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=self.compute_dtype), cache),)
-        return result if len(result) > 1 else result[0]
+        keys = {"self": T if cache is None else cache["self"]["key"].shape[2]}
+        if memory is not None or "memory" in (cache or {}):
+            keys["memory"] = memory.shape[1] if cache is None else cache["memory"]["key"].shape[2]
+        shapes = {name: (B, self.num_heads, T, length) for name, length in keys.items()}
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        scores = {name: keras.KerasTensor(shape, dtype=self.compute_dtype) for name, shape in shapes.items()}
+        written = keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=self.compute_dtype), cache or {})
+        more = [scores] * return_attention_scores + [written] * (cache is not None)
+        return (output, *more) if more else output
 
     def _attend_to_itself(self, x, mask, cache, cache_index, causal, given):
         """The output, the scores or `None`, and the new cache or `None`; `given`: further call arguments."""
@@ -214,11 +232,23 @@ class TransformerDecoderBlock(TransformerBlock):
         y = self.memory_attention(x, **source, **given)
         return y if given["return_attention_scores"] else (y, None)
 
-    def _check_cache(self, memory, cache, cache_index):
-        if cache is None and memory is None:
-            raise ValueError("Either `memory` or `cache` must be given. Received: memory=None, cache=None")
+    def _check_cache(self, memory, memory_mask, cache, cache_index):
         if (cache is None) != (cache_index is None):
             raise ValueError(
                 "`cache` and `cache_index` must be given together. "
                 f"Received: cache {'not given' if cache is None else 'given'}, cache_index={cache_index}"
             )
+        if not self.built:
+            return
+        has = self.memory_attention is not None
+        if has and cache is None and memory is None:
+            raise ValueError(
+                "Either `memory` or `cache` must be given: the block was built with a memory. "
+                "Received: memory=None, cache=None"
+            )
+        for name, given in (("memory", memory), ("memory_mask", memory_mask)):
+            if not has and given is not None:
+                raise ValueError(
+                    f"`{name}` must be given in the first call or not at all: the block was built without a memory. "
+                    f"Received: {name} given"
+                )

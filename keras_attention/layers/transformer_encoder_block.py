@@ -47,6 +47,12 @@ class TransformerEncoderBlock(TransformerBlock):
         epsilon: Positive float, of the layer normalizations.
         kernel_initializer: Initializer of all kernels.
         seed: Int, seed of the dropout.
+        attention: What the self-attention has beyond the arguments above: a dict of
+            further arguments of `MultiHeadAttention` (`num_key_value_heads`, `rotary`,
+            `sliding_window`, ...); or a layer, called as it, in its place.
+        feed_forward: Dict of further arguments of `FeedForward`; or a layer in its
+            place, such as `GatedFeedForward`.
+        norm: `"layer"`, layer normalization, or `"rms"`, `RMSNormalization`.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
@@ -73,7 +79,7 @@ class TransformerEncoderBlock(TransformerBlock):
     """
 
     def build(self, inputs_shape):
-        self.self_attention = self._attention("self_attention", inputs_shape, inputs_shape, 1)
+        self.self_attention = self._attention("self_attention", inputs_shape, inputs_shape, 1, self.attention)
         self.self_attention_norm = self._norm("self_attention_norm", inputs_shape)
         self._build_feed_forward(inputs_shape)
 

@@ -2,7 +2,8 @@
 
 import keras
 
-from keras_attention.layers import ConditionalBatchNormalization, FeedForward, SelfAttention2D
+from keras_attention.layers import ConditionalBatchNormalization, SelfAttention2D
+from keras_attention.layers.bases.position_wise import PositionWise
 from keras_attention.layers.bases.projections import ProjectsHeads
 from keras_attention.layers.token_embedding import TokenEmbedding
 
@@ -69,10 +70,10 @@ def _splits(layer, count):
     """Pairs of a weight of the layer itself (or `None`) and the axis to split."""
     if isinstance(layer, ProjectsHeads):
         return _of_heads(layer, count)
-    if isinstance(layer, FeedForward):
+    if isinstance(layer, PositionWise):
         _require_divisible(layer, "intermediate_dim", count)
-        up, down = layer.expand, layer.contract
-        return [(up.kernel, 1), (up.bias, 0), (down.kernel, 0)]
+        ups = [getattr(layer, name) for name in ("gate", "expand") if hasattr(layer, name)]
+        return [*(pair for up in ups for pair in ((up.kernel, 1), (up.bias, 0))), (layer.contract.kernel, 0)]
     if isinstance(layer, SelfAttention2D):
         value, out = (getattr(dense, "layer", dense) for dense in (layer.value, layer.out))
         pairs = [(value.kernel, 1), (out.kernel, 0)]

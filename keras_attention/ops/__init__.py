@@ -25,11 +25,11 @@ from keras_attention.ops.positions import (
     alibi_slopes,
     distances,
     relative_bucket,
-    rotate,
     sinusoidal,
     sinusoidal_2d,
 )
 from keras_attention.ops.resize import resize_align_corners
+from keras_attention.ops.rotary import rotary_rates, rotate
 from keras_attention.ops.selection import select_candidates
 from keras_attention.ops.softmax import masked_softmax
 from keras_attention.ops.spectral import spectral_norm, spectral_step
@@ -60,6 +60,7 @@ __all__ = [
     "relative_bucket",
     "require_boolean",
     "resize_align_corners",
+    "rotary_rates",
     "rotate",
     "select_candidates",
     "sharpness_difference",

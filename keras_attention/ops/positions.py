@@ -1,4 +1,4 @@
-"""Position encodings: sinusoidal, rotary, and biases by distance (ALiBi, T5).
+"""Position encodings: sinusoidal, and biases by distance (ALiBi, T5).
 
 A bias by distance is `[1, N, T+S-1]`: entry j is the bias of distance `s - t = j - (T-1)` between row t of the
 queries and row s of the keys. It is a `[N, T, S]` bias of relative positions in linear memory, which `attend` takes
@@ -14,7 +14,6 @@ import numpy as np
 from keras import ops
 
 from keras_attention.ops.pair_checks import require_length
-from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool, require_int, require_number
 
 
@@ -85,59 +84,6 @@ def sinusoidal_2d(rows, columns, size, variant="paper", max_wavelength=10000.0):
     shape = (ops.shape(down)[0], ops.shape(across)[0], size // 2)
     down, across = (ops.broadcast_to(ops.expand_dims(x, i), shape) for x, i in ((down, 1), (across, 0)))
     return ops.concatenate([down, across], axis=-1)
-
-
-def rotate(x, positions, layout="interleaved", max_wavelength=10000.0):
-    r"""Rotary position embedding (RoPE): rotates pairs of channels by their position
-    ([Su et al., 2021](https://arxiv.org/abs/2104.09864), eq. 34).
-
-    $$ (a, b)_i \to (a \cos p\theta_i - b \sin p\theta_i, \; a \sin p\theta_i + b \cos p\theta_i),
-       \quad \theta_i = 10000^{-2i/H} $$
-
-    The dot product of a rotated query and a rotated key depends on their distance only. Computed in float32 (float64 of
-    an `x` in float64), returned in the dtype of `x`.
-
-    Args:
-        x: [B, T, N, H], H even.
-        positions: [T] or [B, T], integer or floating.
-        layout: `"interleaved"`, pair i is channels (2i, 2i+1), as in the
-            paper; or `"halves"`, channels (i, i + H/2), as many published
-            checkpoints have it.
-        max_wavelength: Positive float.
-
-    Returns:
-        Tensor shaped like `x`.
-
-    Raises:
-        ValueError: If `x` is not [B, T, N, H] with H even, or an argument is out of its range.
-
-    Example:
-
-    >>> x = ops.ones((2, 5, 4, 8))
-    >>> tuple(rotate(x, ops.arange(5)).shape)
-    (2, 5, 4, 8)
-    """
-    if layout not in ("interleaved", "halves"):
-        raise ValueError(f'`layout` must be "interleaved" or "halves". Received: layout={layout!r}')
-    H = x.shape[-1]
-    if H is None or H % 2:
-        raise ValueError(
-            f"The last axis of `x` must be even: channels turn in pairs. Received: x.shape={tuple(x.shape)}"
-        )
-    if len(x.shape) != 4:
-        raise ValueError(f"`x` must be [B, T, N, H]. Received: x.shape={tuple(x.shape)}")
-    require_number(max_wavelength, "max_wavelength", above=0)
-    [y] = at_least_float32(x)
-    rates = ops.cast(float(max_wavelength) ** -(2 * np.arange(H // 2) / H), y.dtype)
-    angles = ops.expand_dims(ops.cast(positions, y.dtype), (-2, -1)) * rates  # [T, 1, H/2] or [B, T, 1, H/2]
-    cos, sin = ops.cos(angles), ops.sin(angles)
-    if layout == "halves":
-        a, b = y[..., : H // 2], y[..., H // 2 :]
-        rotated = ops.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
-    else:
-        a, b = y[..., 0::2], y[..., 1::2]
-        rotated = ops.reshape(ops.stack([a * cos - b * sin, a * sin + b * cos], axis=-1), ops.shape(x))
-    return ops.cast(rotated, x.dtype)
 
 
 def distances(T, S, query_offset=0):

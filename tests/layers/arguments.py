@@ -33,6 +33,8 @@ KINDS = {
     "window": "choice",
     "attention_axes": "ints",
     "output_shape": "ints",
+    "rotary_dim": "int",
+    "scaling": "dict",
     "query_block": "ints",
     "memory_block": "ints",
     "pool_sizes": "ints",
@@ -61,7 +63,9 @@ MAY_BE_ZERO = {
 }
 MAY_BE_NEGATIVE = {"attention_axes", "score_bias_init", "scale"}
 # Keras's own objects, with Keras's errors.
-OBJECTS = re.compile(r"initializer|regularizer|constraint|activation|^(layer|cell|attention|attentional_layer)$")
+OBJECTS = re.compile(
+    r"initializer|regularizer|constraint|activation|^(layer|cell|attention|attentional_layer|feed_forward|rotary)$"
+)
 
 
 def kind_of(name, good, kinds=None):

@@ -77,6 +77,7 @@ IMAGE_TRANSFORMER = [
         narrow=NARROW,
         dynamic=(1, 2),
         int8=True,
+        hidden=("feed_forward",),
     ),
     LayerCase(
         layers.ImageTransformerBlock,
@@ -98,6 +99,7 @@ IMAGE_TRANSFORMER = [
         causal={},
         narrow=NARROW,
         int8=True,
+        hidden=("feed_forward",),
     ),
 ]
 

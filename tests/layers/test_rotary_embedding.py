@@ -24,7 +24,7 @@ def test_scores_depend_on_distances_only():
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match=r"even H.*\(2, 5, 3, 7\)"):
+    with pytest.raises(ValueError, match=r"even number.*rotary_dim=None, inputs.shape=\(2, 5, 3, 7\)"):
         layers.RotaryEmbedding()(random(2, 5, 3, 7))
     with pytest.raises(ValueError, match=r"\[B, T, N, H\].*\(2, 5, 8\)"):
         layers.RotaryEmbedding()(random(2, 5, 8))

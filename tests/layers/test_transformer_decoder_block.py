@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention import layers
 from tests.layers.helpers import numpy, random
 from tests.models.helpers import block_weights, noisy
+from tests.reference import decoder_only as reference_of_decoder_only
 from tests.reference import transformer as reference
 
 X, MEMORY = random(2, 6, 12), random(2, 7, 10, seed=1)
@@ -92,8 +93,6 @@ def test_bad_calls():
     layer = layers.TransformerDecoderBlock(3, 20)
     with pytest.raises(ValueError, match="not yet set up.*before `make_cache`"):
         layer.make_cache(MEMORY, 8)
-    with pytest.raises(ValueError, match="must be given `memory`"):
-        layer(X)
     layer(X, MEMORY)
     with pytest.raises(ValueError, match="`memory` or `cache`"):
         layer(X)
@@ -101,3 +100,63 @@ def test_bad_calls():
         layer(X, cache=layer.make_cache(MEMORY, 8))
     with pytest.raises(ValueError, match="together.*cache not given, cache_index=0"):
         layer(X, MEMORY, cache_index=0)
+    for given in ({"batch_size": 2}, {"memory": MEMORY, "batch_size": 2}):
+        with pytest.raises(ValueError, match="with a memory must be given `memory` and no `batch_size`"):
+            layer.make_cache(max_length=8, **given)
+
+
+WIDE = random(2, 6, 24)
+PADDED = np.array([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]], bool)
+
+
+def decoder_only(**arguments):
+    """The block of Llama, with normalized heads."""
+    attention = {"num_key_value_heads": 2, "query_key_norm": True, "rotary": layers.RotaryEmbedding(layout="halves")}
+    given = {"norm": "rms", "norm_first": True, "attention": attention, "feed_forward": layers.GatedFeedForward(20)}
+    layer = layers.TransformerDecoderBlock(4, 20, key_dim=6, **{**given, **arguments})
+    layer(WIDE)
+    return noisy(layer)
+
+
+def test_without_a_memory_it_is_the_block_of_decoder_only_models():
+    layer = decoder_only()
+    attention, network = layer.self_attention, layer.feed_forward
+    weights = {name: numpy(getattr(attention, f"{name}_dense").kernel) for name in ("query", "key", "value", "output")}
+    weights |= {f"{name}_norm": numpy(attention._norms[name].scale) for name in ("query", "key")}
+    weights |= {name: numpy(getattr(network, name).kernel) for name in ("gate", "expand", "contract")}
+    weights |= {"attention_norm": numpy(layer.self_attention_norm.scale)}
+    weights |= {"network_norm": numpy(layer.feed_forward_norm.scale)}
+    output = numpy(layer(WIDE, inputs_mask=PADDED))
+    for i, first in enumerate((2, 0)):
+        # Distances alone matter: positions may be counted from the first real one.
+        expected = reference_of_decoder_only.block(WIDE[i, first:], weights, PADDED[i, first:])
+        np.testing.assert_allclose(output[i, first:], expected, atol=1e-4)
+    assert len(layer.weights) == 11
+
+
+def test_a_left_padded_prompt_stays_masked_without_a_memory():
+    layer = decoder_only()
+    whole, scores = layer(WIDE, inputs_mask=PADDED, return_attention_scores=True)
+    cache = layer.make_cache(batch_size=2, max_length=8)
+    assert list(cache) == list(scores) == ["self"]
+    given = {"cache_index": 0, "inputs_mask": PADDED[:, :3], "return_attention_scores": True}
+    output, seen, cache = layer(WIDE[:, :3], cache=cache, **given)
+    np.testing.assert_allclose(numpy(output), numpy(whole)[:, :3], atol=1e-4)
+    np.testing.assert_allclose(numpy(seen["self"])[..., :6], numpy(scores["self"])[:, :, :3], atol=1e-5)
+    step = layer.prepare_step()
+    for i in range(3, 6):
+        index = ops.convert_to_tensor(i, "int32")
+        prepared, _ = step(ops.convert_to_tensor(WIDE[:, i]), cache, index)
+        output, cache = layer(WIDE[:, i : i + 1], cache=cache, cache_index=index)
+        np.testing.assert_allclose(numpy(output)[:, 0], numpy(whole)[:, i], atol=1e-4)
+        np.testing.assert_allclose(numpy(prepared), numpy(whole)[:, i], atol=1e-4)
+
+
+def test_bad_calls_without_a_memory():
+    layer = decoder_only()
+    for name in ("memory", "memory_mask"):
+        with pytest.raises(ValueError, match=f"`{name}` must be given in the first call or not at all"):
+            layer(WIDE, **{name: MEMORY if name == "memory" else MASK})
+    for given in ({"memory": MEMORY}, {}):
+        with pytest.raises(ValueError, match="without a memory must be given `batch_size` and no `memory`"):
+            layer.make_cache(max_length=8, **given)

@@ -58,30 +58,6 @@ def test_sinusoids_of_positions_in_any_shape():
     np.testing.assert_allclose(numpy(positions.sinusoidal(at, 10)), reference.sinusoidal(9, 10)[at], atol=2e-6)
 
 
-@pytest.mark.parametrize("layout", ["interleaved", "halves"])
-def test_rotation_is_a_product_of_complex_numbers(layout):
-    x = np.random.default_rng(0).standard_normal((2, 5, 3, 8)).astype("float32")
-    at = np.array([4, 0, 9, 2, 31])
-    expected = reference.rotary(x, at, halves=layout == "halves")
-    np.testing.assert_allclose(numpy(positions.rotate(x, at, layout)), expected, atol=1e-5)
-    rows = np.stack([at, at + 3])
-    expected = np.concatenate([reference.rotary(x[i : i + 1], rows[i], layout == "halves") for i in range(2)])
-    np.testing.assert_allclose(numpy(positions.rotate(x, rows, layout)), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("layout", ["interleaved", "halves"])
-def test_product_of_rotated_vectors_depends_on_their_distance_only(layout):
-    rng = np.random.default_rng(1)
-    q, k = (rng.standard_normal((1, 1, 2, 6)).astype("float32") for _ in range(2))
-
-    def product(m, n):
-        turned = numpy(positions.rotate(q, [m], layout)), numpy(positions.rotate(k, [n], layout))
-        return (turned[0] * turned[1]).sum(-1)
-
-    np.testing.assert_allclose(product(12, 5), product(7, 0), atol=1e-5)
-    assert np.abs(product(12, 5) - product(12, 6)).min() > 1e-3
-
-
 def test_alibi_slopes_of_powers_of_two():
     np.testing.assert_allclose(positions.alibi_slopes(8), [2.0**-n for n in range(1, 9)])
     np.testing.assert_allclose(positions.alibi_slopes(16), [2 ** (-n / 2) for n in range(1, 17)], rtol=1e-6)
@@ -120,13 +96,9 @@ def test_reference_buckets():
     assert dict(zip(golden, ours.tolist())) == golden
 
 
-def test_unknown_variants_and_odd_sizes_are_refused():
+def test_unknown_variants_are_refused():
     with pytest.raises(ValueError, match="`variant`.*Received: variant='sines'"):
         positions.sinusoidal([0], 4, "sines")
-    with pytest.raises(ValueError, match="`layout`.*Received: layout='pairs'"):
-        positions.rotate(np.ones((1, 2, 3, 4)), [0, 1], "pairs")
-    with pytest.raises(ValueError, match=r"even.*\(1, 2, 3, 5\)"):
-        positions.rotate(np.ones((1, 2, 3, 5)), [0, 1])
 
 
 @pytest.mark.parametrize(
@@ -135,7 +107,6 @@ def test_unknown_variants_and_odd_sizes_are_refused():
         ("size", lambda: positions.sinusoidal(ops.arange(3), 0)),
         ("max_wavelength", lambda: positions.sinusoidal(ops.arange(3), 4, max_wavelength=-1)),
         ("size", lambda: positions.sinusoidal_2d(ops.arange(3), ops.arange(2), -2)),
-        ("x", lambda: positions.rotate(ops.ones((2, 3, 4)), ops.arange(3))),
         ("num_heads", lambda: positions.alibi_slopes(0)),
         ("num_buckets", lambda: positions.relative_bucket(ops.arange(3), num_buckets=5)),
         ("max_distance", lambda: positions.relative_bucket(ops.arange(3), num_buckets=32, max_distance=8)),

@@ -77,6 +77,7 @@ class ExtensionPoint:
 
         With `projected`, a cache or a memory, keys are [B, K, S, H] and values [B, K, S, V], as it holds them.
         """
+        given["window"] = self.sliding_window
         if projected is not None:
             if query.shape[1] == 1 and self._computes_attention:
                 given |= {"mask": require_boolean(attention_mask), **self._dropout_options(training)}

@@ -27,6 +27,7 @@ class PreparesSteps:
 
         def step(x, cache, index):
             query, key, value, *gates = enter(x)
+            key = self._place(ops.reshape(key, (-1, 1, self.num_key_value_heads, self.key_dim)), "key", index)
             written = {name: self._put(cache[name], row, index) for name, row in (("key", key), ("value", value))}
             if "mask" in cache:
                 written["mask"] = write_rows(cache["mask"], ops.ones((ops.shape(x)[0], 1), "bool"), index)
@@ -47,13 +48,14 @@ class PreparesSteps:
         return step
 
     def _put(self, cache, rows, index):
-        """`cache` [B, K, L, H] with `rows` [B, K * H] at position `index`."""
+        """`cache` [B, K, L, H] with `rows`, B * K * H numbers, at position `index`."""
         K, size = cache.shape[1], cache.shape[3]
         return put_row(cache, ops.reshape(rows, (-1, K, 1, size)), index)
 
     def _mix(self, query, projected, gates, **band):
         """Context [B, N * V] of `query` [B, N * H]."""
         query = ops.reshape(query, (-1, 1, self.num_heads, self.key_dim))
+        query = self._place(query, "query", band.get("query_offset", 0))
         context = attend_row(query, projected["key"], projected["value"], key_mask=projected.get("mask"), **band)
         context = ops.reshape(context, (-1, self.num_heads * self.value_dim))
         return context * gates[0] if gates else context

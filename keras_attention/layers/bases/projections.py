@@ -122,25 +122,24 @@ class ProjectsHeads(AdaptsProjections, BaseLayer):
 class ProjectsMemory(ProjectsHeads):
     """Base class of multi-head attention with a projected memory: a growing key/value cache or a constant memory."""
 
-    def _project(self, value, key, mask):
+    def _project(self, value, key, mask, start=0):
+        """Keys and values in heads of inputs whose first position is `start`."""
         padded = zero_padding(value, mask)
-        return {
-            "key": self._key_dense(padded if key is None else zero_padding(key, mask)),
-            "value": self._value_dense(padded),
-        }
+        keys = self._key_dense(padded if key is None else zero_padding(key, mask))
+        return {"key": self._place(keys, "key", start), "value": self._value_dense(padded)}
 
     def _write(self, cache, value, key, mask, index):
         """The cache with keys, values and mask of `value` written at `index`."""
-        rows = self._project_in_heads(value, key, mask)
+        rows = self._project_in_heads(value, key, mask, index)
         written = {name: write_rows(cache[name], rows[name], index, axis=2) for name in rows}
         if "mask" in cache:
             mask = ops.ones(ops.shape(value)[:2], dtype="bool") if mask is None else mask
             written["mask"] = write_rows(cache["mask"], mask, index)
         return written
 
-    def _project_in_heads(self, value, key, mask):
+    def _project_in_heads(self, value, key, mask, start=0):
         """Keys [B, K, T, H] and values [B, K, T, V]: what later steps read lies together in memory."""
-        return {name: swap_heads(x) for name, x in self._project(value, key, mask).items()}
+        return {name: swap_heads(x) for name, x in self._project(value, key, mask, start).items()}
 
     def make_cache(self, batch_size, max_length):
         """Returns an empty cache for `max_length` positions.

@@ -7,7 +7,17 @@ from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
 from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
-from keras_attention.ops.require import require_bool, require_int, require_number, require_rate, require_seed
+from keras_attention.layers.rms_normalization import RMSNormalization
+from keras_attention.ops.require import (
+    require_bool,
+    require_choice,
+    require_int,
+    require_number,
+    require_rate,
+    require_seed,
+)
+
+NORMS = {"layer": keras.layers.LayerNormalization, "rms": RMSNormalization}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -28,6 +38,10 @@ class TransformerBlock(KeepsBiasPrecision, BaseLayer):
         epsilon=1e-6,
         kernel_initializer="glorot_uniform",
         seed=None,
+        *,
+        attention=None,
+        feed_forward=None,
+        norm="layer",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -43,7 +57,33 @@ class TransformerBlock(KeepsBiasPrecision, BaseLayer):
         self.epsilon = require_number(epsilon, "epsilon", above=0)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.seed = require_seed(seed)
+        self.norm = require_choice(norm, "norm", NORMS)
+        # Not tracked: the layers in use are, as `self_attention` and `feed_forward`.
+        vars(self)["attention"] = self._require_part(attention, "attention", "num_heads")
+        vars(self)["_feed_forward"] = self._require_part(feed_forward, "feed_forward", "intermediate_dim")
         self.supports_masking = True
+
+    def _require_part(self, part, name, size):
+        """Returns `part`: `None`, a dict of arguments, or a layer, deserialized if a config, of the block's `size`."""
+        if isinstance(part, dict) and {"class_name", "config"} <= set(part):
+            part = keras.saving.deserialize_keras_object(part)
+        if part is not None and not isinstance(part, dict | keras.layers.Layer):
+            raise ValueError(f"`{name}` must be a layer, a dict or `None`. Received: {name}={part!r}")
+        expected = getattr(self, size)
+        if isinstance(part, keras.layers.Layer) and getattr(part, size, expected) != expected:
+            raise ValueError(
+                f"`{size}` of `{name}` must be that of the block, {expected}. Received: {getattr(part, size)}"
+            )
+        if isinstance(part, dict):
+            self._try(part, name)
+        return part
+
+    def _try(self, own, name):
+        """Raises if a layer does not take the arguments `own`, before the block is built."""
+        try:
+            self._multi_head(own, D=self.num_heads) if name == "attention" else self._network(own)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`{name}` must hold arguments of its layer. {error}") from error
 
     def get_config(self):
         return {
@@ -60,48 +100,59 @@ class TransformerBlock(KeepsBiasPrecision, BaseLayer):
             "epsilon": self.epsilon,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "seed": self.seed,
+            "attention": keras.saving.serialize_keras_object(self.attention),
+            "feed_forward": keras.saving.serialize_keras_object(self._feed_forward),
+            "norm": self.norm,
         }
 
     def _build_feed_forward(self, inputs_shape):
-        self.feed_forward = FeedForward(
-            self.intermediate_dim,
-            self.activation,
-            kernel_initializer=clone(self.kernel_initializer),
-            name="feed_forward",
-            dtype=self.dtype_policy,
-        )
-        self.feed_forward.build(inputs_shape)
+        own = self._feed_forward
+        self.feed_forward = own if isinstance(own, keras.layers.Layer) else self._network(own or {})
+        build(self.feed_forward, inputs_shape)
         self.feed_forward_norm = self._norm("feed_forward_norm", inputs_shape)
         self.residual_dropout = keras.layers.Dropout(
             self.dropout, seed=self.seed, name="residual_dropout", dtype=self.dtype_policy
         )
         self.residual_dropout.build(inputs_shape)
 
-    def _attention(self, name, query_shape, value_shape, seed_offset):
+    def _network(self, own):
+        """The feed-forward network with the arguments of the block, and `own` over them."""
+        given = {"activation": self.activation, "kernel_initializer": clone(self.kernel_initializer)}
+        given |= {"name": "feed_forward", "dtype": self.dtype_policy}
+        return FeedForward(self.intermediate_dim, **{**given, **own})
+
+    def _attention(self, name, query_shape, value_shape, seed_offset, own=None):
+        """Multi-head attention with the arguments of the block and `own`; or `own` if that is a layer."""
         D = query_shape[-1]
         if len(query_shape) != 3 or D is None:
             raise ValueError(f"`inputs` must be [B, T, D] with a known D. Received: inputs.shape={tuple(query_shape)}")
-        if None in (self.key_dim, self.value_dim) and D % self.num_heads:
+        layer = isinstance(own, keras.layers.Layer)
+        attention = own if layer else self._multi_head(own or {}, D, query_shape, name, seed_offset)
+        build(attention, query_shape, value_shape)
+        return attention
+
+    def _multi_head(self, own, D, query_shape=None, name=None, seed_offset=0):
+        given = {
+            "key_dim": self.key_dim,
+            "value_dim": self.value_dim,
+            "dropout": self.attention_dropout,
+            "use_bias": self.use_bias,
+            "kernel_initializer": clone(self.kernel_initializer),
+            "seed": None if self.seed is None else self.seed + seed_offset,
+            "name": name,
+            "dtype": self.dtype_policy,
+            **own,
+        }
+        if None in (given["key_dim"], given["value_dim"]) and D % self.num_heads:
             raise ValueError(
                 "The width of `inputs` must be divisible by `num_heads`, or `key_dim` and `value_dim` be given. "
                 f"Received: inputs.shape={tuple(query_shape)}, num_heads={self.num_heads}"
             )
-        attention = MultiHeadAttention(
-            self.num_heads,
-            key_dim=self.key_dim or D // self.num_heads,
-            value_dim=self.value_dim or D // self.num_heads,
-            dropout=self.attention_dropout,
-            use_bias=self.use_bias,
-            kernel_initializer=clone(self.kernel_initializer),
-            seed=None if self.seed is None else self.seed + seed_offset,
-            name=name,
-            dtype=self.dtype_policy,
-        )
-        attention.build(query_shape, value_shape)
-        return attention
+        given |= {size: given[size] or D // self.num_heads for size in ("key_dim", "value_dim")}
+        return MultiHeadAttention(self.num_heads, **given)
 
     def _norm(self, name, shape):
-        norm = keras.layers.LayerNormalization(epsilon=self.epsilon, name=name, dtype=self.dtype_policy)
+        norm = NORMS[self.norm](epsilon=self.epsilon, name=name, dtype=self.dtype_policy)
         norm.build(shape)
         return norm
 
@@ -113,3 +164,9 @@ class TransformerBlock(KeepsBiasPrecision, BaseLayer):
         """The residual stream after a sub-layer with output `y`."""
         x = x + self.residual_dropout(y, training=training)
         return x if self.norm_first else norm(x)
+
+
+def build(layer, *shapes):
+    """Builds a layer that is not built: one out of a file is."""
+    if not layer.built:
+        layer.build(*shapes)

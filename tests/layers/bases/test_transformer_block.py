@@ -77,3 +77,55 @@ def test_a_seed_makes_dropout_repeatable(block):
         outputs.append(numpy(layer(*x, training=True)))
     np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-6)
     assert np.abs(outputs[0] - outputs[2]).max() > 1e-2
+
+
+@each_block
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"attention": 3}, "`attention` must be a layer, a dict or `None`. Received: attention=3"),
+        ({"attention": {"num_heads": 3}}, "`attention` must hold arguments of its layer.*num_heads"),
+        ({"attention": {"window": 3}}, "`attention` must hold arguments of its layer.*window"),
+        ({"attention": {"num_key_value_heads": 2}}, "`attention` must hold.*num_key_value_heads=2"),
+        ({"attention": layers.MultiHeadAttention(4, 5)}, "`num_heads` of `attention` must be.* 3. Received: 4"),
+        ({"feed_forward": "gated"}, "`feed_forward` must be a layer, a dict or `None`.*'gated'"),
+        ({"feed_forward": {"units": 3}}, "`feed_forward` must hold arguments of its layer.*units"),
+        ({"feed_forward": layers.GatedFeedForward(8)}, "`intermediate_dim` of `feed_forward` must be.* 9. Received: 8"),
+        ({"norm": "batch"}, "`norm`.*norm='batch'"),
+    ],
+)
+def test_bad_parts(block, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        block(3, 9, **arguments)
+
+
+@each_block
+def test_arguments_of_the_parts_go_over_those_of_the_block(block):
+    attention = {"key_dim": 2, "dropout": 0.2, "sliding_window": 3}
+    layer = built(block, use_bias=True, attention=attention, feed_forward={"activation": "gelu", "use_bias": False})
+    own = layer.self_attention
+    assert (own.key_dim, own.value_dim, own.dropout, own.sliding_window, own.use_bias) == (2, 4, 0.2, 3, True)
+    assert layer.feed_forward.activation is keras.activations.gelu and layer.feed_forward.expand.bias is None
+    if block is layers.TransformerDecoderBlock:
+        assert (layer.memory_attention.key_dim, layer.memory_attention.sliding_window) == (4, None)
+
+
+@each_block
+def test_layers_as_parts_survive_the_file(block, tmp_path):
+    attention = layers.MultiHeadAttention(3, 4, rotary=layers.RotaryEmbedding(scaling={"kind": "ntk", "factor": 2.0}))
+    layer = block(3, 9, attention=attention, feed_forward=layers.GatedFeedForward(9), norm="rms", norm_first=True)
+    x = [keras.Input((None, 12)) for _ in range(1 + (block is layers.TransformerDecoderBlock))]
+    model = keras.Model(x, layer(*x))
+    for i, weight in enumerate(model.weights):
+        weight.assign(random(*weight.shape, seed=i))
+    assert layer.self_attention is attention and isinstance(layer.feed_forward_norm, layers.RMSNormalization)
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    twin = keras.saving.load_model(tmp_path / "model.keras")
+    given = [random(2, 5, 12, seed=i) for i in range(len(x))]
+    np.testing.assert_allclose(numpy(twin(given)), numpy(model(given)), atol=1e-6)
+    assert twin.layers[-1].self_attention.rotary.scaling == {"kind": "ntk", "factor": 2.0}
+    for weight in twin.weights:
+        weight.assign(0 * weight)
+    twin.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_allclose(numpy(twin(given)), numpy(model(given)), atol=1e-6)

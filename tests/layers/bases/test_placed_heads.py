@@ -1,0 +1,70 @@
+"""Rotary positions and normalized heads inside of multi-head attention, against loops."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention.layers import MultiHeadAttention, RotaryEmbedding
+from tests.layers.helpers import noisy, numpy, random
+
+X = random(2, 7, 12)
+
+
+def attention(**arguments):
+    given = {"rotary": RotaryEmbedding(layout="halves", rotary_dim=4), "query_key_norm": True, **arguments}
+    return noisy(MultiHeadAttention(4, 6, num_key_value_heads=2, **given), X)
+
+
+@pytest.mark.parametrize("given", [{}, {"query_key_norm": False}, {"rotary": None}], ids=["both", "rotary", "norm"])
+def test_logits_depend_on_distances_alone(given):
+    """`query_offset` shifts the queries against the keys: the scores are those of a sequence in which they lie so."""
+    layer = attention(**given)
+    whole = layer(X, use_causal_mask=True, return_attention_scores=True)[1]
+    last = layer(X[:, 4:], X, use_causal_mask=True, query_offset=4, return_attention_scores=True)[1]
+    np.testing.assert_allclose(numpy(last), numpy(whole)[:, :, 4:], atol=1e-5)
+    if layer.rotary is not None:
+        apart = layer(X[:, 4:], X, use_causal_mask=True, query_offset=5, return_attention_scores=True)[1]
+        assert np.abs(numpy(apart) - numpy(last))[..., :4].max() > 1e-3
+
+
+@pytest.mark.parametrize("chunks", [(1,) * 7, (3, 4)], ids=str)
+def test_cached_equals_full(chunks):
+    layer = attention()
+    whole, cache, start = numpy(layer(X, use_causal_mask=True)), layer.make_cache(2, 9), 0
+    for size in chunks:
+        piece = X[:, start : start + size]
+        output, cache = layer(piece, cache=cache, cache_index=ops.convert_to_tensor(start, "int32"))
+        np.testing.assert_allclose(numpy(output), whole[:, start : start + size], atol=1e-5)
+        start += size
+
+
+def test_prepared_steps_equal_the_full_forward():
+    layer = attention(use_gate=True)
+    whole, cache, step = numpy(layer(X, use_causal_mask=True)), layer.make_cache(2, 9), layer.prepare_cached_step()
+    for i in range(7):
+        output, cache = step(ops.convert_to_tensor(X[:, i]), cache, ops.convert_to_tensor(i, "int32"))
+        np.testing.assert_allclose(numpy(output), whole[:, i], atol=1e-5)
+
+
+def test_a_memory_is_projected_with_its_positions():
+    layer = attention()
+    memory = random(2, 5, 12, seed=3)
+    expected = numpy(layer(X, memory))
+    np.testing.assert_allclose(numpy(layer(X, memory=layer.project_memory(memory))), expected, atol=1e-5)
+
+
+def test_the_rotation_computes_in_the_dtype_of_the_attention():
+    layer = attention(dtype="mixed_float16")
+    output, cache = layer(X[:, :1], cache=layer.make_cache(2, 3), cache_index=0)
+    assert {str(x.dtype).removeprefix("torch.") for x in (output, cache["key"])} <= {"float16", "<dtype: 'float16'>"}
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="`rotary` must be a `RotaryEmbedding` or `None`. Received: rotary=True"):
+        MultiHeadAttention(2, 4, rotary=True)
+    with pytest.raises(ValueError, match="`query_key_norm`.*query_key_norm='rms'"):
+        MultiHeadAttention(2, 4, query_key_norm="rms")
+    with pytest.raises(ValueError, match=r"With `rotary`, `query` must be \[B, T, D\]. .*\(2, 3, 4, 8\)"):
+        MultiHeadAttention(2, 4, rotary=RotaryEmbedding())(random(2, 3, 4, 8))
+    with pytest.raises(ValueError, match="even number.*rotary_dim=None"):
+        MultiHeadAttention(2, 3, rotary=RotaryEmbedding())(random(2, 3, 8))
