@@ -34,7 +34,8 @@ class LearnedPositionEncoding(BaseLayer):
 
     Call arguments:
         inputs: [B, T, D].
-        start_index: Position of the first element: int or int32 scalar tensor.
+        start_index: Position of the first element: int, or int32 tensor, a scalar or
+            [B]; elements before position 0 get the first row of the table.
 
     Returns:
         [B, T, D].
@@ -66,9 +67,11 @@ class LearnedPositionEncoding(BaseLayer):
 
     def call(self, inputs, start_index=0):
         self._check_length(inputs, start_index)
-        positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
-        rows = ops.take(self.table, ops.clip(positions, 0, self.max_length - 1), axis=0)
-        return inputs + ops.cast(rows, inputs.dtype)
+        positions = ops.arange(ops.shape(inputs)[1], dtype="int32")
+        rows = not isinstance(start_index, int) and len(ops.shape(start_index)) == 1
+        positions = positions + (ops.expand_dims(start_index, 1) if rows else start_index)
+        encoding = ops.take(self.table, ops.clip(positions, 0, self.max_length - 1), axis=0)
+        return inputs + ops.cast(encoding, inputs.dtype)
 
     def compute_output_shape(self, inputs_shape):
         return tuple(inputs_shape)

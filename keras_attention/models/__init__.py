@@ -1,4 +1,5 @@
 from keras_attention.models.attention_resnet import AttentionResNet, attention_resnet
+from keras_attention.models.gpt import GPT, gpt, llama
 from keras_attention.models.image_transformer import ImageTransformer, image_transformer
 from keras_attention.models.layout_map import layout_map
 from keras_attention.models.luong import LuongLSTM, luong_lstm
@@ -12,6 +13,7 @@ from keras_attention.models.transformer import Transformer, transformer, transfo
 
 __all__ = [
     "AttentionResNet",
+    "GPT",
     "ImageTransformer",
     "LuongLSTM",
     "NonLocalResNet",
@@ -23,9 +25,11 @@ __all__ = [
     "SelectionGANGenerator",
     "Transformer",
     "attention_resnet",
+    "gpt",
     "image_transformer",
     "inflate_weights",
     "layout_map",
+    "llama",
     "luong_lstm",
     "non_local_resnet",
     "recurrent_attention",

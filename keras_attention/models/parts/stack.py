@@ -41,7 +41,7 @@ class Stack:
         return self.leave(x), seen
 
     def embed(self, tokens, training=None, start_index=0):
-        """Tokens [B, T] at positions from `start_index` on -> [B, T, D]."""
+        """Tokens [B, T] at positions from `start_index` on, a scalar or [B] -> [B, T, D]."""
         x = self.embedding(tokens)
         if self.position is not None:
             x = self.position(x, start_index=start_index)
@@ -49,20 +49,39 @@ class Stack:
 
     def step(self, tokens, cache, index, **masks):
         """One decoding step: tokens [B] at position `index` -> [B, D] and the updated caches of the blocks."""
-        x, written = self.embed(ops.expand_dims(tokens, 1), training=False, start_index=index), []
+        x, written = self.read(ops.expand_dims(tokens, 1), cache, index, **masks, training=False)
+        return x[:, 0], written
+
+    def read(self, tokens, cache, cache_index=0, start_index=None, training=None, **masks):
+        """Tokens [B, T] -> [B, T, D] and the caches of the blocks with them written at `cache_index`.
+
+        Args:
+            tokens: [B, T] ids.
+            cache: The caches of the blocks.
+            cache_index: Int or int32 scalar tensor.
+            start_index: Position of the first token for the position encoding, a scalar or [B]; `None`: `cache_index`.
+            training: Whether to apply dropout.
+            **masks: Masks of the blocks.
+        """
+        x = self.embed(tokens, training, cache_index if start_index is None else start_index)
+        written = []
         for block, block_cache in zip(self.blocks, cache):
-            x, block_cache = block(x, **masks, cache=block_cache, cache_index=index, training=False)
+            x, block_cache = block(x, **masks, cache=block_cache, cache_index=cache_index, training=training)
             written.append(block_cache)
-        return self.leave(x)[:, 0], tuple(written)
+        return self.leave(x), tuple(written)
 
     def prepare_step(self):
-        """`step` with what the weights alone determine computed here, once; `None` if a block has no such step."""
+        """`step` with what the weights alone determine computed here, once; `None` if a block has no such step.
+
+        A fourth argument is the position of the tokens for the position encoding, [B], if it is not `index`.
+        """
         steps = [block.prepare_step() for block in self.blocks]
         if None in steps:
             return None
 
-        def step(tokens, cache, index):
-            x, written = self.embed(ops.expand_dims(tokens, 1), training=False, start_index=index)[:, 0], []
+        def step(tokens, cache, index, position=None):
+            position, written = index if position is None else position, []
+            x = self.embed(ops.expand_dims(tokens, 1), training=False, start_index=position)[:, 0]
             for advance, block_cache in zip(steps, cache):
                 x, block_cache = advance(x, block_cache, index)
                 written.append(block_cache)

@@ -1,0 +1,82 @@
+"""Weights of PyTorch networks, by their paths in a model of this library.
+
+Here kernels of dense layers and projections are [*in, *out], of convolutions [P, Q, in, out]; PyTorch's are [out, in]
+and [out, in, P, Q]. Heads are the major part of an axis N H in both.
+"""
+
+import math
+
+import numpy as np
+
+
+def require_mapping(weights):
+    """Raises unless `weights` is a mapping."""
+    if not hasattr(weights, "items"):
+        raise ValueError(
+            "`weights` must be a mapping of names to arrays: {k: v.cpu().numpy() for k, v in "
+            f"network.state_dict().items()}}. Received: {type(weights).__name__}"
+        )
+
+
+def by_path(weights, path_of, parts):
+    """`{path in the model: (published name, array)}`; unknown names are kept, for `fill` to refuse.
+
+    Args:
+        weights: `{name: array}`.
+        path_of: Function from a name to a path, in which "fused" stands for each of `parts`.
+        parts: Names of projections whose arrays are one behind the other in a fused one, all of one size.
+    """
+    found = {}
+    for name, array in weights.items():
+        array, path = np.asarray(array), path_of(name)
+        split = {path: array}
+        if "/fused/" in path:
+            if array.ndim == 0 or len(array) % len(parts):
+                raise ValueError(f"`{name}` must hold {', '.join(parts)}, of one size. Received: {array.shape}")
+            thirds = np.split(array, len(parts))
+            split = {path.replace("fused", part): third for part, third in zip(parts, thirds, strict=True)}
+        for path, part in split.items():
+            if path in found:
+                raise ValueError(f"`weights` must have one of `{found[path][0]}` and `{name}`. Received: both")
+            found[path] = name, part
+    return found
+
+
+def find(found, path):
+    """The published name and the array of a path; raises if there is none."""
+    if path not in found:
+        names = ", ".join(sorted({name for name, _ in found.values()}))
+        raise ValueError(f"`weights` must have an array for `{path}` of the model. Received: {names}")
+    return found[path]
+
+
+def fill(model, found):
+    """Assigns each array of `by_path` to its variable, or raises before the first: for missing and unknown ones."""
+    values, left = [], dict(found)
+    for variable in model.weights:
+        name, array = find(found, variable.path)
+        shape = _published_shape(variable)
+        if array.shape != shape:
+            raise ValueError(f"`{name}` must fit {shape}. Received: {array.shape}")
+        kernel = variable.path.endswith("kernel")
+        values.append((_turned(array) if kernel else array).reshape(variable.shape))
+        left.pop(variable.path)
+    if left:
+        names = ", ".join(sorted({name for name, _ in left.values()}))
+        raise ValueError(f"`weights` must only contain weights of the model. Received: {names}")
+    model.set_weights(values)
+
+
+def _published_shape(variable):
+    """The shape that PyTorch's array for this variable has."""
+    path, shape = variable.path, tuple(variable.shape)
+    if path.endswith("attention_output/kernel"):
+        return (shape[2], shape[0] * shape[1])
+    if path.endswith("kernel"):
+        return (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else (math.prod(shape[1:]), shape[0])
+    return shape if path.endswith(("embeddings", "table")) else (math.prod(shape),)
+
+
+def _turned(array):
+    """PyTorch's order of the axes of a kernel to Keras's."""
+    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T

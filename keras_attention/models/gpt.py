@@ -1,0 +1,317 @@
+"""Decoder-only Transformers: GPT-2, and Llama by its arguments."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers import (
+    GatedFeedForward,
+    LearnedPositionEncoding,
+    RotaryEmbedding,
+    TokenEmbedding,
+    TransformerDecoderBlock,
+)
+from keras_attention.layers.bases.transformer_block import NORMS
+from keras_attention.models.parts.arguments import checked, keywords, one_of, optional_int, positive_number
+from keras_attention.models.parts.dtypes import common_config
+from keras_attention.models.parts.stack import Stack
+from keras_attention.ops import gelu_tanh
+from keras_attention.ops.masks import require_boolean
+from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
+
+ACTIVATIONS = {"gelu_tanh": gelu_tanh, "gelu": "gelu", "silu": "silu", "relu": "relu"}
+CHECKS = {
+    **dict.fromkeys(("vocabulary_size", "num_layers", "model_dim", "num_heads", "intermediate_dim"), require_int),
+    "max_length": optional_int,
+    **dict.fromkeys(("dropout", "attention_dropout"), require_rate),
+    **dict.fromkeys(("gated", "use_bias", "tie_embeddings"), require_bool),
+    "activation": one_of(ACTIVATIONS),
+    "norm": one_of(NORMS),
+    "epsilon": positive_number,
+    "rotary": lambda value, name: None if value is None else keywords(value, name),
+    "attention": keywords,
+    "seed": require_seed,
+}
+LLAMA = {
+    "max_length": None,
+    "dropout": 0.0,
+    "attention_dropout": 0.0,
+    "activation": "silu",
+    "gated": True,
+    "norm": "rms",
+    "use_bias": False,
+    "tie_embeddings": False,
+}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class GPT(keras.Model):
+    r"""Decoder-only Transformer, from token ids to the logits of the next tokens; by default GPT-2 small.
+
+    $$ x \leftarrow x + \mathrm{Attention}(\mathrm{N}(x)), \quad x \leftarrow x + \mathrm{FFN}(\mathrm{N}(x)), \quad
+       \mathrm{logits} = \mathrm{N}(x) E^\top $$
+
+    as in "Language Models are Unsupervised Multitask Learners"
+    ([Radford et al., 2019](https://openai.com/research/better-language-models)). Written out, with B batch, T length,
+    V tokens, D model width:
+
+        x:      [B, T, D] = causal blocks(dropout(embedding(tokens) + positions))
+        logits: [B, T, V] = norm(x) . E
+
+    `models.llama` gives the layout of Llama ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971)): root mean
+    square norms, rotary positions, a gated network, no biases.
+
+    Differs from the paper: the kernels of the residual branches are not scaled at initialization by the number of
+    layers.
+
+    Masking: no token is padding. Padding at the end has no effect on earlier positions; exclude it from the loss.
+    Prompts of several lengths are padded on the left and passed to `start` with their mask.
+
+    Args:
+        vocabulary_size: Number of tokens V.
+        num_layers: Number of blocks.
+        model_dim: D.
+        num_heads: Attention heads.
+        intermediate_dim: Hidden units of the feed-forward networks.
+        max_length: Number of learned positions; `None` with `rotary`.
+        dropout: Dropout rate on the embeddings and the output of each sub-layer.
+        attention_dropout: Dropout rate on the attention's probabilities.
+        activation: `"gelu_tanh"` (GPT-2: the approximation by tanh), `"gelu"`, `"silu"` or `"relu"`.
+        gated: Whether the networks are `GatedFeedForward`.
+        norm: `"layer"` or `"rms"`.
+        epsilon: Positive float, of the norms.
+        use_bias: Whether the dense layers have biases.
+        rotary: Dict of arguments of `RotaryEmbedding`, `{}` for its defaults; `None`: learned positions.
+        attention: Dict of further arguments of the blocks' `MultiHeadAttention`: `num_key_value_heads`, `key_dim`,
+            `query_key_norm`, `sliding_window`.
+        tie_embeddings: Whether the logits are made with the table of the embedding.
+        seed: Int, seed of dropout.
+        **kwargs: `name`, `dtype` and the rest of `keras.Model`.
+
+    Call arguments:
+        inputs: Integer ids [B, T].
+
+    Returns:
+        Logits [B, T, V]; those at t are of the token at t + 1.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import decoding
+    >>> model = GPT(20, num_layers=2, model_dim=16, num_heads=4, intermediate_dim=32, max_length=10)
+    >>> prompt = np.array([[5, 7, 11]])
+    >>> tuple(model(prompt).shape)
+    (1, 3, 20)
+    >>> cache = model.start(prompt, max_length=4)
+    >>> tuple(decoding.greedy(model.step, cache, prompt[:, -1], max_length=4, end_token=None).shape)
+    (1, 4)
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        num_layers=12,
+        model_dim=768,
+        num_heads=12,
+        intermediate_dim=3072,
+        max_length=1024,
+        dropout=0.1,
+        attention_dropout=0.1,
+        activation="gelu_tanh",
+        gated=False,
+        norm="layer",
+        epsilon=1e-5,
+        use_bias=True,
+        rotary=None,
+        attention=None,
+        tie_embeddings=True,
+        seed=None,
+        *,
+        dtype=None,
+        **kwargs,
+    ):
+        arguments = checked(GPT, locals(), CHECKS)
+        _require_positions(arguments)
+        names = ["embedding"] if tie_embeddings else ["embedding", "logits"]
+        start = keras.initializers.RandomNormal(stddev=0.02)
+        given = {"scale": 1.0, "embeddings_initializer": start, "dtype": dtype}
+        tables = [TokenEmbedding(vocabulary_size, model_dim, **given, name=name) for name in names]
+        decoder = _stack(tables[0], arguments, dtype)
+        tokens = keras.Input((None,), dtype="int32", name="tokens")
+        x, _ = decoder(tokens)
+        super().__init__(tokens, tables[-1](x, reverse=True), **kwargs)
+        if dtype is not None:
+            self.dtype_policy = keras.dtype_policies.get(dtype)
+        # Only after `super().__init__`: on PyTorch a model takes no layers before.
+        self.decoder, self.scorer = decoder, tables[-1]
+        self._arguments = arguments
+        for name, value in arguments.items():
+            setattr(self, name, value)
+
+    @property
+    def vocabularies(self):
+        """Input name -> number of its values, as `export.export_saved_model` checks them."""
+        return {"tokens": self.vocabulary_size}
+
+    def start(self, prompt, max_length, mask=None):
+        """Reads a prompt but for its last token, which the first `step` reads, and creates the cache.
+
+        Args:
+            prompt: [B, P] ids, P at least 1.
+            max_length: Positive int, the most tokens that follow the prompt.
+            mask: [B, P]. True marks positions that take part: shorter prompts are padded on the left.
+
+        Returns:
+            Nest of tensors, all batch first, for `step`: keys, values and masks of the blocks, "offset", the steps that
+            the prompt took, and "padding", the positions before each row's first token.
+
+        Raises:
+            ValueError: If there are fewer learned positions than tokens.
+        """
+        prompt, mask = ops.convert_to_tensor(prompt), require_boolean(mask, "mask")
+        (B, P), last = ops.shape(prompt), prompt.shape[1]
+        require_int(max_length, "max_length")
+        if None not in (last, self.max_length) and last - 1 + max_length > self.max_length:
+            raise ValueError(
+                f"The prompt and `max_length` tokens must be at most {self.max_length}, the number of learned "
+                f"positions. Received: prompt.shape={tuple(prompt.shape)}, max_length={max_length}"
+            )
+        mask = ops.ones((B, P), dtype="bool") if mask is None else mask
+        padding = ops.sum(ops.cast(ops.logical_not(mask), "int32"), axis=1)
+        caches = [block.make_cache(max_length=P - 1 + max_length, batch_size=B) for block in self.decoder.blocks]
+        read = {"inputs_mask": mask[:, :-1], "start_index": -padding, "training": False}
+        caches = self.decoder.read(prompt[:, :-1], caches, **read)[1]
+        return {"blocks": caches, "offset": ops.full((B,), P - 1, dtype="int32"), "padding": padding}
+
+    def step(self, tokens, cache, index):
+        """One decoding step: reads one token a row and returns the logits of the next.
+
+        Args:
+            tokens: [B] ids: the last of the prompt, then the chosen ones.
+            cache: From `start` or the last step.
+            index: Number of steps before this one: int or int32 scalar tensor.
+
+        Returns:
+            Logits [B, V], and the updated cache.
+        """
+        at, position = _place(cache, index)
+        read = {"cache_index": at, "start_index": position, "training": False}
+        x, caches = self.decoder.read(ops.expand_dims(tokens, 1), cache["blocks"], **read)
+        return self.scorer(x[:, 0], reverse=True), {**cache, "blocks": caches}
+
+    def prepare_step(self):
+        """Returns `step` for a loop: what the weights alone determine is computed here, once for all its steps.
+
+        The decoders of `keras_attention.decoding` call it themselves if they are given `model.step`.
+        """
+        step = self.decoder.prepare_step() if type(self).step is GPT.step else None
+        if step is None:
+            return self.step
+        score = self.scorer.prepare_reverse()
+
+        def advance(tokens, cache, index):
+            x, caches = step(tokens, cache["blocks"], *_place(cache, index))
+            return score(x), {**cache, "blocks": caches}
+
+        return advance
+
+    def attention_scores(self, inputs):
+        """Attention probabilities of every block, in inference mode: a list with [B, N, T, T] per block."""
+        flags = {"training": False, "return_attention_scores": True}
+        return [scores["self"] for scores in self.decoder(ops.convert_to_tensor(inputs), **flags)[1]]
+
+    def get_config(self):
+        return {**common_config(self), **self._arguments}
+
+
+def gpt(vocabulary_size=50257, **kwargs):
+    """Decoder-only Transformer of any size; default: GPT-2 small, 124,439,808 parameters.
+
+    Shapes and paper as of `GPT`.
+
+    Args:
+        vocabulary_size: Number of tokens.
+        **kwargs: The other arguments of `GPT`.
+
+    Returns:
+        `GPT`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+    return GPT(vocabulary_size, **kwargs)
+
+
+def llama(vocabulary_size=32000, num_layers=32, model_dim=4096, num_heads=32, intermediate_dim=11008, **kwargs):
+    """`GPT` with the layout of Llama; default: that of 7 billion parameters (Touvron et al., 2023, Table 2).
+
+    Shapes as of `GPT`. Later versions: `attention={"num_key_value_heads": 8}`, `tie_embeddings`, and `rotary` with
+    their `max_wavelength` and `scaling`.
+
+    Args:
+        vocabulary_size: Number of tokens.
+        num_layers: Number of blocks.
+        model_dim: Model width D.
+        num_heads: Attention heads.
+        intermediate_dim: Hidden units of the gated networks.
+        **kwargs: The other arguments of `GPT`, over Llama's.
+
+    Returns:
+        `GPT`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+    sizes = {"num_layers": num_layers, "model_dim": model_dim, "num_heads": num_heads}
+    sizes |= {"intermediate_dim": intermediate_dim, "rotary": {"layout": "halves"}}
+    return GPT(vocabulary_size, **{**LLAMA, **sizes, **kwargs})
+
+
+def _require_positions(arguments):
+    if (arguments["rotary"] is None) == (arguments["max_length"] is None):
+        raise ValueError(
+            "Either `max_length` or `rotary` must be given, for learned or for rotary positions. "
+            f"Received: max_length={arguments['max_length']}, rotary={arguments['rotary']}"
+        )
+
+
+def _place(cache, index):
+    """Where step `index` writes into the cache, a scalar, and the position of its token, [B]."""
+    at = index + ops.max(cache["offset"], initial=0)
+    return at, at - cache["padding"]
+
+
+def _stack(embedding, arguments, dtype):
+    rotary, seed = arguments["rotary"], arguments["seed"]
+    seeds = [None if seed is None else seed + 10 * i for i in range(arguments["num_layers"] + 1)]
+    position = (
+        None
+        if rotary is not None
+        else LearnedPositionEncoding(
+            arguments["max_length"], keras.initializers.RandomNormal(stddev=0.02), name="position", dtype=dtype
+        )
+    )
+    return Stack(
+        embedding,
+        position,
+        keras.layers.Dropout(arguments["dropout"], seed=seeds[0], name="dropout", dtype=dtype),
+        [_block(arguments, f"block_{i}", seed, dtype) for i, seed in enumerate(seeds[1:])],
+        NORMS[arguments["norm"]](epsilon=arguments["epsilon"], name="norm", dtype=dtype),
+    )
+
+
+def _block(arguments, name, seed, dtype):
+    activation, use_bias, rotary = ACTIVATIONS[arguments["activation"]], arguments["use_bias"], arguments["rotary"]
+    start = keras.initializers.RandomNormal(stddev=0.02)
+    network, attention = {"activation": activation, "use_bias": use_bias}, dict(arguments["attention"])
+    if arguments["gated"]:
+        given = {"kernel_initializer": start, "name": "feed_forward", "dtype": dtype}
+        network = GatedFeedForward(arguments["intermediate_dim"], **network, **given)
+    if rotary is not None:
+        attention["rotary"] = RotaryEmbedding(**rotary)
+    shared = ("num_heads", "intermediate_dim", "dropout", "attention_dropout", "norm", "epsilon", "use_bias")
+    shared = {name: arguments[name] for name in shared} | {"norm_first": True, "kernel_initializer": start}
+    parts = {"attention": attention, "feed_forward": network}
+    return TransformerDecoderBlock(**shared, **parts, seed=seed, name=name, dtype=dtype)
