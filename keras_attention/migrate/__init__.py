@@ -3,6 +3,7 @@
 from keras_attention.migrate.attention_resnet import attention_resnet
 from keras_attention.migrate.attention_wrapper import attention_wrapper, decoder_step
 from keras_attention.migrate.beam_search import beam_search
+from keras_attention.migrate.bert import bert
 from keras_attention.migrate.gpt import gpt2, llama
 from keras_attention.migrate.memory_attention import (
     bahdanau_attention,
@@ -18,6 +19,7 @@ __all__ = [
     "bahdanau_attention",
     "bahdanau_monotonic_attention",
     "beam_search",
+    "bert",
     "decoder_step",
     "gpt2",
     "llama",

@@ -1,4 +1,5 @@
 from keras_attention.models.attention_resnet import AttentionResNet, attention_resnet
+from keras_attention.models.bert import BERT, bert
 from keras_attention.models.gpt import GPT, gpt, llama
 from keras_attention.models.image_transformer import ImageTransformer, image_transformer
 from keras_attention.models.layout_map import layout_map
@@ -13,6 +14,7 @@ from keras_attention.models.transformer import Transformer, transformer, transfo
 
 __all__ = [
     "AttentionResNet",
+    "BERT",
     "GPT",
     "ImageTransformer",
     "LuongLSTM",
@@ -25,6 +27,7 @@ __all__ = [
     "SelectionGANGenerator",
     "Transformer",
     "attention_resnet",
+    "bert",
     "gpt",
     "image_transformer",
     "inflate_weights",

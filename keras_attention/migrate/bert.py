@@ -1,0 +1,109 @@
+"""Conversion of BERT's weights, as Hugging Face's transformers names them, to `models.BERT`."""
+
+import re
+
+import numpy as np
+
+from keras_attention.migrate.filling import by_path, fill, find, require_mapping
+from keras_attention.models import BERT
+from keras_attention.ops.require import require_bool
+
+BLOCK = re.compile(r"^encoder\.layer\.(\d+)\.(.+)$")
+LAYERS = {
+    "embeddings.word_embeddings": "embedding",
+    "embeddings.position_embeddings": "position",
+    "embeddings.token_type_embeddings": "segment_embedding",
+    "embeddings.LayerNorm": "embedding_norm",
+    "pooler.dense": "pooler",
+}
+OF_BLOCKS = {
+    **{f"attention.self.{name}": f"self_attention/{name}" for name in ("query", "key", "value")},
+    "attention.output.dense": "self_attention/attention_output",
+    "attention.output.LayerNorm": "self_attention_norm",
+    "intermediate.dense": "feed_forward/expand",
+    "output.dense": "feed_forward/contract",
+    "output.LayerNorm": "feed_forward_norm",
+}
+OF_NORMS = {"weight": "gamma", "bias": "beta", "gamma": "gamma", "beta": "beta"}
+OF_DENSE = {"weight": "kernel", "bias": "bias"}
+OF_TABLES = {"embedding": "embeddings", "segment_embedding": "embeddings", "position": "table"}
+IGNORED = re.compile(r"position_ids$|^cls\.")  # a buffer of positions, and the heads of pre-training
+
+
+def bert(weights, num_heads, segments=True, **kwargs):
+    r"""Converts the weights of a BERT of Hugging Face's transformers to a `models.BERT`; of MiniLM and its kin, too.
+
+    Sizes are inferred from the weights, of `BertModel` or a model around it (names with `bert.` before them; heads of
+    pre-training, `cls.`, are left out):
+
+        encoder.layer.0.attention.self.query.weight [D, D]   -> self_attention/query: kernel [D, N, H]; key, value
+        encoder.layer.0.attention.output.dense.weight [D, D] -> self_attention/attention_output: kernel [N, H, D]
+        encoder.layer.0.intermediate.dense, output.dense     -> feed_forward/expand, contract: kernels [in, out]
+        LayerNorm.weight, bias (gamma, beta in older files)  -> norms: gamma, beta
+        embeddings.word_embeddings, position_embeddings, token_type_embeddings -> embedding, position, segment_embedding
+
+    Args:
+        weights: `{name: array}`, such as what `safetensors.numpy.load_file` returns.
+        num_heads: Int, `num_attention_heads` of the config, which the weights do not tell.
+        segments: Whether the model has the input "segments". `False` adds the row of segment 0 to the positions: the
+            same outputs for texts of one segment, from tokens alone.
+        **kwargs: Further arguments of `models.bert`, such as `epsilon` and `dtype`; dropout is 0 by default.
+
+    Returns:
+        A built `models.BERT` with these weights, with a pooler if they have one.
+
+    Raises:
+        ValueError: If a weight is missing, unknown or of another shape than the model's.
+
+    Example:
+
+    >>> from keras_attention import migrate
+    >>> rng = np.random.default_rng(0)
+    >>> rows = {"word": 20, "position": 9, "token_type": 2}
+    >>> sizes = {f"embeddings.{name}_embeddings": (count, 8) for name, count in rows.items()}
+    >>> block = {f"attention.{name}": (8, 8) for name in ("self.query", "self.key", "self.value", "output.dense")}
+    >>> block |= {"intermediate.dense": (12, 8), "output.dense": (8, 12)}
+    >>> block |= {"attention.output.LayerNorm": (8,), "output.LayerNorm": (8,)}
+    >>> sizes |= {"embeddings.LayerNorm": (8,), **{f"encoder.layer.0.{name}": size for name, size in block.items()}}
+    >>> weights = {f"{name}.weight": rng.random(size) for name, size in sizes.items()}
+    >>> weights |= {f"{n}.bias": rng.random(size[0]) for n, size in sizes.items() if "_embeddings" not in n}
+    >>> model = migrate.bert(weights, num_heads=2, segments=False)
+    >>> tuple(model({"tokens": np.array([[5, 7, 11]])})["states"].shape)
+    (1, 3, 8)
+    """
+    require_mapping(weights)
+    named = {re.sub(r"^bert\.", "", name): np.asarray(x) for name, x in weights.items()}
+    found = by_path({name: x for name, x in named.items() if not IGNORED.search(name)}, _path, ())
+    if not require_bool(segments, "segments"):
+        _, rows = find(found, "segment_embedding/embeddings")
+        name, table = find(found, "position/table")
+        found["position/table"] = name, table.astype("float32") + rows[:1]
+        found.pop("segment_embedding/embeddings")
+    sizes = _sizes(found, segments)
+    model = BERT(**{"dropout": 0.0, "attention_dropout": 0.0, **sizes, "num_heads": num_heads, **kwargs})
+    fill(model, found)
+    return model
+
+
+def _sizes(found, segments):
+    tokens, D = find(found, "embedding/embeddings")[1].shape
+    blocks = {int(n) for n in re.findall(r"\bblock_(\d+)/", "\n".join(found))}
+    return {
+        "vocabulary_size": tokens,
+        "model_dim": D,
+        "num_layers": 1 + max(blocks, default=0),
+        "intermediate_dim": len(find(found, "block_0/feed_forward/expand/kernel")[1]),
+        "max_length": len(find(found, "position/table")[1]),
+        "num_segments": len(find(found, "segment_embedding/embeddings")[1]) if segments else None,
+        "pooler": "pooler/kernel" in found,
+    }
+
+
+def _path(name):
+    """`encoder.layer.3.intermediate.dense.weight` -> `block_3/feed_forward/expand/kernel`."""
+    block = BLOCK.match(name)
+    layer, _, kind = (block[2] if block else name).rpartition(".")
+    layer = (OF_BLOCKS if block else LAYERS).get(layer, "")
+    kinds = OF_NORMS if layer.endswith("norm") else {"weight": OF_TABLES[layer]} if layer in OF_TABLES else OF_DENSE
+    kind = kinds.get(kind)
+    return "/".join([*([f"block_{block[1]}"] if block else []), layer, kind]) if layer and kind else name
