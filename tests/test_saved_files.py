@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from keras_attention import layers
-from tests.goldens import ARCHIVE
+from tests.goldens import ARCHIVES
 
-with tarfile.open(ARCHIVE) as archive:
-    FILES = {member.name: archive.extractfile(member).read() for member in archive}
+FILES = {}
+for path in ARCHIVES:
+    with tarfile.open(path) as archive:
+        FILES |= {member.name: archive.extractfile(member).read() for member in archive}
 NAMES = sorted(name.removesuffix(".keras") for name in FILES if name.endswith(".keras"))
 
 

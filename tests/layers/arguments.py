@@ -35,6 +35,7 @@ KINDS = {
     "output_shape": "ints",
     "query_block": "ints",
     "memory_block": "ints",
+    "patch_size": "ints",
     "pool_sizes": "ints",
     "half_width": "number",
     "key_dim": "int",
