@@ -9,6 +9,7 @@ from keras_attention.models.rnn_search import RNNSearch, rnn_search
 from keras_attention.models.sagan import SAGANDiscriminator, SAGANGenerator, sagan
 from keras_attention.models.selection_gan import PatchDiscriminator, SelectionGANGenerator, selection_gan
 from keras_attention.models.transformer import Transformer, transformer, transformer_base, transformer_big
+from keras_attention.models.vision_transformer import VisionTransformer, vision_transformer
 
 __all__ = [
     "AttentionResNet",
@@ -22,6 +23,7 @@ __all__ = [
     "SAGANGenerator",
     "SelectionGANGenerator",
     "Transformer",
+    "VisionTransformer",
     "attention_resnet",
     "image_transformer",
     "inflate_weights",
@@ -35,4 +37,5 @@ __all__ = [
     "transformer",
     "transformer_base",
     "transformer_big",
+    "vision_transformer",
 ]
