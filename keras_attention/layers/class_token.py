@@ -4,7 +4,6 @@ import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
-from keras_attention.ops import require_boolean
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -63,7 +62,7 @@ class ClassToken(BaseLayer):
     def compute_mask(self, inputs, previous_mask=None):
         if previous_mask is None:
             return None
-        mask = require_boolean(previous_mask, "mask")
+        mask = ops.cast(previous_mask, "bool")
         return ops.concatenate([ops.ones_like(ops.any(mask, axis=1, keepdims=True)), mask], axis=1)
 
     def get_config(self):
