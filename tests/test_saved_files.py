@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from keras_attention import layers
-from tests.goldens import ARCHIVE
+from tests.goldens import ARCHIVES
 
-with tarfile.open(ARCHIVE) as archive:
-    FILES = {member.name: archive.extractfile(member).read() for member in archive}
+FILES = {}
+for path in ARCHIVES:
+    with tarfile.open(path) as archive:
+        FILES |= {member.name: archive.extractfile(member).read() for member in archive}
 NAMES = sorted(name.removesuffix(".keras") for name in FILES if name.endswith(".keras"))
 
 
@@ -24,7 +26,7 @@ def test_every_layer_has_a_file():
     names = {name.partition("-")[0] for name in NAMES}
     classes = {name for name in layers.__all__ if inspect.isclass(getattr(layers, name))}
     assert classes - PARTS <= names, "write its file by the version that has it first"
-    assert {"transformer", "sagan", "selection_gan"} < names and len(NAMES) > 60
+    assert {"transformer", "sagan", "selection_gan", "vision_transformer"} < names and len(NAMES) > 60
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,5 +1,7 @@
 """Export to ONNX, for onnxruntime, OpenVINO and other runtimes."""
 
+import numpy as np
+
 from keras_attention.export.checks import require_extra, require_model, require_verify
 from keras_attention.export.one_file import compare, require_file, signature_of, written_whole
 from keras_attention.export.precision import captured_constants, in_float32
@@ -11,9 +13,10 @@ def export_onnx(model, path, *, input_signature=None, lengths=None, opset=None, 
     """Exports `model` to an ONNX file: its call with `training=False`, inputs by name -> outputs by name.
 
     Batch and length stay dynamic, and names are those of `export_saved_model`. The conversion is that of tf2onnx, with
-    two differences: tf2onnx turns `where(c, x, y)` into c x + (1 - c) y, which is NaN if what is not selected is NaN or
-    infinite; here it becomes ONNX's `Where`. It joins two reshapes into the second, which is wrong if that one copies
-    a size of the first one's result; here both stay. An output with the name of an input is called `<name>_output`.
+    these differences: tf2onnx turns `where(c, x, y)` into c x + (1 - c) y, which is NaN if what is not selected is NaN
+    or infinite; here it becomes ONNX's `Where`. It joins two reshapes into the second, which is wrong if that one
+    copies a size of the first one's result; here both stay. It does not know TensorFlow's exact GELU, which is
+    converted here. An output with the name of an input is called `<name>_output`.
 
     float16 and int8 stay; bfloat16, of which onnxruntime has few operations, is computed in float32.
 
@@ -71,7 +74,7 @@ def _converted(function, signature, opset):
         result = tfonnx.process_tf_graph(
             graph,
             opset=opset,
-            custom_op_handlers={"SelectV2": (_where, [])},
+            custom_op_handlers={"SelectV2": (_where, []), "Erfc": (_erfc, [])},
             input_names=[x for x in inputs if x in names],
             output_names=list(outputs),
             tensors_to_rename=names,
@@ -95,6 +98,17 @@ def _output_name(name, inputs):
 def _where(ctx, node, name, args):
     """tf2onnx's handler of a broadcast selection: ONNX has the same."""
     node.type = "Where"
+
+
+def _erfc(ctx, node, name, args):
+    """The complementary error function, of which TensorFlow's exact GELU is made: 1 - erf(x)."""
+    from tf2onnx import utils
+
+    [dtype], [shape] = node.output_dtypes, node.output_shapes
+    erf = ctx.make_node("Erf", node.input, name=utils.make_name(name), shapes=[shape], dtypes=[dtype])
+    one = ctx.make_const(utils.make_name(name), np.ones((), utils.map_onnx_to_numpy_type(dtype)))
+    node.type = "Sub"
+    ctx.replace_inputs(node, [one.output[0], erf.output[0]])
 
 
 def _require_standard(converted):

@@ -1,10 +1,12 @@
 from keras_attention.layers.alibi import ALiBi
+from keras_attention.layers.attention_pooling import AttentionPooling
 from keras_attention.layers.attention_rnn import AttentionRNN
 from keras_attention.layers.bahdanau_attention import BahdanauAttention
 from keras_attention.layers.bahdanau_monotonic_attention import BahdanauMonotonicAttention
 from keras_attention.layers.bias import Bias
 from keras_attention.layers.cbam import CBAM
 from keras_attention.layers.channel_attention import ChannelAttention
+from keras_attention.layers.class_token import ClassToken
 from keras_attention.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.first_location import FirstLocation
@@ -29,6 +31,7 @@ from keras_attention.layers.multi_channel_attention_selection import MultiChanne
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.multi_scale_spatial_pooling import MultiScaleSpatialPooling
 from keras_attention.layers.non_local_block import NonLocalBlock
+from keras_attention.layers.patch_embedding import PatchEmbedding
 from keras_attention.layers.projection_head import ProjectionHead
 from keras_attention.layers.relative_position_bias import RelativePositionBias
 from keras_attention.layers.rms_normalization import RMSNormalization
@@ -48,12 +51,14 @@ from keras_attention.layers.unused_convolution import UnusedConvolution
 
 __all__ = [
     "ALiBi",
+    "AttentionPooling",
     "AttentionRNN",
     "BahdanauAttention",
     "BahdanauMonotonicAttention",
     "Bias",
     "CBAM",
     "ChannelAttention",
+    "ClassToken",
     "ConditionalBatchNormalization",
     "FeedForward",
     "FirstLocation",
@@ -77,6 +82,7 @@ __all__ = [
     "MultiHeadAttention",
     "MultiScaleSpatialPooling",
     "NonLocalBlock",
+    "PatchEmbedding",
     "ProjectionHead",
     "RMSNormalization",
     "RelativePositionBias",

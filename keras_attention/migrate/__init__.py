@@ -1,4 +1,4 @@
-"""Conversion of weights from tensorflow-addons and of ResNets from PyTorch state dicts."""
+"""Conversion of weights from tensorflow-addons, and of ResNets and Vision Transformers from PyTorch state dicts."""
 
 from keras_attention.migrate.attention_resnet import attention_resnet
 from keras_attention.migrate.attention_wrapper import attention_wrapper, decoder_step
@@ -12,6 +12,7 @@ from keras_attention.migrate.memory_attention import (
     luong_monotonic_attention,
 )
 from keras_attention.migrate.multi_head_attention import multi_head_attention
+from keras_attention.migrate.vision_transformer import vision_transformer
 
 __all__ = [
     "attention_resnet",
@@ -26,4 +27,5 @@ __all__ = [
     "luong_attention",
     "luong_monotonic_attention",
     "multi_head_attention",
+    "vision_transformer",
 ]

@@ -11,6 +11,7 @@ from keras_attention.models.rnn_search import RNNSearch, rnn_search
 from keras_attention.models.sagan import SAGANDiscriminator, SAGANGenerator, sagan
 from keras_attention.models.selection_gan import PatchDiscriminator, SelectionGANGenerator, selection_gan
 from keras_attention.models.transformer import Transformer, transformer, transformer_base, transformer_big
+from keras_attention.models.vision_transformer import VisionTransformer, vision_transformer
 
 __all__ = [
     "AttentionResNet",
@@ -26,6 +27,7 @@ __all__ = [
     "SAGANGenerator",
     "SelectionGANGenerator",
     "Transformer",
+    "VisionTransformer",
     "attention_resnet",
     "bert",
     "gpt",
@@ -42,4 +44,5 @@ __all__ = [
     "transformer",
     "transformer_base",
     "transformer_big",
+    "vision_transformer",
 ]

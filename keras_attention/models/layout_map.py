@@ -20,7 +20,7 @@ def layout_map(model, mesh, axis="model"):
         SAGAN's attention:     V / n channels: columns of the value [C, V], rows of the output [V, C]
 
     so that a sub-layer of a Transformer needs one sum over devices (all-reduce) in the forward pass, and one in the
-    backward pass. Layers are found by their class, in any model: Transformers, Image Transformers, stacks of
+    backward pass. Layers are found by their class, in any model: Transformers for text and images, stacks of
     `TransformerEncoderBlock`, `SelfAttention2D`. All other weights are replicated, and so are embeddings, key/value
     heads and SAGAN's channels that n does not divide. Of the JAX backend: other backends ignore a distribution.
 

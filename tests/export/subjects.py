@@ -23,6 +23,7 @@ class Subject:
     sizes: dict  # shape of each input, the batch included
     below: dict = field(default_factory=dict)  # of inputs that are integers
     noise: float = 0.3  # standard deviation of the weights
+    multiple: int = 1  # sizes that the model does not know are multiples of it
 
     def __str__(self):
         return self.name
@@ -31,12 +32,14 @@ class Subject:
         return noisy(self.make(), scale=self.noise)
 
     def data(self, model, more=0):
-        """Random inputs by name; each size that the model does not know is that of the subject and `more`."""
+        """Random inputs by name; each size that the model does not know is that of the subject and `more` multiples."""
         rng = np.random.default_rng(0)
         data = {}
         for x in keras.tree.flatten(model.input):
             name, below = x.name, self.below.get(x.name)
-            shape = tuple(n + more * (known is None) for n, known in zip(self.sizes[name], x.shape, strict=True))
+            shape = tuple(
+                n + more * self.multiple * (known is None) for n, known in zip(self.sizes[name], x.shape, strict=True)
+            )
             data[name] = rng.integers(0, below, shape).astype("int32") if below else rng.normal(size=shape)
         return {name: x if name in self.below else x.astype("float32") for name, x in data.items()}
 
@@ -85,7 +88,8 @@ def _layer(case):
         ]
         return keras.Model(inputs, case.layer(**case.init)(*inputs, **case.call))
 
-    return Subject(str(case), make, sizes, {name: limit for name, limit in zip(sizes, below) if limit})
+    limits = {name: limit for name, limit in zip(sizes, below) if limit}
+    return Subject(str(case), make, sizes, limits, case.multiple)
 
 
 LAYERS = [_layer(case) for case in CASES]
@@ -98,6 +102,7 @@ GLIMPSES |= {"num_classes": 3, "channels": 2}
 SAGAN = {"image_size": 16, "num_classes": 3, "channels": 4, "attention_at": 8, "generator": {"noise_dim": 5}}
 SELECTION = {"image_size": (16, 24), "num_downs": 3, "width": 3, "semantics_width": 2, "selection_channels": 11}
 SELECTION |= {"num_candidates": 5, "pool_sizes": (1, 2, 3), "discriminator_width": 2}
+PATCHES = {"num_layers": 1, "model_dim": 12, "num_heads": 4, "intermediate_dim": 20, "num_classes": 5}
 VIDEO = {"blocks": (1, 1), "non_local": {"res2": (0,)}, "num_classes": 5, "width": 4, "temporal_stride": 1}
 
 
@@ -179,6 +184,18 @@ FACTORIES = [
     _resnet("attention_resnet"),
     _resnet("attention_resnet-se", attention="se", attention_kwargs={"ratio": 2}, bottleneck=False),
     _resnet("attention_resnet-non_local", attention="non_local", blocks=(1, 2), bottleneck=False),
+    Subject(
+        "vision_transformer",
+        lambda: models.VisionTransformer((4, 9), (2, 3), **PATCHES, input_channels=2),
+        {"image": (2, 4, 9, 2)},
+    ),
+    Subject(
+        "vision_transformer-mean-features",
+        lambda: models.VisionTransformer(
+            (4, 9), (2, 3), **{**PATCHES, "num_classes": None}, pooling="mean", representation_dim=7
+        ),
+        {"image": (2, 4, 9, 3)},
+    ),
     Subject("non_local_resnet", lambda: models.NonLocalResNet(**VIDEO), {"clip": (2, 4, 33, 37, 3)}),
     Subject(
         "non_local_resnet-i3d", lambda: models.NonLocalResNet(**VIDEO, inflation="3x1x1"), {"clip": (2, 4, 33, 37, 3)}

@@ -14,6 +14,9 @@ QUICK = ("LocalAttention1D", "GatedRecurrentUnit", "GlimpseSensor")
 ANY_SIZE = ("MultiHeadAttention", "BahdanauAttention", "SelfAttention2D", "NonLocalBlock", "GlimpseSensor-soft")
 # Also of any size, but slow.
 OTHERS_OF_ANY_SIZE = (
+    "AttentionPooling",
+    "PatchEmbedding",
+    "ClassToken",
     "SqueezeExcitation",
     "CBAM",
     "TransformerEncoderBlock",

@@ -36,6 +36,16 @@ def test_any_size(subject, tmp_path):
     assert_same(model, data, {RENAMED.get(name, name): x for name, x in run(path, data).items()})
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_exact_gelu(dtype, tmp_path):
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, keras.layers.Activation(keras.activations.gelu, dtype=dtype)(x))
+    data = {"x": np.array([[-1.0, 2.0, -0.5], [0.0, 5.0, -9.0]], "float32")}
+    [found] = run(export_onnx(model, tmp_path / "model.onnx", verify=data), data).values()
+    expected = np.array([[-0.15865525, 1.9544997, -0.15426877], [0.0, 4.9999986, 0.0]])
+    np.testing.assert_allclose(found, expected, atol=1e-6 if dtype == "float32" else 2e-3)
+
+
 def test_what_is_not_selected_may_be_nan(tmp_path):
     class Guarded(keras.layers.Layer):
         def call(self, x):

@@ -4,13 +4,14 @@ import pathlib
 
 import numpy as np
 
-ARCHIVE = pathlib.Path(__file__).parent / "saved_files.tar.xz"  # of `saved_files.py`
+FOLDER = pathlib.Path(__file__).parent
+ARCHIVES = sorted(FOLDER.glob("saved_files*.tar.xz"))  # of `saved_files.py`
 
 
 def cases(name):
     """The cases of a file, `{case: {name: array}}`, with a nested dictionary of weights."""
     found = {}
-    with np.load(pathlib.Path(__file__).parent / f"{name}.npz") as file:
+    with np.load(FOLDER / f"{name}.npz") as file:
         for key in file.files:
             case, _, rest = key.partition("/")
             found.setdefault(case, {"weights": {}})

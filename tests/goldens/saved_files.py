@@ -1,10 +1,11 @@
-"""Writes `.keras` files of every public layer and every model factory, with inputs and outputs, into one archive.
+"""Writes `.keras` files of new layers and model factories, with inputs and outputs, into a new archive.
 
-The archive is of the version before the modules moved; see `README.md`.
+Archives are of the versions that had these first; see `README.md`.
 """
 
 import io
 import pathlib
+import sys
 import tarfile
 import tempfile
 
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 
 from keras_attention import models
-from tests.goldens import ARCHIVE
+from tests.goldens import FOLDER
 from tests.layers.cases import CASES
 from tests.layers.conformance import answer, arrays, functional
 from tests.layers.helpers import random
@@ -26,6 +27,7 @@ MODELS = {
     "luong": "LuongLSTM",
     "rnn_search": "RNNSearch",
     "transformer": "Transformer",
+    "vision_transformer": "VisionTransformer",
 }
 
 
@@ -56,10 +58,13 @@ def outputs_of(model, inputs):
     return [np.asarray(x) for x in keras.tree.flatten(answer(lambda x: model(x), alone))]
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(ARCHIVE, "w:xz") as archive:
+def main(archive, *names):
+    """Writes the files of these layers and factories, or of all."""
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(FOLDER / archive, "x:xz") as archive:
         for generate in (of_layers, of_factories):
             for name, model, inputs in generate():
+                if names and name.partition("-")[0] not in names:
+                    continue
                 path = pathlib.Path(folder) / f"{name}.keras"
                 model.save(path)
                 given = dict(enumerate(inputs)) if isinstance(inputs, list) else inputs
@@ -74,4 +79,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

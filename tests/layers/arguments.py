@@ -37,6 +37,7 @@ KINDS = {
     "scaling": "dict",
     "query_block": "ints",
     "memory_block": "ints",
+    "patch_size": "ints",
     "pool_sizes": "ints",
     "half_width": "number",
     "key_dim": "int",

@@ -27,6 +27,10 @@ class LayerCase:
     dropout: dict = field(default_factory=dict)
     # Axes of the inputs whose length may be unknown.
     dynamic: tuple = (1,)
+    # Lengths of these axes are multiples of this number.
+    multiple: int = 1
+    # Whether the output has no positions: one vector for all of them.
+    pooled: bool = False
     # Inputs are integers below this number. `None`: they are floats. A tuple: one such for each input.
     below: int | tuple | None = None
     # Whether the output is a bias, which stays in float32 under mixed precision.
@@ -51,6 +55,11 @@ class LayerCase:
     narrow: dict = field(default_factory=dict)
     # Arguments of `__init__` for the long inputs of the test of memory use, where those of `init` are too small.
     long: dict = field(default_factory=dict)
+
+    @property
+    def positions(self):
+        """Shape of the output up to the last of `dynamic`: its positions, or only the batch if it has none."""
+        return self.output[:1] if self.pooled else self.output[: 1 + len(self.dynamic)]
 
     def __str__(self):
         return self.layer.__name__ + (f"-{self.name}" if self.name else "")

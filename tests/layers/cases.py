@@ -127,6 +127,34 @@ ATTENTION = [
     ),
 ]
 
+POOLING = [
+    LayerCase(
+        layers.AttentionPooling,
+        {"units": 9},
+        ((2, 5, 12),),
+        (2, 12),
+        weights=3,
+        scores=(2, 5),
+        masks=("mask",),
+        pooled=True,
+        int8=True,
+        values=(),
+    ),
+    LayerCase(
+        layers.AttentionPooling,
+        {"units": 9, "gated": True},
+        ((2, 5, 12),),
+        (2, 12),
+        weights=5,
+        name="gated",
+        scores=(2, 5),
+        masks=("mask",),
+        pooled=True,
+        int8=True,
+        values=(),
+    ),
+]
+
 POSITIONS = [
     LayerCase(layers.ALiBi, {"num_heads": 4}, ((2, 5, 12),), (1, 4, 9), weights=0, full_precision=True),
     LayerCase(layers.LearnedPositionEncoding, {"max_length": 9}, ((2, 5, 12),), (2, 5, 12), weights=1),
@@ -230,6 +258,7 @@ TRANSFORMER = [
 
 CASES = [
     *ATTENTION,
+    *POOLING,
     *MEMORY,
     *RECURRENT,
     *POSITIONS,

@@ -47,7 +47,8 @@ def arrays(case, seed=0, batch=None, longer=0):
     """Inputs of the case; `batch` and `longer` change the batch size and the lengths."""
     rng = np.random.default_rng(seed)
     shapes = [
-        tuple(n + longer * (i in case.dynamic) for i, n in enumerate((batch or s[0], *s[1:]))) for s in case.inputs
+        tuple(n + longer * case.multiple * (i in case.dynamic) for i, n in enumerate((batch or s[0], *s[1:])))
+        for s in case.inputs
     ]
     return [
         rng.integers(0, below, shape).astype("int32") if below else rng.standard_normal(shape).astype("float32")

@@ -103,6 +103,29 @@ IMAGE_TRANSFORMER = [
     ),
 ]
 
+PATCHES = [
+    LayerCase(
+        layers.PatchEmbedding,
+        {"patch_size": (2, 3), "output_dim": 12},
+        ((2, 4, 9, 5),),
+        (2, 6, 12),
+        weights=2,
+        dynamic=(1, 2),
+        multiple=6,
+    ),
+    LayerCase(
+        layers.PatchEmbedding,
+        {"patch_size": (3, 2), "output_dim": 12, "use_bias": False, "data_format": "channels_first"},
+        ((2, 5, 9, 4),),
+        (2, 6, 12),
+        weights=1,
+        name="channels-first",
+        dynamic=(2, 3),
+        multiple=6,
+    ),
+    LayerCase(layers.ClassToken, {}, ((2, 5, 12),), (2, 6, 12), weights=1),
+]
+
 GRIDS = [
     LayerCase(
         layers.ImageGrid,
@@ -115,4 +138,4 @@ GRIDS = [
     LayerCase(layers.SplitChannels, {"channels": 3}, ((2, 5, 21, 12),), (2, 5, 7, 3, 12), weights=0, dynamic=(1,)),
 ]
 
-IMAGES = [*NON_LOCAL, *IMAGE_TRANSFORMER, *GRIDS]
+IMAGES = [*NON_LOCAL, *IMAGE_TRANSFORMER, *PATCHES, *GRIDS]

@@ -41,7 +41,7 @@ def everything(case):
 def hidings(case):
     """Yields (name, masks and biases, the positions whose queries are fully masked, weights of the values).
 
-    The positions are a mask over the axes of the output up to the last of `case.dynamic`.
+    The positions are a mask over `case.positions`.
     """
     rest = everything(case)
     if "attention_mask" in rest:
@@ -55,8 +55,8 @@ def hidings(case):
             yield "attention_bias of all that causality leaves", *earlier, case.values
     memory = case.memory_values or case.values
     for name in case.masks:
-        hidden = np.zeros(case.output[: 1 + len(case.dynamic)], bool)
-        if name in ("value_mask", "key_mask", "memory_mask"):
+        hidden = np.zeros(case.positions, bool)
+        if case.pooled or name in ("value_mask", "key_mask", "memory_mask"):
             hidden[1] = True
             yield name, {**rest, name: _with(rest[name], 1, False)}, hidden, memory
         elif name == "query_mask" and len(case.inputs) > 1:
@@ -66,7 +66,7 @@ def hidings(case):
 
 def _row(case, name, at, value, rows):
     rest = everything(case)
-    hidden = np.zeros(case.output[: 1 + len(case.dynamic)], bool)
+    hidden = np.zeros(case.positions, bool)
     hidden[rows] = True
     return {**rest, name: _with(rest[name], at, value)}, hidden
 
@@ -136,5 +136,8 @@ def hide_all_but(case, length):
 
 
 def first(x, case, length):
+    """The output, cut to the first positions, if it has any."""
+    if case.pooled:
+        return x
     last = max(case.dynamic)
     return x.swapaxes(last, -1)[..., :length].swapaxes(last, -1)

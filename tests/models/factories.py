@@ -25,6 +25,7 @@ NETWORKS = {
     "RecurrentAttention": lambda: models.recurrent_attention(**GLIMPSES),
     "AttentionResNet": lambda: models.AttentionResNet((1,), False, "se", {"ratio": 2}, 3, 4, "3x3"),
     "NonLocalResNet": lambda: models.NonLocalResNet((1,), {"res2": (0,)}, num_classes=3, width=4, temporal_stride=1),
+    "VisionTransformer": lambda: models.VisionTransformer((4, 9), (2, 3), 1, 12, 4, 20, 5, input_channels=2),
 }
 IMAGES = {"image": np.tanh(random(2, 16, 20, 3)), "source": np.tanh(random(2, 16, 20, 3, seed=1))}
 TOKENS = {"source": np.array([[5, 7, 2], [3, 2, 0]]), "target": np.array([[1, 4, 6, 2], [1, 2, 0, 0]])}
@@ -43,6 +44,7 @@ INPUTS = {
     "RecurrentAttention": random(4, 9, 11, 1),
     "AttentionResNet": random(2, 6, 5, 3),
     "NonLocalResNet": random(2, 4, 8, 11, 3),
+    "VisionTransformer": random(3, 4, 9, 2),
 }
 
 

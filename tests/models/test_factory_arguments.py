@@ -32,6 +32,11 @@ FACTORIES = {
     "transformer": ({"vocabulary_size": 11}, ["Transformer"], {}),
     "transformer_base": ({}, ["Transformer"], {}),
     "transformer_big": ({}, ["Transformer"], {}),
+    "vision_transformer": (
+        {},
+        ["VisionTransformer"],
+        {"image_size": "ints", "num_classes": "int", "representation_dim": "int"},
+    ),
 }
 # Set by the factory, not arguments of it.
 FIXED = {"attention_resnet": ("blocks", "bottleneck"), "non_local_resnet": ("blocks", "non_local")}
@@ -111,6 +116,10 @@ def test_arguments_in_dicts_are_checked():
 
 def test_model_dim_must_be_divisible_by_num_heads():
     sizes = {"model_dim": 12, "num_heads": 5}
-    for make in (lambda: models.transformer(11, **sizes), lambda: models.image_transformer(**sizes)):
+    for make in (
+        lambda: models.transformer(11, **sizes),
+        lambda: models.image_transformer(**sizes),
+        lambda: models.vision_transformer(**sizes),
+    ):
         with pytest.raises(ValueError, match="`model_dim` must be divisible by `num_heads`.*model_dim=12, num_heads=5"):
             make()

@@ -47,6 +47,13 @@ def test_transformer():
     assert "embedding/embeddings" not in axes(models.transformer(13, **sizes), 3), "13 rows are replicated"
 
 
+def test_vision_transformer():
+    found = axes(models.VisionTransformer((4, 9), (2, 3), 2, 12, 4, 20, 5), 2)
+    blocks = ("block_0", "block_1")
+    expected = {k: v for name in blocks for k, v in heads(f"{name}/self_attention", biases=True).items()}
+    assert found == expected | {k: v for name in blocks for k, v in hidden(f"{name}/feed_forward").items()}
+
+
 def test_layers_of_all_kinds():
     x = keras.Input((4, 12))
     grouped = layers.MultiHeadAttention(4, 5, num_key_value_heads=2, use_gate=True, use_bias=False, name="grouped")(

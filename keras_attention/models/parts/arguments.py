@@ -78,13 +78,13 @@ def keywords(value, name):
 
 
 def require_heads(arguments):
-    """Raises if a size per head is `None` and `model_dim` is not divisible by `num_heads`."""
+    """Raises if `model_dim` is not divisible by `num_heads` and heads have no size of their own."""
     D, N = arguments["model_dim"], arguments["num_heads"]
-    sizes = [arguments.get(name, 1) for name in ("key_dim", "value_dim")]
-    if None in sizes and D % N:
+    sizes = [arguments[name] for name in ("key_dim", "value_dim") if name in arguments]
+    if (None in sizes or not sizes) and D % N:
+        instead = ", or the size of a head (`key_dim`) be given" if sizes else ""
         raise ValueError(
-            "`model_dim` must be divisible by `num_heads`, or the size of a head (`key_dim`) be given. "
-            f"Received: model_dim={D}, num_heads={N}"
+            f"`model_dim` must be divisible by `num_heads`{instead}. Received: model_dim={D}, num_heads={N}"
         )
 
 

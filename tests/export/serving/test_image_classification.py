@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from keras_attention.export import serving
 from keras_attention.export.signatures import concrete, extra_signature
-from keras_attention.models import AttentionResNet, recurrent_attention
+from keras_attention.models import AttentionResNet, VisionTransformer, recurrent_attention
 from tests.export import models
 
 SIZE = (9, 12)
@@ -16,14 +16,19 @@ def resnet():
     return models.noisy(model)
 
 
+def vision_transformer():
+    return models.noisy(VisionTransformer(SIZE, (3, 4), 1, 12, 4, 20, num_classes=3))
+
+
 def files(channels):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, *SIZE, channels))
     return images, tf.stack([tf.io.encode_png(tf.constant(image, tf.uint8)) for image in images])
 
 
-def test_files_become_probabilities_and_names():
-    model, (images, encoded) = resnet(), files(3)
+@pytest.mark.parametrize("make", [resnet, vision_transformer])
+def test_files_become_probabilities_and_names(make):
+    model, (images, encoded) = make(), files(3)
     normalize = keras.layers.Rescaling(1 / 127.5, -1)
     signature = serving.image_classification(model, SIZE, normalize, class_names=["cat", "dog", "owl"])["classify"]
     answer = concrete(*extra_signature("classify", signature))(image_bytes=encoded)

@@ -59,3 +59,6 @@ def test_model_dim_must_be_divisible_by_num_heads_unless_sizes_are_given():
     for sizes in ({"key_dim": None}, {"key_dim": 3, "value_dim": None}):
         with pytest.raises(ValueError, match="`model_dim` must be divisible by `num_heads`"):
             require_heads({"model_dim": 12, "num_heads": 5, **sizes})
+    require_heads({"model_dim": 12, "num_heads": 4})
+    with pytest.raises(ValueError, match="divisible by `num_heads`. Received: model_dim=12, num_heads=5"):
+        require_heads({"model_dim": 12, "num_heads": 5})
