@@ -4,13 +4,14 @@ import pathlib
 
 import numpy as np
 
-ARCHIVE = pathlib.Path(__file__).parent / "saved_files.tar.xz"  # of `saved_files.py`
+HERE = pathlib.Path(__file__).parent
+ARCHIVE = HERE / "saved_files.tar.xz"  # of `saved_files.py`
 
 
 def cases(name):
     """The cases of a file, `{case: {name: array}}`, with a nested dictionary of weights."""
     found = {}
-    with np.load(pathlib.Path(__file__).parent / f"{name}.npz") as file:
+    with np.load(HERE / f"{name}.npz") as file:
         for key in file.files:
             case, _, rest = key.partition("/")
             found.setdefault(case, {"weights": {}})
@@ -20,3 +21,10 @@ def cases(name):
             else:
                 found[case][rest] = file[key]
     return found
+
+
+def store(name, cases):
+    """Writes a file that `cases` reads: `{case: {name: array}}`; the keys of weights are `weights/<name>`."""
+    arrays = {f"{case}/{key}": np.asarray(value) for case, found in cases.items() for key, value in found.items()}
+    np.savez_compressed(HERE / f"{name}.npz", **arrays)
+    print(f"{name}: {len(cases)} cases, {(HERE / f'{name}.npz').stat().st_size / 1024:.0f} KiB")
