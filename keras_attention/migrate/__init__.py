@@ -1,4 +1,4 @@
-"""Conversion of weights from tensorflow-addons and of ResNets from PyTorch state dicts."""
+"""Conversion of weights: from tensorflow-addons, Keras and KerasHub, and from and to PyTorch."""
 
 from keras_attention.migrate.attention_resnet import attention_resnet
 from keras_attention.migrate.attention_wrapper import attention_wrapper, decoder_step
@@ -10,6 +10,9 @@ from keras_attention.migrate.memory_attention import (
     luong_monotonic_attention,
 )
 from keras_attention.migrate.multi_head_attention import multi_head_attention
+from keras_attention.migrate.to_torch import to_torch
+from keras_attention.migrate.torch_multi_head_attention import torch_multi_head_attention
+from keras_attention.migrate.torch_transformer import torch_transformer
 
 __all__ = [
     "attention_resnet",
@@ -21,4 +24,7 @@ __all__ = [
     "luong_attention",
     "luong_monotonic_attention",
     "multi_head_attention",
+    "to_torch",
+    "torch_multi_head_attention",
+    "torch_transformer",
 ]
