@@ -3,6 +3,8 @@
 from keras_attention.migrate.attention_resnet import attention_resnet
 from keras_attention.migrate.attention_wrapper import attention_wrapper, decoder_step
 from keras_attention.migrate.beam_search import beam_search
+from keras_attention.migrate.keras_hub_transformer import keras_hub_transformer
+from keras_attention.migrate.keras_multi_head_attention import keras_multi_head_attention
 from keras_attention.migrate.memory_attention import (
     bahdanau_attention,
     bahdanau_monotonic_attention,
@@ -21,6 +23,8 @@ __all__ = [
     "bahdanau_monotonic_attention",
     "beam_search",
     "decoder_step",
+    "keras_hub_transformer",
+    "keras_multi_head_attention",
     "luong_attention",
     "luong_monotonic_attention",
     "multi_head_attention",

@@ -102,7 +102,7 @@ def _check_attention(layer, own_keys):
         ("num_key_value_heads", layer.num_key_value_heads, N),
         ("use_gate", layer.use_gate, False),
         ("sliding_window", layer.sliding_window, None),
-        ("attention_axes", layer.attention_axes, None),
+        ("attention_axes", layer.attention_axes or (1,), (1,)),
         ("width of the queries", layer.query_dense.kernel.shape[0], E),
         ("output_shape", tuple(layer.output_dense.kernel.shape[2:]), (E,)),
     ]

@@ -16,7 +16,8 @@ PLAIN = [name for name in GOLDENS if name in modules.ATTENTIONS or "no_bias" not
 
 def built(layer, *widths):
     """The layer with noise in all weights."""
-    layer.build(*((None, None, width) for width in widths))
+    axes = 3 if getattr(layer, "attention_axes", None) else 2
+    layer.build(*((*(None,) * axes, width) for width in widths))
     rng = np.random.default_rng(1)
     layer.set_weights([rng.normal(size=w.shape, scale=0.5) for w in layer.get_weights()])
     return layer
@@ -99,7 +100,7 @@ def adapted():
         (lambda: attention(num_key_value_heads=1), "must have num_key_value_heads=3. Received: num_key_value_heads=1"),
         (lambda: attention(use_gate=True), "must have use_gate=False. Received: use_gate=True"),
         (lambda: attention(sliding_window=2), "must have sliding_window=None. Received: sliding_window=2"),
-        (lambda: attention(attention_axes=1), r"must have attention_axes=None. Received: attention_axes=\(1,\)"),
+        (lambda: attention(attention_axes=2), r"must have attention_axes=\(1,\). Received: attention_axes=\(2,\)"),
         (lambda: attention(output_shape=5), r"must have output_shape=\(6,\). Received: output_shape=\(5,\)"),
         (lambda: attention(key_dim=4), "must have width of the queries=12, output_shape=.12,.. Received: .*=6"),
         (lambda: encoder_block(key_dim=4), "must have value_dim=4, .*in `self_attention`"),

@@ -45,7 +45,7 @@ def test_arguments_are_passed_to_the_block():
         ({"linear1.weight": None}, "must have a `linear1.weight`"),
         ({"norm2.bias": None}, "must have a `norm2.bias`"),
         ({"self_attn.out_proj.weight": None}, "must have a `self_attn.out_proj.weight`"),
-        ({"linear2.weight": np.ones((6, 9))}, r"`linear2.weight` must have the shape \(6, 10\). Received: \(6, 9\)"),
+        ({"linear2.weight": np.ones((10, 6))}, r"`linear2.weight` must have the shape \(6, 10\). Received: \(10, 6\)"),
         ({"norm1.weight": np.ones(5)}, r"`norm1.weight` must have the shape \(6,\). Received: \(5,\)"),
         ({"norm3.weight": np.ones(6)}, "must only contain weights of the module. Received: norm3.weight"),
         ({"self_attn.bias_v": np.ones((1, 1, 6))}, "without `add_bias_kv`. Received: self_attn.bias_v"),
