@@ -8,6 +8,7 @@ Kernels [*in, *out] are PyTorch's [out, in]; heads are the major part of an axis
 """
 
 import math
+import re
 
 import keras
 import numpy as np
@@ -111,10 +112,18 @@ def checked(weights):
 def find(arrays, name, ndim):
     """The array of this name; raises for another number of axes."""
     if name not in arrays:
-        raise ValueError(f"`weights` must have a `{name}`. Received: {', '.join(sorted(arrays)) or 'none'}")
+        given = ", ".join(sorted({published(other) for other in arrays})) or "none"
+        fused = " or `in_proj_weight`" if published(name).endswith(SEPARATE) else ""
+        raise ValueError(f"`weights` must have a `{published(name)}`{fused}. Received: {given}")
     if arrays[name].ndim != ndim:
-        raise ValueError(f"`{name}` must have {ndim} axes. Received: {arrays[name].shape}")
+        raise ValueError(f"`{published(name)}` must have {ndim} axes. Received: {arrays[name].shape}")
     return arrays[name]
+
+
+def published(name):
+    """PyTorch's name of one of the `split` arrays, for error messages."""
+    name = re.sub(r"([qkv])_proj\.weight$", r"\1_proj_weight", name)
+    return re.sub(r"[qkv]_proj\.bias$", "in_proj_bias", name)
 
 
 def has_biases(arrays):
@@ -133,7 +142,7 @@ def fill(layer, arrays):
         absent = name.endswith("bias") and not with_biases
         values[name] = np.zeros(shape) if absent else find(arrays, name, len(shape))
         if values[name].shape != shape:
-            raise ValueError(f"`{name}` must have the shape {shape}. Received: {values[name].shape}")
+            raise ValueError(f"`{published(name)}` must have the shape {shape}. Received: {values[name].shape}")
     for name, (variable, _) in variables.items():
         variable.assign(values[name].T.reshape(variable.shape))
 

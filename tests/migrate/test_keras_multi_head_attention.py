@@ -70,6 +70,25 @@ def test_arguments_are_kept(make):
         assert new.get_config()[renamed] == value, name
 
 
+def test_mask_of_a_shared_tensor_is_kept():
+    """Two layers attend to one masked tensor; Keras 3.15 deletes its mask in the first."""
+    ids, tokens = keras.Input((None,), dtype="int32"), np.array([[1, 2, 3, 0, 0], [4, 5, 6, 7, 0]])
+    x = keras.layers.Embedding(9, 8, mask_zero=True)(ids)
+    first, _ = MHA(3, 2)(x, x, return_attention_scores=True)
+    old = keras.Model(ids, MHA(3, 2)(first, x, return_attention_scores=True)[1])
+
+    def convert(layer):
+        if isinstance(layer, MHA):
+            return migrate.keras_multi_head_attention(layer)
+        return layer.from_config(layer.get_config())
+
+    new = keras.models.clone_model(old, clone_function=convert)
+    new.set_weights(old.get_weights())
+    scores = numpy(new(tokens))
+    assert not scores[0, ..., 3:].any() and not scores[1, ..., 4:].any()
+    np.testing.assert_allclose(scores[0, :, :3].sum(-1), 1, atol=1e-6)
+
+
 def quantized():
     query, value = keras.Input((None, 8)), keras.Input((None, 10))
     layer = MHA(3, 2)

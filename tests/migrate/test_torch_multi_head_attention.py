@@ -31,15 +31,18 @@ def test_arguments_are_passed_to_the_layer():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"in_proj_weight": None}, "must have a `q_proj.weight`"),
+        (
+            {"in_proj_weight": None},
+            "must have a `q_proj_weight` or `in_proj_weight`. Received: in_proj_bias, out",
+        ),
         ({"out_proj.weight": None}, "must have a `out_proj.weight`"),
-        ({"in_proj_bias": None}, "must have a `q_proj.bias`"),
+        ({"in_proj_bias": None}, "must have a `in_proj_bias`. Received: .*k_proj_weight"),
         ({"out_proj.bias": None}, "must have a `out_proj.bias`"),
         ({"in_proj_bias": np.ones(19)}, r"`in_proj_bias` must have rows for queries, keys and values. Received: .19,."),
-        ({"in_proj_bias": np.ones(15)}, r"`q_proj.bias` must have the shape \(6,\). Received: \(5,\)"),
+        ({"in_proj_bias": np.ones(15)}, r"`in_proj_bias` must have the shape \(6,\). Received: \(5,\)"),
         ({"out_proj.weight": np.ones((5, 6))}, r"`out_proj.weight` must have the shape \(6, 6\). Received: \(5, 6\)"),
         ({"out_proj.bias": np.ones((6, 1))}, r"`out_proj.bias` must have 1 axes. Received: \(6, 1\)"),
-        ({"in_proj_weight": np.ones(18)}, r"`q_proj.weight` must have 2 axes. Received: \(6,\)"),
+        ({"in_proj_weight": np.ones(18)}, r"`q_proj_weight` must have 2 axes. Received: \(6,\)"),
         ({"bias_k": np.ones((1, 1, 6))}, "must be of attention without `add_bias_kv`. Received: bias_k"),
         ({"linear1.weight": np.ones((5, 6))}, "must only contain weights of the module. Received: linear1.weight"),
     ],
