@@ -31,6 +31,11 @@ LAYERS = (
     (r"\.attention\.spatial\.conv$", ".cbam.SpatialGate.spatial.conv"),
     (r"\.attention\.spatial\.norm$", ".cbam.SpatialGate.spatial.bn"),
 )
+# What `models.AttentionResNet` lacks, as (pattern of the names, description).
+REFUSED = (
+    (r"\.se\.conv\.", "efficient channel attention, as timm's ecaresnets have"),
+    (r"^conv1\.\d", "a stem of three convolutions, as timm's resnet50d, resnet50t and resnetrs50 have"),
+)
 KINDS = {
     "kernel": "weight",
     "bias": "bias",
@@ -61,8 +66,12 @@ def attention_resnet(weights, layout=None, **kwargs):
     The model takes images [B, Y, X, C] with the values that the weights were trained on: RGB in [0, 1], less the mean
     (0.485, 0.456, 0.406) and divided by (0.229, 0.224, 0.225), for all of these.
 
-    timm's `legacy_seresnet18` and `legacy_seresnet34` are not supported: unlike all the others and
-    `models.AttentionResNet`, they have a ReLU between the last normalization and the gate.
+    Of timm's networks, `resnet18` to `resnet152`, `seresnet18` to `seresnet152` and `legacy_seresnet50` to
+    `legacy_seresnet152` are supported. `legacy_seresnet18` and `legacy_seresnet34` have a ReLU between the last
+    normalization and the gate, unlike `models.AttentionResNet`, and are refused, as are stems of three convolutions
+    (`resnet50d`, `resnet50t`, `resnetrs50`), efficient channel attention, group normalization and grouped convolutions.
+    The weights of `resnetaa50`, `resnetblur18` and `resnetblur50` have the names and shapes of ResNets without the
+    anti-aliasing of these: they cannot be refused, and the logits differ.
 
     Which convolution of a stage has stride 2 is not in the weights: see `layout`. Further training differs from
     PyTorch's slightly: its moving variances are unbiased.
@@ -77,8 +86,8 @@ def attention_resnet(weights, layout=None, **kwargs):
         A built `models.AttentionResNet` with these weights.
 
     Raises:
-        ValueError: If a weight is missing, unknown or of another shape than the model's; for the two networks that
-            are not supported.
+        ValueError: If a weight is missing, unknown or of another shape than the model's; for weights of a network that
+            is not supported.
 
     Example:
 
@@ -98,7 +107,7 @@ def attention_resnet(weights, layout=None, **kwargs):
         raise ValueError(f"`weights` must be a mapping of names to arrays. Received: {type(weights).__name__}")
     if layout is None:
         layout = "caffe" if any(re.match(r"(module\.)?layer0\.", name) for name in weights) else "torch"
-    _refuse_second_relu(weights)
+    _refuse(weights)
     kept = {name: array for name, array in weights.items() if not name.endswith("num_batches_tracked")}
     arrays = {_renamed(name, SPELLINGS): np.asarray(array) for name, array in kept.items()}
     model = AttentionResNet(**_describe(arrays), layout=layout, **kwargs)
@@ -106,7 +115,13 @@ def attention_resnet(weights, layout=None, **kwargs):
     return model
 
 
-def _refuse_second_relu(weights):
+def _refuse(weights):
+    for pattern, description in REFUSED:
+        for name in weights:
+            if re.search(pattern, name):
+                raise ValueError(
+                    f"`weights` must not have {description}: `models.AttentionResNet` has none. Received: {name}"
+                )
     names = "\n".join(weights)
     if re.search(r"layer\d+\.\d+\.se_module\.", names) and not re.search(r"layer\d+\.\d+\.conv3\.", names):
         raise ValueError(

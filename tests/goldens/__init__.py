@@ -21,3 +21,10 @@ def cases(name):
             else:
                 found[case][rest] = file[key]
     return found
+
+
+def store(name, cases):
+    """Writes a file that `cases` reads: `{case: {name: array}}`; the keys of weights are `weights/<name>`."""
+    arrays = {f"{case}/{key}": np.asarray(value) for case, found in cases.items() for key, value in found.items()}
+    np.savez_compressed(HERE / f"{name}.npz", **arrays)
+    print(f"{name}: {len(cases)} cases, {(HERE / f'{name}.npz').stat().st_size / 1024:.0f} KiB")

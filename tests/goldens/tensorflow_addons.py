@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_addons as tfa
 
+from tests.goldens import HERE, store
 from tests.goldens import tensorflow_addons_decoders as decoders
 from tests.goldens.tensorflow_addons_models import (
     ATTENTIONS,
     CELL,
-    HERE,
     INPUT,
     LENGTHS,
     MEMORY,
@@ -27,7 +27,6 @@ from tests.goldens.tensorflow_addons_models import (
     disturb,
     initial_cell_state,
     random,
-    store,
     wrap,
 )
 

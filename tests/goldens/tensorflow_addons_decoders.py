@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_addons as tfa
 
+from tests.goldens import store
 from tests.goldens.tensorflow_addons_models import (
     ATTENTIONS,
     INPUT,
@@ -15,7 +16,6 @@ from tests.goldens.tensorflow_addons_models import (
     disturb,
     initial_cell_state,
     random,
-    store,
     wrap,
 )
 

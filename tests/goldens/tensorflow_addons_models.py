@@ -1,12 +1,9 @@
-"""Shared parts of the tensorflow-addons scripts: sizes, noise, storage, cells with attention."""
-
-import pathlib
+"""Shared parts of the tensorflow-addons scripts: sizes, noise, cells with attention."""
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_addons as tfa
 
-HERE = pathlib.Path(__file__).parent
 B, T, S = 2, 5, 7
 INPUT, MEMORY, CELL, UNITS = 3, 9, 6, 4
 LENGTHS = np.array([7, 4], "int32")
@@ -27,12 +24,6 @@ def weights_of(layer):
     named = {f"weights/{weight.name}": weight.numpy() for weight in layer.weights}
     assert len(named) == len(layer.weights), "two weights have one name"
     return named
-
-
-def store(name, cases):
-    arrays = {f"{case}/{key}": np.asarray(value) for case, found in cases.items() for key, value in found.items()}
-    np.savez_compressed(HERE / f"{name}.npz", **arrays)
-    print(f"{name}: {len(cases)} cases, {(HERE / f'{name}.npz').stat().st_size / 1024:.0f} KiB")
 
 
 def cell(kind):

@@ -1,4 +1,7 @@
-"""The migration page lists every public name of tensorflow-addons, and only existing names of Keras and ours."""
+"""The migration page lists every public name of tensorflow-addons, and only existing names of Keras and ours.
+
+The examples with PyTorch of the other page run.
+"""
 
 import json
 import pathlib
@@ -53,3 +56,11 @@ def test_names_without_a_replacement_do_not_exist_in_keras():
         assert not hasattr(keras.layers, name)
     pools = {"average_pool", "max_pool", "adaptive_average_pool", "adaptive_max_pool"}
     assert {name for name in dir(keras.ops) if "pool" in name} <= pools, "none returns the indices of the maxima"
+
+
+def test_examples_with_torch_run():
+    pytest.importorskip("torch")
+    blocks = re.findall(r"^```py\n(.*?)^```", (ROOT / "docs" / "migrating.md").read_text(), re.S | re.M)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, "migrating.md", "exec"), {"__name__": "migrating"})
