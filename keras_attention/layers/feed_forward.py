@@ -23,7 +23,8 @@ class FeedForward(PositionWise):
 
     Args:
         intermediate_dim: Positive int F; 4 D in the paper.
-        activation: Activation between the two; `"relu"` in the paper.
+        activation: Activation between the two; `"relu"` in the paper. A name or function
+            of Keras, or `"gelu_tanh"`, the approximation of GELU by tanh.
         kernel_initializer: Initializer of both kernels.
         use_bias: Whether the dense layers have biases.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.

@@ -40,7 +40,8 @@ class TransformerDecoderBlock(TransformerBlock):
         value_dim: Int, size of a head of values; `None` means D // N.
         dropout: Float in [0, 1), dropout rate on the output of each sub-layer.
         attention_dropout: Float in [0, 1), dropout rate on the scores; 0 in the paper.
-        activation: Activation of the feed-forward network.
+        activation: Activation of the feed-forward network: a name or function of Keras,
+            or `"gelu_tanh"`, the approximation of GELU by tanh.
         norm_first: Whether to normalize the input of a sub-layer (pre-norm) instead of
             the sum (post-norm, as in the paper).
         use_bias: Whether the attention's projections have biases.

@@ -56,6 +56,8 @@ def fill(model, found):
     for variable in model.weights:
         name, array = find(found, variable.path)
         shape = _published_shape(variable)
+        if variable.path.endswith("table") and array.shape == (1, *shape):  # of positions, for a batch of one
+            array = array[0]
         if array.shape != shape:
             raise ValueError(f"`{name}` must fit {shape}. Received: {array.shape}")
         kernel = variable.path.endswith("kernel")
@@ -74,7 +76,7 @@ def _published_shape(variable):
         return (shape[2], shape[0] * shape[1])
     if path.endswith("kernel"):
         return (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else (math.prod(shape[1:]), shape[0])
-    return shape if path.endswith(("embeddings", "table")) else (math.prod(shape),)
+    return shape if path.endswith(("embeddings", "table", "token")) else (math.prod(shape),)
 
 
 def _turned(array):

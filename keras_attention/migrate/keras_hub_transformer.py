@@ -31,7 +31,8 @@ def keras_hub_transformer(layer):
                 encoder_padding_mask, encoder_attention_mask)
         self_attention_cache and cross_attention_cache       cache, see `TransformerDecoderBlock.make_cache`
 
-    The outputs are equal at positions that are not padding. A decoder without cross-attention is not supported.
+    The outputs are equal at positions that are not padding. A decoder without cross-attention becomes a block without a
+    memory.
 
     Args:
         layer: A built layer of KerasHub, neither quantized nor with LoRA weights, and no subclass.
@@ -40,8 +41,7 @@ def keras_hub_transformer(layer):
         A built `layers.TransformerEncoderBlock` or `layers.TransformerDecoderBlock`.
 
     Raises:
-        ValueError: If `layer` is of another class, not built, quantized, has LoRA weights, or is a decoder without
-            cross-attention.
+        ValueError: If `layer` is of another class, not built, quantized or has LoRA weights.
     """
     kind = type(layer)
     if not kind.__module__.startswith("keras_hub.") or kind.__name__ not in KINDS:
@@ -53,9 +53,7 @@ def keras_hub_transformer(layer):
     theirs = {_key(variable.path): variable for variable in layer.weights}
     D, _, H = theirs["self_attention", "query", "kernel"].shape
     shapes = [(None, None, D)]
-    if kind.__name__ == "TransformerDecoder":
-        if ("memory_attention", "key", "kernel") not in theirs:
-            raise ValueError(f"`layer` must have cross-attention. Received: {layer.name}, a decoder without")
+    if ("memory_attention", "key", "kernel") in theirs:
         shapes.append((None, None, theirs["memory_attention", "key", "kernel"].shape[0]))
     block = KINDS[kind.__name__](**_arguments(layer), key_dim=H, value_dim=H)
     block.build(*shapes)

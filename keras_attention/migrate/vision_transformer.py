@@ -3,8 +3,7 @@
 import math
 import re
 
-import numpy as np
-
+from keras_attention.migrate.filling import by_path, fill, find, require_mapping
 from keras_attention.models import VisionTransformer
 
 # Published names -> paths in the model: of transformers (older, newer), timm and torchvision (older, newer).
@@ -77,6 +76,7 @@ def vision_transformer(weights, num_heads, image_size=None, epsilon=None, **kwar
     Example:
 
     >>> from keras_attention import migrate
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> sizes = {"cls_token": (1, 1, 8), "pos_embed": (1, 5, 8), "patch_embed.proj.weight": (8, 3, 16, 16)}
     >>> sizes |= {"blocks.0.attn.qkv.weight": (24, 8), "blocks.0.attn.qkv.bias": (24,)}
@@ -90,51 +90,14 @@ def vision_transformer(weights, num_heads, image_size=None, epsilon=None, **kwar
     >>> model.image_size, model.num_layers, tuple(model(np.ones((2, 32, 32, 3))).shape)
     ((32, 32), 1, (2, 10))
     """
-    if not hasattr(weights, "items"):
-        raise ValueError(f"`weights` must be a mapping of names to arrays. Received: {type(weights).__name__}")
+    require_mapping(weights)
     if epsilon is None:
         epsilon = 1e-12 if any("layernorm" in name for name in weights) else 1e-6
-    found = _by_path(weights)
+    found = by_path(weights, _path, ("query", "key", "value"))
     given = {"num_heads": num_heads, "epsilon": epsilon, "dropout": 0.0, **kwargs}
     model = VisionTransformer(**_describe(found, image_size), **given)
-    _fill(model, found)
+    fill(model, found)
     return model
-
-
-def _fill(model, found):
-    """Assigns each array to its variable; raises an error for missing and for unknown arrays."""
-    values = []
-    for variable in model.weights:
-        name, array = _find(found, variable.path)
-        shape = _published_shape(variable)
-        if array.shape != shape:
-            raise ValueError(f"`{name}` must fit {shape}. Received: {array.shape}")
-        values.append(_turned(array).reshape(variable.shape))
-        del found[variable.path]
-    if found:
-        left = ", ".join(sorted({name for name, _ in found.values()}))
-        raise ValueError(f"`weights` must only contain weights of the model. Received: {left}")
-    model.set_weights(values)
-
-
-def _by_path(weights):
-    """{path in the model: (published name, array)}; fused projections are split, unknown names are kept."""
-    found = {}
-    for name, array in weights.items():
-        array, path = np.asarray(array), _path(name)
-        parts = {path: array}
-        if "/fused/" in path:
-            if array.ndim == 0 or len(array) % 3:
-                raise ValueError(f"`{name}` must hold queries, keys and values, of one size. Received: {array.shape}")
-            parts = {
-                path.replace("fused", part): third
-                for part, third in zip(("query", "key", "value"), np.split(array, 3), strict=True)
-            }
-        for path, part in parts.items():
-            if path in found:
-                raise ValueError(f"`weights` must have one of `{found[path][0]}` and `{name}`. Received: both")
-            found[path] = name, part
-    return found
 
 
 def _path(name):
@@ -151,7 +114,7 @@ def _path(name):
 
 def _describe(found, image_size):
     """The arguments of the model, inferred from the weights."""
-    name, kernel = _find(found, "patches/projection/kernel")
+    name, kernel = find(found, "patches/projection/kernel")
     if kernel.ndim != 4:
         raise ValueError(f"`{name}` must be [D, C, P, Q]. Received: {kernel.shape}")
     classes, representation = (found.get(f"{layer}/kernel", (None, None)) for layer in ("logits", "representation"))
@@ -167,7 +130,7 @@ def _describe(found, image_size):
         "patch_size": patch,
         "num_layers": 1 + max((int(n) for n in re.findall(r"\bblock_(\d+)/", "\n".join(found))), default=0),
         "model_dim": kernel.shape[0],
-        "intermediate_dim": _find(found, "block_0/feed_forward/expand/kernel")[1].shape[0],
+        "intermediate_dim": find(found, "block_0/feed_forward/expand/kernel")[1].shape[0],
         "num_classes": None if classes[0] is None else classes[1].shape[0],
         "pooling": "token" if token else "mean",
         "representation_dim": None if representation[0] is None else representation[1].shape[0],
@@ -177,7 +140,7 @@ def _describe(found, image_size):
 
 def _image_size(found, token, patch):
     """(rows, columns) in pixels of the square grid of patches that has as many positions."""
-    name, table = _find(found, "positions/table")
+    name, table = find(found, "positions/table")
     patches = table.shape[-2] - token if table.ndim > 1 else 0
     side = math.isqrt(max(patches, 0))
     if not side or side**2 != patches:
@@ -185,27 +148,3 @@ def _image_size(found, token, patch):
             f"`image_size` must be given: the positions in `{name}` are not those of a square. Received: {table.shape}"
         )
     return tuple(side * size for size in patch)
-
-
-def _published_shape(variable):
-    """The shape that PyTorch's array for this variable has."""
-    path, shape = variable.path, tuple(variable.shape)
-    if path.endswith("attention_output/kernel"):
-        return (shape[2], shape[0] * shape[1])
-    if path.endswith("kernel"):
-        return (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else (math.prod(shape[1:]), shape[0])
-    return {"token": shape, "table": (1, *shape)}.get(path.rpartition("/")[2], (math.prod(shape),))
-
-
-def _turned(array):
-    """Transposes kernels of convolutions and dense layers from PyTorch's order of axes to Keras's."""
-    if array.ndim == 4:
-        return array.transpose(2, 3, 1, 0)
-    return array.T if array.ndim == 2 else array
-
-
-def _find(found, path):
-    if path not in found:
-        names = ", ".join(sorted({name for name, _ in found.values()}))
-        raise ValueError(f"`weights` must have an array for `{path}` of the model. Received: {names}")
-    return found[path]

@@ -14,11 +14,10 @@ from keras_attention.layers.bases.transformer_block import NORMS
 from keras_attention.models.parts.arguments import checked, keywords, one_of, optional_int, positive_number
 from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.stack import Stack
-from keras_attention.ops import gelu_tanh
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
-ACTIVATIONS = {"gelu_tanh": gelu_tanh, "gelu": "gelu", "silu": "silu", "relu": "relu"}
+ACTIVATIONS = ("gelu_tanh", "gelu", "silu", "relu")
 CHECKS = {
     **dict.fromkeys(("vocabulary_size", "num_layers", "model_dim", "num_heads", "intermediate_dim"), require_int),
     "max_length": optional_int,
@@ -303,9 +302,9 @@ def _stack(embedding, arguments, dtype):
 
 
 def _block(arguments, name, seed, dtype):
-    activation, use_bias, rotary = ACTIVATIONS[arguments["activation"]], arguments["use_bias"], arguments["rotary"]
     start = keras.initializers.RandomNormal(stddev=0.02)
-    network, attention = {"activation": activation, "use_bias": use_bias}, dict(arguments["attention"])
+    network = {name: arguments[name] for name in ("activation", "use_bias")}
+    attention, rotary = dict(arguments["attention"]), arguments["rotary"]
     if arguments["gated"]:
         given = {"kernel_initializer": start, "name": "feed_forward", "dtype": dtype}
         network = GatedFeedForward(arguments["intermediate_dim"], **network, **given)

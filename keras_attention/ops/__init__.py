@@ -1,6 +1,5 @@
 """Attention, masks, position encodings, glimpses, likelihoods and image metrics as functions."""
 
-from keras_attention.ops.activations import gelu_tanh
 from keras_attention.ops.additive import additive_attend, additive_logits
 from keras_attention.ops.attention import attend
 from keras_attention.ops.block_local.masks import local_mask_1d, local_mask_2d
@@ -46,7 +45,6 @@ __all__ = [
     "channel_pool",
     "distances",
     "gaussian_window",
-    "gelu_tanh",
     "glimpses",
     "in_band",
     "local_mask_1d",

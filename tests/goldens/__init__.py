@@ -26,5 +26,5 @@ def cases(name):
 def store(name, cases):
     """Writes a file that `cases` reads: `{case: {name: array}}`; the keys of weights are `weights/<name>`."""
     arrays = {f"{case}/{key}": np.asarray(value) for case, found in cases.items() for key, value in found.items()}
-    np.savez_compressed(HERE / f"{name}.npz", **arrays)
-    print(f"{name}: {len(cases)} cases, {(HERE / f'{name}.npz').stat().st_size / 1024:.0f} KiB")
+    np.savez_compressed(FOLDER / f"{name}.npz", **arrays)
+    print(f"{name}: {len(cases)} cases, {(FOLDER / f'{name}.npz').stat().st_size / 1024:.0f} KiB")

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_addons as tfa
 
-from tests.goldens import HERE, store
+from tests.goldens import FOLDER, store
 from tests.goldens import tensorflow_addons_decoders as decoders
 from tests.goldens.tensorflow_addons_models import (
     ATTENTIONS,
@@ -163,7 +163,7 @@ def public_names():
         name: sorted(n for n, x in vars(module).items() if not n.startswith("_") and not inspect.ismodule(x))
         for name, module in modules.items()
     }
-    (HERE / "tensorflow_addons.json").write_text(json.dumps(found, indent=1) + "\n")
+    (FOLDER / "tensorflow_addons.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,13 +7,29 @@ from keras_attention.layers.bases.projections import clone
 from keras_attention.ops.require import require_bool, require_int
 
 
+@keras.saving.register_keras_serializable(package="keras_attention")
+def gelu_tanh(x):
+    r"""GELU by its approximation with tanh, as the published code of GPT-2 computes it; Keras's `"gelu"` is exact.
+
+    $$ \frac{x}{2} \left(1 + \tanh\left(\sqrt{2 / \pi} \, (x + 0.044715 x^3)\right)\right) $$
+
+    ([Hendrycks & Gimpel, 2016](https://arxiv.org/abs/1606.08415), section 2.)
+    """
+    return keras.activations.gelu(x, approximate=True)
+
+
+def activation_of(given):
+    """An activation as `keras.activations.get` gives it; or `gelu_tanh`, which Keras has no name for."""
+    return gelu_tanh if isinstance(given, str) and given == "gelu_tanh" else keras.activations.get(given)
+
+
 class PositionWise(BaseLayer):
     """Base class of `FeedForward` and `GatedFeedForward`: [..., D] -> [..., D] by dense layers inside."""
 
     def __init__(self, intermediate_dim, activation, kernel_initializer, use_bias, **kwargs):
         super().__init__(**kwargs)
         self.intermediate_dim = require_int(intermediate_dim, "intermediate_dim")
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.use_bias = require_bool(use_bias, "use_bias")
         self.supports_masking = True

@@ -4,6 +4,7 @@ import keras
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
+from keras_attention.layers.bases.position_wise import activation_of
 from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
@@ -51,7 +52,7 @@ class TransformerBlock(KeepsBiasPrecision, BaseLayer):
         self.value_dim = require_int(value_dim, "value_dim", optional=True)
         self.dropout = require_rate(dropout, "dropout")
         self.attention_dropout = require_rate(attention_dropout, "attention_dropout")
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation)
         self.norm_first = require_bool(norm_first, "norm_first")
         self.use_bias = require_bool(use_bias, "use_bias")
         self.epsilon = require_number(epsilon, "epsilon", above=0)
