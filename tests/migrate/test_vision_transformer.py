@@ -1,6 +1,5 @@
 """Vision Transformers of transformers, timm and torchvision: stored weights and outputs of the libraries."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -27,6 +26,7 @@ def test_answers_as_the_library(name):
     weights, image, expected, size = golden(name)
     model = migrate.vision_transformer(weights, 3, **size, name="converted")
     assert model.name == "converted" and model.dropout == 0
+    assert model.epsilon == (1e-12 if "transformers" in name else 1e-6)
     np.testing.assert_allclose(numpy(model(image)), expected["output"], atol=1e-5)
     if "hidden" in expected:
         np.testing.assert_allclose(numpy(model.encode(image)), expected["hidden"], atol=1e-5)
@@ -42,7 +42,7 @@ def test_goldens_are_of_all_libraries():
     assert "vit.layers.0.attention.q_proj.weight" in newer
 
 
-@each_golden
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n != "timm")) for n in GOLDENS])
 def test_the_output_depends_on_every_weight(name):
     """Except for key biases, which cancel in the softmax."""
     weights, image, expected, size = golden(name)
@@ -53,13 +53,6 @@ def test_the_output_depends_on_every_weight(name):
         moved = np.abs(model.predict_on_batch(image) - expected["output"]).max()
         assert moved > 1e-4 or weight.path.endswith("key/bias"), weight.path
         weight.assign(before)
-
-
-def test_save_and_load(tmp_path):
-    weights, image, expected, size = golden("timm")
-    migrate.vision_transformer(weights, 3, **size).save(tmp_path / "model.keras")
-    found = keras.models.load_model(tmp_path / "model.keras")(image)
-    np.testing.assert_allclose(numpy(found), expected["output"], atol=1e-5)
 
 
 def test_prefixes_and_older_names():
@@ -73,11 +66,10 @@ def test_prefixes_and_older_names():
     np.testing.assert_allclose(numpy(migrate.vision_transformer(weights, 3)(image)), expected["output"], atol=1e-5)
 
 
-def test_epsilon_is_that_of_the_library_or_given():
-    for name, epsilon in (("transformers-model", 1e-12), ("timm", 1e-6), ("torchvision", 1e-6)):
-        weights, _, _, size = golden(name)
-        assert migrate.vision_transformer(weights, 3, **size).epsilon == epsilon
-    assert migrate.vision_transformer(weights, 3, epsilon=1e-3).epsilon == 1e-3
+def test_arguments_of_the_model():
+    weights, _, _, size = golden("timm")
+    model = migrate.vision_transformer(weights, 3, **size, epsilon=1e-3, dropout=0.25)
+    assert (model.epsilon, model.dropout) == (1e-3, 0.25)
 
 
 def without(weights, name):

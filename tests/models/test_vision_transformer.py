@@ -1,5 +1,7 @@
 """Vision Transformer: NumPy reference, published parameter counts, scores, features, precision, errors."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -29,6 +31,12 @@ def small(**kwargs):
     return noisy(models.VisionTransformer(**{**SIZES, **kwargs}))
 
 
+@functools.cache
+def same(**kwargs):
+    """Cached `small`, for tests that do not modify the model."""
+    return small(**kwargs)
+
+
 def weights_of(model):
     """All weights in the format of tests/reference/vision_transformer.py."""
     named = {layer.name: layer for layer in model.layers}
@@ -47,7 +55,7 @@ def weights_of(model):
 
 @pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIANTS)
 def test_matches_the_numpy_reference(arguments):
-    model = small(**arguments)
+    model = same(**arguments)
     weights = weights_of(model)
     expected = np.array([reference.logits(image, weights, SIZES["epsilon"]) for image in IMAGES])
     np.testing.assert_allclose(numpy(model(IMAGES)), expected, atol=1e-4)
@@ -61,7 +69,7 @@ def test_matches_the_numpy_reference(arguments):
 
 @pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIANTS)
 def test_without_classes_the_output_is_what_the_head_gets(arguments):
-    whole, features = small(**arguments), models.VisionTransformer(**{**SIZES, **arguments, "num_classes": None})
+    whole, features = same(**arguments), models.VisionTransformer(**{**SIZES, **arguments, "num_classes": None})
     *rest, kernel, bias = whole.get_weights()
     features.set_weights(rest)
     np.testing.assert_allclose(numpy(features(IMAGES)) @ kernel + bias, numpy(whole(IMAGES)), atol=1e-5)
@@ -71,10 +79,10 @@ def test_without_classes_the_output_is_what_the_head_gets(arguments):
     ("arguments", "count"),
     [
         ((), 86_567_656),
-        (("base", 32), 88_224_232),
-        (("large", 16), 304_326_632),
-        (("large", 32), 306_535_400),
-        (("huge", 14), 632_045_800),
+        pytest.param(("base", 32), 88_224_232, marks=pytest.mark.slow),
+        pytest.param(("large", 16), 304_326_632, marks=pytest.mark.slow),
+        pytest.param(("large", 32), 306_535_400, marks=pytest.mark.slow),
+        pytest.param(("huge", 14), 632_045_800, marks=pytest.mark.slow),
     ],
 )
 def test_parameter_counts_are_the_published_ones(arguments, count):
@@ -83,16 +91,16 @@ def test_parameter_counts_are_the_published_ones(arguments, count):
 
 
 def test_visualize_finds_the_scores():
-    model = small()
+    model = same()
     found = visualize.attention_scores(model, IMAGES)
     for (path, one), other in zip(found.items(), model.attention_scores(IMAGES), strict=True):
         assert path.startswith("block_")
         np.testing.assert_allclose(one, numpy(other), atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("dtype", [pytest.param("mixed_float16", marks=pytest.mark.slow), "mixed_bfloat16"])
 def test_mixed_precision(dtype):
-    whole, half = small(), small(dtype=dtype)
+    whole, half = same(), small(dtype=dtype)
     half.set_weights(whole.get_weights())
     exact, found = numpy(whole(IMAGES)), half(IMAGES)
     assert keras.backend.standardize_dtype(found.dtype) == dtype.removeprefix("mixed_")
@@ -106,8 +114,7 @@ def test_mixed_precision(dtype):
 def test_dropout_only_in_training():
     model = small(dropout=0.5, seed=3)
     assert np.abs(numpy(model(IMAGES, training=True)) - numpy(model(IMAGES))).max() > 1e-3
-    whole = small(dropout=0.0)
-    np.testing.assert_allclose(numpy(model(IMAGES)), numpy(whole(IMAGES)), atol=1e-6)
+    np.testing.assert_allclose(numpy(model(IMAGES)), numpy(same()(IMAGES)), atol=1e-6)
     seeds = {layer.seed for layer in model._flatten_layers() if isinstance(layer, keras.layers.Dropout)}
     assert len(seeds) == 1 + SIZES["num_layers"]
 
@@ -147,4 +154,4 @@ def test_bad_arguments(arguments, message):
 
 def test_images_of_another_size_are_refused():
     with pytest.raises(ValueError, match="6, 10, 9"):
-        small()(random(3, 6, 15, 9))
+        same()(random(3, 6, 15, 9))
