@@ -24,10 +24,10 @@ def torch_multi_head_attention(weights, num_heads, **kwargs):
         attn_mask=hidden [T, S], True hides           attention_mask=~hidden
         attn_mask [B N, T, S]                         attention_mask [B, N, T, S]
         a floating attn_mask, added to the logits     attention_bias
-        need_weights=True, average_attn_weights=False return_attention_scores=True
+        average_attn_weights=False                    return_attention_scores=True
 
-    The context of a query without visible keys is zero here and NaN there. `add_bias_kv` is refused. `add_zero_attn` is
-    not supported, and is not visible in the weights.
+    The context of a query without visible keys is zero here, and NaN there unless `need_weights=False`. `add_bias_kv`
+    is refused. `add_zero_attn` is not supported, and is not visible in the weights.
 
     Args:
         weights: `{name: array}`: `{k: v.cpu().numpy() for k, v in module.state_dict().items()}`.

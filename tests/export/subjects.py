@@ -103,6 +103,7 @@ SAGAN = {"image_size": 16, "num_classes": 3, "channels": 4, "attention_at": 8, "
 SELECTION = {"image_size": (16, 24), "num_downs": 3, "width": 3, "semantics_width": 2, "selection_channels": 11}
 SELECTION |= {"num_candidates": 5, "pool_sizes": (1, 2, 3), "discriminator_width": 2}
 PATCHES = {"num_layers": 1, "model_dim": 12, "num_heads": 4, "intermediate_dim": 20, "num_classes": 5}
+TEXT = {"num_layers": 1, "model_dim": 12, "num_heads": 3, "intermediate_dim": 20}
 VIDEO = {"blocks": (1, 1), "non_local": {"res2": (0,)}, "num_classes": 5, "width": 4, "temporal_stride": 1}
 
 
@@ -195,6 +196,19 @@ FACTORIES = [
             (4, 9), (2, 3), **{**PATCHES, "num_classes": None}, pooling="mean", representation_dim=7
         ),
         {"image": (2, 4, 9, 3)},
+    ),
+    Subject(
+        "bert",
+        lambda: models.bert(11, num_segments=3, max_length=9, **TEXT),
+        {"tokens": (2, 5), "segments": (2, 5)},
+        {"tokens": 11, "segments": 3},
+    ),
+    Subject("gpt", lambda: models.gpt(11, max_length=9, **TEXT), {"tokens": (2, 5)}, {"tokens": 11}),
+    Subject(
+        "gpt-llama",
+        lambda: models.llama(11, **{**TEXT, "num_heads": 6}, attention={"num_key_value_heads": 2}),
+        {"tokens": (2, 5)},
+        {"tokens": 11},
     ),
     Subject("non_local_resnet", lambda: models.NonLocalResNet(**VIDEO), {"clip": (2, 4, 33, 37, 3)}),
     Subject(

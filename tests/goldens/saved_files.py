@@ -28,6 +28,8 @@ MODELS = {
     "rnn_search": "RNNSearch",
     "transformer": "Transformer",
     "vision_transformer": "VisionTransformer",
+    "bert": "BERT",
+    "gpt": "GPT",
 }
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from keras_attention import migrate
 from tests import goldens
+from tests.backend import numpy
 from tests.migrate import torch_modules as modules
 
 GOLDENS = {name: case for name, case in goldens.cases("torch_modules").items() if name in modules.ATTENTIONS}
@@ -21,6 +22,25 @@ def test_matches_torch(name):
     pytest.importorskip("torch")
     case = modules.run(name)
     modules.check(name, case, modules.convert(name, case["weights"]))
+
+
+def test_bias_and_scores_match_torch():
+    """A floating mask of each head, and scores of each head."""
+    torch = pytest.importorskip("torch")
+    module, found = modules.make("separate"), modules.inputs("separate")
+    rng, shape = np.random.default_rng(6), (modules.B, modules.N, modules.T, modules.S)
+    bias = rng.standard_normal(shape).astype("float32")
+    bias[rng.random(shape) < 0.3] = -np.inf
+    bias[..., 1] = 0
+    inputs = [torch.from_numpy(found[name]) for name in ("query", "key", "value")]
+    given = {"attn_mask": torch.from_numpy(bias.reshape(-1, *shape[2:])), "average_attn_weights": False}
+    with torch.no_grad():
+        expected = module(*inputs, **given)
+    layer = modules.convert("separate", {name: weight.numpy() for name, weight in module.state_dict().items()})
+    inputs = found["query"], found["value"], found["key"]
+    outputs = layer(*inputs, attention_bias=bias, return_attention_scores=True)
+    for ours, theirs in zip(outputs, expected, strict=True):
+        np.testing.assert_allclose(numpy(ours), theirs.numpy(), rtol=1e-5, atol=1e-5)
 
 
 def test_arguments_are_passed_to_the_layer():

@@ -25,6 +25,10 @@ NETWORKS = {
     "RecurrentAttention": lambda: models.recurrent_attention(**GLIMPSES),
     "AttentionResNet": lambda: models.AttentionResNet((1,), False, "se", {"ratio": 2}, 3, 4, "3x3"),
     "NonLocalResNet": lambda: models.NonLocalResNet((1,), {"res2": (0,)}, num_classes=3, width=4, temporal_stride=1),
+    "BERT": lambda: models.bert(11, num_layers=1, model_dim=12, num_heads=3, intermediate_dim=20, max_length=9),
+    "GPT": lambda: models.llama(
+        11, num_layers=1, model_dim=12, num_heads=6, intermediate_dim=20, attention={"num_key_value_heads": 2}
+    ),
     "VisionTransformer": lambda: models.VisionTransformer((4, 9), (2, 3), 1, 12, 4, 20, 5, input_channels=2),
 }
 IMAGES = {"image": np.tanh(random(2, 16, 20, 3)), "source": np.tanh(random(2, 16, 20, 3, seed=1))}
@@ -44,6 +48,8 @@ INPUTS = {
     "RecurrentAttention": random(4, 9, 11, 1),
     "AttentionResNet": random(2, 6, 5, 3),
     "NonLocalResNet": random(2, 4, 8, 11, 3),
+    "BERT": {"tokens": TOKENS["target"], "segments": np.array([[0, 0, 1, 1], [1, 0, 0, 0]])},
+    "GPT": TOKENS["target"],
     "VisionTransformer": random(3, 4, 9, 2),
 }
 

@@ -14,6 +14,9 @@ DICTS = {"attention_kwargs": "dict", "non_local": "dict", "non_local_kwargs": "d
 # factory: valid arguments, classes that it builds, kinds of arguments whose default does not tell it
 FACTORIES = {
     "attention_resnet": ({}, ["AttentionResNet"], {"attention": "choice", "blocks": "blocks", **DICTS}),
+    "bert": ({}, ["BERT"], {"num_segments": "int"}),
+    "gpt": ({}, ["GPT"], {"rotary": "dict", "attention": "dict", "norm": "choice"}),
+    "llama": ({}, ["GPT"], {"rotary": "dict", "attention": "dict", "norm": "choice"}),
     "image_transformer": ({}, ["ImageTransformer"], {"num_classes": "int", "max_size": "ints"}),
     "luong_lstm": (WORDS, ["LuongLSTM"], {}),
     "non_local_resnet": ({}, ["NonLocalResNet"], {"inflation": "choice", "blocks": "blocks", **DICTS}),
@@ -39,7 +42,7 @@ FACTORIES = {
     ),
 }
 # Set by the factory, not arguments of it.
-FIXED = {"attention_resnet": ("blocks", "bottleneck"), "non_local_resnet": ("blocks", "non_local")}
+FIXED = {"llama": ("max_length",), "attention_resnet": ("blocks", "bottleneck"), "non_local_resnet": ("blocks", "non_local")}
 each_factory = pytest.mark.parametrize("name", FACTORIES)
 
 
