@@ -42,7 +42,11 @@ FACTORIES = {
     ),
 }
 # Set by the factory, not arguments of it.
-FIXED = {"llama": ("max_length",), "attention_resnet": ("blocks", "bottleneck"), "non_local_resnet": ("blocks", "non_local")}
+FIXED = {
+    "llama": ("max_length",),
+    "attention_resnet": ("blocks", "bottleneck"),
+    "non_local_resnet": ("blocks", "non_local"),
+}
 each_factory = pytest.mark.parametrize("name", FACTORIES)
 
 
