@@ -41,8 +41,8 @@ def vision_transformer(weights, num_heads, image_size=None, epsilon=None, **kwar
 
     All sizes but those of the arguments are inferred from the weights. Supported names:
 
-        transformers: `ViTForImageClassification`, `ViTModel` (with its pooler, as a tanh layer before a missing head),
-                      of files and of the state dict of versions before and after 5
+        transformers: `ViTForImageClassification` and `ViTModel`, whose pooler becomes the layer of
+                      `representation_dim`; names of its files and of the state dict of version 5
         timm:         `VisionTransformer` (`blocks.0.attn.qkv.weight`)
         torchvision:  `VisionTransformer` (`encoder.layers.encoder_layer_0.self_attention.in_proj_weight`)
 
@@ -51,10 +51,12 @@ def vision_transformer(weights, num_heads, image_size=None, epsilon=None, **kwar
         patches: [D, C, P, Q] -> [P, Q, C, D];  dense: [out, in] -> [in, out]
         queries, keys, values: [N H, D] -> [D, N, H];  all three [3 N H, D], query first;  output: [D, N H] -> [N, H, D]
 
-    The model takes images [B, Y, X, C] with the values that the weights were trained on. Without a class token among
-    the weights, it pools by the mean. Which pooling a network with a class token uses is not in the weights: here, the
-    token. Networks with other parts (distillation and register tokens, layer scale, `fc_norm`, normalized queries)
-    are refused by the names of their weights.
+    The model takes images [B, Y, X, C] with the values that the weights were trained on. Without a head among the
+    weights its output are features, for a head of your own. Without a class token it pools by the mean; which pooling
+    a network with a class token uses is not in the weights: here, the token.
+
+    Networks with other parts (distillation and register tokens, layer scale, `fc_norm`, normalized queries), or without
+    the biases of queries, keys and values, are refused by the names of their weights.
 
     Args:
         weights: `{name: array}`: `{k: v.cpu().numpy() for k, v in net.state_dict().items()}`.

@@ -66,10 +66,13 @@ def test_prefixes_and_older_names():
     np.testing.assert_allclose(numpy(migrate.vision_transformer(weights, 3)(image)), expected["output"], atol=1e-5)
 
 
-def test_arguments_of_the_model():
-    weights, _, _, size = golden("timm")
+def test_arguments_of_the_model_and_no_head():
+    weights, image, expected, size = golden("timm")
+    weights = {name: x for name, x in weights.items() if not name.startswith("head.")}
     model = migrate.vision_transformer(weights, 3, **size, epsilon=1e-3, dropout=0.25)
-    assert (model.epsilon, model.dropout) == (1e-3, 0.25)
+    assert (model.epsilon, model.dropout, model.num_classes) == (1e-3, 0.25, None)
+    features = numpy(migrate.vision_transformer(weights, 3, **size)(image))
+    np.testing.assert_allclose(features, expected["hidden"][:, 0], atol=1e-5)
 
 
 def without(weights, name):
