@@ -155,7 +155,7 @@ class GPT(keras.Model):
         return {"tokens": self.vocabulary_size}
 
     def start(self, prompt, max_length, mask=None):
-        """Reads a prompt but for its last token, which the first `step` reads, and creates the cache.
+        """Reads a prompt and creates the cache. The first `step` gets its last token.
 
         Args:
             prompt: [B, P] ids, P at least 1.
@@ -163,8 +163,8 @@ class GPT(keras.Model):
             mask: [B, P]. True marks positions that take part: shorter prompts are padded on the left.
 
         Returns:
-            Nest of tensors, all batch first, for `step`: keys, values and masks of the blocks, "offset", the steps that
-            the prompt took, and "padding", the positions before each row's first token.
+            Nest of tensors, all batch first, for `step`: keys, values and masks of the blocks, "offset", the position
+            of its last token, and "padding", the positions before each row's first token.
 
         Raises:
             ValueError: If there are fewer learned positions than tokens.
@@ -180,8 +180,8 @@ class GPT(keras.Model):
         mask = ops.ones((B, P), dtype="bool") if mask is None else mask
         padding = ops.sum(ops.cast(ops.logical_not(mask), "int32"), axis=1)
         caches = [block.make_cache(max_length=P - 1 + max_length, batch_size=B) for block in self.decoder.blocks]
-        read = {"inputs_mask": mask[:, :-1], "start_index": -padding, "training": False}
-        caches = self.decoder.read(prompt[:, :-1], caches, **read)[1]
+        # The last token, too, though the first step writes it again: without, a prompt of one token would be empty.
+        caches = self.decoder.read(prompt, caches, inputs_mask=mask, start_index=-padding, training=False)[1]
         return {"blocks": caches, "offset": ops.full((B,), P - 1, dtype="int32"), "padding": padding}
 
     def step(self, tokens, cache, index):

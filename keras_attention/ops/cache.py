@@ -30,8 +30,12 @@ def write_rows(cache, rows, index, axis=1):
     rows = ops.cast(rows, cache.dtype)
     length, count = ops.shape(cache)[axis], ops.shape(rows)[axis]
     offset = ops.arange(length, dtype="int32") - index
+    if rows.shape[axis] == 0:
+        return cache
     if rows.shape[axis] != 1:
-        rows = ops.take(rows, ops.clip(offset, 0, count - 1), axis=axis)
+        if rows.shape[axis] is None:  # may be 0: one more row, that is never written, to take
+            rows = ops.concatenate([rows, ops.take(cache, ops.zeros((1,), "int32"), axis=axis)], axis=axis)
+        rows = ops.take(rows, ops.clip(offset, 0, ops.shape(rows)[axis] - 1), axis=axis)
     written = ops.logical_and(offset >= 0, offset < count)
     return ops.where(ops.reshape(written, (-1,) + (1,) * (len(cache.shape) - 1 - axis)), rows, cache)
 

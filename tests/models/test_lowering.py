@@ -25,7 +25,7 @@ def symbols(name, x):
 
     scope, specs = jax.export.SymbolicScope(BOUNDS.get(name, ())), {}
     for key, known in sizes(name).items():
-        kind = key if len(known) == 1 else "axis"
+        kind = {"segments": "tokens"}.get(key, key) if len(known) == 1 else "axis"
         dims = [f"{kind}{axis}" if size is None else str(size) for axis, size in enumerate(known, 1)]
         shape = jax.export.symbolic_shape(", ".join(["batch", *dims, ""]), scope=scope)
         specs[key] = jax.ShapeDtypeStruct(shape, x[key].dtype)

@@ -32,8 +32,8 @@ def answers(model, inputs, prepared=False):
             cache, tokens = model.start(inputs.shape[1:3], len(inputs)), numpy(model.to_sequence(inputs))
             tokens, logits = np.roll(tokens, 1, axis=1), in_order(model, outputs)  # the first token is ignored
         else:
-            cache, tokens = model.start(inputs["source"], max_length=9), inputs["target"]
-            logits = numpy(outputs)
+            source, tokens = (inputs[:, :1], inputs) if isinstance(model, models.GPT) else inputs.values()
+            cache, logits = model.start(source, max_length=9), numpy(outputs)
         step = model.prepare_step() if prepared and hasattr(model, "prepare_step") else model.step
         for i in range(4):
             one, cache = step(tokens[:, i], cache, i)

@@ -11,7 +11,7 @@ B, L, K, H = 2, 7, 3, 4
 
 @pytest.mark.parametrize("tensor", [False, True])
 @pytest.mark.parametrize("index", [0, 2, 4])
-@pytest.mark.parametrize("t", [1, 3])
+@pytest.mark.parametrize("t", [0, 1, 3])
 def test_rows_are_written_at_index(t, index, tensor):
     rng = np.random.default_rng(0)
     cache, rows = (rng.standard_normal((B, n, K, H)).astype("float32") for n in (L, t))
@@ -21,6 +21,23 @@ def test_rows_are_written_at_index(t, index, tensor):
         ops.convert_to_tensor(cache), ops.convert_to_tensor(rows), ops.convert_to_tensor(index) if tensor else index
     )
     np.testing.assert_array_equal(np.asarray(ops.convert_to_numpy(written)), expected)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow has unknown sizes")
+@pytest.mark.parametrize("axis", [1, 2])
+def test_rows_of_unknown_number_are_written(axis):
+    """One graph for any number, also none."""
+    import tensorflow as tf
+
+    cache = np.random.default_rng(0).standard_normal((B, L, L, H)).astype("float32")
+    spec = tf.TensorSpec([B if i == 0 else None if i == axis else n for i, n in enumerate((B, L, L, H))])
+    graph = tf.function(lambda rows: write_rows(cache, rows, 2, axis), input_signature=[spec], autograph=False)
+    for count in (0, 1, 3):
+        rows = np.random.default_rng(1).standard_normal((B, L, L, H)).astype("float32")
+        rows = rows[:, :count] if axis == 1 else rows[:, :, :count]
+        expected = cache.copy()
+        expected[(slice(None),) * axis + (slice(2, 2 + count),)] = rows
+        np.testing.assert_array_equal(graph(rows).numpy(), expected)
 
 
 def test_rows_beyond_the_end_are_dropped():
