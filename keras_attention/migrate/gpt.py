@@ -93,7 +93,7 @@ def gpt2(weights, num_heads, **kwargs):
 
 
 def llama(weights, num_heads, rotary=None, **kwargs):
-    r"""Converts the weights of a Llama of Hugging Face's transformers to a `models.GPT`; of Mistral and Qwen 3, too.
+    r"""Converts the weights of a Llama of Hugging Face's transformers to a `models.GPT`; of Qwen 3, too.
 
     All sizes but those of the arguments are inferred from the weights, so is whether queries and keys are normalized
     and whether the logits have a table of their own:
