@@ -136,12 +136,12 @@ def require_scaling(scaling):
     """`scaling` if it is one of those of `rotary_rates`, else an error."""
     if scaling is None:
         return None
-    if not isinstance(scaling, dict):
-        raise ValueError(f"`scaling` must be a dict or `None`. Received: scaling={scaling!r}")
-    kind = require_choice(scaling.get("kind"), "scaling['kind']", tuple(SCALINGS))
+    kind = scaling.get("kind") if isinstance(scaling, dict) else None
+    if kind not in SCALINGS:
+        raise ValueError(f'`scaling` must be `None` or a dict with a "kind" of {tuple(SCALINGS)}. Received: {scaling=}')
     keys = {"kind", "factor", *SCALINGS[kind]}
     if set(scaling) != keys:
-        raise ValueError(f"`scaling` of this kind must have the keys {sorted(keys)}. Received: {sorted(scaling)}")
+        raise ValueError(f"`scaling` of this kind must have the keys {sorted(keys)}. Received: {scaling=}")
     for key in sorted(keys - {"kind"}):
         require_number(scaling[key], f"scaling[{key!r}]", above=0)
     if kind == "llama3" and not scaling["low_frequency_factor"] < scaling["high_frequency_factor"]:
