@@ -38,7 +38,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
     order, so that weights can be copied. In addition there are `attention_bias`,
     `query_offset`, `num_key_value_heads` (grouped-query attention:
     [Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)), `rotary`,
-    `query_key_norm` and a key/value cache for decoding; `layer(x)` is self-attention. A subclass may override
+    `query_key_norm`, `logit_cap`, `use_sinks` and a key/value cache for decoding;
+    `layer(x)` is self-attention. A subclass may override
     `_compute_attention(query, key, value, attention_mask, training, return_attention_scores)`
     as in Keras: it gets the projected heads and one combined mask, and returns context
     and scores.
@@ -83,6 +84,11 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         query_key_norm: Whether to divide each head of queries and of keys by its root
             mean square, with a learned scale, before the rotation
             ([Henry et al., 2020](https://arxiv.org/abs/2010.04245) divide by the norm).
+        logit_cap: Positive float c: the logits before the bias are c tanh(logits / c)
+            ([Gemma Team, 2024](https://arxiv.org/abs/2408.00118)). `None`: no cap.
+        use_sinks: Whether each head has a learned logit that takes part in the sum of
+            the softmax alone, so that scores may sum to less than 1
+            ([Agarwal et al., 2025](https://arxiv.org/abs/2508.10925)).
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
 
     Call arguments:
@@ -154,13 +160,16 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         num_key_value_heads=None,
         rotary=None,
         query_key_norm=False,
+        logit_cap=None,
+        use_sinks=False,
         **kwargs,
     ):
         projections = {"kernel_initializer": kernel_initializer, "bias_initializer": bias_initializer}
         projections |= {"kernel_regularizer": kernel_regularizer, "bias_regularizer": bias_regularizer}
         projections |= {"kernel_constraint": kernel_constraint, "bias_constraint": bias_constraint}
         projections |= {"use_bias": use_bias, "projection_activity_regularizer": activity_regularizer}
-        super().__init__(**projections, use_gate=use_gate, rotary=rotary, query_key_norm=query_key_norm, **kwargs)
+        heads = {"rotary": rotary, "query_key_norm": query_key_norm, "logit_cap": logit_cap, "use_sinks": use_sinks}
+        super().__init__(**projections, use_gate=use_gate, **heads, **kwargs)
         self._set_sizes(num_heads, num_key_value_heads, key_dim, value_dim, output_shape)
         self.attention_axes = require_ints(attention_axes, "attention_axes")
         self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)

@@ -39,6 +39,8 @@ def attend(
     block_size=None,
     device=None,
     training=True,
+    logit_cap=None,
+    sinks=None,
 ):
     r"""Scaled dot-product attention, dense or blockwise, with the same result.
 
@@ -47,7 +49,7 @@ def attend(
     as in "Attention Is All You Need", eq. 1 ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Written out,
     with B batch, T queries, S keys, N heads, K key/value heads, H head size, V value head size:
 
-        logits:  [B, N, T, S] = query . key * scale + bias        (float32; float64 if an input is)
+        logits:  [B, N, T, S] = cap(query . key * scale) + bias        (float32; float64 if an input is)
         probs:   [B, N, T, S] = softmax over S of logits, zero where not visible
         context: [B, T, N, V] = probs . value
 
@@ -88,6 +90,10 @@ def attend(
         training: Whether this is part of a training step. A graph of TensorFlow that is traced with unknown lengths
             chooses a path when it runs: if true by `tf.switch_case`, whose gradient XLA compiles; if not by `tf.cond`,
             which converters to ONNX and LiteRT know.
+        logit_cap: Positive float c: logits before the bias are c tanh(query . key * scale / c), as in Gemma 2
+            ([Gemma Team, 2024](https://arxiv.org/abs/2408.00118), section 2). `None`: they are not capped.
+        sinks: [N], attention sinks: a logit for each head that takes part in the sum of the softmax alone, so that
+            probabilities sum to less than 1 ([Agarwal et al., 2025](https://arxiv.org/abs/2508.10925), section 2.3).
 
     Returns:
         context [B, T, N, V] of the dtype of `value`; with `return_scores`, `(context, probs [B, N, T, S])`.
@@ -105,15 +111,15 @@ def attend(
     query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
     mask = require_boolean(mask, "attention_mask")
     query_mask, key_mask = require_boolean(query_mask, "query_mask"), require_boolean(key_mask, "key_mask")
-    bias = None if bias is None else ops.convert_to_tensor(bias)
-    check_tensors(query, key, value, mask, query_mask, key_mask, bias)
+    bias, sinks = (None if x is None else ops.convert_to_tensor(x) for x in (bias, sinks))
+    check_tensors(query, key, value, mask, query_mask, key_mask, bias, sinks)
     options = {"causal": causal, "query_offset": query_offset, "window": window, "scale": scale, "dropout": dropout}
     options |= {"seed": seed, "return_scores": return_scores, "block_size": block_size, "device": device}
-    options["training"] = training
+    options |= {"training": training, "logit_cap": logit_cap}
     check_options(**options)
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     masks = {"mask": mask, "query_mask": query_mask, "key_mask": key_mask}
-    return attend_unchecked(query, key, value, **masks, bias=bias, **options)
+    return attend_unchecked(query, key, value, **masks, bias=bias, sinks=sinks, **options)
 
 
 def attend_unchecked(
@@ -135,6 +141,8 @@ def attend_unchecked(
     block_size=None,
     device=None,
     training=True,
+    logit_cap=None,
+    sinks=None,
 ):
     """`attend` without validation: shapes fit, masks are boolean, and no padded position holds NaN."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
@@ -142,6 +150,7 @@ def attend_unchecked(
     dtype, wide, device = value.dtype, computed_in(query, key, value), device_kind(device)
     bias = _full_precision(bias, wide, shape_of(query)[1], band)
     rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
+    rest |= {"logit_cap": logit_cap, "sinks": _per_head(sinks, wide)}
     alive = query_mask
     if mask is None and bias is None and not _see_themselves(query_mask, key_mask, query_offset):
         alive = both(alive, alive_rows(shape_of(query)[1], shape_of(key)[1], key_mask, **band))
@@ -179,6 +188,8 @@ def attend_row(
     dropout=0.0,
     seed=None,
     return_scores=False,
+    logit_cap=None,
+    sinks=None,
 ):
     """`attend_unchecked` of one query over keys and values as a cache or a memory holds them, in their own layout.
 
@@ -187,6 +198,7 @@ def attend_row(
         key: [B, K, S, H].
         value: [B, K, S, V].
         mask, query_mask, key_mask, bias, causal, query_offset, window, dropout, seed, return_scores: See `attend`.
+        logit_cap, sinks: See `attend`.
     """
     dtype, wide = value.dtype, computed_in(query, key, value)
     band = {"causal": causal, "query_offset": _int32(query_offset), "window": window}
@@ -196,6 +208,7 @@ def attend_row(
     mask = both(_four_axes(mask), in_band(row, ops.expand_dims(columns, 0), causal, window))
     mask = both(mask, None if key_mask is None else ops.expand_dims(key_mask, (1, 2)))
     rest = {"mask": mask, "key_mask": None, "causal": False, "query_offset": 0, "window": None}
+    rest |= {"logit_cap": logit_cap, "sinks": _per_head(sinks, wide)}
     query, key, value = ops.cast(query, wide) * query.shape[-1] ** -0.5, ops.cast(key, wide), ops.cast(value, wide)
     context, probs = dense_row(query, key, value, bias=bias, dropout=dropout, seed=seed, **rest)
     return _finish(context, probs if return_scores else None, query_mask, dtype)
@@ -241,6 +254,11 @@ def _full_precision(bias, dtype, T, band):
         bias = ops.where(bias > -math.inf, ops.maximum(bias, lowest), bias)
     bias = ops.cast(bias, dtype)
     return hide_distances(bias, T, **band) if len(bias.shape) == 3 else bias
+
+
+def _per_head(sinks, dtype):
+    """[N] -> [1, N, 1, 1]."""
+    return None if sinks is None else ops.cast(ops.reshape(sinks, (1, -1, 1, 1)), dtype)
 
 
 def _four_axes(mask):

@@ -9,7 +9,7 @@ from keras_attention.ops.shapes.sizes import may_equal
 ALL = (0, 1, 2, 3)  # axes that may broadcast
 
 
-def check_tensors(query, key, value, mask, query_mask, key_mask, bias):
+def check_tensors(query, key, value, mask, query_mask, key_mask, bias, sinks=None):
     """Raises a `ValueError` that names the tensor, the requirement and what was received."""
     for name, x in (("query", query), ("key", key), ("value", value)):
         if len(x.shape) != 4:
@@ -36,15 +36,19 @@ def check_tensors(query, key, value, mask, query_mask, key_mask, bias):
     check_shape(query_mask, "query_mask", (B, T))
     check_shape(key_mask, "key_mask", (B, S))
     _check_bias(bias, B, N, T, S)
+    check_shape(sinks, "sinks", (N,))
 
 
-def check_options(*, causal, query_offset, window, scale, dropout, seed, return_scores, block_size, device, training):
+def check_options(
+    *, causal, query_offset, window, scale, dropout, seed, return_scores, block_size, device, training, logit_cap
+):
     """Raises a `ValueError` that names the option, the requirement and what was received."""
     require_bool(causal, "causal")
     require_bool(return_scores, "return_scores")
     require_bool(training, "training")
     require_int(window, "window", optional=True)
     require_number(scale, "scale", optional=True)
+    require_number(logit_cap, "logit_cap", optional=True, above=0)
     require_int(block_size, "block_size", optional=True, least=0)
     require_rate(dropout, "dropout")
     require_choice(device, "device", (None, *DEVICES))

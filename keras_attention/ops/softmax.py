@@ -50,6 +50,26 @@ def softmax(logits, axis=-1):
     return ops.softmax(logits, axis=axis)
 
 
+def sinking_softmax(logits, sinks=None):
+    """Softmax over the last axis; with `sinks`, a logit per row for no key, that takes part in the sum alone.
+
+        probs: exp(logits) / (sum of exp(logits) + exp(sinks)) = softmax(logits) * sigmoid(logsumexp(logits) - sinks)
+
+    Args:
+        logits: [..., S].
+        sinks: Broadcastable to [..., 1], or `None`.
+    """
+    probs = softmax(logits)
+    if sinks is None or logits.shape[-1] == 0:
+        return probs
+    return probs * ops.sigmoid(ops.logsumexp(logits, axis=-1, keepdims=True) - sinks)
+
+
+def capped(logits, cap=None):
+    """`cap * tanh(logits / cap)`, between -cap and cap; the logits without one."""
+    return logits if cap is None else cap * ops.tanh(logits / cap)
+
+
 def _check(logits, mask, axis):
     rank = len(logits.shape)
     if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(logits.dtype)):

@@ -34,6 +34,7 @@ KINDS = {
     "attention_axes": "ints",
     "output_shape": "ints",
     "rotary_dim": "int",
+    "logit_cap": "number",
     "scaling": "dict",
     "query_block": "ints",
     "memory_block": "ints",

@@ -27,10 +27,13 @@ def random_call(rng):
             arrays[name] = some(rng, (B, length))
     if rng.random() < 0.6:
         arrays["bias"] = _bias(rng, B, N, T, S, dtype)
+    if rng.random() < 0.3:
+        arrays["sinks"] = rng.standard_normal(N).astype(dtype)
     options = {
         "causal": bool(rng.random() < 0.5),
         "window": None if rng.random() < 0.6 else int(rng.integers(1, 8)),
         "scale": None if rng.random() < 0.7 else float(rng.normal()),
+        "logit_cap": None if rng.random() < 0.7 else float(rng.uniform(0.3, 3.0)),
     }
     offset = int(rng.integers(-T - 2, S + 3)) if rng.random() < 0.6 else 0
     if rng.random() < 0.3:

@@ -55,6 +55,11 @@ CASES = {
     "distance": {"bias": bias(1, N, T + S - 1)},
     "distance-causal": {"bias": bias(B, N, T + S - 1), "causal": True, "key_mask": KEYS},
     "distance-window": {"bias": bias(1, N, T + S - 1), "causal": True, "window": 5},
+    "cap-key-mask": {"logit_cap": 0.7, "key_mask": KEYS},
+    "sinks": {"sinks": bias(N)},
+    "cap-sinks-causal": {"logit_cap": 0.7, "sinks": bias(N), "causal": True},
+    "cap-sinks-mask-bias": {"logit_cap": 0.7, "sinks": bias(N), "bias": bias(B, 1, T, S), "mask": MASK},
+    "sinks-distance-window": {"sinks": bias(N), "bias": bias(1, N, T + S - 1), "causal": True, "window": 5},
 }
 each_case = pytest.mark.parametrize("name", CASES)
 
@@ -62,20 +67,25 @@ each_case = pytest.mark.parametrize("name", CASES)
 def split(name):
     """The arrays to differentiate, and the options that stay."""
     options = dict(CASES[name])
-    arrays = [QUERY, KEY, VALUE] + ([options.pop("bias")] if "bias" in options else [])
+    arrays = [QUERY, KEY, VALUE] + [options.pop(argument) for argument in added(name)]
     return arrays, options
 
 
-def call(function, options, **more):
-    def run(query, key, value, bias=None):
-        return function(query, key, value, bias=bias, **options, **more)
+def added(name):
+    """Of the bias and the sinks, those of the case."""
+    return [argument for argument in ("bias", "sinks") if argument in CASES[name]]
+
+
+def call(function, options, arguments=("bias",), **more):
+    def run(query, key, value, *given):
+        return function(query, key, value, **dict(zip(arguments, given)), **options, **more)
 
     return run
 
 
 # JAX compiles each: of the blockwise path these cases only, in which every option of a tile occurs.
 BLOCKED = ("causal-window", "key-mask-window", "mask-2d-and-all", "mask-3d-window", "mask-one-row", "bias-shared")
-BLOCKED += ("bias-of-rows", "distance-causal", "distance-window")
+BLOCKED += ("bias-of-rows", "distance-causal", "distance-window", "cap-sinks-causal", "cap-sinks-mask-bias")
 BLOCKED = BLOCKED if BACKEND == "jax" else tuple(CASES)
 
 
@@ -83,7 +93,7 @@ BLOCKED = BLOCKED if BACKEND == "jax" else tuple(CASES)
 def paper(name):
     """Context and probabilities of the loops."""
     arrays, options = split(name)
-    return call(reference, options)(*arrays)
+    return call(reference, options, added(name))(*arrays)
 
 
 @each_case
@@ -92,7 +102,8 @@ def test_context_and_scores_match_equation_1(name):
     arrays, options = split(name)
 
     def run(*arrays):
-        return call(ops.attend, options)(*arrays), *call(ops.attend, options, return_scores=True)(*arrays)
+        attend = call(ops.attend, options, added(name))
+        return attend(*arrays), *call(ops.attend, options, added(name), return_scores=True)(*arrays)
 
     if BACKEND == "jax":  # it would compile each operation for itself
         import jax
@@ -110,13 +121,14 @@ def test_dense_and_blockwise_values_and_gradients_match_the_paper(name):
     arrays, options = split(name)
     cotangent = np.random.default_rng(3).standard_normal((B, T, N, V))
     context, probs = paper(name)
-    given = [*arrays, None][:4]
-    expected = reference_gradients(*given, probs, cotangent, options.get("scale"))
+    given = dict(zip(("query", "key", "value", *added(name)), arrays))
+    rest = {argument: options.get(argument) for argument in ("scale", "logit_cap")}
+    expected = reference_gradients(**{"bias": None, **given}, probs=probs, cotangent=cotangent, **rest)
     for block_size, device in ((0, None), *(((BLOCK, "cpu"), (BLOCK, "gpu")) if name in BLOCKED else ())):
         how = {"block_size": block_size, "device": device}
-        value, gradients = value_and_gradients(call(ops.attend, options, **how), arrays, cotangent)
+        value, gradients = value_and_gradients(call(ops.attend, options, added(name), **how), arrays, cotangent)
         np.testing.assert_allclose(value, context, atol=2e-5)
-        for argument, gradient in zip(expected, gradients):
+        for argument, gradient in zip(given, gradients, strict=True):
             np.testing.assert_allclose(gradient, expected[argument], rtol=1e-4, atol=1e-4, err_msg=argument)
 
 

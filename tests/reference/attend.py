@@ -17,6 +17,8 @@ def attend(
     scale=None,
     keep=None,
     rate=0.0,
+    logit_cap=None,
+    sinks=None,
 ):
     """Context [B, T, N, V] and probabilities [B, N, T, S], in float64."""
     B, T, N, H = query.shape
@@ -39,9 +41,12 @@ def attend(
         if not seen:
             continue
         logits = np.array([np.dot(query[b, t, n].astype("f8"), key[b, s, k]) * scale for s in seen])
-        logits += [_bias(bias, b, n, t, s, (B, N, T, S)) for s in seen]
-        weights = np.exp(logits - logits.max())
-        probs[b, n, t, seen] = weights / weights.sum()
+        logits = logits if logit_cap is None else logit_cap * np.tanh(logits / logit_cap)
+        logits = logits + [_bias(bias, b, n, t, s, (B, N, T, S)) for s in seen]
+        sink = -np.inf if sinks is None else sinks[n]
+        largest = max(logits.max(), sink)
+        weights = np.exp(logits - largest)
+        probs[b, n, t, seen] = weights / (weights.sum() + np.exp(sink - largest))
         for s in seen:
             kept = 1.0 if keep is None else keep[b, n, t, s] / (1 - rate)
             context[b, t, n] += kept * probs[b, n, t, s] * value[b, s, k]
@@ -60,20 +65,25 @@ def _bias(bias, b, n, t, s, shape):
     return bias[b % bias.shape[0], n % bias.shape[1], s - t + shape[2] - 1]
 
 
-def gradients(query, key, value, bias, probs, cotangent, scale=None):
-    """Gradients of <cotangent, context> for query, key, value and bias, by name, from the probabilities."""
+def gradients(query, key, value, bias, probs, cotangent, scale=None, logit_cap=None, sinks=None):
+    """Gradients of <cotangent, context> for query, key, value, bias and sinks, by name, from the probabilities."""
     (B, T, N, H), K = query.shape, key.shape[2]
     scale = 1 / np.sqrt(H) if scale is None else scale
     query, key, value = (x.astype("f8") for x in (query, key, value))
     d_query, d_key, d_value, d_logits = (np.zeros(x.shape) for x in (query, key, value, probs))
+    d_sinks = np.zeros(N)
     for b, n, t in np.ndindex(B, N, T):
         k = n * K // N
         d_probs = value[b, :, k] @ cotangent[b, t, n]
-        d = d_logits[b, n, t] = probs[b, n, t] * (d_probs - probs[b, n, t] @ d_probs)
+        mean = probs[b, n, t] @ d_probs
+        d = d_logits[b, n, t] = probs[b, n, t] * (d_probs - mean)
+        d_sinks[n] -= (1 - probs[b, n, t].sum()) * mean
+        if logit_cap is not None:
+            d = d * (1 - np.tanh(scale * key[b, :, k] @ query[b, t, n] / logit_cap) ** 2)
         d_value[b, :, k] += np.outer(probs[b, n, t], cotangent[b, t, n])
         d_query[b, t, n] = scale * d @ key[b, :, k]
         d_key[b, :, k] += scale * np.outer(d, query[b, t, n])
-    return {"query": d_query, "key": d_key, "value": d_value, "bias": _sum_to(d_logits, bias)}
+    return {"query": d_query, "key": d_key, "value": d_value, "bias": _sum_to(d_logits, bias), "sinks": d_sinks}
 
 
 def _sum_to(d_logits, bias):

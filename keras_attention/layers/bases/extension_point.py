@@ -77,7 +77,7 @@ class ExtensionPoint:
 
         With `projected`, a cache or a memory, keys are [B, K, S, H] and values [B, K, S, V], as it holds them.
         """
-        given["window"] = self.sliding_window
+        given |= {"window": self.sliding_window, **self._on_logits()}
         if projected is not None:
             if query.shape[1] == 1 and self._computes_attention:
                 given |= {"mask": require_boolean(attention_mask), **self._dropout_options(training)}
@@ -88,8 +88,9 @@ class ExtensionPoint:
             return self._compute_attention(
                 query, key, value, attention_mask, training, scored, use_causal_mask, **given
             )
-        masks = {name: given.pop(name) for name in ("query_mask", "key_mask", "query_offset", "window")}
-        bias = given.pop("bias")
+        masks = {name: given[name] for name in ("query_mask", "key_mask", "query_offset", "window")}
+        bias = given["bias"]
+        self._refuse_changed_logits()
         axes, dims = self._axes(len(query.shape) - 1), (ops.shape(query)[:-2], ops.shape(key)[:-2])
         mask = visible_pairs(axes, *dims, mask=require_boolean(attention_mask), causal=use_causal_mask, **masks)
         groups = self.num_heads // self.num_key_value_heads
@@ -97,6 +98,13 @@ class ExtensionPoint:
         # Subclasses written for Keras have no bias argument: it is passed by keyword, or is an error.
         more = {} if bias is None else {"attention_bias": bias}
         return self._compute_attention(query, key, value, mask, training, scored, **more)
+
+    def _refuse_changed_logits(self):
+        if self.logit_cap is not None or self.use_sinks:
+            raise ValueError(
+                "`logit_cap` and `use_sinks` are not supported where a subclass overrides `_compute_attention`. "
+                f"Received: logit_cap={self.logit_cap}, use_sinks={self.use_sinks}"
+            )
 
     def _masked_softmax(self, attention_scores, attention_mask=None):
         """Scores from logits [B, *free, N, *T, *S]: zero where the mask, which may have fewer axes, is false."""

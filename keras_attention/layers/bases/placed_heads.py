@@ -4,26 +4,39 @@ import keras
 
 from keras_attention.layers.rms_normalization import RMSNormalization
 from keras_attention.layers.rotary_embedding import RotaryEmbedding
-from keras_attention.ops.require import require_bool
+from keras_attention.ops.require import require_bool, require_number
 
 
 class PlacesHeads:
-    """Mixin of `MultiHeadAttention`: normalizes heads of queries and keys, and rotates them by their positions."""
+    """Mixin of `MultiHeadAttention`: normalizes heads of queries and keys, and rotates them by their positions.
 
-    def __init__(self, *, rotary, query_key_norm, **kwargs):
+    It also holds what changes their logits: the cap and the sinks.
+    """
+
+    def __init__(self, *, rotary, query_key_norm, logit_cap, use_sinks, **kwargs):
         super().__init__(**kwargs)
         self.rotary = require_rotary(rotary)
         self.query_key_norm = require_bool(query_key_norm, "query_key_norm")
+        self.logit_cap = require_number(logit_cap, "logit_cap", optional=True, above=0)
+        self.use_sinks = require_bool(use_sinks, "use_sinks")
 
     def get_config(self):
-        rotary = None if self.rotary is None else keras.saving.serialize_keras_object(self.rotary)
-        return {**super().get_config(), "rotary": rotary, "query_key_norm": self.query_key_norm}
+        return {
+            **super().get_config(),
+            "rotary": None if self.rotary is None else keras.saving.serialize_keras_object(self.rotary),
+            "query_key_norm": self.query_key_norm,
+            "logit_cap": self.logit_cap,
+            "use_sinks": self.use_sinks,
+        }
 
     def _build_projections(self, query_shape, *shapes):
-        """The weights of the normalization come after those of Keras's layer."""
+        """The weights beyond those of Keras's layer come after them."""
         super()._build_projections(query_shape, *shapes)
         if self.rotary is not None and len(query_shape) != 3:
             raise ValueError(f"With `rotary`, `query` must be [B, T, D]. Received: query.shape={tuple(query_shape)}")
+        self.sinks = (
+            self.add_weight(name="sinks", shape=(self.num_heads,), initializer="zeros") if self.use_sinks else None
+        )
         self._norms = {"query": None, "key": None}
         for name, heads in (("query", self.num_heads), ("key", self.num_key_value_heads)):
             shape = (*query_shape[:-1], heads, self.key_dim)
@@ -32,6 +45,10 @@ class PlacesHeads:
                 self._norms[name].build(shape)
             if self.rotary is not None:
                 self.rotary.build(shape)
+
+    def _on_logits(self):
+        """The arguments of `attend` that change the logits."""
+        return {"logit_cap": self.logit_cap, "sinks": self.sinks}
 
     def _queries(self, query, start):
         """Queries in heads [B, *T, N, H] of inputs whose first position is `start`."""

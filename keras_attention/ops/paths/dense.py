@@ -8,7 +8,7 @@ from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_has
 from keras_attention.ops.paths.toeplitz import shear
 from keras_attention.ops.shapes.axes import swap_heads, swap_last
 from keras_attention.ops.shapes.sizes import shape_of
-from keras_attention.ops.softmax import softmax
+from keras_attention.ops.softmax import capped, sinking_softmax
 
 
 def dense_context(query, key, value, **rest):
@@ -24,8 +24,10 @@ def dense_context(query, key, value, **rest):
 
     logits = tf.raw_ops.Einsum(inputs=[query, key], equation="BTNH,BSNH->BNTS")
     del rest["dropout"], rest["seed"]
+    logits, sinks = capped(logits, rest.pop("logit_cap")), rest.pop("sinks")
     addend, alive = added_to_logits(query.shape[1], key.shape[1], dtype=query.dtype, **rest)
-    probs = tf.nn.softmax(logits if addend is None else logits + addend)
+    logits = logits if addend is None else logits + addend
+    probs = tf.nn.softmax(logits) if sinks is None else sinking_softmax(logits, sinks)
     context = tf.raw_ops.Einsum(inputs=[probs, value], equation="BNTS,BSNV->BTNV")
     return context if alive is None else context * ops.cast(ops.swapaxes(alive, 1, 2), context.dtype)
 
@@ -68,13 +70,16 @@ def dense_row(query, key, value, **rest):
     return ops.reshape(context, (B, 1, N, value.shape[-1])), probs
 
 
-def weigh(logits, value, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed):
+def weigh(
+    logits, value, *, mask, key_mask, causal, query_offset, window, bias, dropout, seed, logit_cap=None, sinks=None
+):
     """From logits [B, N, T, S] and values [B, K, S, V] to the context [B, N, T, V] and the probabilities."""
     B, N, T, S = shape_of(logits)
     K = value.shape[1]
     masks = {"mask": mask, "key_mask": key_mask, "causal": causal, "query_offset": query_offset, "window": window}
     addend, alive = added_to_logits(T, S, bias=bias, dtype=logits.dtype, **masks)
-    probs = softmax(logits if addend is None else logits + addend)
+    logits = capped(logits, logit_cap)
+    probs = sinking_softmax(logits if addend is None else logits + addend, sinks)
     if alive is not None:
         probs = probs * ops.cast(alive, probs.dtype)
     kept = probs

@@ -25,7 +25,9 @@ from keras_attention.ops.precision import itemsize
 from keras_attention.ops.shapes.sizes import known
 
 
-def fused(query, key, value, ordinary, device, *, scale, causal, query_offset, dropout, seed, **masks):
+def fused(
+    query, key, value, ordinary, device, *, scale, causal, query_offset, dropout, seed, logit_cap, sinks, **masks
+):
     """Context [B, T, N, V] from the backend's kernel, or `None` where no kernel supports these arguments.
 
     Rows of which a mask or a bias hides all keys are zero; others that see no key are zeroed by the caller.
@@ -34,12 +36,13 @@ def fused(query, key, value, ordinary, device, *, scale, causal, query_offset, d
         query, key, value: As for `attend`.
         ordinary: A function of query, key and value that returns the same context, for second derivatives.
         device: "cpu", "gpu" or "tpu": whose plan limits the size of a mask.
-        scale, causal, query_offset, dropout, seed: As for `attend`.
+        scale, causal, query_offset, dropout, seed, logit_cap, sinks: As for `attend`; no kernel has the last two.
         **masks: mask, key_mask, window and bias, as for `attend` but of four axes or by distance.
     """
     plain = not causal or (isinstance(query_offset, int) and query_offset == 0)
     plain = plain and all(x is None for x in masks.values())
-    kernel = None if dropout else _kernel(query, key, value, causal, plain, masks["bias"])
+    other = dropout or logit_cap is not None or sinks is not None
+    kernel = None if other else _kernel(query, key, value, causal, plain, masks["bias"])
     if kernel is None or not (plain or _fits(query, key, causal, device, **masks)):
         return None
     if plain:

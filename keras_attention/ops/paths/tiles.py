@@ -10,7 +10,7 @@ from keras_attention.ops.paths.layout import Layout
 from keras_attention.ops.paths.loop import replace
 from keras_attention.ops.paths.toeplitz import shear, unshear
 from keras_attention.ops.shapes.sizes import known, same
-from keras_attention.ops.softmax import softmax
+from keras_attention.ops.softmax import sinking_softmax
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Tiles:
     bias_dims: tuple = ()  # before it became a grid; of three dimensions: by distance
     dropout: float = 0.0
     seed: object = None
+    logit_cap: object = None
+    sink_dims: tuple = ()  # before they became a grid; empty: no sinks
 
     @property
     def ranges(self):
@@ -66,23 +68,50 @@ class Tiles:
         whole = known(start) and same(stage.size, self.layout.S)
         return At(p, i, start, stage.size, stage.banded, whole)
 
-    def probs(self, at, query, key, bias=None):
-        """softmax(query . key + bias) [*lead, M, span]; 1 for rows that see a key, else 0, [*lead, M, 1] (`None`: all).
+    def probs(self, at, query, key, added):
+        """Probabilities of the logits query . key, capped, + bias, and what the backward pass needs besides.
 
         A bias may be lower than any finite penalty: with one, masked logits are -inf.
+
+        Args:
+            at: `At`.
+            query: [*lead, M, H].
+            key: [*lead, H, span].
+            added: List of the bias and the sinks, those that there are.
+
+        Returns:
+            Probabilities [*lead, M, span]; 1 for rows that see a key, else 0, [*lead, M, 1] (`None`: all do); and the
+            derivative of the cap, as the probabilities (`None`: there is no cap).
         """
-        logits = query @ key
-        if bias is None and self.mask is None:
-            return softmax(self._penalise(at, logits)), None
-        logits, visible = self._split(logits, at), self._visible(at)
+        bias, sinks = self._split_added(at, added)
+        logits, slope = self._capped(query @ key)
+        if bias is None and self.mask is None and self.key_mask is None:
+            return sinking_softmax(self._penalise(at, logits), sinks), None, slope
+        logits, visible = self._split(logits, at.size), self._visible(at)
         if bias is not None:
             logits, alive = revive(hide(logits + self._bias(at, bias), visible))
         else:
             alive = ops.any(visible, axis=-1, keepdims=True)
             logits = ops.where(visible, logits, ops.cast(NEGATIVE, logits.dtype))
             alive = ops.broadcast_to(alive, (*self.layout.lead, self.layout.groups, self.layout.rows, 1))
-        probs = softmax(self._join(logits, at.size))
-        return probs, ops.cast(self._join(alive, 1), probs.dtype)
+        probs = sinking_softmax(self._join(logits, at.size), sinks)
+        return probs, ops.cast(self._join(alive, 1), probs.dtype), slope
+
+    def _capped(self, logits):
+        """The capped logits, and the derivative; the logits and `None` without a cap."""
+        if self.logit_cap is None:
+            return logits, None
+        bent = ops.tanh(logits / self.logit_cap)
+        return bent * self.logit_cap, 1 - ops.square(bent)
+
+    def _split_added(self, at, added):
+        """The bias, or `None`, and the sinks of a tile, [*lead, M, 1] or `None`."""
+        *bias, sinks = added if self.sink_dims else [*added, None]
+        if sinks is not None:
+            sinks = sinks[self.layout.slot(self.sink_dims, at.p, at.i)]
+            rows = (*self.layout.lead, self.layout.groups, self.layout.rows, 1)
+            sinks = self._join(ops.broadcast_to(sinks, rows), 1)
+        return bias[0] if bias else None, sinks
 
     def drop(self, at, probs):
         """Dropout on [*lead, M, span], the same in the forward and in the backward pass."""
@@ -97,18 +126,34 @@ class Tiles:
         d_probs = d_out[..., :-1] @ value[..., :-1, :]
         return self.drop(at, d_probs) + d_out[..., -1:]
 
-    def add_bias_gradient(self, at, gradient, d_logits):
+    def add_gradients(self, at, totals, probs, d_logits, d_out):
+        """`totals`, the gradients of the bias and the sinks where there are, with those of a tile added.
+
+        Args:
+            at: `At`.
+            totals: List of tensors.
+            probs, d_logits: [*lead, M, span].
+            d_out: [dO, -delta], [*lead, M, V + 1].
+        """
+        *bias, sinks = totals if self.sink_dims else [*totals, None]
+        found = [self._add_bias_gradient(at, gradient, d_logits) for gradient in bias]
+        if sinks is not None:
+            d_sinks = (1 - ops.sum(probs, axis=-1, keepdims=True)) * d_out[..., -1:]
+            d_sinks = _sum_to(self._split(d_sinks, 1), sinks)
+            slot = self.layout.slot(self.sink_dims, at.p, at.i)
+            found.append(replace(sinks, slot, sinks[slot] + d_sinks))
+        return found
+
+    def _add_bias_gradient(self, at, gradient, d_logits):
         """Adds the d_logits [*lead, M, span] of a tile to the gradient of the bias."""
         layout, slot = self.layout, self.layout.slot(self.bias_dims, at.p, at.i)
-        d_bias = self._split(d_logits, at)
+        d_bias = self._split(d_logits, at.size)
         if len(self.bias_dims) == 3:
             begin, width = layout.distance_range(at.i, at.start, at.size)
             d_bias = unshear(d_bias, layout.rows, at.size)
         else:
             begin, width = at.start, at.size
-        for axis, size in enumerate(gradient.shape[1:]):
-            if size == 1:
-                d_bias = ops.sum(d_bias, axis=axis, keepdims=True)
+        d_bias = _sum_to(d_bias, gradient)
         if gradient.shape[-1] != 1:
             d_bias = _place(d_bias, begin, width, ops.shape(gradient)[-1])
         return replace(gradient, slot, gradient[slot] + d_bias)
@@ -118,7 +163,7 @@ class Tiles:
         if not at.banded:
             return logits
         penalty = band_penalty(*self._positions(at), self.causal, self.window, logits.dtype)
-        return self._join(self._split(logits, at) + penalty, at.size)
+        return self._join(self._split(logits, at.size) + penalty, at.size)
 
     def _positions(self, at):
         """Positions [rows, 1] of the queries and [1, span] of the keys."""
@@ -156,13 +201,21 @@ class Tiles:
         columns = column_hashes(self.seed, at.start + ops.arange(at.size, dtype="int32"))
         return self._join(keep(rows, columns, self.dropout), at.size)
 
-    def _split(self, x, at):
-        """[*lead, M, span] -> [*lead, G, rows, span]."""
-        return ops.reshape(x, (*self.layout.lead, self.layout.groups, self.layout.rows, at.size))
+    def _split(self, x, size):
+        """[*lead, M, size] -> [*lead, G, rows, size]."""
+        return ops.reshape(x, (*self.layout.lead, self.layout.groups, self.layout.rows, size))
 
     def _join(self, x, size):
         """[*lead, G, rows, size] -> [*lead, M, size]."""
         return ops.reshape(x, (*self.layout.lead, self.layout.groups * self.layout.rows, size))
+
+
+def _sum_to(d_tile, gradient):
+    """Sums over the axes of a tile along which `gradient` [slots, *tile], of a bias or of sinks, has one entry."""
+    for axis, size in enumerate(gradient.shape[1:]):
+        if size == 1:
+            d_tile = ops.sum(d_tile, axis=axis, keepdims=True)
+    return d_tile
 
 
 def _place(x, start, size, length):

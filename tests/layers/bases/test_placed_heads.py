@@ -68,3 +68,29 @@ def test_wrong_arguments():
         MultiHeadAttention(2, 4, rotary=RotaryEmbedding())(random(2, 3, 4, 8))
     with pytest.raises(ValueError, match="even number.*rotary_dim=None"):
         MultiHeadAttention(2, 3, rotary=RotaryEmbedding())(random(2, 3, 8))
+
+
+def test_sinks_are_a_key_of_zeros_with_a_bias():
+    """As one more key whose value is zero: the scores of the others are the same."""
+    layer = noisy(MultiHeadAttention(4, 6, use_bias=False, use_sinks=True, logit_cap=0.8), X)
+    plain = MultiHeadAttention(4, 6, use_bias=False, logit_cap=0.8)
+    plain.build(X.shape)
+    plain.set_weights([w for w in layer.get_weights() if w.shape != (4,)])
+    longer = np.concatenate([X, np.zeros((2, 1, 12), "float32")], axis=1)
+    bias = np.zeros((1, 4, 7, 8), "float32")
+    bias[..., 7] = numpy(layer.sinks)[:, None]
+    output, scores = layer(X, return_attention_scores=True)
+    expected, seen = plain(X, longer, attention_bias=bias, return_attention_scores=True)
+    np.testing.assert_allclose(numpy(output), numpy(expected), atol=1e-5)
+    np.testing.assert_allclose(numpy(scores), numpy(seen)[..., :7], atol=1e-6)
+    assert numpy(seen)[..., 7].min() > 0.01
+
+
+def test_a_subclass_with_its_own_attention_takes_no_cap():
+    class Own(MultiHeadAttention):
+        def _compute_attention(self, query, key, value, attention_mask=None, training=None, return_scores=False):
+            return query, None
+
+    for given in ({"logit_cap": 2.0}, {"use_sinks": True}):
+        with pytest.raises(ValueError, match="are not supported where a subclass overrides `_compute_attention`"):
+            Own(2, 6, **given)(X)

@@ -17,6 +17,7 @@ ATTENTION = {
     "grouped, gated": {"num_key_value_heads": 2, "value_dim": 5, "use_gate": True},
     "window, no biases": {"sliding_window": 2, "use_bias": False},
     "values of size 1": {"value_dim": 1},
+    "capped, sinks": {"logit_cap": 0.8, "use_sinks": True},
 }
 BLOCK = {
     "post-norm": {},
