@@ -174,11 +174,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         self.attention_axes = require_ints(attention_axes, "attention_axes")
         self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)
         self.flash_attention = require_bool(flash_attention, "flash_attention", optional=True)
-        self.dropout = require_rate(dropout, "dropout")
-        self.seed = require_seed(seed)
+        self._set_dropout(dropout, seed)
         self.supports_masking = True
-        if dropout:  # only its seed is used: a checkpoint of Keras's layer has it in this position
-            self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def _set_sizes(self, num_heads, num_key_value_heads, key_dim, value_dim, output_shape):
         self.num_heads = require_int(num_heads, "num_heads")
@@ -194,6 +191,12 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
             )
         # Private: `output_shape` of a Keras layer is the shape of its output.
         self._output_shape = require_features(output_shape)
+
+    def _set_dropout(self, dropout, seed):
+        self.dropout = require_rate(dropout, "dropout")
+        self.seed = require_seed(seed)
+        if dropout:  # only its seed is used: a checkpoint of Keras's layer has it in this position
+            self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, query_shape, value_shape=None, key_shape=None):
         query_shape = tuple(query_shape)

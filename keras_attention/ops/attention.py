@@ -151,11 +151,8 @@ def attend_unchecked(
     bias = _full_precision(bias, wide, shape_of(query)[1], band)
     rest = {"mask": _four_axes(mask), "key_mask": key_mask, "bias": bias, "dropout": dropout, "seed": seed, **band}
     rest |= {"logit_cap": logit_cap, "sinks": _per_head(sinks, wide)}
-    alive = query_mask
-    if mask is None and bias is None and not _see_themselves(query_mask, key_mask, query_offset):
-        alive = both(alive, alive_rows(shape_of(query)[1], shape_of(key)[1], key_mask, **band))
-    if 0 in (*query.shape[:2], key.shape[1]):
-        block_size = 0
+    alive = _alive(query, key, query_mask, rest)
+    block_size = 0 if 0 in (*query.shape[:2], key.shape[1]) else block_size
     if return_scores:
         query, key, value = ops.cast(query, wide) * scale, ops.cast(key, wide), ops.cast(value, wide)
         return _finish(*dense(query, key, value, **rest), alive, dtype)
@@ -168,9 +165,14 @@ def attend_unchecked(
     return zero_padding(ordinary(query, key, value) if context is None else context, alive)
 
 
-def _see_themselves(query_mask, key_mask, query_offset):
-    """Whether every query that takes part sees at least one key, its own: self-attention with padding."""
-    return query_mask is not None and query_mask is key_mask and same(query_offset, 0)
+def _alive(query, key, query_mask, rest):
+    """Which rows are not zeroed, beside those for which a mask of pairs or a bias is looked at: [B, T] or `None`."""
+    band = {name: rest[name] for name in ("causal", "query_offset", "window")}
+    # Self-attention with padding: every query that takes part sees a key, its own.
+    themselves = query_mask is not None and query_mask is rest["key_mask"] and same(band["query_offset"], 0)
+    if rest["mask"] is not None or rest["bias"] is not None or themselves:
+        return query_mask
+    return both(query_mask, alive_rows(shape_of(query)[1], shape_of(key)[1], rest["key_mask"], **band))
 
 
 def attend_row(

@@ -122,8 +122,9 @@ def test_dense_and_blockwise_values_and_gradients_match_the_paper(name):
     cotangent = np.random.default_rng(3).standard_normal((B, T, N, V))
     context, probs = paper(name)
     given = dict(zip(("query", "key", "value", *added(name)), arrays))
-    rest = {argument: options.get(argument) for argument in ("scale", "logit_cap")}
-    expected = reference_gradients(**{"bias": None, **given}, probs=probs, cotangent=cotangent, **rest)
+    of_loops = {argument: given.get(argument) for argument in ("query", "key", "value", "bias")}
+    of_loops |= {argument: options.get(argument) for argument in ("scale", "logit_cap")}
+    expected = reference_gradients(**of_loops, probs=probs, cotangent=cotangent)
     for block_size, device in ((0, None), *(((BLOCK, "cpu"), (BLOCK, "gpu")) if name in BLOCKED else ())):
         how = {"block_size": block_size, "device": device}
         value, gradients = value_and_gradients(call(ops.attend, options, added(name), **how), arrays, cotangent)

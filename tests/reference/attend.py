@@ -65,7 +65,7 @@ def _bias(bias, b, n, t, s, shape):
     return bias[b % bias.shape[0], n % bias.shape[1], s - t + shape[2] - 1]
 
 
-def gradients(query, key, value, bias, probs, cotangent, scale=None, logit_cap=None, sinks=None):
+def gradients(query, key, value, bias, probs, cotangent, scale=None, logit_cap=None):
     """Gradients of <cotangent, context> for query, key, value, bias and sinks, by name, from the probabilities."""
     (B, T, N, H), K = query.shape, key.shape[2]
     scale = 1 / np.sqrt(H) if scale is None else scale

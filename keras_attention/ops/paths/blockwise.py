@@ -33,48 +33,26 @@ from keras_attention.ops.shapes.axes import swap_last
 from keras_attention.ops.shapes.sizes import divide, maximum
 
 
-def blockwise(
-    query,
-    key,
-    value,
-    block_size,
-    device,
-    *,
-    mask,
-    key_mask,
-    causal,
-    query_offset,
-    window,
-    bias,
-    dropout,
-    seed,
-    logit_cap=None,
-    sinks=None,
-):
+def blockwise(query, key, value, block_size, device, *, mask, key_mask, bias, sinks, **options):
     """Returns the context [B, T, N, V]; arguments as for `attend`, of one floating dtype, query scaled.
 
-    `sinks` are [1, N, 1, 1].
+    `sinks` are [1, N, 1, 1]. `options`: causal, query_offset, window, dropout, seed, logit_cap.
     """
     (B, T), S, N, K = ops.shape(query)[:2], ops.shape(key)[1], query.shape[2], key.shape[2]
     tile = tile_of_heads(B, T, S, N, K, device, block_size, itemsize(query))
     blocks = maximum(1, divide(T, tile.rows))
     layout = Layout(B, T, S, K, N // K, tile.rows, blocks, tile.batch, tile.heads)
-    if mask is None and bias is None and key_mask is not None and logit_cap is None:
+    if mask is None and bias is None and key_mask is not None and options["logit_cap"] is None:
         query, key, key_mask = *_mask_as_feature(query, key, key_mask), None
     tiles = Tiles(
         layout=layout,
-        stages=stages(layout, causal, window, query_offset),
-        causal=causal,
-        window=window,
-        query_offset=query_offset,
+        stages=stages(layout, *(options[name] for name in ("causal", "window", "query_offset"))),
         mask=None if mask is None else layout.grid(mask),
         mask_dims=() if mask is None else layout.dims(mask),
         key_mask=None if key_mask is None else layout.key_mask(key_mask),
         bias_dims=() if bias is None else layout.dims(bias),
-        dropout=dropout,
-        seed=seed,
-        logit_cap=logit_cap,
         sink_dims=() if sinks is None else layout.dims(sinks),
+        **options,
     )
     if bias is not None:
         bias = layout.grid(bias) if len(bias.shape) == 4 else layout.distances(bias)
