@@ -135,8 +135,10 @@ def test_a_bias_at_the_minimum_of_its_dtype_is_finite_and_keeps_hidden_keys_hidd
     again, scores = run.forward(arrays(case), rest)
     close(again, output)
     row = (scores["self"] if isinstance(scores, dict) else scores)[0, ..., 3, :]
-    close(row.sum(-1), np.ones(row.shape[:-1]))
-    assert (row[..., 1] == 0).all() and (row[..., 4:] == 0).all() and (row[..., [0, 2]] > 0).all()
+    assert (row[..., 1] == 0).all() and (row[..., 4:] == 0).all()
+    if case.sums_to_one:  # else all goes to the sink
+        close(row.sum(-1), np.ones(row.shape[:-1]))
+        assert (row[..., [0, 2]] > 0).all()
 
 
 @each_way(case for case in CASES if case.causal is not None)
