@@ -27,7 +27,8 @@ def to_torch(layer):
     `torch_transformer`, and a `nn.TransformerDecoderLayer` is not causal without a `tgt_mask`.
 
     PyTorch requires that all heads together are as wide as the queries and the output, and has no
-    `num_key_value_heads`, `use_gate`, `sliding_window` and `attention_axes`.
+    `num_key_value_heads`, `use_gate`, `sliding_window`, `attention_axes`, `rotary`, `query_key_norm`, `logit_cap` and
+    `use_sinks`; its blocks have layer normalization, `FeedForward` with biases, and decoders a cross-attention.
 
     Args:
         layer: A built layer of this library, a list of them or a dict of two lists, as above.
@@ -87,10 +88,26 @@ def _check(layer):
         )
     if not layer.built:
         raise ValueError(f"`layer` must be built. Received: {layer.name}, without weights")
-    attentions = [layer] if isinstance(layer, MultiHeadAttention) else [layer.self_attention]
-    attentions += [layer.memory_attention] if isinstance(layer, TransformerDecoderBlock) else []
+    attentions = [layer]
+    if not isinstance(layer, MultiHeadAttention):
+        _check_parts(layer)
+        attentions = [layer.self_attention]
+        attentions += [layer.memory_attention] if isinstance(layer, TransformerDecoderBlock) else []
     for attention in attentions:
         _check_attention(attention, own_keys=attention is not layer)
+
+
+def _check_parts(block):
+    """Raises unless PyTorch has the parts that a block is made of."""
+    facts = [
+        ("norm", block.norm, "layer"),
+        ("self_attention", type(block.self_attention).__name__, "MultiHeadAttention"),
+        ("feed_forward", type(block.feed_forward).__name__, "FeedForward"),
+        ("use_bias of the feed_forward", getattr(block.feed_forward, "use_bias", None), True),
+    ]
+    if isinstance(block, TransformerDecoderBlock):
+        facts.append(("a memory", block.memory_attention is not None, True))
+    _require(facts, f"PyTorch's block in place of `{block.name}`")
 
 
 def _check_attention(layer, own_keys):
@@ -103,17 +120,25 @@ def _check_attention(layer, own_keys):
         ("use_gate", layer.use_gate, False),
         ("sliding_window", layer.sliding_window, None),
         ("attention_axes", layer.attention_axes or (1,), (1,)),
+        ("rotary", layer.rotary, None),
+        ("query_key_norm", layer.query_key_norm, False),
+        ("logit_cap", layer.logit_cap, None),
+        ("use_sinks", layer.use_sinks, False),
         ("width of the queries", layer.query_dense.kernel.shape[0], E),
         ("output_shape", tuple(layer.output_dense.kernel.shape[2:]), (E,)),
     ]
     if own_keys:
         facts.append(("width of the memory", layer.key_dense.kernel.shape[0], E))
+    _require(facts, f"PyTorch's attention with num_heads={N} and key_dim={H} in place of `{layer.name}`")
+
+
+def _require(facts, what):
+    """Raises unless what is received is what is required, for each (name, received, required)."""
     wrong = [(name, received, required) for name, received, required in facts if received != required]
     if wrong:
         raise ValueError(
-            f"PyTorch's attention with num_heads={N} and key_dim={H} must have "
-            f"{', '.join(f'{name}={required}' for name, _, required in wrong)}. "
-            f"Received: {', '.join(f'{name}={received}' for name, received, _ in wrong)} in `{layer.name}`"
+            f"{what} must have {', '.join(f'{name}={required}' for name, _, required in wrong)}. "
+            f"Received: {', '.join(f'{name}={received}' for name, received, _ in wrong)}"
         )
 
 
