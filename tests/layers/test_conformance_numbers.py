@@ -13,7 +13,7 @@ from tests.layers.visibility import everything, first, pools, resized
 
 # Layers without operations that Keras always computes in float32 on JAX and PyTorch.
 BY_EINSUM = ("ScaledDotProductAttention", "MultiHeadAttention", "LuongAttention-dot")
-BY_KERAS = ("MultiHeadAttention-rotary-normalized",)
+BY_KERAS = ("MultiHeadAttention-rotary-normalized", "MultiHeadAttention-capped-sinks")
 ATTENTION = [case for case in CASES if case.values is not None]
 KEYED = each(ATTENTION)
 # Their projections act on single positions, and their attention is the operation of another case.
