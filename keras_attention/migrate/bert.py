@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from keras_attention.migrate.filling import by_path, fill, find, require_mapping
+from keras_attention.migrate.filling import by_path, count_blocks, fill, find, path_in_model, require_mapping
 from keras_attention.models import BERT
 from keras_attention.ops.require import require_bool
 
@@ -87,11 +87,10 @@ def bert(weights, num_heads, segments=True, **kwargs):
 
 def _sizes(found, segments):
     tokens, D = find(found, "embedding/embeddings")[1].shape
-    blocks = {int(n) for n in re.findall(r"\bblock_(\d+)/", "\n".join(found))}
     return {
         "vocabulary_size": tokens,
         "model_dim": D,
-        "num_layers": 1 + max(blocks, default=0),
+        "num_layers": count_blocks(found),
         "intermediate_dim": len(find(found, "block_0/feed_forward/expand/kernel")[1]),
         "max_length": len(find(found, "position/table")[1]),
         "num_segments": len(find(found, "segment_embedding/embeddings")[1]) if segments else None,
@@ -102,8 +101,11 @@ def _sizes(found, segments):
 def _path(name):
     """`encoder.layer.3.intermediate.dense.weight` -> `block_3/feed_forward/expand/kernel`."""
     block = BLOCK.match(name)
-    layer, _, kind = (block[2] if block else name).rpartition(".")
-    layer = (OF_BLOCKS if block else LAYERS).get(layer, "")
-    kinds = OF_NORMS if layer.endswith("norm") else {"weight": OF_TABLES[layer]} if layer in OF_TABLES else OF_DENSE
-    kind = kinds.get(kind)
-    return "/".join([*([f"block_{block[1]}"] if block else []), layer, kind]) if layer and kind else name
+    given = (block[2], block[1], OF_BLOCKS) if block else (name, None, LAYERS)
+    return path_in_model(*given, _kinds) or name
+
+
+def _kinds(layer):
+    if layer.endswith("norm"):
+        return OF_NORMS
+    return {"weight": OF_TABLES[layer]} if layer in OF_TABLES else OF_DENSE

@@ -5,6 +5,7 @@ and [out, in, P, Q]. Heads are the major part of an axis N H in both.
 """
 
 import math
+import re
 
 import numpy as np
 
@@ -40,6 +41,26 @@ def by_path(weights, path_of, parts):
                 raise ValueError(f"`weights` must have one of `{found[path][0]}` and `{name}`. Received: both")
             found[path] = name, part
     return found
+
+
+def path_in_model(name, block, layers, kinds_of):
+    """The path of a weight in a model, `block_3/feed_forward/expand/kernel`; `None` if a table does not know it.
+
+    Args:
+        name: What names the weight in its block, or in the network: `intermediate.dense.weight`.
+        block: The number of its block, or `None`.
+        layers: `{published name of a layer: path}`.
+        kinds_of: Function from this path to `{published kind: kind}`.
+    """
+    layer, _, kind = name.rpartition(".")
+    layer = layers.get(layer)
+    kind = None if layer is None else kinds_of(layer).get(kind)
+    return None if kind is None else "/".join([*([] if block is None else [f"block_{block}"]), layer, kind])
+
+
+def count_blocks(found):
+    """The number of blocks that the paths name."""
+    return 1 + max((int(n) for n in re.findall(r"\bblock_(\d+)/", "\n".join(found))), default=0)
 
 
 def find(found, path):

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from keras_attention.migrate.filling import by_path, fill, find, require_mapping
+from keras_attention.migrate.filling import by_path, count_blocks, fill, find, path_in_model, require_mapping
 from keras_attention.models import gpt as gpt_model
 from keras_attention.models import llama as llama_model
 from keras_attention.ops.require import require_int
@@ -36,6 +36,7 @@ OF_BLOCKS = {
     "mlp.down_proj": "feed_forward/contract",
 }
 OF_DENSE = {"weight": "kernel", "bias": "bias"}
+OF_TABLES = {"embedding": {"weight": "embeddings"}, "logits": {"weight": "embeddings"}, "position": {"weight": "table"}}
 CONVOLUTIONS = re.compile(r"\.c_(attn|proj|fc)\.weight$")
 NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0}
 PARTS = ("query", "key", "value")
@@ -162,20 +163,18 @@ def _read(weights, norm):
 def _path(norm):
     """A function from `model.layers.3.mlp.up_proj.weight` to `block_3/feed_forward/expand/kernel`."""
 
+    def kinds(layer):
+        return norm if layer.endswith("norm") else OF_TABLES.get(layer, OF_DENSE)
+
     def path(name):
         rest = re.sub(r"^(transformer|model)\.", "", name)
         block = BLOCK.match(rest)
-        layer, _, kind = (block[2] if block else rest).rpartition(".")
-        layer = (OF_BLOCKS if block else LAYERS).get(layer, "")
-        kinds = {"embedding": {"weight": "embeddings"}, "logits": {"weight": "embeddings"}}
-        kinds["position"] = {"weight": "table"}
-        kind = (norm if layer.endswith("norm") else kinds.get(layer, OF_DENSE)).get(kind)
-        return "/".join([*([f"block_{block[1]}"] if block else []), layer, kind]) if layer and kind else name
+        given = (block[2], block[1], OF_BLOCKS) if block else (rest, None, LAYERS)
+        return path_in_model(*given, kinds) or name
 
     return path
 
 
 def _sizes(found):
     tokens, D = find(found, "embedding/embeddings")[1].shape
-    blocks = {int(n) for n in re.findall(r"\bblock_(\d+)/", "\n".join(found))}
-    return {"vocabulary_size": tokens, "model_dim": D, "num_layers": 1 + max(blocks, default=0)}
+    return {"vocabulary_size": tokens, "model_dim": D, "num_layers": count_blocks(found)}

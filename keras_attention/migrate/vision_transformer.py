@@ -3,7 +3,7 @@
 import math
 import re
 
-from keras_attention.migrate.filling import by_path, fill, find, require_mapping
+from keras_attention.migrate.filling import by_path, count_blocks, fill, find, path_in_model, require_mapping
 from keras_attention.models import VisionTransformer
 
 # Published names -> paths in the model: of transformers (older, newer), timm and torchvision (older, newer).
@@ -108,10 +108,8 @@ def _path(name):
     if rest in ARRAYS:
         return ARRAYS[rest]
     block = BLOCK.match(rest)
-    layer, _, kind = (block[2] if block else rest).rpartition(".")
-    layer = (OF_BLOCKS if block else LAYERS).get(layer, "")
-    kind = (OF_NORMS if layer.endswith("norm") else OF_OTHERS).get(kind)
-    return "/".join([*([f"block_{block[1]}"] if block else []), layer, kind]) if layer and kind else name
+    given = (block[2], block[1], OF_BLOCKS) if block else (rest, None, LAYERS)
+    return path_in_model(*given, lambda layer: OF_NORMS if layer.endswith("norm") else OF_OTHERS) or name
 
 
 def _describe(found, image_size):
@@ -130,7 +128,7 @@ def _describe(found, image_size):
     return {
         "image_size": _image_size(found, token, patch) if image_size is None else image_size,
         "patch_size": patch,
-        "num_layers": 1 + max((int(n) for n in re.findall(r"\bblock_(\d+)/", "\n".join(found))), default=0),
+        "num_layers": count_blocks(found),
         "model_dim": kernel.shape[0],
         "intermediate_dim": find(found, "block_0/feed_forward/expand/kernel")[1].shape[0],
         "num_classes": None if classes[0] is None else classes[1].shape[0],

@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers import LearnedPositionEncoding, TokenEmbedding, TransformerEncoderBlock
 from keras_attention.models.parts.arguments import checked, optional_int, positive_number, require_heads
 from keras_attention.models.parts.dtypes import common_config
+from keras_attention.models.parts.stack import make_seeds
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
 CHECKS = {
@@ -171,9 +172,6 @@ def _embedding(arguments, dtype):
 def _blocks(arguments, dtype):
     names = ("num_heads", "intermediate_dim", "dropout", "attention_dropout", "epsilon")
     shared = {**{name: arguments[name] for name in names}, "activation": "gelu", "use_bias": True}
-    seed, blocks = arguments["seed"], []
-    for i in range(arguments["num_layers"]):
-        own = None if seed is None else seed + 10 * (i + 1)
-        block = TransformerEncoderBlock(**shared, kernel_initializer=_start(), seed=own, name=f"block_{i}", dtype=dtype)
-        blocks.append(block)
-    return blocks
+    shared |= {"kernel_initializer": _start(), "dtype": dtype}
+    seeds = make_seeds(arguments["seed"], arguments["num_layers"])[1:]
+    return [TransformerEncoderBlock(**shared, seed=seed, name=f"block_{i}") for i, seed in enumerate(seeds)]

@@ -13,7 +13,7 @@ from keras_attention.layers import (
 from keras_attention.layers.bases.transformer_block import NORMS
 from keras_attention.models.parts.arguments import checked, keywords, one_of, optional_int, positive_number
 from keras_attention.models.parts.dtypes import common_config
-from keras_attention.models.parts.stack import Stack
+from keras_attention.models.parts.stack import Stack, make_seeds
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
@@ -283,8 +283,7 @@ def _place(cache, index):
 
 
 def _stack(embedding, arguments, dtype):
-    rotary, seed = arguments["rotary"], arguments["seed"]
-    seeds = [None if seed is None else seed + 10 * i for i in range(arguments["num_layers"] + 1)]
+    rotary, seeds = arguments["rotary"], make_seeds(arguments["seed"], arguments["num_layers"])
     position = (
         None
         if rotary is not None

@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.layers import TokenEmbedding, TransformerDecoderBlock, TransformerEncoderBlock
 from keras_attention.models.parts.arguments import checked, one_of, optional_int, require_heads
 from keras_attention.models.parts.dtypes import common_config
-from keras_attention.models.parts.stack import POSITIONS, Stack, make_norm, make_position
+from keras_attention.models.parts.stack import POSITIONS, Stack, make_norm, make_position, make_seeds
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
 CHECKS = {
@@ -282,9 +282,8 @@ def transformer_big(vocabulary_size=37000, **kwargs):
 def _stack(name, block, embedding, arguments, dtype):
     shared = ("num_heads", "intermediate_dim", "key_dim", "value_dim", "dropout", "attention_dropout")
     shared = {k: arguments[k] for k in (*shared, "norm_first", "use_bias")}
-    # Different seeds: every layer has a dropout mask of its own.
     first = None if arguments["seed"] is None else arguments["seed"] + 1000 * (name == "decoder")
-    seeds = [None if first is None else first + 10 * i for i in range(arguments["num_layers"] + 1)]
+    seeds = make_seeds(first, arguments["num_layers"])
     return Stack(
         embedding,
         make_position(arguments["position_encoding"], arguments["max_length"], name=f"{name}_position", dtype=dtype),

@@ -13,7 +13,7 @@ from keras_attention.models.parts.arguments import (
     require_heads,
 )
 from keras_attention.models.parts.dtypes import common_config
-from keras_attention.models.parts.stack import Stack
+from keras_attention.models.parts.stack import Stack, make_seeds
 from keras_attention.ops.require import require_choice, require_int, require_pair, require_rate, require_seed
 
 # Table 1
@@ -207,9 +207,7 @@ def _encoder(arguments, size, dtype):
     start = keras.initializers.RandomNormal(stddev=0.02)
     shared = ("num_heads", "intermediate_dim", "dropout", "attention_dropout", "epsilon")
     shared = {name: arguments[name] for name in shared} | {"activation": "gelu", "use_bias": True, "norm_first": True}
-    first = arguments["seed"]
-    # Different seeds: every layer has a dropout mask of its own.
-    seeds = [None if first is None else first + 10 * i for i in range(arguments["num_layers"] + 1)]
+    seeds = make_seeds(arguments["seed"], arguments["num_layers"])
     return Stack(
         patches if token is None else lambda image: token(patches(image)),
         LearnedPositionEncoding(length, start, name="positions", dtype=dtype),

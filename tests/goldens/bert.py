@@ -55,7 +55,7 @@ def small():
     arrays = {}
     for key, x in found.items():
         half = x.is_floating_point() and x.half().float().equal(x)
-        arrays[key] = x.numpy().astype("float16") if half else x.numpy()
+        arrays[f"bert/{key}"] = x.numpy().astype("float16") if half else x.numpy()
     np.savez_compressed(FOLDER / "bert.npz", **arrays)
 
 
@@ -67,7 +67,7 @@ def minilm(folder):
     mask = given["attention_mask"][..., None]
     mean = (found["states"] * mask).sum(1) / mask.sum(1)
     found |= {"tokens": given["input_ids"], "sentences": torch.nn.functional.normalize(mean)}
-    np.savez_compressed(FOLDER / "minilm.npz", **{name: x.numpy() for name, x in found.items()})
+    np.savez_compressed(FOLDER / "minilm.npz", **{f"minilm/{name}": x.numpy() for name, x in found.items()})
 
 
 if __name__ == "__main__":

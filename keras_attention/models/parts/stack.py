@@ -93,6 +93,11 @@ class Stack:
         return x if self.norm is None else self.norm(x)
 
 
+def make_seeds(first, num_layers):
+    """Seeds of the dropout behind the embedding and of each block: every layer has a dropout mask of its own."""
+    return [None if first is None else first + 10 * i for i in range(num_layers + 1)]
+
+
 def make_position(kind, max_length=None, **kwargs):
     """Creates the position encoding `kind`, one of `POSITIONS`; `max_length` is for `"learned"`."""
     require_choice(kind, "position_encoding", POSITIONS)

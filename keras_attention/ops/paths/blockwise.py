@@ -120,11 +120,11 @@ def _backward(query, key, value, added, context, d_context, tiles):
 
         def tile(stage, i, slot, sums, totals):
             at, d_out = tiles.at(stage, p, i), d_contexts[i]
-            probs, alive, slope = tiles.probs(at, slot, at.columns(keys), added)
+            probs, alive, bent = tiles.probs(at, slot, at.columns(keys), added)
             d_out = d_out if alive is None else d_out * alive
             d_logits = probs * tiles.d_probs(at, d_out, at.columns(values))
             d_added = tiles.add_gradients(at, totals, probs, d_logits, d_out)
-            d_logits = d_logits if slope is None else d_logits * slope
+            d_logits = d_logits if bent is None else d_logits * (1 - ops.square(bent))
             d_keys = at.add_to_columns(sums[0], swap_last(slot) @ d_logits, tiles.layout.S)
             d_values = swap_last(d_out[..., :-1]) @ tiles.drop(at, probs)
             d_values = at.add_to_columns(sums[1], d_values, tiles.layout.S)

@@ -80,13 +80,13 @@ class Tiles:
             added: List of the bias and the sinks, those that there are.
 
         Returns:
-            Probabilities [*lead, M, span]; 1 for rows that see a key, else 0, [*lead, M, 1] (`None`: all do); and the
-            derivative of the cap, as the probabilities (`None`: there is no cap).
+            Probabilities [*lead, M, span]; 1 for rows that see a key, else 0, [*lead, M, 1] (`None`: all do); and
+            tanh(query . key / cap), as the probabilities (`None`: there is no cap).
         """
         bias, sinks = self._split_added(at, added)
-        logits, slope = self._capped(query @ key)
+        logits, bent = self._capped(query @ key)
         if bias is None and self.mask is None and self.key_mask is None:
-            return sinking_softmax(self._penalise(at, logits), sinks), None, slope
+            return sinking_softmax(self._penalise(at, logits), sinks), None, bent
         logits, visible = self._split(logits, at.size), self._visible(at)
         if bias is not None:
             logits, alive = revive(hide(logits + self._bias(at, bias), visible))
@@ -95,14 +95,14 @@ class Tiles:
             logits = ops.where(visible, logits, ops.cast(NEGATIVE, logits.dtype))
             alive = ops.broadcast_to(alive, (*self.layout.lead, self.layout.groups, self.layout.rows, 1))
         probs = sinking_softmax(self._join(logits, at.size), sinks)
-        return probs, ops.cast(self._join(alive, 1), probs.dtype), slope
+        return probs, ops.cast(self._join(alive, 1), probs.dtype), bent
 
     def _capped(self, logits):
-        """The capped logits, and the derivative; the logits and `None` without a cap."""
+        """The capped logits, and what is multiplied by the cap; the logits and `None` without a cap."""
         if self.logit_cap is None:
             return logits, None
         bent = ops.tanh(logits / self.logit_cap)
-        return bent * self.logit_cap, 1 - ops.square(bent)
+        return bent * self.logit_cap, bent
 
     def _split_added(self, at, added):
         """The bias, or `None`, and the sinks of a tile, [*lead, M, 1] or `None`."""
