@@ -8,5 +8,6 @@ from keras_attention.decoding.beam_search import beam_search, length_penalty
 from keras_attention.decoding.greedy import greedy
 from keras_attention.decoding.sample import sample
 from keras_attention.decoding.sample_image import sample_image
+from keras_attention.decoding.suppress import suppress
 
-__all__ = ["beam_search", "greedy", "length_penalty", "sample", "sample_image"]
+__all__ = ["beam_search", "greedy", "length_penalty", "sample", "sample_image", "suppress"]

@@ -24,6 +24,7 @@ from keras_attention.layers.learned_position_encoding_2d import LearnedPositionE
 from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
 from keras_attention.layers.location_policy import LocationPolicy
+from keras_attention.layers.log_mel_spectrogram import LogMelSpectrogram
 from keras_attention.layers.luong_attention import LuongAttention
 from keras_attention.layers.luong_monotonic_attention import LuongMonotonicAttention
 from keras_attention.layers.maxout import Maxout
@@ -75,6 +76,7 @@ __all__ = [
     "LocalAttention1D",
     "LocalAttention2D",
     "LocationPolicy",
+    "LogMelSpectrogram",
     "LuongAttention",
     "LuongMonotonicAttention",
     "Maxout",

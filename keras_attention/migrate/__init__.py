@@ -1,9 +1,10 @@
-"""Conversion of weights: from tensorflow-addons, Keras, KerasHub, PyTorch and Hugging Face's transformers."""
+"""Conversion of weights: from tensorflow-addons, Keras, KerasHub, PyTorch, transformers and CTranslate2."""
 
 from keras_attention.migrate.attention_resnet import attention_resnet
 from keras_attention.migrate.attention_wrapper import attention_wrapper, decoder_step
 from keras_attention.migrate.beam_search import beam_search
 from keras_attention.migrate.bert import bert
+from keras_attention.migrate.ctranslate2 import read_ctranslate2
 from keras_attention.migrate.gpt import gpt2, llama
 from keras_attention.migrate.keras_hub_transformer import keras_hub_transformer
 from keras_attention.migrate.keras_multi_head_attention import keras_multi_head_attention
@@ -18,6 +19,7 @@ from keras_attention.migrate.to_torch import to_torch
 from keras_attention.migrate.torch_multi_head_attention import torch_multi_head_attention
 from keras_attention.migrate.torch_transformer import torch_transformer
 from keras_attention.migrate.vision_transformer import vision_transformer
+from keras_attention.migrate.whisper import whisper
 
 __all__ = [
     "attention_resnet",
@@ -34,8 +36,10 @@ __all__ = [
     "luong_attention",
     "luong_monotonic_attention",
     "multi_head_attention",
+    "read_ctranslate2",
     "to_torch",
     "torch_multi_head_attention",
     "torch_transformer",
     "vision_transformer",
+    "whisper",
 ]

@@ -73,7 +73,7 @@ def bert(weights, num_heads, segments=True, **kwargs):
     """
     require_mapping(weights)
     named = {re.sub(r"^bert\.", "", name): np.asarray(x) for name, x in weights.items()}
-    found = by_path({name: x for name, x in named.items() if not IGNORED.search(name)}, _path, ())
+    found = by_path({name: x for name, x in named.items() if not IGNORED.search(name)}, _path)
     if not require_bool(segments, "segments"):
         _, rows = find(found, "segment_embedding/embeddings")
         name, table = find(found, "position/table")

@@ -1,7 +1,7 @@
 """Weights of PyTorch networks, by their paths in a model of this library.
 
-Here kernels of dense layers and projections are [*in, *out], of convolutions [P, Q, in, out]; PyTorch's are [out, in]
-and [out, in, P, Q]. Heads are the major part of an axis N H in both.
+Here kernels of dense layers and projections are [*in, *out], of convolutions [*sizes, in, out]; PyTorch's are [out, in]
+and [out, in, *sizes]. Heads are the major part of an axis N H in both.
 """
 
 import math
@@ -19,28 +19,32 @@ def require_mapping(weights):
         )
 
 
-def by_path(weights, path_of, parts):
+def by_path(weights, path_of):
     """`{path in the model: (published name, array)}`; unknown names are kept, for `fill` to refuse.
 
     Args:
         weights: `{name: array}`.
-        path_of: Function from a name to a path, in which "fused" stands for each of `parts`.
-        parts: Names of projections whose arrays are one behind the other in a fused one, all of one size.
+        path_of: Function from a name to a path: of a fused array, `query,key,value` stands for the parts that it holds
+            one behind the other, of one size.
     """
     found = {}
     for name, array in weights.items():
-        array, path = np.asarray(array), path_of(name)
-        split = {path: array}
-        if "/fused/" in path:
-            if array.ndim == 0 or len(array) % len(parts):
-                raise ValueError(f"`{name}` must hold {', '.join(parts)}, of one size. Received: {array.shape}")
-            thirds = np.split(array, len(parts))
-            split = {path.replace("fused", part): third for part, third in zip(parts, thirds, strict=True)}
-        for path, part in split.items():
+        for path, part in _parts(name, np.asarray(array), path_of(name)).items():
             if path in found:
                 raise ValueError(f"`weights` must have one of `{found[path][0]}` and `{name}`. Received: both")
             found[path] = name, part
     return found
+
+
+def _parts(name, array, path):
+    """`{path: array}` of one published array."""
+    fused = re.search(r"\w+(,\w+)+", path)
+    if not fused:
+        return {path: array}
+    parts = fused[0].split(",")
+    if array.ndim == 0 or len(array) % len(parts):
+        raise ValueError(f"`{name}` must hold {', '.join(parts)}, of one size. Received: {array.shape}")
+    return {path.replace(fused[0], part): x for part, x in zip(parts, np.split(array, len(parts)), strict=True)}
 
 
 def path_in_model(name, block, layers, kinds_of):
@@ -96,10 +100,12 @@ def _published_shape(variable):
     if path.endswith("attention_output/kernel"):
         return (shape[2], shape[0] * shape[1])
     if path.endswith("kernel"):
-        return (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else (math.prod(shape[1:]), shape[0])
+        if len(shape) == 4 or re.match("conv[^/]*/", path):
+            return (*shape[:-3:-1], *shape[:-2])
+        return (math.prod(shape[1:]), shape[0])
     return shape if path.endswith(("embeddings", "table", "token")) else (math.prod(shape),)
 
 
 def _turned(array):
     """PyTorch's order of the axes of a kernel to Keras's."""
-    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
+    return np.moveaxis(array, (0, 1), (-1, -2))

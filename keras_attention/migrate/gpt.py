@@ -20,7 +20,7 @@ LAYERS = {
 }
 OF_BLOCKS = {
     "ln_1": "self_attention_norm",
-    "attn.c_attn": "self_attention/fused",
+    "attn.c_attn": "self_attention/query,key,value",
     "attn.c_proj": "self_attention/attention_output",
     "ln_2": "feed_forward_norm",
     "mlp.c_fc": "feed_forward/expand",
@@ -39,7 +39,6 @@ OF_DENSE = {"weight": "kernel", "bias": "bias"}
 OF_TABLES = {"embedding": {"weight": "embeddings"}, "logits": {"weight": "embeddings"}, "position": {"weight": "table"}}
 CONVOLUTIONS = re.compile(r"\.c_(attn|proj|fc)\.weight$")
 NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0}
-PARTS = ("query", "key", "value")
 # Buffers that files of older versions hold: masks and rotation rates.
 BUFFERS = re.compile(r"\.attn\.(bias|masked_bias)$|rotary_emb\.inv_freq$")
 
@@ -152,7 +151,7 @@ def llama(weights, num_heads, rotary=None, **kwargs):
 
 def _read(weights, norm):
     """`by_path`, and whether the logits have the table of the embedding."""
-    found = by_path({name: x for name, x in weights.items() if not BUFFERS.search(name)}, _path(norm), PARTS)
+    found = by_path({name: x for name, x in weights.items() if not BUFFERS.search(name)}, _path(norm))
     logits = "logits/embeddings"
     tied = logits not in found or np.array_equal(found[logits][1], find(found, "embedding/embeddings")[1])
     if tied:

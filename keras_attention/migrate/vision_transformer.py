@@ -23,7 +23,7 @@ OF_BLOCKS = {
     **dict.fromkeys(("layernorm_before", "norm1", "ln_1"), "self_attention_norm"),
     **{f"attention.attention.{name}": f"self_attention/{name}" for name in ("query", "key", "value")},
     **{f"attention.{name[0]}_proj": f"self_attention/{name}" for name in ("query", "key", "value")},
-    **dict.fromkeys(("attn.qkv", "self_attention.in_proj"), "self_attention/fused"),
+    **dict.fromkeys(("attn.qkv", "self_attention.in_proj"), "self_attention/query,key,value"),
     **dict.fromkeys(
         ("attention.output.dense", "attention.o_proj", "attn.proj", "self_attention.out_proj"),
         "self_attention/attention_output",
@@ -95,7 +95,7 @@ def vision_transformer(weights, num_heads, image_size=None, epsilon=None, **kwar
     require_mapping(weights)
     if epsilon is None:
         epsilon = 1e-12 if any("layernorm" in name for name in weights) else 1e-6
-    found = by_path(weights, _path, ("query", "key", "value"))
+    found = by_path(weights, _path)
     given = {"num_heads": num_heads, "epsilon": epsilon, "dropout": 0.0, **kwargs}
     model = VisionTransformer(**_describe(found, image_size), **given)
     fill(model, found)

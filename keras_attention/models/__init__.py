@@ -12,6 +12,7 @@ from keras_attention.models.sagan import SAGANDiscriminator, SAGANGenerator, sag
 from keras_attention.models.selection_gan import PatchDiscriminator, SelectionGANGenerator, selection_gan
 from keras_attention.models.transformer import Transformer, transformer, transformer_base, transformer_big
 from keras_attention.models.vision_transformer import VisionTransformer, vision_transformer
+from keras_attention.models.whisper import Whisper, whisper
 
 __all__ = [
     "AttentionResNet",
@@ -28,6 +29,7 @@ __all__ = [
     "SelectionGANGenerator",
     "Transformer",
     "VisionTransformer",
+    "Whisper",
     "attention_resnet",
     "bert",
     "gpt",
@@ -45,4 +47,5 @@ __all__ = [
     "transformer_base",
     "transformer_big",
     "vision_transformer",
+    "whisper",
 ]

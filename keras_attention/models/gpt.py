@@ -11,7 +11,14 @@ from keras_attention.layers import (
     TransformerDecoderBlock,
 )
 from keras_attention.layers.bases.transformer_block import NORMS
-from keras_attention.models.parts.arguments import checked, keywords, one_of, optional_int, positive_number
+from keras_attention.models.parts.arguments import (
+    checked,
+    keywords,
+    one_of,
+    optional_int,
+    positive_number,
+    require_room,
+)
 from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.stack import Stack, make_seeds
 from keras_attention.ops.masks import require_boolean
@@ -170,13 +177,8 @@ class GPT(keras.Model):
             ValueError: If there are fewer learned positions than tokens.
         """
         prompt, mask = ops.convert_to_tensor(prompt), require_boolean(mask, "mask")
-        (B, P), last = ops.shape(prompt), prompt.shape[1]
-        require_int(max_length, "max_length")
-        if None not in (last, self.max_length) and last - 1 + max_length > self.max_length:
-            raise ValueError(
-                f"The prompt and `max_length` tokens must be at most {self.max_length}, the number of learned "
-                f"positions. Received: prompt.shape={tuple(prompt.shape)}, max_length={max_length}"
-            )
+        require_room(prompt, max_length, self.max_length)
+        B, P = ops.shape(prompt)
         mask = ops.ones((B, P), dtype="bool") if mask is None else mask
         padding = ops.sum(ops.cast(ops.logical_not(mask), "int32"), axis=1)
         caches = [block.make_cache(max_length=P - 1 + max_length, batch_size=B) for block in self.decoder.blocks]

@@ -6,7 +6,14 @@ from keras import ops
 from keras_attention.layers import TokenEmbedding, TransformerDecoderBlock, TransformerEncoderBlock
 from keras_attention.models.parts.arguments import checked, one_of, optional_int, require_heads
 from keras_attention.models.parts.dtypes import common_config
-from keras_attention.models.parts.stack import POSITIONS, Stack, make_norm, make_position, make_seeds
+from keras_attention.models.parts.stack import (
+    POSITIONS,
+    Stack,
+    encoder_decoder_scores,
+    make_norm,
+    make_position,
+    make_seeds,
+)
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
 CHECKS = {
@@ -161,9 +168,7 @@ class Transformer(keras.Model):
             )
         source = ops.convert_to_tensor(source)
         memory, mask = self.encode(source), ops.not_equal(source, 0)
-        caches = [block.make_cache(memory, max_length, mask) for block in self.decoder.blocks]
-        # No token of a step is padding: what is written is what a later step may see.
-        return tuple({**cache, "self": {n: cache["self"][n] for n in ("key", "value")}} for cache in caches)
+        return self.decoder.make_cache(memory, max_length, mask)
 
     def step(self, tokens, cache, index):
         """One decoding step: reads one token of each target and returns the logits of the next.
@@ -210,14 +215,7 @@ class Transformer(keras.Model):
             a list with one tensor per block: [B, N, S, S], [B, N, T, T], [B, N, T, S].
         """
         source, target = (ops.convert_to_tensor(inputs[name]) for name in ("source", "target"))
-        mask, flags = ops.not_equal(source, 0), {"training": False, "return_attention_scores": True}
-        memory, encoder = self.encoder(source, mask=mask, **flags)
-        _, decoder = self.decoder(target, memory, memory_mask=mask, **flags)
-        return {
-            "encoder_self": encoder,
-            "decoder_self": [scores["self"] for scores in decoder],
-            "decoder_memory": [scores["memory"] for scores in decoder],
-        }
+        return encoder_decoder_scores(self.encoder, self.decoder, source, target, ops.not_equal(source, 0))
 
     def get_config(self):
         return {**common_config(self), **self._arguments}

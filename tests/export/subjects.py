@@ -104,6 +104,8 @@ SELECTION = {"image_size": (16, 24), "num_downs": 3, "width": 3, "semantics_widt
 SELECTION |= {"num_candidates": 5, "pool_sizes": (1, 2, 3), "discriminator_width": 2}
 PATCHES = {"num_layers": 1, "model_dim": 12, "num_heads": 4, "intermediate_dim": 20, "num_classes": 5}
 TEXT = {"num_layers": 1, "model_dim": 12, "num_heads": 3, "intermediate_dim": 20}
+SPEECH = {"num_encoder_layers": 1, "num_decoder_layers": 1, "model_dim": 12, "num_heads": 3, "intermediate_dim": 20}
+SPEECH |= {"max_length": 9, "audio_length": 1600, "num_bins": 7}
 VIDEO = {"blocks": (1, 1), "non_local": {"res2": (0,)}, "num_classes": 5, "width": 4, "temporal_stride": 1}
 
 
@@ -208,6 +210,12 @@ FACTORIES = [
         "gpt-llama",
         lambda: models.llama(11, **{**TEXT, "num_heads": 6}, attention={"num_key_value_heads": 2}),
         {"tokens": (2, 5)},
+        {"tokens": 11},
+    ),
+    Subject(
+        "whisper",
+        lambda: models.whisper(11, **SPEECH),
+        {"audio": (2, 450), "tokens": (2, 5)},
         {"tokens": 11},
     ),
     Subject("non_local_resnet", lambda: models.NonLocalResNet(**VIDEO), {"clip": (2, 4, 33, 37, 3)}),

@@ -6,4 +6,5 @@ collect_ignore_glob = [
     "timm_*.py",
     "torch_*.py",
     "vision_transformer.py",
+    "whisper.py",
 ]

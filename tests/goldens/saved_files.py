@@ -30,6 +30,7 @@ MODELS = {
     "vision_transformer": "VisionTransformer",
     "bert": "BERT",
     "gpt": "GPT",
+    "whisper": "Whisper",
 }
 
 

@@ -35,6 +35,7 @@ OF_OTHER_POSITIONS = (
     "GlimpseSensor",
     "ImageGrid",
     "LocationPolicy",
+    "LogMelSpectrogram",
     "MultiChannelAttentionSelection",
     "MultiScaleSpatialPooling",
     "PatchEmbedding",

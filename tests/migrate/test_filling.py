@@ -23,7 +23,7 @@ def weights():
 
 def test_kernels_are_turned():
     model, given = network(), weights()
-    fill(model, by_path(given, lambda name: name, ()))
+    fill(model, by_path(given, lambda name: name))
     kernel, bias, dense, _ = map(numpy, model.weights)
     for p, q, i, o in np.ndindex(2, 3, 3, 4):
         assert kernel[p, q, i, o] == pytest.approx(given["conv/kernel"][o, i, p, q])
@@ -40,22 +40,22 @@ def test_nothing_is_assigned_if_anything_is_wrong():
         ({**given, "more": np.ones(6)}, "must only contain weights of the model. Received: more"),
     ):
         with pytest.raises(ValueError, match=message):
-            fill(model, by_path(wrong, lambda name: name, ()))
+            fill(model, by_path(wrong, lambda name: name))
     for old, new in zip(before, model.weights, strict=True):
         np.testing.assert_array_equal(numpy(new), old)
 
 
 def test_fused_arrays_are_split_and_names_are_unique():
-    found = by_path({"qk.weight": np.arange(6)}, lambda name: "a/fused/kernel", ("query", "key"))
+    found = by_path({"qk.weight": np.arange(6)}, lambda name: "a/query,key/kernel")
     assert {path: x.tolist() for path, (_, x) in found.items()} == {
         "a/query/kernel": [0, 1, 2],
         "a/key/kernel": [3, 4, 5],
     }
     with pytest.raises(ValueError, match="`qk.weight` must hold query, key, value, of one size"):
-        by_path({"qk.weight": np.arange(4)}, lambda name: "a/fused/kernel", ("query", "key", "value"))
+        by_path({"qk.weight": np.arange(4)}, lambda name: "a/query,key,value/kernel")
     with pytest.raises(ValueError, match="one of `a` and `b`. Received: both"):
-        by_path({"a": 1, "b": 2}, lambda name: "same", ())
+        by_path({"a": 1, "b": 2}, lambda name: "same")
     with pytest.raises(ValueError, match="must have an array for `c` of the model. Received: a"):
-        find(by_path({"a": 1}, lambda name: name, ()), "c")
+        find(by_path({"a": 1}, lambda name: name), "c")
     with pytest.raises(ValueError, match="`weights` must be a mapping.*Received: list"):
         require_mapping([])

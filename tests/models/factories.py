@@ -11,6 +11,8 @@ from tests.models.selection_gan_weights import noisy
 
 RECURRENT = {"embedding_dim": 5, "units": 6}
 GLIMPSES = {"num_glimpses": 2, "size": 3, "glimpse_units": 7, "location_units": 5, "units": 8}
+SPEECH = {"num_encoder_layers": 2, "num_decoder_layers": 1, "model_dim": 12, "num_heads": 3, "intermediate_dim": 20}
+SPEECH |= {"max_length": 9, "audio_length": 2560, "num_bins": 7}
 NETWORKS = {
     "Transformer": lambda: models.transformer(**{**helpers.SIZES, "num_layers": 1}),
     "RNNSearch": lambda: models.rnn_search(11, 13, **RECURRENT),
@@ -29,6 +31,7 @@ NETWORKS = {
     "GPT": lambda: models.llama(
         11, num_layers=1, model_dim=12, num_heads=6, intermediate_dim=20, attention={"num_key_value_heads": 2}
     ),
+    "Whisper": lambda: models.whisper(11, **SPEECH),
     "VisionTransformer": lambda: models.VisionTransformer((4, 9), (2, 3), 1, 12, 4, 20, 5, input_channels=2),
 }
 IMAGES = {"image": np.tanh(random(2, 16, 20, 3)), "source": np.tanh(random(2, 16, 20, 3, seed=1))}
@@ -50,6 +53,7 @@ INPUTS = {
     "NonLocalResNet": random(2, 4, 8, 11, 3),
     "BERT": {"tokens": TOKENS["target"], "segments": np.array([[0, 0, 1, 1], [1, 0, 0, 0]])},
     "GPT": TOKENS["target"],
+    "Whisper": {"audio": 0.1 * random(2, 905), "tokens": TOKENS["target"]},
     "VisionTransformer": random(3, 4, 9, 2),
 }
 

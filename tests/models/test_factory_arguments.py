@@ -15,6 +15,7 @@ DICTS = {"attention_kwargs": "dict", "non_local": "dict", "non_local_kwargs": "d
 FACTORIES = {
     "attention_resnet": ({}, ["AttentionResNet"], {"attention": "choice", "blocks": "blocks", **DICTS}),
     "bert": ({}, ["BERT"], {"num_segments": "int"}),
+    "whisper": ({}, ["Whisper"], {}),
     "gpt": ({}, ["GPT"], {"rotary": "dict", "attention": "dict", "norm": "choice"}),
     "llama": ({}, ["GPT"], {"rotary": "dict", "attention": "dict", "norm": "choice"}),
     "image_transformer": ({}, ["ImageTransformer"], {"num_classes": "int", "max_size": "ints"}),

@@ -91,3 +91,21 @@ def require_heads(arguments):
 def _parameters(model):
     _, *parameters = inspect.signature(model.__init__).parameters.values()
     return {p.name: p for p in parameters if p.kind is not p.VAR_KEYWORD}
+
+
+def require_room(prompt, max_length, positions):
+    """Raises unless a prompt [B, P] and `max_length` tokens, of which the prompt's last is the first read, fit.
+
+    Args:
+        prompt: Tensor.
+        max_length: Positive int.
+        positions: Int, the number of learned positions, or `None`.
+    """
+    require_int(max_length, "max_length")
+    if len(prompt.shape) != 2 or prompt.shape[1] == 0:
+        raise ValueError(f"`prompt` must be [B, P] with P at least 1. Received: prompt.shape={tuple(prompt.shape)}")
+    if None not in (prompt.shape[1], positions) and prompt.shape[1] - 1 + max_length > positions:
+        raise ValueError(
+            f"The prompt and `max_length` tokens must be at most {positions}, the number of learned positions. "
+            f"Received: prompt.shape={tuple(prompt.shape)}, max_length={max_length}"
+        )

@@ -47,6 +47,11 @@ class Stack:
             x = self.position(x, start_index=start_index)
         return self.dropout(x, training=training)
 
+    def make_cache(self, memory, max_length, memory_mask=None):
+        """The caches of decoder blocks with a memory, of which no position is padding: what is written may be seen."""
+        caches = [block.make_cache(memory, max_length, memory_mask) for block in self.blocks]
+        return tuple({**cache, "self": {n: cache["self"][n] for n in ("key", "value")}} for cache in caches)
+
     def step(self, tokens, cache, index, **masks):
         """One decoding step: tokens [B] at position `index` -> [B, D] and the updated caches of the blocks."""
         x, written = self.read(ops.expand_dims(tokens, 1), cache, index, **masks, training=False)
@@ -91,6 +96,15 @@ class Stack:
 
     def leave(self, x):
         return x if self.norm is None else self.norm(x)
+
+
+def encoder_decoder_scores(encoder, decoder, source, target, mask=None):
+    """Attention probabilities of two stacks in inference mode, by the kind of attention: one tensor per block."""
+    flags = {"training": False, "return_attention_scores": True}
+    memory, own = encoder(source, mask=mask, **flags)
+    _, both = decoder(target, memory, memory_mask=mask, **flags)
+    of_decoder = {f"decoder_{kind}": [scores[kind] for scores in both] for kind in ("self", "memory")}
+    return {"encoder_self": own, **of_decoder}
 
 
 def make_seeds(first, num_layers):
