@@ -26,7 +26,9 @@ def test_every_layer_has_a_file():
     names = {name.partition("-")[0] for name in NAMES}
     classes = {name for name in layers.__all__ if inspect.isclass(getattr(layers, name))}
     assert classes - PARTS <= names, "write its file by the version that has it first"
-    assert {"transformer", "sagan", "selection_gan", "vision_transformer", "bert", "gpt", "whisper"} < names and len(NAMES) > 60
+    assert {"transformer", "sagan", "selection_gan", "vision_transformer", "bert", "gpt", "whisper"} < names and len(
+        NAMES
+    ) > 60
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -45,8 +45,8 @@ OF_BLOCKS = {
 OF_NORMS = {"weight": "gamma", "bias": "beta", "gamma": "gamma", "beta": "beta"}
 OF_DENSE = {"weight": "kernel", "bias": "bias"}
 OF_TABLES = {
-    **dict.fromkeys(("embedding", "logits"), {"weight": "embeddings"}),
-    **dict.fromkeys(("encoder_position", "decoder_position"), {"weight": "table", "encodings": "table"}),
+    **{layer: {"weight": "embeddings"} for layer in ("embedding", "logits")},
+    **{f"{stack}_position": {"weight": "table", "encodings": "table"} for stack in ("encoder", "decoder")},
 }
 # What CTranslate2 stores beside the weights; the activation is GELU.
 SETTINGS = {"activation": 3, "pre_norm": 1, "alibi": 0, "scale_embeddings": 0, "start_from_zero_embedding": 0}
@@ -57,8 +57,8 @@ HEAD = 64  # features of a head of every published model
 def whisper(weights, num_heads=None, **kwargs):
     r"""Converts the weights of a Whisper to a `models.Whisper`.
 
-    Sizes are inferred from the weights, of `WhisperForConditionalGeneration` of Hugging Face's transformers, of OpenAI's
-    own package, or of CTranslate2 (`read_ctranslate2`, the files of faster-whisper; not those in int8):
+    Sizes are inferred from the weights, of `WhisperForConditionalGeneration` of Hugging Face's transformers, of
+    OpenAI's package, or of CTranslate2 (`read_ctranslate2`, the files of faster-whisper; not those in int8):
 
         encoder.layers.0.self_attn.q_proj.weight [D, D]    -> self_attention/query: kernel [D, N, H]; k_proj, v_proj
         decoder.layers.0.encoder_attn.out_proj.weight [D, D] -> memory_attention/attention_output: kernel [N, H, D]
@@ -95,7 +95,7 @@ def whisper(weights, num_heads=None, **kwargs):
     require_mapping(weights)
     found = by_path({name: x for name, x in _named(weights).items() if not _is_setting(name, x)}, _path)
     sizes = _sizes(found)
-    sizes["num_heads"] = num_heads or max(1, sizes["model_dim"] // HEAD)
+    sizes["num_heads"] = max(1, sizes["model_dim"] // HEAD) if num_heads is None else num_heads
     _take_logits(found)
     for path, (name, kernel) in list(found.items()):
         if path.endswith("/key/kernel"):

@@ -10,6 +10,7 @@ from keras_attention.layers import (
     TransformerDecoderBlock,
     TransformerEncoderBlock,
 )
+from keras_attention.layers.log_mel_spectrogram import require_floats
 from keras_attention.models.parts.arguments import checked, require_heads, require_room
 from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.stack import Stack, encoder_decoder_scores, make_seeds
@@ -120,6 +121,11 @@ class Whisper(keras.Model):
         self._arguments = arguments
         for name, value in arguments.items():
             setattr(self, name, value)
+
+    def call(self, inputs, training=None, mask=None):
+        # Keras casts integers to the dtype of an input without a word.
+        require_floats(inputs["audio"], "audio")
+        return super().call(inputs, training=training, mask=mask)
 
     @property
     def vocabularies(self):

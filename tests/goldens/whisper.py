@@ -52,7 +52,10 @@ def small():
         )
     found = {f"weights/{name}": x for name, x in model.state_dict().items()}
     found |= {"mel": mel, "tokens": tokens, "logits": whole.logits, "generated": generated[:, 3:]}
-    found |= {"states": whole.encoder_last_hidden_state, "encoder_self": torch.stack(whole.encoder_attentions)[..., ROWS, :]}
+    found |= {
+        "states": whole.encoder_last_hidden_state,
+        "encoder_self": torch.stack(whole.encoder_attentions)[..., ROWS, :],
+    }
     found |= {"decoder_self": torch.stack(whole.decoder_attentions)}
     found |= {"decoder_memory": torch.stack(whole.cross_attentions)}
     arrays = {"whisper/audio": audio}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_attention import layers
-from keras_attention.layers.log_mel_spectrogram import mel_filters
+from keras_attention.layers import log_mel_spectrogram
 from tests.layers.helpers import numpy
 
 RNG = np.random.default_rng(0)
@@ -57,9 +57,11 @@ def test_silence_is_appended_and_its_level_is_the_lowest():
 
 
 def test_bands_have_the_area_of_one_hertz():
-    np.testing.assert_allclose(mel_filters(9).sum(0) * 40, 1, atol=0.02)
+    np.testing.assert_allclose(log_mel_spectrogram.mel_filters(9).sum(0) * 40, 1, atol=0.02)
     # The published network of 80 bands has this greatest weight, in the lowest band.
-    assert mel_filters(80).shape == (201, 80) and mel_filters(80).max() == pytest.approx(0.025880685, rel=1e-6)
+    assert log_mel_spectrogram.mel_filters(80).shape == (201, 80) and log_mel_spectrogram.mel_filters(
+        80
+    ).max() == pytest.approx(0.025880685, rel=1e-6)
 
 
 def test_more_samples_of_a_graph_that_does_not_know_them_are_dropped():
@@ -87,3 +89,21 @@ def test_wrong_arguments():
     for length in (801, 320, 0):
         with pytest.raises(ValueError, match=f"`length`.*length={length}"):
             layers.LogMelSpectrogram(length=length)
+
+
+def eight_bits(x):
+    mantissa, exponent = np.frexp(x)
+    return np.ldexp(np.round(mantissa * 2**8) / 2**8, exponent)
+
+
+def test_the_transform_survives_products_of_eight_bits():
+    x = np.pad(RNG.standard_normal((20, 400)), ((0, 0), (0, 80))).astype("float32")
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
+    exact = np.fft.rfft(x[:, :400].astype("float64") * window)
+    exact = np.concatenate([exact.real, -exact.imag], axis=1)
+    summands = numpy(log_mel_spectrogram.in_two_summands(keras.ops.convert_to_tensor(x)))
+    np.testing.assert_array_equal(eight_bits(summands[:, :480]), summands[:, :480])
+    matrix = log_mel_spectrogram.fourier_matrix()
+    found = eight_bits(summands).astype("float64") @ eight_bits(matrix)
+    coarse = eight_bits(x).astype("float64") @ eight_bits(matrix[:480] + matrix[-480:])
+    assert np.abs(found - exact).max() < 1e-3 < 0.05 < np.abs(coarse - exact).max()

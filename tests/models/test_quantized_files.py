@@ -33,7 +33,8 @@ def answers(model, inputs, prepared=False):
             tokens, logits = np.roll(tokens, 1, axis=1), in_order(model, outputs)  # the first token is ignored
         else:
             source, tokens = (inputs[:, :1], inputs) if isinstance(model, models.GPT) else inputs.values()
-            cache, logits = model.start(source, max_length=9), numpy(outputs)
+            given = [source, tokens[:, :1]] if isinstance(model, models.Whisper) else [source]
+            cache, logits = model.start(*given, max_length=9), numpy(outputs)
         step = model.prepare_step() if prepared and hasattr(model, "prepare_step") else model.step
         for i in range(4):
             one, cache = step(tokens[:, i], cache, i)

@@ -1,5 +1,7 @@
 """Whisper: published size, decoding, files. Against transformers and CTranslate2: tests/migrate/test_whisper.py."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -46,7 +48,7 @@ def test_the_convolutions_are_of_three_frames_each():
     """The second one takes the frames 2 s - 1 to 2 s + 1, zeros outside."""
     model = of_class("Whisper")
     mel = numpy(model.get_layer("log_mel")(INPUT["audio"]))
-    erf = np.vectorize(__import__("math").erf)
+    erf = np.vectorize(math.erf)
 
     def convolved(x, layer, stride):
         kernel, bias = (numpy(weight) for weight in layer.weights)
@@ -69,7 +71,10 @@ def test_attention_is_the_answers():
 
 def test_tokens_depend_on_the_audio_and_training_leaves_positions():
     model = make("Whisper")
-    other = {**INPUT, "audio": INPUT["audio"][::-1].copy()}
+    other = {
+        **INPUT,
+        "audio": np.sin(np.arange(905) / np.float32([[2], [9]])) * np.linspace(0, 1, 905, dtype="float32"),
+    }
     assert np.abs(numpy(model(INPUT)) - numpy(model(other))).max() > 1e-2
     before = numpy(model.get_layer("encoder_position").table)
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
