@@ -30,7 +30,7 @@ def quiet():
         os.close(nowhere)
 
 
-def latest(directory):
+def latest(directory, example="transformer_dates.py"):
     """The latest version in an export folder, as a model server chooses it.
 
     Raises:
@@ -38,7 +38,7 @@ def latest(directory):
     """
     numbers = [path for path in pathlib.Path(directory).glob("[0-9]*") if path.name.isdigit()]
     if not numbers:
-        raise FileNotFoundError(f"No exported model in {directory} yet: run examples/transformer_dates.py first.")
+        raise FileNotFoundError(f"No exported model in {directory} yet: run examples/{example} first.")
     return max(numbers, key=lambda path: int(path.name))
 
 

@@ -5,7 +5,10 @@ import numpy as np
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.layers.bases.checks import check_padding
+from keras_attention.ops import require_boolean
 from keras_attention.ops.require import require_int
+from keras_attention.ops.shapes.padding import zero_padding
 from keras_attention.ops.shapes.sizes import known
 
 SAMPLE_RATE = 16000  # Hz
@@ -33,7 +36,8 @@ class LogMelSpectrogram(BaseLayer):
 
     Differs from the paper: nothing.
 
-    Masking: none. Computed in float32 under every dtype policy, then cast.
+    Masking: padding, even NaN, is silence. The output has other positions, and no mask. Computed in float32 under
+    every dtype policy, then cast.
 
     Args:
         num_bins: Positive int M, 80 in the paper.
@@ -42,6 +46,7 @@ class LogMelSpectrogram(BaseLayer):
 
     Call arguments:
         inputs: [B, N] samples of floats from -1 to 1, 16,000 a second.
+        mask: [B, N]. True marks samples that take part; `None` means the Keras mask.
 
     Returns:
         [B, L / 160, M], about -1 to 1.5.
@@ -62,6 +67,7 @@ class LogMelSpectrogram(BaseLayer):
         super().__init__(**{"autocast": False, **kwargs})
         self.num_bins = require_int(num_bins, "num_bins")
         self.length = require_int(length, "length")
+        self.supports_masking = True
         if length % HOP or length <= WINDOW:
             raise ValueError(f"`length` must be a multiple of {HOP} of more than {WINDOW}. Received: length={length}")
 
@@ -70,10 +76,11 @@ class LogMelSpectrogram(BaseLayer):
         self._filters = mel_filters(self.num_bins)
         self._transform = fourier_matrix()
 
-    def call(self, inputs):
+    def call(self, inputs, mask=None):
         self._require_shape(inputs.shape)
+        check_padding(mask, "mask", tuple(inputs.shape), "the inputs")
         require_floats(inputs, "inputs")
-        audio = ops.cast(inputs, "float32")
+        audio = zero_padding(ops.cast(inputs, "float32"), require_boolean(mask, "mask"))
         silence = ops.zeros((ops.shape(audio)[0], self.length), "float32")
         audio = ops.concatenate([audio, silence], axis=1)[:, : self.length]
         parts = ops.square(ops.matmul(in_two_summands(_windows(audio)), self._transform))
@@ -81,6 +88,9 @@ class LogMelSpectrogram(BaseLayer):
         levels = ops.log10(ops.maximum(ops.matmul(power, self._filters), FLOOR))
         levels = ops.maximum(levels, ops.max(levels, axis=(1, 2), keepdims=True) - RANGE)
         return ops.cast((levels + 4.0) / 4.0, self.compute_dtype)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return None
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.length // HOP, self.num_bins)

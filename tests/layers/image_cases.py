@@ -124,7 +124,15 @@ PATCHES = [
         multiple=6,
     ),
     LayerCase(layers.ClassToken, {}, ((2, 5, 12),), (2, 6, 12), weights=1),
-    LayerCase(layers.LogMelSpectrogram, {"num_bins": 7, "length": 2400}, ((2, 905),), (2, 15, 7), weights=0),
+    LayerCase(
+        layers.LogMelSpectrogram,
+        {"num_bins": 7, "length": 2400},
+        ((2, 905),),
+        (2, 15, 7),
+        weights=0,
+        masks=("mask",),
+        pooled=True,
+    ),
 ]
 
 GRIDS = [

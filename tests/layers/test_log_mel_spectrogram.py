@@ -56,6 +56,17 @@ def test_silence_is_appended_and_its_level_is_the_lowest():
     np.testing.assert_allclose(numpy(layer(np.zeros((1, 3), "float32"))), -1.5, atol=1e-6)
 
 
+def test_padding_is_silence():
+    x = 0.1 * RNG.standard_normal((2, 700)).astype("float32")
+    lengths = np.array([[300], [700]])
+    mask = np.arange(700) < lengths
+    layer = layers.LogMelSpectrogram(num_bins=9, length=800)
+    y = numpy(layer(np.where(mask, x, np.nan).astype("float32"), mask=mask))
+    for row, length, expected in zip(x, lengths[:, 0], y, strict=True):
+        np.testing.assert_allclose(numpy(layer(row[None, :length]))[0], expected, atol=1e-5)
+    assert not hasattr(layer(x, mask=mask), "_keras_mask")
+
+
 def test_bands_have_the_area_of_one_hertz():
     np.testing.assert_allclose(log_mel_spectrogram.mel_filters(9).sum(0) * 40, 1, atol=0.02)
     # The published network of 80 bands has this greatest weight, in the lowest band.

@@ -1,0 +1,52 @@
+"""Runs an exported Whisper with TensorFlow alone: no Keras, no keras_attention.
+
+python examples/speech_served.py runs/whisper_speech/export recording.wav
+
+The signature `serving_default` takes `audio` [B, N], floats from -1 to 1, 16,000 a second, of at most 30 seconds, and
+returns `text` [B] and `tokens` [B, 224].
+"""
+
+import array
+import os
+import sys
+import wave
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from dates_served import latest, quiet
+
+RATE = 16000
+
+
+def samples(path):
+    """A WAV file of one channel of 16-bit integers, 16,000 a second, as a list of floats.
+
+    Raises:
+        ValueError: If it is of another kind.
+    """
+    with wave.open(str(path)) as file:
+        kind = file.getnchannels(), 8 * file.getsampwidth(), file.getframerate()
+        content = array.array("h", file.readframes(file.getnframes())) if kind == (1, 16, RATE) else None
+    if content is None:
+        raise ValueError(
+            f"{path} must have 1 channel of 16 bits, {RATE} samples a second. It has {kind[0]} of {kind[1]}, {kind[2]}."
+        )
+    if sys.byteorder == "big":
+        content.byteswap()
+    return [x / 2**15 for x in content]
+
+
+def ask(directory, path):
+    """The text of a WAV file, by the latest export in `directory`."""
+    audio, export = samples(path), latest(directory, "whisper_speech.py")
+    with quiet():
+        import tensorflow as tf
+
+        serve = tf.saved_model.load(str(export)).signatures["serving_default"]
+    return serve(audio=tf.constant([audio], "float32"))["text"].numpy()[0].decode()
+
+
+if __name__ == "__main__":
+    # TensorFlow imports Keras where it is installed. Blocked, to show that the export needs neither.
+    sys.modules.update(dict.fromkeys(("keras", "keras_attention")))
+    print(ask(*sys.argv[1:]))
