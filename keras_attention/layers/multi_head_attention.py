@@ -81,6 +81,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
             heads, each shared by N / K query heads. `None` means N.
         rotary: `RotaryEmbedding` that rotates the projected queries and keys by their
             positions, or `None`. Inputs are then [B, T, D].
+        position_bias: `ALiBi` or `RelativePositionBias`, whose bias of the distances is
+            added to the logits, or `None`; a copy of it is used. Inputs are then [B, T, D].
         query_key_norm: Whether to divide each head of queries and of keys by its root
             mean square, with a learned scale, before the rotation
             ([Henry et al., 2020](https://arxiv.org/abs/2010.04245) divide by the norm).
@@ -107,7 +109,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
             distance [1, N, T+S-1] as `ALiBi` and `RelativePositionBias` return it. -inf
             masks a key. It is not cast to half precision.
         query_offset: Position of the first query among the keys, for causality, the
-            window and `rotary`.
+            window, `rotary` and `position_bias`.
         memory: What `project_memory` returned: constant keys and values, instead of
             `value` and `key`. `value_mask` is then [B, S] over it.
         cache: Key/value cache: what `make_cache` or the previous call returned; needs
@@ -159,6 +161,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         *,
         num_key_value_heads=None,
         rotary=None,
+        position_bias=None,
         query_key_norm=False,
         logit_cap=None,
         use_sinks=False,
@@ -168,7 +171,13 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         projections |= {"kernel_regularizer": kernel_regularizer, "bias_regularizer": bias_regularizer}
         projections |= {"kernel_constraint": kernel_constraint, "bias_constraint": bias_constraint}
         projections |= {"use_bias": use_bias, "projection_activity_regularizer": activity_regularizer}
-        heads = {"rotary": rotary, "query_key_norm": query_key_norm, "logit_cap": logit_cap, "use_sinks": use_sinks}
+        heads = {
+            "rotary": rotary,
+            "position_bias": position_bias,
+            "query_key_norm": query_key_norm,
+            "logit_cap": logit_cap,
+            "use_sinks": use_sinks,
+        }
         super().__init__(**projections, use_gate=use_gate, **heads, **kwargs)
         self._set_sizes(num_heads, num_key_value_heads, key_dim, value_dim, output_shape)
         self.attention_axes = require_ints(attention_axes, "attention_axes")
@@ -238,7 +247,8 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
             query_offset, use_causal_mask = cache_index, True
         projected = memory if cache is None else cache
         keys, values, key_mask = self._keys_and_values(query, queries, value, key, projected, query_mask, key_mask)
-        rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": attention_bias}
+        bias = self._bias(query, keys, 1 if projected is None else 2, query_offset, attention_bias)
+        rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": bias}
         given = keys, values, attention_mask, training, return_attention_scores, use_causal_mask, projected
         context, scores = self._attend(self._queries(queries, query_offset), *given, **rest)
         output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)

@@ -15,6 +15,7 @@ from keras import ops
 
 from keras_attention.ops.pair_checks import require_length
 from keras_attention.ops.require import require_bool, require_int, require_number
+from keras_attention.ops.shapes.sizes import maximum
 
 
 def sinusoidal(positions, size, variant="paper", max_wavelength=10000.0):
@@ -95,7 +96,8 @@ def distances(T, S, query_offset=0):
     """
     require_length(T, "T")
     require_length(S, "S")
-    return ops.arange(T + S - 1, dtype="int32") - (T - 1) - query_offset
+    # Without a query and a key there is no distance.
+    return ops.arange(maximum(T + S - 1, 0), dtype="int32") - (T - 1) - query_offset
 
 
 def alibi_slopes(num_heads):

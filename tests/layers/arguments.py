@@ -66,7 +66,7 @@ MAY_BE_ZERO = {
 MAY_BE_NEGATIVE = {"attention_axes", "score_bias_init", "scale"}
 # Keras's own objects, with Keras's errors.
 OBJECTS = re.compile(
-    r"initializer|regularizer|constraint|activation|^(layer|cell|attention|attentional_layer|feed_forward|rotary)$"
+    r"initializer|regularizer|constraint|activation|^(layer|cell|attention|attentional_layer|feed_forward|rotary|position_bias)$"
 )
 
 

@@ -108,6 +108,23 @@ ATTENTION = [
     ),
     LayerCase(
         layers.MultiHeadAttention,
+        {"num_heads": 4, "key_dim": 3, "position_bias": layers.RelativePositionBias(4, num_buckets=6, max_distance=9)},
+        ((2, 5, 12), (2, 7, 10)),
+        (2, 5, 12),
+        weights=9,
+        name="position-bias",
+        scores=(2, 4, 5, 7),
+        masks=("query_mask", "value_mask"),
+        dropout={"dropout": 0.5},
+        no_gradient=KEY_BIAS,
+        int8=True,
+        hidden=(*HIDDEN, "position_bias"),  # of which it has a copy
+        values=VALUES,
+        causal=CAUSAL,
+        all_in_order=True,
+    ),
+    LayerCase(
+        layers.MultiHeadAttention,
         {"num_heads": 4, "key_dim": 3, "num_key_value_heads": 2, "logit_cap": 0.8, "use_sinks": True},
         ((2, 5, 12), (2, 7, 10)),
         (2, 5, 12),

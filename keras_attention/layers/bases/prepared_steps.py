@@ -56,7 +56,8 @@ class PreparesSteps:
         """Context [B, N * V] of `query` [B, N * H]."""
         query = ops.reshape(query, (-1, 1, self.num_heads, self.key_dim))
         query = self._place(query, "query", band.get("query_offset", 0))
-        given = {"key_mask": projected.get("mask"), **band, **self._on_logits()}
+        bias = self._bias(query, projected["key"], 2, band.get("query_offset", 0), None)
+        given = {"key_mask": projected.get("mask"), "bias": bias, **band, **self._on_logits()}
         context = attend_row(query, projected["key"], projected["value"], **given)
         context = ops.reshape(context, (-1, self.num_heads * self.value_dim))
         return context * gates[0] if gates else context

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.layers import MultiHeadAttention, RotaryEmbedding
+from keras_attention import models
+from keras_attention.layers import (
+    ALiBi,
+    MultiHeadAttention,
+    RelativePositionBias,
+    RotaryEmbedding,
+    TransformerDecoderBlock,
+    TransformerEncoderBlock,
+)
 from tests.layers.helpers import noisy, numpy, random
 
 X = random(2, 7, 12)
@@ -59,7 +67,73 @@ def test_the_rotation_computes_in_the_dtype_of_the_attention():
     assert {str(x.dtype).removeprefix("torch.") for x in (output, cache["key"])} <= {"float16", "<dtype: 'float16'>"}
 
 
+BIASES = {
+    "alibi": lambda: ALiBi(4),
+    "relative": lambda: RelativePositionBias(4, num_buckets=6, max_distance=9, initializer="random_normal"),
+}
+
+
+@pytest.mark.parametrize("name", BIASES)
+def test_a_position_bias_is_that_bias_of_the_call(name):
+    """Alone, and added to another one, by distance or by pair."""
+    layer = attention(position_bias=BIASES[name](), rotary=None)
+    table = next((weight for weight in layer.weights if weight.path.endswith("table")), None)
+    plain = attention(rotary=None)
+    plain.set_weights([numpy(weight) for weight in layer.weights if weight is not table])
+    maker = BIASES[name]()
+    maker.build(X.shape)
+    maker.set_weights([] if table is None else [numpy(table)])
+    bias = maker(X[:, 4:], X, query_offset=4)
+    by_distance, by_pair = random(1, 4, 9, seed=5), random(2, 1, 3, 7, seed=6)
+    distances = np.arange(7)[None] - np.arange(3)[:, None] + 2
+    for given, whole in (
+        (None, bias),
+        (by_distance, bias + by_distance),
+        (by_pair, numpy(bias)[..., distances] + by_pair),
+    ):
+        found = layer(X[:, 4:], X, query_offset=4, attention_bias=given)
+        expected = plain(X[:, 4:], X, query_offset=4, attention_bias=whole)
+        np.testing.assert_allclose(numpy(found), numpy(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", BIASES)
+def test_cached_and_prepared_steps_have_the_position_bias(name):
+    layer = attention(position_bias=BIASES[name]())
+    whole, cache, step = numpy(layer(X, use_causal_mask=True)), layer.make_cache(2, 9), layer.prepare_cached_step()
+    output, cache = layer(X[:, :3], cache=cache, cache_index=ops.convert_to_tensor(0, "int32"))
+    np.testing.assert_allclose(numpy(output), whole[:, :3], atol=1e-5)
+    for i in range(3, 7):
+        at = ops.convert_to_tensor(i, "int32")
+        called, _ = layer(X[:, i : i + 1], cache=cache, cache_index=at)
+        output, cache = step(ops.convert_to_tensor(X[:, i]), cache, at)
+        np.testing.assert_allclose(numpy(output), whole[:, i], atol=1e-5)
+        np.testing.assert_allclose(numpy(called)[:, 0], whole[:, i], atol=1e-5)
+
+
+def test_both_blocks_take_a_position_bias_each_with_a_table_of_its_own():
+    parts = {"attention": {"position_bias": BIASES["relative"]()}}
+    blocks = [block(4, 20, **parts) for block in (TransformerEncoderBlock, TransformerDecoderBlock)]
+    for block in blocks:
+        block(X)
+    tables = [block.self_attention.position_bias.table for block in blocks]
+    assert tables[0] is not tables[1] and all(tuple(table.shape) == (6, 4) for table in tables)
+    model = models.GPT(11, 2, 12, 4, 20, 9, attention={"position_bias": ALiBi(4)})
+    assert type(model.decoder.blocks[1].self_attention.position_bias) is ALiBi
+    again = type(model).from_config(model.get_config())
+    assert type(again.decoder.blocks[1].self_attention.position_bias) is ALiBi
+
+
 def test_wrong_arguments():
+    with pytest.raises(ValueError, match="`position_bias` must be a layer of biases, such as `ALiBi`, or `None`"):
+        MultiHeadAttention(2, 4, position_bias="alibi")
+    with pytest.raises(ValueError, match=r"With `position_bias`, `query` must be \[B, T, D\]. .*\(2, 3, 4, 8\)"):
+        MultiHeadAttention(2, 4, position_bias=ALiBi(2))(random(2, 3, 4, 8))
+    with pytest.raises(ValueError, match="of as many heads. Received: position_bias.num_heads=3, num_heads=2"):
+        MultiHeadAttention(2, 4, position_bias=ALiBi(3))(X)
+    bias = BIASES["relative"]()
+    bias(X)
+    with pytest.raises(ValueError, match="`position_bias` must not be built.*as `attention_bias`"):
+        MultiHeadAttention(4, 3, position_bias=bias)
     with pytest.raises(ValueError, match="`rotary` must be a `RotaryEmbedding` or `None`. Received: rotary=True"):
         MultiHeadAttention(2, 4, rotary=True)
     with pytest.raises(ValueError, match="`query_key_norm`.*query_key_norm='rms'"):
