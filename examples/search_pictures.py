@@ -35,7 +35,7 @@ def plot_words(words, panels, title, subtitle):
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
     axes.set_axis_off()
     style = {"family": FONT, "parse_math": False, "va": "baseline"}
-    title, subtitle = drawable([textwrap.shorten(title, 64), textwrap.shorten(subtitle, 92)])
+    title, subtitle = drawable([cut(title, 64), cut(subtitle, 92)])
     axes.text(MARGIN, MARGIN + 12, title, size=13, weight="bold", **style)
     axes.text(MARGIN, MARGIN + 32, subtitle, size=SIZE, color="0.35", **style)
     for number, panel in enumerate(panels):
@@ -78,6 +78,10 @@ def widths(words):
     # Large, because widths are rounded to pixels.
     renderer, font = RendererAgg(1, 1, 720), FontProperties(family=FONT, size=SIZE)
     return [renderer.get_text_width_height_descent(word, font, ismath=False)[0] / 10 for word in words]
+
+
+def cut(text, length):
+    return textwrap.shorten(text, length, placeholder=" …")
 
 
 def drawable(words):

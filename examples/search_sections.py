@@ -12,7 +12,7 @@ FENCE = re.compile(r"^ *(```|~~~)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$")
 ITEM = re.compile(r"^ *(?:[-*+]|\d+\.) +")
 RULE = re.compile(r"^[ |:-]+$")  # the line below the head of a table
-END = re.compile(r"(?<=[.!?])[\"')]* +(?=[\"'(*`\[]*[A-Z0-9]|`)")
+END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"')])) +(?=[\"'(*`\[]*[A-Z0-9]|`)")
 MARKUP = (
     (re.compile(r"!?\[([^]]*)\]\([^)]*\)"), r"\1"),
     (re.compile(r"\*\*(.+?)\*\*"), r"\1"),

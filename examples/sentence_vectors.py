@@ -62,14 +62,14 @@ class Encoder:
     Args:
         model: `models.BERT` without the input "segments".
         tokenizer: `tokenizers.Tokenizer`.
-        limit: Number of tokens that a text may have.
+        limit: Number of tokens that a text may have, no more than the positions of the model.
     """
 
     def __init__(self, model, tokenizer, limit=LIMIT):
         # The published file pads texts to 128 tokens, and cuts longer ones without an error.
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        self.model, self.tokenizer, self.limit = model, tokenizer, limit
+        self.model, self.tokenizer, self.limit = model, tokenizer, min(limit, model.max_length)
 
     def count(self, text):
         """Number of tokens of a text, with the two around it."""
