@@ -14,6 +14,7 @@ def boxes(figure):
 
 
 def texts(figure):
+    assert not any(text.get_parse_math() for text in figure.axes[0].texts)
     return [text.get_text() for text in figure.axes[0].texts]
 
 

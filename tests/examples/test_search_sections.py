@@ -29,6 +29,7 @@ lamp = 3
 | a | red, warm |
 | | blue |
 | 12.5 ± 0.3 | 17.25 of 20 |
+Below it.
 
 - First item. Of two
   sentences
@@ -53,6 +54,7 @@ def test_a_page_is_split_at_headings_of_any_level():
         "lamp, light",
         "a, red, warm",
         "blue",
+        "Below it.",
         "First item.",
         "Of two sentences",
         "Second drawing item",

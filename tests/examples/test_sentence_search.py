@@ -47,6 +47,14 @@ def test_questions_are_answered_with_sections_sentence_and_picture(documentation
     assert sorted(path.name for path in documentation.iterdir()) == ["words-1.png", "words-2.png"]
 
 
+@pytest.mark.parametrize("number", range(3))
+def test_the_sentence_shown_is_the_most_similar_of_the_passage(number, capsys):
+    sentences = ("No light is on.", "The lamp is no light.", "Shined, the lamps.")
+    encoder, passage = tiny_encoder(), Passage(Section("a.md", "Page", "Title", ()), sentences)
+    sentence_search.show(sentence_search.parse([]), encoder, encoder([sentences[number]])[0], [(0.5, passage)])
+    assert capsys.readouterr().out == f"    0.50  Page: Title (a.md)\n    “{sentences[number]}”\n"
+
+
 def test_default_questions_are_counted(documentation, capfd, monkeypatch):
     right = {LIGHT: ("README.md", "Lamps"), LIGHT.lower(): ("README.md", "Light"), "e.": ("docs/e.md", "E")}
     monkeypatch.setattr(sentence_search, "QUESTIONS", right)
