@@ -8,7 +8,7 @@ import numpy as np
 FONT = "DejaVu Sans"  # comes with matplotlib
 SIZE, LEADING, PAD = 10.5, 20, 2.5  # points: the letters, a line, around a word
 WIDTH, MARGIN = 576, 18  # points
-DARKEST = 0.7  # of a color map: black letters stay readable
+DARKEST = 0.6  # of a color map: black letters stay readable
 
 Panel = collections.namedtuple("Panel", "caption values colors")  # one number a word; the name of a color map
 

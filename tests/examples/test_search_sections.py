@@ -27,8 +27,8 @@ lamp = 3
 | lamp | light |
 |:--|--:|
 | a | red, warm |
-| | blue |
 | 12.5 ± 0.3 | 17.25 of 20 |
+| | blue |
 Below it.
 
 - First item. Of two

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import safetensors.numpy
+import sentence_search
 import sentence_vectors
 from fetching import UnavailableError
 from sentence_vectors import Encoder, batches
@@ -134,8 +135,9 @@ def test_an_error_of_pip_is_reported_with_the_name_of_the_package(tmp_path, monk
 @pytest.mark.parametrize("missing", ["tokenizers", "safetensors.numpy"])
 def test_a_missing_library_is_an_error_that_names_the_extra(missing, monkeypatch):
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ImportError, match=r"pip install keras-attention-layers\[examples\]"):
-        sentence_vectors.load()
+    for run in (lambda _: sentence_vectors.load(), sentence_search.main):
+        with pytest.raises(ImportError, match=r"pip install keras-attention-layers\[examples\]"):
+            run([])
 
 
 @pytest.mark.slow
