@@ -10,6 +10,7 @@ it; nothing of it is part of this repository.
 """
 
 import re
+import sys
 import zipfile
 
 import keras
@@ -107,7 +108,9 @@ class Encoder:
         """
         rows = [self.tokenize(text).ids for text in texts]
         vectors = np.zeros((len(rows), self.model.model_dim), "float32")
-        with tqdm.tqdm(total=len(rows), unit=" texts", disable=not progress, dynamic_ncols=True) as bar:
+        # Fewer lines in a log file.
+        shown = {"mininterval": 0.5 if sys.stderr.isatty() else 15, "disable": not progress, "dynamic_ncols": True}
+        with tqdm.tqdm(total=len(rows), unit=" texts", **shown) as bar:
             for batch in batches([len(row) for row in rows]):
                 states, real = self._states([rows[i] for i in batch])
                 mean = np.sum(states * np.expand_dims(real, -1), axis=1) / np.sum(real, axis=1, keepdims=True)
