@@ -171,18 +171,11 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         projections |= {"kernel_regularizer": kernel_regularizer, "bias_regularizer": bias_regularizer}
         projections |= {"kernel_constraint": kernel_constraint, "bias_constraint": bias_constraint}
         projections |= {"use_bias": use_bias, "projection_activity_regularizer": activity_regularizer}
-        heads = {
-            "rotary": rotary,
-            "position_bias": position_bias,
-            "query_key_norm": query_key_norm,
-            "logit_cap": logit_cap,
-            "use_sinks": use_sinks,
-        }
+        heads = {"rotary": rotary, "position_bias": position_bias, "query_key_norm": query_key_norm}
+        heads |= {"logit_cap": logit_cap, "use_sinks": use_sinks}
         super().__init__(**projections, use_gate=use_gate, **heads, **kwargs)
         self._set_sizes(num_heads, num_key_value_heads, key_dim, value_dim, output_shape)
-        self.attention_axes = require_ints(attention_axes, "attention_axes")
-        self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)
-        self.flash_attention = require_bool(flash_attention, "flash_attention", optional=True)
+        self._set_pairs(attention_axes, sliding_window, flash_attention)
         self._set_dropout(dropout, seed)
         self.supports_masking = True
 
@@ -200,6 +193,11 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
             )
         # Private: `output_shape` of a Keras layer is the shape of its output.
         self._output_shape = require_features(output_shape)
+
+    def _set_pairs(self, attention_axes, sliding_window, flash_attention):
+        self.attention_axes = require_ints(attention_axes, "attention_axes")
+        self.sliding_window = require_int(sliding_window, "sliding_window", optional=True)
+        self.flash_attention = require_bool(flash_attention, "flash_attention", optional=True)
 
     def _set_dropout(self, dropout, seed):
         self.dropout = require_rate(dropout, "dropout")
@@ -247,8 +245,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
             query_offset, use_causal_mask = cache_index, True
         projected = memory if cache is None else cache
         keys, values, key_mask = self._keys_and_values(query, queries, value, key, projected, query_mask, key_mask)
-        bias = self._bias(query, keys, 1 if projected is None else 2, query_offset, attention_bias)
-        rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": bias}
+        rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": attention_bias}
         given = keys, values, attention_mask, training, return_attention_scores, use_causal_mask, projected
         context, scores = self._attend(self._queries(queries, query_offset), *given, **rest)
         output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)

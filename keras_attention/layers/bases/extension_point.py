@@ -78,6 +78,7 @@ class ExtensionPoint:
         With `projected`, a cache or a memory, keys are [B, K, S, H] and values [B, K, S, V], as it holds them.
         """
         given |= {"window": self.sliding_window, **self._on_logits()}
+        given["bias"] = self._bias(query, key, 1 if projected is None else 2, given["query_offset"], given["bias"])
         if projected is not None:
             if query.shape[1] == 1 and self._computes_attention:
                 given |= {"mask": require_boolean(attention_mask), **self._dropout_options(training)}
