@@ -4,7 +4,15 @@ import re
 
 import numpy as np
 
-from keras_attention.migrate.filling import by_path, count_blocks, fill, find, path_in_model, require_mapping
+from keras_attention.migrate.filling import (
+    by_path,
+    count_blocks,
+    fill,
+    find,
+    path_in_model,
+    require_mapping,
+    shape_at,
+)
 from keras_attention.models import BERT
 from keras_attention.ops.require import require_bool
 
@@ -86,14 +94,14 @@ def bert(weights, num_heads, segments=True, **kwargs):
 
 
 def _sizes(found, segments):
-    tokens, D = find(found, "embedding/embeddings")[1].shape
+    tokens, D = shape_at(found, "embedding/embeddings")
     return {
         "vocabulary_size": tokens,
         "model_dim": D,
         "num_layers": count_blocks(found),
-        "intermediate_dim": len(find(found, "block_0/feed_forward/expand/kernel")[1]),
-        "max_length": len(find(found, "position/table")[1]),
-        "num_segments": len(find(found, "segment_embedding/embeddings")[1]) if segments else None,
+        "intermediate_dim": shape_at(found, "block_0/feed_forward/expand/kernel")[0],
+        "max_length": shape_at(found, "position/table")[0],
+        "num_segments": shape_at(found, "segment_embedding/embeddings")[0] if segments else None,
         "pooler": "pooler/kernel" in found,
     }
 

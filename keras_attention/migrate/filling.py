@@ -75,6 +75,14 @@ def find(found, path):
     return found[path]
 
 
+def shape_at(found, path, ndim=2):
+    """The shape of the array of a path; raises if there is none, or for another number of axes."""
+    name, array = find(found, path)
+    if array.ndim != ndim:
+        raise ValueError(f"`{name}` must have {ndim} axes. Received: {array.shape}")
+    return array.shape
+
+
 def fill(model, found):
     """Assigns each array of `by_path` to its variable, or raises before the first: for missing and unknown ones."""
     values, left = [], dict(found)

@@ -4,7 +4,15 @@ import re
 
 import numpy as np
 
-from keras_attention.migrate.filling import by_path, count_blocks, fill, find, path_in_model, require_mapping
+from keras_attention.migrate.filling import (
+    by_path,
+    count_blocks,
+    fill,
+    find,
+    path_in_model,
+    require_mapping,
+    shape_at,
+)
 from keras_attention.models import gpt as gpt_model
 from keras_attention.models import llama as llama_model
 from keras_attention.ops.require import require_int
@@ -83,8 +91,8 @@ def gpt2(weights, num_heads, **kwargs):
     # Conv1D of transformers has kernels [in, out].
     turned = {name: np.asarray(x).T if CONVOLUTIONS.search(name) else x for name, x in weights.items()}
     found, tied = _read(turned, {"weight": "gamma", "bias": "beta"})
-    hidden = find(found, "block_0/feed_forward/expand/kernel")[1]
-    sizes = {"intermediate_dim": len(hidden), "max_length": len(find(found, "position/table")[1])}
+    hidden = shape_at(found, "block_0/feed_forward/expand/kernel")[0]
+    sizes = {"intermediate_dim": hidden, "max_length": shape_at(found, "position/table")[0]}
     model = gpt_model(
         **{**NO_DROPOUT, **_sizes(found), **sizes, "num_heads": num_heads, "tie_embeddings": tied, **kwargs}
     )
@@ -136,13 +144,13 @@ def llama(weights, num_heads, rotary=None, **kwargs):
     require_mapping(weights)
     require_int(num_heads, "num_heads")
     found, tied = _read(weights, {"weight": "scale"})
-    rows = {part: len(find(found, f"block_0/self_attention/{part}/kernel")[1]) for part in ("query", "key")}
+    rows = {part: shape_at(found, f"block_0/self_attention/{part}/kernel")[0] for part in ("query", "key")}
     size = rows["query"] // num_heads
     if not size or rows["query"] % num_heads or rows["key"] % size:
         raise ValueError(f"`num_heads` must fit queries and keys with {rows} features. Received: num_heads={num_heads}")
     attention = {"key_dim": size, "value_dim": size, "num_key_value_heads": rows["key"] // size}
     attention |= {"query_key_norm": "block_0/self_attention/query_norm/scale" in found, **kwargs.pop("attention", {})}
-    sizes = {"intermediate_dim": len(find(found, "block_0/feed_forward/gate/kernel")[1]), **_sizes(found)}
+    sizes = {"intermediate_dim": shape_at(found, "block_0/feed_forward/gate/kernel")[0], **_sizes(found)}
     sizes |= {"num_heads": num_heads, "attention": attention, "rotary": {"layout": "halves", **(rotary or {})}}
     model = llama_model(**{**sizes, "tie_embeddings": tied, **kwargs})
     fill(model, found)
@@ -175,5 +183,5 @@ def _path(norm):
 
 
 def _sizes(found):
-    tokens, D = find(found, "embedding/embeddings")[1].shape
+    tokens, D = shape_at(found, "embedding/embeddings")
     return {"vocabulary_size": tokens, "model_dim": D, "num_layers": count_blocks(found)}

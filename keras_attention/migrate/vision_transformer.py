@@ -3,7 +3,15 @@
 import math
 import re
 
-from keras_attention.migrate.filling import by_path, count_blocks, fill, find, path_in_model, require_mapping
+from keras_attention.migrate.filling import (
+    by_path,
+    count_blocks,
+    fill,
+    find,
+    path_in_model,
+    require_mapping,
+    shape_at,
+)
 from keras_attention.models import VisionTransformer
 
 # Published names -> paths in the model: of transformers (older, newer), timm and torchvision (older, newer).
@@ -130,7 +138,7 @@ def _describe(found, image_size):
         "patch_size": patch,
         "num_layers": count_blocks(found),
         "model_dim": kernel.shape[0],
-        "intermediate_dim": find(found, "block_0/feed_forward/expand/kernel")[1].shape[0],
+        "intermediate_dim": shape_at(found, "block_0/feed_forward/expand/kernel")[0],
         "num_classes": None if classes[0] is None else classes[1].shape[0],
         "pooling": "token" if token else "mean",
         "representation_dim": None if representation[0] is None else representation[1].shape[0],

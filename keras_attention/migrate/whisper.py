@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from keras_attention.migrate.filling import by_path, fill, find, path_in_model, require_mapping
+from keras_attention.migrate.filling import by_path, fill, find, path_in_model, require_mapping, shape_at
 from keras_attention.models import Whisper
 from keras_attention.models.whisper import PER_POSITION
 
@@ -140,7 +140,7 @@ def _kinds(layer):
 
 
 def _sizes(found):
-    tokens, D = find(found, "embedding/embeddings")[1].shape
+    tokens, D = shape_at(found, "embedding/embeddings")
     blocks = re.findall(r"^(encoder|decoder)_block_(\d+)/", "\n".join(found), re.MULTILINE)
     return {
         "vocabulary_size": tokens,
@@ -149,10 +149,10 @@ def _sizes(found):
             f"num_{s}_layers": 1 + max((int(n) for of, n in blocks if of == s), default=0)
             for s in ("encoder", "decoder")
         },
-        "intermediate_dim": len(find(found, "encoder_block_0/feed_forward/expand/kernel")[1]),
-        "max_length": len(find(found, "decoder_position/table")[1]),
-        "audio_length": PER_POSITION * len(find(found, "encoder_position/table")[1]),
-        "num_bins": find(found, "conv_1/kernel")[1].shape[1],
+        "intermediate_dim": shape_at(found, "encoder_block_0/feed_forward/expand/kernel")[0],
+        "max_length": shape_at(found, "decoder_position/table")[0],
+        "audio_length": PER_POSITION * shape_at(found, "encoder_position/table")[0],
+        "num_bins": shape_at(found, "conv_1/kernel", 3)[1],
     }
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.migrate.filling import by_path, fill, find, require_mapping
+from keras_attention.migrate.filling import by_path, fill, find, require_mapping, shape_at
 from tests.layers.helpers import numpy
 
 RNG = np.random.default_rng(0)
@@ -57,5 +57,8 @@ def test_fused_arrays_are_split_and_names_are_unique():
         by_path({"a": 1, "b": 2}, lambda name: "same")
     with pytest.raises(ValueError, match="must have an array for `c` of the model. Received: a"):
         find(by_path({"a": 1}, lambda name: name), "c")
+    assert shape_at(by_path({"a": np.ones((3, 4))}, lambda name: name), "a") == (3, 4)
+    with pytest.raises(ValueError, match=r"`a` must have 2 axes. Received: \(3,\)"):
+        shape_at(by_path({"a": np.ones(3)}, lambda name: name), "a")
     with pytest.raises(ValueError, match="`weights` must be a mapping.*Received: list"):
         require_mapping([])
