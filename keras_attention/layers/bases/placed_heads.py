@@ -123,4 +123,6 @@ def _serialized(layer):
 def _by_pair(bias, T, S):
     """A bias [1, N, T+S-1] of the distances as [1, N, T, S]."""
     distance = ops.expand_dims(ops.arange(S), 0) - ops.expand_dims(ops.arange(T), 1)
-    return ops.take(bias, distance + (T - 1), axis=-1)
+    # Flat, as `jax.numpy.take` drops empty axes of the indices.
+    pairs = ops.take(bias, ops.reshape(distance + (T - 1), (-1,)), axis=-1)
+    return ops.reshape(pairs, (*bias.shape[:2], T, S))

@@ -83,13 +83,13 @@ def test_a_position_bias_is_that_bias_of_the_call(name):
     maker = BIASES[name]()
     maker.build(X.shape)
     maker.set_weights([] if table is None else [numpy(table)])
-    bias = maker(X[:, 4:], X, query_offset=4)
+    bias = numpy(maker(X[:, 4:], X, query_offset=4))
     by_distance, by_pair = random(1, 4, 9, seed=5), random(2, 1, 3, 7, seed=6)
     distances = np.arange(7)[None] - np.arange(3)[:, None] + 2
     for given, whole in (
         (None, bias),
         (by_distance, bias + by_distance),
-        (by_pair, numpy(bias)[..., distances] + by_pair),
+        (by_pair, bias[..., distances] + by_pair),
     ):
         found = layer(X[:, 4:], X, query_offset=4, attention_bias=given)
         expected = plain(X[:, 4:], X, query_offset=4, attention_bias=whole)
