@@ -3,7 +3,7 @@
 python examples/speech_served.py runs/whisper_speech/export recording.wav
 
 The signature `serving_default` takes `audio` [B, N], floats from -1 to 1, 16,000 a second, of at most 30 seconds, and
-returns `text` [B] and `tokens` [B, 224].
+`audio_lengths` [B], the number of samples of each row; it returns `text` [B] and `tokens` [B, 224].
 """
 
 import array
@@ -43,7 +43,8 @@ def ask(directory, path):
         import tensorflow as tf
 
         serve = tf.saved_model.load(str(export)).signatures["serving_default"]
-    return serve(audio=tf.constant([audio], "float32"))["text"].numpy()[0].decode()
+    answer = serve(audio=tf.constant([audio], "float32"), audio_lengths=tf.constant([len(audio)]))
+    return answer["text"].numpy()[0].decode()
 
 
 if __name__ == "__main__":

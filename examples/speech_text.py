@@ -2,11 +2,9 @@
 
 import numpy as np
 import tensorflow as tf
-from speech_data import RATE, SECONDS
 
-from keras_attention import decoding
+from keras_attention.export import serving
 
-AUDIO = [tf.TensorSpec([None, None], "float32", name="audio")]
 START, WITHOUT_TIMES, END = 50257, 50362, 50256
 LONGEST = 224  # tokens, of 30 seconds of speech
 
@@ -35,26 +33,22 @@ def words_of(pieces):
     return words
 
 
-def transcriber(model, tokens, config, longest=LONGEST):
-    """From audio to text in one graph: `audio` [B, N] -> {"text": [B] strings, "tokens": [B, L]}.
+def transcription(model, tokens, config, longest=LONGEST):
+    """The signature from audio to text and tokens: a function and the specs of its arguments.
 
-    Audio is of 16,000 samples a second. Empty audio, and such of more than 30 seconds, is an error. Tokens that are not
-    spoken, and an empty transcript, are suppressed, as by the published network.
+    Tokens that are not spoken, and an empty transcript, are suppressed, as by the published network.
     """
     texts = np.array(bytes_of(tokens), object)
-    step = decoding.suppress(model.step, config["suppress_ids"], config["suppress_ids_begin"])
 
-    # AutoGraph has nothing to convert here, and would take longer than the trace.
-    @tf.function(input_signature=AUDIO, autograph=False)
-    def transcribe(audio):
-        B, N = tf.unstack(tf.shape(audio))
-        checks = [tf.debugging.assert_positive(N, "audio must not be empty")]
-        checks += [tf.debugging.assert_less_equal(N, RATE * SECONDS, f"audio must be of at most {SECONDS} seconds")]
-        with tf.control_dependencies(checks):
-            prompt = tf.tile([[START, WITHOUT_TIMES]], [B, 1])
-        cache = model.start(audio, prompt, longest)
-        chosen = decoding.greedy(step, cache, prompt[:, -1], longest, END, pad_token=END)
-        text = tf.strings.reduce_join(tf.gather(tf.constant(texts), chosen), axis=1)
-        return {"text": tf.strings.strip(text), "tokens": chosen}
+    def text_of(ids):
+        return tf.strings.strip(tf.strings.reduce_join(tf.gather(tf.constant(texts), ids), axis=1))
 
-    return transcribe
+    return serving.transcription(
+        model,
+        (START, WITHOUT_TIMES),
+        END,
+        longest,
+        suppressed=config["suppress_ids"],
+        first_suppressed=config["suppress_ids_begin"],
+        detokenize=text_of,
+    )["transcribe"]

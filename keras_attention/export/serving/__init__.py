@@ -8,6 +8,16 @@ from keras_attention.export.serving.image_classification import image_classifica
 from keras_attention.export.serving.image_generation import image_generation
 from keras_attention.export.serving.image_sampling import image_sampling
 from keras_attention.export.serving.image_translation import image_translation
+from keras_attention.export.serving.text_generation import text_generation
+from keras_attention.export.serving.transcription import transcription
 from keras_attention.export.serving.translation import translation
 
-__all__ = ["image_classification", "image_generation", "image_sampling", "image_translation", "translation"]
+__all__ = [
+    "image_classification",
+    "image_generation",
+    "image_sampling",
+    "image_translation",
+    "text_generation",
+    "transcription",
+    "translation",
+]

@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.decoding import beam_search, greedy
 from keras_attention.export.ids import require_ids
 from keras_attention.export.names import input_names
-from keras_attention.export.signatures import LENGTHS, zero_beyond
+from keras_attention.export.serving.tokens import ids_reader, require_callables, written
 from keras_attention.ops.require import require_bool, require_int
 
 PROTOCOL = ("encode", "start", "step")
@@ -75,7 +75,11 @@ def translation(
     import tensorflow as tf
 
     _require(model, start_token, end_token, max_length, beam_size, tokenize, detokenize, limits)
-    read, source = _source(model, tokenize)
+    read_with_lengths, source = ids_reader("source", getattr(model, "vocabularies", {}).get("source"), tokenize)
+
+    def read(inputs):
+        return read_with_lengths(inputs)[0]
+
     start, of_start = _start(model, read, source, max_length)
     step, of_step = _step(model, of_start)
     limit = {"max_length": tf.TensorSpec([None], "int32")} if limits else {}
@@ -86,9 +90,9 @@ def translation(
         given = model.step, model.start(ids, max_length), first, max_length, end_token
         limits = inputs.get("max_length")
         if beam_size is None:
-            return _written(greedy(*given, limits=limits), end_token, detokenize)
+            return written(greedy(*given, limits=limits), end_token, detokenize)
         tokens, scores = beam_search(*given, beam_size, alpha, limits=limits)
-        return {**_written(tokens, end_token, detokenize), "scores": scores}
+        return {**written(tokens, end_token, detokenize), "scores": scores}
 
     def encode(**inputs):
         return {"memory": model.encode(read(inputs))}
@@ -112,29 +116,7 @@ def _require(model, start_token, end_token, max_length, beam_size, tokenize, det
     require_int(max_length, "max_length")
     require_int(beam_size, "beam_size", optional=True)
     require_bool(limits, "limits")
-    for name, function in (("tokenize", tokenize), ("detokenize", detokenize)):
-        if function is not None and not callable(function):
-            raise ValueError(f"`{name}` must be callable, or `None`. Received: {name}={function!r}")
-
-
-def _source(model, tokenize):
-    """A function from the inputs of a signature to source ids [B, S], and the specs of these inputs."""
-    import tensorflow as tf
-
-    size = getattr(model, "vocabularies", {}).get("source")
-
-    def read_text(inputs):
-        ids = tokenize(inputs["text"])
-        ids = ids.to_tensor() if isinstance(ids, tf.RaggedTensor) else ids
-        return require_ids(ops.cast(ids, "int32"), "source", size)
-
-    def read_ids(inputs):
-        return require_ids(zero_beyond(inputs["source"], inputs[f"source{LENGTHS}"]), "source", size)
-
-    if tokenize is not None:
-        return read_text, {"text": tf.TensorSpec([None], tf.string)}
-    specs = {"source": tf.TensorSpec([None, None], "int32"), f"source{LENGTHS}": tf.TensorSpec([None], "int32")}
-    return read_ids, specs
+    require_callables(tokenize=tokenize, detokenize=detokenize)
 
 
 def _start(model, read, source, max_length):
@@ -169,12 +151,3 @@ def _step(model, cache):
 
 def _names(cache):
     return input_names({"cache": keras.tree.map_structure(lambda x: keras.InputSpec(shape=x.shape), cache)})
-
-
-def _written(tokens, end_token, detokenize):
-    if detokenize is None:
-        return {"tokens": tokens}
-    if end_token is not None:
-        tokens = ops.where(ops.equal(tokens, end_token), 0, tokens)  # as all after it
-    text = detokenize(ops.reshape(tokens, (-1, tokens.shape[-1])))
-    return {"text": ops.reshape(text, ops.shape(tokens)[:-1])}

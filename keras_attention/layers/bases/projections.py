@@ -14,7 +14,8 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import require_batch_size
 from keras_attention.layers.bases.memory_attention import memory_mask
 from keras_attention.ops.cache import write_rows
-from keras_attention.ops.require import require_bool, require_int
+from keras_attention.ops.pair_checks import require_length
+from keras_attention.ops.require import require_bool
 from keras_attention.ops.shapes.axes import contract, swap_heads
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 
@@ -146,14 +147,14 @@ class ProjectsMemory(ProjectsHeads):
 
         Args:
             batch_size: Int or int32 scalar tensor, B.
-            max_length: Positive int, L.
+            max_length: Positive int or int32 scalar tensor, L.
 
         Returns:
             {"key": [B, K, L, H], "value": [B, K, L, V], "mask": [B, L]}: the mask is boolean, true for written
             positions that are not padding.
         """
         require_batch_size(batch_size)
-        require_int(max_length, "max_length")
+        require_length(max_length, "max_length", least=1)
         dims = (batch_size, self.num_key_value_heads, max_length)
         return {
             "key": ops.zeros((*dims, self.key_dim), dtype=self.compute_dtype),
