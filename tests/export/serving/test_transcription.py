@@ -1,4 +1,7 @@
-"""Signature of Whisper in a graph of unknown sizes; `test_whisper_speech` exports it: rows of several lengths as if alone."""
+"""Signature of Whisper in a graph of unknown sizes: rows of several lengths as if alone.
+
+`test_whisper_speech` exports it.
+"""
 
 import numpy as np
 import pytest
