@@ -1,4 +1,4 @@
-"""Griffe extension: rewrites sections of Keras docstrings as Google-style sections that mkdocstrings understands."""
+"""Griffe extension: sections of Keras docstrings as Google-style ones, and functions whose module has their name."""
 
 import re
 
@@ -12,8 +12,30 @@ class KerasDocstrings(griffe.Extension):
         if obj.docstring:
             obj.docstring.value = to_google_style(obj.docstring.value)
 
+    def on_package(self, *, pkg, loader, **kwargs):
+        """Documents `package.name` as the function that `__all__` means, not as the module that has its name.
+
+        Griffe takes the module, which the pages leave out, and with it the function.
+        """
+        loader.resolve_aliases()  # while the modules can be found by their paths
+        for package in (pkg, *_inner(pkg, packages=True)):
+            for name in filter(lambda name: isinstance(name, str), package.exports or ()):  # not `*other.__all__`
+                module = package.members.get(name)
+                if module is not None and not module.is_alias and module.is_module and name in module.members:
+                    package.members[name] = griffe.Alias(name, module.members[name], parent=package)
+                    for obj in _inner(module):  # which griffe does not find any more
+                        self.on_object(obj=obj)
+
 
 def to_google_style(text):
     text = re.sub(r"^( *)Call arguments:$", r"\1Other Parameters: Call arguments", text, flags=re.M)
     text = re.sub(r"^( *)Examples?:$", r"\1**Example**", text, flags=re.M)
     return DOCTEST.sub(r"\1```pycon\n\g<0>\n\1```", text)
+
+
+def _inner(parent, packages=False):
+    """All members, and theirs; or only packages."""
+    for member in list(parent.members.values()):
+        if not member.is_alias and (not packages or (member.is_module and member.is_init_module)):
+            yield member
+            yield from _inner(member, packages)

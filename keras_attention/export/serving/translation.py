@@ -75,17 +75,13 @@ def translation(
     import tensorflow as tf
 
     _require(model, start_token, end_token, max_length, beam_size, tokenize, detokenize, limits)
-    read_with_lengths, source = ids_reader("source", getattr(model, "vocabularies", {}).get("source"), tokenize)
-
-    def read(inputs):
-        return read_with_lengths(inputs)[0]
-
+    read, source = ids_reader("source", getattr(model, "vocabularies", {}).get("source"), tokenize)
     start, of_start = _start(model, read, source, max_length)
     step, of_step = _step(model, of_start)
     limit = {"max_length": tf.TensorSpec([None], "int32")} if limits else {}
 
     def translate(**inputs):
-        ids = read(inputs)
+        ids, _ = read(inputs)
         first = ops.zeros((ops.shape(ids)[0],), "int32") + start_token
         given = model.step, model.start(ids, max_length), first, max_length, end_token
         limits = inputs.get("max_length")
@@ -95,7 +91,7 @@ def translation(
         return {**written(tokens, end_token, detokenize), "scores": scores}
 
     def encode(**inputs):
-        return {"memory": model.encode(read(inputs))}
+        return {"memory": model.encode(read(inputs)[0])}
 
     return {
         "translate": (translate, {**source, **limit}),
@@ -130,7 +126,7 @@ def _start(model, read, source, max_length):
     cache = tf.function(started, autograph=False).get_concrete_function(ids).structured_outputs
     cache = keras.tree.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), cache)
     names = _names(cache)
-    return (lambda **inputs: dict(zip(names, keras.tree.flatten(started(read(inputs)))))), cache
+    return (lambda **inputs: dict(zip(names, keras.tree.flatten(started(read(inputs)[0]))))), cache
 
 
 def _step(model, cache):
