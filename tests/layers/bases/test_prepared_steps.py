@@ -9,6 +9,7 @@ from keras_attention.layers import FeedForward, MultiHeadAttention, TransformerD
 from keras_attention.layers.bases.prepared_steps import is_plain, prepare
 from tests.backend import BACKEND
 from tests.layers.helpers import noisy, numpy, random
+from tests.variants import variants
 
 B, S, L, D, N = 2, 7, 5, 12, 4
 MASK = np.arange(S) < np.array([[4], [7]])
@@ -63,7 +64,7 @@ def block_of(**init):
     return noisy(TransformerDecoderBlock(N, 20, **init), random(B, L, D), random(B, S, 10))
 
 
-@pytest.mark.parametrize("init", BLOCK.values(), ids=BLOCK)
+@pytest.mark.parametrize("init", variants(BLOCK, "post-norm", "pre-norm, biases", "bfloat16"))
 def test_block(init):
     if init.get("dtype") == "float64" and BACKEND != "tensorflow":
         pytest.skip("Keras computes float64 on TensorFlow only")
