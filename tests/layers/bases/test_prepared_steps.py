@@ -85,6 +85,7 @@ def test_lora():
     np.testing.assert_allclose(stepped(block, x, block.prepare_step()), expected, atol=1e-5)
 
 
+@pytest.mark.usefixtures("few_objects")
 def test_int8_weights_are_dequantized():
     """The products of a prepared step are exact for the quantized weights: inputs are not quantized."""
     block, x = block_of(use_bias=True), random(B, L, D)
