@@ -7,6 +7,7 @@ from keras import ops
 from keras_attention import decoding, models
 from tests.backend import BACKEND
 from tests.decoding import toy
+from tests.variants import variants
 
 DECODERS = [decoding.greedy, decoding.sample, decoding.beam_search]
 each_decoder = pytest.mark.parametrize("decode", DECODERS, ids=lambda f: f.__name__)
@@ -197,7 +198,7 @@ STEPS = {
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow graph")
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", variants(STEPS.keys(), "luong_lstm", "beam_search", "sample_image"))
 def test_a_step_has_few_operations(name):
     import tensorflow as tf
 

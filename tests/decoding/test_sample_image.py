@@ -12,6 +12,7 @@ from keras_attention.ops import logistic_mixture_sample
 from tests.backend import BACKEND, numpy
 from tests.models.helpers import compiled
 from tests.models.image_helpers import SIZE, VARIANTS, condition, image_of, inputs_of, small
+from tests.variants import variants
 
 COLD = 1e-12  # a temperature that makes sampling deterministic, however wide a logistic is
 SOME = ["2d-reference-classes-pre-norm", "mixture-2d-grey", "super-resolution"]
@@ -96,7 +97,8 @@ def assert_alike(one, other):
     assert one.shape == other.shape and (one == other).mean() > 0.97
 
 
-@each_variant
+# tests/export/serving/test_image_sampling.py samples a model with classes and a source.
+@pytest.mark.parametrize("name", variants(SOME, "mixture-2d-grey"))
 def test_every_value_is_sampled_from_the_model_output_on_the_finished_image(name):
     """Teacher forcing on the sampled image gives the same values with the same noise."""
     model, inputs, complete = variant(name)
@@ -141,6 +143,8 @@ def test_known_mask_broadcasts_over_the_batch():
     np.testing.assert_array_equal(one[:, :, 0], known[:, :, 0])
 
 
+# tests/export/serving/test_image_sampling.py traces such a signature.
+@pytest.mark.slow
 def test_runs_as_a_saved_model_signature(tmp_path):
     """The loop is a signature of a SavedModel, for any batch size."""
     if BACKEND != "tensorflow":

@@ -11,6 +11,8 @@ V, L, END = 4, 4, 2
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel needs the TensorFlow backend")
+# tests/export/test_other_runtimes.py serves such a model without Python.
+@pytest.mark.slow
 def test_saved_model_decodes_any_batch_without_python_and_xla_ops(tmp_path):
     import tensorflow as tf
 

@@ -32,6 +32,7 @@ def test_an_epoch_has_each_digit_once():
     assert len(set(rows)) == 20  # two of 22 are dropped
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
     def build():

@@ -84,6 +84,8 @@ def learn(folder, steps, model=None, callbacks=()):
     return model, before
 
 
+# tests/training/test_adversarial_resume.py resumes the same model; `test_digits_learning.py` an example.
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_same_weights_and_results(tmp_path):
     killed = CopyAfter(2, tmp_path / "whole", tmp_path / "parts")

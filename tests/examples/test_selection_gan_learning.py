@@ -54,6 +54,8 @@ def stand_ins(*args, **kwargs):
     return generator, keras.Model({"source": source, "image": image}, {"logits": logits})
 
 
+# tests/training/test_adversarial_resume.py resumes the same model; `test_digits_learning.py` an example.
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch):
     monkeypatch.setattr(learning.models, "selection_gan", stand_ins)
@@ -66,7 +68,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_pa
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("ablation, variation", [("B", 0.0), ("H", 1e-6)])
+@pytest.mark.parametrize("ablation, variation", [("B", 0.0), pytest.param("H", 1e-6, marks=pytest.mark.slow)])
 def test_each_step_of_the_ablation_has_its_loss_and_its_outputs(ablation, variation):
     model = make(ablation)
     assert model.objective.total_variation == variation

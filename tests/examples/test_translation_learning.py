@@ -6,6 +6,7 @@ from translation_data import Pair
 from translation_text import END, PAD, START, Subwords
 
 from keras_attention import models
+from tests.variants import variants
 
 SEED = 5
 
@@ -118,7 +119,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("beam", variants([1, 3], 1))
 def test_a_translation_does_not_depend_on_the_others(beam, monkeypatch):
     monkeypatch.setattr(learning, "LONGEST_ANSWER", 5)
     english = Subwords.of(["a lamp", "the lamp is on"] * 2, 17)

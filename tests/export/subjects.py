@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import keras
 import numpy as np
-import pytest
 
 from keras_attention import models
 from keras_attention.export.names import output_names
 from keras_attention.export.signatures import name_outputs
 from tests.export.models import noisy
 from tests.layers.cases import CASES
+from tests.variants import variants
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,7 @@ def outputs_of(model, data):
 
 def parameters(subjects, quick):
     """The subjects as parameters of tests; those that are not named in `quick` are slow."""
-    assert set(quick) <= {subject.name for subject in subjects}
-    slow = [() if subject.name in quick else pytest.mark.slow for subject in subjects]
-    return [pytest.param(subject, id=subject.name, marks=marks) for subject, marks in zip(subjects, slow)]
+    return variants({subject.name: subject for subject in subjects}, *quick)
 
 
 def _layer(case):

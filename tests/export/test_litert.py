@@ -11,10 +11,11 @@ from tests.export.subjects import FACTORIES, LAYERS, assert_same, parameters
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
 SUBJECTS = [*LAYERS, *FACTORIES]
 QUICK = ("LocalAttention1D", "GatedRecurrentUnit", "GlimpseSensor")
-ANY_SIZE = ("MultiHeadAttention", "BahdanauAttention", "SelfAttention2D", "NonLocalBlock", "GlimpseSensor-soft")
+ANY_SIZE = ("MultiHeadAttention", "BahdanauAttention", "NonLocalBlock", "GlimpseSensor-soft")
 # Also of any size, but slow.
 OTHERS_OF_ANY_SIZE = (
     "AttentionPooling",
+    "SelfAttention2D",
     "PatchEmbedding",
     "ClassToken",
     "SqueezeExcitation",

@@ -14,7 +14,6 @@ QUICK = (
     "BahdanauAttention",
     "GatedRecurrentUnit",
     "SelfAttention2D",
-    "MultiHeadAttention",
     "selection_gan_discriminator",
 )
 # Outputs of `selection_gan` that have the name of an input.

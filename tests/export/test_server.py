@@ -25,7 +25,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     writer, classifier = exported.writer(), models.classifier()
     given = exported.START, exported.END, exported.WRITE
-    signatures = {**serving.translation(writer, *given), "write": exported.string_signature(writer)}
+    signatures = {"translate": serving.translation(writer, *given)["translate"]}
+    signatures["write"] = exported.string_signature(writer)
     export_saved_model(writer, folder / "writer", signatures=signatures, verify=False)
     export_saved_model(classifier, folder / "classifier", verify=False)
     return folder

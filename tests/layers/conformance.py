@@ -14,33 +14,50 @@ BACKEND = keras.backend.backend()
 IDS = [str(case) for case in CASES]
 # Compiled paths are tested with the first case of each layer, the differences between cases eagerly.
 FIRST = list({case.layer: case for case in reversed(CASES)}.values())
-
-
-def each(cases):
-    """Parametrizes a test over these cases."""
-    cases = list(cases)
-    return pytest.mark.parametrize("case", cases, ids=[str(case) for case in cases])
-
-
-each_case = each(CASES)
-
-
-def cases_with(attribute):
-    return each(case for case in CASES if getattr(case, attribute))
-
-
-def each_half(cases, only=None):
-    """Parametrizes a test over half precision: first cases in both types, or `only` one; the others by turns."""
-    kinds, pairs = ("float16", "bfloat16"), []
-    for i, case in enumerate(cases):
-        chosen = (only,) if only else kinds if case in FIRST else (kinds[i % 2],)
-        pairs += [(case, dtype) for dtype in chosen]
-    return pytest.mark.parametrize(("case", "dtype"), pairs, ids=[f"{case}-{dtype}" for case, dtype in pairs])
+BLOCKS = ("TransformerEncoderBlock", "TransformerDecoderBlock", "ImageTransformerBlock", "AttentionRNN")
 
 
 def keyed(case):
     """Whether the layer is attention with masks of its keys."""
     return case.values is not None and bool(case.masks)
+
+
+def mechanism(case):
+    """Whether the case is there for a mechanism of its layer's attention: sinks, rotary positions, coverage.
+
+    Calls, arguments and files do not depend on it: with such cases their tests are slow.
+    """
+    return keyed(case) and case not in FIRST
+
+
+def block(case):
+    """Whether the attention of the layer is another layer, with cases of its own."""
+    return case.layer.__name__ in BLOCKS
+
+
+def marked(cases, slow=lambda case: False):
+    """The cases as parameters of a test or of a fixture, marked as slow where `slow(case)`."""
+    return [pytest.param(case, id=str(case), marks=[pytest.mark.slow] * slow(case)) for case in cases]
+
+
+def each(cases, slow=lambda case: False):
+    """Parametrizes a test over these cases, marked as slow where `slow(case)`."""
+    return pytest.mark.parametrize("case", marked(cases, slow))
+
+
+each_case = each(CASES)
+each_kind = each(CASES, slow=mechanism)
+
+
+def cases_with(attribute, slow=lambda case: False):
+    return each((case for case in CASES if getattr(case, attribute)), slow)
+
+
+def each_half(cases, first="float16", only=None):
+    """Parametrizes a test over half precision: both types by turns, from `first` on, or `only` one."""
+    kinds = ["float16", "bfloat16"] if first == "float16" else ["bfloat16", "float16"]
+    pairs = [(case, only or kinds[i % 2]) for i, case in enumerate(cases)]
+    return pytest.mark.parametrize(("case", "dtype"), pairs, ids=[f"{case}-{dtype}" for case, dtype in pairs])
 
 
 def arrays(case, seed=0, batch=None, longer=0):

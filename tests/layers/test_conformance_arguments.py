@@ -7,7 +7,7 @@ import pytest
 from keras_attention import layers
 from tests.layers.arguments import assert_refuses, bad_values, kind_of, of_numpy
 from tests.layers.case import LayerCase
-from tests.layers.conformance import each_case
+from tests.layers.conformance import each_kind
 from tests.layers.recurrent_cases import CELLS
 
 OF_KERAS = ("name", "trainable", "dtype")
@@ -23,7 +23,7 @@ def refuses(case):
     assert_refuses(lambda **bad: case.layer(**{**case.init, **bad}), arguments(case))
 
 
-@each_case
+@each_kind
 def test_bad_arguments_are_refused_by_name(case):
     refuses(case)
 
@@ -40,13 +40,13 @@ def test_invalid_values_depend_on_the_argument():
     assert kind_of("use_bias", "candidate") == "choice" and kind_of("seed", None) == "seed"
 
 
-@each_case
+@each_kind
 def test_an_unknown_keyword_is_refused_by_name(case):
     with pytest.raises(ValueError, match="dropuot"):
         case.layer(**case.init, dropuot=0.9)
 
 
-@each_case
+@each_kind
 def test_numpy_numbers_are_accepted_and_saved_as_python_numbers(case):
     good = arguments(case)
     given = {name: of_numpy(value) for name, value in good.items() if kind_of(name, value) and value is not None}

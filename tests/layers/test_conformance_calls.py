@@ -15,13 +15,15 @@ from tests.backend import at_once
 from tests.layers.cases import CASES
 from tests.layers.conformance import (
     FIRST,
-    IDS,
     alone,
     answer,
     arrays,
+    block,
     close,
     each,
     make,
+    marked,
+    mechanism,
     numpy,
     shapes,
     symbols,
@@ -32,7 +34,7 @@ from tests.layers.test_conformance_masks import padding
 TRAINS_OTHERWISE = ("BatchNormalization", "SpectralNormalization")
 
 
-@pytest.fixture(scope="module", params=CASES, ids=IDS)
+@pytest.fixture(scope="module", params=marked(CASES, slow=mechanism))
 def built(request):
     """A case, its layer with random weights, its inputs and its output: one build for many tests."""
     layer, x = make(request.param), arrays(request.param)
@@ -209,11 +211,11 @@ def own(case):
     return model
 
 
-@each(case for case in FIRST if case.int8)
+@each((case for case in FIRST if case.int8), slow=block)
 @pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
 def test_int8_inside_a_custom_layer_survives_the_file(case, tmp_path):
-    """Functional models are quantized in the tests of models."""
+    """Functional models, and blocks in them, are quantized in the tests of models."""
     model, x = own(case), alone(arrays(case))
     exact = answer(model, x)
     model.quantize("int8")

@@ -13,6 +13,7 @@ from tests.layers.conformance import (
     FIRST,
     answer,
     arrays,
+    block,
     bounds,
     built,
     cases_with,
@@ -123,7 +124,7 @@ def test_float_masks_are_refused(case):
             built(case)(*arrays(case), **{name: np.zeros(shape, "float32")}, **case.call)
 
 
-@cases_with("dropout")
+@cases_with("dropout", slow=block)
 def test_dropout_is_off_at_inference(case):
     x = arrays(case)
     plain, dropping = built(case), built(case, **case.dropout)
@@ -135,7 +136,7 @@ def test_dropout_is_off_at_inference(case):
     assert np.abs(expected(case) - trained).max() > 1e-3
 
 
-@cases_with("dropout")
+@cases_with("dropout", slow=block)
 def test_return_attention_scores_does_not_change_the_output_in_training(case):
     x, call = arrays(case), {"training": True, **case.call}
     dropping = built(case, seed=7, **case.dropout)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_attention.ops import attention
-from tests.layers.conformance import BACKEND, CASES, arrays, built, close, each, each_half, symbols
+from tests.layers.conformance import BACKEND, CASES, arrays, block, built, close, each, each_half, symbols
 from tests.layers.paths import CHEAP, Passes, along, passes, tensors
 from tests.layers.visibility import everything, first, pools, resized
 
@@ -28,7 +28,7 @@ OF_OTHERS = (
 # bfloat16 has the range of float32 and cannot overflow here.
 LARGE = each_half(ATTENTION, only="float16")
 # JAX compiles for each dtype.
-HALF = each_half(ATTENTION, only="float16" if BACKEND == "jax" else None)
+HALF = each_half(ATTENTION, "bfloat16", only="float16" if BACKEND == "jax" else None)
 
 
 @LARGE
@@ -114,7 +114,7 @@ def of_the_policy(config):
     return {name: of_the_policy(value) for name, value in config.items() if name != "dtype"}
 
 
-@KEYED
+@each(ATTENTION, slow=block)
 def test_float64_computes_in_float64_and_has_second_derivatives(case):
     """Against finite differences, which in float32 would be noise.
 
@@ -213,7 +213,7 @@ def a_grid_in_order(case):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
-@each(case for case in ATTENTION if not case.pairs and str(case) not in OF_OTHERS)
+@each((case for case in ATTENTION if not case.pairs and str(case) not in OF_OTHERS), slow=block)
 def test_no_tensor_holds_all_pairs_of_long_inputs(case):
     """Traced forward and backward, not run."""
     layer = built(case, **case.long)

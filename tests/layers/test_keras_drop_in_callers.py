@@ -63,6 +63,7 @@ def test_dtype_policies_by_path_reach_the_projections():
         assert dtypes == ["int8"] * 3 + ["float32"]
 
 
+@pytest.mark.usefixtures("few_objects")
 def test_flattened_sublayers_can_be_quantized():
     layer = MultiHeadAttention(N, 3, use_gate=True)
     layer.build((B, T, D))

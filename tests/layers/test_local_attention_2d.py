@@ -10,6 +10,7 @@ from tests.layers.helpers import noisy, numpy, random
 from tests.layers.local_attention import decoded, dense, seen_by
 from tests.reference.generation import positions
 from tests.reference.local_attention import mask_2d
+from tests.variants import variants
 
 B, Y, X, N, D = 2, 6, 8, 4, 12
 # Blocks that divide, no rows or columns of memory, more memory than block, and blocks that do not divide.
@@ -22,6 +23,7 @@ INITS = [
     {"query_block": (2, 3), "memory_block": (1, 2), "use_bias": False},
     {"query_block": (2, 1), "memory_block": (1, 2), "causal": True, "dilation": (1, 3)},
 ]
+CAUSAL = [init for init in INITS if init.get("causal")]
 
 
 def layer_of(query_block=(2, 3), memory_block=(1, 2), causal=True, **init):
@@ -75,7 +77,7 @@ def test_a_pixel_depends_on_visible_pixels_only():
         assert not changed[rows[index + 1 :], columns[index + 1 :]].any()
 
 
-@pytest.mark.parametrize("init", [init for init in INITS if init.get("causal")], ids=str)
+@pytest.mark.parametrize("init", variants({str(init): init for init in CAUSAL}, *map(str, CAUSAL[1::2])))
 def test_decoding_equals_the_full_forward(init):
     rows = max(3, init["query_block"][0])  # enough to cross the end of a block
     layer, x = layer_of(**init), random(B, rows, X, D, seed=1)

@@ -136,6 +136,7 @@ def test_masks_of_images(axes):
     np.testing.assert_array_equal(seen, np.broadcast_to(sees, seen.shape))
 
 
+@pytest.mark.usefixtures("few_objects")
 def test_int8_and_lora_survive_the_file(tmp_path):
     layer = MultiHeadAttention(N, 3, use_gate=True)
     x = random(B, T, D)

@@ -10,6 +10,7 @@ from keras_attention.ops import spectral_step
 from tests.backend import BACKEND, QUICK
 from tests.layers.helpers import numpy, random
 from tests.reference import spectral as reference
+from tests.variants import variants
 
 # What is wrapped, an input, and the kernel as a matrix [I, O].
 KINDS = {
@@ -77,7 +78,7 @@ def test_is_the_layer_with_the_kernel_divided_by_sigma(kind, iterations):
     np.testing.assert_allclose(numpy(layer.u), after, atol=1e-5)
 
 
-@each_kind
+@pytest.mark.parametrize("kind", variants(KINDS.keys(), "dense", "conv2d_transpose", "embedding"))
 def test_sigma_of_the_effective_kernel_converges_to_one(kind):
     layer, x, kernel = make(kind, iterations=15)
     for _ in range(5):
@@ -192,7 +193,10 @@ def test_the_gradient_is_orthogonal_to_the_kernel(kind, how):
     assert abs(np.sum(gradient * before)) < 1e-5 * np.linalg.norm(gradient) * np.linalg.norm(before)
 
 
-@pytest.mark.parametrize(("kind", "how"), [("dense", XLA), ("conv2d", GRAPH), ("embedding", GRAPH)])
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [("dense", XLA), *(pytest.param(kind, GRAPH, marks=pytest.mark.slow) for kind in ("conv2d", "embedding"))],
+)
 def test_training_and_prediction_compute_the_same(kind, how, tmp_path):
     """40 steps with learning rate 0 leave the kernel unchanged, unlike assigning W / sigma to it; u converges."""
     model, layer, x, before, u = trained(kind, how, steps=40)

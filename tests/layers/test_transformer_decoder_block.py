@@ -8,6 +8,7 @@ from tests.layers.helpers import numpy, random
 from tests.models.helpers import block_weights, noisy
 from tests.reference import decoder_only as reference_of_decoder_only
 from tests.reference import transformer as reference
+from tests.variants import variants
 
 X, MEMORY = random(2, 6, 12), random(2, 7, 10, seed=1)
 MASK = np.array([[1, 1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1]], bool)
@@ -41,7 +42,7 @@ def test_left_padding_of_a_prompt_is_cached(norm_first):
         np.testing.assert_allclose(numpy(output)[:, 0], whole[:, i], atol=1e-4)
 
 
-@pytest.mark.parametrize("chunks", [(1, 1, 1, 1, 1, 1), (3, 1, 2), (6,)], ids=str)
+@pytest.mark.parametrize("chunks", variants([(1, 1, 1, 1, 1, 1), (3, 1, 2), (6,)], (3, 1, 2)))
 def test_decoding_with_a_cache_equals_the_full_forward(chunks):
     layer = block()
     whole, scores = layer(X, MEMORY, memory_mask=MASK, return_attention_scores=True)

@@ -49,6 +49,7 @@ def test_matches_stored_logits_of_timm(case):
     np.testing.assert_allclose(numpy(model(resnets.images(33, 46))), logits, rtol=0, atol=atol)
 
 
+@pytest.mark.slow
 def test_four_stages_of_different_depths():
     sizes = {"blocks": (2, 1, 3, 1), "width": 4, "attention": resnets.cbam, "ratio": 16, "classes": 7}
     weights = resnets.weights(**sizes)

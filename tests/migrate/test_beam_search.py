@@ -10,11 +10,14 @@ from keras_attention import decoding, migrate
 from tests import goldens
 from tests.layers.helpers import numpy
 from tests.migrate.models import END, LONGEST, decoder, starts
+from tests.variants import variants
 
 CASES = goldens.cases("beam_search")
 # An eager search takes up to two seconds: all widths and penalties with one decoder, some with the other.
 for seldom in ("luong_lstm_beams_1_penalty_0.0", "luong_lstm_beams_4_penalty_2.0"):
     del CASES[seldom]
+# Each decoder, a single beam and several, with and without a penalty.
+EVERYDAY = ("bahdanau_gru_beams_1_penalty_0.0", "bahdanau_gru_beams_3_penalty_0.8", "luong_lstm_beams_3_penalty_0.0")
 ATOL = 1e-5
 
 
@@ -38,7 +41,7 @@ def search_here(name):
     return numpy(tokens), numpy(scores)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", variants(CASES.keys(), *EVERYDAY))
 def test_matches_tensorflow_addons(name):
     case = CASES[name]
     tokens, scores = search(name)
@@ -49,7 +52,7 @@ def test_matches_tensorflow_addons(name):
     np.testing.assert_allclose(scores, case["step_scores"][:, -1], atol=ATOL)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if "bahdanau" in name])
+@pytest.mark.parametrize("name", variants([name for name in CASES if "bahdanau" in name], *EVERYDAY[:2]))
 def test_decoding_beam_search_finds_no_worse_finished_sequence(name):
     """Both scored with the penalty of `decoding.beam_search`, which ignores open sequences unless none ends."""
     case = CASES[name]

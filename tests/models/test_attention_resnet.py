@@ -70,10 +70,10 @@ def weights_of_attention(attention, variant, channels):
     return size(layer.trainable_variables)
 
 
-SLOW = [pytest.param(depth, marks=pytest.mark.slow) for depth in (101, 152)]
+SLOW = [pytest.param(depth, marks=pytest.mark.slow) for depth in (34, 50, 101, 152)]
 
 
-@pytest.mark.parametrize("depth", [18, 34, 50, *SLOW])
+@pytest.mark.parametrize("depth", [18, *SLOW])
 def test_parameter_counts_of_all_depths_are_the_published_ones(depth):
     """Counts with attention are those without plus one attention layer per residual block."""
     model = structure(depth)
@@ -103,8 +103,7 @@ def test_non_local_blocks_are_evenly_spaced():
     assert names == [f"stage{stage}_block{block}_attention" for stage, block in expected]
 
 
-@pytest.mark.parametrize("bottleneck", [False, True])
-@pytest.mark.parametrize("attention", ["se", "cbam"])
+@pytest.mark.parametrize("attention, bottleneck", [("se", False), ("cbam", True)])
 def test_attention_is_on_the_residual_branch_only(attention, bottleneck):
     """If the last batch normalization of the branch outputs 0, the block outputs ReLU(shortcut)."""
     model = noisy(models.AttentionResNet(**SMALL, bottleneck=bottleneck, attention=attention))

@@ -7,6 +7,7 @@ import pytest
 from keras_attention import decoding, models
 from tests.layers.helpers import numpy
 from tests.models.helpers import noisy
+from tests.variants import variants
 
 SIZES = {"num_layers": 2, "model_dim": 16, "num_heads": 4, "intermediate_dim": 20}
 GROUPED = {"attention": {"num_key_value_heads": 2, "query_key_norm": True}}
@@ -54,7 +55,7 @@ def test_steps_after_a_prompt_are_the_whole_pass(make, prepared):
         np.testing.assert_allclose(numpy(logits), whole[:, 2 + i], atol=1e-5)
 
 
-@each
+@pytest.mark.parametrize("make", variants(NETWORKS, "llama"))
 def test_a_left_padded_prompt_is_continued_as_if_alone(make):
     model = noisy(make())
     mask = np.array([[0, 0, 1, 1], [1, 1, 1, 1]], bool)

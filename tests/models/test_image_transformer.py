@@ -23,6 +23,7 @@ from tests.models.image_helpers import (
 )
 from tests.reference import generation
 from tests.reference import image_transformer as reference
+from tests.variants import variants
 
 each_variant = pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIANTS)
 each_order = pytest.mark.parametrize("arguments", list(VARIANTS.values())[:5], ids=list(VARIANTS)[:5])
@@ -108,6 +109,7 @@ def test_receptive_field_is_the_power_of_the_shifted_mask(layers, query_block, m
     np.testing.assert_array_equal(seen, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [6, 7])
 def test_last_of_64_positions_depends_on_the_first_from_seven_layers_on(layers):
     arguments = {"channels": 1, "num_layers": layers, "query_block": 8, "memory_block": 8, "position_encoding": None}
@@ -122,7 +124,10 @@ def test_last_of_64_positions_depends_on_the_first_from_seven_layers_on(layers):
 
 
 # Not "1d", which is "super-resolution" without its encoder, nor "2d", whose steps are those of the other 2D variants.
-@pytest.mark.parametrize("arguments", list(VARIANTS.values())[2:], ids=list(VARIANTS)[2:])
+@pytest.mark.parametrize(
+    "arguments",
+    variants(dict(list(VARIANTS.items())[2:]), "2d-learned", "mixture-1d-classes", "mixture-super-resolution-pre-norm"),
+)
 def test_decoding_steps_match_the_whole_image(arguments):
     # Compiling is slow: XLA only for the step with most layers, two blocks only for one variant.
     most, two = VARIANTS["mixture-super-resolution-pre-norm"], VARIANTS["2d-learned"]

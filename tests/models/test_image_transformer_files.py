@@ -8,12 +8,13 @@ from keras_attention import metrics, training
 from tests.backend import QUICK
 from tests.models.helpers import numpy
 from tests.models.image_helpers import SIZES, VARIANTS, condition, image_of, in_order, inputs_of, small
+from tests.variants import variants
 
 BACKEND = keras.backend.backend()
 SOME = [name for name in VARIANTS if name in ("2d", "mixture-1d-classes", "mixture-super-resolution-pre-norm")]
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", variants(SOME, "mixture-super-resolution-pre-norm"))
 def test_save_and_load(name, tmp_path):
     arguments = {**VARIANTS[name], "num_layers": 1}
     if "num_encoder_layers" in arguments:
@@ -47,7 +48,9 @@ def test_mixed_precision(name):
     assert np.abs(step - whole).mean() < 0.05 * np.abs(whole).mean()
 
 
-@pytest.mark.parametrize("name", ["2d-reference-classes-pre-norm", "mixture-1d-classes"])
+@pytest.mark.parametrize(
+    "name", variants(["2d-reference-classes-pre-norm", "mixture-1d-classes"], "2d-reference-classes-pre-norm")
+)
 def test_training_lowers_the_loss(name):
     # XLA, which is slow, compiles the block and the likelihoods in tests/layers and tests/ops.
     graph = BACKEND == "tensorflow" and name == "mixture-1d-classes"

@@ -11,13 +11,12 @@ import pytest
 from tests.backend import BACKEND
 from tests.layers.helpers import numpy
 from tests.models.factories import INPUTS, NETWORKS, make, of_class
+from tests.variants import variants
 
-# Their copies take longest.
-SLOW = ("SelectionGANGenerator", "SAGANGenerator", "SAGANDiscriminator", "RNNSearch", "NonLocalResNet")
 each_network = pytest.mark.parametrize("name", NETWORKS)
-each_copied = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in NETWORKS]
-)
+# Of pictures, of tokens and of both kinds of inputs by name; copies of the others repeat these and take longer.
+COPIED = ("Transformer", "GPT", "RecurrentAttention", "VisionTransformer", "AttentionResNet", "PatchDiscriminator")
+each_copied = pytest.mark.parametrize("name", variants(NETWORKS.keys(), *COPIED))
 
 
 def assert_equal(name, model):

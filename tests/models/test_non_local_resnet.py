@@ -70,13 +70,14 @@ def _order(name):
 # With 101 layers, variants other than the plain one repeat the same blocks.
 @pytest.mark.parametrize(
     "depth, blocks, inflation",
-    [pytest.param(*key, marks=pytest.mark.slow if key[0] == 101 and key != (101, 0, None) else ()) for key in COUNTS],
+    [pytest.param(*key, marks=() if key in ((50, 5, None), (50, 0, "3x1x1")) else pytest.mark.slow) for key in COUNTS],
     ids=lambda x: str(x),
 )
 def test_parameter_counts(depth, blocks, inflation):
     assert trainable(structure(depth, blocks, inflation)) == COUNTS[depth, blocks, inflation]
 
 
+@pytest.mark.slow
 def test_parameter_ratios_of_the_paper():
     """Without normalization: 43.2 million, and 1.2 (3 × 1 × 1), 1.5 (3 × 3 × 3) and 1.2 (non-local) times as many."""
 

@@ -13,6 +13,8 @@ from tests.models.image_helpers import in_order
 # SAGAN normalizes its kernels by default, which then cannot be replaced.
 PLAIN = {"spectral_normalization": False}
 NORMALIZED = ("SAGANGenerator", "SAGANDiscriminator")
+# Made of the layers of the others.
+LONG = ("RNNSearch", "BERT", "Whisper", "NonLocalResNet", "SelectionGANGenerator")
 MAKE = {name: make for name, make in NETWORKS.items() if name not in NORMALIZED} | {
     "SAGANGenerator": lambda: test_sagan.small(generator=PLAIN)[0],
     "SAGANDiscriminator": lambda: test_sagan.small(discriminator=PLAIN)[1],
@@ -48,7 +50,7 @@ def close(found, expected, atol):
 
 @pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method")
-@each([name for name in MAKE if name != "PatchDiscriminator"], slow=("Transformer", "SelectionGANGenerator"))
+@each([name for name in MAKE if name != "PatchDiscriminator"], slow=(*LONG, "Transformer", "SAGANDiscriminator"))
 def test_int8(name, tmp_path):
     model, inputs = noisy(MAKE[name]()), INPUTS[name]
     exact = answers(model, inputs)
@@ -60,7 +62,7 @@ def test_int8(name, tmp_path):
     close(answers(twin, inputs), quantized, 1e-6)
 
 
-@each(MAKE, slow=("RNNSearch", "ImageTransformer", "NonLocalResNet", "SelectionGANGenerator", *NORMALIZED))
+@each(MAKE, slow=(*LONG, "ImageTransformer", *NORMALIZED))
 def test_lora(name, tmp_path):
     """The file holds the product of the adapter, added to the kernel."""
     model, inputs = noisy(MAKE[name]()), INPUTS[name]

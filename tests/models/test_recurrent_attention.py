@@ -210,6 +210,7 @@ def test_fits_and_evaluates():
     assert answers["locations"].shape == (8, 2, 2)
 
 
+@pytest.mark.slow
 def test_trains_with_xla():
     if BACKEND != "tensorflow":
         pytest.skip("on JAX Keras compiles every step, on PyTorch none")
@@ -258,6 +259,8 @@ def test_save_and_load(arguments, tmp_path):
         np.testing.assert_allclose(numpy(x), numpy(expected[name]), atol=1e-6)
 
 
+# tests/export/serving/test_image_classification.py traces it as a signature.
+@pytest.mark.slow
 def test_exported_model_returns_logits_and_locations(tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")

@@ -12,6 +12,7 @@ from tests.backend import BACKEND
 from tests.layers.helpers import numpy, random
 from tests.reference import sagan as reference
 from tests.reference.spectral import spectral_norm
+from tests.variants import variants
 
 SMALL = {"image_size": 16, "num_classes": 3, "channels": 4, "attention_at": 8}
 OF_NOISE = {"noise_dim": 5}
@@ -132,7 +133,8 @@ def test_discriminator_sums_over_positions():
     np.testing.assert_allclose(numpy(inside([features, LABEL])), expected, rtol=1e-4)
 
 
-@each_kind
+# The others are called in `test_outputs_depend_on_the_label_only_if_conditioned_on_it`.
+@pytest.mark.parametrize("kind", variants(KINDS.keys(), "sagan", "ac_gan", "without classes"))
 def test_shapes_and_ranges(kind):
     generator, discriminator = of_kind(kind)
     image = numpy(generator(call_on(generator)))
@@ -145,7 +147,14 @@ def test_shapes_and_ranges(kind):
 
 
 # "concatenation" has the generator of "sagan", "sngan_projection" its discriminator without attention.
-@pytest.mark.parametrize("kind, saved", [("sagan", (0, 1)), ("sngan_projection", (0,)), ("concatenation", (1,))])
+@pytest.mark.parametrize(
+    "kind, saved",
+    [
+        ("sagan", (0, 1)),
+        pytest.param("sngan_projection", (0,), marks=pytest.mark.slow),
+        pytest.param("concatenation", (1,), marks=pytest.mark.slow),
+    ],
+)
 def test_save_and_load(kind, saved, tmp_path):
     for model in (of_kind(kind)[i] for i in saved):
         model.save(tmp_path / "model.keras")
@@ -180,6 +189,8 @@ def test_mixed_precision():
         assert np.abs(a - b).mean() < 0.05 * max(1, np.abs(a).max())
 
 
+# tests/export/serving/test_image_generation.py traces it as a signature.
+@pytest.mark.slow
 def test_exported_generator_accepts_any_batch_size(tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with unknown dimensions needs the TensorFlow backend")

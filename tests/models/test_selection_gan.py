@@ -12,6 +12,7 @@ from tests.backend import BACKEND, QUICK
 from tests.layers.helpers import numpy, random
 from tests.models.selection_gan_weights import noisy, of_discriminator, of_second_stage, of_u_net
 from tests.reference import selection_gan as reference
+from tests.variants import variants
 
 SMALL = {"image_size": (16, 24), "num_downs": 3, "width": 3, "semantics_width": 2, "selection_channels": 11}
 CHOICES = {"num_candidates": 5, "pool_sizes": (1, 2, 3)}
@@ -96,7 +97,7 @@ def test_inputs_and_outputs_of_the_ablation(ablation):
     assert ("selection_pooling" in names) == (ablation == "H")
 
 
-@pytest.mark.parametrize("ablation", ["E", "H"])
+@pytest.mark.parametrize("ablation", variants(["E", "H"], "H"))
 def test_a_training_step_updates_all_weights(ablation):
     generator, _ = small(ablation)
     x, outputs = inputs_of(generator), STEPS[ablation][1]
@@ -152,7 +153,7 @@ def test_legacy_unused_conv_does_not_affect_outputs():
 WITH_MORE = {"legacy_unused_conv": True, "semantics_channels": 4}
 
 
-@pytest.mark.parametrize("ablation, arguments", [("E", {}), ("H", WITH_MORE)])
+@pytest.mark.parametrize("ablation, arguments", [pytest.param("E", {}, marks=pytest.mark.slow), ("H", WITH_MORE)])
 def test_save_and_load(ablation, arguments, tmp_path):
     for model in small(ablation, **arguments)[: 1 + (ablation == "H")]:  # the discriminator is the same
         model.save(tmp_path / "model.keras")
@@ -189,6 +190,8 @@ def test_image_data_format_of_keras_is_ignored():
             np.testing.assert_allclose(numpy(outputs[name]), numpy(y), atol=1e-5)
 
 
+# tests/export/serving/test_image_translation.py traces it as a signature.
+@pytest.mark.slow
 def test_exported_generator_accepts_any_batch_size(tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel with an unknown dimension needs the TensorFlow backend")

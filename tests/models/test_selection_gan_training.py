@@ -64,6 +64,7 @@ def test_gradient_of_the_shared_semantics_network_is_the_sum_over_both_calls():
         np.testing.assert_allclose(total, a + b, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_losses_are_finite_and_decrease():
     model = make()
     model.compile(*(keras.optimizers.Adam(6e-3, beta_1=0.5) for _ in range(2)), jit_compile=BACKEND == "jax")

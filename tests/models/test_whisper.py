@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_attention import models
+from tests.backend import QUICK
 from tests.layers.helpers import numpy
 from tests.models.factories import INPUTS, SPEECH, make, of_class
 
@@ -77,7 +78,7 @@ def test_tokens_depend_on_the_audio_and_training_leaves_positions():
     }
     assert np.abs(numpy(model(INPUT)) - numpy(model(other))).max() > 1e-2
     before = numpy(model.get_layer("encoder_position").table)
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), **QUICK)
     history = model.fit(INPUT, np.roll(TOKENS, -1, axis=1), epochs=3, verbose=0).history["loss"]
     assert history[-1] < history[0]
     np.testing.assert_array_equal(numpy(model.get_layer("encoder_position").table), before)

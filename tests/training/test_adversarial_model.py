@@ -7,6 +7,7 @@ from tests.backend import BACKEND, DEFAULT, QUICK, numpy
 from tests.reference import adversarial as reference
 from tests.training import stand_ins
 from tests.training.stand_ins import C, K, Z, snapshot
+from tests.variants import variants
 
 # How a step runs: TensorFlow eagerly and with XLA, which takes a graph; JAX with its compiler; PyTorch eagerly.
 WAYS = {
@@ -241,7 +242,7 @@ def test_losses_are_scaled_if_only_one_network_has_half_precision():
         assert max(np.abs(a - s).max() for s, a in zip(start, plain)) > 1e-3
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", variants(["mixed_float16", "mixed_bfloat16"], "mixed_float16"))
 def test_mixed_precision_trains(policy):
     keras.config.set_dtype_policy(policy)
     model = stand_ins.model(classes=False, **(GRAPH if policy == "mixed_float16" else QUICK))
@@ -278,6 +279,7 @@ def test_sample_weights_are_refused():
         stand_ins.model(run_eagerly=True, jit_compile=False).train_on_batch(images, labels, np.ones(4, "float32"))
 
 
+@pytest.mark.slow
 def test_two_hundred_steps_lower_the_frechet_distance():
     """Of eight Gaussians on a circle, computed by NumPy in fixed random features."""
     rng = np.random.default_rng(0)

@@ -77,6 +77,7 @@ def test_a_resumed_run_has_the_curve_and_the_weights_of_an_uninterrupted_one(tmp
         np.testing.assert_array_equal(*snapshot([a, b]), err_msg=a.path)
 
 
+@pytest.mark.slow
 def test_every_part_of_the_state_matters(uninterrupted):
     """Each of these, changed after loading, changes the curve: so the test above can fail."""
     model = stand_ins.model(seed=1, average_decay=0.9, **QUICK)

@@ -56,7 +56,7 @@ def normalized(network):
             yield kernel.reshape(-1, kernel.shape[-1]).copy(), numpy(layer.u).copy()
 
 
-@pytest.mark.parametrize("baseline", [None, "ac_gan"])
+@pytest.mark.parametrize("baseline", [pytest.param(None, marks=pytest.mark.slow), "ac_gan"])
 def test_each_network_trains_and_the_average_is_a_generator_of_the_same_class(baseline, tmp_path):
     model, before, report = trained(baseline)
     assert all(np.isfinite(value) for value in report.values()) and ("real_classes_loss" in report) == (

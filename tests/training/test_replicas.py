@@ -13,13 +13,19 @@ from tests.backend import BACKEND
 
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="`tf.distribute` needs TensorFlow")
 ROOT = pathlib.Path(__file__).parents[2]
-QUICK = ["noise_gan", "glimpses", "transformer", "distinct"]
+QUICK = ["noise_gan", "distinct"]
+MORE = ["glimpses", "transformer"]
 LARGER = ["image_gan", "synchronized_resnet", "sagan", "rnn_search"]
 
 
 @pytest.fixture(scope="module", params=[2, pytest.param(4, marks=pytest.mark.slow)])
 def quick(request, tmp_path_factory):
     return run(request.param, QUICK, tmp_path_factory.mktemp("quick"))
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def more(request, tmp_path_factory):
+    return run(request.param, MORE, tmp_path_factory.mktemp("more"))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +52,12 @@ def assert_same(one, several):
 @pytest.mark.parametrize("name", [name for name in QUICK if name != "distinct"])
 def test_steps_are_those_of_one_device(name, quick):
     assert_same(*quick[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MORE)
+def test_steps_of_more_models_are_those_of_one_device(name, more):
+    assert_same(*more[name])
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ def fit(model, *callbacks, **kwargs):
     model.fit(batches(**kwargs), steps_per_epoch=3, epochs=4, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
-@pytest.mark.parametrize("every, bad_from, batch", [(1, 5, 3), (2, 4, 2)])
+@pytest.mark.parametrize("every, bad_from, batch", [pytest.param(1, 5, 3, marks=pytest.mark.slow), (2, 4, 2)])
 def test_the_error_names_the_loss_and_the_last_good_checkpoint(every, bad_from, batch, tmp_path):
     model = stand_ins.model(networks=stand_ins.plain, **QUICK)
     checkpoints = training.KeepLastCheckpoints(tmp_path, keep=2, every=2)

@@ -1,4 +1,4 @@
-"""Signatures of encoder-decoders, in graphs of unknown sizes; the Transformer's from a SavedModel."""
+"""Signatures of encoder-decoders, in graphs of unknown sizes; those of one from a SavedModel."""
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ FACTORIES = {
     ),
     "luong": lambda: luong_lstm(V, V + 4, embedding_dim=5, units=6, num_layers=2, dropout=0.3),
 }
+SLOW = ("rnn_search", "rnn_encdec")
 ROWS = models.tokens(3, 5, 4, vocabulary=V)
 LENGTHS = [3, 5, 0, -2]
 
@@ -34,12 +35,12 @@ def traced(signatures):
     return {name: concrete(*extra_signature(name, signature)) for name, signature in signatures.items()}
 
 
-@pytest.fixture(scope="module", params=FACTORIES)
+@pytest.fixture(scope="module", params=[pytest.param(x, marks=[pytest.mark.slow] * (x in SLOW)) for x in FACTORIES])
 def served(request, tmp_path_factory):
     """A model and its signatures."""
     model = models.noisy(FACTORIES[request.param](), seed=4)
     signatures = serving.translation(model, START, END, L, limits=True)
-    if request.param != "transformer":
+    if request.param != "luong":  # the Transformer's are exported in `tests/export/test_server.py`
         return model, traced(signatures)
     path = export_saved_model(model, tmp_path_factory.mktemp("served"), signatures=signatures)
     loaded = tf.saved_model.load(str(path))

@@ -14,6 +14,7 @@ def model_of(block):
     return keras.Sequential([keras.Input((None, D)), noisy(block, random(B, T, D))])
 
 
+@pytest.mark.usefixtures("few_objects")
 @pytest.mark.parametrize("first", ["lora", "int8"])
 def test_int8_and_lora_together_survive_the_file(first, tmp_path):
     block = TransformerEncoderBlock(4, 9)
@@ -57,6 +58,7 @@ class Adapted(keras.layers.Layer):
         return self.block(inputs)
 
 
+@pytest.mark.usefixtures("few_objects")
 def test_adapters_inside_a_custom_layer_survive_both_kinds_of_file(tmp_path):
     models = [keras.Sequential([keras.Input((T, D)), Adapted()]) for _ in range(2)]
     block, x = models[0].layers[0].block, random(B, T, D, seed=1)

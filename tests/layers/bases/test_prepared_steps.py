@@ -9,6 +9,7 @@ from keras_attention.layers import FeedForward, MultiHeadAttention, TransformerD
 from keras_attention.layers.bases.prepared_steps import is_plain, prepare
 from tests.backend import BACKEND
 from tests.layers.helpers import noisy, numpy, random
+from tests.variants import variants
 
 B, S, L, D, N = 2, 7, 5, 12, 4
 MASK = np.arange(S) < np.array([[4], [7]])
@@ -63,7 +64,7 @@ def block_of(**init):
     return noisy(TransformerDecoderBlock(N, 20, **init), random(B, L, D), random(B, S, 10))
 
 
-@pytest.mark.parametrize("init", BLOCK.values(), ids=BLOCK)
+@pytest.mark.parametrize("init", variants(BLOCK, "post-norm", "pre-norm, biases", "bfloat16"))
 def test_block(init):
     if init.get("dtype") == "float64" and BACKEND != "tensorflow":
         pytest.skip("Keras computes float64 on TensorFlow only")
@@ -84,6 +85,7 @@ def test_lora():
     np.testing.assert_allclose(stepped(block, x, block.prepare_step()), expected, atol=1e-5)
 
 
+@pytest.mark.usefixtures("few_objects")
 def test_int8_weights_are_dequantized():
     """The products of a prepared step are exact for the quantized weights: inputs are not quantized."""
     block, x = block_of(use_bias=True), random(B, L, D)

@@ -13,6 +13,7 @@ from tests.backend import QUICK
 from tests.models import test_luong as luong
 from tests.models import test_rnn_search as search
 from tests.models.helpers import numpy
+from tests.variants import variants
 
 BACKEND = keras.backend.backend()
 SOURCE, TARGET = search.SOURCE, search.TARGET
@@ -60,7 +61,8 @@ def test_caches_are_batch_first_and_keep_their_shapes(name):
 
 
 # Not local-p, whose decoding is compared with the compiled one below.
-each_decoded = pytest.mark.parametrize("name", ["rnn_search", "rnn_encdec", "luong"])
+DECODED = ["rnn_search", "rnn_encdec", "luong"]
+each_decoded = pytest.mark.parametrize("name", DECODED)
 
 
 @each_decoded
@@ -75,7 +77,7 @@ def test_greedy_returns_the_most_probable_tokens(name):
         np.testing.assert_array_equal(written[b, :length], log_probs[b, :length].argmax(-1))
 
 
-@each_decoded
+@pytest.mark.parametrize("name", variants(DECODED, "rnn_search"))
 def test_beam_scores_are_penalized_log_probabilities(name):
     model, start = of_name(name), np.full(2, START)
     tokens, scores = decoding.beam_search(model.step, model.start(SOURCE, L), start, L, END, beam_size=3)
@@ -91,7 +93,7 @@ def test_beam_scores_are_penalized_log_probabilities(name):
         np.testing.assert_allclose(score, expected, rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", [*XLA, "rnn_encdec", "luong"])
+@pytest.mark.parametrize("name", variants(list(MODELS), "rnn_search", "luong"))
 def test_decoding_in_a_compiled_function(name):
     model = of_name(name)
 
@@ -128,7 +130,7 @@ def test_save_and_load(name, tmp_path):
 
 
 # The weights of `luong` are among those of local-p.
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "luong"])
+@pytest.mark.parametrize("name", variants([name for name in MODELS if name != "luong"], "rnn_search"))
 def test_trains(name):
     if BACKEND == "torch":
         pytest.skip("Keras does not promise that its layers go through `torch.compile`")
@@ -143,7 +145,7 @@ def test_trains(name):
         assert np.abs(numpy(w) - old).max() > 1e-4, w.path
 
 
-@each_decoded
+@pytest.mark.parametrize("name", variants(DECODED, "rnn_search"))
 def test_mixed_precision(name, tmp_path):
     model, exact = MODELS[name](dtype="mixed_bfloat16"), numpy(of_name(name)(INPUTS))
     logits = model(INPUTS)
@@ -162,6 +164,8 @@ def test_mixed_precision(name, tmp_path):
     np.testing.assert_allclose(numpy(ops.cast(twin(INPUTS), "float32")), logits, atol=1e-6)
 
 
+# tests/export/serving/test_translation.py exports a quicker one.
+@pytest.mark.slow
 def test_export_with_greedy_decoding(tmp_path):
     if BACKEND != "tensorflow":
         pytest.skip("a SavedModel needs the TensorFlow backend")
