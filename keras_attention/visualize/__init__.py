@@ -1,7 +1,23 @@
 """Attention scores of any `keras.Model`, numbers from them, and pictures of them."""
 
+from keras_attention.visualize.glimpses import animate_glimpses, plot_glimpses
+from keras_attention.visualize.heads import plot_heads
+from keras_attention.visualize.images import image_grid, overlay, point_maps, tile_images
 from keras_attention.visualize.plot import plot_attention
 from keras_attention.visualize.scores import attention_scores
 from keras_attention.visualize.summaries import head_entropy, mean_distance, rollout
 
-__all__ = ["attention_scores", "plot_attention", "rollout", "head_entropy", "mean_distance"]
+__all__ = [
+    "attention_scores",
+    "rollout",
+    "head_entropy",
+    "mean_distance",
+    "plot_attention",
+    "plot_heads",
+    "point_maps",
+    "overlay",
+    "image_grid",
+    "tile_images",
+    "plot_glimpses",
+    "animate_glimpses",
+]
