@@ -3,6 +3,7 @@
 from keras_attention.visualize.glimpses import animate_glimpses, plot_glimpses
 from keras_attention.visualize.heads import plot_heads
 from keras_attention.visualize.images import image_grid, overlay, point_maps, tile_images
+from keras_attention.visualize.page import html
 from keras_attention.visualize.plot import plot_attention
 from keras_attention.visualize.scores import attention_scores
 from keras_attention.visualize.summaries import head_entropy, mean_distance, rollout
@@ -14,6 +15,7 @@ __all__ = [
     "mean_distance",
     "plot_attention",
     "plot_heads",
+    "html",
     "point_maps",
     "overlay",
     "image_grid",
