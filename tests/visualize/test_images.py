@@ -103,9 +103,12 @@ def test_the_overlay_shows_a_map_at_its_place_on_the_image():
 
 def test_the_overlay_has_a_row_for_each_image():
     images = RNG.uniform(-1, 1, (3, 8, 12, 1))
-    figure = overlay(images, RNG.random((3, 2, 4, 6)), value_range=(-1, 1), interpolation="bilinear", title="maps")
+    maps = RNG.random((3, 2, 4, 6))
+    figure = overlay(images, maps, value_range=(-1, 1), interpolation="bilinear", title="maps")
     panels = np.array(figure.axes).reshape(3, 3)
-    for row, image in zip(panels, images):
+    for row, image, pair in zip(panels, images, maps):
+        for axes, expected in zip(row[1:], pair):
+            np.testing.assert_allclose(axes.images[1].get_array(), expected, rtol=1e-6)
         np.testing.assert_allclose(row[0].images[0].get_array()[..., 2], (image[..., 0] + 1) / 2, atol=1e-6)
         np.testing.assert_allclose(row[2].images[0].get_array(), (image[..., 0] + 1) / 2, atol=1e-6)
     pixels(figure)
