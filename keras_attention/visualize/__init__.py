@@ -6,11 +6,12 @@ from keras_attention.visualize.images import image_grid, overlay, point_maps, ti
 from keras_attention.visualize.page import html
 from keras_attention.visualize.plot import plot_attention
 from keras_attention.visualize.scores import attention_scores
-from keras_attention.visualize.summaries import head_entropy, mean_distance, rollout
+from keras_attention.visualize.summaries import flow, head_entropy, mean_distance, rollout
 
 __all__ = [
     "attention_scores",
     "rollout",
+    "flow",
     "head_entropy",
     "mean_distance",
     "plot_attention",

@@ -1,6 +1,8 @@
-"""Numbers from attention scores: rollout through the layers, entropy and distance of heads."""
+"""Numbers from attention scores: rollout and flow through the layers, entropy and distance of heads."""
 
 import numpy as np
+
+FLOW_UNIT = 2**30  # of capacities, which SciPy takes as int32
 
 
 def rollout(scores, *, residual=0.5):
@@ -36,6 +38,68 @@ def rollout(scores, *, residual=0.5):
     array([[0.5  , 0.5  ],
            [0.125, 0.875]])
     """
+    mixed, *above = _with_residual(scores, residual)
+    for layer in above:
+        mixed = layer @ mixed
+    return mixed
+
+
+def flow(scores, *, residual=0.5):
+    """Attention flow: the maximum flow from each position of the output to each input position, through all layers.
+
+        F[t, s] = max flow from (L, t) to (0, s)        capacity of (l, i) -> (l - 1, j): A_l[i, j], as in `rollout`
+
+    (Abnar & Zuidema, 2020, https://arxiv.org/abs/2005.00928, section 3.) The graph has a node for each position after
+    each layer. Where `rollout` multiplies the attention along a path, a path here carries at most its smallest one.
+    Each entry is a flow of its own, and rows do not sum to 1.
+
+        scores[l]: [B, N, T, T]    ->    [B, T, T]
+
+    It solves `B T^2` flows with SciPy, exactly for capacities rounded to multiples of 2^-30. For 32 positions and six
+    layers that takes about four seconds.
+
+    Args:
+        scores: Dict or list of the scores of the layers from the first to the last, each [B, N, T, T] or [N, T, T].
+        residual: Float from 0 to 1, the part of the residual connection.
+
+    Returns:
+        NumPy array [B, T, T], or [T, T] without a batch, from 0 to 1.
+
+    Raises:
+        ImportError: If SciPy is not installed.
+        ValueError: As `rollout`.
+
+    Example:
+
+    >>> first, second = np.array([[[0.0, 1.0], [0.0, 1.0]]]), np.array([[[1.0, 0.0], [0.5, 0.5]]])
+    >>> flow([first, second])
+    array([[0.5 , 0.5 ],
+           [0.25, 1.  ]])
+    """
+    layers = np.stack(_with_residual(scores, residual))
+    *batch, T, _ = layers.shape[1:]
+    samples = layers.reshape(len(layers), -1, T, T).swapaxes(0, 1)
+    return np.array([_maximum_flows(sample) for sample in samples]).reshape(*batch, T, T)
+
+
+def _maximum_flows(layers):
+    """Layers [L, T, T] of one sample, the first one first, to flows [T, T]."""
+    try:
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import maximum_flow
+    except ImportError as error:
+        raise ImportError("`flow` needs SciPy: pip install keras-attention-layers[visualize]") from error
+    L, T, _ = layers.shape
+    capacities = np.zeros((L + 1, T, L + 1, T), "int32")
+    for number, layer in enumerate(layers):
+        capacities[number + 1, :, number] = np.rint(layer * FLOW_UNIT)
+    graph = csr_array(capacities.reshape((L + 1) * T, (L + 1) * T))
+    flows = [[maximum_flow(graph, L * T + t, s).flow_value for s in range(T)] for t in range(T)]
+    return np.array(flows) / FLOW_UNIT
+
+
+def _with_residual(scores, residual):
+    """Means over heads [..., T, T] of the layers, with the part of the residual connection; rows sum to 1."""
     layers = [_require_scores(layer) for layer in (scores.values() if isinstance(scores, dict) else scores)]
     shapes = [layer.shape for layer in layers]
     # Heads may differ between layers.
@@ -47,10 +111,7 @@ def rollout(scores, *, residual=0.5):
     if not 0 <= residual <= 1:
         raise ValueError(f"`residual` must be from 0 to 1. Received: residual={residual}")
     itself = np.eye(shapes[0][-1])
-    mixed = np.broadcast_to(itself, shapes[0][:-3] + itself.shape)
-    for layer in layers:
-        mixed = _normalized(residual * itself + (1 - residual) * layer.mean(axis=-3)) @ mixed
-    return mixed
+    return [_normalized(residual * itself + (1 - residual) * layer.mean(axis=-3)) for layer in layers]
 
 
 def head_entropy(scores, *, query_mask=None):

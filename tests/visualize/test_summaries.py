@@ -1,10 +1,12 @@
+import itertools
 import math
+import sys
 
 import numpy as np
 import pytest
 
 from keras_attention import models
-from keras_attention.visualize import attention_scores, head_entropy, mean_distance, rollout
+from keras_attention.visualize import attention_scores, flow, head_entropy, mean_distance, rollout
 
 B, N, T, S = 2, 3, 6, 5
 
@@ -50,6 +52,44 @@ def test_rollout_of_an_encoder_gives_padding_no_part():
     for layer in scores.values():
         layer[..., 5:] = 0
     assert (rollout(scores)[:, :5, 5:] == 0).all()
+
+
+def smallest_cut(layers, t, s, residual):
+    """The maximum flow from output t to input s by another theorem: the smallest of all cuts between them."""
+    L, T = len(layers), layers[0].shape[-1]
+    capacity = {}
+    for number, layer in enumerate(layers):
+        for i in range(T):
+            row = [(1 - residual) * sum(head[i][j] for head in layer) / len(layer) for j in range(T)]
+            row[i] += residual
+            for j in range(T):
+                capacity[(number + 1, i), (number, j)] = row[j] / sum(row)
+    nodes = [(number, i) for number in range(L + 1) for i in range(T)]
+    free = [node for node in nodes if node not in ((L, t), (0, s))]
+    cuts = []
+    for chosen in itertools.product((False, True), repeat=len(free)):
+        near = {(L, t), *itertools.compress(free, chosen)}
+        cuts.append(sum(c for (a, b), c in capacity.items() if a in near and b not in near))
+    return min(cuts)
+
+
+def test_flow_is_the_smallest_cut():
+    layers = [random_scores(B, heads, 3, 3, seed=heads) for heads in (3, 2)]
+    found = flow(layers, residual=0.3)
+    for b, t, s in [(0, 0, 0), (0, 2, 1), (1, 0, 2), (1, 1, 0)]:
+        assert found[b, t, s] == pytest.approx(smallest_cut([layer[b] for layer in layers], t, s, 0.3), abs=1e-8)
+    np.testing.assert_array_equal(flow([layer[1] for layer in layers], residual=0.3), found[1])
+
+
+def test_flow_of_one_layer_is_its_attention():
+    [layer] = layers = [random_scores(N, T, T)]
+    np.testing.assert_allclose(flow(layers), 0.5 * np.eye(T) + 0.5 * layer.mean(axis=0), atol=1e-9)
+
+
+def test_flow_without_scipy_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.sparse.csgraph", None)
+    with pytest.raises(ImportError, match=r"pip install keras-attention-layers\[visualize\]"):
+        flow([random_scores(N, T, T)])
 
 
 def looped_mean(scores, query_mask, value):
@@ -112,6 +152,7 @@ def test_heads_without_queries_are_nan():
     [
         (lambda: rollout([np.ones((N, T, S))]), r"`scores` must be those of self-attention.*Received: shapes \[\(3, 6"),
         (lambda: rollout([np.ones((N, T, T)), np.ones((N, S, S))]), "with one B and one T"),
+        (lambda: flow([np.ones((N, T, S))]), "`scores` must be those of self-attention"),
         (lambda: rollout({}), r"Received: shapes \[\]"),
         (lambda: rollout([np.ones((N, T, T))], residual=1.5), "`residual` must be from 0 to 1.*=1.5"),
         (lambda: head_entropy(np.ones((T, S))), r"\[N, T, S\]. Received: scores.shape=\(6, 5\)"),
