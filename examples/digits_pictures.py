@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_attention import decoding
+from keras_attention import decoding, visualize
+from keras_attention.visualize.style import PALETTE
 
 
 def painter(model, size, seed, temperature):
@@ -43,13 +44,6 @@ def completions(paint, images, labels, tries):
     return np.concatenate([given[None], painted.reshape(tries, *images.shape), images[None]])
 
 
-def sheet(images):
-    """[rows, columns, Y, X, C] -> one image [rows (Y + 2), columns (X + 2), C], with a border around each."""
-    framed = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)), constant_values=64)
-    rows, columns, Y, X, C = framed.shape
-    return framed.transpose(0, 2, 1, 3, 4).reshape(rows * Y, columns * X, C)
-
-
 def plot_pictures(drawn, completed, title):
     """Samples on the left, completions on the right."""
     from matplotlib.figure import Figure
@@ -60,7 +54,7 @@ def plot_pictures(drawn, completed, title):
         (left, drawn, "samples, one column for each class"),
         (right, completed, "given half; completions; original"),
     ):
-        axes.imshow(sheet(images)[..., 0], cmap="gray", vmin=0, vmax=255)
+        axes.imshow(visualize.tile_images(images, value_range=(0, 255)))
         axes.set_anchor("N")
         axes.set_title(label, fontsize=10)
         axes.set_axis_off()
@@ -81,7 +75,7 @@ def plot_bits(results, title):
     axes = figure.subplots()
     sizes = sorted(results)
     means, margins = np.transpose([results[size] for size in sizes])
-    axes.errorbar(sizes, means, margins, color="#1f5fa8", marker="o", capsize=3)
+    axes.errorbar(sizes, means, margins, color=PALETTE[0], marker="o", capsize=3)
     axes.set_xscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()

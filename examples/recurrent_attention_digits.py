@@ -166,14 +166,23 @@ def report(options, model, truth, errors):
 
 def draw(options, learning, model, test_images, truth):
     """Plots the paths of the glimpses, and animates them."""
-    import recurrent_attention_pictures as drawing
+    from keras_attention import visualize
 
     classes, locations = learning.answers(model, test_images)
-    frames = drawing.Frames(test_images, locations, drawing.outlines(model, test_images.shape[1]), truth, classes)
-    save_figure(options.output / "paths.png", frames.figure(model.num_glimpses))
-    save_whole(options.output / "paths.gif", frames.save_animation)
+    pairs = zip(truth, classes)
+    labels = [f"{label}" if label == predicted else f"{label}, predicted {predicted}" for label, predicted in pairs]
+    paths = (test_images, locations, outlines(model, test_images.shape[1]))
+    save_figure(options.output / "paths.png", visualize.plot_glimpses(*paths, labels=labels))
+    save_whole(options.output / "paths.gif", lambda beside: visualize.animate_glimpses(beside, *paths, labels=labels))
     heading("Paths of the glimpses")
     print(f"    {options.output / 'paths.png'}, and as an animation in paths.gif")
+
+
+def outlines(model, side):
+    """The widths of the patches of a glimpse in pixels that are not wider than the image."""
+    from keras_attention.ops.glimpse_sensor import patch_widths
+
+    return [width for width in patch_widths(model.size, model.scales, model.factor) if width <= side]
 
 
 def export(options, model):

@@ -124,9 +124,9 @@ def draw(options, learning, trained):
     figures, classes = {}, learning.CLASSES
     for kind, model in trained.items():
         images = model.average.predict(learning.noise(ROWS * classes, options.seed + 1), verbose=0)
-        title = f"{kind}, {options.steps} updates: {', '.join(fashion_data.KINDS)}"
         rows = images.reshape(ROWS, classes, *images.shape[1:])
-        figures[f"samples-{kind.replace(' ', '-')}"] = pictures.plot_samples(rows, title)
+        labels = {"column_labels": fashion_data.KINDS, "title": f"{kind}, {options.steps} updates"}
+        figures[f"samples-{kind.replace(' ', '-')}"] = visualize.image_grid(rows, value_range=(-1, 1), **labels)
     inputs = learning.noise(LOOKED_AT, options.seed + 2)
     generator = trained["with attention"].average
     [scores] = visualize.attention_scores(generator, inputs, training=False).values()

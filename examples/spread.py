@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_attention.visualize.style import PALETTE
+
 
 def deviation(values):
     """The sample standard deviation; 0 for one value."""
@@ -26,8 +28,8 @@ def plot_spread(rates, title, label, random_guess=None):
     axes = figure.subplots()
     for x, values in enumerate(rates.values()):
         percent = 100 * np.array(values)
-        axes.plot([x - 0.1] * len(percent), percent, "o", color="#1f5fa8", alpha=0.6)
-        style = {"color": "#c8553d", "marker": "s", "capsize": 4, "linestyle": "none"}
+        axes.plot([x - 0.1] * len(percent), percent, "o", color=PALETTE[0], alpha=0.6)
+        style = {"color": PALETTE[1], "marker": "s", "capsize": 4, "linestyle": "none"}
         axes.errorbar(x + 0.1, percent.mean(), 100 * deviation(values), **style)
     if random_guess is not None:
         axes.axhline(100 * random_guess, color="grey", linestyle=":", label="random guessing")

@@ -9,9 +9,9 @@ from translation_data import length
 from translation_text import by_word, padded
 
 from keras_attention import visualize
+from keras_attention.visualize.style import PALETTE
 
 Score = collections.namedtuple("Score", "bleu margin")  # BLEU, and half its 95 % interval by bootstrap
-COLOURS = ("#1f5fa8", "#c8553d")
 MARKS = ("o", "s")
 
 
@@ -71,7 +71,7 @@ def plot_bleu(curves, ranges, sentences, title):
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axes = figure.subplots()
     positions = np.arange(len(ranges))
-    for (name, scores), colour, mark, aside in zip(curves.items(), COLOURS, MARKS, (-0.04, 0.04)):
+    for (name, scores), colour, mark, aside in zip(curves.items(), PALETTE, MARKS, (-0.04, 0.04)):
         heights, margins = np.transpose(scores)
         axes.errorbar(positions + aside, heights, margins, label=name, color=colour, marker=mark, capsize=3)
     labels = [f"{low}–{high}\n{count}" for (low, high), count in zip(ranges, sentences)]

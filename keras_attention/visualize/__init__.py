@@ -1,6 +1,26 @@
-"""Attention scores of any `keras.Model`, and heat maps of them."""
+"""Attention scores of any `keras.Model`, numbers from them, and pictures of them."""
 
+from keras_attention.visualize.glimpses import animate_glimpses, plot_glimpses
+from keras_attention.visualize.heads import plot_heads
+from keras_attention.visualize.images import image_grid, overlay, point_maps, tile_images
+from keras_attention.visualize.page import html
 from keras_attention.visualize.plot import plot_attention
 from keras_attention.visualize.scores import attention_scores
+from keras_attention.visualize.summaries import flow, head_entropy, mean_distance, rollout
 
-__all__ = ["attention_scores", "plot_attention"]
+__all__ = [
+    "attention_scores",
+    "rollout",
+    "flow",
+    "head_entropy",
+    "mean_distance",
+    "plot_attention",
+    "plot_heads",
+    "html",
+    "point_maps",
+    "overlay",
+    "image_grid",
+    "tile_images",
+    "plot_glimpses",
+    "animate_glimpses",
+]

@@ -1,29 +1,43 @@
 """Heat maps of attention scores."""
 
 import math
-import unicodedata
-import warnings
 
 import numpy as np
 
+from keras_attention.visualize.inputs import kept
+from keras_attention.visualize.labels import drawable, require_labels
+from keras_attention.visualize.style import FONT_SIZE, SEQUENTIAL, new_figure
+
 CELL = 0.27  # inches: room for one character of `FONT_SIZE` points
-FONT_SIZE = 11
-FONT = "DejaVu Sans"  # comes with matplotlib
 
 
-def plot_attention(scores, query_labels=None, key_labels=None, *, title=None, query_title=None, key_title=None):
+def plot_attention(
+    scores,
+    query_labels=None,
+    key_labels=None,
+    *,
+    query_mask=None,
+    key_mask=None,
+    title=None,
+    query_title=None,
+    key_title=None,
+):
     """Plots attention scores as heat maps: one row per query, one column per key, one panel per head.
 
     Darker cells are higher scores; all panels share one color scale, from zero.
 
     Labels may be in any script: characters that matplotlib's default font lacks (Chinese, Japanese, Korean, Thai,
     Indic scripts and others) use another installed font; a character that no installed font has is written as its
-    code point, `U+5E74`, with a warning. A space is written as an open box.
+    code point, `U+5E74`, with a warning. A space is written as an open box. Hebrew and Arabic need matplotlib 3.11,
+    which joins letters and writes them from right to left.
 
     Args:
         scores: Array [T, S], or [N, T, S] for one panel per head. One sample, not a batch.
         query_labels: T row labels: a string (one character each) or a sequence of strings; `None`: numbers.
         key_labels: S column labels.
+        query_mask: Boolean or integer array [T]: True marks positions that take part. The rows of others, padding, are
+            not drawn.
+        key_mask: The same of the columns, [S].
         title: String above the figure.
         query_title: String beside the rows.
         key_title: String below the columns.
@@ -33,7 +47,8 @@ def plot_attention(scores, query_labels=None, key_labels=None, *, title=None, qu
 
     Raises:
         ImportError: If matplotlib is not installed.
-        ValueError: If the rank of `scores` or the number of labels is wrong.
+        ValueError: If the rank of `scores` or the number of labels is wrong, or a mask has another shape, a
+            floating type, or no position that takes part.
 
     Example:
 
@@ -41,42 +56,39 @@ def plot_attention(scores, query_labels=None, key_labels=None, *, title=None, qu
     >>> plot_attention(scores, "año", ["y", "ea", "r"], title="es -> en").axes[0].get_title()
     ''
     """
-    figure_class = _import_figure()
     scores = _require_panels(scores)
     N, T, S = scores.shape
-    rows, columns = _labels(query_labels, T, "query_labels"), _labels(key_labels, S, "key_labels")
-    across = min(N, max(1, round(math.sqrt(N * T / S))))
-    down = math.ceil(N / across)
-    fonts, rows, columns, titles = _drawable(rows, columns, [title or "", query_title or "", key_title or ""])
-    margins = 0.6 + CELL * max(map(len, rows)) / 2, 0.6 + CELL * max(map(len, columns)) / 2
-    size = (across * (S * CELL + margins[0]) + 0.9, down * (T * CELL + margins[1]) + 0.4 * bool(title))
-    figure = figure_class(figsize=size, layout="constrained")
-    style = {"family": fonts, "parse_math": False}
-    panels = figure.subplots(down, across, squeeze=False).ravel()
+    rows, columns = require_labels(query_labels, T, "query_labels"), require_labels(key_labels, S, "key_labels")
+    query_kept, key_kept = kept(query_mask, T, "query_mask"), kept(key_mask, S, "key_mask")
+    scores = scores[:, query_kept][:, :, key_kept]
+    rows, columns = [rows[t] for t in query_kept], [columns[s] for s in key_kept]
+    figure, panels, style, titles = _panels(N, rows, columns, [title or "", query_title or "", key_title or ""])
     top = max(float(scores.max()), np.finfo("float32").tiny)
-    for head, panel in enumerate(panels):
-        if head >= N:
-            panel.set_axis_off()
-            continue
-        image = panel.imshow(scores[head], cmap="Blues", vmin=0.0, vmax=top)
-        _write_labels(panel, rows, columns, style)
+    for head, (panel, values) in enumerate(zip(panels, scores)):
+        image = panel.imshow(values, cmap=SEQUENTIAL, vmin=0.0, vmax=top)
         panel.set_title(f"head {head}" if N > 1 else "", fontsize=FONT_SIZE)
         panel.set_ylabel(titles[1], **style)
         panel.set_xlabel(titles[2], **style)
-    figure.colorbar(image, ax=list(panels), shrink=0.8, label="attention")
+    figure.colorbar(image, ax=panels, shrink=0.8, label="attention")
     if title:
         figure.suptitle(titles[0], **style)
     return figure
 
 
-def _import_figure():
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "`plot_attention` draws with matplotlib: pip install keras-attention-layers[visualize]"
-        ) from error
-    return Figure
+def _panels(N, rows, columns, titles):
+    """An empty figure of N labelled panels, the panels, and the style and the drawable form of the titles."""
+    T, S = len(rows), len(columns)
+    across = min(N, max(1, round(math.sqrt(N * T / S))))
+    down = math.ceil(N / across)
+    style, rows, columns, titles = drawable(rows, columns, titles)
+    margins = 0.6 + CELL * max(map(len, rows)) / 2, 0.6 + CELL * max(map(len, columns)) / 2
+    figure = new_figure(across * (S * CELL + margins[0]) + 0.9, down * (T * CELL + margins[1]) + 0.4 * bool(titles[0]))
+    panels = list(figure.subplots(down, across, squeeze=False).flat)
+    for panel in panels[:N]:
+        _write_labels(panel, rows, columns, style)
+    for panel in panels[N:]:
+        panel.set_axis_off()
+    return figure, panels, style, titles
 
 
 def _require_panels(scores):
@@ -87,40 +99,6 @@ def _require_panels(scores):
             f"Received: scores.shape={scores.shape}"
         )
     return scores if scores.ndim == 3 else scores[None]
-
-
-def _labels(labels, length, name):
-    labels = list(map(str, range(length) if labels is None else labels))
-    if len(labels) != length:
-        raise ValueError(f"`{name}` must be {length} labels, as `scores`. Received: {len(labels)} labels, {labels!r}")
-    return [_visible(label) for label in labels]
-
-
-def _visible(label):
-    """Replaces spaces by open boxes and escapes control characters, which would give empty or broken labels."""
-    if label in ("", " "):
-        return "\N{OPEN BOX}" * len(label)
-    return "".join(c if unicodedata.category(c) != "Cc" else repr(c)[1:-1] for c in label)
-
-
-def _drawable(*labellings):
-    """Returns the fonts that cover all labels, and the labels, with code points for uncovered characters."""
-    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
-
-    fonts = [FONT]
-    wanted = {ord(c) for labels in labellings for label in labels for c in label}
-    wanted -= {ord("\n"), *get_font(findfont(FontProperties(family=FONT))).get_charmap()}
-    for entry in fontManager.ttflist if wanted else ():
-        covered = wanted & set(get_font(entry.fname).get_charmap())
-        # Fonts of last resort cover every character with a box.
-        if covered and entry.name not in fonts and "LastResort" not in entry.name.replace(" ", ""):
-            fonts.append(entry.name)
-            wanted -= covered
-    if wanted:
-        missing = "".join(map(chr, sorted(wanted)))
-        warnings.warn(f"No installed font draws {missing!r}: written as code points.", stacklevel=3)
-    code_points = {c: f"U+{c:04X}" for c in wanted}
-    return fonts, *([label.translate(code_points) for label in labels] for labels in labellings)
 
 
 def _write_labels(panel, rows, columns, style):

@@ -29,13 +29,6 @@ def test_completions_keep_the_upper_half():
         assert (row[:, 2:] == np.arange(3)[:, None, None, None]).all()
 
 
-def test_a_sheet_has_a_border_around_each_image():
-    sheet = pictures.sheet(np.arange(6).reshape(2, 3, 1, 1, 1))
-    assert sheet.shape == (6, 9, 1)
-    assert sheet[1::3, 1::3, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
-    assert (np.delete(sheet, [1, 4], axis=0) == 64).all()
-
-
 @pytest.mark.usefixtures("functions_eager")
 def test_the_sampler_of_a_model_keeps_the_given_half():
     sizes = {"num_layers": 1, "model_dim": 8, "num_heads": 2, "intermediate_dim": 9}

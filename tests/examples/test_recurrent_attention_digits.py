@@ -1,11 +1,11 @@
 import json
+import types
 
 import digits_data
 import keras
 import numpy as np
 import pytest
 import recurrent_attention_digits as example
-import recurrent_attention_pictures as drawing
 
 
 @pytest.mark.parametrize("option", ["--steps", "--batch", "--glimpses", "--draws", "--images", "--held-out"])
@@ -33,15 +33,20 @@ def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     assert "could not be fetched: no registry" in capsys.readouterr().err
 
 
-def test_glimpses_are_plotted_at_their_locations(tmp_path):
+def test_outlines_wider_than_the_image_are_left_out():
+    model = types.SimpleNamespace(size=8, scales=3, factor=2.0)
+    assert example.outlines(model, 28) == [8, 16]
+    assert example.outlines(model, 32) == [8, 16, 32]
+
+
+def test_paths_are_drawn_with_the_predictions(tmp_path, monkeypatch):
     locations = np.array([[[0, 0], [-1, 1], [0.5, -0.5]]] * 3, "float32")
-    frames = drawing.Frames(np.zeros((3, 28, 28, 1)), locations, [8, 16], [1, 2, 3], [1, 2, 9])
-    figure = frames.figure(2)
-    boxes = [patch.get_bbox().bounds for patch in figure.axes[0].patches]
-    # The narrowest patch of the first glimpse, and all patches of the last.
-    assert boxes == [(9.5, 9.5, 8, 8), (23.5, -4.5, 8, 8), (19.5, -8.5, 16, 16)]
-    assert [axes.get_title() for axes in figure.axes[:3]] == ["1", "2", "3, predicted 9"]
-    frames.save_animation(tmp_path / "paths.gif")
+    learning = types.SimpleNamespace(answers=lambda model, images: ([1, 2, 9], locations))
+    drawn = []
+    monkeypatch.setattr(example, "save_figure", lambda path, figure: drawn.append(figure))
+    model, options = types.SimpleNamespace(size=8, scales=2, factor=2.0), types.SimpleNamespace(output=tmp_path)
+    example.draw(options, learning, model, np.zeros((3, 28, 28, 1)), [1, 2, 3])
+    assert [axes.get_title() for axes in drawn[0].axes[:3]] == ["1", "2", "3, predicted 9"]
     from PIL import Image
 
     assert Image.open(tmp_path / "paths.gif").n_frames == 3

@@ -2,10 +2,11 @@ import io
 import sys
 from itertools import pairwise
 
+import matplotlib
 import numpy as np
 import pytest
 
-from keras_attention.visualize import plot_attention
+from keras_attention.visualize import labels, plot_attention, style
 
 SCORES = np.random.default_rng(0).dirichlet(np.ones(25), 10)
 
@@ -74,7 +75,41 @@ def test_wrong_number_of_labels_raises_an_error():
         plot_attention(SCORES, None, "ab")
 
 
-def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+@pytest.mark.parametrize("module", ["figure", "font_manager"])
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch, module):
+    monkeypatch.setitem(sys.modules, f"matplotlib.{module}", None)
     with pytest.raises(ImportError, match=r"pip install keras-attention-layers\[visualize\]"):
         plot_attention(SCORES)
+
+
+def test_padding_is_left_out():
+    query_mask, key_mask = np.arange(10) < 7, (np.arange(25) > 3).astype("int32")
+    labels = [f"{i}!" for i in range(25)]
+    figure = rendered(plot_attention(SCORES, None, labels, query_mask=query_mask, key_mask=key_mask))
+    panel = figure.axes[0]
+    np.testing.assert_allclose(panel.images[0].get_array(), SCORES[:7, 4:], rtol=1e-6)
+    assert texts(panel.get_yticklabels()) == list("0123456")
+    assert texts(panel.get_xticklabels()) == labels[4:]
+
+
+@pytest.mark.parametrize("mask", [np.ones(9, bool), np.ones(10), np.zeros(10, bool)])
+def test_wrong_mask_raises_an_error(mask):
+    with pytest.raises(ValueError, match=r"`query_mask` must be boolean or integer, of shape \(10,\).*Received: query"):
+        plot_attention(SCORES, query_mask=mask)
+
+
+def ink(text, panel_size=(2, 1)):
+    """Darkness of the columns of a picture of `text`, from the right edge of the text to the left."""
+    figure = style.new_figure(*panel_size)
+    labelling, [text] = labels.drawable([text])
+    figure.text(0.95, 0.5, text, ha="right", fontsize=20, **labelling)
+    figure.savefig(file := io.BytesIO(), format="rgba", dpi=100)
+    picture = np.frombuffer(file.getvalue(), "uint8").reshape(100, 200, 4)
+    dark = (255 - picture[..., 0].astype(int)).sum(axis=0)
+    return dark[np.flatnonzero(dark)[-1] :: -1]
+
+
+@pytest.mark.skipif(matplotlib.__version_info__ < (3, 11), reason="writes from left to right only")
+def test_hebrew_is_written_from_right_to_left():
+    both, first, last = ink("\N{HEBREW LETTER ALEF}\N{HEBREW LETTER YOD}"), *map(ink, "\u05d0\u05d9")
+    assert np.abs(both[:10] - first[:10]).sum() < np.abs(both[:10] - last[:10]).sum()
