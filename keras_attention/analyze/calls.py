@@ -115,6 +115,8 @@ def _recording(found):
         around = _AROUND.get()
         if around is None or isinstance(layer, keras.layers.InputLayer):
             return original(layer, *args, **kwargs)
+        if not layer.built:
+            _unrecorded(original, layer, args, kwargs)
         call = Call(layer, _arguments(layer, args, kwargs))
         around.append(call)
         token = _AROUND.set(call.inner)
@@ -132,6 +134,15 @@ def _recording(found):
     finally:
         _AROUND.reset(token)
         keras.Layer.__call__ = original
+
+
+def _unrecorded(call, layer, args, kwargs):
+    """Builds the layer, for which Keras may call the layers inside of it once more."""
+    token = _AROUND.set(None)
+    try:
+        call(layer, *args, **kwargs)
+    finally:
+        _AROUND.reset(token)
 
 
 def _arguments(layer, args, kwargs):

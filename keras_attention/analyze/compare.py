@@ -15,6 +15,7 @@ from keras_attention.analyze.cost import Cost
 from keras_attention.ops.require import require_int, require_ints
 
 MEASURES = ("multiply_adds", "sequential_steps", "longest_path", "activation_bytes", "seconds")
+_PREFIXES = ("", "K", "M", "G", "T", "P")
 _REPEATS, _AT_LEAST = 3, 0.2  # runs, and seconds of them, of which the median is taken
 
 
@@ -93,7 +94,7 @@ class Comparison:
             for (n, gap), (m, next_gap) in pairwise(gaps):
                 if gap * next_gap < 0 or (gap and not next_gap):
                     at = n * (m / n) ** (gap / (gap - next_gap))
-                    found[(a, b) if gap < 0 else (b, a)] = at
+                    found[(a, b) if gap < 0 else (b, a)] = float(at)
         return found
 
     def table(self):
@@ -142,6 +143,8 @@ def compare(layers, lengths, width, *, batch_size=1, measure_up_to=0):
     """
     if not isinstance(layers, dict) or not all(isinstance(layer, keras.Layer) for layer in layers.values()):
         raise ValueError(f"`layers` must be a dict from names to Keras layers. Received: layers={layers!r}")
+    if not lengths:
+        raise ValueError(f"`lengths` must be ints, at least one. Received: lengths={lengths!r}")
     lengths = sorted(require_ints(lengths, "lengths", least=1))
     require_int(width, "width")
     require_int(batch_size, "batch_size")
@@ -183,13 +186,15 @@ def _cells(cost):
 
 
 def _short(number, base, unit):
-    """1234567 -> 1.23 M."""
-    for prefix in ("", "K", "M", "G", "T", "P"):
-        if number < base or prefix == "P":
-            prefix += "i" * (base == 1024 and prefix != "")
-            return f"{number:.3g} {prefix}{unit}".strip() if number < 999.5 else f"{number:.0f} {prefix}{unit}".strip()
-        number /= base
+    """1234567 -> 1.23 M; 1536 -> 1.5 KiB in base 1024."""
+    power = 0
+    while number >= 999.5 and power < len(_PREFIXES) - 1:
+        number, power = number / base, power + 1
+    binary = "i" if power and base == 1024 else ""
+    return f"{number:.3g} {_PREFIXES[power]}{binary}{unit}".strip()
 
 
 def _time(seconds):
-    return f"{seconds * 1000:.3g} ms" if math.isfinite(seconds) else "–"
+    if not math.isfinite(seconds):
+        return "–"
+    return f"{seconds:.3g} s" if seconds >= 0.9995 else f"{seconds * 1000:.3g} ms"

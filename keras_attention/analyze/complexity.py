@@ -53,7 +53,7 @@ def _symbols(layer, inputs):
             return type(x)(replace(y) for y in x)
         return _symbol(x, next(dtypes, layer.compute_dtype))
 
-    return replace(inputs)
+    return [replace(x) for x in inputs]
 
 
 def _is_shape(x):

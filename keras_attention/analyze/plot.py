@@ -53,11 +53,12 @@ def plot_costs(comparison):
 def _draw(axes, comparison, measure):
     for i, name in enumerate(comparison.names):
         lengths, values = comparison.curve(name, measure)
-        marker = _MARKERS[i % len(_MARKERS)]
-        axes.plot(lengths, values, marker=marker, markersize=3.5, linewidth=1.3, label=name)
+        # The first are the thickest: a curve below others stays visible.
+        width = 1.2 + 0.9 * (len(comparison.names) - 1 - i)
+        axes.plot(lengths, values, _MARKERS[i % len(_MARKERS)] + "-", markersize=3 + width, linewidth=width, label=name)
     if measure in ("multiply_adds", "seconds"):
         points = [(n, _at(comparison, names[0], measure, n)) for names, n in comparison.crossings(measure).items()]
-        axes.plot(*(zip(*points, strict=True) if points else ((), ())), "kx", markersize=8)
+        axes.plot(*(zip(*points, strict=True) if points else ((), ())), "kx", markersize=8, zorder=3)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_title(_TITLES[measure])

@@ -17,11 +17,13 @@ def matrix_product(inputs, attrs, outputs):
 
 
 def einsum(inputs, attrs, outputs):
-    """Sizes of all letters; TensorFlow has no more than two inputs."""
+    """Every output is a sum over the letters that it lacks; an ellipsis is in front."""
+    terms, result = attrs["equation"].split("->")
     sizes = {}
-    for term, x in zip(attrs["equation"].split("->")[0].split(","), inputs, strict=True):
-        sizes |= dict(zip(term, x.shape, strict=True))
-    return math.prod(sizes.values())
+    for term, x in zip(terms.split(","), inputs, strict=True):
+        letters = term.replace("...", "")
+        sizes |= dict(zip(letters, x.shape[len(x.shape) - len(letters) :], strict=True))
+    return size(outputs[0]) * math.prod(n for letter, n in sizes.items() if letter not in result)
 
 
 def convolution(inputs, attrs, outputs):

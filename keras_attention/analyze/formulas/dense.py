@@ -47,10 +47,10 @@ def projection_head(call):
 @register(layers.SpectralNormalization)
 def spectral_normalization(call):
     """The layer, and the power iteration on its kernel [I, O]: two products each, one and a dot product for sigma."""
-    layer, (O,) = call.layer.layer, call.layer.u.shape
+    layer, outputs = call.layer.layer, call.layer.u.shape[0]
     size = math.prod((layer.embeddings if isinstance(layer, keras.layers.Embedding) else layer.kernel).shape)
     products = 2 * call.layer.iterations + 1
-    return inside(call) + Cost(size * products + size // O, sequential_steps=products)
+    return inside(call) + Cost(size * products + size // outputs, sequential_steps=products)
 
 
 @register(keras.layers.SpectralNormalization)
@@ -62,6 +62,6 @@ def keras_spectral_normalization(call):
 @register(layers.LogMelSpectrogram)
 def log_mel_spectrogram(call):
     """The Fourier transform as a product, and the filters."""
-    B, frames, bins = call.output_shape
+    B, frames, _ = call.output_shape
     transform, filters = call.layer._transform.shape, call.layer._filters.shape
     return Cost(B * frames * (math.prod(transform) + math.prod(filters)), 0, 2, math.inf, call.output_bytes)

@@ -65,7 +65,6 @@ def pooling(call):
 @register(keras.layers.Dot)
 def dot(call):
     """Products of two tensors over one axis."""
-    [x, y] = call.arguments["inputs"]
     axes = call.layer.axes
-    size = x.shape[axes if isinstance(axes, int) else axes[0]]
+    size = call.first[axes if isinstance(axes, int) else axes[0]]
     return Cost(math.prod(call.output_shape) * size, 0, 1, math.inf, call.output_bytes)

@@ -20,19 +20,20 @@ def local_attention(call):
     layer, (B, *positions, _) = call.layer, call.shape("inputs")
     rank, N, dtype = len(positions), layer.num_heads, layer.compute_dtype
     blocks, memory, dilation = (_sizes(x, rank) for x in (layer.query_block, layer.memory_block, layer.dilation))
-    path = math.inf if any(d > 1 for d in dilation) else _path(positions, blocks, memory, layer.causal)
+    apart = any(d > 1 for d in dilation)
+    steps = math.inf if apart else path(positions, blocks, memory, layer.causal)
     rows, columns = positions if rank == 2 else (*positions, 1)
     query = keras.KerasTensor((B, rows, columns, N, layer.key_dim), dtype)
     logits = Grid.of(query, layer._blocks).logits
     context = math.prod((B, *positions, N, layer.value_dim)) * itemsize(dtype)
-    return inside(call) + Cost(logits * (layer.key_dim + 1 + layer.value_dim), 0, 1, path, context)
+    return inside(call) + Cost(logits * (layer.key_dim + 1 + layer.value_dim), 0, 1, steps, context)
 
 
 def _sizes(value, rank):
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
-def _path(positions, blocks, memory, causal):
+def path(positions, blocks, memory, causal):
     """The longest path along any axis."""
     ways = [_steps(n, q, m) for n, q, m in zip(positions, blocks, memory, strict=True)]
     if not causal:
@@ -41,7 +42,7 @@ def _path(positions, blocks, memory, causal):
 
 
 def _steps(n, block, memory):
-    """Layers until a signal of position 0 reaches position n - 1: it enters the farthest block that looks back to it."""
+    """Layers from position 0 to n - 1: a signal enters the farthest block that looks back to it."""
     at, steps = 0, 0
     while at < n - 1 or not steps:
         farthest = (at + memory) // block * block + block - 1
@@ -52,7 +53,7 @@ def _steps(n, block, memory):
 
 
 def _steps_back(n, block, memory):
-    """The same from position n - 1 to position 0, of blocks that look ahead."""
+    """Layers from position n - 1 to 0, by blocks that look ahead."""
     at, steps = n - 1, 0
     while at > 0 or not steps:
         nearest = -(-max(at - memory - block + 1, 0) // block) * block

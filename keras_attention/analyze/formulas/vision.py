@@ -5,8 +5,8 @@ import math
 
 from keras_attention import layers
 from keras_attention.analyze.cost import Cost
-from keras_attention.analyze.formulas.pairs import Pairs
 from keras_attention.analyze.formulas.dense import product
+from keras_attention.analyze.formulas.pairs import Pairs
 from keras_attention.analyze.registry import inside, register
 from keras_attention.layers.bases.gate import ChannelGate
 from keras_attention.ops.glimpse_sensor import patch_widths
