@@ -1,9 +1,9 @@
 """Costs of attention, recurrence and convolution by length, and the time that they take: docs/costs.md.
 
-    python benchmarks/costs.py [--measure-up-to 4096]
+    python benchmarks/costs.py [--measure-up-to 1024]
 
 Multiply-adds, steps, paths and activations are computed from formulas for n = 16 to 16384 positions of 512 features;
-forward passes of up to 4096 are timed, on TensorFlow, compiled. Writes the tables between the markers of the page, and
+forward passes of up to 1024 are timed, on TensorFlow, compiled. Writes the tables between the markers of the page, and
 its picture.
 """
 
@@ -51,7 +51,7 @@ def crossings(comparison):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--measure-up-to", type=int, default=4096)
+    parser.add_argument("--measure-up-to", type=int, default=1024)
     given = parser.parse_args()
 
     import keras

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_attention.analyze.compare import MEASURES, Comparison
+from keras_attention.analyze.comparison import MEASURES, Comparison
 
 _TITLES = {
     "multiply_adds": "multiply-adds",
@@ -54,8 +54,8 @@ def _draw(axes, comparison, measure):
     for i, name in enumerate(comparison.names):
         lengths, values = comparison.curve(name, measure)
         # The first are the thickest: a curve below others stays visible.
-        width = 1.2 + 0.9 * (len(comparison.names) - 1 - i)
-        axes.plot(lengths, values, _MARKERS[i % len(_MARKERS)] + "-", markersize=3 + width, linewidth=width, label=name)
+        width = 1.1 + 0.5 * (len(comparison.names) - 1 - i)
+        axes.plot(lengths, values, _MARKERS[i % len(_MARKERS)] + "-", markersize=2 + width, linewidth=width, label=name)
     if measure in ("multiply_adds", "seconds"):
         points = [(n, _at(comparison, names[0], measure, n)) for names, n in comparison.crossings(measure).items()]
         axes.plot(*(zip(*points, strict=True) if points else ((), ())), "kx", markersize=8, zorder=3)

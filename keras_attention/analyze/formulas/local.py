@@ -21,7 +21,7 @@ def local_attention(call):
     rank, N, dtype = len(positions), layer.num_heads, layer.compute_dtype
     blocks, memory, dilation = (_sizes(x, rank) for x in (layer.query_block, layer.memory_block, layer.dilation))
     apart = any(d > 1 for d in dilation)
-    steps = math.inf if apart else path(positions, blocks, memory, layer.causal)
+    steps = math.inf if apart else path(positions, blocks, memory)
     rows, columns = positions if rank == 2 else (*positions, 1)
     query = keras.KerasTensor((B, rows, columns, N, layer.key_dim), dtype)
     logits = Grid.of(query, layer._blocks).logits
@@ -33,12 +33,9 @@ def _sizes(value, rank):
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
-def path(positions, blocks, memory, causal):
-    """The longest path along any axis."""
-    ways = [_steps(n, q, m) for n, q, m in zip(positions, blocks, memory, strict=True)]
-    if not causal:
-        ways += [_steps_back(n, q, m) for n, q, m in zip(positions, blocks, memory, strict=True)]
-    return max(ways)
+def path(positions, blocks, memory):
+    """The longest path along any axis; of blocks that look ahead, too, the way back is never longer."""
+    return max(_steps(n, q, m) for n, q, m in zip(positions, blocks, memory, strict=True))
 
 
 def _steps(n, block, memory):
@@ -49,15 +46,4 @@ def _steps(n, block, memory):
         if farthest <= at and at < n - 1:
             return math.inf
         at, steps = farthest, steps + 1
-    return steps
-
-
-def _steps_back(n, block, memory):
-    """Layers from position n - 1 to 0, by blocks that look ahead."""
-    at, steps = n - 1, 0
-    while at > 0 or not steps:
-        nearest = -(-max(at - memory - block + 1, 0) // block) * block
-        if nearest >= at and at > 0:
-            return math.inf
-        at, steps = nearest, steps + 1
     return steps

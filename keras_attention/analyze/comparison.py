@@ -10,8 +10,8 @@ from itertools import combinations, pairwise
 import keras
 import numpy as np
 
-from keras_attention.analyze.complexity import complexity
 from keras_attention.analyze.cost import Cost
+from keras_attention.analyze.layer_cost import complexity
 from keras_attention.ops.require import require_int, require_ints
 
 MEASURES = ("multiply_adds", "sequential_steps", "longest_path", "activation_bytes", "seconds")
