@@ -1,9 +1,9 @@
 """Attention layers for Keras 3, from the equations to whole models."""
 
-from keras_attention import decoding, export, layers, metrics, migrate, models, ops, training, visualize
+from keras_attention import analyze, decoding, export, layers, metrics, migrate, models, ops, training, visualize
 from keras_attention.layers import *  # noqa: F403
 
-PACKAGES = ["decoding", "export", "layers", "metrics", "migrate", "models", "ops", "training", "visualize"]
+PACKAGES = ["analyze", "decoding", "export", "layers", "metrics", "migrate", "models", "ops", "training", "visualize"]
 
 __all__ = [*PACKAGES, *layers.__all__]
 

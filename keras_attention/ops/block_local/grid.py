@@ -9,6 +9,7 @@
 A sequence is an image of one column. Tensors of an item have [*lead] in front: [planes], or [batch, planes].
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,14 @@ class Grid:
     def items(self):
         """How many strips of parts there are."""
         return self.parts * self.strips
+
+    @property
+    def logits(self):
+        """How many logits there are, those of padding too."""
+        (th, tw), (vertical, horizontal) = self.tile, (sum(halo) for halo in self.halo)
+        above, beside = self._seen
+        keys = above * (tw + horizontal) + (th + vertical - above) * beside
+        return self.items * math.prod(self.lead) * self.rows * self.columns * th * tw * keys
 
     @property
     def lead(self):
