@@ -1,6 +1,7 @@
 """MkDocs hook: the build fails if the reference lacks a public name."""
 
 import importlib
+import inspect
 import pathlib
 import pkgutil
 
@@ -17,11 +18,11 @@ def on_post_build(config):
 
 
 def public_names():
-    """`package.name` for every name of every `__all__`, as people import it."""
-    for module in pkgutil.walk_packages(keras_attention.__path__, "keras_attention."):
-        if module.ispkg:
-            names = getattr(importlib.import_module(module.name), "__all__", ())
-            yield from (f"{module.name}.{name}" for name in names)
+    """`package.name` for every name of every `__all__` but modules, as people import it."""
+    for found in pkgutil.walk_packages(keras_attention.__path__, "keras_attention."):
+        package = importlib.import_module(found.name) if found.ispkg else None
+        names = getattr(package, "__all__", ())
+        yield from (f"{found.name}.{name}" for name in names if not inspect.ismodule(getattr(package, name)))
 
 
 def without_heading(names, html):
