@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "metrics": {"ops", "metrics"},
     "migrate": {"ops", "layers", "models", "decoding", "migrate"},
     "visualize": {"ops", "visualize"},
-    "analyze": {"ops", "layers", "analyze"},
+    "analyze": {"ops", "layers", "visualize", "analyze"},
     "export": {"ops", "folders", "decoding", "export"},
 }
 # Third-party imports: allowed at the top of a file, and allowed only inside a function.
@@ -39,7 +39,6 @@ INSIDE_FUNCTIONS = {
     # Keras's file format and number types; gradients of a training step with two optimizers.
     "training": {"h5py", "ml_dtypes", "tensorflow", "jax", "torch"},
     "visualize": {"tensorflow", "jax", "PIL", "scipy"},
-    "analyze": {"matplotlib"},
     "export": {"tensorflow", "onnx", "onnxruntime", "tf2onnx", "ai_edge_litert", "tensorflow_serving"},
 }
 

@@ -1,8 +1,11 @@
 """Curves of costs by length."""
 
+import math
+
 import numpy as np
 
 from keras_attention.analyze.comparison import MEASURES, Comparison
+from keras_attention.visualize.style import WIDTH, new_figure
 
 _TITLES = {
     "multiply_adds": "multiply-adds",
@@ -38,13 +41,12 @@ def plot_costs(comparison):
     >>> [axes.get_title() for axes in figure.axes][:2]
     ['multiply-adds', 'sequential steps']
     """
-    figure_class = _import_figure()
     if not isinstance(comparison, Comparison) or not comparison.rows:
         raise ValueError(f"`comparison` must be what `compare` returns, with rows. Received: {comparison!r}")
     measures = [m for m in MEASURES if m != "seconds" or any(row.seconds > 0 for row in comparison.rows)]
-    figure = figure_class(figsize=(3.4 * len(measures), 4.2), layout="constrained")
-    for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
-        _draw(axes, comparison, measure)
+    figure, columns = new_figure(WIDTH, 5.6), math.ceil(len(measures) / 2)
+    for place, measure in enumerate(measures):
+        _draw(figure.add_subplot(2, columns, place + 1), comparison, measure)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
     return figure
@@ -70,13 +72,3 @@ def _at(comparison, name, measure, length):
     """The value of a curve between its points, in logarithms."""
     lengths, values = comparison.curve(name, measure)
     return np.exp(np.interp(np.log(length), np.log(lengths), np.log(values)))
-
-
-def _import_figure():
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "`plot_costs` draws with matplotlib: pip install keras-attention-layers[visualize]"
-        ) from error
-    return Figure
