@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "layers": {"ops", "layers"},
     "models": {"ops", "layers", "models"},
     "decoding": {"ops", "decoding"},
-    "training": {"ops", "folders", "training"},
+    "training": {"ops", "folders", "visualize", "training"},
     "metrics": {"ops", "metrics"},
     "migrate": {"ops", "layers", "models", "decoding", "migrate"},
     "visualize": {"ops", "visualize"},
@@ -37,7 +37,7 @@ AT_THE_TOP = {"keras", "numpy", *sys.stdlib_module_names}
 INSIDE_FUNCTIONS = {
     "ops": {"tensorflow", "jax", "torch"},
     # Keras's file format and number types; gradients of a training step with two optimizers.
-    "training": {"h5py", "ml_dtypes", "tensorflow", "jax", "torch"},
+    "training": {"h5py", "ml_dtypes", "tensorboard", "tensorflow", "jax", "torch"},
     "visualize": {"tensorflow", "jax", "PIL", "scipy"},
     "export": {"tensorflow", "onnx", "onnxruntime", "tf2onnx", "ai_edge_litert", "tensorflow_serving"},
 }

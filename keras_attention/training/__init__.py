@@ -12,6 +12,7 @@ from keras_attention.training.adversarial_losses import (
 )
 from keras_attention.training.adversarial_model import AdversarialModel
 from keras_attention.training.adversarial_objective import AdversarialObjective, NoiseToImage
+from keras_attention.training.attention_logger import AttentionLogger
 from keras_attention.training.average_checkpoints import average_checkpoints
 from keras_attention.training.hybrid_loss import HybridLoss
 from keras_attention.training.keep_last_checkpoints import KeepLastCheckpoints
@@ -25,6 +26,7 @@ from keras_attention.training.stop_on_not_finite import StopOnNotFinite
 __all__ = [
     "AdversarialModel",
     "AdversarialObjective",
+    "AttentionLogger",
     "HybridLoss",
     "KeepLastCheckpoints",
     "LabelSmoothedCrossEntropy",
