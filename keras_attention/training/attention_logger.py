@@ -71,12 +71,13 @@ class AttentionLogger(keras.callbacks.Callback):
         import tensorflow as tf
 
         scores = {path: _by_head(x, path) for path, x in attention_scores(self.model, self.inputs).items()}
-        picture = _png(plot_heads({path: x[:1] for path, x in scores.items()}, title=f"after {epoch} epochs"))
+        first = {path: np.nan_to_num(x[:1]) for path, x in scores.items()}
+        picture = _png(plot_heads(first, title=f"after {epoch} epochs"))
         if self._writer is None:
             self._writer = tf.summary.create_file_writer(str(self.log_dir))
         with self._writer.as_default(step=epoch):
             for path, x in scores.items():
-                for head, entropy in enumerate(np.nanmean(head_entropy(x), axis=0)):
+                for head, entropy in enumerate(_entropies(x)):
                     tf.summary.scalar(f"attention_entropy/{path}/head_{head}", entropy)
             tf.summary.image("attention", tf.expand_dims(tf.image.decode_png(picture, channels=3), 0))
         self._writer.flush()
@@ -98,6 +99,13 @@ def _by_head(scores, path):
     if scores.ndim not in (3, 4):
         raise ValueError(f"The scores of `{path}` must be [B, N, T, S] or [B, T, S]. Received: shape {scores.shape}")
     return scores if scores.ndim == 4 else np.expand_dims(scores, 1)
+
+
+def _entropies(scores):
+    """Of each head, over the batch; NaN where training has diverged, which is not for this callback to stop."""
+    if not np.isfinite(scores).all():
+        return np.full(scores.shape[1], np.nan)
+    return np.nanmean(head_entropy(scores), axis=0)
 
 
 def _png(figure):

@@ -20,7 +20,7 @@ def network():
     y = layers.MultiHeadAttention(3, 4, name="look")(x)
     y = keras.layers.MultiHeadAttention(2, 4, name="again")(y, y)
     model = keras.Model(x, keras.layers.Dense(1)(y))
-    model.compile(keras.optimizers.SGD(0.5), "mse")
+    model.compile(keras.optimizers.SGD(0.01), "mse")
     return model
 
 
@@ -65,6 +65,14 @@ def test_a_run_that_goes_on_writes_on(tmp_path):
     assert {step for _, step in events(tmp_path)} == {0, 1, 2, 3}
     model.fit(X, np.ones((6, 5, 1)), initial_epoch=3, epochs=4, verbose=0, callbacks=[logger])
     assert np.isfinite(events(tmp_path)["attention_entropy/look/head_0", 4])
+
+
+def test_a_model_that_has_diverged_is_logged(tmp_path):
+    model = network()
+    model.set_weights([np.full(w.shape, np.nan) for w in model.get_weights()])
+    model.fit(X, np.ones((6, 5, 1)), verbose=0, callbacks=[AttentionLogger(tmp_path, X)])
+    found = events(tmp_path)
+    assert np.isnan(found["attention_entropy/look/head_2", 1]) and ("attention", 1) in found
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
