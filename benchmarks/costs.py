@@ -68,7 +68,7 @@ def main():
     )
     text = tables.between(PAGE.read_text(), "costs", f"{head}\n\n{shown.table()}")
     tables.write(PAGE, tables.between(text, "crossings", crossings(comparison)))
-    analyze.plot_costs(comparison).savefig(picture := io.BytesIO(), format="png", dpi=90)
+    analyze.plot_costs(comparison).savefig(picture := io.BytesIO(), format="png", dpi=130)
     tables.write(PAGE.parent / "images" / "costs.png", picture.getvalue())
     print(shown.table(), crossings(comparison), sep="\n\n")
 

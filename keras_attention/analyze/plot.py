@@ -48,7 +48,7 @@ def plot_costs(comparison):
     for place, measure in enumerate(measures):
         _draw(figure.add_subplot(2, columns, place + 1), comparison, measure)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False, fontsize=9)
     return figure
 
 
