@@ -20,7 +20,7 @@ from keras_attention.models.parts.arguments import (
     require_room,
 )
 from keras_attention.models.parts.dtypes import common_config
-from keras_attention.models.parts.stack import Stack, make_seeds
+from keras_attention.models.parts.stack import Stack, after_prompt, make_seeds, prepare_step_after_prompt
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 
@@ -197,7 +197,7 @@ class GPT(keras.Model):
         Returns:
             Logits [B, V], and the updated cache.
         """
-        at, position = _place(cache, index)
+        at, position = after_prompt(cache, index)
         read = {"cache_index": at, "start_index": position, "training": False}
         x, caches = self.decoder.read(ops.expand_dims(tokens, 1), cache["blocks"], **read)
         return self.scorer(x[:, 0], reverse=True), {**cache, "blocks": caches}
@@ -207,16 +207,8 @@ class GPT(keras.Model):
 
         The decoders of `keras_attention.decoding` call it themselves if they are given `model.step`.
         """
-        step = self.decoder.prepare_step() if type(self).step is GPT.step else None
-        if step is None:
-            return self.step
-        score = self.scorer.prepare_reverse()
-
-        def advance(tokens, cache, index):
-            x, caches = step(tokens, cache["blocks"], *_place(cache, index))
-            return score(x), {**cache, "blocks": caches}
-
-        return advance
+        plain = type(self).step is GPT.step
+        return (prepare_step_after_prompt(self.decoder, self.scorer) if plain else None) or self.step
 
     def attention_scores(self, inputs):
         """Attention probabilities of every block, in inference mode: a list with [B, N, T, T] per block."""
@@ -276,12 +268,6 @@ def _require_positions(arguments):
             "Either `max_length` or `rotary` must be given, for learned or for rotary positions. "
             f"Received: max_length={arguments['max_length']}, rotary={arguments['rotary']}"
         )
-
-
-def _place(cache, index):
-    """Where step `index` writes into the cache, a scalar, and the position of its token, [B]."""
-    at = index + ops.max(cache["offset"], initial=0)
-    return at, at - cache["padding"]
 
 
 def _stack(embedding, arguments, dtype):

@@ -13,7 +13,13 @@ from keras_attention.layers import (
 from keras_attention.layers.log_mel_spectrogram import require_floats
 from keras_attention.models.parts.arguments import checked, require_heads, require_room
 from keras_attention.models.parts.dtypes import common_config
-from keras_attention.models.parts.stack import Stack, encoder_decoder_scores, make_seeds
+from keras_attention.models.parts.stack import (
+    Stack,
+    after_prompt,
+    encoder_decoder_scores,
+    make_seeds,
+    prepare_step_after_prompt,
+)
 from keras_attention.ops.positions import sinusoidal
 from keras_attention.ops.require import require_int, require_rate, require_seed
 
@@ -170,7 +176,8 @@ class Whisper(keras.Model):
         Returns:
             Logits [B, V], and the updated cache.
         """
-        x, caches = self.decoder.step(ops.convert_to_tensor(tokens), cache["blocks"], _place(cache, index))
+        at, _ = after_prompt(cache, index)
+        x, caches = self.decoder.step(ops.convert_to_tensor(tokens), cache["blocks"], at)
         return self.scorer(x, reverse=True), {**cache, "blocks": caches}
 
     def prepare_step(self):
@@ -178,16 +185,8 @@ class Whisper(keras.Model):
 
         The decoders of `keras_attention.decoding` call it themselves if they are given `model.step`.
         """
-        step = self.decoder.prepare_step() if type(self).step is Whisper.step else None
-        if step is None:
-            return self.step
-        score = self.scorer.prepare_reverse()
-
-        def advance(tokens, cache, index):
-            x, caches = step(tokens, cache["blocks"], _place(cache, index))
-            return score(x), {**cache, "blocks": caches}
-
-        return advance
+        plain = type(self).step is Whisper.step
+        return (prepare_step_after_prompt(self.decoder, self.scorer) if plain else None) or self.step
 
     def attention_scores(self, inputs):
         """Attention probabilities of every attention layer, in inference mode.
@@ -231,11 +230,6 @@ def _require_sizes(arguments):
         raise ValueError(
             f"`audio_length` must be a multiple of {PER_POSITION}. Received: audio_length={arguments['audio_length']}"
         )
-
-
-def _place(cache, index):
-    """Where step `index` writes into the cache, a scalar: the offsets of all rows are equal."""
-    return index + ops.max(cache["offset"], initial=0)
 
 
 def _start():

@@ -98,6 +98,38 @@ class Stack:
         return x if self.norm is None else self.norm(x)
 
 
+def after_prompt(cache, index):
+    """Where step `index` after a prompt writes into the cache, a scalar, and the position of its token.
+
+    Args:
+        cache: "offset", the position of the prompt's last token in each row, [B], all equal; and "padding", the
+            positions before the first token of each row, [B], if there are any.
+        index: Int or int32 scalar tensor.
+
+    Returns:
+        The place, and the position [B]; `None` if that is the place.
+    """
+    at = index + ops.max(cache["offset"], initial=0)
+    return at, at - cache["padding"] if "padding" in cache else None
+
+
+def prepare_step_after_prompt(decoder, scorer):
+    """`step` of a model that continues a prompt, with what the weights alone determine computed here.
+
+    `None` if a block has no such step. The caches of the blocks are `cache["blocks"]`; for the rest see `after_prompt`.
+    """
+    step = decoder.prepare_step()
+    if step is None:
+        return None
+    score = scorer.prepare_reverse()
+
+    def advance(tokens, cache, index):
+        x, caches = step(tokens, cache["blocks"], *after_prompt(cache, index))
+        return score(x), {**cache, "blocks": caches}
+
+    return advance
+
+
 def encoder_decoder_scores(encoder, decoder, source, target, mask=None):
     """Attention probabilities of two stacks in inference mode, by the kind of attention: one tensor per block."""
     flags = {"training": False, "return_attention_scores": True}
