@@ -71,6 +71,12 @@ def same_start():
     keras.config.set_dtype_policy(policy)
 
 
+@pytest.fixture
+def plan_of_cpus(monkeypatch):
+    """Tiles as on a CPU, whose sizes a test holds, wherever it runs."""
+    monkeypatch.setenv("KERAS_ATTENTION_DEVICE", "cpu")
+
+
 @pytest.fixture(autouse=True)
 def optimizers_built_early(monkeypatch):
     """Builds an optimizer when its model is compiled, and not in the first step.

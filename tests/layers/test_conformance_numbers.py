@@ -214,6 +214,7 @@ def a_grid_in_order(case):
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
 @each((case for case in ATTENTION if not case.pairs and str(case) not in OF_OTHERS), slow=block)
+@pytest.mark.usefixtures("plan_of_cpus")
 def test_no_tensor_holds_all_pairs_of_long_inputs(case):
     """Traced forward and backward, not run."""
     layer = built(case, **case.long)

@@ -37,7 +37,7 @@ each_case = pytest.mark.parametrize("name", CASES)
 
 
 @pytest.fixture
-def few(monkeypatch):
+def few(monkeypatch, plan_of_cpus):
     """Tiles of single blocks, few at a time, so that small inputs run every loop."""
     monkeypatch.setattr(local_grid, "TILE_POSITIONS", 1)
     monkeypatch.setattr(plan, "NUMBERS_AT_ONCE", 40)
@@ -165,6 +165,7 @@ def largest(size, blocks, scores=False):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
+@pytest.mark.usefixtures("plan_of_cpus")
 def test_memory_grows_with_length_times_block():
     """n = 12288, l = 64: no tensor is larger than the scores of two blocks per position, or the padded inputs."""
     n, block = 12288, 64
@@ -177,6 +178,7 @@ def test_memory_grows_with_length_times_block():
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
 @pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.usefixtures("plan_of_cpus")
 def test_memory_of_an_image_grows_with_pixels_times_block_memory(causal):
     """192 x 256, blocks of 8 x 16 and 4 x 8 around them: no tensor is larger than twice the scores."""
     blocks, memory, pixels = Blocks((8, 16), (4, 8), (1, 1), causal), 16 * 32, 192 * 256

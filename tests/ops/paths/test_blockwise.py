@@ -63,6 +63,7 @@ def shapes(block_size, given):
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has no graph whose tensors could be listed")
 @pytest.mark.parametrize("name", ["plain", "causal", "window", "padding", "distance", "dropout"])
+@pytest.mark.usefixtures("plan_of_cpus")
 def test_no_tensor_has_queries_times_keys(name):
     def largest(block_size):
         return max(int(np.prod([d or 1 for d in s])) for s in shapes(block_size, options(name)))
@@ -120,6 +121,7 @@ def test_works_with_autograph():
     np.testing.assert_allclose(translated(x), expected, atol=1e-6)
 
 
+@pytest.mark.usefixtures("plan_of_cpus")
 def test_long_inputs_are_blockwise_by_default(monkeypatch):
     calls = []
     monkeypatch.setattr(attention, "fused", lambda *args, **kwargs: None)
