@@ -22,27 +22,50 @@ function problemsOf(view) {
   if (!content) return [...found, "has no content"];
   const out = [...content.querySelectorAll("*")].find((element) => sticksOut(element, content));
   if (out) found.push(`sticks out: <${out.tagName.toLowerCase()}> ${out.textContent.trim().slice(0, 60)}`);
-  for (const image of document.images) {
-    if (!image.naturalWidth) found.push(`has no image ${image.src}`);
-  }
   for (const { name } of view.performance.getEntriesByType("resource")) {
     if (!/^(data|blob):/.test(name) && new URL(name).origin !== location.origin) found.push(`requests ${name}`);
   }
   return found;
 }
 
-async function check(paths, widths) {
+async function open(frame, path) {
+  await new Promise((resolve) => {
+    frame.onload = resolve;
+    frame.src = path;
+  });
+  // Sidebars would still slide when the page is measured.
+  const style = frame.contentDocument.head.appendChild(document.createElement("style"));
+  style.textContent = "* { transition: none !important }";
+}
+
+// The paths of the pages that the search finds for a query, best first.
+async function search(frame, query) {
+  await open(frame, "/");
+  frame.contentDocument.getElementById("__search").click();
+  const input = frame.contentDocument.querySelector("[data-md-component=search-query]");
+  input.value = query;
+  for (let tries = 0; tries < 100; tries++) {
+    input.dispatchEvent(new Event("keyup"));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const links = [...frame.contentDocument.querySelectorAll(".md-search-result__link")];
+    if (links.length) return links.map((link) => new URL(link.href).pathname);
+  }
+  return [];
+}
+
+async function check(paths, widths, searches) {
   const problems = [];
   const frame = document.body.appendChild(document.createElement("iframe"));
   frame.height = 900;
-  for (const width of widths) {
-    frame.width = width;
-    frame.style.border = "none";
-    for (const path of paths) {
-      await new Promise((resolve) => {
-        frame.onload = resolve;
-        frame.src = path;
-      });
+  frame.style.border = "none";
+  for (const [query, path] of Object.entries(searches)) {
+    const found = await search(frame, query);
+    if (!found.includes(path)) problems.push(`search for ${query}: finds ${found}, not ${path}`);
+  }
+  for (const path of paths) {
+    await open(frame, path);
+    for (const width of widths) {
+      frame.width = width;
       await frame.contentDocument.fonts.ready;
       problems.push(...problemsOf(frame.contentWindow).map((problem) => `${path} at ${width}: ${problem}`));
     }

@@ -2,8 +2,8 @@
 
     python docs/check_site.py SITE [TEXT IN THE PATHS OF PAGES]
 
-Nothing may be wider than the page, unless it scrolls inside its own block; no image may be missing; nothing may come
-from another host. Without Chromium, says so and checks nothing.
+Nothing may be wider than the page, unless it scrolls inside its own block; no file may be missing; nothing may come
+from another host; the search must find what people look for. Without Chromium, says so and checks nothing.
 """
 
 import functools
@@ -19,29 +19,45 @@ import threading
 
 WIDTHS = (1280, 390)
 SECONDS = 900
+# What people type, and a page that must be among the results.
+SEARCHES = {
+    "multi-head": "/api/layers/MultiHeadAttention/",
+    "rotary": "/api/layers/RotaryEmbedding/",
+    "mask": "/masks/",
+    "FID": "/api/metrics/FrechetDistance/",
+    "beam": "/api/decoding/beam_search/",
+    "squeeze-and-excitation": "/api/layers/SqueezeExcitation/",
+    "relative_bucket": "/api/ops/relative_bucket/",
+}
 SCRIPT = pathlib.Path(__file__).with_name("check_site.js")
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Serves the site, the page that opens all others in a frame, and takes that page's report."""
 
-    def __init__(self, *args, paths, reports, **kwargs):
-        self.paths, self.reports = paths, reports
+    def __init__(self, *args, paths, reports, missing, **kwargs):
+        self.paths, self.reports, self.missing = paths, reports, missing
         super().__init__(*args, **kwargs)
 
     def do_GET(self):
         if self.path != "/check":
             return super().do_GET()
-        call = f"check({json.dumps(self.paths)}, {json.dumps(WIDTHS)})"
+        call = f"check({json.dumps(self.paths)}, {json.dumps(WIDTHS)}, {json.dumps(SEARCHES)})"
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.end_headers()
-        return self.wfile.write(f"<body><script>{SCRIPT.read_text()}\n{call}</script>".encode())
+        return self.wfile.write(
+            f"<link rel=icon href=data:,><body><script>{SCRIPT.read_text()}\n{call}</script>".encode()
+        )
 
     def do_POST(self):
         self.reports.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(204)
         self.end_headers()
+
+    def send_error(self, *args, **kwargs):
+        self.missing.add(f"nothing is at {self.path}, asked for by {self.headers['Referer']}")
+        super().send_error(*args, **kwargs)
 
     def log_message(self, *args):
         pass
@@ -51,8 +67,8 @@ def check(site, browser, part=""):
     """Problems of the pages whose path contains `part`, as messages, and the number of pages."""
     paths = [f"/{path.relative_to(site).parent}/" for path in sorted(site.rglob("index.html"))]
     paths = [path for path in paths if part in path]
-    reports = queue.Queue()
-    handler = functools.partial(Handler, directory=site, paths=paths, reports=reports)
+    reports, missing = queue.Queue(), set()
+    handler = functools.partial(Handler, directory=site, paths=paths, reports=reports, missing=missing)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, tempfile.TemporaryDirectory() as profile:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
@@ -64,7 +80,7 @@ def check(site, browser, part=""):
             stderr=subprocess.DEVNULL,
         )
         try:
-            return reports.get(timeout=SECONDS), len(paths)
+            return [*reports.get(timeout=SECONDS), *sorted(missing)], len(paths)
         finally:
             process.terminate()
             process.wait()
