@@ -7,7 +7,11 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 FRAGMENTS = {"serving.md"}  # its blocks need a trained model and a running server
-PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.name not in FRAGMENTS]
+PAGES = [
+    page
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if page.name not in FRAGMENTS and "```python\n" in page.read_text()
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -13,6 +13,9 @@ class SplitChannels(BaseLayer):
 
         output: [B, Y, X, C, V] of [B, Y, X C, V]
 
+    "Image Transformer", section 3 ([Parmar et al., 2018](https://arxiv.org/abs/1802.05751)), lays the channels of a
+    pixel side by side; this undoes it.
+
     Args:
         channels: Positive int, C.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
