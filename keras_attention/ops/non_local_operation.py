@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_attention.ops.attention import attend_unchecked
+from keras_attention.ops.chosen_queries import require_queries, take_rows
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.pair_checks import check_pairs, check_tiling
 from keras_attention.ops.paths.plan import device_kind, is_dense
@@ -30,6 +31,7 @@ def non_local(
     block_size=None,
     device=None,
     training=True,
+    score_queries=None,
 ):
     r"""Non-local operation: a sum over all positions, weighted by a pairwise function.
 
@@ -65,6 +67,8 @@ def non_local(
             by size and device.
         device: Kind of device to choose for, see `attend`.
         training: Whether this is part of a training step, see `attend`.
+        score_queries: Integers [R]: the scores are those of these queries alone, [B, R, S], and no others are computed.
+            Negative ones count from the last query.
 
     Returns:
         context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, scores [B, T, S])`.
@@ -88,8 +92,15 @@ def non_local(
     require_bool(training, "training")
     _check_function(pairwise, scale, vector, key.shape[-1])
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
+    chosen = require_queries(score_queries, query.shape[1:2])
+    how = {"block_size": block_size, "device": device, "training": training}
+    if return_scores and chosen is not None:
+        given = {"vector": vector, "scale": scale, "key_mask": key_mask}
+        context = non_local(query, key, value, pairwise, query_mask=query_mask, **given, **how)
+        query, query_mask = take_rows(query, chosen, 1), take_rows(query_mask, chosen, 1)
+        return context, non_local(query, key, value, pairwise, query_mask=query_mask, **given, return_scores=True)[1]
     if pairwise in SOFTMAX:
-        how = {"return_scores": return_scores, "block_size": block_size, "device": device, "training": training}
+        how["return_scores"] = return_scores
         how |= {"scale": scale, "query_mask": query_mask, "key_mask": key_mask}
         result = attend_unchecked(*(ops.expand_dims(x, 2) for x in (query, key, value)), **how)
         return (result[0][:, :, 0], result[1][:, 0]) if return_scores else result[:, :, 0]

@@ -6,7 +6,9 @@ from keras import ops
 
 from keras_attention.layers.bases.flash_attention import block_size
 from keras_attention.ops import masked_softmax, require_boolean
-from keras_attention.ops.attention import attend_axes, attend_row
+from keras_attention.ops.attention import attend_row
+from keras_attention.ops.attention_axes import attend_axes
+from keras_attention.ops.chosen_queries import scores_at
 from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.axes import free_axes, swap_heads
 from keras_attention.ops.visibility import visible_pairs
@@ -81,9 +83,10 @@ class ExtensionPoint:
         given["bias"] = self._bias(query, key, 1 if projected is None else 2, given["query_offset"], given["bias"])
         if projected is not None:
             if query.shape[1] == 1 and self._computes_attention:
+                chosen = given.pop("chosen")
                 given |= {"mask": require_boolean(attention_mask), **self._dropout_options(training)}
                 result = attend_row(query, key, value, causal=use_causal_mask, return_scores=scored, **given)
-                return result if scored else (result, None)
+                return (result[0], scores_at(result[1], chosen, 1)) if scored else (result, None)
             key, value = swap_heads(key), swap_heads(value)
         if self._computes_attention:
             return self._compute_attention(
@@ -98,7 +101,8 @@ class ExtensionPoint:
         key, value = (x if groups == 1 else ops.repeat(x, groups, axis=-2) for x in (key, value))
         # Subclasses written for Keras have no bias argument: it is passed by keyword, or is an error.
         more = {} if bias is None else {"attention_bias": bias}
-        return self._compute_attention(query, key, value, mask, training, scored, **more)
+        context, scores = self._compute_attention(query, key, value, mask, training, scored, **more)
+        return context, scores_at(scores, given["chosen"], len(axes))
 
     def _refuse_changed_logits(self):
         if self.logit_cap is not None or self.use_sinks:
