@@ -9,7 +9,7 @@ from keras_attention.layers.bases.placed_heads import PlacesHeads
 from keras_attention.layers.bases.prepared_steps import PreparesSteps
 from keras_attention.layers.bases.projections import ProjectsMemory
 from keras_attention.layers.bases.sources import ReadsSources
-from keras_attention.ops.chosen_queries import chosen_dims, require_queries
+from keras_attention.ops.paths.chosen_queries import chosen_dims
 from keras_attention.ops.require import require_bool, require_int, require_ints, require_rate, require_seed
 from keras_attention.ops.shapes.padding import zero_padding
 
@@ -241,7 +241,6 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         masks = {"query_mask": mask if query_mask is None else query_mask, "attention_mask": attention_mask}
         masks |= {"value_mask": value_mask, "key_mask": key_mask}
         self._check(query, **sources, **masks, attention_bias=attention_bias)
-        chosen = require_queries(score_queries, [query.shape[axis] for axis in self._axes(len(query.shape))])
         query_mask, key_mask = self._padding(query, **sources, **masks)
         query, value, key, memory, cache = self._autocast(query, value, key, memory, cache)
         queries = zero_padding(query, query_mask)
@@ -252,14 +251,19 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         projected = memory if cache is None else cache
         keys, values, key_mask = self._keys_and_values(query, queries, value, key, projected, query_mask, key_mask)
         rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": attention_bias}
-        rest["chosen"] = chosen
+        rest["chosen"] = score_queries
         given = keys, values, attention_mask, training, return_attention_scores, use_causal_mask, projected
         context, scores = self._attend(self._queries(queries, query_offset), *given, **rest)
-        output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)
-        if query.shape[0] == 0:  # if empty in batch and positions, Keras's einsum returns a batch of one
-            output, scores = output[:0], scores[:0] if return_attention_scores else None
+        output, scores = self._project_out(context, scores, queries)
         more = [scores] * return_attention_scores + [cache] * (cache is not None)
         return (output, *more) if more else output
+
+    def _project_out(self, context, scores, queries):
+        """The output, and the scores or `None`."""
+        output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)
+        if queries.shape[0] == 0:  # if empty in batch and positions, Keras's einsum returns a batch of one
+            return output[:0], None if scores is None else scores[:0]
+        return output, scores
 
     def compute_output_spec(self, *args, **kwargs):
         given = self._call_arguments(*args, **kwargs)

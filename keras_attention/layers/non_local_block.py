@@ -6,8 +6,8 @@ from keras import ops
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_padding
 from keras_attention.layers.bases.projections import clone
-from keras_attention.ops.chosen_queries import chosen_dims
 from keras_attention.ops.non_local_operation import PAIRWISE, SOFTMAX, non_local
+from keras_attention.ops.paths.chosen_queries import chosen_dims
 from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
 from keras_attention.ops.shapes.extents import EXTENTS, Extent
 from keras_attention.ops.shapes.padding import full_mask, zero_padding

@@ -7,7 +7,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_sequences, check_visibility
 from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
 from keras_attention.ops import attend, require_boolean
-from keras_attention.ops.chosen_queries import chosen_dims
+from keras_attention.ops.paths.chosen_queries import chosen_dims
 from keras_attention.ops.require import require_number, require_rate, require_seed
 from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.padding import padding_masks

@@ -8,7 +8,7 @@ from keras_attention.layers.bases.checks import check_padding
 from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.spectral_normalization import normalised_if
 from keras_attention.ops import non_local
-from keras_attention.ops.chosen_queries import chosen_dims
+from keras_attention.ops.paths.chosen_queries import chosen_dims
 from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 from keras_attention.ops.shapes.sizes import below

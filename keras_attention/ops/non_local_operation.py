@@ -3,9 +3,9 @@
 from keras import ops
 
 from keras_attention.ops.attention import attend_unchecked
-from keras_attention.ops.chosen_queries import require_queries, take_rows
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.pair_checks import check_pairs, check_tiling
+from keras_attention.ops.paths.chosen_queries import require_queries, take_rows
 from keras_attention.ops.paths.plan import device_kind, is_dense
 from keras_attention.ops.precision import at_least_float32, itemsize
 from keras_attention.ops.require import require_bool, require_choice, require_number
@@ -93,18 +93,22 @@ def non_local(
     _check_function(pairwise, scale, vector, key.shape[-1])
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
     chosen = require_queries(score_queries, query.shape[1:2])
-    how = {"block_size": block_size, "device": device, "training": training}
-    if return_scores and chosen is not None:
-        given = {"vector": vector, "scale": scale, "key_mask": key_mask}
-        context = non_local(query, key, value, pairwise, query_mask=query_mask, **given, **how)
-        query, query_mask = take_rows(query, chosen, 1), take_rows(query_mask, chosen, 1)
-        return context, non_local(query, key, value, pairwise, query_mask=query_mask, **given, return_scores=True)[1]
+    given = {"vector": vector, "scale": scale, "key_mask": key_mask}
+    given |= {"block_size": block_size, "device": device, "training": training}
+    if chosen is None or not return_scores:
+        return _operate(query, key, value, pairwise, query_mask, return_scores, **given)
+    context = _operate(query, key, value, pairwise, query_mask, False, **given)
+    query, query_mask = take_rows(query, chosen, 1), take_rows(query_mask, chosen, 1)
+    return context, _operate(query, key, value, pairwise, query_mask, True, **given)[1]
+
+
+def _operate(query, key, value, pairwise, query_mask, return_scores, *, vector, scale, key_mask, **how):
+    """The operation on tensors without padding; `how`: block_size, device, training."""
     if pairwise in SOFTMAX:
-        how["return_scores"] = return_scores
-        how |= {"scale": scale, "query_mask": query_mask, "key_mask": key_mask}
+        how |= {"scale": scale, "query_mask": query_mask, "key_mask": key_mask, "return_scores": return_scores}
         result = attend_unchecked(*(ops.expand_dims(x, 2) for x in (query, key, value)), **how)
         return (result[0][:, :, 0], result[1][:, 0]) if return_scores else result[:, :, 0]
-    dtype, device = value.dtype, device_kind(device)
+    dtype, device = value.dtype, device_kind(how["device"])
     query, key, value = at_least_float32(query, key, value)
     if pairwise == "concatenation":
         query, key = _apart(query, key, ops.cast(vector, query.dtype))
@@ -112,8 +116,8 @@ def non_local(
     if return_scores:
         scores = zero_padding(function.scores(), query_mask)
         return ops.cast(ops.matmul(scores, value), dtype), ops.cast(scores, dtype)
-    small = function.is_small(device) if block_size is None else not block_size
-    context = either(small, function.dense, lambda: function.linear(device), training)
+    small = function.is_small(device) if how["block_size"] is None else not how["block_size"]
+    context = either(small, function.dense, lambda: function.linear(device), how["training"])
     return ops.cast(zero_padding(context, query_mask), dtype)
 
 

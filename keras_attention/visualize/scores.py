@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.ops.chosen_queries import require_queries, take_rows
+from keras_attention.ops.paths.chosen_queries import require_queries, take_rows
 from keras_attention.ops.require import is_int
 from keras_attention.visualize.reading import ARGUMENT, choose_layers, read, takes
 

@@ -6,9 +6,8 @@ from keras import ops
 
 from keras_attention.layers.bases.flash_attention import block_size
 from keras_attention.ops import masked_softmax, require_boolean
-from keras_attention.ops.attention import attend_row
-from keras_attention.ops.attention_axes import attend_axes
-from keras_attention.ops.chosen_queries import scores_at
+from keras_attention.ops.attention import attend_axes, attend_row
+from keras_attention.ops.paths.chosen_queries import require_queries, scores_at
 from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.axes import free_axes, swap_heads
 from keras_attention.ops.visibility import visible_pairs
@@ -80,6 +79,8 @@ class ExtensionPoint:
         With `projected`, a cache or a memory, keys are [B, K, S, H] and values [B, K, S, V], as it holds them.
         """
         given |= {"window": self.sliding_window, **self._on_logits()}
+        axes = self._axes(len(query.shape) - 1)
+        given["chosen"] = require_queries(given["chosen"], [query.shape[axis] for axis in axes])
         given["bias"] = self._bias(query, key, 1 if projected is None else 2, given["query_offset"], given["bias"])
         if projected is not None:
             if query.shape[1] == 1 and self._computes_attention:
@@ -95,7 +96,7 @@ class ExtensionPoint:
         masks = {name: given[name] for name in ("query_mask", "key_mask", "query_offset", "window")}
         bias = given["bias"]
         self._refuse_changed_logits()
-        axes, dims = self._axes(len(query.shape) - 1), (ops.shape(query)[:-2], ops.shape(key)[:-2])
+        dims = ops.shape(query)[:-2], ops.shape(key)[:-2]
         mask = visible_pairs(axes, *dims, mask=require_boolean(attention_mask), causal=use_causal_mask, **masks)
         groups = self.num_heads // self.num_key_value_heads
         key, value = (x if groups == 1 else ops.repeat(x, groups, axis=-2) for x in (key, value))

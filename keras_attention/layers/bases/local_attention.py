@@ -7,7 +7,7 @@ from keras_attention.layers.bases.checks import check_padding, require_batch_siz
 from keras_attention.layers.bases.projections import ProjectsHeads
 from keras_attention.ops import block_local
 from keras_attention.ops.block_local.cache import attend_cached
-from keras_attention.ops.chosen_queries import chosen_dims, require_queries
+from keras_attention.ops.paths.chosen_queries import chosen_dims, require_queries
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.known import known_values

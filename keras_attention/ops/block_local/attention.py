@@ -19,8 +19,8 @@ from keras import ops
 from keras_attention.ops.attention import attend_unchecked
 from keras_attention.ops.block_local.grid import Grid
 from keras_attention.ops.block_local.masks import sees
-from keras_attention.ops.chosen_queries import take_rows
 from keras_attention.ops.masks import NEGATIVE
+from keras_attention.ops.paths.chosen_queries import take_rows
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
 from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32

@@ -58,7 +58,19 @@ def scores_at(scores, queries, axes):
     return take_rows(ops.reshape(scores, (*lead, math.prod(rows), *keys)), queries, len(lead))
 
 
-def at_queries(queries, query, key, *, mask, query_mask, bias, causal, query_offset, window, **rest):
+def at_queries(
+    queries,
+    query,
+    key,
+    *,
+    mask=None,
+    query_mask=None,
+    bias=None,
+    causal=False,
+    query_offset=0,
+    window=None,
+    **rest,
+):
     """The arguments of `attend_unchecked` for chosen queries alone, without dropout.
 
     Args:

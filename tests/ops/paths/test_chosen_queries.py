@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from keras_attention.ops import attend, non_local
-from keras_attention.ops.chosen_queries import chosen_dims, require_queries, scores_at
+from keras_attention.ops.paths.chosen_queries import chosen_dims, require_queries, scores_at
 
 B, T, S, N, K, H, V = 2, 6, 7, 4, 2, 3, 5
 QUERIES = [4, -1, 0, 4]
