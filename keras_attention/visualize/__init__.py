@@ -1,5 +1,6 @@
 """Attention scores of any `keras.Model`, numbers from them, and pictures of them."""
 
+from keras_attention.visualize.bertviz import to_bertviz
 from keras_attention.visualize.gates import gates, plot_gates
 from keras_attention.visualize.glimpses import animate_glimpses, plot_glimpses
 from keras_attention.visualize.heads import plot_heads
@@ -20,6 +21,7 @@ __all__ = [
     "plot_heads",
     "plot_gates",
     "html",
+    "to_bertviz",
     "point_maps",
     "overlay",
     "image_grid",
