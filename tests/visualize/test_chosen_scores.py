@@ -43,7 +43,8 @@ def test_chosen_layers_heads_and_queries_are_cut_out_of_all(attention):
         found = attention_scores(model, [X, MEMORY], layers=chosen)
         assert list(found) == expected
         for path, scores in found.items():
-            np.testing.assert_array_equal(scores, whole[path])
+            # Layers that are not asked for scores may take another path.
+            np.testing.assert_allclose(scores, whole[path], atol=1e-5)
 
 
 def test_only_chosen_layers_are_asked_for_scores_and_only_for_chosen_queries():
