@@ -1,5 +1,7 @@
 """Scores of chosen layers, heads and queries, and the memory that they take."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ def noisy(layer):
     return layer
 
 
+@functools.cache
 def blocks(attention):
     """A model with attention of one class in three layers, one of them nested."""
     query, memory = keras.Input((None, D)), keras.Input((None, D))

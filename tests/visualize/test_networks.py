@@ -34,7 +34,8 @@ def recurrent(name):
     return models.LuongLSTM(20, 30, embedding_dim=8, units=16, num_layers=2, score="general")
 
 
-@pytest.mark.parametrize("name", ["rnn_search", pytest.param("luong", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["rnn_search", "luong"])
 def test_alignments_of_recurrent_translation(name):
     model = noisy(recurrent(name), TEXTS)
     expected = ops.convert_to_numpy(model.attention_scores(TEXTS))

@@ -32,7 +32,7 @@ GIVEN = {
 }
 
 
-@pytest.mark.parametrize("block_size", [None, 2])
+@pytest.mark.parametrize("block_size", [None, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", GIVEN)
 def test_scores_of_chosen_queries_are_rows_of_all_scores(name, block_size):
     given = GIVEN[name]
