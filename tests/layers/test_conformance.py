@@ -85,7 +85,7 @@ def test_return_attention_scores_does_not_change_the_output(case):
 QUERIES = [1, -1]
 
 
-@each([case for case in CASES if takes(case, "score_queries")])
+@each([case for case in CASES if takes(case, "score_queries")], slow=lambda case: case not in FIRST)
 def test_scores_of_chosen_queries_are_rows_of_all_scores(case):
     layer, given = built(case), {**case.call, **(case.causal or {}), "return_attention_scores": True}
     masks, rng = {**everything(case), **dict(zip(case.masks, padding(case)))}, np.random.default_rng(2)

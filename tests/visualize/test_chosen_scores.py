@@ -90,7 +90,9 @@ def test_scores_in_an_image_are_cut_by_head_and_position():
         ({"queries": [T]}, r"from -5 to 4. Received: score_queries=\[5\]"),
     ],
 )
-@pytest.mark.parametrize("attention", [keras.layers.MultiHeadAttention, layers.MultiHeadAttention])
+@pytest.mark.parametrize(
+    "attention", [pytest.param(keras.layers.MultiHeadAttention, marks=pytest.mark.slow), layers.MultiHeadAttention]
+)
 def test_what_no_layer_has_raises_an_error(attention, chosen, message):
     with pytest.raises(ValueError, match=message):
         attention_scores(blocks(attention), [X, MEMORY], **chosen)

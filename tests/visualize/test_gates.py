@@ -40,6 +40,7 @@ def test_gates_of_one_channel_and_of_one_position_keep_their_axes():
     assert gates(layers.SpatialAttention(kernel_size=3, name="gate"), x)["gate"].shape == (1, 1)
 
 
+@pytest.mark.slow
 def test_gates_of_a_network_and_their_picture():
     model = noisy(models.AttentionResNet((1, 1), attention="cbam", **SIZES), IMAGES[..., :3])
     names = [f"stage{stage}_block1_attention/{kind}" for stage in (1, 2) for kind in ("channel", "spatial")]
