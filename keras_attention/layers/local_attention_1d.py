@@ -57,6 +57,8 @@ class LocalAttention1D(LocalAttention):
         inputs: [B, T, D].
         mask: [B, T]. True marks positions that take part; `None` means the Keras mask.
         return_attention_scores: Whether to also return the scores, as large as those of full attention.
+        score_queries: Integers [R], positions of queries (negative ones from the end): the scores
+            are those of these queries alone, [B, N, R, T]; no others are computed.
         cache: What `make_cache` or the previous step returned; needs `causal`. `inputs` then holds only the next
             positions, which attend to those in the cache. A step takes the same time and memory at any position.
         cache_index: With a cache, the position of the first of `inputs`.

@@ -63,6 +63,8 @@ class LocalAttention2D(LocalAttention):
         inputs: [B, Y, X, D].
         mask: [B, Y, X] or [B, Y]. True marks positions that take part; `None` means the Keras mask.
         return_attention_scores: Whether to also return the scores, as large as those of full attention.
+        score_queries: Integers [R], positions y * X + x of queries (negative ones from the end): the
+            scores are those of these queries alone, [B, N, R, Y, X]; no others are computed.
         cache: What `make_cache` or the previous step returned; needs `causal`. `inputs` and output are then only the
             next pixels [B, pixels, D] in generation order, which attend to those in the cache. A step takes the same
             time at any pixel.

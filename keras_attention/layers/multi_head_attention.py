@@ -9,6 +9,7 @@ from keras_attention.layers.bases.placed_heads import PlacesHeads
 from keras_attention.layers.bases.prepared_steps import PreparesSteps
 from keras_attention.layers.bases.projections import ProjectsMemory
 from keras_attention.layers.bases.sources import ReadsSources
+from keras_attention.ops.paths.chosen_queries import chosen_dims
 from keras_attention.ops.require import require_bool, require_int, require_ints, require_rate, require_seed
 from keras_attention.ops.shapes.padding import zero_padding
 
@@ -102,6 +103,9 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         value_mask, key_mask: [B, S]. A key is visible only if both allow it.
         attention_mask: See above.
         return_attention_scores: Whether to also return the scores.
+        score_queries: Integers [R], positions of queries (negative ones from the end): the
+            scores are those of these queries alone, and no others are computed. Over
+            several axes, positions count along the flattened axes.
         training: Whether to apply dropout.
         use_causal_mask: Whether query t attends to key s only if
             `s <= t + query_offset`.
@@ -122,7 +126,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
 
     Returns:
         [B, T, E]; or (output, scores [B, N, T, S]) with `return_attention_scores`, the
-        scores with all batch axes first, then N, the query and the key axes. With a
+        scores with all batch axes first, then N, the query axes (or R) and the key axes. With a
         `cache`, the new cache comes last: (output, cache) or (output, scores, cache).
 
     Raises:
@@ -231,6 +235,7 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         cache=None,
         cache_index=None,
         mask=None,
+        score_queries=None,
     ):
         sources = {"value": value, "key": key, "memory": memory, "cache": cache, "cache_index": cache_index}
         masks = {"query_mask": mask if query_mask is None else query_mask, "attention_mask": attention_mask}
@@ -246,19 +251,27 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
         projected = memory if cache is None else cache
         keys, values, key_mask = self._keys_and_values(query, queries, value, key, projected, query_mask, key_mask)
         rest = {"query_mask": query_mask, "key_mask": key_mask, "query_offset": query_offset, "bias": attention_bias}
+        rest["chosen"] = score_queries
         given = keys, values, attention_mask, training, return_attention_scores, use_causal_mask, projected
         context, scores = self._attend(self._queries(queries, query_offset), *given, **rest)
-        output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)
-        if query.shape[0] == 0:  # if empty in batch and positions, Keras's einsum returns a batch of one
-            output, scores = output[:0], scores[:0] if return_attention_scores else None
+        output, scores = self._project_out(context, scores, queries)
         more = [scores] * return_attention_scores + [cache] * (cache is not None)
         return (output, *more) if more else output
+
+    def _project_out(self, context, scores, queries):
+        """The output, and the scores or `None`."""
+        output = self._output_dense(context * self._gate_dense(queries) if self.use_gate else context)
+        if queries.shape[0] == 0:  # if empty in batch and positions, Keras's einsum returns a batch of one
+            return output[:0], None if scores is None else scores[:0]
+        return output, scores
 
     def compute_output_spec(self, *args, **kwargs):
         given = self._call_arguments(*args, **kwargs)
         mask, scored = given.pop("mask"), given.pop("return_attention_scores")
         given["query_mask"] = mask if given["query_mask"] is None else given["query_mask"]
         scores = self._check(**{name: given[name] for name in _CHECKED})
+        axes = len(self._axes(len(given["query"].shape)))
+        scores = chosen_dims(scores, given["score_queries"], axes)
         output = keras.KerasTensor(self.compute_output_shape(given["query"].shape), dtype=self.compute_dtype)
         more = [keras.KerasTensor(scores, dtype=self.compute_dtype)] * scored
         if given["cache"] is not None:

@@ -7,6 +7,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_padding
 from keras_attention.layers.bases.projections import clone
 from keras_attention.ops.non_local_operation import PAIRWISE, SOFTMAX, non_local
+from keras_attention.ops.paths.chosen_queries import chosen_dims
 from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
 from keras_attention.ops.shapes.extents import EXTENTS, Extent
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
@@ -68,6 +69,8 @@ class NonLocalBlock(BaseLayer):
         mask: Boolean or integer [B, *positions], where trailing axes may be missing. True marks positions that take
             part.
         return_attention_scores: Whether to also return the scores.
+        score_queries: Integers [R], positions of queries along the flattened positions that see one another
+            (negative ones from the end): the scores are those of these queries alone; no others are computed.
         training: Whether batch normalization uses the batch's statistics.
 
     Returns:
@@ -132,12 +135,12 @@ class NonLocalBlock(BaseLayer):
             )
             self.norm.build(inside)
 
-    def call(self, inputs, mask=None, return_attention_scores=False, training=None):
+    def call(self, inputs, mask=None, return_attention_scores=False, training=None, score_queries=None):
         self._check(inputs, mask)
         x = inputs if self.data_format == "channels_last" else ops.moveaxis(inputs, 1, -1)
         mask = full_mask(mask, ops.shape(x)[:-1])
         x = zero_padding(x, mask)
-        context, scores = self._look(x, mask, return_attention_scores, training)
+        context, scores = self._look(x, mask, return_attention_scores, training, score_queries)
         y = self.w_z(context)
         if self.batch_norm:
             y = self.norm(y, training=training, mask=mask)
@@ -145,13 +148,13 @@ class NonLocalBlock(BaseLayer):
         output = output if self.data_format == "channels_last" else ops.moveaxis(output, -1, 1)
         return (output, scores) if return_attention_scores else output
 
-    def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None):
+    def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None, score_queries=None):
         dims = self._check(inputs, mask)
         output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return output
         scores = Extent(self.extent).scores_dims(dims, subsampled(dims) if self._pools() else dims)
-        return output, keras.KerasTensor(scores, dtype=self.compute_dtype)
+        return output, keras.KerasTensor(chosen_dims(scores, score_queries), dtype=self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
@@ -169,7 +172,7 @@ class NonLocalBlock(BaseLayer):
             "data_format": self.data_format,
         }
 
-    def _look(self, x, mask, return_scores, training):
+    def _look(self, x, mask, return_scores, training, score_queries):
         """The context of each position of x [B, *P, C], [B, *P, H], and the scores or `None`."""
         theta = x if self.pairwise == "gaussian" else self.theta(x)
         pool, embed = subsample if self._pools() else _all, _itself if self.pairwise == "gaussian" else self.phi
@@ -192,10 +195,12 @@ class NonLocalBlock(BaseLayer):
             key_mask=None if key_mask is None else extent.fold(key_mask, trailing=0),
             return_scores=return_scores,
             training=bool(training),
+            score_queries=score_queries,
         )
         context, scores = result if return_scores else (result, None)
         if return_scores:
-            scores = ops.reshape(scores, extent.scores_dims(dims, ops.shape(phi)[:-1]))
+            scores_dims = extent.scores_dims(dims, ops.shape(phi)[:-1])
+            scores = ops.reshape(scores, (*scores_dims[:-2], *ops.shape(scores)[-2:]))
         return extent.unfold(context, dims), scores
 
     def _pools(self):

@@ -7,6 +7,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_sequences, check_visibility
 from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
 from keras_attention.ops import attend, require_boolean
+from keras_attention.ops.paths.chosen_queries import chosen_dims
 from keras_attention.ops.require import require_number, require_rate, require_seed
 from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.padding import padding_masks
@@ -48,6 +49,8 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         attention_mask: Boolean or integer [T, S], [B, T, S] or [B, N, T, S]. True marks
             positions that take part.
         return_attention_scores: Whether to also return the scores.
+        score_queries: Integers [R], positions of queries (negative ones from the end): the
+            scores are those of these queries alone, and no others are computed.
         training: Whether to apply dropout.
         use_causal_mask: Whether query t attends to key s only if
             `s <= t + query_offset`.
@@ -59,7 +62,7 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
 
     Returns:
         [B, T, N, V] or [B, T, V]; or (context, scores [B, N, T, S]) with
-        `return_attention_scores`.
+        `return_attention_scores`, with `score_queries` [B, N, R, S].
 
     Raises:
         ValueError: If a mask is floating, or a shape does not fit.
@@ -99,6 +102,7 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         attention_bias=None,
         query_offset=0,
         mask=None,
+        score_queries=None,
     ):
         query_mask = mask if query_mask is None else query_mask
         if value is None:
@@ -115,6 +119,7 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         band = {"bias": attention_bias, "causal": use_causal_mask, "query_offset": query_offset}
         random = {"dropout": dropout, "seed": next_seed(self.seed_generator) if dropout else None}
         options = {"scale": self.scale, "return_scores": return_attention_scores, "training": bool(training)}
+        options["score_queries"] = score_queries
         result = attend(query, key, value, **masks, **band, **random, **options)
         context, *scores = result if return_attention_scores else (result,)
         context = ops.squeeze(context, 2) if one_head else context
@@ -126,6 +131,7 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
         query_mask = given["mask"] if given["query_mask"] is None else given["query_mask"]
         masks = {"query_mask": query_mask, "value_mask": given["value_mask"], "key_mask": given["key_mask"]}
         scores = self._check(query, value, given["key"], masks, given["attention_mask"], given["attention_bias"])
+        scores = chosen_dims(scores, given["score_queries"])
         size = (query if value is None else value).shape[-1]
         context = keras.KerasTensor((*query.shape[:-1], size), dtype=self.compute_dtype)
         if not given["return_attention_scores"]:

@@ -8,6 +8,7 @@ from keras_attention.layers.bases.checks import check_padding
 from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.spectral_normalization import normalised_if
 from keras_attention.ops import non_local
+from keras_attention.ops.paths.chosen_queries import chosen_dims
 from keras_attention.ops.require import require_bool, require_choice, require_data_format, require_int
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 from keras_attention.ops.shapes.sizes import below
@@ -59,6 +60,8 @@ class SelfAttention2D(BaseLayer):
         inputs: [B, Y, X, C].
         mask: Boolean or integer [B, Y, X]. True marks positions that take part; `None` means the Keras mask.
         return_attention_scores: Whether to also return the scores.
+        score_queries: Integers [R], positions y * X + x of queries (negative ones from the end): the
+            scores are those of these queries alone, [B, 1, R, S]; no others are computed.
         training: Whether the spectral normalization updates u.
 
     Returns:
@@ -106,7 +109,7 @@ class SelfAttention2D(BaseLayer):
         self.out = self._project("out", (*dims, V), C)
         self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
 
-    def call(self, inputs, mask=None, return_attention_scores=False, training=None):
+    def call(self, inputs, mask=None, return_attention_scores=False, training=None, score_queries=None):
         self._check(inputs, mask)
         x = inputs if self.data_format == "channels_last" else ops.moveaxis(inputs, 1, -1)
         dims = ops.shape(x)[:-1]
@@ -122,6 +125,7 @@ class SelfAttention2D(BaseLayer):
             key_mask=None if mask is None else _flat(key_mask),
             return_scores=return_attention_scores,
             training=bool(training),
+            score_queries=score_queries,
         )
         context, scores = result if return_attention_scores else (result, None)
         context = ops.reshape(context, (*dims, context.shape[-1]))
@@ -129,14 +133,14 @@ class SelfAttention2D(BaseLayer):
         output = output if self.data_format == "channels_last" else ops.moveaxis(output, -1, 1)
         return (output, ops.expand_dims(scores, 1)) if return_attention_scores else output
 
-    def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None):
+    def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None, score_queries=None):
         B, Y, X = self._check(inputs, mask)
         output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return output
         _, y, x = subsampled((B, Y, X)) if self.variant == "reference" else (B, Y, X)
         P, S = (None if None in pair else pair[0] * pair[1] for pair in ((Y, X), (y, x)))
-        return output, keras.KerasTensor((B, 1, P, S), dtype=self.compute_dtype)
+        return output, keras.KerasTensor(chosen_dims((B, 1, P, S), score_queries), dtype=self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

@@ -93,6 +93,10 @@ class SpatialAttention(Gate):
     def get_config(self):
         return {**super().get_config(), "kernel_size": self.kernel_size}
 
+    def shared_axes(self, rank):
+        """The axis of the channels."""
+        return (self._axis % rank,)
+
     def _apply(self, inputs, mask, training):
         mean, maximum = spatial_pool(inputs, self._axis)
         pools = [mean, maximum] if self.variant == "paper" else [maximum, mean]

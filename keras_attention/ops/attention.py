@@ -7,6 +7,7 @@ from keras import ops
 from keras_attention.ops.checks import check_options, check_tensors
 from keras_attention.ops.masks import alive_rows, both, in_band, require_boolean
 from keras_attention.ops.paths.blockwise import blockwise
+from keras_attention.ops.paths.chosen_queries import at_queries, require_queries
 from keras_attention.ops.paths.dense import dense, dense_context, dense_row
 from keras_attention.ops.paths.fused import fused
 from keras_attention.ops.paths.plan import device_kind, is_dense
@@ -41,6 +42,7 @@ def attend(
     training=True,
     logit_cap=None,
     sinks=None,
+    score_queries=None,
 ):
     r"""Scaled dot-product attention, dense or blockwise, with the same result.
 
@@ -81,7 +83,7 @@ def attend(
         dropout: Rate in [0, 1); probabilities are dropped after the softmax and the others scaled by 1 / (1 - rate).
             0 outside of training.
         seed: Int or integer tensor; needed with dropout. The same seed drops the same entries on every path.
-        return_scores: Whether to return the probabilities, before dropout, too. Needs the dense path.
+        return_scores: Whether to return the probabilities, before dropout, too. Needs the dense path if of all queries.
         block_size: Rows of queries per tile: an int takes the blockwise path, 0 the dense one. `None` chooses: the
             backend's fused kernel where it keeps all of the above (PyTorch; JAX on a GPU), else by `device`.
         device: "cpu": dense below `T * S = 1024 * 1024`, and from there on tiles of 256 rows of one head. "gpu" or
@@ -94,6 +96,8 @@ def attend(
             ([Gemma Team, 2024](https://arxiv.org/abs/2408.00118), section 2). `None`: they are not capped.
         sinks: [N], attention sinks: a logit for each head that takes part in the sum of the softmax alone, so that
             probabilities sum to less than 1 ([Agarwal et al., 2025](https://arxiv.org/abs/2508.10925), section 2.3).
+        score_queries: Integers [R], positions of queries (negative ones from the end): `return_scores` returns the
+            probabilities of these alone, [B, N, R, S], and the context takes the same path as without.
 
     Returns:
         context [B, T, N, V] of the dtype of `value`; with `return_scores`, `(context, probs [B, N, T, S])`.
@@ -118,8 +122,17 @@ def attend(
     options |= {"training": training, "logit_cap": logit_cap}
     check_options(**options)
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
-    masks = {"mask": mask, "query_mask": query_mask, "key_mask": key_mask}
-    return attend_unchecked(query, key, value, **masks, bias=bias, sinks=sinks, **options)
+    options |= {"mask": mask, "query_mask": query_mask, "key_mask": key_mask, "bias": bias, "sinks": sinks}
+    return attend_and_score(query, key, value, require_queries(score_queries, query.shape[1:2]), **options)
+
+
+def attend_and_score(query, key, value, chosen, *, return_scores=False, **given):
+    """`attend_unchecked`, with the scores of the `chosen` queries alone, if that is an integer tensor [R]."""
+    if chosen is None or not return_scores:
+        return attend_unchecked(query, key, value, return_scores=return_scores, **given)
+    context = attend_unchecked(query, key, value, **given)
+    query, given = at_queries(chosen, query, key, **given)
+    return context, attend_unchecked(query, key, value, return_scores=True, **given)[1]
 
 
 def attend_unchecked(
@@ -270,7 +283,18 @@ def _four_axes(mask):
 
 
 def attend_axes(
-    query, key, value, axes, *, mask=None, query_mask=None, key_mask=None, bias=None, return_scores=False, **kwargs
+    query,
+    key,
+    value,
+    axes,
+    *,
+    mask=None,
+    query_mask=None,
+    key_mask=None,
+    bias=None,
+    return_scores=False,
+    chosen=None,
+    **kwargs,
 ):
     """`attend` over the attended axes of [B, *middle, N, H]; padded positions hold finite numbers.
 
@@ -280,6 +304,7 @@ def attend_axes(
         mask, bias: Broadcastable to the scores, see `fold_scores_like`; or a bias by distance.
         query_mask, key_mask: [B, *middle].
         return_scores: Whether to return the scores [B, *free, N, *query axes, *key axes] too.
+        chosen: Integer tensor [R]: the scores are those of these queries alone, [B, *free, N, R, *key axes].
         **kwargs: Further arguments of `attend_unchecked`.
 
     Returns:
@@ -288,8 +313,9 @@ def attend_axes(
     query_dims, key_dims = shape_of(query)[:-2], shape_of(key)[:-2]
     if bias is not None and len(bias.shape) > 3:
         bias = fold_scores_like(bias, axes, query_dims, key_dims)
-    context = attend_unchecked(
+    context = attend_and_score(
         *(fold_axes(x, axes, trailing=2) for x in (query, key, value)),
+        chosen,
         mask=None if mask is None else fold_scores_like(mask, axes, query_dims, key_dims),
         query_mask=None if query_mask is None else fold_axes(query_mask, axes, trailing=0),
         key_mask=None if key_mask is None else fold_axes(key_mask, axes, trailing=0),
@@ -300,4 +326,5 @@ def attend_axes(
     if not return_scores:
         return unfold_axes(context, axes, query_dims)
     context, scores = context
-    return unfold_axes(context, axes, query_dims), unfold_scores(scores, axes, query_dims, key_dims)
+    rows = None if chosen is None else chosen.shape[0]
+    return unfold_axes(context, axes, query_dims), unfold_scores(scores, axes, query_dims, key_dims, rows)

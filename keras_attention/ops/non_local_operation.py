@@ -5,6 +5,7 @@ from keras import ops
 from keras_attention.ops.attention import attend_unchecked
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.pair_checks import check_pairs, check_tiling
+from keras_attention.ops.paths.chosen_queries import require_queries, take_rows
 from keras_attention.ops.paths.plan import device_kind, is_dense
 from keras_attention.ops.precision import at_least_float32, itemsize
 from keras_attention.ops.require import require_bool, require_choice, require_number
@@ -30,6 +31,7 @@ def non_local(
     block_size=None,
     device=None,
     training=True,
+    score_queries=None,
 ):
     r"""Non-local operation: a sum over all positions, weighted by a pairwise function.
 
@@ -65,6 +67,8 @@ def non_local(
             by size and device.
         device: Kind of device to choose for, see `attend`.
         training: Whether this is part of a training step, see `attend`.
+        score_queries: Integers [R]: the scores are those of these queries alone, [B, R, S], and no others are computed.
+            Negative ones count from the last query.
 
     Returns:
         context [B, T, V] of the dtype of `value`; with `return_scores`, `(context, scores [B, T, S])`.
@@ -88,12 +92,23 @@ def non_local(
     require_bool(training, "training")
     _check_function(pairwise, scale, vector, key.shape[-1])
     query, key, value = zero_padding(query, query_mask), zero_padding(key, key_mask), zero_padding(value, key_mask)
+    chosen = require_queries(score_queries, query.shape[1:2])
+    given = {"vector": vector, "scale": scale, "key_mask": key_mask}
+    given |= {"block_size": block_size, "device": device, "training": training}
+    if chosen is None or not return_scores:
+        return _operate(query, key, value, pairwise, query_mask, return_scores, **given)
+    context = _operate(query, key, value, pairwise, query_mask, False, **given)
+    query, query_mask = take_rows(query, chosen, 1), take_rows(query_mask, chosen, 1)
+    return context, _operate(query, key, value, pairwise, query_mask, True, **given)[1]
+
+
+def _operate(query, key, value, pairwise, query_mask, return_scores, *, vector, scale, key_mask, **how):
+    """The operation on tensors without padding; `how`: block_size, device, training."""
     if pairwise in SOFTMAX:
-        how = {"return_scores": return_scores, "block_size": block_size, "device": device, "training": training}
-        how |= {"scale": scale, "query_mask": query_mask, "key_mask": key_mask}
+        how |= {"scale": scale, "query_mask": query_mask, "key_mask": key_mask, "return_scores": return_scores}
         result = attend_unchecked(*(ops.expand_dims(x, 2) for x in (query, key, value)), **how)
         return (result[0][:, :, 0], result[1][:, 0]) if return_scores else result[:, :, 0]
-    dtype, device = value.dtype, device_kind(device)
+    dtype, device = value.dtype, device_kind(how["device"])
     query, key, value = at_least_float32(query, key, value)
     if pairwise == "concatenation":
         query, key = _apart(query, key, ops.cast(vector, query.dtype))
@@ -101,8 +116,8 @@ def non_local(
     if return_scores:
         scores = zero_padding(function.scores(), query_mask)
         return ops.cast(ops.matmul(scores, value), dtype), ops.cast(scores, dtype)
-    small = function.is_small(device) if block_size is None else not block_size
-    context = either(small, function.dense, lambda: function.linear(device), training)
+    small = function.is_small(device) if how["block_size"] is None else not how["block_size"]
+    context = either(small, function.dense, lambda: function.linear(device), how["training"])
     return ops.cast(zero_padding(context, query_mask), dtype)
 
 

@@ -1,5 +1,7 @@
 """Attention scores of any `keras.Model`, numbers from them, and pictures of them."""
 
+from keras_attention.visualize.bertviz import to_bertviz
+from keras_attention.visualize.gates import gates, plot_gates
 from keras_attention.visualize.glimpses import animate_glimpses, plot_glimpses
 from keras_attention.visualize.heads import plot_heads
 from keras_attention.visualize.images import image_grid, overlay, point_maps, tile_images
@@ -10,13 +12,16 @@ from keras_attention.visualize.summaries import flow, head_entropy, mean_distanc
 
 __all__ = [
     "attention_scores",
+    "gates",
     "rollout",
     "flow",
     "head_entropy",
     "mean_distance",
     "plot_attention",
     "plot_heads",
+    "plot_gates",
     "html",
+    "to_bertviz",
     "point_maps",
     "overlay",
     "image_grid",

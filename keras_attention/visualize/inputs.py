@@ -18,7 +18,7 @@ def require_layers(scores, query_mask=None, key_mask=None):
     kept_rows = [kept(query_mask, layer.shape[1], "query_mask") for layer in layers]
     kept_columns = [kept(key_mask, layer.shape[2], "key_mask") for layer in layers]
     layers = [layer[:, t][:, :, s] for layer, t, s in zip(layers, kept_rows, kept_columns)]
-    return _short(list(scores)), layers
+    return short_names(list(scores)), layers
 
 
 def kept(mask, length, name):
@@ -32,7 +32,7 @@ def kept(mask, length, name):
     return np.flatnonzero(mask)
 
 
-def _short(paths):
+def short_names(paths):
     """Paths without the parts that all of them share."""
     parts = [path.split("/") for path in paths]
     if len({len(part) for part in parts}) > 1:

@@ -1,16 +1,17 @@
 """Attention scores of any `keras.Model`, without changing it."""
 
-import contextlib
-import inspect
-
 import keras
 from keras import ops
 
-ARGUMENT = "return_attention_scores"
+from keras_attention.ops.paths.chosen_queries import require_queries, take_rows
+from keras_attention.ops.require import is_int
+from keras_attention.visualize.reading import ARGUMENT, choose_layers, read, takes
+
+QUERIES = "score_queries"
 
 
-def attention_scores(model, inputs, **kwargs):
-    """Returns the attention scores of all attention layers of a model, from one eager call.
+def attention_scores(model, inputs, *, layers=None, heads=None, queries=None, **kwargs):
+    """Returns attention scores of a model, from one eager call: all, or those of chosen layers, heads and queries.
 
         scores[path]: [B, N, T, S]    one entry per call of an attention layer, in the order of the calls
 
@@ -21,11 +22,21 @@ def attention_scores(model, inputs, **kwargs):
     With `return_attention_scores`, a layer of Keras may compute its output differently (zeros instead of the mean of
     the values for a fully masked query). The layers of this library do not.
 
-    Scores take `B * N * T * S` numbers per layer: call it on a few samples.
+    All scores take `B * N * T * S` numbers per layer. With `queries`, a layer whose `call` takes `score_queries`
+    computes those rows alone, and its output on the same path as ever: memory stays linear in the length. In this
+    library these are `MultiHeadAttention`, `ScaledDotProductAttention`, `LocalAttention1D`, `LocalAttention2D`,
+    `NonLocalBlock` and `SelfAttention2D`, also inside of the Transformer blocks. Of any other layer, such as
+    `keras.layers.MultiHeadAttention`, whose public arguments ask for all scores or none, all are computed and the rows
+    are cut out. Scores of layers that are not chosen are not computed.
 
     Args:
         model: `keras.Model` or any `keras.Layer` that contains attention layers, or is one. Built if necessary.
         inputs: Inputs of the model: an array, or a list, tuple or dict of arrays.
+        layers: Path, or list of paths, as in the result: of layers, or of what contains them, such as `"decoder"`.
+            `None`: all layers.
+        heads: List of ints, the heads to return, negative ones from the last. `None`: all.
+        queries: List of ints, the positions of the queries to return, negative ones from the last: rows of the scores.
+            Over several axes, such as those of an image, they count along the flattened axes. `None`: all.
         **kwargs: Further arguments of the call, such as `training` or `attention_mask`.
 
     Returns:
@@ -34,8 +45,9 @@ def attention_scores(model, inputs, **kwargs):
         ends in `:1`, `:2` and so on.
 
     Raises:
-        ValueError: If `model` is not a Keras model or layer, no attention layer was called, or one was called inside a
-            loop that the backend compiles, where its scores cannot be read.
+        ValueError: If `model` is not a Keras model or layer, no attention layer was called, one was called inside a
+            loop that the backend compiles, where its scores cannot be read, a path of `layers` is unknown, or a chosen
+            layer has not these `heads` or `queries`.
 
     Example:
 
@@ -45,126 +57,66 @@ def attention_scores(model, inputs, **kwargs):
     >>> scores = attention_scores(model, np.ones((1, 5, 8)))
     >>> {path: array.shape for path, array in scores.items()}
     {'look': (1, 2, 5, 5)}
+    >>> attention_scores(model, np.ones((1, 5, 8)), layers="look", heads=[-1], queries=[0, 3])["look"].shape
+    (1, 1, 2, 5)
     """
-    if not isinstance(model, keras.Layer):
-        raise ValueError(f"`model` must be a Keras model or layer. Received: model={model!r}")
-    with _eagerly():
-        if not model.built:
-            # A subclassed layer may create its sub-layers in `build`.
-            model(inputs, **kwargs)
-        record = {}
-        with contextlib.ExitStack() as wrapped:
-            for path, layer in _attention_layers(model):
-                wrapped.enter_context(_recording(layer, path, record))
-            model(inputs, **kwargs)
-    if not record:
+    heads, queries = _require_ints(heads, "heads"), _require_ints(queries, "queries")
+
+    def arguments(layer):
+        return {} if queries is None or not takes(layer, QUERIES) else {QUERIES: queries}
+
+    def take(layer, path, scores):
+        scores = scores if queries is None or takes(layer, QUERIES) else _rows(layer, path, scores, queries)
+        return scores if heads is None else _heads(layer, path, scores, heads)
+
+    scores = read(model, inputs, kwargs, lambda found: choose_layers(found, layers), take, arguments)
+    if not scores:
         raise ValueError(
             f"No layer whose `call` takes `{ARGUMENT}` took part in the call of `model`. "
-            f"Received: model={model.name} ({type(model).__name__})"
+            f"Received: model={model.name} ({type(model).__name__}), layers={layers}"
         )
-    return {path: _to_numpy(scores, path) for path, scores in record.items()}
+    return scores
 
 
-def _attention_layers(model):
-    """Returns (path, layer) of the innermost layers that can return scores, each layer once."""
-    found, seen = [], set()
-
-    def visit(layer, path):
-        seen.add(id(layer))
-        before = len(found)
-        for inner in _inner_layers(layer):
-            if id(inner) not in seen:
-                visit(inner, (*path, inner.name))
-        if len(found) == before and ARGUMENT in inspect.signature(layer.call).parameters:
-            found.append(("/".join(path or (layer.name,)), layer))
-
-    visit(model, ())
-    return _with_distinct_paths(found)
+def _require_ints(values, name):
+    if values is None:
+        return None
+    if not hasattr(values, "__len__") or not len(values) or not all(is_int(value) for value in values):
+        raise ValueError(f"`{name}` must be a list of one or more ints, or `None`. Received: {name}={values!r}")
+    return [int(value) for value in values]
 
 
-def _inner_layers(layer):
-    """Yields the direct sub-layers of `layer`: in its attributes, and in lists, tuples and dicts of them."""
-    pending = [*getattr(layer, "layers", []), *vars(layer).values()]
-    while pending:
-        value = pending.pop(0)
-        if isinstance(value, keras.Layer):
-            yield value
-        elif isinstance(value, dict):
-            pending = [*value.values(), *pending]
-        elif isinstance(value, list | tuple | set):
-            pending = [*value, *pending]
-
-
-def _with_distinct_paths(found):
-    """Appends `_1`, `_2` to equal paths (of layers in a list, say), as Keras does."""
-    taken = set()
-    for path, layer in found:
-        number, distinct = 0, path
-        while distinct in taken:
-            number += 1
-            distinct = f"{path}_{number}"
-        taken.add(distinct)
-        yield distinct, layer
-
-
-@contextlib.contextmanager
-def _recording(layer, path, record):
-    """Context in which `layer` adds its scores to `record` and returns the same outputs."""
-    call, own = layer.call, "call" in vars(layer)
-    signature = inspect.signature(call)
-
-    def call_and_record(*args, **kwargs):
-        bound = signature.bind(*args, **kwargs)
-        asked = bound.arguments.get(ARGUMENT, False)
-        bound.arguments[ARGUMENT] = True
-        output, scores, *rest = call(*bound.args, **bound.kwargs)
-        name, number = path, 0
-        while name in record:
-            number += 1
-            name = f"{path}:{number}"
-        record[name] = scores
-        if asked:
-            return (output, scores, *rest)
-        return (output, *rest) if rest else output
-
-    # Not `setattr`: Keras's tracker does not allow it on a locked layer.
-    vars(layer)["call"] = call_and_record
-    try:
-        yield
-    finally:
-        if own:
-            vars(layer)["call"] = call
-        else:
-            del vars(layer)["call"]
-
-
-@contextlib.contextmanager
-def _eagerly():
-    """Context in which compiled functions run eagerly, so that their tensors can be read."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        before = tf.config.functions_run_eagerly()
-        tf.config.run_functions_eagerly(True)
-        try:
-            yield
-        finally:
-            tf.config.run_functions_eagerly(before)
-    elif backend == "jax":
-        import jax
-
-        with jax.disable_jit():
-            yield
-    else:
-        yield
-
-
-def _to_numpy(scores, path):
-    try:
-        return keras.tree.map_structure(ops.convert_to_numpy, scores)
-    except Exception as error:
+def _rows(layer, path, scores, queries):
+    """Rows of all scores, [B, N, T, S] or [B, T, S]."""
+    rank = None if isinstance(scores, dict | list | tuple) else len(scores.shape)
+    if hasattr(layer, "shared_axes") or not (rank == 3 or (rank == 4 and _number_of_heads(layer) == scores.shape[1])):
         raise ValueError(
-            f"The scores of `{path}` cannot be read: the layer runs inside a loop or a function that the backend "
-            "compiles (`keras.layers.TimeDistributed`, say). Call the part of the model below it instead."
-        ) from error
+            f"`queries` must be those of layers with scores [B, N, T, S], N being their `num_heads`, or [B, T, S]: "
+            f"choose `layers`. Received: scores of `{path}` of shape {_shapes(scores)}"
+        )
+    try:
+        return take_rows(scores, require_queries(queries, [scores.shape[-2]]), rank - 2)
+    except ValueError as error:
+        raise ValueError(f"`queries` do not fit `{path}`. {error}") from error
+
+
+def _heads(layer, path, scores, heads):
+    """Scores of these heads, [B, N, ...]."""
+    N = _number_of_heads(layer)
+    shape = () if isinstance(scores, dict | list | tuple) else tuple(scores.shape)
+    # Otherwise, axes that are not attended lie before the heads.
+    first = len(shape) == 4 or (takes(layer, QUERIES) and getattr(layer, "attention_axes", None) is None)
+    if N is None or not first or shape[1:2] != (N,) or not all(-N <= head < N for head in heads):
+        raise ValueError(
+            "`heads` must be from -N to N - 1, of layers with scores [B, N, T, S], N being their `num_heads`: choose "
+            f"`layers`. Received: heads={heads}, and scores of `{path}` of shape {_shapes(scores)}"
+        )
+    return ops.take(scores, [head % N for head in heads], axis=1)
+
+
+def _number_of_heads(layer):
+    return getattr(layer, "num_heads", getattr(layer, "num_query_heads", None))
+
+
+def _shapes(scores):
+    return keras.tree.map_structure(lambda x: tuple(x.shape), scores)

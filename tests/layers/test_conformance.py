@@ -39,6 +39,7 @@ from tests.layers.conformance import (
 )
 from tests.layers.paths import CHEAP, HOWS, passes, stepping, traced
 from tests.layers.recurrent_cases import CELLS
+from tests.layers.visibility import everything, padding, takes
 
 
 def test_every_public_layer_has_a_case():
@@ -79,6 +80,25 @@ def test_return_attention_scores_does_not_change_the_output(case):
         total = s.sum(tuple(range(-case.key_axes, 0)))
         whole = np.abs(total - 1) < 1e-4 if case.sums_to_one else (total > 0) & (total < 1 + 1e-4)
         assert np.all(whole | (total == 0))
+
+
+QUERIES = [1, -1]
+
+
+@each([case for case in CASES if takes(case, "score_queries")], slow=lambda case: case not in FIRST)
+def test_scores_of_chosen_queries_are_rows_of_all_scores(case):
+    layer, given = built(case), {**case.call, **(case.causal or {}), "return_attention_scores": True}
+    masks, rng = {**everything(case), **dict(zip(case.masks, padding(case)))}, np.random.default_rng(2)
+    if "attention_mask" in masks:
+        masks["attention_mask"] = rng.random(case.scores) < 0.8
+    if "attention_bias" in masks:
+        masks["attention_bias"] = rng.standard_normal(case.scores).astype("float32")
+    whole, scores = answer(functools.partial(layer, **given, **masks), *arrays(case))
+    output, rows = answer(functools.partial(layer, **given, **masks, score_queries=QUERIES), *arrays(case))
+    close(output, whole)
+    lead, keys = rows.shape[: -1 - case.key_axes], scores.shape[scores.ndim - case.key_axes :]
+    close(rows, np.take(scores.reshape(*lead, -1, *keys), QUERIES, axis=len(lead)))
+    assert shapes(layer(*symbols(case), **given, score_queries=QUERIES)) == [output.shape, rows.shape]
 
 
 @each_case

@@ -7,6 +7,7 @@ from keras import ops
 from keras_attention.layers.bases.flash_attention import block_size
 from keras_attention.ops import masked_softmax, require_boolean
 from keras_attention.ops.attention import attend_axes, attend_row
+from keras_attention.ops.paths.chosen_queries import require_queries, scores_at
 from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.axes import free_axes, swap_heads
 from keras_attention.ops.visibility import visible_pairs
@@ -78,12 +79,15 @@ class ExtensionPoint:
         With `projected`, a cache or a memory, keys are [B, K, S, H] and values [B, K, S, V], as it holds them.
         """
         given |= {"window": self.sliding_window, **self._on_logits()}
+        axes = self._axes(len(query.shape) - 1)
+        given["chosen"] = require_queries(given["chosen"], [query.shape[axis] for axis in axes])
         given["bias"] = self._bias(query, key, 1 if projected is None else 2, given["query_offset"], given["bias"])
         if projected is not None:
             if query.shape[1] == 1 and self._computes_attention:
+                chosen = given.pop("chosen")
                 given |= {"mask": require_boolean(attention_mask), **self._dropout_options(training)}
                 result = attend_row(query, key, value, causal=use_causal_mask, return_scores=scored, **given)
-                return result if scored else (result, None)
+                return (result[0], scores_at(result[1], chosen, 1)) if scored else (result, None)
             key, value = swap_heads(key), swap_heads(value)
         if self._computes_attention:
             return self._compute_attention(
@@ -92,13 +96,14 @@ class ExtensionPoint:
         masks = {name: given[name] for name in ("query_mask", "key_mask", "query_offset", "window")}
         bias = given["bias"]
         self._refuse_changed_logits()
-        axes, dims = self._axes(len(query.shape) - 1), (ops.shape(query)[:-2], ops.shape(key)[:-2])
+        dims = ops.shape(query)[:-2], ops.shape(key)[:-2]
         mask = visible_pairs(axes, *dims, mask=require_boolean(attention_mask), causal=use_causal_mask, **masks)
         groups = self.num_heads // self.num_key_value_heads
         key, value = (x if groups == 1 else ops.repeat(x, groups, axis=-2) for x in (key, value))
         # Subclasses written for Keras have no bias argument: it is passed by keyword, or is an error.
         more = {} if bias is None else {"attention_bias": bias}
-        return self._compute_attention(query, key, value, mask, training, scored, **more)
+        context, scores = self._compute_attention(query, key, value, mask, training, scored, **more)
+        return context, scores_at(scores, given["chosen"], len(axes))
 
     def _refuse_changed_logits(self):
         if self.logit_cap is not None or self.use_sinks:

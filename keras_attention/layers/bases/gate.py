@@ -18,7 +18,8 @@ class Gate(BaseLayer):
     """Base class of layers that multiply their input by gates between 0 and 1, computed from it.
 
     A subclass defines `_apply(inputs, mask, training)`, which returns output and gates, and `_gate_dims(dims)`, which
-    returns the shape of the gates (or shapes, in the structure of the gates).
+    returns the shape of the gates (or shapes, in the structure of the gates). One whose gates are not those of other
+    layers also defines `shared_axes(rank)`, the axes of its inputs along which all entries have the same gate.
     """
 
     def __init__(self, variant, data_format, kernel_initializer, **kwargs):
@@ -108,6 +109,10 @@ class ChannelGate(Gate):
         for _ in inputs.shape[2:]:
             gates = ops.expand_dims(gates, 1 if self._axis == -1 else -1)
         return inputs * gates, gates
+
+    def shared_axes(self, rank):
+        """The axes of positions."""
+        return tuple(range(1, rank - 1) if self._axis == -1 else range(2, rank))
 
     def _gate_dims(self, dims):
         ones = (1,) * (len(dims) - 2)

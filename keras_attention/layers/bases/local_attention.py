@@ -7,6 +7,7 @@ from keras_attention.layers.bases.checks import check_padding, require_batch_siz
 from keras_attention.layers.bases.projections import ProjectsHeads
 from keras_attention.ops import block_local
 from keras_attention.ops.block_local.cache import attend_cached
+from keras_attention.ops.paths.chosen_queries import chosen_dims, require_queries
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
 from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.known import known_values
@@ -40,8 +41,18 @@ class LocalAttention(ProjectsHeads):
         flat = (input_shape[0], None, input_shape[-1])
         self._build_projections(flat, flat, flat, (input_shape[-1],))
 
-    def call(self, inputs, mask=None, return_attention_scores=False, cache=None, cache_index=None, training=None):
+    def call(
+        self,
+        inputs,
+        mask=None,
+        return_attention_scores=False,
+        cache=None,
+        cache_index=None,
+        training=None,
+        score_queries=None,
+    ):
         self._check(inputs, mask, cache, cache_index, scores=return_attention_scores)
+        chosen = require_queries(score_queries, inputs.shape[1:-1])
         dims = ops.shape(inputs)[:-1]
         mask = full_mask(mask, dims)
         if cache is not None:
@@ -56,17 +67,20 @@ class LocalAttention(ProjectsHeads):
             dropout=dropout,
             seed=next_seed(self._seeds) if dropout else None,
             return_scores=return_attention_scores,
+            chosen=chosen,
         )
         context, *scores = result if return_attention_scores else (result,)
         context = ops.reshape(context, (dims[0], rows * columns, *context.shape[-2:]))
         output = ops.reshape(self._output_dense(context), ops.shape(inputs))
         if not return_attention_scores:
             return output
-        return output, ops.reshape(scores[0], (dims[0], self.num_heads, *dims[1:], *dims[1:]))
+        rows = dims[1:] if chosen is None else chosen.shape
+        return output, ops.reshape(scores[0], (dims[0], self.num_heads, *rows, *dims[1:]))
 
     def compute_output_spec(self, *args, **kwargs):
         given = self._call_arguments(*args, **kwargs)
         scored = given.pop("return_attention_scores")
+        score_queries = given.pop("score_queries")
         del given["training"]
         inputs, cache = given["inputs"], given["cache"]
         self._check(**given, scores=scored)
@@ -77,6 +91,7 @@ class LocalAttention(ProjectsHeads):
             return output
         positions = inputs.shape[1:-1]
         scores = (inputs.shape[0], self.num_heads, *positions, *positions)
+        scores = chosen_dims(scores, score_queries, len(positions))
         return output, keras.KerasTensor(scores, dtype=self.compute_dtype)
 
     def compute_output_shape(self, input_shape):

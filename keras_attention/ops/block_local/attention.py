@@ -20,6 +20,7 @@ from keras_attention.ops.attention import attend_unchecked
 from keras_attention.ops.block_local.grid import Grid
 from keras_attention.ops.block_local.masks import sees
 from keras_attention.ops.masks import NEGATIVE
+from keras_attention.ops.paths.chosen_queries import take_rows
 from keras_attention.ops.paths.hashed_random import column_hashes, keep, row_hashes
 from keras_attention.ops.paths.vjp import differentiable
 from keras_attention.ops.precision import at_least_float32
@@ -30,7 +31,9 @@ from keras_attention.ops.shapes.sizes import same
 from keras_attention.ops.softmax import softmax
 
 
-def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, return_scores=False, device=None):
+def attend(
+    query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, return_scores=False, device=None, chosen=None
+):
     """Block-local attention: context [B, Y, X, N, V]; with `return_scores`, also scores [B, N, Y, X, Y, X].
 
     Args:
@@ -40,14 +43,19 @@ def attend(query, key, value, blocks, *, mask=None, dropout=0.0, seed=None, retu
         dropout, seed: As for `attend`.
         return_scores: Whether to return the scores too.
         device: Kind of device to choose tiles for, as for `attend`.
+        chosen: Integer tensor [R], positions of queries along the flattened image: the scores are those of these
+            queries alone, [B, N, R, Y, X].
     """
     sizes = ops.shape(query)[:3]
     query, key, value = (fill_empty(x, 0, 1, 2) for x in (query, key, value))
     mask = None if mask is None else fill_empty(mask, 0, 1, 2)
     if return_scores:
-        context, scores = _dense(query, key, value, blocks, mask, dropout, seed)
-        B, Y, X = sizes
-        return cut_filled(context, *sizes), cut_filled(scores, B, scores.shape[1], Y, X, Y, X)
+        context, scores = _dense(query, key, value, blocks, mask, dropout, seed, chosen)
+        B, *rows = sizes
+        if chosen is not None:
+            context = attend(query, key, value, blocks, mask=mask, dropout=dropout, seed=seed, device=device)
+            rows = chosen.shape
+        return cut_filled(context, *sizes), cut_filled(scores, B, scores.shape[1], *rows, *sizes[1:])
     dtype = value.dtype
     query, key, value = at_least_float32(query, key, value)
     grid = Grid.of(query, blocks, device)
@@ -130,15 +138,19 @@ def _hashes(grid, dims, seed):
     return grid.queries(rows), grid.keys(ops.broadcast_to(columns, dims), fill=0)
 
 
-def _dense(query, key, value, blocks, mask, dropout, seed):
-    """Context and scores from the dense mask of all pairs."""
+def _dense(query, key, value, blocks, mask, dropout, seed, chosen=None):
+    """Context and scores, of all queries or of chosen ones [R], from the dense mask of their pairs."""
     Y, X = ops.shape(query)[1:3]
     rows, columns = ops.expand_dims(ops.arange(Y, dtype="int32"), 1), ops.arange(X, dtype="int32")
     rows, columns = (ops.reshape(ops.broadcast_to(x, (Y, X)), (-1,)) for x in (rows, columns))
-    visible = sees((ops.expand_dims(rows, 1), ops.expand_dims(columns, 1)), (rows, columns), blocks)
-    flat = [ops.reshape(x, (-1, Y * X, *x.shape[-2:])) for x in (query, key, value)]
-    mask = None if mask is None else ops.reshape(mask, (-1, Y * X))
-    masks = {"mask": visible, "query_mask": mask, "key_mask": mask}
-    context, scores = attend_unchecked(*flat, return_scores=True, dropout=dropout, seed=seed, **masks)
-    context = ops.reshape(context, (-1, Y, X, *context.shape[-2:]))
-    return context, ops.reshape(scores, (-1, scores.shape[1], Y, X, Y, X))
+    query, key, value = (ops.reshape(x, (-1, Y * X, *x.shape[-2:])) for x in (query, key, value))
+    mask = query_mask = None if mask is None else ops.reshape(mask, (-1, Y * X))
+    positions, queries = (rows, columns), (Y, X)
+    if chosen is not None:
+        query, query_mask, queries = take_rows(query, chosen, 1), take_rows(mask, chosen, 1), chosen.shape
+        rows, columns = take_rows(rows, chosen, 0), take_rows(columns, chosen, 0)
+    visible = sees((ops.expand_dims(rows, 1), ops.expand_dims(columns, 1)), positions, blocks)
+    masks = {"mask": visible, "query_mask": query_mask, "key_mask": mask}
+    context, scores = attend_unchecked(query, key, value, return_scores=True, dropout=dropout, seed=seed, **masks)
+    context = ops.reshape(context, (-1, *queries, *context.shape[-2:]))
+    return context, ops.reshape(scores, (-1, scores.shape[1], *queries, Y, X))

@@ -53,23 +53,28 @@ def unfold_axes(x, axes, middle):
     return ops.transpose(x, (*back, *range(len(order), len(order) + len(last))))
 
 
-def unfold_scores(scores, axes, query_dims, key_dims):
-    """[B * free, N, T, S] -> [B, *free, N, *attended query axes, *attended key axes]."""
+def unfold_scores(scores, axes, query_dims, key_dims, rows=None):
+    """[B * free, N, T, S] -> [B, *free, N, *attended query axes, *attended key axes].
+
+    With `rows`, T is the number of chosen queries, which is left as it is.
+    """
     if len(query_dims) == 2:
         return scores
-    return ops.reshape(scores, scores_dims(scores.shape[1], axes, query_dims, key_dims))
+    return ops.reshape(scores, scores_dims(scores.shape[1], axes, query_dims, key_dims, rows))
 
 
-def scores_dims(heads, axes, query_dims, key_dims):
+def scores_dims(heads, axes, query_dims, key_dims, rows=None):
     """The dimensions of the unfolded scores: [B, *free, N, *attended query axes, *attended key axes].
 
     Args:
         heads: Int, N.
         axes: The attended axes.
         query_dims, key_dims: The dimensions [B, *middle] of the queries and of the keys.
+        rows: Number of chosen queries, which stands for the query axes; `None`: all.
     """
     free = (query_dims[i] for i in free_axes(len(query_dims), axes))
-    return (*free, heads, *(query_dims[i] for i in axes), *(key_dims[i] for i in axes))
+    queries = [query_dims[i] for i in axes] if rows is None else [rows]
+    return (*free, heads, *queries, *(key_dims[i] for i in axes))
 
 
 def fold_scores_like(x, axes, query_dims, key_dims):

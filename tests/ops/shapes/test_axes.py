@@ -39,6 +39,10 @@ def test_slices_are_attended_separately(rank, axes):
     bias = rng.standard_normal(axes_ops.scores_dims(N, axes, x.shape[:-2], x.shape[:-2])).astype("float32")
     context, scores = attend_axes(x, x, x, axes, bias=bias, return_scores=True)
     assert scores.shape == bias.shape
+    same, rows = attend_axes(x, x, x, axes, bias=bias, return_scores=True, chosen=ops.convert_to_tensor([1, -1]))
+    flat = numpy(scores).reshape(*rows.shape[: -1 - len(axes)], -1, *rows.shape[len(rows.shape) - len(axes) :])
+    np.testing.assert_allclose(numpy(rows), np.take(flat, [1, -1], axis=flat.ndim - 1 - len(axes)), atol=1e-6)
+    np.testing.assert_allclose(numpy(same), numpy(context), atol=1e-5)
     free = [a for a in range(rank + 1) if a not in axes]
     order = (*free, *axes, rank + 1, rank + 2)
     length = int(np.prod([x.shape[a] for a in axes]))
