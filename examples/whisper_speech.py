@@ -14,6 +14,7 @@ import argparse
 import logging
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import time
@@ -64,7 +65,7 @@ def run(options):
     keep(options, model, signature)
     ask_fresh_process(options)
     heading(f"Done in {minutes(time.perf_counter() - began)} after the download")
-    print(f"Try it: python {os.path.relpath(__file__)} --speech recording.wav")
+    print(f"Try it: {shlex.quote(sys.executable)} {os.path.relpath(__file__)} --speech recording.wav")
     return 0
 
 

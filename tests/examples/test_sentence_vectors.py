@@ -136,7 +136,7 @@ def test_an_error_of_pip_is_reported_with_the_name_of_the_package(tmp_path, monk
 def test_a_missing_library_is_an_error_that_names_the_extra(missing, monkeypatch):
     monkeypatch.setitem(sys.modules, missing, None)
     for run in (lambda _: sentence_vectors.load(), sentence_search.main):
-        with pytest.raises(ImportError, match=r"pip install keras-attention-layers\[examples\]"):
+        with pytest.raises(ImportError, match=r"-m pip .*install 'keras-attention-layers\[examples\]'"):
             run([])
 
 
