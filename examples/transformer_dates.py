@@ -21,9 +21,10 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
-from runs import describe, heading, minutes, positive, save_figure, save_whole
+from runs import describe, ended, heading, minutes, positive, save_figure, save_whole
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "transformer_dates"
+ROOM = 50e6  # bytes of the results, at most, with the default settings
 SIZES = {"num_layers": 2, "model_dim": 128, "num_heads": 4, "intermediate_dim": 512, "dropout": 0.0, "norm_first": True}
 DRAWN = ("Montag, den 3. Juni 2019", "2019-06-03")
 ASKED = [
@@ -42,9 +43,7 @@ ASKED = [
 
 def main(arguments=None):
     options = parse(arguments)
-    if options.texts:
-        return ask(options)
-    return run(options)
+    return ended(ask, options) if options.texts else ended(run, options, ROOM)
 
 
 def parse(arguments):
@@ -62,11 +61,7 @@ def parse(arguments):
 
 def ask(options):
     """Runs the export of the last run; imports TensorFlow alone."""
-    try:
-        dates_served.main(options.output / "export", *options.texts)
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 1
+    dates_served.main(options.output / "export", *options.texts)
     return 0
 
 
@@ -82,7 +77,6 @@ def run(options):
     keras.config.disable_flash_attention()
     heading("A Transformer that reads dates")
     describe(options.seed, Babel=babel.__version__)
-    options.output.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(options.seed)
     split, text, source, target = prepare(options)
     model = learn(options, text, source, target)

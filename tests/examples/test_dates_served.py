@@ -94,7 +94,9 @@ def test_the_script_runs_without_keras(directory, monkeypatch, capfd):
     for name in ("keras", "keras_attention", "babel"):
         monkeypatch.setitem(sys.modules, name, None)  # and restores it at the end
     monkeypatch.setattr(sys, "argv", [dates_served.__file__, str(directory), "3. juni 2019", ""])
-    runpy.run_path(dates_served.__file__, run_name="__main__")
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(dates_served.__file__, run_name="__main__")
+    assert not end.value.code
     assert_answered(*capfd.readouterr())
 
 
