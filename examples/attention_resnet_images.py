@@ -22,9 +22,9 @@ import dates_served
 import fashion_data
 import numpy as np
 from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
-from spread import deviation, plot_spread
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "attention_resnet_images"
+ROOM = 50e6  # bytes of the results, at most, with the default settings
 NETWORKS = {
     "none": {},
     "SE": {"attention": "se", "attention_kwargs": {"ratio": 4}},
@@ -37,7 +37,7 @@ LEARNED = ("*/seed-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
-    return ended(run, parse(arguments))
+    return ended(run, parse(arguments), ROOM)
 
 
 def parse(arguments):
@@ -98,6 +98,8 @@ def build(options, name, seed):
 
 def report(options, found, sizes):
     """Prints, plots and saves the mean and the deviation of the accuracy."""
+    from spread import deviation, plot_spread
+
     heading(f"Accuracy on 10,000 test images; {options.seeds} networks of each kind")
     print(f"    {'':10}{'parameters':>10}{'mean':>9}{'deviation':>11}    difference from none, seed by seed")
     for name, values in found.items():

