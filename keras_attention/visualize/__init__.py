@@ -1,5 +1,6 @@
 """Attention scores of any `keras.Model`, numbers from them, and pictures of them."""
 
+from keras_attention.visualize.class_maps import grad_cam, grad_cam_plus_plus, saliency, score_cam
 from keras_attention.visualize.glimpses import animate_glimpses, plot_glimpses
 from keras_attention.visualize.heads import plot_heads
 from keras_attention.visualize.images import image_grid, overlay, point_maps, tile_images
@@ -17,6 +18,10 @@ __all__ = [
     "plot_attention",
     "plot_heads",
     "html",
+    "saliency",
+    "grad_cam",
+    "grad_cam_plus_plus",
+    "score_cam",
     "point_maps",
     "overlay",
     "image_grid",

@@ -107,10 +107,9 @@ def _with_distinct_paths(found):
         yield distinct, layer
 
 
-@contextlib.contextmanager
 def _recording(layer, path, record):
     """Context in which `layer` adds its scores to `record` and returns the same outputs."""
-    call, own = layer.call, "call" in vars(layer)
+    call = layer.call
     signature = inspect.signature(call)
 
     def call_and_record(*args, **kwargs):
@@ -127,15 +126,21 @@ def _recording(layer, path, record):
             return (output, scores, *rest)
         return (output, *rest) if rest else output
 
+    return _replaced(layer, "call", call_and_record)
+
+
+@contextlib.contextmanager
+def _replaced(layer, name, value):
+    """Context in which an attribute of `layer` has another value."""
+    attributes = vars(layer)
+    before = {name: attributes[name]} if name in attributes else {}
     # Not `setattr`: Keras's tracker does not allow it on a locked layer.
-    vars(layer)["call"] = call_and_record
+    attributes[name] = value
     try:
         yield
     finally:
-        if own:
-            vars(layer)["call"] = call
-        else:
-            del vars(layer)["call"]
+        del attributes[name]
+        attributes.update(before)
 
 
 @contextlib.contextmanager
