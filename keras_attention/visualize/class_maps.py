@@ -62,10 +62,11 @@ def grad_cam(model, images, classes=None, layer=None):
         images: Array [B, Y, X, C], normalized as in training.
         classes: Int or B ints; `None`: the predicted classes.
         layer: Layer within `model`, its path (the names of the layers around it and its own, as in
-            `"backbone/stage4/conv"`), or its name, if no other layer has it. Its last call counts, if there are several.
-            Its output is a map [B, y, x, K], or tokens [B, T, K] of which the last y x are a grid of the shape of the
-            image, after up to five others (a class token, say). `None`: the last layer with an output [B, y, x, K] of
-            more than one position; layers inside of attention layers are not considered.
+            `"backbone/stage4/conv"`), or its name, if no other layer has it. If it is called several times, its last
+            call. Its output is a map [B, y, x, K], or tokens [B, T, K] of which the last y x are a grid of the shape of
+            the image, after up to five others (a class token, say). `None`: the last layer with an output [B, y, x, K]
+            of more than one position; layers inside of attention layers are not considered. In a Vision Transformer
+            that is its patch embedding: better name the tokens that its last attention reads.
 
     Returns:
         float32 NumPy array [B, Y, X], not normalized, for `visualize.overlay(images, maps[:, np.newaxis])`.
@@ -73,8 +74,8 @@ def grad_cam(model, images, classes=None, layer=None):
     Raises:
         ImportError: If tf-keras-vis is not installed.
         RuntimeError: On other backends than TensorFlow.
-        ValueError: If an argument is none of these, the model returns probabilities that no layer's activation makes, or
-            the logits have no gradient with respect to the layer.
+        ValueError: If an argument is none of these, the model returns probabilities that no layer's activation
+            computes, or the logits have no gradient with respect to the layer.
 
     Example:
 
@@ -86,7 +87,9 @@ def grad_cam(model, images, classes=None, layer=None):
     """
     package, images = _ready("gradcam", model, images)
     with opened(model, images, layer) as (network, end):
-        maps = package.Gradcam(network)(_score(_classes(network, images, classes)), images, penultimate_layer=end, **UNSCALED)
+        maps = package.Gradcam(network)(
+            _score(_classes(network, images, classes)), images, penultimate_layer=end, **UNSCALED
+        )
     return _resized(maps, images)
 
 
@@ -101,7 +104,8 @@ def grad_cam_plus_plus(model, images, classes=None, layer=None):
     "Grad-CAM++" ([Chattopadhay et al., 2018](https://arxiv.org/abs/1710.11063)), whose score is exp(S); S is the logit.
 
     Differs from the paper: the \(\alpha\) of a channel are divided by their sum, as tf-keras-vis does, and the factor
-    exp(S), one number for an image, is left out, which overflows from S = 89 on.
+    exp(S), one number for an image, is left out: it would overflow from S = 89 on. Where gradients are negative the
+    denominator of \(\alpha\) may be near 0; the map then depends on rounding.
 
     Args:
         model: See `grad_cam`.
@@ -141,9 +145,9 @@ def score_cam(model, images, classes=None, layer=None):
        w_k = \mathrm{softmax}\big(f(I \circ H_k)\big)_\mathrm{class}, \qquad
        H_k = \frac{\mathrm{up}(A_k) - \min \mathrm{up}(A_k)}{\max \mathrm{up}(A_k) - \min \mathrm{up}(A_k)} $$
 
-    "Score-CAM" ([Wang et al., 2020](https://arxiv.org/abs/1910.01279)), with f the logits, and up the bilinear resize to
-    the image, corner on corner. No gradient is needed. It costs one call of the model for each channel and image, and
-    the memory of `3 K` copies of one image.
+    "Score-CAM" ([Wang et al., 2020](https://arxiv.org/abs/1910.01279)), with f the logits and up the bilinear resize to
+    the size of the image, corners on corners. It takes one call of the model for each of the K channels and each image,
+    and the memory of 3 K images.
 
     Differs from the paper: weights are probabilities of the masked images, as tf-keras-vis computes them, without the
     difference to a baseline image and without a softmax over the channels.
@@ -211,9 +215,11 @@ def _classes(network, images, classes):
     if classes is None:
         return np.argmax(network([images]), axis=-1).tolist()
     classes = np.asarray(classes)
-    if classes.dtype.kind not in "iu" or classes.shape not in ((), (len(images),)) or not (
-        (classes >= 0) & (classes < number)
-    ).all():
+    if (
+        classes.dtype.kind not in "iu"
+        or classes.shape not in ((), (len(images),))
+        or not ((classes >= 0) & (classes < number)).all()
+    ):
         raise ValueError(
             f"`classes` must be an int or {len(images)} ints, one for each image, from 0 up to {number - 1}. "
             f"Received: classes={classes.tolist()}"

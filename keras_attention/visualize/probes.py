@@ -143,8 +143,8 @@ def _last_activation(model, output, calls):
     row = ops.convert_to_numpy(ops.cast(output, "float32"))[0]
     if not found and len(row) > 1 and row.min() >= 0 and abs(row.sum() - 1) < 1e-3:
         raise ValueError(
-            f"`model` must return logits, or end in a layer whose activation is softmax or sigmoid. {model.name} returns "
-            "probabilities, but its last layer is not such a layer"
+            "`model` must return logits, or end in a layer whose activation is softmax or sigmoid. "
+            f"Received: {model.name}, which returns probabilities from elsewhere"
         )
 
 

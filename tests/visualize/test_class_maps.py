@@ -3,24 +3,17 @@ import functools
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
-from keras_attention.visualize import grad_cam, grad_cam_plus_plus, overlay, saliency, score_cam
+from keras_attention.visualize import grad_cam, grad_cam_plus_plus, saliency, score_cam
+from tests.visualize.maps import noisy, resized
 
 pytest.importorskip("tf_keras_vis")
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("tf-keras-vis is for TensorFlow", allow_module_level=True)
 
 B, Y, X, C, K, CLASSES = 3, 11, 14, 2, 6, 5  # the feature maps are 5 x 6
 CAMS = (grad_cam, grad_cam_plus_plus, score_cam)
 IMAGES = np.random.default_rng(0).standard_normal((B, Y, X, C)).astype("float32")
-
-
-def noisy(model, seed=1):
-    """The model with random weights everywhere; variances are positive."""
-    rng = np.random.default_rng(seed)
-    for weight in model.weights:
-        noise = rng.normal(0.02, 1 / np.sqrt(np.prod(weight.shape[:-1]) + 1), weight.shape)
-        weight.assign(abs(noise) + 0.5 if "variance" in weight.path else noise)
-    return model
 
 
 def body():
@@ -66,7 +59,7 @@ class Subclassed(keras.Model):
         def run(x):
             return functools.reduce(lambda y, layer: layer(y), self.steps, x)
 
-        if not self.compiled or keras.backend.backend() != "tensorflow":
+        if not self.compiled:
             return run(x)
         import tensorflow as tf
 
@@ -93,6 +86,8 @@ MODELS = {
 def reference():
     """A model, the layers up to the feature maps, and the others."""
     model = noisy(sequential())
+    last = model.layers[-1]
+    last.bias.assign(last.bias - np.mean(model(IMAGES), axis=0))  # The images are of several classes.
     maps = keras.Model(model.inputs[0], model.get_layer("relu").output)
     return model, maps, lambda y: functools.reduce(lambda y, layer: layer(y), model.layers[3:], y)
 
@@ -102,18 +97,6 @@ def twin(name):
     model(IMAGES)
     model.set_weights(reference()[0].get_weights())
     return model
-
-
-def resized(maps, aligned=False):
-    """[B, y, x] -> [B, Y, X]: bilinear, centers of cells or corners on corners, in NumPy loops."""
-    for axis, size in ((1, Y), (2, X)):
-        before = maps.shape[axis]
-        at = np.arange(size) * (before - 1) / (size - 1) if aligned else (np.arange(size) + 0.5) * before / size - 0.5
-        at = np.clip(at, 0, before - 1)
-        low = np.minimum(at.astype(int), before - 2)
-        part = np.expand_dims(at - low, tuple(range(1, maps.ndim - axis)))
-        maps = np.take(maps, low, axis) * (1 - part) + np.take(maps, low + 1, axis) * part
-    return maps
 
 
 @functools.cache
@@ -137,7 +120,7 @@ def expected(function, classes):
     for b in range(B):
         for k in range(K):
             w[b, k] = WEIGHTS[function](A[b, :, :, k], g[b, :, :, k], classes[b], IMAGES[b])
-    return resized(np.maximum(np.einsum("byxk,bk->byx", A, w), 0))
+    return resized(np.maximum(np.einsum("byxk,bk->byx", A, w), 0), (Y, X))
 
 
 def weight_of_grad_cam(A, g, chosen, image):
@@ -150,7 +133,7 @@ def weight_of_grad_cam_plus_plus(A, g, chosen, image):
 
 
 def weight_of_score_cam(A, g, chosen, image):
-    mask = resized(A[np.newaxis], aligned=True)[0]
+    mask = resized(A[np.newaxis], (Y, X), aligned=True)[0]
     mask = (mask - mask.min()) / max(mask.max() - mask.min(), 1e-7)  # a channel may be 0
     logits = np.asarray(reference()[0]((image * mask[..., np.newaxis])[np.newaxis].astype("float32")), "float64")[0]
     return np.exp(logits[chosen]) / np.exp(logits).sum()
@@ -187,7 +170,7 @@ def test_a_missing_class_is_the_predicted_one_and_one_class_is_for_all_images():
     np.testing.assert_array_equal(saliency(model, IMAGES, 3), saliency(model, IMAGES, [3, 3, 3]))
 
 
-@pytest.mark.parametrize("function", CAMS)
+@pytest.mark.parametrize("function", [grad_cam, *(pytest.param(each, marks=pytest.mark.slow) for each in CAMS[1:])])
 def test_images_do_not_depend_on_each_other(function):
     alone = [function(reference()[0], IMAGES[b : b + 1], 2)[0] for b in range(B)]
     np.testing.assert_allclose(function(reference()[0], IMAGES, 2), alone, rtol=1e-4, atol=1e-6)
@@ -250,7 +233,7 @@ def test_half_precision_is_near_float32():
     y = keras.layers.Conv2D(K, 3)(x)
     full = keras.Model(x, keras.layers.Dense(CLASSES)(keras.layers.Flatten()(y)))
     full.set_weights(noisy(half).get_weights())
-    for function in (grad_cam, grad_cam_plus_plus, score_cam):
+    for function in (saliency, grad_cam, score_cam):
         found, wanted = function(half, IMAGES, 2), function(full, IMAGES, 2)
         assert found.dtype == "float32" and 0 < np.abs(found - wanted).max() < 0.05 * wanted.max()
 
@@ -260,7 +243,12 @@ def state(model):
     return [(layer, layer.name, dict(vars(layer))) for layer in layers], model.get_weights()
 
 
-@pytest.mark.parametrize("name", MODELS)
+OFTEN = ("nested", "softmax layer")
+
+
+@pytest.mark.parametrize(
+    "name", [*OFTEN, *(pytest.param(each, marks=pytest.mark.slow) for each in MODELS if each not in OFTEN)]
+)
 def test_the_model_is_what_it_was_also_after_an_error(name):
     model = twin(name)
     before, weights = state(model)
