@@ -41,6 +41,7 @@ def test_the_gate_is_that_of_the_last_cbam_and_begins_at_zero():
     assert pictures.spatial_gate(network("se"), INPUTS) is None
 
 
+@pytest.mark.slow
 def test_a_row_has_the_image_a_map_of_each_network_and_the_gate():
     networks = {"none": network(None), "CBAM": network("cbam")}
     figure = pictures.plot_class_maps(networks, IMAGES, INPUTS, [3, 0, 2])
