@@ -38,7 +38,7 @@ INSIDE_FUNCTIONS = {
     "ops": {"tensorflow", "jax", "torch"},
     # Keras's file format and number types; gradients of a training step with two optimizers.
     "training": {"h5py", "ml_dtypes", "tensorboard", "tensorflow", "jax", "torch"},
-    "visualize": {"tensorflow", "jax", "torch", "PIL", "scipy"},
+    "visualize": {"tensorflow", "jax", "torch", "PIL", "scipy", "tf_keras_vis"},
     "export": {"tensorflow", "onnx", "onnxruntime", "tf2onnx", "ai_edge_litert", "tensorflow_serving"},
 }
 
