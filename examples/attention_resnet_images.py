@@ -34,6 +34,7 @@ NETWORKS = {
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("steps", "batch", "blocks", "width", "images")
 DRAWN = ("none", "SE", "CBAM")  # side by side in grad_cam.png
+MAPPED = 200  # test images of which Grad-CAM is measured
 LEARNED = ("*/seed-*/step-*.weights.h5",)
 
 
@@ -117,23 +118,29 @@ def report(options, found, sizes):
 
 
 def draw(options, networks, images, labels):
-    """Plots Grad-CAM of the first test image of every second kind, for the networks of the first seed."""
+    """Plots Grad-CAM of the first test image of every second kind, and measures the maps of more."""
     import attention_resnet_learning as learning
-    from class_map_pictures import plot_class_maps, samples
+    from class_map_pictures import part_on_black, plot_class_maps, samples
+
+    from keras_attention import visualize
 
     rows = samples(labels, range(1, len(fashion_data.KINDS), 2))
-    images, labels = images[rows], labels[rows]
-    inputs = learning.prepared(images)
+    inputs, many = learning.prepared(images[rows]), learning.prepared(images[:MAPPED])
     try:
-        figure = plot_class_maps(networks, images[..., None], inputs, labels)
+        figure = plot_class_maps(networks, images[rows, ..., None], inputs, labels[rows])
+        maps = {name: visualize.grad_cam(model, many, labels[:MAPPED]) for name, model in networks.items()}
     except ImportError as error:
         print(f"grad_cam.png is left out. {error}")
         return
     save_figure(options.output / "grad_cam.png", figure)
-    heading("grad_cam.png: predicted classes of " + ", ".join(fashion_data.KINDS[label] for label in labels))
+    heading("grad_cam.png: predicted classes of " + ", ".join(fashion_data.KINDS[label] for label in labels[rows]))
     for name, model in networks.items():
         predicted = np.argmax(model.predict_on_batch(inputs), axis=-1)
         print(f"    {name:10}" + ", ".join(fashion_data.KINDS[kind] for kind in predicted))
+    black = (images[:MAPPED] == 0).mean()
+    heading(f"Part of Grad-CAM on black pixels ({black:.0%} of all), median of {len(many)} test images")
+    for name, found in maps.items():
+        print(f"    {name:10}{part_on_black(found, images[:MAPPED, ..., None]):.0%}")
 
 
 if __name__ == "__main__":

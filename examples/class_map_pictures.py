@@ -13,11 +13,18 @@ def samples(labels, kinds):
 def spatial_gate(network, images):
     """The last spatial gate of CBAM, [B, y, x], from 0 at the position that it weakens most; `None` without CBAM."""
     try:
-        gates = visualize.attention_scores(network, images)
+        gates = visualize.gates(network, images)
     except ValueError:  # no attention
         return None
-    last = [gate for path, gate in gates.items() if path.endswith("/spatial")][-1:]
-    return last[0][..., 0] - last[0].min(axis=(1, 2, 3))[:, np.newaxis, np.newaxis] if last else None
+    last = [gate for gate in gates.values() if gate.ndim == 3][-1:]
+    return last[0] - last[0].min(axis=(1, 2), keepdims=True) if last else None
+
+
+def part_on_black(maps, images):
+    """Median part of the maps [B, Y, X] on black pixels of the images [B, Y, X, 1]; empty maps do not count."""
+    sums = maps.sum(axis=(1, 2))
+    parts = (maps * (images[..., 0] == 0)).sum(axis=(1, 2))[sums > 0] / sums[sums > 0]
+    return float(np.median(parts))
 
 
 def plot_class_maps(networks, images, inputs, classes):

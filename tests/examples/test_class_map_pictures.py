@@ -41,6 +41,12 @@ def test_the_gate_is_that_of_the_last_cbam_and_begins_at_zero():
     assert pictures.spatial_gate(network("se"), INPUTS) is None
 
 
+def test_the_part_on_black_is_a_median_over_maps_that_are_not_empty():
+    images = np.array([[[0, 9], [9, 9]], [[0, 0], [9, 9]], [[0, 0], [0, 0]], [[9, 0], [9, 9]]])[..., None]
+    maps = np.array([[[1, 1], [1, 1]], [[3, 0], [0, 1]], [[0, 0], [0, 0]], [[5, 0], [0, 0]]], "float32")
+    assert pictures.part_on_black(maps, images) == 0.25  # of 1/4, 3/4 and 0
+
+
 @pytest.mark.slow
 def test_a_row_has_the_image_a_map_of_each_network_and_the_gate():
     networks = {"none": network(None), "CBAM": network("cbam")}
