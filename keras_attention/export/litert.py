@@ -8,6 +8,7 @@ from keras_attention.export.checks import require_extra, require_model, require_
 from keras_attention.export.one_file import compare, require_file, signature_of, written_whole
 from keras_attention.export.precision import in_float32
 from keras_attention.export.signatures import concrete
+from keras_attention.export.writing import write_saved_model
 
 
 def export_litert(model, path, *, input_signature=None, lengths=None, verify=True):
@@ -75,8 +76,7 @@ def _converted(function):
     holder = tf.Module()
     holder.variables_used = list(function.variables)
     with tempfile.TemporaryDirectory() as folder:
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(holder, folder, signatures=function, options=options)
+        write_saved_model(holder, folder, function)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.experimental_enable_resource_variables = False
         try:

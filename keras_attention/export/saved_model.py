@@ -10,6 +10,7 @@ from keras_attention.export.signatures import concrete, extra_signature, own_sig
 from keras_attention.export.verify import verify_export
 from keras_attention.export.versions import require_version, write_version
 from keras_attention.export.warm_up import warm_up_requests, write_warm_up
+from keras_attention.export.writing import write_saved_model
 
 DEFAULT = "serving_default"
 
@@ -87,7 +88,8 @@ def export_saved_model(
         RuntimeError: On another backend, or if the outputs of the loaded export differ from the model's.
         ValueError: If the model is not built, an argument is malformed, a signature uses a resource that no object
             holds, or an operation is not in the core of TensorFlow (see `require_core_ops`).
-        OSError: `FileExistsError` (the version), `NotADirectoryError` or `PermissionError`, before the model is traced.
+        OSError: `FileExistsError` (the version), `NotADirectoryError` or `PermissionError`, before the model is traced;
+            later if the disk is full. No half-written version stays.
 
     Example:
 
@@ -111,12 +113,8 @@ def export_saved_model(
     functions, own = _functions(model, input_signature, lengths, signatures)
 
     def write(folder):
-        import tensorflow as tf
-
         traced = {name: concrete(function, specs) for name, (function, specs) in functions.items()}
-        # Without the functions of custom gradients: a served model is not trained.
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(_holder(traced), str(folder), signatures=traced, options=options)
+        write_saved_model(_holder(traced), folder, traced)
         forget_gradients(folder)
         require_core_ops(folder, allowed_ops)
         if verify or isinstance(verify, dict):
