@@ -5,8 +5,8 @@
 
 Fashion-MNIST. All networks train for the same number of updates on the same batches; each seed has other initial
 weights and other batches. An interrupted run resumes from its last checkpoint when it is started again. Outputs in
-`runs/attention_resnet_images/` (see `--output`): accuracy.png, results.json and the last checkpoints. Results:
-docs/examples/attention_resnet_images.md.
+`runs/attention_resnet_images/` (see `--output`): accuracy.png, grad_cam.png, results.json and the last checkpoints.
+Results: docs/examples/attention_resnet_images.md.
 """
 
 import argparse
@@ -22,9 +22,9 @@ import dates_served
 import fashion_data
 import numpy as np
 from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
-from spread import deviation, plot_spread
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "attention_resnet_images"
+ROOM = 50e6  # bytes of the results, at most, with the default settings
 NETWORKS = {
     "none": {},
     "SE": {"attention": "se", "attention_kwargs": {"ratio": 4}},
@@ -33,11 +33,12 @@ NETWORKS = {
 }
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("steps", "batch", "blocks", "width", "images")
+DRAWN = ("none", "SE", "CBAM")  # side by side in grad_cam.png
 LEARNED = ("*/seed-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
-    return ended(run, parse(arguments))
+    return ended(run, parse(arguments), ROOM)
 
 
 def parse(arguments):
@@ -68,11 +69,11 @@ def run(options):
         raise OtherRunError(f"--batch must be at most the {len(images)} training images. Received: {options.batch}")
     kinds = len(fashion_data.KINDS)
     print(f"{len(images):,} training images, {len(test[0]):,} test images, {kinds} classes")
-    found, sizes = {name: [] for name in NETWORKS}, {}
+    found, sizes, first = {name: [] for name in NETWORKS}, {}, {}
     for seed in range(options.seeds):
         for name in NETWORKS:
             model = build(options, name, seed)
-            sizes[name] = model.count_params()
+            sizes[name], first[name] = model.count_params(), first.get(name, model)
             heading(f"{name}, seed {seed}: {sizes[name]:,} parameters, {options.steps} updates of {options.batch}")
             folder = options.output / name / f"seed-{seed}"
             before = learning.learn(model, images, labels, options.steps, options.batch, seed, folder)
@@ -81,6 +82,7 @@ def run(options):
             found[name].append(learning.accuracy(model, *test))
             print(f"    {found[name][-1]:.2%} test accuracy")
     report(options, found, sizes)
+    draw(options, {name: model for name, model in first.items() if name in DRAWN}, *test)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
@@ -98,6 +100,8 @@ def build(options, name, seed):
 
 def report(options, found, sizes):
     """Prints, plots and saves the mean and the deviation of the accuracy."""
+    from spread import deviation, plot_spread
+
     heading(f"Accuracy on 10,000 test images; {options.seeds} networks of each kind")
     print(f"    {'':10}{'parameters':>10}{'mean':>9}{'deviation':>11}    difference from none, seed by seed")
     for name, values in found.items():
@@ -110,6 +114,26 @@ def report(options, found, sizes):
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds")}, "weights": sizes}
     table |= {"accuracy": found}
     save_json(options.output / "results.json", table)
+
+
+def draw(options, networks, images, labels):
+    """Plots Grad-CAM of the first test image of every second kind, for the networks of the first seed."""
+    import attention_resnet_learning as learning
+    from class_map_pictures import plot_class_maps, samples
+
+    rows = samples(labels, range(1, len(fashion_data.KINDS), 2))
+    images, labels = images[rows], labels[rows]
+    inputs = learning.prepared(images)
+    try:
+        figure = plot_class_maps(networks, images[..., None], inputs, labels)
+    except ImportError as error:
+        print(f"grad_cam.png is left out. {error}")
+        return
+    save_figure(options.output / "grad_cam.png", figure)
+    heading("grad_cam.png: predicted classes of " + ", ".join(fashion_data.KINDS[label] for label in labels))
+    for name, model in networks.items():
+        predicted = np.argmax(model.predict_on_batch(inputs), axis=-1)
+        print(f"    {name:10}" + ", ".join(fashion_data.KINDS[kind] for kind in predicted))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Training, resuming and evaluation of a small ResNet on Fashion-MNIST."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
-from progress import Progress
-
-from keras_attention import training
+from resuming import train
 
 MEAN, DEVIATION = 0.2860, 0.3530  # of the training images, in [0, 1]
 SHIFT = 2  # pixels, at most, in each direction
@@ -60,18 +60,9 @@ def learn(model, images, labels, steps, batch_size, seed, folder, rate=0.1, ever
         metrics=["accuracy"],
         jit_compile=False,  # XLA's convolutions are slower on a CPU
     )
-    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
-    model.optimizer.build(model.trainable_variables)
-    if checkpoints.paths:
-        model.load_weights(checkpoints.paths[-1])
-    done = int(model.optimizer.iterations)
-    if done < steps:
-        data = batches(images, labels, batch_size, seed, first=done)
-        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1%}"})
-        # The second one saves the last update, which may not be a multiple of `every`.
-        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
-        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
-    return done
+    data = functools.partial(batches, images, labels, batch_size, seed)
+    shown = {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1%}"}
+    return train(model, data, steps, folder, every, shown, callbacks)
 
 
 def accuracy(model, images, labels, batch_size=500):

@@ -180,7 +180,12 @@ def ambiguous_months():
 @functools.cache
 def order_is_ambiguous(pattern):
     """Whether another locale has the same digits and separators in another order of day, month and year."""
-    return len(_orders()[convention(pattern)[0]]) > 1
+    return len(orders(pattern)) > 1
+
+
+def orders(pattern):
+    """The orders of day, month and year that locales have for the digits and separators of this numeric pattern."""
+    return _orders().get(convention(pattern)[0], set())
 
 
 @functools.cache

@@ -9,14 +9,22 @@ from progress import Progress
 from keras_attention import decoding, training
 
 ISO_LENGTH = 11  # 2019-06-03 and the end
+# Days of the years 1900 to 2099 that are in the calendar; RE2.
+_LONG, _SHORT = "0[13578]|1[02]", "0[469]|11"
+CALENDAR = (
+    rf"(19|20)\d\d-(({_LONG})-(0[1-9]|[12]\d|3[01])|({_SHORT})-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
+    r"|((19|20)(0[48]|[2468][048]|[13579][26])|2000)-02-29"
+)
 TEXTS = [tf.TensorSpec([None], "string", name="texts")]
 
 
 def numbers(text, samples):
-    """Source ids [n, S] and target ids [n, 11] of samples: the date in ISO 8601 and the end."""
+    """Source ids [n, S] and target ids [n, 11] of samples: the date in ISO 8601, or nothing, and the end."""
     source, _ = text.encode(tf.constant([sample.text for sample in samples]))
-    target, _ = text.encode(tf.constant([sample.iso for sample in samples]))
-    return source.numpy(), np.pad(target.numpy(), ((0, 0), (0, 1)), constant_values=END)
+    target, lengths = text.encode(tf.constant([sample.iso for sample in samples]))
+    target = np.pad(target.numpy(), ((0, 0), (0, 1)), constant_values=PAD)
+    target[np.arange(len(target)), lengths] = END
+    return source.numpy(), target
 
 
 def batches(source, target, batch_size, seed):
@@ -79,7 +87,7 @@ def reader(model, text):
     """Encoding, the decode loop and decoding in one graph: `texts` [B] strings -> {"dates": [B] strings}.
 
     The result is "" for an empty text, for one of more than `text.max_length` characters, and where the output is not
-    a date.
+    a day of the calendar from 1900 to 2099.
     """
 
     # AutoGraph has nothing to convert here, and would take longer than the trace.
@@ -91,7 +99,7 @@ def reader(model, text):
         start = tf.fill(tf.shape(texts), START)
         tokens = decoding.greedy(model.step, model.start(source, ISO_LENGTH), start, ISO_LENGTH, END)
         dates = text.decode(tokens)
-        answered = (lengths > 0) & (lengths <= text.max_length) & tf.strings.regex_full_match(dates, r"\d{4}-\d\d-\d\d")
+        answered = (lengths > 0) & (lengths <= text.max_length) & tf.strings.regex_full_match(dates, CALENDAR)
         return {"dates": tf.where(answered, dates, "")}
 
     return read

@@ -60,4 +60,11 @@ def main(directory, *texts):
 if __name__ == "__main__":
     # TensorFlow imports Keras where it is installed. Blocked, to show that the export needs neither.
     sys.modules.update(dict.fromkeys(("keras", "keras_attention", "babel")))
-    main(*sys.argv[1:])
+    import argparse
+
+    from runs import ended
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("export", help="folder of the exports")
+    parser.add_argument("texts", nargs="*", help="dates to convert")
+    sys.exit(ended(lambda options: main(options.export, *options.texts), parser.parse_args()))

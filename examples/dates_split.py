@@ -91,7 +91,7 @@ class Split:
         form = rng.choice(forms)
         year = rng.choice(self._years[data.years_of(form), new_year])
         day = datetime.date(year, 1, 1) + datetime.timedelta(days=rng.randrange(366 if _leap(year) else 365))
-        return _typed(day, vary(form, day, rng) if vary else form, rng)
+        return typed(day, vary(form, day, rng) if vary else form, rng)
 
     def _with_foreign_weekday(self, form, day, rng):
         """Sometimes takes the weekday of another language, so that the month cannot be inferred from it."""
@@ -150,7 +150,7 @@ def typed_words():
     return {word: next(iter(months)) for word, months in meaning.items() if len(months) == 1}
 
 
-def _typed(date, form, rng):
+def typed(date, form, rng):
     """The formatted date with random noise."""
     noise, word, digits = [], None, None
     if not form.numeric and rng.random() < 0.05:

@@ -1,9 +1,11 @@
 """Training, resuming and likelihood evaluation of an Image Transformer on MNIST."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
-from progress import Progress
+from resuming import train
 
 from keras_attention import metrics, training
 
@@ -55,18 +57,9 @@ def learn(model, images, labels, steps, batch_size, seed, folder, rate=2e-3, eve
         metrics=[metrics.BitsPerDim(model.likelihood)],
         jit_compile=False,
     )
-    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
-    model.optimizer.build(model.trainable_variables)
-    if checkpoints.paths:
-        model.load_weights(checkpoints.paths[-1])
-    done = int(model.optimizer.iterations)
-    if done < steps:
-        data = batches(images, labels, batch_size, seed, first=done)
-        bar = Progress(done, steps, {"bits_per_dim": "{:.3f} bits/dim"})
-        # The second one saves the last update, which may not be a multiple of `every`.
-        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
-        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
-    return done
+    data = functools.partial(batches, images, labels, batch_size, seed)
+    shown = {"bits_per_dim": "{:.3f} bits/dim"}
+    return train(model, data, steps, folder, every, shown, callbacks)
 
 
 def warmup(steps):

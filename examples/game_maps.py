@@ -14,7 +14,6 @@ import tempfile
 import numpy as np
 from dates_served import quiet
 from fetching import UnavailableError, cache_folder, pip, run
-from PIL import Image
 
 REQUIREMENT = "vizdoom==1.3.2"
 SIZE = 64
@@ -168,5 +167,7 @@ def _begin(game):
 
 def shrink(screen):
     """The middle of [120, 160, 3], resized to [SIZE, SIZE, 3] by area."""
+    from PIL import Image
+
     middle = Image.fromarray(np.ascontiguousarray(screen[:, 20:140]))
     return np.asarray(middle.resize((SIZE, SIZE), Image.Resampling.BOX))

@@ -24,6 +24,7 @@ import numpy as np
 from runs import above_zero, describe, ended, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
+ROOM = 50e6  # bytes of the results, at most, with the default settings
 MEMORIES = (8, 16, 64, 256)  # of the paper's ablation
 CLASSES = 10
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
@@ -32,7 +33,7 @@ LEARNED = ("memory-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
-    return ended(run, parse(arguments))
+    return ended(run, parse(arguments), ROOM)
 
 
 def parse(arguments):

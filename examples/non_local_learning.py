@@ -1,12 +1,12 @@
 """Training, resuming and evaluation of a video classifier."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
-from progress import Progress
+from resuming import train
 from video_data import MIRRORED
-
-from keras_attention import training
 
 
 def prepared(clips):
@@ -54,18 +54,9 @@ def learn(model, clips, labels, steps, batch_size, seed, folder, rate=1e-3, ever
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
-    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
-    model.optimizer.build(model.trainable_variables)
-    if checkpoints.paths:
-        model.load_weights(checkpoints.paths[-1])
-    done = int(model.optimizer.iterations)
-    if done < steps:
-        data = batches(clips, labels, batch_size, seed, first=done)
-        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1%}"})
-        # The second one saves the last update, which may not be a multiple of `every`.
-        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
-        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
-    return done
+    data = functools.partial(batches, clips, labels, batch_size, seed)
+    shown = {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1%}"}
+    return train(model, data, steps, folder, every, shown, callbacks)
 
 
 def answers(model, clips, batch_size=50):

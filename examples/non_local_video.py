@@ -24,9 +24,9 @@ import game_maps
 import numpy as np
 import video_data
 from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
-from spread import deviation, plot_spread
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_video"
+ROOM = 100e6  # bytes of the results, at most, with the default settings
 # After each residual block of both stages with four frames and enough positions.
 PLACES = {"non_local": {"res3": (0,), "res4": (0,)}}
 NETWORKS = {
@@ -43,7 +43,7 @@ LEARNED = ("*/seed-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
-    return ended(run, parse(arguments))
+    return ended(run, parse(arguments), ROOM)
 
 
 def parse(arguments):
@@ -115,6 +115,8 @@ def accuracy(answers, truth):
 
 def report(options, found, truth, sizes):
     """Prints, plots and saves the mean and the deviation of the accuracy, and that of each class."""
+    from spread import deviation, plot_spread
+
     heading(f"Accuracy on {len(truth)} clips of unseen maps; {options.seeds} networks of each kind")
     rates = {name: [accuracy(answers, truth) for answers in runs] for name, runs in found.items()}
     print(f"    {'':16}{'parameters':>10}{'mean':>8}{'deviation':>11}    " + "  ".join(video_data.KINDS))

@@ -40,6 +40,7 @@ from runs import (
 )
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "recurrent_attention_digits"
+ROOM = 50e6  # bytes of the results, at most, with the default settings
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("network", "task", "steps", "batch", "std", "reinforce", "weight", "glimpses", "images", "seed")
 LEARNED = ("step-*.weights.h5",)
@@ -63,7 +64,7 @@ SHOWN = 8  # images with the path of the glimpses
 
 
 def main(arguments=None):
-    return ended(run, parse(arguments))
+    return ended(run, parse(arguments), ROOM)
 
 
 def parse(arguments):

@@ -1,9 +1,11 @@
 """Training, resuming and evaluation of recurrent visual attention."""
 
+import functools
+
 import cluttered_digits
 import keras
 import numpy as np
-from progress import Progress
+from resuming import train
 
 from keras_attention import models, training
 
@@ -56,18 +58,9 @@ def learn(model, task, images, labels, steps, batch_size, seed, folder, weight=1
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=5.0)
     model.compile(optimizer, loss_of(model, weight), metrics=["accuracy"], jit_compile=False)
-    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
-    model.optimizer.build(model.trainable_variables)
-    if checkpoints.paths:
-        model.load_weights(checkpoints.paths[-1])
-    done = int(model.optimizer.iterations)
-    if done < steps:
-        data = batches(task, images, labels, batch_size, seed, first=done)
-        bar = Progress(done, steps, {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1%}"})
-        # The second one saves the last update, which may not be a multiple of `every`.
-        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
-        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
-    return done
+    data = functools.partial(batches, task, images, labels, batch_size, seed)
+    shown = {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1%}"}
+    return train(model, data, steps, folder, every, shown, callbacks)
 
 
 def examined(task, images, seed, sources):

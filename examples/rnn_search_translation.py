@@ -24,10 +24,10 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
 import translation_data
-from fetching import UnavailableError
-from runs import OtherRunError, describe, heading, minutes, positive, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "rnn_search_translation"
+ROOM = 100e6  # bytes of the results, at most, with the default settings
 MODELS = {"RNNsearch": True, "RNNencdec": False}  # name: with attention
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("pair", "steps", "batch", "units", "vocabulary", "dropout", "seed")
@@ -36,11 +36,7 @@ LEARNED = ("*.spm", "RNN*/step-*.weights.h5")
 
 def main(arguments=None):
     options = parse(arguments)
-    try:
-        return ask(options) if options.texts else run(options)
-    except (UnavailableError, OtherRunError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return ended(ask, options) if options.texts else ended(run, options, ROOM)
 
 
 def parse(arguments):

@@ -2,11 +2,16 @@
 
 import argparse
 import importlib
+import importlib.util
 import json
 import os
 import pathlib
 import platform
+import shlex
+import shutil
+import subprocess
 import sys
+import tempfile
 
 from fetching import UnavailableError
 
@@ -15,13 +20,83 @@ class OtherRunError(Exception):
     """The folder is of a run with other settings, or of none; or the settings do not fit each other."""
 
 
-def ended(run, options):
-    """Returns `run(options)`; if data is unavailable or settings do not fit, prints the error and returns 1."""
+def ended(run, options, room=None):
+    """Returns `run(options)`, the exit status; after an error of the user's machine or input, one line on stderr and 1.
+
+    Such errors are: an argument that is not UTF-8, an output that cannot be written, too little room on the disk (both
+    before the run), data that are not available, settings that do not fit, a missing package, a file that cannot be
+    read or written, and training that diverges. Ctrl-C gives one line, and 130. Other errors are bugs, and raised.
+
+    Args:
+        run: Function of `options`.
+        options: Parsed arguments.
+        room: Number of bytes that the run writes into `options.output`, at most; `None`: it writes nothing there.
+    """
     try:
+        require_utf8(options)
+        if room is not None:
+            require_room(options.output, room)
         return run(options)
-    except (UnavailableError, OtherRunError) as error:
+    except KeyboardInterrupt:
+        # After the "^C" of the terminal, or a progress bar.
+        print("\nInterrupted.", kept(options, room), file=sys.stderr)
+        return 130
+    except (UnavailableError, OtherRunError, FloatingPointError) as error:
         print(error, file=sys.stderr)
-        return 1
+    except ImportError as error:
+        print(f"{error}. Install what the examples need: {install(error.name)}", file=sys.stderr)
+    except UnicodeError as error:
+        print(f"The input is not UTF-8: {error}", file=sys.stderr)
+    except subprocess.CalledProcessError as error:
+        print(f"{' '.join(map(str, error.cmd))} ended with status {error.returncode}", file=sys.stderr)
+    except OSError as error:
+        reason = f"{error.filename or 'Error'}: {error.strerror}." if error.strerror else str(error)
+        print(reason, kept(options, room), file=sys.stderr)
+    return 1
+
+
+def require_utf8(options):
+    """Raises `OtherRunError` for text arguments with bytes that are not UTF-8, which Python decodes to surrogates."""
+    for name, value in vars(options).items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and any("\ud800" <= c <= "\udfff" for c in text):
+                raise OtherRunError(f"`{name}` must be UTF-8. Received: {os.fsencode(text)!r}")
+
+
+def require_room(folder, room):
+    """Creates the folder, or raises `OtherRunError` if it cannot be written or its disk has less than `room` bytes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = "it is a file" if folder.is_file() else error.strerror
+        raise OtherRunError(f"--output {folder} cannot be written: {reason}") from error
+    free = shutil.disk_usage(folder).free
+    if free < room:
+        raise OtherRunError(
+            f"--output {folder} needs {room / 1e6:.0f} MB, and its disk has {free / 1e6:.0f} MB left: free some, or "
+            "give another --output"
+        )
+
+
+def kept(options, room):
+    """What an ended run has saved, and how it resumes, for a message."""
+    if room is None:
+        return ""
+    saved = sorted(path.name for path in options.output.glob("*") if not path.name.startswith("."))
+    resumes = " The same command resumes from its last checkpoint." if hasattr(options, "fresh") and saved else ""
+    return (f"Saved in {options.output}: {', '.join(saved)}." if saved else "Nothing is saved yet.") + resumes
+
+
+def install(package=None):
+    """The command that installs what an import of `package` lacks, for the interpreter that runs."""
+    extra = package if package in ("jax", "torch") else "examples"
+    root = pathlib.Path(__file__).resolve().parents[1]
+    pip = [sys.executable, "-m", "pip"]
+    if importlib.util.find_spec("pip") is None:
+        pip = ["python3", "-m", "pip", "--python", sys.executable]
+    return shlex.join([*pip, "install", "-e", f"{root}[{extra}]"])
 
 
 def positive(text):

@@ -26,6 +26,7 @@ import offline_features
 from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "sagan_images"
+ROOM = 100e6  # bytes of the results, at most, with the default settings
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("batch", "channels", "attention_at", "images", "every", "held_out", "seed")
 LEARNED = ("*/step-*.weights.h5", "*/progress.json")
@@ -34,7 +35,7 @@ LOOKED_AT = 6  # images with plotted attention
 
 
 def main(arguments=None):
-    return ended(run, parse(arguments))
+    return ended(run, parse(arguments), ROOM)
 
 
 def parse(arguments):

@@ -27,6 +27,7 @@ import numpy as np
 from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "selection_gan_cross_view"
+ROOM = 200e6  # bytes of the results, at most, with the default settings
 STEPS = {
     "A": "map from above → image",
     "B": "semantic map → image",
@@ -43,7 +44,7 @@ LEARNED = ("[A-H]/seed-*/step-*.weights.h5",)
 
 
 def main(arguments=None):
-    return ended(run, parse(arguments))
+    return ended(run, parse(arguments), ROOM)
 
 
 def parse(arguments):

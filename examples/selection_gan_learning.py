@@ -1,9 +1,11 @@
 """Training, resuming and evaluation of SelectionGAN on pairs of views."""
 
+import functools
+
 import keras
 import numpy as np
 from cross_view_data import painted
-from progress import Progress
+from resuming import train
 
 from keras_attention import metrics, models, training
 
@@ -73,19 +75,8 @@ def learn(model, views, steps, batch_size, seed, folder, every=100, callbacks=()
     Returns:
         The number of updates done by earlier runs.
     """
-    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
-    if checkpoints.paths:
-        model.load_weights(checkpoints.paths[-1])
-    done = int(model.optimizer.iterations)
-    if done < steps:
-        data = batches(views, batch_size, seed, first=done)
-        # The second one saves the last update, which may not be a multiple of `every`.
-        last = training.KeepLastCheckpoints(folder, keep=1)
-        stop = training.StopOnNotFinite(checkpoints, every=20)
-        bar = Progress(done, steps, SHOWN)
-        watching = [stop, checkpoints, last, bar, *callbacks]
-        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
-    return done
+    data = functools.partial(batches, views, batch_size, seed)
+    return train(model, data, steps, folder, every, SHOWN, callbacks)
 
 
 def painted_views(model, views, batch_size=25):

@@ -26,13 +26,14 @@ from search_questions import QUESTIONS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "runs" / "sentence_search"
+ROOM = 20e6  # bytes of the results, at most, with the default settings
 PAGES = ("README.md", "docs/*.md", "docs/examples/*.md")
 ITSELF = ("docs/examples/sentence_search.md",)  # quotes questions
 LIMIT = 128  # tokens of a passage, as the model was trained
 
 
 def main(arguments=None):
-    return ended(run, parse(arguments))
+    return ended(run, parse(arguments), ROOM)
 
 
 def parse(arguments):
@@ -67,7 +68,6 @@ def run(options):
     ranked = [rank(passages, vectors @ question) for question in questions]
     if not options.questions:
         evaluate(ranked)
-    options.output.mkdir(parents=True, exist_ok=True)
     for number, question in enumerate(options.questions or asked[:1]):
         heading(question)
         show(options, encoder, questions[number], ranked[number])

@@ -45,18 +45,10 @@ def load(folder=None):
 
 
 def libraries():
-    """The modules safetensors and tokenizers.
+    """The modules safetensors and tokenizers."""
+    import safetensors.numpy
+    import tokenizers
 
-    Raises:
-        ImportError: If one of them is not installed.
-    """
-    try:
-        import safetensors.numpy
-        import tokenizers
-    except ImportError as error:
-        raise ImportError(
-            "MiniLM is read with safetensors and tokenizers: pip install keras-attention-layers[examples]"
-        ) from error
     return safetensors, tokenizers
 
 

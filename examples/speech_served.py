@@ -50,4 +50,11 @@ def ask(directory, path):
 if __name__ == "__main__":
     # TensorFlow imports Keras where it is installed. Blocked, to show that the export needs neither.
     sys.modules.update(dict.fromkeys(("keras", "keras_attention")))
-    print(ask(*sys.argv[1:]))
+    import argparse
+
+    from runs import ended
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("export", help="folder of the exports")
+    parser.add_argument("speech", help="a WAV file, 16,000 samples of 16 bits a second")
+    sys.exit(ended(lambda options: print(ask(options.export, options.speech)), parser.parse_args()))

@@ -11,6 +11,9 @@ import argparse
 import logging
 import os
 import pathlib
+import random
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -21,10 +24,12 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
-from runs import describe, heading, minutes, positive, save_figure, save_whole
+from runs import describe, ended, heading, minutes, positive, save_figure, save_whole
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "transformer_dates"
+ROOM = 50e6  # bytes of the results, at most, with the default settings
 SIZES = {"num_layers": 2, "model_dim": 128, "num_heads": 4, "intermediate_dim": 512, "dropout": 0.0, "norm_first": True}
+ABSENT = 4  # one training text in so many has no date, or none of the calendar
 DRAWN = ("Montag, den 3. Juni 2019", "2019-06-03")
 ASKED = [
     "den 3. Juni 2019",
@@ -36,21 +41,22 @@ ASKED = [
     "понедельник, 3 июня 2019 г.",
     "الاثنين، ٣ يونيو ٢٠١٩",
     "vineri, 3. Januar 1997",
+    "hello",
+    "3/6/19",
+    "31 February 2019",
     "",
 ]
 
 
 def main(arguments=None):
     options = parse(arguments)
-    if options.texts:
-        return ask(options)
-    return run(options)
+    return ended(ask, options) if options.texts else ended(run, options, ROOM)
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", nargs="*", help="dates to convert with the export of the last run (no training)")
-    parser.add_argument("--steps", type=positive, default=3000, help="training steps (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=3600, help="training steps (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=64, help="dates per step (default: %(default)s)")
     parser.add_argument(
         "--held-out", type=positive, default=1000, help="held-out dates of each kind (default: %(default)s)"
@@ -62,11 +68,7 @@ def parse(arguments):
 
 def ask(options):
     """Runs the export of the last run; imports TensorFlow alone."""
-    try:
-        dates_served.main(options.output / "export", *options.texts)
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 1
+    dates_served.main(options.output / "export", *options.texts)
     return 0
 
 
@@ -82,38 +84,47 @@ def run(options):
     keras.config.disable_flash_attention()
     heading("A Transformer that reads dates")
     describe(options.seed, Babel=babel.__version__)
-    options.output.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(options.seed)
-    split, text, source, target = prepare(options)
+    split, absent, text, source, target = prepare(options)
     model = learn(options, text, source, target)
     read = dates_learning.reader(model, text)
     exact = examine(options, read, split)
+    examine_absent(options, read, absent)
     draw(options, model, text)
     keep(options, model, read)
     ask_fresh_process(options)
     heading(f"Done in {minutes(time.perf_counter() - began)}: {exact:.2%} exact matches on held-out dates")
-    print(f'Try it: python {os.path.relpath(__file__)} "den 3. Juni 2019"')
+    print(f'Try it: {shlex.quote(sys.executable)} {os.path.relpath(__file__)} "den 3. Juni 2019"')
     return 0
 
 
 def prepare(options):
+    from dates_absent import Absent
     from dates_learning import numbers
     from dates_split import Split
     from dates_text import DateText
 
     heading("Dates")
     split = Split(options.seed)
-    samples = split.training(options.steps * options.batch, options.seed)
+    absent = Absent(split, options.seed)
+    count = options.steps * options.batch
+    samples = split.training(count - count // ABSENT, options.seed)
     text = DateText.of([sample.text for sample in samples])
+    none = absent.training(count // ABSENT, options.seed)
     languages = {sample.form.names[:2] for sample in samples}
     print(f"{len(samples):,} training dates, each used once, in {len(languages)} languages:")
     for sample in samples[:: max(1, len(samples) // 6)][:6]:
         print(f"    {sample.iso}  {sample.text}")
+    print(f"{len(none):,} texts without a date, or with one that is not in the calendar:")
+    for sample in none[:6]:
+        print(f"    {sample.iso:10}  {sample.text}")
     print(
         f"Held out: {len(split.held_out_years)} years of 200, {len(split.held_out_home)} formats of "
         f"{len(split.held_out_home) + len(split.trained_home)}, {len(split.held_out_pairs)} mixtures of two locales."
     )
-    return split, text, *numbers(text, samples)
+    samples += none
+    random.Random(options.seed).shuffle(samples)
+    return split, absent, text, *numbers(text, samples)
 
 
 def learn(options, text, source, target):
@@ -154,11 +165,30 @@ def examine(options, read, split):
     )
     print(f"    {share(r for r, m in zip(results, noisy) if not m)}  of all these, without such noise")
     correct, errors = [r for r in results if r[3]], [r for r in results if not r[3]]
+    print(f"    {sum(not r[2] for r in results) / len(results):7.2%} answered (no date)")
     heading("Correct")
     show(correct[:: max(1, len(correct) // 12)][:12])
     heading(f"Errors ({len(errors)})")
     show(errors[:: max(1, len(errors) // 12)][:12])
     return len(correct) / len(results)
+
+
+def examine_absent(options, read, absent):
+    """Prints the share of held-out texts without a date for which the reader gives one, by kind."""
+    from dates_absent import KINDS, PHRASES
+    from dates_learning import CALENDAR, answers
+
+    heading("Held-out texts without a date: answered with a date")
+    asked = {kind: absent.held_out(kind, options.held_out, options.seed) for kind in KINDS}
+    texts = {k: [s.text for s in v if not re.fullmatch(CALENDAR, s.iso)] for k, v in asked.items()}
+    for kind, given in (texts | {"phrases": PHRASES}).items():
+        wrong = [(text, date) for text, date in zip(given, answers(read, given)) if date]
+        some = "; ".join(f"{text} → {date}" for text, date in wrong[:4])
+        print(f"    {len(wrong) / max(1, len(given)):7.2%} of {len(given):4}  {kind:18} {some}")
+    read_alone = [sample for sample in asked["without territory"] if sample.iso]
+    dates = answers(read, [sample.text for sample in read_alone])
+    exact = sum(date == sample.iso for date, sample in zip(dates, read_alone))
+    print(f"{exact} of {len(read_alone)} dates without a territory that have one reading are exact matches.")
 
 
 def share(results):

@@ -1,9 +1,11 @@
 """Training, resuming and inference of a translation model."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
-from progress import Progress
+from resuming import train
 from translation_text import END, PAD, START, padded
 
 from keras_attention import decoding, training
@@ -76,23 +78,9 @@ def learn(model, source, target, steps, batch_size, seed, folder, rate=2e-3, eve
         metrics=[training.TokenAccuracy()],
         jit_compile=False,  # lengths differ from batch to batch
     )
-    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
-    done = restore(model, checkpoints.paths[-1] if checkpoints.paths else None)
-    if done < steps:
-        data = batches(source, target, batch_size, seed, first=done)
-        bar = Progress(done, steps, {"loss": "loss {:.3f}", "token_accuracy": "accuracy {:.1%}"})
-        # The second one saves the last update, which may not be a multiple of `every`.
-        watching = [checkpoints, training.KeepLastCheckpoints(folder, keep=1), bar, *callbacks]
-        model.fit(data, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
-    return done
-
-
-def restore(model, path):
-    """Loads weights and optimizer from a checkpoint. Returns its number of updates."""
-    model.optimizer.build(model.trainable_variables)
-    if path is not None:
-        model.load_weights(path)
-    return int(model.optimizer.iterations)
+    data = functools.partial(batches, source, target, batch_size, seed)
+    shown = {"loss": "loss {:.3f}", "token_accuracy": "accuracy {:.1%}"}
+    return train(model, data, steps, folder, every, shown, callbacks)
 
 
 def translator(model, subwords_in, subwords_out, beam=1):

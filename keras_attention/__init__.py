@@ -1,7 +1,22 @@
 """Attention layers for Keras 3, from the equations to whole models."""
 
-from keras_attention import analyze, decoding, export, layers, metrics, migrate, models, ops, training, visualize
-from keras_attention.layers import *  # noqa: F403
+from keras_attention.extras import import_keras
+
+import_keras()
+
+from keras_attention import (  # noqa: E402 - Keras first
+    analyze,
+    decoding,
+    export,
+    layers,
+    metrics,
+    migrate,
+    models,
+    ops,
+    training,
+    visualize,
+)
+from keras_attention.layers import *  # noqa: E402, F403
 
 PACKAGES = ["analyze", "decoding", "export", "layers", "metrics", "migrate", "models", "ops", "training", "visualize"]
 

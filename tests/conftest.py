@@ -20,8 +20,10 @@ if os.environ.get("PYTEST_XDIST_WORKER"):
 # maximum, which looks for what is equal to it, is then NaN in CBAM behind the convolutions of a ResNet.
 if "XLA_FLAGS" not in os.environ:
     flags = ["--xla_llvm_disable_expensive_passes=true"]
+    found = {distribution.name: distribution.version for distribution in importlib.metadata.distributions()}
+    version = found.get("tensorflow", found.get("tensorflow_cpu", "3.0"))  # without it, JAX, in a version of today
     # Older ones end at a flag that is new to them.
-    if tuple(map(int, importlib.metadata.version("tensorflow").split(".")[:2])) >= (2, 21):
+    if tuple(map(int, version.split(".")[:2])) >= (2, 21):
         flags += ["--xla_backend_optimization_level=0", "--xla_cpu_use_fusion_emitters=false"]
         flags += ["--xla_cpu_parallel_codegen_split_count=1"]
     else:

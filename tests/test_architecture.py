@@ -19,18 +19,18 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = [path for path in FILES if path.name != "__init__.py"]
 PACKAGES = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
-# The packages that each package may import; `folders` is a module beside them.
+# The packages that each package may import; `folders` and `extras` are modules beside them.
 MAY_IMPORT = {
     "ops": {"ops"},
     "layers": {"ops", "layers"},
     "models": {"ops", "layers", "models"},
     "decoding": {"ops", "decoding"},
-    "training": {"ops", "folders", "visualize", "training"},
+    "training": {"ops", "folders", "extras", "visualize", "training"},
     "metrics": {"ops", "metrics"},
     "migrate": {"ops", "layers", "models", "decoding", "migrate"},
-    "visualize": {"ops", "visualize"},
+    "visualize": {"ops", "extras", "visualize"},
     "analyze": {"ops", "layers", "visualize", "analyze"},
-    "export": {"ops", "folders", "decoding", "export"},
+    "export": {"ops", "folders", "extras", "decoding", "export"},
 }
 # Third-party imports: allowed at the top of a file, and allowed only inside a function.
 AT_THE_TOP = {"keras", "numpy", *sys.stdlib_module_names}
@@ -38,7 +38,7 @@ INSIDE_FUNCTIONS = {
     "ops": {"tensorflow", "jax", "torch"},
     # Keras's file format and number types; gradients of a training step with two optimizers.
     "training": {"h5py", "ml_dtypes", "tensorboard", "tensorflow", "jax", "torch"},
-    "visualize": {"tensorflow", "jax", "torch", "PIL", "scipy"},
+    "visualize": {"tensorflow", "jax", "torch", "PIL", "scipy", "tf_keras_vis"},
     "export": {"tensorflow", "onnx", "onnxruntime", "tf2onnx", "ai_edge_litert", "tensorflow_serving"},
 }
 
@@ -263,6 +263,7 @@ def test_readme_names_the_oldest_supported_versions():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     oldest = dict(re.findall(r"(\w+)>=(\S+)", setup["options"]["install_requires"]))
+    oldest |= re.findall(r"(\w+)>=(\S+)", setup["options.extras_require"]["tensorflow"])
     readme = (ROOT / "README.md").read_text()
     assert f"TensorFlow {oldest['tensorflow']}" in readme
     assert f"Keras {oldest['keras']}" in readme

@@ -1,9 +1,8 @@
 """Checks of the arguments of exports."""
 
-import importlib.util
-
 import keras
 
+from keras_attention.extras import install, installed
 from keras_attention.ops.require import require_bool
 
 
@@ -28,8 +27,6 @@ def require_verify(verify):
 
 def require_extra(*modules):
     """Raises an `ImportError` that names the extra to install if one of its packages is missing."""
-    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    missing = [name for name in modules if not installed(name)]
     if missing:
-        raise ImportError(
-            f"This export needs {', '.join(missing)}: pip install 'keras-attention-layers[export]'", name=missing[0]
-        )
+        raise ImportError(f"This export needs {', '.join(missing)}: {install('export')}", name=missing[0])

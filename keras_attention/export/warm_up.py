@@ -3,9 +3,9 @@
 assets.extra/tf_serving_warmup_requests: TFRecords of `PredictionLog`
 """
 
-import importlib.util
-
 import numpy as np
+
+from keras_attention.extras import install, installed
 
 PLACE = ("assets.extra", "tf_serving_warmup_requests")
 MOST = 1000  # the server refuses a version with more
@@ -30,8 +30,8 @@ def warm_up_requests(warm_up):
         )
     if len(requests) > MOST:
         raise ValueError(f"`warm_up` must have at most {MOST} requests. Received: {len(requests)}")
-    if requests and importlib.util.find_spec("tensorflow_serving") is None:
-        raise ImportError("`warm_up` needs tensorflow-serving-api: pip install 'keras-attention-layers[serving]'")
+    if requests and not installed("tensorflow_serving"):
+        raise ImportError(f"`warm_up` needs tensorflow-serving-api: {install('serving')}")
     return requests
 
 

@@ -66,8 +66,9 @@ class AdversarialModel(keras.Model):
     in `EarlyStopping("val_generator_loss", mode="min")`.
 
     Raises:
-        ValueError: If an argument or the data is out of its range (labels in arrays: before training starts; in a
-            `tf.data.Dataset` or a generator: at their batch, where TensorFlow raises its own error with the same text).
+        ValueError: If an argument or the data is out of its range. Arrays, and shapes and dtypes of a
+            `tf.data.Dataset`: before training starts. Values in a `tf.data.Dataset` or a generator: at their batch,
+            where TensorFlow raises its own error with the same text.
 
     Example:
 
@@ -80,7 +81,7 @@ class AdversarialModel(keras.Model):
     >>> discriminator = keras.Model({"image": image}, layers.Dense(1)(image))
     >>> model = AdversarialModel(generator, discriminator, NoiseToImage(noise_dim=3), average_decay=0.999)
     >>> model.compile(keras.optimizers.Adam(1e-4, beta_1=0.0), keras.optimizers.Adam(4e-4, beta_1=0.0))
-    >>> history = model.fit(np.ones((8, 2), "float32"), batch_size=4, verbose=0)
+    >>> history = model.fit(-np.ones((8, 2), "float32"), batch_size=4, verbose=0)
     >>> sorted(history.history)
     ['discriminator_loss', 'fake_logits', 'generator_loss', 'real_logits']
     >>> model.predict({"noise": np.zeros((5, 3))}, verbose=0).shape
@@ -247,7 +248,9 @@ class AdversarialModel(keras.Model):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if sample_weight is not None:
             raise ValueError("An `AdversarialModel` does not weigh samples: `sample_weight` must be None")
-        return tree.map_structure(ops.convert_to_tensor, self.objective.batch(x, y))
+        batch = tree.map_structure(ops.convert_to_tensor, self.objective.batch(x, y))
+        self.objective.check_specs(batch)
+        return batch
 
     def _generate(self, inputs):
         """The generated images, and their vector-Jacobian product with respect to the generator's weights."""

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attention.ops.require import require_choice, require_classes, require_int, require_number
+from keras_attention.ops.require import is_number, require_choice, require_classes, require_int, require_number
 from keras_attention.ops.runtime.random_numbers import integers, normal
+from keras_attention.training.adversarial_data import known_shape, require_float_images, require_range
 from keras_attention.training.adversarial_losses import ADVERSARIAL_LOSSES, auxiliary_classifier_loss
 
 
@@ -34,6 +35,9 @@ class AdversarialObjective:
 
     def check_networks(self, generator, discriminator):
         """Raises `ValueError` if the networks do not fit the objective."""
+
+    def check_specs(self, batch):
+        """Raises `ValueError` if shapes or dtypes are invalid: `batch` holds arrays, tensors or specs of a dataset."""
 
     def check(self, batch):
         """Raises `ValueError` if the data is invalid: `batch` holds NumPy arrays, before they become tensors."""
@@ -91,13 +95,18 @@ class NoiseToImage(AdversarialObjective):
         num_classes: Positive int K; `None` without classes: then neither network gets a "label".
         loss: `"hinge"`, `"bce"` or `"kl"`.
         classifier_weight: Positive float, or `None` if the discriminator has no auxiliary classifier.
+        value_range: (lowest, highest) value of the generated images, by default those of tanh: real images must be in
+            it. `None`: any values.
 
-    Data: `fit(images, labels)` or `fit({"image": images, "label": labels})`; images [B, Y, X, C] from -1 to 1, labels
-    integers [B] from 0 to K - 1.
+    Data: `fit(images, labels)` or `fit({"image": images, "label": labels})`; images [B, Y, X, C] of the shape and the
+    `value_range` of the generator's (from -1 to 1: `image / 127.5 - 1` of bytes), labels integers [B] from 0 to K - 1.
+    Images without a value below 0, where generated ones have them, give a warning.
 
     Raises:
-        ValueError: If an argument is out of its range, a network has a "label" and there is no `num_classes`, data is
-            missing, images are integers or have NaN in them, or a label is out of its range.
+        ValueError: If an argument is out of its range, a network has a "label" and there is no `num_classes`, the
+            generator's noise is not of `noise_dim`, the discriminator's image is not of the shape of the generator's,
+            data is missing, images are integers, out of `value_range`, of another shape than the generated or have NaN
+            in them, or a label is out of its range.
 
     Example: noise and labels of a training step.
 
@@ -107,13 +116,14 @@ class NoiseToImage(AdversarialObjective):
     {'noise': (4, 3), 'label': (4,)}
     """
 
-    def __init__(self, noise_dim, num_classes=None, loss="hinge", classifier_weight=None):
+    def __init__(self, noise_dim, num_classes=None, loss="hinge", classifier_weight=None, value_range=(-1, 1)):
         self.noise_dim = require_int(noise_dim, "noise_dim")
         self.num_classes = require_int(num_classes, "num_classes", optional=True)
         self.loss = require_choice(loss, "loss", ADVERSARIAL_LOSSES)
         self.classifier_weight = require_number(classifier_weight, "classifier_weight", optional=True, above=0)
         if classifier_weight is not None and num_classes is None:
             raise ValueError("`classifier_weight` needs `num_classes`. Received: num_classes=None")
+        self.value_range = _require_range_of_values(value_range)
 
     @property
     def names(self):
@@ -126,7 +136,8 @@ class NoiseToImage(AdversarialObjective):
             batch["label"] = y
         wanted = ("image",) if self.num_classes is None else ("image", "label")
         if any(batch.get(name) is None for name in wanted):
-            raise ValueError(f"A batch must have {wanted}. Received: {tuple(batch)}")
+            classes = "" if self.num_classes is None else f", as `num_classes` is {self.num_classes}"
+            raise ValueError(f"A batch must have {wanted}{classes}. Received: {tuple(batch)}")
         return {name: batch[name] for name in wanted}
 
     def check_networks(self, generator, discriminator):
@@ -135,25 +146,42 @@ class NoiseToImage(AdversarialObjective):
                 raise ValueError(
                     f"The {name} has an input 'label': `NoiseToImage` needs `num_classes`. Received: num_classes=None"
                 )
-
-    def check(self, batch):
-        image = np.asarray(batch["image"])
-        if not keras.backend.is_float_dtype(str(image.dtype)):
+        if "noise" in _inputs(generator) and not _fit((self.noise_dim,), generator.input["noise"].shape[1:]):
             raise ValueError(
-                "`image` must be of floats, from -1 to 1 as the generator's are. "
-                f"Received: image.dtype={image.dtype}, image.shape={image.shape}"
+                f"`noise_dim` must be the size of the generator's input 'noise'. Received: noise_dim={self.noise_dim}, "
+                f"an input of shape {tuple(generator.input['noise'].shape)}"
             )
-        if not np.isfinite(image.sum(dtype="float64")):
-            raise ValueError(f"`image` must not have NaN or infinity in it. Received: image.shape={image.shape}")
+        output = getattr(generator, "output", None)
+        if "image" in _inputs(discriminator) and hasattr(output, "shape"):
+            wanted = discriminator.input["image"].shape
+            if not _fit(output.shape, wanted):
+                raise ValueError(
+                    "The discriminator's input 'image' must have the shape of the generator's output. "
+                    f"Received: shapes {tuple(wanted)} and {tuple(output.shape)}"
+                )
+
+    def check_specs(self, batch):
+        image = batch["image"]
+        require_float_images("image", image)
         if self.num_classes is None:
             return
-        label = np.asarray(batch["label"])
-        if label.shape != tuple(image.shape[:1]) or label.dtype.kind not in "iu":
+        label, dtype = batch["label"], keras.backend.standardize_dtype(batch["label"].dtype)
+        if "int" not in dtype or not _fit(known_shape(label), (known_shape(image) or (None,))[:1]):
             raise ValueError(
-                f"`label` must be integers [B], one for each image. Received: label.shape={label.shape} "
-                f"({label.dtype}), image.shape={tuple(image.shape)}"
+                f"`label` must be integers [B], one for each image. Received: label.shape={known_shape(label)} "
+                f"({dtype}), image.shape={known_shape(image)}"
             )
-        require_classes(label, self.num_classes)
+
+    def check(self, batch):
+        batch = {name: np.asarray(x) for name, x in batch.items()}
+        self.check_specs(batch)
+        image = batch["image"]
+        if not np.isfinite(image.sum(dtype="float64")):
+            raise ValueError(f"`image` must not have NaN or infinity in it. Received: image.shape={image.shape}")
+        if self.value_range is not None:
+            require_range("image", image, *self.value_range)
+        if self.num_classes is not None:
+            require_classes(batch["label"], self.num_classes)
 
     def check_inputs(self, inputs):
         if self.num_classes is not None and isinstance(inputs, dict) and isinstance(inputs.get("label"), np.ndarray):
@@ -167,6 +195,11 @@ class NoiseToImage(AdversarialObjective):
         return inputs
 
     def discriminator_losses(self, discriminator, batch, inputs, generated, training):
+        if not _fit(tuple(batch["image"].shape)[1:], tuple(generated.shape)[1:]):
+            raise ValueError(
+                "`image` must have the shape of the generated images. "
+                f"Received: image.shape={tuple(batch['image'].shape)}, generated {tuple(generated.shape)}"
+            )
         images = ops.concatenate([ops.cast(batch["image"], generated.dtype), generated])
         labels = None
         if self.num_classes is not None:
@@ -196,6 +229,7 @@ class NoiseToImage(AdversarialObjective):
             "num_classes": self.num_classes,
             "loss": self.loss,
             "classifier_weight": self.classifier_weight,
+            "value_range": self.value_range,
         }
 
     def _discriminate(self, discriminator, images, labels, training):
@@ -218,3 +252,19 @@ def _inputs(network):
     """Names of the inputs of a functional model with named ones; empty for others."""
     inputs = getattr(network, "input", None)
     return tuple(inputs) if isinstance(inputs, dict) else ()
+
+
+def _fit(shape, other):
+    """Whether two static shapes are of one rank and size, where both are known."""
+    if shape is None or other is None:
+        return True
+    return len(shape) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(shape, other))
+
+
+def _require_range_of_values(value):
+    if value is None:
+        return None
+    pair = tuple(value) if isinstance(value, list | tuple) else ()
+    if len(pair) != 2 or not all(map(is_number, pair)) or not pair[0] < pair[1]:
+        raise ValueError(f"`value_range` must be (lowest, highest) or None. Received: value_range={value!r}")
+    return pair

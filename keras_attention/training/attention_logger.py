@@ -6,6 +6,7 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_attention.extras import install
 from keras_attention.ops.require import require_int
 from keras_attention.visualize import attention_scores, head_entropy, plot_heads
 from keras_attention.visualize.style import matplotlib
@@ -88,9 +89,7 @@ def _require_packages():
         import tensorboard  # noqa: F401 - without it, TensorFlow fails as late as when it writes
         import tensorflow  # noqa: F401
     except ImportError as error:
-        raise ImportError(
-            f"`AttentionLogger` writes for TensorBoard: pip install keras-attention-layers[tensorboard]. {error}"
-        ) from error
+        raise ImportError(f"`AttentionLogger` writes for TensorBoard: {install('tensorboard')}. {error}") from error
     matplotlib("figure")
 
 

@@ -3,10 +3,12 @@
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_attention.ops.require import is_number, require_choice, require_number
 from keras_attention.ops.runtime.replicas import replicas
+from keras_attention.training.adversarial_data import known_shape, require_float_images, require_range
 from keras_attention.training.adversarial_objective import AdversarialObjective
 
 VARIANTS = ("reference", "paper")
@@ -130,7 +132,7 @@ class SelectionGANObjective(AdversarialObjective):
     >>> zeros = np.zeros((1, 2, 2, 3), "float32")
     >>> objective.check(objective.batch({"source": zeros, "semantics": zeros}, zeros + 255))
     Traceback (most recent call last):
-    ValueError: `image` must have values between -1 and 1. Received: values from 255.0 to 255.0
+    ValueError: `image` must have values between -1 and 1. Received: values from 255.0 to 255.0...
     """
 
     names = (
@@ -171,16 +173,20 @@ class SelectionGANObjective(AdversarialObjective):
             raise ValueError(f"A batch must be a dict with {wanted}. Received: {tuple(batch)}")
         return {name: batch[name] for name in wanted}
 
-    def check(self, batch):
-        shapes = {name: tuple(x.shape) for name, x in batch.items()}
-        if any(len(shape) != 4 for shape in shapes.values()) or len({shape[:3] for shape in shapes.values()}) > 1:
-            raise ValueError(f"All images must be [B, Y, X, C] of one size. Received: shapes {shapes}")
+    def check_specs(self, batch):
         for name, x in batch.items():
-            # Written so that NaN raises too.
-            if x.size and not (x.min() >= -1.001 and x.max() <= 1.001):
-                raise ValueError(
-                    f"`{name}` must have values between -1 and 1. Received: values from {x.min()} to {x.max()}"
-                )
+            require_float_images(name, x)
+        shapes = {name: known_shape(x) for name, x in batch.items()}
+        known = [shape for shape in shapes.values() if shape is not None]
+        sizes = [{shape[axis] for shape in known if len(shape) == 4} - {None} for axis in range(3)]
+        if any(len(shape) != 4 for shape in known) or any(len(size) > 1 for size in sizes):
+            raise ValueError(f"All images must be [B, Y, X, C] of one size. Received: shapes {shapes}")
+
+    def check(self, batch):
+        batch = {name: np.asarray(x) for name, x in batch.items()}
+        self.check_specs(batch)
+        for name, x in batch.items():
+            require_range(name, x, -1, 1)
 
     def generator_inputs(self, batch, seed):
         return {name: batch[name] for name in self.condition}

@@ -1,6 +1,8 @@
 """Attention scores of any `keras.Model`, numbers from them, and pictures of them."""
 
+from keras_attention.visualize.alignment import plot_alignment
 from keras_attention.visualize.bertviz import to_bertviz
+from keras_attention.visualize.class_maps import grad_cam, grad_cam_plus_plus, saliency, score_cam
 from keras_attention.visualize.gates import gates, plot_gates
 from keras_attention.visualize.glimpses import animate_glimpses, plot_glimpses
 from keras_attention.visualize.heads import plot_heads
@@ -18,10 +20,15 @@ __all__ = [
     "head_entropy",
     "mean_distance",
     "plot_attention",
+    "plot_alignment",
     "plot_heads",
     "plot_gates",
     "html",
     "to_bertviz",
+    "saliency",
+    "grad_cam",
+    "grad_cam_plus_plus",
+    "score_cam",
     "point_maps",
     "overlay",
     "image_grid",

@@ -7,6 +7,8 @@ import inspect
 import keras
 from keras import ops
 
+from keras_attention.visualize.inner_layers import eagerly, inner_layers, replaced, with_distinct_paths
+
 ARGUMENT = "return_attention_scores"
 
 
@@ -24,7 +26,7 @@ def read(model, inputs, kwargs, choose, take, arguments=lambda layer: {}):
     """
     if not isinstance(model, keras.Layer):
         raise ValueError(f"`model` must be a Keras model or layer. Received: model={model!r}")
-    with _eagerly():
+    with eagerly():
         if not model.built:
             # A subclassed layer may create its sub-layers in `build`.
             model(inputs, **kwargs)
@@ -66,48 +68,22 @@ def scored_layers(model):
     def visit(layer, path):
         seen.add(id(layer))
         before = len(found)
-        for inner in _inner_layers(layer):
+        for inner in inner_layers(layer):
             if id(inner) not in seen:
                 visit(inner, (*path, inner.name))
         if takes(layer, ARGUMENT):
             found.append(("/".join(path or (layer.name,)), (layer, len(found) > before)))
 
     visit(model, ())
-    return dict(_with_distinct_paths(found))
+    return dict(with_distinct_paths(found))
 
 
-def _inner_layers(layer):
-    """Yields the direct sub-layers of `layer`: in its attributes, and in lists, tuples and dicts of them."""
-    pending = [*getattr(layer, "layers", []), *vars(layer).values()]
-    while pending:
-        value = pending.pop(0)
-        if isinstance(value, keras.Layer):
-            yield value
-        elif isinstance(value, dict):
-            pending = [*value.values(), *pending]
-        elif isinstance(value, list | tuple | set):
-            pending = [*value, *pending]
-
-
-def _with_distinct_paths(found):
-    """Appends `_1`, `_2` to equal paths (of layers in a list, say), as Keras does."""
-    taken = set()
-    for path, layer in found:
-        number, distinct = 0, path
-        while distinct in taken:
-            number += 1
-            distinct = f"{path}_{number}"
-        taken.add(distinct)
-        yield distinct, layer
-
-
-@contextlib.contextmanager
 def _recording(layer, outer, path, record, take, arguments):
     """Context in which `layer` is called with `arguments`, adds its scores to `record` and returns the same outputs.
 
     Of an `outer` layer the scores are those of the layers in it, if these are called.
     """
-    call, own = layer.call, "call" in vars(layer)
+    call = layer.call
     signature = inspect.signature(call)
 
     @functools.wraps(call)
@@ -130,37 +106,7 @@ def _recording(layer, outer, path, record, take, arguments):
             return (output, scores, *rest)
         return (output, *rest) if rest else output
 
-    # Not `setattr`: Keras's tracker does not allow it on a locked layer.
-    vars(layer)["call"] = call_and_record
-    try:
-        yield
-    finally:
-        if own:
-            vars(layer)["call"] = call
-        else:
-            del vars(layer)["call"]
-
-
-@contextlib.contextmanager
-def _eagerly():
-    """Context in which compiled functions run eagerly, so that their tensors can be read."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        before = tf.config.functions_run_eagerly()
-        tf.config.run_functions_eagerly(True)
-        try:
-            yield
-        finally:
-            tf.config.run_functions_eagerly(before)
-    elif backend == "jax":
-        import jax
-
-        with jax.disable_jit():
-            yield
-    else:
-        yield
+    return replaced(layer, "call", call_and_record)
 
 
 def _to_numpy(scores, path):

@@ -4,6 +4,8 @@ import importlib
 
 import numpy as np
 
+from keras_attention.extras import install
+
 FONT = "DejaVu Sans"  # comes with matplotlib
 FONT_SIZE = 11
 LETTER = 0.09  # inches: mean width of a letter of `FONT_SIZE` points
@@ -22,7 +24,7 @@ def matplotlib(module):
     try:
         return importlib.import_module(f"matplotlib.{module}")
     except ImportError as error:
-        raise ImportError("Pictures are drawn by matplotlib: pip install keras-attention-layers[visualize]") from error
+        raise ImportError(f"Pictures are drawn by matplotlib: {install('visualize')}") from error
 
 
 def new_figure(width, height):

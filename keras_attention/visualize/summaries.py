@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_attention.extras import install
+
 FLOW_UNIT = 2**30  # of capacities, which SciPy takes as int32
 
 
@@ -88,7 +90,7 @@ def _maximum_flows(layers):
         from scipy.sparse import csr_array
         from scipy.sparse.csgraph import maximum_flow
     except ImportError as error:
-        raise ImportError("`flow` needs SciPy: pip install keras-attention-layers[visualize]") from error
+        raise ImportError(f"`flow` needs SciPy: {install('visualize')}") from error
     L, T, _ = layers.shape
     capacities = np.zeros((L + 1, T, L + 1, T), "int32")
     for number, layer in enumerate(layers):

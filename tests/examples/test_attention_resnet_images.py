@@ -44,7 +44,8 @@ def test_a_run_from_end_to_end_and_resumed(tmp_path, capsys, monkeypatch):
     first = json.loads((tmp_path / "results.json").read_text())
     assert set(first["accuracy"]) == {"none", "CBAM"}
     assert first["weights"]["none"] < first["weights"]["CBAM"]
-    assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("accuracy.png", "grad_cam.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     capsys.readouterr()
     assert example.main([*settings, "--seeds", "2"]) == 0
     assert capsys.readouterr().out.count("resumed after update 3") == 2

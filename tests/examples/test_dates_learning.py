@@ -1,7 +1,12 @@
+import datetime
+import itertools
+
 import dates_learning
 import keras
 import numpy as np
-from dates_text import END, PAD, START, DateText
+import tensorflow as tf
+from dates_split import Sample
+from dates_text import END, PAD, START, UNKNOWN, DateText
 
 
 def test_batches_hold_every_date_once_with_little_padding():
@@ -20,14 +25,12 @@ def test_batches_hold_every_date_once_with_little_padding():
 
 def test_target_ids_end_with_the_end_token():
     text = DateText.of(["3 juni 2019-06"])
-
-    class Sample:
-        text, iso = "3 juni 2019", "2019-06-03"
-
-    source, target = dates_learning.numbers(text, [Sample])
-    assert source.shape == (1, 11)
-    assert target.shape == (1, 11)
-    assert target[0, -1] == END
+    samples = [Sample("3 juni 2019", "2019-06-03", None), Sample("juni", "", None)]
+    source, target = dates_learning.numbers(text, samples)
+    assert source.shape == (2, 11)
+    assert target.shape == (2, 11)
+    assert target[0, -1] == END and (target[0, :-1] > UNKNOWN).all()
+    assert target[1].tolist() == [END] + [PAD] * 10
 
 
 def test_the_learning_rate_is_the_papers_with_decay_to_zero():
@@ -37,3 +40,12 @@ def test_the_learning_rate_is_the_papers_with_decay_to_zero():
     expected = [2 * 128**-0.5 * min((s + 1) ** -0.5, (s + 1) * 100**-1.5) for s in (0, 99, 500, 800)]
     np.testing.assert_allclose(rates, [*expected[:3], expected[3] / 2, 0.0], rtol=1e-5)
     assert isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule)
+
+
+def test_the_calendar_has_the_days_of_1900_to_2099_and_no_others():
+    days = [datetime.date(1900, 1, 1) + datetime.timedelta(days=n) for n in range(73_049)]
+    assert (days[0].isoformat(), days[-1].isoformat()) == ("1900-01-01", "2099-12-31")
+    written = [f"{y:04d}-{m:02d}-{d:02d}" for y, m, d in itertools.product(range(1899, 2101), range(14), range(33))]
+    written += ["2019-6-03", "2019-06-03 ", "02019-06-03", "2019/06/03", ""]
+    found = tf.strings.regex_full_match(tf.constant(written), dates_learning.CALENDAR).numpy()
+    assert {text for text, is_day in zip(written, found) if is_day} == {day.isoformat() for day in days}

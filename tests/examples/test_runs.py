@@ -1,5 +1,7 @@
 import argparse
+import errno
 import json
+import subprocess
 
 import pytest
 import runs
@@ -43,6 +45,44 @@ def test_a_file_is_written_atomically(tmp_path):
         runs.save_whole(path, half)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["attention.png"]
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "b.json"),
+            "b.json: No space left on device. Saved in {}: a.",
+        ),
+        (FileNotFoundError("No exported model"), "No exported model Saved in {}: a."),
+        (FloatingPointError("`loss` is nan"), "`loss` is nan"),
+        (b"\xff", "The input is not UTF-8: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        (subprocess.CalledProcessError(3, ["python", "served.py"]), "python served.py ended with status 3"),
+        (KeyboardInterrupt(), "\nInterrupted. Saved in {}: a."),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_of_the_machine_is_one_line_and_what_was_saved_stays(error, line, tmp_path, capsys):
+    def run(options):
+        runs.save_whole(options.output / "a", lambda beside: beside.write_text("saved"))
+        if isinstance(error, bytes):
+            error.decode()
+        raise error
+
+    options = argparse.Namespace(output=tmp_path / "run", texts=[])
+    assert runs.ended(run, options, room=5) == (130 if isinstance(error, KeyboardInterrupt) else 1)
+    assert capsys.readouterr().err == line.format(options.output) + "\n"
+    assert (options.output / "a").read_text() == "saved" and len(list(options.output.iterdir())) == 1
+
+
+def test_a_bug_is_raised(tmp_path):
+    with pytest.raises(KeyError):
+        runs.ended(lambda options: {}["a"], argparse.Namespace(output=tmp_path), room=5)
+
+
+def test_a_run_that_saves_nothing_creates_no_folder(tmp_path):
+    assert runs.ended(lambda options: 0, argparse.Namespace(output=tmp_path / "run")) == 0
+    assert not (tmp_path / "run").exists()
 
 
 def test_minutes_are_rounded_to_seconds():

@@ -54,6 +54,6 @@ def test_requests_that_no_signature_takes_raise_errors(tmp_path, warm_up, messag
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'keras-attention-layers\[serving\]'"):
+    with pytest.raises(ImportError, match=r"-m pip .*install 'keras-attention-layers\[serving\]'"):
         warm_up_requests({"double": {"text": ["a"]}})
     assert warm_up_requests(None) == []

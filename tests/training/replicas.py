@@ -11,7 +11,6 @@ from unittest import mock
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_attention import layers, models, training
 
@@ -170,6 +169,8 @@ def random_parts():
 
 def distinct(strategy, count):
     """Of 8 equal samples: how many different outputs each random part has."""
+    import tensorflow as tf
+
     with strategy.scope():
         parts = random_parts()
     x = np.repeat(rng.standard_normal((1, 9, 11)), 8 // count, axis=0).astype("float32")
@@ -213,6 +214,8 @@ def resumed(before, after, folder):
 
 
 def main(count, parts, folder):
+    import tensorflow as tf
+
     [cpu] = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     one = tf.distribute.get_strategy()

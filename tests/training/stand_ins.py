@@ -50,7 +50,7 @@ def model(classes=True, head=False, seed=0, compiled=True, rates=(1e-2, 4e-2), o
     networks: Function that returns a generator and a discriminator; by default, those with every kind of state.
     """
     keras.utils.set_random_seed(seed)
-    objective = {"classifier_weight": 0.5 if head else None, **(objective or {})}
+    objective = {"classifier_weight": 0.5 if head else None, "value_range": None, **(objective or {})}
     options = {key: kwargs.pop(key) for key in ("jit_compile", "run_eagerly") if key in kwargs}
     gan = training.AdversarialModel(
         *(networks() if networks else (generator(classes), discriminator(classes, head))),

@@ -70,18 +70,92 @@ def test_a_py_dataset_is_checked_batch_by_batch():
         twin[2]
 
 
+IMAGES = np.tanh(stand_ins.data(12)[0] - 1)
+LABELS = stand_ins.data(12)[1]
+# {fault: (how images change, message)}
+FAULTS = {
+    "bytes": (lambda x: (127 * x + 128).astype("uint8"), r"rescale bytes by `image / 127.5 - 1`.*image.dtype=uint8"),
+    "integers": (lambda x: (9 * x).astype("int64"), "`image` must be of floats.*image.dtype=int64"),
+    "bytes as floats": (lambda x: 127.5 * (x + 1), r"`image` must have values between -1 and 1.*rescale bytes"),
+    "standardized": (lambda x: 3 * x, "`image` must have values between -1 and 1.*values from -2.9"),
+    "nan": (lambda x: np.where(np.arange(len(x))[:, None] == 7, np.nan, x), "`image` must not have NaN"),
+    "another size": (lambda x: x[:, :-1], r"`image` must have the shape of the generated images.*, 4\), generated"),
+}
+
+
+def in_range(**kwargs):
+    """A model whose objective has the default range of values."""
+    return stand_ins.model(networks=stand_ins.plain, objective={"value_range": (-1, 1)}, **{**QUICK, **kwargs})
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("given", ["arrays", "validation", "generator", "dataset"])
+def test_images_that_no_generator_makes_are_refused(fault, given):
+    change, message = FAULTS[fault]
+    bad = change(IMAGES)
+    model, options = in_range(), {"verbose": 0, "shuffle": False}
+    refused = pytest.raises(Exception if given in ("generator", "dataset") else ValueError, match=message)
+    if given == "arrays":
+        with refused:
+            model.fit(bad, LABELS, **options)
+    elif given == "validation":
+        with refused:
+            model.fit(IMAGES, LABELS, validation_data=(bad, LABELS), **options)
+    elif given == "generator":
+        with refused:
+            model.fit(((bad, LABELS) for _ in range(2)), steps_per_epoch=2, **options)
+    elif BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        with refused:
+            model.fit(tf.data.Dataset.from_tensors((bad, LABELS)), **options)
+    if fault != "another size":  # found in the step, after which Keras has no variables on JAX
+        assert int(model.optimizer.iterations) == 0
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a tf.data.Dataset")
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "element, message",
     [
-        (lambda x: (255 * x).astype("uint8"), "`image` must be of floats.*uint8"),
-        (lambda x: np.where(np.arange(len(x))[:, None] == 7, np.nan, x), "`image` must not have NaN"),
+        ((IMAGES,), r"must have \('image', 'label'\), as `num_classes` is 4. Received: \('image',\)"),
+        (({"image": IMAGES}, LABELS.astype("float32")), "`label` must be integers"),
+        ((IMAGES, np.eye(4, dtype="int32")[LABELS]), r"`label` must be integers \[B\].*label.shape=\(None, 4\)"),
+        ((127 + IMAGES.astype("uint8"), LABELS), "rescale bytes"),
     ],
-    ids=["bytes", "nan"],
+    ids=["no labels", "labels of floats", "one hot", "bytes"],
 )
-def test_images_of_integers_or_with_nan_are_refused(change, message):
-    images, labels = stand_ins.data(12)
+def test_shapes_and_dtypes_of_a_dataset_are_checked_before_it_is_read(element, message):
+    import tensorflow as tf
+
+    def never():
+        raise AssertionError("The dataset was read")
+
+    structure = element if len(element) > 1 else element[0]
+    specs = keras.tree.map_structure(lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), structure)
     with pytest.raises(ValueError, match=message):
-        fit(change(images), labels)
+        in_range().fit(tf.data.Dataset.from_generator(never, output_signature=specs), verbose=0)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="a PyTorch DataLoader")
+@pytest.mark.parametrize("fault", ["bytes", "integers", "another size"])
+def test_shapes_and_dtypes_of_a_data_loader_are_checked_at_its_first_batch(fault):
+    import torch
+
+    change, message = FAULTS[fault]
+    tensors = (torch.from_numpy(np.ascontiguousarray(x)) for x in (change(IMAGES), LABELS))
+    with pytest.raises(ValueError, match=message):
+        in_range().fit(
+            torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*tensors), 6), shuffle=False, verbose=0
+        )
+
+
+def test_images_without_a_negative_value_give_a_warning():
+    with pytest.warns(UserWarning, match="`image` has no value below 0.*Rescale images from 0 to 1.*values from 0"):
+        in_range().train_on_batch((IMAGES + 1) / 2, LABELS)
+    # A range that starts at 0, a range of any values, and an image of one color.
+    for objective in (NoiseToImage(3, value_range=(0, 1)), NoiseToImage(3, value_range=None)):
+        objective.check({"image": (IMAGES + 1) / 2})
+    NoiseToImage(3).check({"image": IMAGES * 0})
 
 
 def test_a_python_generator_is_checked_batch_by_batch():
@@ -94,7 +168,7 @@ def test_a_python_generator_is_checked_batch_by_batch():
             yield images[i : i + 4], labels[i : i + 4]
 
     with pytest.raises(ValueError, match=MESSAGE):
-        for _ in checked(NoiseToImage(3, K), batches(), None):
+        for _ in checked(NoiseToImage(3, K, value_range=None), batches(), None):
             pass
     assert seen == [0, 4, 8]
     # TensorFlow's data pipeline, which calls the generator, wraps the error in one of its own.

@@ -24,7 +24,7 @@ def linear(rates, how, **kwargs):
     model = training.AdversarialModel(
         keras.Model({"noise": noise}, keras.layers.Dense(C, use_bias=False)(noise)),
         keras.Model({"image": image}, keras.layers.Dense(1, use_bias=False)(image)),
-        training.NoiseToImage(Z, loss=kwargs.pop("loss", "hinge")),
+        training.NoiseToImage(Z, loss=kwargs.pop("loss", "hinge"), value_range=None),
         seed=5,
         **kwargs,
     )
@@ -129,7 +129,7 @@ class Twice(training.NoiseToImage):
 def test_spectral_vectors_move_once_an_update_however_often_a_network_is_called():
     """Those of the generator once, of the discriminator n times; with learning rates of 0 the kernels stay."""
     networks, steps = (stand_ins.generator(), stand_ins.discriminator()), 3
-    model = training.AdversarialModel(*networks, Twice(Z, K), discriminator_steps=steps, seed=3)
+    model = training.AdversarialModel(*networks, Twice(Z, K, value_range=None), discriminator_steps=steps, seed=3)
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), **QUICK)
     expected = []
     for network, moves in zip(networks, (1, steps)):
@@ -188,7 +188,7 @@ def test_regularizers_add_to_the_losses():
     model = training.AdversarialModel(
         keras.Model({"noise": noise}, keras.layers.Dense(C, **kernel)(noise)),
         keras.Model({"image": image}, keras.layers.Dense(1, **kernel)(image)),
-        training.NoiseToImage(Z),
+        training.NoiseToImage(Z, value_range=None),
         seed=5,
     )
     model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.3), **QUICK)
@@ -211,7 +211,7 @@ def test_losses_that_layers_add_in_a_call_count():
         model = training.AdversarialModel(
             keras.Model({"noise": noise}, keras.layers.Dense(C, **activity)(noise)),
             keras.Model({"image": image}, keras.layers.Dense(1, **activity)(image)),
-            training.NoiseToImage(Z),
+            training.NoiseToImage(Z, value_range=None),
             seed=5,
         )
         model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **QUICK)
@@ -229,7 +229,7 @@ def test_losses_are_scaled_if_only_one_network_has_half_precision():
         keras.utils.set_random_seed(0)
         networks = stand_ins.generator(), stand_ins.discriminator()
         networks[1].dtype_policy = keras.dtype_policies.get(policy)
-        model = training.AdversarialModel(*networks, training.NoiseToImage(Z, K), seed=0)
+        model = training.AdversarialModel(*networks, training.NoiseToImage(Z, K, value_range=None), seed=0)
         model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **QUICK)
         for optimizer in (model.optimizer.generator_optimizer, model.optimizer.discriminator_optimizer):
             assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer) == (policy == "mixed_float16")
@@ -292,7 +292,7 @@ def test_two_hundred_steps_lower_the_frechet_distance():
     model = training.AdversarialModel(
         keras.Model({"noise": noise}, keras.layers.Dense(2)(x)),
         keras.Model({"image": image}, keras.layers.Dense(1)(y)),
-        training.NoiseToImage(4),
+        training.NoiseToImage(4, value_range=None),
         seed=0,
     )
     model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in (2e-3, 8e-3)), **GRAPH)

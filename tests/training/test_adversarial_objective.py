@@ -117,6 +117,9 @@ def test_labels_out_of_range_are_refused_by_name(label, message):
         {"num_classes": True},
         {"loss": "wasserstein"},
         {"classifier_weight": 0.0},
+        {"value_range": (1, -1)},
+        {"value_range": (0, None)},
+        {"value_range": 1},
     ],
     ids=str,
 )
@@ -132,7 +135,27 @@ def test_a_classifier_needs_classes():
         training.NoiseToImage(3, 4).batch(IMAGES, None)
 
 
+@pytest.mark.parametrize(
+    "networks, message",
+    [
+        ({"noise": 5}, r"`noise_dim` must be.*noise_dim=3, an input of shape \(None, 5\)"),
+        ({"output": 7}, r"input 'image' must have the shape of the generator's output.*\(None, 4\) and \(None, 7\)"),
+        ({"output": (2, 4)}, r"input 'image' must have the shape of the generator's output"),
+    ],
+    ids=str,
+)
+def test_networks_that_do_not_fit_are_refused(networks, message):
+    sizes = {"noise": 3, "output": 4, **networks}
+    output = sizes["output"] if isinstance(sizes["output"], tuple) else (sizes["output"],)
+    noise, image = keras.Input((sizes["noise"],), name="noise"), keras.Input((4,), name="image")
+    generated = keras.layers.Reshape(output)(keras.layers.Dense(math.prod(output))(noise))
+    generator = keras.Model({"noise": noise}, generated)
+    discriminator = keras.Model({"image": image}, keras.layers.Dense(1)(image))
+    with pytest.raises(ValueError, match=message):
+        training.AdversarialModel(generator, discriminator, training.NoiseToImage(3))
+
+
 def test_config_round_trip():
-    objective = training.NoiseToImage(3, 4, loss="kl", classifier_weight=0.25)
+    objective = training.NoiseToImage(3, 4, loss="kl", classifier_weight=0.25, value_range=(0, 255))
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(objective))
     assert twin.get_config() == objective.get_config() and twin.names == objective.names

@@ -5,11 +5,11 @@ import sys
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keras_attention import layers, visualize
 from keras_attention.training import AttentionLogger
 
+tf = pytest.importorskip("tensorflow")
 pytest.importorskip("matplotlib")
 pytest.importorskip("tensorboard")
 X = np.random.default_rng(0).standard_normal((6, 5, 8)).astype("float32")
@@ -77,7 +77,7 @@ def test_a_model_that_has_diverged_is_logged(tmp_path):
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
-    with pytest.raises(ImportError, match=r"pip install keras-attention-layers\[tensorboard\]"):
+    with pytest.raises(ImportError, match=r"-m pip .*install 'keras-attention-layers\[tensorboard\]'"):
         AttentionLogger(tmp_path, X)
 
 

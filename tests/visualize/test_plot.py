@@ -78,7 +78,7 @@ def test_wrong_number_of_labels_raises_an_error():
 @pytest.mark.parametrize("module", ["figure", "font_manager"])
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch, module):
     monkeypatch.setitem(sys.modules, f"matplotlib.{module}", None)
-    with pytest.raises(ImportError, match=r"pip install keras-attention-layers\[visualize\]"):
+    with pytest.raises(ImportError, match=r"-m pip .*install 'keras-attention-layers\[visualize\]'"):
         plot_attention(SCORES)
 
 

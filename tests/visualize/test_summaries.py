@@ -88,7 +88,7 @@ def test_flow_of_one_layer_is_its_attention():
 
 def test_flow_without_scipy_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.sparse.csgraph", None)
-    with pytest.raises(ImportError, match=r"pip install keras-attention-layers\[visualize\]"):
+    with pytest.raises(ImportError, match=r"-m pip .*install 'keras-attention-layers\[visualize\]'"):
         flow([random_scores(N, T, T)])
 
 

@@ -1,0 +1,48 @@
+"""Grad-CAM of several networks beside each other, and the spatial gate of CBAM."""
+
+import numpy as np
+
+from keras_attention import visualize
+
+
+def samples(labels, kinds):
+    """Index of the first image of each of these kinds that there is."""
+    return [int(np.argmax(labels == kind)) for kind in kinds if (labels == kind).any()]
+
+
+def spatial_gate(network, images):
+    """The last spatial gate of CBAM, [B, y, x], from 0 at the position that it weakens most; `None` without CBAM."""
+    try:
+        gates = visualize.attention_scores(network, images)
+    except ValueError:  # no attention
+        return None
+    last = [gate for path, gate in gates.items() if path.endswith("/spatial")][-1:]
+    return last[0][..., 0] - last[0].min(axis=(1, 2, 3))[:, np.newaxis, np.newaxis] if last else None
+
+
+def plot_class_maps(networks, images, inputs, classes):
+    """Plots a row for each image: the image, Grad-CAM of each network, and the gate of CBAM.
+
+    Args:
+        networks: {name: model}.
+        images: uint8 [B, Y, X, 1], to be drawn.
+        inputs: The same images, as the networks take them.
+        classes: B ints, of which Grad-CAM is.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    maps = {name: visualize.grad_cam(network, inputs, classes) for name, network in networks.items()}
+    size = images.shape[1:3]
+    for name, network in networks.items():
+        gate = spatial_gate(network, inputs)
+        if gate is not None:
+            maps[f"{name}: gate"] = np.stack([stretched(each, size) for each in gate])
+    return visualize.overlay(images, np.stack([*maps.values()], axis=1), labels=[*maps], interpolation="bilinear")
+
+
+def stretched(gate, size):
+    """[y, x] -> [Y, X], bilinear."""
+    from keras import ops
+
+    return ops.convert_to_numpy(ops.image.resize(gate[..., np.newaxis], size, data_format="channels_last"))[..., 0]

@@ -1,0 +1,39 @@
+"""Training that resumes from its last checkpoint."""
+
+from progress import Progress
+
+from keras_attention import training
+
+
+def train(model, batches, steps, folder, every, shown, callbacks=()):
+    """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
+
+    A checkpoint holds the weights, the optimizer, the RNG states that the model saves (Keras's dropout has one that it
+    does not) and, in its count of updates, the position in the data: an interrupted run that resumes has the result of
+    an uninterrupted one.
+
+    Args:
+        model: Compiled model.
+        batches: Function of a number k that returns the endless data from batch k on.
+        steps: Number of all updates.
+        folder: Folder of the checkpoints.
+        every: Updates between checkpoints; the last update is saved, too.
+        shown: {name of a logged value: its format}, for the progress bar.
+        callbacks: Further callbacks.
+
+    Returns:
+        The number of updates done by earlier runs.
+    """
+    checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if checkpoints.paths:
+        model.load_weights(checkpoints.paths[-1])
+    done = int(model.optimizer.iterations)
+    if done < steps:
+        stop = training.StopOnNotFinite(checkpoints, every=20)
+        # The second one saves the last update, which may not be a multiple of `every`.
+        last = training.KeepLastCheckpoints(folder, keep=1)
+        watching = [stop, checkpoints, last, Progress(done, steps, shown), *callbacks]
+        model.fit(batches(done), steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
+    return done

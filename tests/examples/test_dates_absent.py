@@ -1,0 +1,131 @@
+import datetime
+import re
+import types
+
+import dates_absent
+import dates_data as data
+import pytest
+from dates_absent import KINDS, AnyDay
+from dates_split import Split
+
+
+@pytest.fixture(scope="module")
+def split():
+    """In place of a `Split`, which takes seconds: every second form and a year of each decade are held out."""
+    home, english = data.home_forms(), ("MMMM d, y", "EEE, MMM d, y")
+    return types.SimpleNamespace(
+        trained_home=home[::2],
+        held_out_home=home[1::2],
+        trained_mixed=[data.Form("de_DE", "en_US", pattern) for pattern in english],
+        held_out_mixed=[data.Form("es_ES", "en_US", pattern) for pattern in english],
+        held_out_years=frozenset(range(1903, 2100, 10)),
+    )
+
+
+@pytest.fixture(scope="module")
+def absent(split):
+    return dates_absent.Absent(split, seed=3)
+
+
+@pytest.fixture(scope="module")
+def training(absent):
+    return absent.training(3000, seed=3)
+
+
+@pytest.fixture(scope="module")
+def held_out(absent):
+    return {kind: absent.held_out(kind, 200, seed=3) for kind in KINDS}
+
+
+def is_day(iso):
+    try:
+        return data.FIRST_YEAR <= datetime.date.fromisoformat(iso).year <= data.LAST_YEAR
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "without territory"])
+def test_no_text_has_a_day_of_the_calendar(kind, held_out):
+    assert len(held_out[kind]) == 200
+    assert not any(is_day(sample.iso) for sample in held_out[kind])
+
+
+def test_impossible_days_and_other_years_are_copied(held_out):
+    for kind in ("no such day", "other years"):
+        for sample in held_out[kind]:
+            assert re.fullmatch(r"\d{4}-\d\d-\d\d", sample.iso)
+    assert {sample.iso[5:] for sample in held_out["no such day"]} > {"02-30", "02-31"}
+    years = {int(sample.iso[:4]) for sample in held_out["other years"]}
+    assert min(years) < 1899 and max(years) > 2100 and not years & set(range(1900, 2100))
+
+
+@pytest.mark.slow
+def test_no_text_means_a_date_in_the_training_data_of_dates():
+    split = Split(seed=3)
+    absent = dates_absent.Absent(split, seed=3)
+    dates = {" ".join(s.text.lower().split()): s.iso for s in split.training(100_000, seed=3)}
+    held_out = (sample for kind in KINDS for sample in absent.held_out(kind, 1000, seed=3))
+    for sample in (*absent.training(30_000, seed=3), *held_out):
+        text = " ".join(sample.text.lower().split())
+        assert dates.get(text, sample.iso) == sample.iso, text
+
+
+def test_held_out_texts_are_never_trained(split, training, held_out):
+    trained = {sample.text.lower() for sample in training}
+    for kind in ("words", "no such day", "other years"):
+        assert not trained & {sample.text.lower() for sample in held_out[kind]}
+    assert not {s.form for s in training if s.form} & {s.form for s in held_out["no such day"]}
+    assert not split.held_out_years & {int(s.iso[:4]) for s in training if s.iso}
+
+
+@pytest.mark.parametrize(
+    ("locale", "pattern", "day", "found"),
+    [
+        ("en_US", "M/d/yy", (2019, 6, 3), {"2019-06-03", "2019-03-06"}),
+        ("en_US", "M/d/y", (2019, 12, 25), {"2019-12-25"}),
+        ("en_US", "M/d/y", (2019, 6, 6), {"2019-06-06"}),
+        ("de_DE", "d.M.y", (2019, 6, 3), {"2019-06-03"}),
+        ("sv_SE", "y-MM-dd", (2019, 6, 3), {"2019-06-03"}),
+    ],
+)
+def test_the_readings_of_numbers_without_a_territory(locale, pattern, day, found):
+    form = data.Form(locale, locale, pattern)
+    assert {date.isoformat() for date in dates_absent.readings(form, datetime.date(*day))} == found
+
+
+def test_a_date_without_its_territory_is_read_if_it_has_one_reading(held_out):
+    samples = held_out["without territory"]
+    assert not any(s.text.lower().endswith(f" {s.form.names[3:].lower()}") for s in samples)
+    alone = [s for s in samples if s.iso]
+    assert 20 < len(alone) < 180 and all(s.form.numeric and is_day(s.iso) for s in alone)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "dropped", "kept"),
+    [
+        ("EEEE, d. MMMM y", "y", "EEEE', 'd'. 'MMMM"),
+        ("EEEE, d. MMMM y", "ML", "EEEE', 'd' 'y"),
+        ("M/d/yy", "do", "M'/'yy"),
+        ("d 'de' MMMM 'de' y", "yEcdo", "MMMM"),
+        ("y年M月d日", "yMLdo", ""),
+    ],
+)
+def test_fields_are_left_out_with_their_separators(pattern, dropped, kept):
+    left = dates_absent.without(pattern, dropped)
+    assert data.tokens(left) == data.tokens(kept) or (not data.fields(left) and not kept)
+
+
+def test_a_day_that_is_not_in_the_calendar_is_written():
+    form = data.Form("en_US", "en_US", "EEEE, MMMM d, y")
+    assert data.write(AnyDay(2019, 2, 31, 0), form) == "Monday, February 31, 2019"
+    assert AnyDay(856, 2, 31, 0).isoformat() == "0856-02-31"
+
+
+def test_samples_depend_on_the_seed_alone(split, absent):
+    again = dates_absent.Absent(split, seed=3)
+    assert again.training(50, seed=3) == absent.training(50, seed=3) != absent.training(50, seed=4)
+
+
+def test_templates_never_write_eight_digits_in_a_row():
+    for template in (*dates_absent.TEMPLATES, *dates_absent.HELD_OUT_TEMPLATES):
+        assert not re.search(r"(?<!#)#{8}(?!#)", template)
