@@ -13,7 +13,7 @@ PAGE = pathlib.Path(__file__).resolve().parents[1] / "docs" / "which.md"
 D, N = 512, 4096  # features of a position, and positions of a long sequence
 SEQUENCE, LONG, PAIR = ((1, 128, D),), ((1, N, D),), ((1, 50, D), (1, 50, D))
 MAPS, CLIP, BAG = ((1, 32, 32, 256),), ((1, 8, 16, 16, 256),), ((1, 100, D),)
-HEAD = ["task", "layer", "input", "multiply-adds, M", "parameters, K", "steps", "activations, MiB", "more"]
+HEAD = ["task", "layer", "multiply-adds, M", "steps", "activations, MiB"]
 
 
 def sequences():
@@ -31,21 +31,21 @@ def sequences():
     name, costs, keras = "`MultiHeadAttention`", "costs.md", "migrating.md#from-keraslayersmultiheadattention"
     causal, cache = "masks.md#causal-masks-with-more-keys-than-queries", "migrating.md#additional-features"
     window = f"{name}, `sliding_window=128`"
-    yield "short sequence", name, keras, attention(), SEQUENCE, {}
-    yield "short sequence, a whole block", "`TransformerEncoderBlock`", "first_model.md", encoder, SEQUENCE, {}
-    yield "generation, a whole block", "`TransformerDecoderBlock`", "recipes.md", decoder, SEQUENCE, {}
-    yield "long sequence, every pair of positions", name, "performance.md", attention(), LONG, {}
-    yield "long sequence, neighbors", window, costs, attention(sliding_window=128), LONG, {}
-    yield "long sequence, neighbors in blocks", "`LocalAttention1D`", costs, local, LONG, {}
+    yield "short sequence, 128 positions", name, keras, attention(), SEQUENCE, {}
+    yield "the same, a whole block", "`TransformerEncoderBlock`", "index.md#quick-start", encoder, SEQUENCE, {}
+    yield "the same, generation", "`TransformerDecoderBlock`", "examples/transformer_dates.md", decoder, SEQUENCE, {}
+    yield f"long sequence, {N} positions, every pair", name, "performance.md", attention(), LONG, {}
+    yield "the same, neighbors only", window, costs, attention(sliding_window=128), LONG, {}
+    yield "the same, neighbors in blocks", "`LocalAttention1D`", costs, local, LONG, {}
     yield (
-        "causal, all positions (training)",
+        f"causal (training), {N} positions",
         f"{name}, `use_causal_mask`",
         causal,
         attention(),
         LONG,
         {"use_causal_mask": True},
     )
-    yield f"causal, one more token after {N - 1} (streaming)", f"{name}, `cache`", cache, cached, ((1, 1, D),), step
+    yield f"causal (streaming), one token after {N - 1}", f"{name}, `cache`", cache, cached, ((1, 1, D),), step
 
 
 def alignment():
@@ -105,8 +105,22 @@ def summaries():
     gated = layers.AttentionPooling(128, gated=True)
     yield "one vector of a sequence", "`AttentionPooling`", first, layers.AttentionPooling(128), BAG, {}
     yield "one vector of a bag of instances", "`AttentionPooling`, `gated`", first, gated, BAG, {}
-    yield "class of a small image by glimpses", "`models.recurrent_attention`", page, glimpses, ((1, 60, 60, 1),), {}
-    yield "class of a large image by glimpses", "`models.recurrent_attention`", page, glimpses, ((1, 600, 600, 1),), {}
+    yield (
+        "class of an image of 60 × 60, by glimpses",
+        "`models.recurrent_attention`",
+        page,
+        glimpses,
+        ((1, 60, 60, 1),),
+        {},
+    )
+    yield (
+        "class of an image of 600 × 600, by glimpses",
+        "`models.recurrent_attention`",
+        page,
+        glimpses,
+        ((1, 600, 600, 1),),
+        {},
+    )
 
 
 TABLES = {f"which_{rows.__name__}": rows for rows in (sequences, alignment, images, summaries)}
@@ -117,12 +131,6 @@ def number(value):
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def link(page):
-    """A link with the words of the file's name."""
-    words = pathlib.PurePosixPath(page.partition("#")[0]).stem.replace("_", " ")
-    return f"[{words}]({page})"
-
-
 def table(rows):
     """The rows as a Markdown table."""
     from keras_attention import analyze
@@ -130,9 +138,8 @@ def table(rows):
     lines = [tables.head(HEAD)]
     for task, text, page, layer, inputs, call in rows:
         cost = analyze.complexity(layer, *inputs, **call)
-        sizes = " and ".join(" × ".join(map(str, shape[1:])) for shape in inputs)
-        counts = number(cost.multiply_adds / 1e6), number(cost.parameters / 1e3), f"{cost.sequential_steps:,}"
-        lines.append(tables.row_of([task, text, sizes, *counts, number(cost.activation_bytes / 2**20), link(page)]))
+        counts = number(cost.multiply_adds / 1e6), f"{cost.sequential_steps:,}", number(cost.activation_bytes / 2**20)
+        lines.append(tables.row_of([f"[{task}]({page})", text, *counts]))
     return "\n".join(lines)
 
 
