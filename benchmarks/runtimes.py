@@ -208,7 +208,7 @@ def write_page(page, records):
     machine, packages = first["key"]["machine"], first["key"]["versions"]
     where = ", ".join(f"{name} {version}" for name, version in packages.items())
     when = " to ".join(dict.fromkeys((days[0], days[-1])))
-    text = textwrap.fill(f"{machine['cpu']}; {where}; {when}; `python benchmarks/runtimes.py`.", 120)
+    text = textwrap.fill(f"{machine['cpu']}; {where}; {when}; `.venv/bin/python benchmarks/runtimes.py`.", 120)
     tables.write(page, tables.between(page.read_text(), "runtimes", f"{text}\n\n{table(records)}"))
 
 

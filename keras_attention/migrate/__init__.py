@@ -1,7 +1,8 @@
 """Conversion of weights: from tensorflow-addons, Keras, KerasHub, PyTorch, transformers and CTranslate2."""
 
+from keras_attention.decoding.decoder_step import decoder_step
 from keras_attention.migrate.attention_resnet import attention_resnet
-from keras_attention.migrate.attention_wrapper import attention_wrapper, decoder_step
+from keras_attention.migrate.attention_wrapper import attention_wrapper
 from keras_attention.migrate.beam_search import beam_search
 from keras_attention.migrate.bert import bert
 from keras_attention.migrate.ctranslate2 import read_ctranslate2

@@ -73,46 +73,6 @@ def attention_wrapper(weights, cell, attention_layer=None, output_attention=True
     return rnn
 
 
-def decoder_step(rnn, embedding, output_layer=None):
-    r"""Creates the decoders' `step` function from the parts of a `tfa.seq2seq` decoder.
-
-        logits [B, V], cache = step(tokens [B], cache, index)
-        cache = {"memory": rnn.project_memory(memory, lengths=lengths), "state": rnn.start(memory, initial_state)}
-
-    With it `GreedyEmbeddingSampler` is `decoding.greedy`, `SampleEmbeddingSampler` is `decoding.sample` and
-    `BeamSearchDecoder` is `decoding.beam_search` or, with identical results, `migrate.beam_search`. No `tile_batch`:
-    the beam search tiles the cache. `TrainingSampler` needs no decoder: call `rnn` on all the inputs.
-
-    Args:
-        rnn: A built `layers.AttentionRNN`.
-        embedding: An array [V, E], or a callable from integers [B] to [B, E], such as `keras.layers.Embedding`.
-        output_layer: A callable from the output [B, F] to logits [B, V], such as `keras.layers.Dense`; `None` if the
-            output is the logits.
-
-    Returns:
-        The callable `step`.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from keras_attention import decoding, layers, migrate
-    >>> rnn = layers.AttentionRNN(keras.layers.GRUCell(6), layers.BahdanauAttention(4))
-    >>> rnn.build((None, None, 3), (None, None, 9))
-    >>> step = migrate.decoder_step(rnn, np.ones((11, 3), "float32"), keras.layers.Dense(11))
-    >>> memory = rnn.project_memory(np.ones((2, 7, 9)), lengths=np.array([7, 4]))
-    >>> cache = {"memory": memory, "state": rnn.start(memory)}
-    >>> tuple(decoding.greedy(step, cache, np.array([1, 1]), max_length=5, end_token=2).shape)
-    (2, 5)
-    """
-    embed = embedding if callable(embedding) else lambda tokens: keras.ops.take(embedding, tokens, axis=0)
-
-    def step(tokens, cache, index):
-        output, _, state = rnn.step(embed(tokens), cache["memory"], cache["state"])
-        return output if output_layer is None else output_layer(output), {**cache, "state": state}
-
-    return step
-
-
 def _under(weights, name):
     """The weights directly under a layer of this name."""
     return {path: w for path, w in weights.items() if path[-2:-1] == (name,)}

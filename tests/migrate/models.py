@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_attention import migrate
+from keras_attention import decoding, migrate
 
 START, END, LONGEST = 1, 2, 12
 
@@ -33,7 +33,7 @@ def decoder(case, name):
     """`step` and `cache` of a case, for `BasicDecoder` and `BeamSearchDecoder`."""
     rnn = wrapper(case, name, output_attention="bahdanau" not in name)
     memory = rnn.project_memory(case["memory"], lengths=case["lengths"])
-    step = migrate.decoder_step(rnn, case["embedding"], lambda x: to_logits(case, x))
+    step = decoding.decoder_step(rnn, case["embedding"], lambda x: to_logits(case, x))
     return step, {"memory": memory, "state": rnn.start(memory, states(case, name))}
 
 

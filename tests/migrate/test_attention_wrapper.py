@@ -118,15 +118,3 @@ def test_cell_of_another_type_raises_an_error():
     without = {name: w for name, w in case["weights"].items() if "lstm" not in name}
     with pytest.raises(ValueError, match="must have the `kernel` of a cell"):
         migrate.attention_wrapper(without, keras.layers.LSTMCell(6))
-
-
-def test_a_step_without_an_output_layer_returns_the_output():
-    case = CASES["bahdanau_gru"]
-    rnn = wrapper(case, "bahdanau_gru")
-    memory = rnn.project_memory(case["memory"])
-    cache = {"memory": memory, "state": rnn.start(memory)}
-    embedding = keras.layers.Embedding(11, 3)
-    tokens = np.array([4, 5])
-    output, cache = migrate.decoder_step(rnn, embedding)(tokens, cache, 0)
-    expected = rnn.step(embedding(tokens), memory, rnn.start(memory))[0]
-    np.testing.assert_allclose(numpy(output), numpy(expected), atol=1e-6)

@@ -1,6 +1,6 @@
 """The migration page lists every public name of tensorflow-addons, and only existing names of Keras and ours.
 
-The examples with PyTorch of the other page run.
+The examples of the other page with PyTorch and KerasHub run.
 """
 
 import json
@@ -58,9 +58,14 @@ def test_names_without_a_replacement_do_not_exist_in_keras():
     assert {name for name in dir(keras.ops) if "pool" in name} <= pools, "none returns the indices of the maxima"
 
 
-def test_examples_with_torch_run():
-    pytest.importorskip("torch")
+@pytest.mark.parametrize(
+    ("package", "number"),
+    [("torch", 2), pytest.param("keras_hub", 1, marks=pytest.mark.slow)],  # slow to import
+)
+def test_examples_with_other_packages_run(package, number):
+    pytest.importorskip(package)
     blocks = re.findall(r"^```py\n(.*?)^```", (ROOT / "docs" / "migrating.md").read_text(), re.S | re.M)
-    assert len(blocks) == 2
+    blocks = [block for block in blocks if f"import {package}\n" in block]
+    assert len(blocks) == number
     for block in blocks:
         exec(compile(block, "migrating.md", "exec"), {"__name__": "migrating"})
