@@ -1,3 +1,5 @@
+import re
+
 import keras
 import layers_tour
 import pytest
@@ -12,6 +14,13 @@ def test_every_public_layer_has_a_picture():
     assert all(issubclass(getattr(layers, name), keras.Layer) for name in NAMES)
     assert set(layers_tour.PICTURES) == NAMES, "a new layer needs an entry in the `PICTURES` of a topic of the tour"
     assert {path.stem for path in layers_tour.OUTPUT.iterdir()} == NAMES, "run examples/layers_tour.py LAYER"
+
+
+def test_the_gallery_shows_every_picture():
+    docs = layers_tour.OUTPUT.parents[1]
+    shown = [docs / path for path in re.findall(r"!\[.*?\]\((\S+)\)", (docs / "gallery.md").read_text())]
+    assert {path.stem for path in shown if path.parent == layers_tour.OUTPUT} == NAMES
+    assert all(path.is_file() for path in shown)
 
 
 def test_topics_share_no_layer():
