@@ -22,6 +22,23 @@ def cache_folder(folder=None):
     return pathlib.Path(folder or pathlib.Path(home) / "keras_attention")
 
 
+def keras_first(load_data, package):
+    """What `keras.datasets` downloads, or the same data of a package where its server cannot be reached.
+
+    Args:
+        load_data: Function of `keras.datasets`, such as `keras.datasets.mnist.load_data`.
+        package: Function that loads the data from a package, such as `digits_data.load`.
+
+    Returns:
+        (train images, train labels), (test images, test labels), images [B, Y, X] or [B, Y, X, C].
+    """
+    try:
+        return load_data()
+    except Exception as error:  # as Keras raises it
+        print(f"keras.datasets: {error}", flush=True)
+        return package()
+
+
 def fetch_file(name, sha256, package, download, folder=None):
     """The path of a file; downloaded if it is not in the folder.
 
