@@ -1,13 +1,25 @@
 """Conversion of `tfa.seq2seq.AttentionWrapper` to `layers.AttentionRNN`."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
+from numpy.typing import ArrayLike
 
 from keras_attention.layers import AttentionRNN
 from keras_attention.migrate.memory_attention import any_attention, is_of_attention
 from keras_attention.migrate.names import by_path, find, names
+from keras_attention.types import Step, Tensor, Weights
 
 
-def attention_wrapper(weights, cell, attention_layer=None, output_attention=True, mode="parallel", **kwargs):
+def attention_wrapper(
+    weights: Weights,
+    cell: keras.Layer,
+    attention_layer: keras.Layer | None = None,
+    output_attention: bool = True,
+    mode: str = "parallel",
+    **kwargs: Any,
+) -> AttentionRNN:
     r"""Converts the weights of `tfa.seq2seq.AttentionWrapper` to a `layers.AttentionRNN`.
 
     The wrapper is input feeding with the attention after the cell:
@@ -73,7 +85,11 @@ def attention_wrapper(weights, cell, attention_layer=None, output_attention=True
     return rnn
 
 
-def decoder_step(rnn, embedding, output_layer=None):
+def decoder_step(
+    rnn: AttentionRNN,
+    embedding: ArrayLike | Callable[[Tensor], Tensor],
+    output_layer: Callable[[Tensor], Tensor] | None = None,
+) -> Step:
     r"""Creates the decoders' `step` function from the parts of a `tfa.seq2seq` decoder.
 
         logits [B, V], cache = step(tokens [B], cache, index)
