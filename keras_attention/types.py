@@ -5,7 +5,7 @@ Checkers see Keras, which has no annotations for them, as `Any`; the aliases say
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 import keras
 from numpy.typing import ArrayLike
@@ -42,3 +42,23 @@ Extractor: TypeAlias = str | Callable[[Any], Any] | None
 Step: TypeAlias = Callable[[Tensor, Nest, Tensor], tuple[Tensor, Nest]]
 # Name -> (function, specs of its inputs), see `export.export_saved_model`.
 Signatures: TypeAlias = dict[str, tuple[Callable[..., Any], Any]]
+
+
+class ModelOptions(TypedDict, total=False):
+    """The keyword arguments of `keras.Model` that a model of this library passes on."""
+
+    name: str | None
+    trainable: bool
+
+
+class PlainLayerOptions(ModelOptions, total=False):
+    """The keyword arguments of `keras.Layer`, of a layer with an argument `activity_regularizer` of its own."""
+
+    dtype: DType | None
+    autocast: bool
+
+
+class LayerOptions(PlainLayerOptions, total=False):
+    """The keyword arguments of `keras.Layer`."""
+
+    activity_regularizer: Regularizer | None

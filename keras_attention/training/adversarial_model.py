@@ -1,6 +1,6 @@
 """Adversarial training (GANs) as a Keras model with `compile` and `fit`."""
 
-from typing import Any
+from typing import Unpack
 
 import keras
 from keras import ops, tree
@@ -12,7 +12,7 @@ from keras_attention.training.adversarial_data import checked, checked_validatio
 from keras_attention.training.adversarial_objective import AdversarialObjective
 from keras_attention.training.moving_average import untrained_copy, update_average
 from keras_attention.training.paired_optimizer import PairedOptimizer, loss_scale, require_optimizers, unscaled
-from keras_attention.types import Nest, Optimizer
+from keras_attention.types import LayerOptions, Nest, Optimizer
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -98,7 +98,7 @@ class AdversarialModel(keras.Model):
         discriminator_steps: int = 1,
         average_decay: float | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         for name, network in {"generator": generator, "discriminator": discriminator}.items():

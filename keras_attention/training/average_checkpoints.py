@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -17,9 +18,10 @@ from keras_attention.types import PathLike
 
 WEIGHTS_IN_ARCHIVE = "model.weights.h5"  # the name that a `.keras` archive gives its weights
 OPTIMIZER = "optimizer"
+Target = TypeVar("Target", bound=keras.Model | PathLike)
 
 
-def average_checkpoints(paths: Sequence[PathLike], target: keras.Model | PathLike) -> keras.Model | PathLike:
+def average_checkpoints(paths: Sequence[PathLike], target: Target) -> Target:
     r"""Checkpoint averaging: the mean of each weight over several checkpoints.
 
     $$ \bar{w} = \frac{1}{k} \sum_{i=1}^{k} w_i $$

@@ -20,8 +20,8 @@ def attention_scores(
     inputs: Nest,
     *,
     layers: str | Sequence[str] | None = None,
-    heads: Sequence[int] | None = None,
-    queries: Sequence[int] | None = None,
+    heads: Sequence[int] | np.ndarray | None = None,
+    queries: Sequence[int] | np.ndarray | None = None,
     **kwargs: Any,
 ) -> dict[str, np.ndarray]:
     """Returns attention scores of a model, from one eager call: all, or those of chosen layers, heads and queries.
