@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = [path for path in FILES if path.name != "__init__.py"]
 PACKAGES = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
-# The packages that each package may import; `folders` and `extras` are modules beside them.
+# The packages that each package may import; `folders` and `extras` are modules beside them. All may import `types`.
 MAY_IMPORT = {
     "ops": {"ops"},
     "layers": {"ops", "layers"},
@@ -47,10 +47,19 @@ def label(path):
     return str(path.relative_to(ROOT))
 
 
+def running(tree):
+    """The nodes of a tree, without what only type checkers read: `if TYPE_CHECKING:`."""
+    nodes = [tree]
+    for node in nodes:
+        for_checkers = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        nodes.extend(node.orelse if for_checkers else ast.iter_child_nodes(node))
+    return nodes
+
+
 def imports(tree, parts):
-    """Yields (line, absolute dotted name, whether it is outside of all functions) of every import."""
+    """Yields (line, absolute dotted name, whether it is outside of all functions) of every import that can run."""
     inside = {n for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.Lambda) for n in ast.walk(f)}
-    for node in ast.walk(tree):
+    for node in running(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -72,7 +81,7 @@ def forbidden_imports(source, parts):
         if top == "keras" and rest[:1] == ["src"]:
             yield f"line {line}: {name} is private to Keras"
         elif top == "keras_attention" and package:
-            if not rest or rest[0] not in MAY_IMPORT[package]:
+            if not rest or rest[0] not in MAY_IMPORT[package] | {"types"}:
                 yield f"line {line}: {package} may not import {name}"
         elif not (
             top == "keras_attention"
@@ -109,6 +118,7 @@ def test_packages_import_only_what_they_may():
         "import keras.src.ops as k",
         "import keras\nkeras.src.backend",
         "import tensorflow as tf",
+        "if TYPE_CHECKING:\n    import matplotlib\nelse:\n    import tensorflow",
         "def f():\n    import scipy",
     ],
 )
@@ -122,8 +132,10 @@ IN_GRAPHS = ("ops", "layers", "models", "decoding", "export")
 
 def new_axes(source):
     """Yields the subscripts of a file that make an axis, such as `x[:, None]`, as messages."""
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Subscript):
+    tree = ast.parse(source)
+    returns = [function.returns for function in ast.walk(tree) if isinstance(function, ast.FunctionDef)]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Subscript) or node in returns:
             continue
         indices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if any(ast.unparse(index).split(".")[-1] in ("None", "newaxis") for index in indices):

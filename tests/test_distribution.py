@@ -25,3 +25,11 @@ def test_the_description_of_the_index_has_no_links_to_files():
 
 def test_the_citation_is_of_this_version():
     assert f"\nversion: {keras_attention.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_type_checkers_read_the_annotations():
+    """`py.typed` says that they are meant to; `MANIFEST.in` puts every file of the package into the wheel."""
+    assert (ROOT / "keras_attention" / "py.typed").is_file()
+    assert "\ngraft keras_attention\n" in (ROOT / "MANIFEST.in").read_text()
+    setup = (ROOT / "setup.cfg").read_text()
+    assert "\n    Typing :: Typed\n" in setup and "\ninclude_package_data = True\n" in setup

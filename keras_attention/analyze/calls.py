@@ -31,7 +31,7 @@ class Call:
     output: object = None
     inner: list = dataclasses.field(default_factory=list)
 
-    def shape(self, name):
+    def shape(self, name: str) -> tuple[int, ...] | None:
         """The shape of the argument of this name, its first tensor if it is nested; `None` if it was not given.
 
         Args:
@@ -47,21 +47,21 @@ class Call:
         return _known(self.layer, found[0].shape) if found else None
 
     @property
-    def first(self):
+    def first(self) -> tuple[int, ...] | None:
         """The shape of the first argument."""
         return self.shape(next(iter(self.arguments)))
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> tuple[int, ...]:
         """The shape of the first output."""
         return _known(self.layer, _tensors(self.output)[0].shape)
 
     @property
-    def output_bytes(self):
+    def output_bytes(self) -> int:
         """The bytes of all outputs."""
         return sum(math.prod(_known(self.layer, x.shape)) * itemsize(x.dtype) for x in _tensors(self.output))
 
-    def of(self, layer):
+    def of(self, layer: keras.Layer) -> "Call | None":
         """The first call of the inner layer `layer`; `None` if it was not called.
 
         Args:

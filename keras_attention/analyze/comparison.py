@@ -5,6 +5,7 @@ import inspect
 import math
 import statistics
 import time
+from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 
 import keras
@@ -35,7 +36,7 @@ class Row:
     cost: Cost
     seconds: float = math.nan
 
-    def value(self, measure):
+    def value(self, measure: str) -> float:
         """One of `MEASURES`.
 
         Args:
@@ -58,11 +59,11 @@ class Comparison:
     rows: list
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """Names of the layers."""
         return list(dict.fromkeys(row.name for row in self.rows))
 
-    def curve(self, name, measure):
+    def curve(self, name: str, measure: str) -> tuple[np.ndarray, np.ndarray]:
         """Lengths, and a layer's value for each.
 
         Args:
@@ -76,7 +77,7 @@ class Comparison:
         points = [(n, value) for n, value in points if math.isfinite(value)]
         return np.array([n for n, _ in points], "int64"), np.array([value for _, value in points], "float64")
 
-    def crossings(self, measure="multiply_adds"):
+    def crossings(self, measure: str = "multiply_adds") -> dict[tuple[str, str], float]:
         """Lengths at which two layers cost the same, interpolated in logarithms between the lengths of the rows.
 
         Args:
@@ -97,7 +98,7 @@ class Comparison:
                     found[(a, b) if gap < 0 else (b, a)] = float(at)
         return found
 
-    def table(self):
+    def table(self) -> str:
         """The rows as a Markdown table.
 
         Returns:
@@ -113,7 +114,14 @@ class Comparison:
         return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def compare(layers, lengths, width, *, batch_size=1, measure_up_to=0):
+def compare(
+    layers: Mapping[str, keras.Layer],
+    lengths: Sequence[int],
+    width: int,
+    *,
+    batch_size: int = 1,
+    measure_up_to: int = 0,
+) -> Comparison:
     """What each of several layers costs for sequences of several lengths, as Table 1 of "Attention Is All You Need".
 
     Every required argument of a layer's call gets the same sequence [B, n, width]: `keras.layers.MultiHeadAttention`

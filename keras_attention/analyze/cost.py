@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Cost:
             self.activation_bytes + other.activation_bytes,
         )
 
-    def times(self, number):
+    def times(self, number: int) -> Self:
         """The cost of `number` calls that wait for one another.
 
         Args:

@@ -1,16 +1,18 @@
 """The cost of a layer or a model for inputs of given shapes."""
 
 import dataclasses
+from typing import Any
 
 import keras
 from keras import tree
 
 from keras_attention.analyze import formulas  # noqa: F401 - registers them
 from keras_attention.analyze.calls import trace
+from keras_attention.analyze.cost import Cost
 from keras_attention.analyze.registry import cost_of
 
 
-def complexity(layer, *inputs, **kwargs):
+def complexity(layer: keras.Layer, *inputs: Any, **kwargs: Any) -> Cost:
     """The cost of one forward pass of a layer or a model, from formulas; nothing is computed.
 
     Args:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from keras_attention.analyze.comparison import MEASURES, Comparison
+from keras_attention.types import Figure
 from keras_attention.visualize.style import WIDTH, new_figure
 
 _TITLES = {
@@ -17,7 +18,7 @@ _TITLES = {
 _MARKERS = "osD^vP*X"
 
 
-def plot_costs(comparison):
+def plot_costs(comparison: Comparison) -> Figure:
     """Plots a comparison: one panel per cost, both axes logarithmic, one line per layer.
 
     Crosses mark where two layers do as many multiply-adds or take the same time. Times have a panel if some were

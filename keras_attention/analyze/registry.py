@@ -1,5 +1,7 @@
 """The formulas of layers by their class, and the cost of a call by them."""
 
+from collections.abc import Callable
+
 import keras
 
 from keras_attention.analyze.cost import Cost
@@ -10,7 +12,7 @@ _FORMULAS = {}
 _PRODUCTS = ("Matmul", "Einsum", "Dot", "Tensordot", "Vdot", "Inner", "Outer", "Conv", "DotProductAttention")
 
 
-def register(*classes):
+def register(*classes: type[keras.Layer]) -> Callable[[Callable[..., Cost]], Callable[..., Cost]]:
     """Decorator: registers a formula of the cost of layers of these classes, and of their subclasses without one.
 
         formula(call) -> Cost of the whole call, with that of the layers inside of it

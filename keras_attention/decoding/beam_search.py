@@ -17,11 +17,12 @@ from keras_attention.decoding.loop import (
     write,
 )
 from keras_attention.ops.require import require_bool, require_int, require_number
+from keras_attention.types import Nest, Step, Tensor
 
 NEVER = float("-inf")  # the score of an empty slot of the beam
 
 
-def length_penalty(length, alpha=0.6):
+def length_penalty(length: float | Tensor, alpha: float = 0.6) -> Tensor:
     r"""Length penalty of beam search, by which a sequence's log-probability is divided.
 
     $$ lp(L) = \left( \frac{5 + L}{6} \right)^{\alpha} $$
@@ -49,18 +50,18 @@ def length_penalty(length, alpha=0.6):
 
 
 def beam_search(
-    step,
-    cache,
-    start_tokens,
-    max_length,
-    end_token,
-    beam_size=4,
-    alpha=0.6,
+    step: Step,
+    cache: Nest,
+    start_tokens: Tensor,
+    max_length: int,
+    end_token: int | None,
+    beam_size: int = 4,
+    alpha: float = 0.6,
     *,
-    stop_early=True,
-    pad_token=0,
-    limits=None,
-):
+    stop_early: bool = True,
+    pad_token: int = 0,
+    limits: int | Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
     r"""Beam search for the sequence with the highest length-penalized log-probability.
 
     $$ \arg\max_y \frac{\log p(y \mid x)}{lp(|y|)}, \quad lp(L) = \left( \frac{5 + L}{6} \right)^{\alpha} $$

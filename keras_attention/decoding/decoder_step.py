@@ -1,9 +1,19 @@
 """A decoder's step from a recurrent layer with attention."""
 
+from collections.abc import Callable
+
+import keras
 from keras import ops
+from numpy.typing import ArrayLike
+
+from keras_attention.types import Step, Tensor
 
 
-def decoder_step(rnn, embedding, output_layer=None):
+def decoder_step(
+    rnn: keras.Layer,
+    embedding: ArrayLike | Callable[[Tensor], Tensor],
+    output_layer: Callable[[Tensor], Tensor] | None = None,
+) -> Step:
     r"""Creates the `step` function of the decoders from a `layers.AttentionRNN`, an embedding and an output layer.
 
         output: [B, F] = rnn.step(embedding(tokens), cache["memory"], cache["state"])

@@ -3,9 +3,19 @@
 from keras import ops
 
 from keras_attention.decoding.loop import generate, require_inputs, require_limits
+from keras_attention.types import Nest, Step, Tensor
 
 
-def greedy(step, cache, start_tokens, max_length, end_token, *, pad_token=0, limits=None):
+def greedy(
+    step: Step,
+    cache: Nest,
+    start_tokens: Tensor,
+    max_length: int,
+    end_token: int | None,
+    *,
+    pad_token: int = 0,
+    limits: int | Tensor | None = None,
+) -> Tensor:
     r"""Greedy decoding: the most probable token at every position.
 
     $$ y_i = \arg\max_v p(v \mid y_{<i}, x) $$

@@ -1,26 +1,28 @@
 """Random sampling with temperature, top-k and top-p."""
 
+import keras
 from keras import ops
 
 from keras_attention.decoding.loop import generate, require_inputs, require_limits
 from keras_attention.ops.require import is_number, require_int, require_number, require_seed
 from keras_attention.ops.runtime.random_numbers import uniform
+from keras_attention.types import Nest, Step, Tensor
 
 
 def sample(
-    step,
-    cache,
-    start_tokens,
-    max_length,
-    end_token,
-    temperature=1.0,
-    top_k=None,
-    top_p=None,
-    seed=None,
+    step: Step,
+    cache: Nest,
+    start_tokens: Tensor,
+    max_length: int,
+    end_token: int | None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int | Tensor | keras.random.SeedGenerator | None = None,
     *,
-    pad_token=0,
-    limits=None,
-):
+    pad_token: int = 0,
+    limits: int | Tensor | None = None,
+) -> Tensor:
     r"""Samples every token from the model's distribution, with temperature, top-k and top-p (nucleus).
 
     $$ y_i \sim q, \quad q(v) \propto p(v \mid y_{<i}, x)^{1 / \tau} \; [v \in \mathcal{V}_i] $$

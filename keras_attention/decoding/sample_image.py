@@ -1,5 +1,9 @@
 """Sampling and inpainting with autoregressive image models, value by value."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import keras
 from keras import ops
 
 from keras_attention.decoding.loop import has_nan, require_answer, run, write
@@ -9,22 +13,23 @@ from keras_attention.ops.labels import require_labels
 from keras_attention.ops.pixels import LIKELIHOODS
 from keras_attention.ops.require import require_int, require_number, require_seed, require_size
 from keras_attention.ops.runtime.random_numbers import uniform
+from keras_attention.types import Tensor
 
 PROTOCOL = ("start", "step", "to_sequence", "to_image", "likelihood", "channels", "num_mixtures")
 
 
 def sample_image(
-    model,
-    size,
-    batch_size=None,
+    model: Any,
+    size: Sequence[int],
+    batch_size: int | Tensor | None = None,
     *,
-    label=None,
-    source=None,
-    temperature=1.0,
-    known=None,
-    known_mask=None,
-    seed=None,
-):
+    label: Tensor | None = None,
+    source: Tensor | None = None,
+    temperature: float = 1.0,
+    known: Tensor | None = None,
+    known_mask: Tensor | None = None,
+    seed: int | Tensor | keras.random.SeedGenerator | None = None,
+) -> Tensor:
     r"""Samples images from an autoregressive model, in its generation order; with `known` pixels, inpainting.
 
     $$ x_i \sim p(x_i \mid x_{<i}, \mathrm{condition})^{1 / \tau} $$

@@ -1,13 +1,16 @@
 """Tokens that a decoder must not choose."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from keras import ops
 
 from keras_attention.decoding.loop import prepared
 from keras_attention.ops.require import require_int
+from keras_attention.types import Step
 
 
-def suppress(step, tokens=(), first_tokens=()):
+def suppress(step: Step, tokens: Sequence[int] = (), first_tokens: Sequence[int] = ()) -> Step:
     r"""A step whose logits of some tokens are minus infinity, for any decoder: they are never chosen.
 
     $$ p(v \mid y_{<i}, x) = 0 \quad \text{for all suppressed } v $$

@@ -1,12 +1,15 @@
 """The operations of a SavedModel, and whether every TensorFlow build has them."""
 
 import os
+from collections.abc import Collection
+
+from keras_attention.types import PathLike
 
 # Registered in every build, but they call back into the Python process that created them.
 PYTHON_OPS = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
 
 
-def saved_model_ops(path):
+def saved_model_ops(path: PathLike) -> list[str]:
     """The names of all operations of a SavedModel, those inside its functions and loops included.
 
     Args:
@@ -46,7 +49,7 @@ def forget_gradients(path):
         file.write(saved_model.SerializeToString(deterministic=True))
 
 
-def require_core_ops(path, allowed=()):
+def require_core_ops(path: PathLike, allowed: Collection[str] = ()) -> list[str]:
     """Raises an error if a stock TensorFlow (a model server, the C API) cannot run a SavedModel.
 
     Not allowed are operations of other libraries (tensorflow-text, for instance), operations that call Python

@@ -1,6 +1,8 @@
 """Export to LiteRT (formerly TensorFlow Lite), for phones and small devices."""
 
+import pathlib
 import tempfile
+from typing import Any
 
 import keras
 
@@ -9,9 +11,17 @@ from keras_attention.export.one_file import compare, require_file, signature_of,
 from keras_attention.export.precision import in_float32
 from keras_attention.export.signatures import concrete
 from keras_attention.export.writing import write_saved_model
+from keras_attention.types import Nest, PathLike
 
 
-def export_litert(model, path, *, input_signature=None, lengths=None, verify=True):
+def export_litert(
+    model: keras.Model,
+    path: PathLike,
+    *,
+    input_signature: Nest | None = None,
+    lengths: dict[str, str] | None = None,
+    verify: bool | dict[str, Any] = True,
+) -> pathlib.Path:
     """Exports `model` to a LiteRT file: its call with `training=False`, inputs by name -> outputs by name.
 
     Batch and length stay dynamic, and names are those of `export_saved_model`; the file has one signature,

@@ -1,5 +1,9 @@
 """Export to ONNX, for onnxruntime, OpenVINO and other runtimes."""
 
+import pathlib
+from typing import Any
+
+import keras
 import numpy as np
 
 from keras_attention.export.checks import require_extra, require_model, require_verify
@@ -7,9 +11,18 @@ from keras_attention.export.one_file import compare, require_file, signature_of,
 from keras_attention.export.precision import captured_constants, in_float32
 from keras_attention.export.signatures import concrete
 from keras_attention.ops.require import require_int
+from keras_attention.types import Nest, PathLike
 
 
-def export_onnx(model, path, *, input_signature=None, lengths=None, opset=None, verify=True):
+def export_onnx(
+    model: keras.Model,
+    path: PathLike,
+    *,
+    input_signature: Nest | None = None,
+    lengths: dict[str, str] | None = None,
+    opset: int | None = None,
+    verify: bool | dict[str, Any] = True,
+) -> pathlib.Path:
     """Exports `model` to an ONNX file: its call with `training=False`, inputs by name -> outputs by name.
 
     Batch and length stay dynamic, and names are those of `export_saved_model`. The conversion is that of tf2onnx, with

@@ -2,6 +2,11 @@
 
 import functools
 import gc
+import pathlib
+from collections.abc import Collection
+from typing import Any
+
+import keras
 
 from keras_attention.export.checks import require_model, require_verify
 from keras_attention.export.core_ops import forget_gradients, require_core_ops
@@ -11,22 +16,23 @@ from keras_attention.export.verify import verify_export
 from keras_attention.export.versions import require_version, write_version
 from keras_attention.export.warm_up import warm_up_requests, write_warm_up
 from keras_attention.export.writing import write_saved_model
+from keras_attention.types import Nest, PathLike, Signatures
 
 DEFAULT = "serving_default"
 
 
 def export_saved_model(
-    model,
-    directory,
+    model: keras.Model,
+    directory: PathLike,
     *,
-    input_signature=None,
-    lengths=None,
-    signatures=None,
-    version=None,
-    verify=True,
-    allowed_ops=(),
-    warm_up=None,
-):
+    input_signature: Nest | None = None,
+    lengths: dict[str, str] | None = None,
+    signatures: Signatures | None = None,
+    version: int | None = None,
+    verify: bool | dict[str, Any] = True,
+    allowed_ops: Collection[str] = (),
+    warm_up: dict[str, Any] | None = None,
+) -> pathlib.Path:
     """Exports `model` as a SavedModel for TensorFlow Serving, into the next version folder of `directory`.
 
         directory/1/saved_model.pb, variables/, assets/

@@ -1,11 +1,14 @@
 """ALiBi: attention with linear biases."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.distance_bias import DistanceBias
 from keras_attention.ops import alibi
 from keras_attention.ops.require import require_int
+from keras_attention.types import LayerOptions
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -52,7 +55,7 @@ class ALiBi(DistanceBias):
     (2, 5, 16)
     """
 
-    def __init__(self, num_heads, **kwargs):
+    def __init__(self, num_heads: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.num_heads = require_int(num_heads, "num_heads")
 

@@ -1,5 +1,7 @@
 """Attention pooling: one vector from a sequence."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -12,6 +14,7 @@ from keras_attention.ops import masked_softmax, require_boolean
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool, require_int
 from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.types import Initializer, LayerOptions, MaybeScores, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -68,13 +71,13 @@ class AttentionPooling(AdaptsProjections, BaseLayer):
 
     def __init__(
         self,
-        units,
-        gated=False,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        vector_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        units: int,
+        gated: bool = False,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        vector_initializer: Initializer = "glorot_uniform",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.units = require_int(units, "units")
         self.gated = require_bool(gated, "gated")
@@ -89,7 +92,7 @@ class AttentionPooling(AdaptsProjections, BaseLayer):
         self.gate = self._dense("gate", "sigmoid", input_shape) if self.gated else None
         self.vector = self.add_weight(shape=(self.units,), initializer=self.vector_initializer, name="vector")
 
-    def call(self, inputs, mask=None, return_attention_scores=False):
+    def call(self, inputs: Tensor, mask: Tensor | None = None, return_attention_scores: bool = False) -> MaybeScores:
         self._check(inputs.shape)
         check_padding(mask, "mask", tuple(inputs.shape[:-1]), "the inputs")
         mask = require_boolean(mask, "mask")

@@ -8,6 +8,7 @@ from keras_attention.layers.bases.recurrent_cells import CellInput
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.shapes.empty import fill_empty
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
+from keras_attention.types import Nest, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -88,16 +89,16 @@ class AttentionRNN(AttentionStep):
 
     def call(
         self,
-        inputs,
-        memory,
-        mask=None,
-        memory_mask=None,
-        memory_lengths=None,
-        initial_state=None,
-        return_attention_scores=False,
-        training=None,
-        inputs_mask=None,
-    ):
+        inputs: Tensor,
+        memory: Tensor,
+        mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        memory_lengths: Tensor | None = None,
+        initial_state: Nest | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        inputs_mask: Tensor | None = None,
+    ) -> Nest:
         mask = inputs_mask if mask is None else mask
         check_call(inputs.shape, memory.shape, mask, memory_mask, memory_lengths)
         mask = full_mask(mask, ops.shape(inputs)[:2])

@@ -1,5 +1,7 @@
 """Bahdanau's additive attention."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -9,6 +11,7 @@ from keras_attention.layers.bases.projections import clone
 from keras_attention.ops import additive_attend, additive_logits, masked_softmax
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.require import require_bool
+from keras_attention.types import Initializer, LayerOptions, Nest, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -76,14 +79,14 @@ class BahdanauAttention(AdditiveWeights):
 
     def __init__(
         self,
-        units,
-        normalize=False,
-        score_bias=None,
-        coverage=False,
-        kernel_initializer="glorot_uniform",
-        vector_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        units: int,
+        normalize: bool = False,
+        score_bias: bool | None = None,
+        coverage: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
+        vector_initializer: Initializer = "glorot_uniform",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(units, normalize, score_bias, kernel_initializer, vector_initializer, **kwargs)
         self.coverage = require_bool(coverage, "coverage")
 
@@ -94,12 +97,14 @@ class BahdanauAttention(AdditiveWeights):
                 shape=(self.units,), initializer=clone(self.vector_initializer), name="coverage_vector"
             )
 
-    def start(self, memory):
+    def start(self, memory: Nest) -> Nest:
         """Returns the initial state: `()`, or with `coverage` zeros [B, S]."""
         self._require_built("start")
         return ops.zeros(ops.shape(memory["key"])[:2], dtype=self._score_dtype()) if self.coverage else ()
 
-    def step(self, query, memory, state, training=None):
+    def step(
+        self, query: Tensor, memory: Nest, state: Nest, training: bool | None = None
+    ) -> tuple[Tensor, Tensor, Nest]:
         if not self.coverage:
             return super().step(query, memory, state, training)
         self._require_built("step")

@@ -1,10 +1,13 @@
 """Monotonic attention with Bahdanau's additive energies."""
 
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.additive_weights import AdditiveWeights
 from keras_attention.layers.bases.monotonic import Monotonic
 from keras_attention.ops import additive_logits
+from keras_attention.types import Initializer, LayerOptions
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -75,17 +78,17 @@ class BahdanauMonotonicAttention(Monotonic, AdditiveWeights):
 
     def __init__(
         self,
-        units,
-        mode="parallel",
-        sigmoid_noise=0.0,
-        score_bias_init=0.0,
-        normalize=False,
-        score_bias=None,
-        kernel_initializer="glorot_uniform",
-        vector_initializer="glorot_uniform",
-        seed=None,
-        **kwargs,
-    ):
+        units: int,
+        mode: str = "parallel",
+        sigmoid_noise: float = 0.0,
+        score_bias_init: float = 0.0,
+        normalize: bool = False,
+        score_bias: bool | None = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        vector_initializer: Initializer = "glorot_uniform",
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(
             units,
             normalize,

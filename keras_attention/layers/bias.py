@@ -1,8 +1,11 @@
 """A trainable bias."""
 
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -30,14 +33,14 @@ class Bias(BaseLayer):
     (2, 3, 4)
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
     def build(self, input_shape):
         self.bias = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="bias")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs + self.bias
 
     def compute_output_shape(self, input_shape):

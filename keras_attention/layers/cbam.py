@@ -1,5 +1,8 @@
 """CBAM: channel attention followed by spatial attention."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.gate import Gate
@@ -7,6 +10,7 @@ from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.channel_attention import ChannelAttention
 from keras_attention.layers.spatial_attention import SpatialAttention
 from keras_attention.ops.require import require_choice
+from keras_attention.types import Initializer, LayerOptions
 
 ORDERS = ("channel_spatial", "spatial_channel", "parallel")
 
@@ -74,15 +78,15 @@ class CBAM(Gate):
 
     def __init__(
         self,
-        ratio=16,
-        kernel_size=7,
-        pools=("avg", "max"),
-        order="channel_spatial",
-        variant="paper",
-        data_format=None,
-        kernel_initializer="he_normal",
-        **kwargs,
-    ):
+        ratio: int = 16,
+        kernel_size: int = 7,
+        pools: Sequence[str] = ("avg", "max"),
+        order: str = "channel_spatial",
+        variant: str = "paper",
+        data_format: str | None = None,
+        kernel_initializer: Initializer = "he_normal",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(variant, data_format, kernel_initializer, **kwargs)
         self.order = require_choice(order, "order", ORDERS)
         shared = {"variant": variant, "data_format": self.data_format, "dtype": self.dtype_policy}

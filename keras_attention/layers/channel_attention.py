@@ -1,10 +1,14 @@
 """Channel attention of CBAM."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.gate import ChannelGate
 from keras_attention.ops.gates import POOLS
 from keras_attention.ops.require import require_choice
+from keras_attention.types import Initializer, LayerOptions
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -64,13 +68,13 @@ class ChannelAttention(ChannelGate):
 
     def __init__(
         self,
-        ratio=16,
-        pools=("avg", "max"),
-        variant="paper",
-        data_format=None,
-        kernel_initializer="he_normal",
-        **kwargs,
-    ):
+        ratio: int = 16,
+        pools: Sequence[str] = ("avg", "max"),
+        variant: str = "paper",
+        data_format: str | None = None,
+        kernel_initializer: Initializer = "he_normal",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         if not isinstance(pools, list | tuple) or not pools:
             raise ValueError(f"`pools` must be a tuple of names, at least one. Received: pools={pools!r}")
         for pool in pools:

@@ -1,9 +1,12 @@
 """Class token of BERT and the Vision Transformer."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
+from keras_attention.types import Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -39,7 +42,7 @@ class ClassToken(BaseLayer):
     (2, 6, 16)
     """
 
-    def __init__(self, initializer="zeros", **kwargs):
+    def __init__(self, initializer: Initializer = "zeros", **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.initializer = keras.initializers.get(initializer)
         self.supports_masking = True
@@ -48,7 +51,7 @@ class ClassToken(BaseLayer):
         self._check(input_shape)
         self.token = self.add_weight(shape=(1, 1, input_shape[-1]), initializer=self.initializer, name="token")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         self._check(inputs.shape)
         B, _, D = ops.shape(inputs)
         token = ops.broadcast_to(ops.cast(self.token, inputs.dtype), (B, 1, D))

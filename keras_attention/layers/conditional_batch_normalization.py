@@ -1,11 +1,14 @@
 """Batch normalization with a scale and a shift per class."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_label
 from keras_attention.ops.require import require_bool, require_choice, require_int, require_number, require_rate
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -59,7 +62,15 @@ class ConditionalBatchNormalization(BaseLayer):
     (2, 5, 7, 8)
     """
 
-    def __init__(self, num_classes, momentum=0.999, epsilon=1e-5, axis=-1, synchronized=False, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        momentum: float = 0.999,
+        epsilon: float = 1e-5,
+        axis: int = -1,
+        synchronized: bool = False,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.num_classes = require_int(num_classes, "num_classes")
         self.momentum = require_rate(momentum, "momentum")
@@ -90,7 +101,7 @@ class ConditionalBatchNormalization(BaseLayer):
     def _features_axis(self):
         return self.axis
 
-    def call(self, inputs, label, training=None):
+    def call(self, inputs: Tensor, label: Tensor, training: bool | None = None) -> Tensor:
         check_label(label, inputs.shape[0])
         shape = [1] * len(inputs.shape)
         shape[0], shape[self.axis] = -1, inputs.shape[self.axis]

@@ -1,9 +1,13 @@
 """Position-wise feed-forward network of the Transformer."""
 
+from collections.abc import Callable
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.position_wise import PositionWise
 from keras_attention.layers.bases.prepared_steps import is_plain, prepare
+from keras_attention.types import Activation, Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -43,18 +47,23 @@ class FeedForward(PositionWise):
     """
 
     def __init__(
-        self, intermediate_dim, activation="relu", kernel_initializer="glorot_uniform", use_bias=True, **kwargs
-    ):
+        self,
+        intermediate_dim: int,
+        activation: Activation = "relu",
+        kernel_initializer: Initializer = "glorot_uniform",
+        use_bias: bool = True,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(intermediate_dim, activation, kernel_initializer, use_bias, **kwargs)
 
     def build(self, input_shape):
         self.expand = self._dense(self.intermediate_dim, "expand", input_shape, self.activation)
         self._build_contract(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self.contract(self.expand(inputs))
 
-    def prepare_step(self):
+    def prepare_step(self) -> Callable[[Tensor], Tensor] | None:
         """Returns `step(x [B, D]) -> [B, D]`, with the weights laid out once; `None` if they are of another kind."""
         if type(self) is not FeedForward or not (is_plain(self.expand) and is_plain(self.contract)):
             return None

@@ -1,11 +1,14 @@
 """Location of the first glimpse."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_seed
 from keras_attention.ops.runtime.random_numbers import uniform
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -35,12 +38,12 @@ class FirstLocation(BaseLayer):
     [[0.0, 0.0]]
     """
 
-    def __init__(self, seed=None, **kwargs):
+    def __init__(self, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(autocast=False, **kwargs)
         self.seed = require_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
-    def call(self, images, training=None):
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         shape = (ops.shape(images)[0], 2)
         if not training:
             return ops.zeros(shape, dtype="float32")

@@ -1,9 +1,13 @@
 """Gated feed-forward network of Transformers: SwiGLU, GEGLU and their kin."""
 
+from collections.abc import Callable
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.position_wise import PositionWise
 from keras_attention.layers.bases.prepared_steps import is_plain, prepare
+from keras_attention.types import Activation, Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -46,8 +50,13 @@ class GatedFeedForward(PositionWise):
     """
 
     def __init__(
-        self, intermediate_dim, activation="silu", kernel_initializer="glorot_uniform", use_bias=False, **kwargs
-    ):
+        self,
+        intermediate_dim: int,
+        activation: Activation = "silu",
+        kernel_initializer: Initializer = "glorot_uniform",
+        use_bias: bool = False,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(intermediate_dim, activation, kernel_initializer, use_bias, **kwargs)
 
     def build(self, input_shape):
@@ -55,10 +64,10 @@ class GatedFeedForward(PositionWise):
         self.expand = self._dense(self.intermediate_dim, "expand", input_shape)
         self._build_contract(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self.contract(self.gate(inputs) * self.expand(inputs))
 
-    def prepare_step(self):
+    def prepare_step(self) -> Callable[[Tensor], Tensor] | None:
         """Returns `step(x [B, D]) -> [B, D]`, with the weights laid out once; `None` if they are of another kind."""
         if type(self) is not GatedFeedForward or not all(map(is_plain, (self.gate, self.expand, self.contract))):
             return None

@@ -1,11 +1,15 @@
 """GRU cell of RNNsearch: Keras's with the update gate inverted."""
 
+from collections.abc import Callable
+from typing import Any, Self, Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.projections import clone
 from keras_attention.ops.require import require_choice, require_int
+from keras_attention.types import Initializer, LayerOptions, Nest, Tensor
 
 BIASES = (True, False, "candidate")
 
@@ -60,13 +64,13 @@ class GatedRecurrentCell(BaseLayer):
 
     def __init__(
         self,
-        units,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        **kwargs,
-    ):
+        units: int,
+        use_bias: bool | str = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.units = require_int(units, "units")
         self.use_bias = require_choice(use_bias, "use_bias", BIASES)
@@ -87,12 +91,12 @@ class GatedRecurrentCell(BaseLayer):
             size = U if self.use_bias == "candidate" else 3 * U
             self.bias = self.add_weight(shape=(size,), initializer=self.bias_initializer, name="bias")
 
-    def call(self, inputs, states, training=None):
+    def call(self, inputs: Tensor, states: Nest, training: bool | None = None) -> tuple[Tensor, Nest]:
         nested = keras.tree.is_nested(states)
         h = self.advance(self.projection()(inputs), states[0] if nested else states)
         return h, [h] if nested else h
 
-    def projection(self, first=0, last=None):
+    def projection(self, first: int = 0, last: int | None = None) -> Callable[[Tensor], Tensor]:
         """Projects the input features `first` to `last` for z, r and the candidate.
 
         `advance` takes the sum of the projections of all features: those known before
@@ -119,7 +123,7 @@ class GatedRecurrentCell(BaseLayer):
 
         return project
 
-    def advance(self, projected, h):
+    def advance(self, projected: Tensor, h: Tensor) -> Tensor:
         """The next state [B, U] from `projection` [B, 3 U] and the state [B, U]."""
         U = self.units
         h = ops.cast(h, self.compute_dtype)
@@ -129,10 +133,10 @@ class GatedRecurrentCell(BaseLayer):
         candidate = ops.tanh(projected[:, 2 * U :] + ops.matmul(r * h, kernel))
         return h + z * (candidate - h)
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> Nest:
         return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype)]
 
-    def to_keras(self, **kwargs):
+    def to_keras(self, **kwargs: Any) -> keras.layers.GRUCell:
         """Converts to a built `keras.layers.GRUCell` with `reset_after=False`.
 
         Args:
@@ -151,7 +155,7 @@ class GatedRecurrentCell(BaseLayer):
         return cell
 
     @classmethod
-    def from_keras(cls, cell, **kwargs):
+    def from_keras(cls, cell: keras.layers.GRUCell, **kwargs: Any) -> Self:
         """Converts a `keras.layers.GRUCell` to a built `GatedRecurrentCell`.
 
         Args:

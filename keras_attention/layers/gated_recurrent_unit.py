@@ -1,5 +1,7 @@
 """GRU layer of RNNsearch."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -9,6 +11,7 @@ from keras_attention.layers.gated_recurrent_cell import GatedRecurrentCell
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.require import require_bool
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
+from keras_attention.types import Initializer, LayerOptions, Nest, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -68,18 +71,18 @@ class GatedRecurrentUnit(BaseLayer):
 
     def __init__(
         self,
-        units,
-        use_bias=True,
-        return_sequences=False,
-        return_state=False,
-        reverse=False,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
+        units: int,
+        use_bias: bool | str = True,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        reverse: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
         *,
-        go_backwards=False,
-        **kwargs,
-    ):
+        go_backwards: bool = False,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         if reverse and go_backwards:
             raise ValueError(
@@ -111,7 +114,13 @@ class GatedRecurrentUnit(BaseLayer):
             raise ValueError(f"`inputs` must be [B, T, D]. Received: inputs.shape={tuple(inputs_shape)}")
         self.cell.build((inputs_shape[0], inputs_shape[2]))
 
-    def call(self, inputs, initial_state=None, mask=None, inputs_mask=None):
+    def call(
+        self,
+        inputs: Tensor,
+        initial_state: Nest | None = None,
+        mask: Tensor | None = None,
+        inputs_mask: Tensor | None = None,
+    ) -> Nest:
         mask, initial_state = inputs_mask if mask is None else mask, _single(initial_state)
         self._check(inputs, initial_state, mask)
         mask = full_mask(mask, ops.shape(inputs)[:2])

@@ -1,5 +1,9 @@
 """Attention layers for images, by name."""
 
+from typing import Any
+
+import keras
+
 from keras_attention.layers.cbam import CBAM
 from keras_attention.layers.channel_attention import ChannelAttention
 from keras_attention.layers.local_attention_2d import LocalAttention2D
@@ -18,7 +22,7 @@ ATTENTIONS = {
 }
 
 
-def get_attention(name, /, **kwargs):
+def get_attention(name: str, /, **kwargs: Any) -> keras.Layer:
     """Creates an attention layer for images by its name; its output has the shape of its input.
 
     | name | layer |

@@ -1,5 +1,7 @@
 """Glimpse network of recurrent attention."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -8,6 +10,7 @@ from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.glimpse_sensor import GlimpseSensor
 from keras_attention.ops.glimpse_sensor import require_glimpses
 from keras_attention.ops.require import require_int
+from keras_attention.types import Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -59,16 +62,16 @@ class GlimpseNetwork(BaseLayer):
 
     def __init__(
         self,
-        size,
-        scales=1,
-        factor=2.0,
-        soft=False,
-        glimpse_units=128,
-        location_units=128,
-        units=256,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        size: int,
+        scales: int = 1,
+        factor: float = 2.0,
+        soft: bool = False,
+        glimpse_units: int = 128,
+        location_units: int = 128,
+        units: int = 256,
+        kernel_initializer: Initializer = "glorot_uniform",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(autocast=False, **kwargs)  # only the glimpses are cast, not the whole image
         self.sensor = GlimpseSensor(size, scales, factor, soft, name="sensor", dtype=self.dtype_policy)
         self.size, self.scales, self.factor, self.soft = (
@@ -91,7 +94,7 @@ class GlimpseNetwork(BaseLayer):
         self.from_seen = self._dense("from_seen", (B, self.glimpse_units), self.units)
         self.from_place = self._dense("from_place", (B, self.location_units), self.units)
 
-    def call(self, images, locations):
+    def call(self, images: Tensor, locations: Tensor) -> Tensor:
         glimpse = self.sensor(images, locations)
         flat = ops.reshape(glimpse, (-1, self.scales * self.size**2 * self.channels))
         location = self.place(ops.clip(ops.cast(locations, self.compute_dtype), -1.0, 1.0))

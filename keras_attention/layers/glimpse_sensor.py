@@ -1,5 +1,7 @@
 """Glimpse sensor of recurrent attention."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -7,6 +9,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops import glimpses, soft_glimpses
 from keras_attention.ops.glimpse_sensor import require_glimpses
 from keras_attention.ops.require import require_bool, require_int, require_number
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -54,7 +57,9 @@ class GlimpseSensor(BaseLayer):
     (2, 5, 5, 3)
     """
 
-    def __init__(self, size, scales=1, factor=2.0, soft=False, **kwargs):
+    def __init__(
+        self, size: int, scales: int = 1, factor: float = 2.0, soft: bool = False, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.size = require_int(size, "size")
         self.scales = require_int(scales, "scales")
@@ -64,7 +69,7 @@ class GlimpseSensor(BaseLayer):
     def build(self, images_shape, locations_shape):
         require_glimpses(images_shape, locations_shape, self.size)
 
-    def call(self, images, locations):
+    def call(self, images: Tensor, locations: Tensor) -> Tensor:
         cut = soft_glimpses if self.soft else glimpses
         patches = cut(images, ops.cast(locations, "float32"), self.size, self.scales, self.factor)
         return ops.cast(patches, self.compute_dtype)

@@ -1,11 +1,15 @@
 """Input grid of the Image Transformer."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops import shift_right
 from keras_attention.ops.require import require_bool, require_pair
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -35,13 +39,19 @@ class ImageGrid(BaseLayer):
     (2, 3, 20, 6)
     """
 
-    def __init__(self, shift=False, block=None, each_block=False, **kwargs):
+    def __init__(
+        self,
+        shift: bool = False,
+        block: Sequence[int] | None = None,
+        each_block: bool = False,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.shift = require_bool(shift, "shift")
         self.block = None if block is None else require_pair(block, "block")
         self.each_block = require_bool(each_block, "each_block")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         self.compute_output_shape(inputs.shape)
         B, Y, X = ops.shape(inputs)[:3]
         between = inputs.shape[3] if len(inputs.shape) == 5 else 1

@@ -1,6 +1,8 @@
 """Block of the Image Transformer."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,6 +14,7 @@ from keras_attention.layers.local_attention_1d import LocalAttention1D
 from keras_attention.layers.local_attention_2d import LocalAttention2D
 from keras_attention.ops.require import is_int, require_bool, require_int, require_pair
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
+from keras_attention.types import Nest, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -74,7 +77,15 @@ class ImageTransformerBlock(TransformerBlock):
     (None, None, None, 16)
     """
 
-    def __init__(self, num_heads, intermediate_dim, query_block, memory_block, causal=True, **kwargs):
+    def __init__(
+        self,
+        num_heads: int,
+        intermediate_dim: int,
+        query_block: int | Sequence[int],
+        memory_block: int | Sequence[int],
+        causal: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(num_heads, intermediate_dim, **kwargs)
         if self.attention is not None:
             raise ValueError(
@@ -103,7 +114,14 @@ class ImageTransformerBlock(TransformerBlock):
             self.memory_attention_norm = self._norm("memory_attention_norm", inputs_shape)
         self._build_feed_forward(inputs_shape)
 
-    def make_cache(self, batch_size, height, width, memory=None, memory_mask=None):
+    def make_cache(
+        self,
+        batch_size: int | Tensor,
+        height: int,
+        width: int,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+    ) -> Nest:
         """Returns an empty cache to generate an image of `height` x `width` positions.
 
         Args:
@@ -124,15 +142,15 @@ class ImageTransformerBlock(TransformerBlock):
 
     def call(
         self,
-        inputs,
-        memory=None,
-        mask=None,
-        memory_mask=None,
-        cache=None,
-        cache_index=None,
-        training=None,
-        inputs_mask=None,
-    ):
+        inputs: Tensor,
+        memory: Tensor | None = None,
+        mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        cache: Nest | None = None,
+        cache_index: int | Tensor | None = None,
+        training: bool | None = None,
+        inputs_mask: Tensor | None = None,
+    ) -> Nest:
         self._check_memory(memory, cache)
         for name, given in (("mask", mask), ("inputs_mask", inputs_mask)):
             check_padding(given, name, tuple(inputs.shape[:-1]), "the inputs")

@@ -1,5 +1,7 @@
 """Class embedding as additional channels."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -7,6 +9,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import check_label
 from keras_attention.layers.spectral_normalization import normalised_if
 from keras_attention.ops.require import require_bool, require_int
+from keras_attention.types import Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -55,12 +58,12 @@ class LabelConcatenation(BaseLayer):
 
     def __init__(
         self,
-        num_classes,
-        embedding_dim=128,
-        spectral_normalization=True,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        num_classes: int,
+        embedding_dim: int = 128,
+        spectral_normalization: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.num_classes = require_int(num_classes, "num_classes")
         self.embedding_dim = require_int(embedding_dim, "embedding_dim")
@@ -74,7 +77,7 @@ class LabelConcatenation(BaseLayer):
         self.embedding = normalised_if(self.spectral_normalization, table)
         self.embedding.build((inputs_shape[0],))
 
-    def call(self, inputs, label, training=None):
+    def call(self, inputs: Tensor, label: Tensor, training: bool | None = None) -> Tensor:
         check_label(label, inputs.shape[0])
         vectors = self.embedding(label, training=training)
         for _ in inputs.shape[2:]:

@@ -1,10 +1,13 @@
 """Learned position encoding."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_int
+from keras_attention.types import Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -52,7 +55,9 @@ class LearnedPositionEncoding(BaseLayer):
     (None, None, 16)
     """
 
-    def __init__(self, max_length, initializer="glorot_uniform", **kwargs):
+    def __init__(
+        self, max_length: int, initializer: Initializer = "glorot_uniform", **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.max_length = require_int(max_length, "max_length")
         self.initializer = keras.initializers.get(initializer)
@@ -65,7 +70,7 @@ class LearnedPositionEncoding(BaseLayer):
             shape=(self.max_length, input_shape[-1]), initializer=self.initializer, name="table"
         )
 
-    def call(self, inputs, start_index=0):
+    def call(self, inputs: Tensor, start_index: int | Tensor = 0) -> Tensor:
         self._check_length(inputs, start_index)
         positions = ops.arange(ops.shape(inputs)[1], dtype="int32")
         rows = not isinstance(start_index, int) and len(ops.shape(start_index)) == 1

@@ -1,5 +1,8 @@
 """Learned 2D position encoding."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -7,6 +10,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import require_grid
 from keras_attention.layers.bases.projections import clone
 from keras_attention.ops.require import require_choice, require_int
+from keras_attention.types import Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -54,7 +58,14 @@ class LearnedPositionEncoding2D(BaseLayer):
     (None, None, None, 16)
     """
 
-    def __init__(self, max_rows, max_columns, variant="paper", initializer=None, **kwargs):
+    def __init__(
+        self,
+        max_rows: int,
+        max_columns: int,
+        variant: str = "paper",
+        initializer: Initializer | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.max_rows = require_int(max_rows, "max_rows")
         self.max_columns = require_int(max_columns, "max_columns")
@@ -72,7 +83,7 @@ class LearnedPositionEncoding2D(BaseLayer):
             for count, name in ((self.max_rows, "rows"), (self.max_columns, "columns"))
         )
 
-    def call(self, inputs, start_index=(0, 0)):
+    def call(self, inputs: Tensor, start_index: Sequence[int | Tensor] = (0, 0)) -> Tensor:
         self._check_size(inputs, start_index)
         rows, columns = (
             ops.take(table, ops.clip(ops.arange(n, dtype="int32") + first, 0, table.shape[0] - 1), axis=0)

@@ -1,11 +1,14 @@
 """Local self-attention over a sequence."""
 
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.local_attention import LocalAttention
 from keras_attention.ops.block_local.cache import ring_length
 from keras_attention.ops.block_local.masks import Blocks
 from keras_attention.ops.require import require_int
+from keras_attention.types import Constraint, Initializer, LayerOptions, Nest, Regularizer, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -83,24 +86,24 @@ class LocalAttention1D(LocalAttention):
 
     def __init__(
         self,
-        num_heads,
-        key_dim,
-        query_block,
-        memory_block,
-        causal=False,
-        dilation=1,
-        value_dim=None,
-        use_bias=True,
-        dropout=0.0,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        seed=None,
-        **kwargs,
-    ):
+        num_heads: int,
+        key_dim: int,
+        query_block: int,
+        memory_block: int,
+        causal: bool = False,
+        dilation: int = 1,
+        value_dim: int | None = None,
+        use_bias: bool = True,
+        dropout: float = 0.0,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(
             num_heads,
             key_dim,
@@ -122,7 +125,7 @@ class LocalAttention1D(LocalAttention):
         self.dilation = require_int(dilation, "dilation")
         self._blocks = Blocks.of_sequence(self.query_block, self.memory_block, self.causal, self.dilation)
 
-    def make_cache(self, batch_size, max_length):
+    def make_cache(self, batch_size: int | Tensor, max_length: int | Tensor) -> Nest:
         """Returns an empty cache; it holds only the keys within reach, which may be fewer than `max_length`."""
         require_int(max_length, "max_length")
         return self._empty_cache(batch_size, ring_length(self._blocks, max_length), 1)

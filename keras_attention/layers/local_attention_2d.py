@@ -1,11 +1,15 @@
 """Local self-attention over an image."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.local_attention import LocalAttention
 from keras_attention.ops.block_local.masks import Blocks
 from keras_attention.ops.pixel_order import generation_coordinates
 from keras_attention.ops.require import require_int, require_pair
+from keras_attention.types import Constraint, Initializer, LayerOptions, Nest, Regularizer, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -91,24 +95,24 @@ class LocalAttention2D(LocalAttention):
 
     def __init__(
         self,
-        num_heads,
-        key_dim,
-        query_block,
-        memory_block,
-        causal=False,
-        dilation=1,
-        value_dim=None,
-        use_bias=True,
-        dropout=0.0,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        seed=None,
-        **kwargs,
-    ):
+        num_heads: int,
+        key_dim: int,
+        query_block: int | Sequence[int],
+        memory_block: int | Sequence[int],
+        causal: bool = False,
+        dilation: int | Sequence[int] = 1,
+        value_dim: int | None = None,
+        use_bias: bool = True,
+        dropout: float = 0.0,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(
             num_heads,
             key_dim,
@@ -130,7 +134,7 @@ class LocalAttention2D(LocalAttention):
         self.dilation = require_pair(dilation, "dilation")
         self._blocks = Blocks(self.query_block, self.memory_block, self.dilation, self.causal)
 
-    def make_cache(self, batch_size, height, width):
+    def make_cache(self, batch_size: int | Tensor, height: int, width: int) -> Nest:
         """Returns an empty cache for an image of `height` x `width` pixels."""
         require_int(height, "height")
         require_int(width, "width")

@@ -1,6 +1,7 @@
 """Gaussian location policy of recurrent attention."""
 
 import math
+from typing import Unpack
 
 import keras
 from keras import ops
@@ -8,6 +9,7 @@ from keras import ops
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_bool, require_number, require_seed
 from keras_attention.ops.runtime.random_numbers import normal
+from keras_attention.types import Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -61,8 +63,14 @@ class LocationPolicy(BaseLayer):
     """
 
     def __init__(
-        self, std=0.1, detach=True, differentiable=False, kernel_initializer="glorot_uniform", seed=None, **kwargs
-    ):
+        self,
+        std: float = 0.1,
+        detach: bool = True,
+        differentiable: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.std = require_number(std, "std", above=0)
         self.detach = require_bool(detach, "detach")
@@ -77,7 +85,7 @@ class LocationPolicy(BaseLayer):
         )
         self.mean.build(input_shape)
 
-    def call(self, hidden, training=None):
+    def call(self, hidden: Tensor, training: bool | None = None) -> tuple[Tensor, Tensor]:
         cut = self.detach and not self.differentiable
         mean = ops.cast(self.mean(ops.stop_gradient(hidden) if cut else hidden), "float32")
         noise = normal(ops.shape(mean), self.seed_generator) if training else 0.0

@@ -1,5 +1,7 @@
 """Log-mel spectrogram of a waveform, the front end of Whisper."""
 
+from typing import Unpack
+
 import keras
 import numpy as np
 from keras import ops
@@ -10,6 +12,7 @@ from keras_attention.ops import require_boolean
 from keras_attention.ops.require import require_int
 from keras_attention.ops.shapes.padding import zero_padding
 from keras_attention.ops.shapes.sizes import known
+from keras_attention.types import LayerOptions, Tensor
 
 SAMPLE_RATE = 16000  # Hz
 WINDOW = 400  # samples, 25 ms
@@ -62,7 +65,7 @@ class LogMelSpectrogram(BaseLayer):
     (2, 100, 80)
     """
 
-    def __init__(self, num_bins=80, length=30 * SAMPLE_RATE, **kwargs):
+    def __init__(self, num_bins: int = 80, length: int = 30 * SAMPLE_RATE, **kwargs: Unpack[LayerOptions]) -> None:
         # Not autocast: in half precision a waveform has no more than its loudest bits.
         super().__init__(**{"autocast": False, **kwargs})
         self.num_bins = require_int(num_bins, "num_bins")
@@ -76,7 +79,7 @@ class LogMelSpectrogram(BaseLayer):
         self._filters = mel_filters(self.num_bins)
         self._transform = fourier_matrix()
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         self._require_shape(inputs.shape)
         check_padding(mask, "mask", tuple(inputs.shape), "the inputs")
         require_floats(inputs, "inputs")

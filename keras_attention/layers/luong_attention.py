@@ -1,5 +1,7 @@
 """Luong's multiplicative attention, global or local."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -7,6 +9,7 @@ from keras_attention.layers.bases.memory_attention import MemoryAttention, dense
 from keras_attention.layers.bases.projections import clone
 from keras_attention.ops import additive_attend, attend, windowed_attend
 from keras_attention.ops.require import require_bool, require_choice, require_int, require_number
+from keras_attention.types import Initializer, LayerOptions, Nest, Tensor
 
 SCORES = ("dot", "general", "concat", "location")
 WINDOWS = (None, "local_m", "local_p")
@@ -85,17 +88,17 @@ class LuongAttention(MemoryAttention):
 
     def __init__(
         self,
-        score="dot",
-        units=None,
-        window=None,
-        half_width=10,
-        renormalize=False,
-        max_length=None,
-        scale=False,
-        kernel_initializer="glorot_uniform",
-        vector_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        score: str = "dot",
+        units: int | None = None,
+        window: str | None = None,
+        half_width: float = 10,
+        renormalize: bool = False,
+        max_length: int | None = None,
+        scale: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
+        vector_initializer: Initializer = "glorot_uniform",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.score = require_choice(score, "score", SCORES)
         self.units = units
@@ -127,12 +130,14 @@ class LuongAttention(MemoryAttention):
         if self.scale:
             self.logit_scale = self.add_weight(shape=(), initializer="ones", name="scale")
 
-    def start(self, memory):
+    def start(self, memory: Nest) -> Nest:
         """Returns the initial state: `()`, or for local_m the position 0 of each query, [B]."""
         self._require_built("start")
         return ops.zeros(ops.shape(memory["value"])[:1], dtype="int32") if self.window == "local_m" else ()
 
-    def step(self, query, memory, state, training=None):
+    def step(
+        self, query: Tensor, memory: Nest, state: Nest, training: bool | None = None
+    ) -> tuple[Tensor, Tensor, Nest]:
         if self.window != "local_m":
             return super().step(query, memory, state, training)
         self._require_built("step")

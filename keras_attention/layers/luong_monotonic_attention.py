@@ -1,5 +1,7 @@
 """Monotonic attention with Luong's multiplicative energies."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -8,6 +10,7 @@ from keras_attention.layers.bases.monotonic import Monotonic
 from keras_attention.layers.bases.projections import clone
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_bool, require_choice
+from keras_attention.types import Initializer, LayerOptions
 
 SCORES = ("dot", "general")
 
@@ -109,15 +112,15 @@ class LuongMonotonicAttention(Monotonic, _DotWeights):
 
     def __init__(
         self,
-        score="general",
-        mode="parallel",
-        sigmoid_noise=0.0,
-        score_bias_init=0.0,
-        scale=False,
-        kernel_initializer="glorot_uniform",
-        seed=None,
-        **kwargs,
-    ):
+        score: str = "general",
+        mode: str = "parallel",
+        sigmoid_noise: float = 0.0,
+        score_bias_init: float = 0.0,
+        scale: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(
             score,
             scale,

@@ -1,10 +1,13 @@
 """Maxout layer."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_bool, require_int
+from keras_attention.types import Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -49,13 +52,13 @@ class Maxout(BaseLayer):
 
     def __init__(
         self,
-        units,
-        pieces=2,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
-    ):
+        units: int,
+        pieces: int = 2,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.units = require_int(units, "units")
         self.pieces = require_int(pieces, "pieces")
@@ -77,7 +80,7 @@ class Maxout(BaseLayer):
         )
         self.dense.build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         pieces = self.dense(inputs)
         pieces = ops.reshape(pieces, (*ops.shape(pieces)[:-1], self.units, self.pieces))
         return ops.max(pieces, axis=-1)

@@ -1,5 +1,7 @@
 """Multi-channel attention selection of SelectionGAN."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -7,6 +9,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.projections import clone
 from keras_attention.ops import select_candidates
 from keras_attention.ops.require import require_bool, require_data_format, require_int
+from keras_attention.types import Initializer, LayerOptions, Nest, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -69,14 +72,14 @@ class MultiChannelAttentionSelection(BaseLayer):
 
     def __init__(
         self,
-        num_candidates=10,
-        image_channels=3,
-        kernel_size=3,
-        uncertainty=True,
-        data_format=None,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        num_candidates: int = 10,
+        image_channels: int = 3,
+        kernel_size: int = 3,
+        uncertainty: bool = True,
+        data_format: str | None = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.num_candidates = require_int(num_candidates, "num_candidates")
         self.image_channels = require_int(image_channels, "image_channels")
@@ -110,7 +113,7 @@ class MultiChannelAttentionSelection(BaseLayer):
             )
             self.doubt.build((B, Y, X, M))
 
-    def call(self, inputs, return_attention_scores=False, return_maps=False):
+    def call(self, inputs: Tensor, return_attention_scores: bool = False, return_maps: bool = False) -> Nest:
         self._dims(inputs.shape)
         x = inputs if self._last else ops.moveaxis(inputs, 1, -1)
         candidates = self.paint(x)

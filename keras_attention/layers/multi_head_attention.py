@@ -1,17 +1,23 @@
 """Multi-head attention."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.checks import check_sequences, require_features
+from keras_attention.layers.bases.distance_bias import DistanceBias
 from keras_attention.layers.bases.extension_point import ExtensionPoint
 from keras_attention.layers.bases.full_precision import KeepsBiasPrecision
 from keras_attention.layers.bases.placed_heads import PlacesHeads
 from keras_attention.layers.bases.prepared_steps import PreparesSteps
 from keras_attention.layers.bases.projections import ProjectsMemory
 from keras_attention.layers.bases.sources import ReadsSources
+from keras_attention.layers.rotary_embedding import RotaryEmbedding
 from keras_attention.ops.paths.chosen_queries import chosen_dims
 from keras_attention.ops.require import require_bool, require_int, require_ints, require_rate, require_seed
 from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.types import Constraint, Initializer, Nest, PlainLayerOptions, Regularizer, Tensor
 
 # Call arguments whose shapes are checked.
 _CHECKED = (
@@ -144,33 +150,33 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
 
     def __init__(
         self,
-        num_heads,
-        key_dim,
-        value_dim=None,
-        dropout=0.0,
-        use_bias=True,
-        output_shape=None,
-        attention_axes=None,
-        sliding_window=None,
-        flash_attention=None,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        use_gate=False,
-        seed=None,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        use_gate: bool = False,
+        seed: int | None = None,
         *,
-        num_key_value_heads=None,
-        rotary=None,
-        position_bias=None,
-        query_key_norm=False,
-        logit_cap=None,
-        use_sinks=False,
-        **kwargs,
-    ):
+        num_key_value_heads: int | None = None,
+        rotary: RotaryEmbedding | None = None,
+        position_bias: DistanceBias | None = None,
+        query_key_norm: bool = False,
+        logit_cap: float | None = None,
+        use_sinks: bool = False,
+        **kwargs: Unpack[PlainLayerOptions],
+    ) -> None:
         projections = {"kernel_initializer": kernel_initializer, "bias_initializer": bias_initializer}
         projections |= {"kernel_regularizer": kernel_regularizer, "bias_regularizer": bias_regularizer}
         projections |= {"kernel_constraint": kernel_constraint, "bias_constraint": bias_constraint}
@@ -219,24 +225,24 @@ class MultiHeadAttention(KeepsBiasPrecision, ExtensionPoint, PreparesSteps, Read
 
     def call(
         self,
-        query,
-        value=None,
-        key=None,
-        query_mask=None,
-        value_mask=None,
-        key_mask=None,
-        attention_mask=None,
-        return_attention_scores=False,
-        training=None,
-        use_causal_mask=False,
-        attention_bias=None,
-        query_offset=0,
-        memory=None,
-        cache=None,
-        cache_index=None,
-        mask=None,
-        score_queries=None,
-    ):
+        query: Tensor,
+        value: Tensor | None = None,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+        attention_bias: Tensor | None = None,
+        query_offset: int | Tensor = 0,
+        memory: Nest | None = None,
+        cache: Nest | None = None,
+        cache_index: int | Tensor | None = None,
+        mask: Tensor | None = None,
+        score_queries: Tensor | None = None,
+    ) -> Nest:
         sources = {"value": value, "key": key, "memory": memory, "cache": cache, "cache_index": cache_index}
         masks = {"query_mask": mask if query_mask is None else query_mask, "attention_mask": attention_mask}
         masks |= {"value_mask": value_mask, "key_mask": key_mask}

@@ -1,5 +1,8 @@
 """Multi-scale spatial pooling of SelectionGAN."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -8,6 +11,7 @@ from keras_attention.layers.bases.gate import VARIANTS
 from keras_attention.ops import resize_align_corners
 from keras_attention.ops.require import require_choice, require_data_format, require_ints
 from keras_attention.ops.shapes.sizes import below
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -55,7 +59,13 @@ class MultiScaleSpatialPooling(BaseLayer):
     (2, 5, 7, 16)
     """
 
-    def __init__(self, pool_sizes=(1, 4, 9), variant="reference", data_format=None, **kwargs):
+    def __init__(
+        self,
+        pool_sizes: Sequence[int] = (1, 4, 9),
+        variant: str = "reference",
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.pool_sizes = require_ints(pool_sizes, "pool_sizes", least=1)
         if not self.pool_sizes or len(set(self.pool_sizes)) < len(self.pool_sizes):
@@ -66,7 +76,7 @@ class MultiScaleSpatialPooling(BaseLayer):
     def build(self, input_shape):
         self._check(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         self._check(inputs.shape)
         last = self.data_format == "channels_last"
         x = inputs if last else ops.moveaxis(inputs, 1, -1)

@@ -1,5 +1,7 @@
 """Non-local block."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -12,6 +14,7 @@ from keras_attention.ops.require import require_bool, require_choice, require_da
 from keras_attention.ops.shapes.extents import EXTENTS, Extent
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 from keras_attention.ops.shapes.subsample import POOL, subsample, subsampled
+from keras_attention.types import Initializer, LayerOptions, MaybeScores, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -91,16 +94,16 @@ class NonLocalBlock(BaseLayer):
 
     def __init__(
         self,
-        pairwise="embedded_gaussian",
-        reduction=2,
-        extent="spacetime",
-        pool="after",
-        scale=None,
-        batch_norm=True,
-        kernel_initializer="he_normal",
-        data_format=None,
-        **kwargs,
-    ):
+        pairwise: str = "embedded_gaussian",
+        reduction: int = 2,
+        extent: str = "spacetime",
+        pool: str | None = "after",
+        scale: str | None = None,
+        batch_norm: bool = True,
+        kernel_initializer: Initializer = "he_normal",
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.pairwise = require_choice(pairwise, "pairwise", PAIRWISE)
         self.reduction = require_int(reduction, "reduction")
@@ -135,7 +138,14 @@ class NonLocalBlock(BaseLayer):
             )
             self.norm.build(inside)
 
-    def call(self, inputs, mask=None, return_attention_scores=False, training=None, score_queries=None):
+    def call(
+        self,
+        inputs: Tensor,
+        mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        score_queries: Tensor | None = None,
+    ) -> MaybeScores:
         self._check(inputs, mask)
         x = inputs if self.data_format == "channels_last" else ops.moveaxis(inputs, 1, -1)
         mask = full_mask(mask, ops.shape(x)[:-1])

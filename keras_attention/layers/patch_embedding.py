@@ -1,11 +1,15 @@
 """Patch embedding of the Vision Transformer."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_bool, require_data_format, require_int, require_pair
 from keras_attention.ops.shapes.sizes import known
+from keras_attention.types import Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -52,13 +56,13 @@ class PatchEmbedding(BaseLayer):
 
     def __init__(
         self,
-        patch_size,
-        output_dim,
-        use_bias=True,
-        data_format=None,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        patch_size: int | Sequence[int],
+        output_dim: int,
+        use_bias: bool = True,
+        data_format: str | None = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.patch_size = require_pair(patch_size, "patch_size")
         self.output_dim = require_int(output_dim, "output_dim")
@@ -79,7 +83,7 @@ class PatchEmbedding(BaseLayer):
         )
         self.projection.build(self._channels_last(input_shape))
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         self._channels_last(inputs.shape)
         x = self.projection(inputs if self.data_format == "channels_last" else ops.moveaxis(inputs, 1, -1))
         B, rows, columns, D = ops.shape(x)

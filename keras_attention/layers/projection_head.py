@@ -1,5 +1,7 @@
 """Projection head of a class-conditional discriminator."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -8,6 +10,7 @@ from keras_attention.layers.bases.checks import check_label
 from keras_attention.layers.bases.projections import clone
 from keras_attention.layers.spectral_normalization import normalised_if
 from keras_attention.ops.require import require_bool, require_int
+from keras_attention.types import Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -53,7 +56,13 @@ class ProjectionHead(BaseLayer):
     (2, 1)
     """
 
-    def __init__(self, num_classes, spectral_normalization=True, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        spectral_normalization: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.num_classes = require_int(num_classes, "num_classes")
         self.spectral_normalization = require_bool(spectral_normalization, "spectral_normalization")
@@ -77,7 +86,7 @@ class ProjectionHead(BaseLayer):
         self.linear.build(inputs_shape)
         self.embedding.build((inputs_shape[0],))
 
-    def call(self, inputs, label, training=None):
+    def call(self, inputs: Tensor, label: Tensor, training: bool | None = None) -> Tensor:
         check_label(label, inputs.shape[0])
         vectors = self.embedding(label, training=training)
         return self.linear(inputs, training=training) + ops.sum(inputs * vectors, axis=-1, keepdims=True)

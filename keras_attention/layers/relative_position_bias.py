@@ -1,11 +1,14 @@
 """Relative position bias of T5."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.distance_bias import DistanceBias
 from keras_attention.ops import relative_bucket
 from keras_attention.ops.require import is_int, require_bool, require_int
+from keras_attention.types import Initializer, LayerOptions
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -61,13 +64,13 @@ class RelativePositionBias(DistanceBias):
 
     def __init__(
         self,
-        num_heads,
-        num_buckets=32,
-        max_distance=128,
-        bidirectional=True,
-        initializer="glorot_uniform",
-        **kwargs,
-    ):
+        num_heads: int,
+        num_buckets: int = 32,
+        max_distance: int = 128,
+        bidirectional: bool = True,
+        initializer: Initializer = "glorot_uniform",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.num_heads = require_int(num_heads, "num_heads")
         self.bidirectional = require_bool(bidirectional, "bidirectional")

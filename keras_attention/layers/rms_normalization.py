@@ -1,11 +1,14 @@
 """Root mean square layer normalization."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_number
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -42,7 +45,7 @@ class RMSNormalization(BaseLayer):
     (None, None, 16)
     """
 
-    def __init__(self, epsilon=1e-6, **kwargs):
+    def __init__(self, epsilon: float = 1e-6, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.epsilon = require_number(epsilon, "epsilon", above=0)
         self.supports_masking = True
@@ -52,7 +55,7 @@ class RMSNormalization(BaseLayer):
             raise ValueError(f"The last axis of `inputs` must be known. Received: inputs.shape={tuple(input_shape)}")
         self.scale = self.add_weight(name="scale", shape=(input_shape[-1],), initializer="ones")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         x, scale = at_least_float32(inputs, self.scale)
         rate = ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + self.epsilon)
         return ops.cast(x * rate * scale, inputs.dtype)

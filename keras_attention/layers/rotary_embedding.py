@@ -1,11 +1,14 @@
 """Rotary position embedding (RoPE)."""
 
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_choice, require_int, require_number
 from keras_attention.ops.rotary import LAYOUTS, require_scaling, rotate, rotated_channels
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -57,7 +60,14 @@ class RotaryEmbedding(BaseLayer):
     (None, None, 4, 16)
     """
 
-    def __init__(self, max_wavelength=10000.0, layout="interleaved", rotary_dim=None, scaling=None, **kwargs):
+    def __init__(
+        self,
+        max_wavelength: float = 10000.0,
+        layout: str = "interleaved",
+        rotary_dim: int | None = None,
+        scaling: dict[str, Any] | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.max_wavelength = require_number(max_wavelength, "max_wavelength", above=0)
         self.layout = require_choice(layout, "layout", LAYOUTS)
@@ -70,7 +80,7 @@ class RotaryEmbedding(BaseLayer):
             raise ValueError(f"`inputs` must be [B, T, N, H]. Received: inputs.shape={tuple(input_shape)}")
         rotated_channels(input_shape[-1], self.rotary_dim, f"inputs.shape={tuple(input_shape)}")
 
-    def call(self, inputs, start_index=0):
+    def call(self, inputs: Tensor, start_index: int | Tensor = 0) -> Tensor:
         positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
         return rotate(inputs, positions, self.layout, self.max_wavelength, self.rotary_dim, self.scaling)
 

@@ -1,5 +1,7 @@
 """Scaled dot-product attention, without weights."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -11,6 +13,7 @@ from keras_attention.ops.paths.chosen_queries import chosen_dims
 from keras_attention.ops.require import require_number, require_rate, require_seed
 from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.padding import padding_masks
+from keras_attention.types import LayerOptions, MaybeScores, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -75,7 +78,9 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
     (None, None, 4, 16)
     """
 
-    def __init__(self, scale=None, dropout=0.0, seed=None, **kwargs):
+    def __init__(
+        self, scale: float | None = None, dropout: float = 0.0, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.scale = require_number(scale, "scale", optional=True)
         self.dropout = require_rate(dropout, "dropout")
@@ -89,21 +94,21 @@ class ScaledDotProductAttention(KeepsBiasPrecision, BaseLayer):
 
     def call(
         self,
-        query,
-        value=None,
-        key=None,
-        query_mask=None,
-        value_mask=None,
-        key_mask=None,
-        attention_mask=None,
-        return_attention_scores=False,
-        training=None,
-        use_causal_mask=False,
-        attention_bias=None,
-        query_offset=0,
-        mask=None,
-        score_queries=None,
-    ):
+        query: Tensor,
+        value: Tensor | None = None,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+        attention_bias: Tensor | None = None,
+        query_offset: int | Tensor = 0,
+        mask: Tensor | None = None,
+        score_queries: Tensor | None = None,
+    ) -> MaybeScores:
         query_mask = mask if query_mask is None else query_mask
         if value is None:
             value, value_mask = query, query_mask if value_mask is None else value_mask

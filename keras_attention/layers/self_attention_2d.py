@@ -1,5 +1,7 @@
 """Self-attention block of SAGAN."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -13,6 +15,7 @@ from keras_attention.ops.require import require_bool, require_choice, require_da
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
 from keras_attention.ops.shapes.sizes import below
 from keras_attention.ops.shapes.subsample import POOL, subsample, subsampled
+from keras_attention.types import Initializer, LayerOptions, MaybeScores, Tensor
 
 VARIANTS = ("reference", "paper")
 
@@ -81,13 +84,13 @@ class SelfAttention2D(BaseLayer):
 
     def __init__(
         self,
-        variant="reference",
-        reduction=8,
-        spectral_normalization=False,
-        kernel_initializer="glorot_uniform",
-        data_format=None,
-        **kwargs,
-    ):
+        variant: str = "reference",
+        reduction: int = 8,
+        spectral_normalization: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.variant = require_choice(variant, "variant", VARIANTS)
         self.reduction = require_int(reduction, "reduction")
@@ -109,7 +112,14 @@ class SelfAttention2D(BaseLayer):
         self.out = self._project("out", (*dims, V), C)
         self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
 
-    def call(self, inputs, mask=None, return_attention_scores=False, training=None, score_queries=None):
+    def call(
+        self,
+        inputs: Tensor,
+        mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        score_queries: Tensor | None = None,
+    ) -> MaybeScores:
         self._check(inputs, mask)
         x = inputs if self.data_format == "channels_last" else ops.moveaxis(inputs, 1, -1)
         dims = ops.shape(x)[:-1]

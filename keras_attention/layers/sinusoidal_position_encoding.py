@@ -1,11 +1,14 @@
 """Sinusoidal position encoding."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops import sinusoidal
 from keras_attention.ops.require import require_choice, require_number
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -47,7 +50,7 @@ class SinusoidalPositionEncoding(BaseLayer):
     (None, None, 16)
     """
 
-    def __init__(self, variant="paper", max_wavelength=10000.0, **kwargs):
+    def __init__(self, variant: str = "paper", max_wavelength: float = 10000.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.variant = require_choice(variant, "variant", ("paper", "reference"))
         self.max_wavelength = require_number(max_wavelength, "max_wavelength", above=0)
@@ -57,7 +60,7 @@ class SinusoidalPositionEncoding(BaseLayer):
         if len(input_shape) != 3 or input_shape[-1] is None:
             raise ValueError(f"`inputs` must be [B, T, D] with a known D. Received: inputs.shape={tuple(input_shape)}")
 
-    def call(self, inputs, start_index=0):
+    def call(self, inputs: Tensor, start_index: int | Tensor = 0) -> Tensor:
         positions = ops.arange(ops.shape(inputs)[1], dtype="int32") + start_index
         encoding = sinusoidal(positions, inputs.shape[-1], self.variant, self.max_wavelength)
         return inputs + ops.cast(encoding, inputs.dtype)

@@ -1,5 +1,8 @@
 """Sinusoidal 2D position encoding."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -7,6 +10,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.checks import require_grid
 from keras_attention.ops import sinusoidal_2d
 from keras_attention.ops.require import require_choice, require_number
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -45,7 +49,7 @@ class SinusoidalPositionEncoding2D(BaseLayer):
     (None, None, None, 16)
     """
 
-    def __init__(self, variant="paper", max_wavelength=10000.0, **kwargs):
+    def __init__(self, variant: str = "paper", max_wavelength: float = 10000.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.variant = require_choice(variant, "variant", ("paper", "reference"))
         self.max_wavelength = require_number(max_wavelength, "max_wavelength", above=0)
@@ -54,7 +58,7 @@ class SinusoidalPositionEncoding2D(BaseLayer):
     def build(self, input_shape):
         require_grid(input_shape, even=True)
 
-    def call(self, inputs, start_index=(0, 0)):
+    def call(self, inputs: Tensor, start_index: Sequence[int | Tensor] = (0, 0)) -> Tensor:
         rows, columns = (ops.arange(n, dtype="int32") + first for n, first in zip(ops.shape(inputs)[1:3], start_index))
         encoding = sinusoidal_2d(rows, columns, inputs.shape[-1], self.variant, self.max_wavelength)
         return inputs + ops.cast(encoding, inputs.dtype)

@@ -1,11 +1,14 @@
 """Spatial attention of CBAM."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.gate import Gate
 from keras_attention.ops import spatial_pool
 from keras_attention.ops.require import require_int
+from keras_attention.types import Initializer, LayerOptions
 
 CONVOLUTIONS = {3: keras.layers.Conv1D, 4: keras.layers.Conv2D, 5: keras.layers.Conv3D}
 
@@ -64,7 +67,14 @@ class SpatialAttention(Gate):
     ((2, 5, 7, 8), (2, 5, 7, 1))
     """
 
-    def __init__(self, kernel_size=7, variant="paper", data_format=None, kernel_initializer="he_normal", **kwargs):
+    def __init__(
+        self,
+        kernel_size: int = 7,
+        variant: str = "paper",
+        data_format: str | None = None,
+        kernel_initializer: Initializer = "he_normal",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(variant, data_format, kernel_initializer, **kwargs)
         self.kernel_size = require_int(kernel_size, "kernel_size", odd=True)
 
@@ -93,7 +103,7 @@ class SpatialAttention(Gate):
     def get_config(self):
         return {**super().get_config(), "kernel_size": self.kernel_size}
 
-    def shared_axes(self, rank):
+    def shared_axes(self, rank: int) -> tuple[int, ...]:
         """The axis of the channels."""
         return (self._axis % rank,)
 

@@ -1,6 +1,7 @@
 """Spectral normalization of the kernel of a layer."""
 
 import math
+from typing import Unpack
 
 import keras
 from keras import ops
@@ -9,6 +10,7 @@ from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops import spectral_norm
 from keras_attention.ops.require import require_bool, require_int, require_number
 from keras_attention.ops.spectral import may_move
+from keras_attention.types import LayerOptions, Nest
 
 CONVOLUTIONS = ("Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
 LAYERS = ("Dense", *CONVOLUTIONS, "DepthwiseConv1D", "DepthwiseConv2D", "EinsumDense", "Embedding")
@@ -80,7 +82,14 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
     1.0
     """
 
-    def __init__(self, layer, iterations=1, epsilon=1e-12, shrink_only=False, **kwargs):
+    def __init__(
+        self,
+        layer: keras.Layer,
+        iterations: int = 1,
+        epsilon: float = 1e-12,
+        shrink_only: bool = False,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         layer = _require_layer(layer)
         iterations = require_int(iterations, "iterations")
         epsilon = require_number(epsilon, "epsilon", above=0)
@@ -115,7 +124,7 @@ class SpectralNormalization(BaseLayer, keras.layers.Wrapper):
             name="u",
         )
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Nest, training: bool | None = None) -> Nest:
         variable = _kernel(self.layer)
         kernel = ops.convert_to_tensor(variable)
         matrix = ops.reshape(ops.transpose(kernel, self._order), (-1, self._size))

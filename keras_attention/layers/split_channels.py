@@ -1,10 +1,13 @@
 """Inverse of `ImageGrid`."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_int
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -36,11 +39,11 @@ class SplitChannels(BaseLayer):
     (2, 4, 5, 3, 6)
     """
 
-    def __init__(self, channels, **kwargs):
+    def __init__(self, channels: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.channels = require_int(channels, "channels")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         self.compute_output_shape(inputs.shape)
         B, Y, X = ops.shape(inputs)[:3]
         return ops.reshape(inputs, (B, Y, X // self.channels, self.channels, inputs.shape[-1]))

@@ -1,8 +1,11 @@
 """Squeeze-and-excitation (SE)."""
 
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.gate import ChannelGate
+from keras_attention.types import Initializer, LayerOptions
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -60,5 +63,12 @@ class SqueezeExcitation(ChannelGate):
     ((2, 5, 7, 8), (2, 1, 1, 8))
     """
 
-    def __init__(self, ratio=16, variant="paper", data_format=None, kernel_initializer="he_normal", **kwargs):
+    def __init__(
+        self,
+        ratio: int = 16,
+        variant: str = "paper",
+        data_format: str | None = None,
+        kernel_initializer: Initializer = "he_normal",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(ratio, ("avg",), variant, data_format, kernel_initializer, **kwargs)

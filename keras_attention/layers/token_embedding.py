@@ -1,10 +1,14 @@
 """Token embedding with tied output logits."""
 
+from collections.abc import Callable
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_bool, require_int, require_number
+from keras_attention.types import Initializer, LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -54,7 +58,15 @@ class TokenEmbedding(BaseLayer):
     ((None, None, 16), (None, None, 50))
     """
 
-    def __init__(self, input_dim, output_dim, mask_zero=False, scale=None, embeddings_initializer=None, **kwargs):
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        mask_zero: bool = False,
+        scale: float | None = None,
+        embeddings_initializer: Initializer | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         # Not autocast: float16 would round ids. The vectors of `reverse` are cast in `call`.
         kwargs = {"autocast": False, **kwargs}
         super().__init__(**kwargs)
@@ -77,7 +89,7 @@ class TokenEmbedding(BaseLayer):
             shape=(self.input_dim, self.output_dim), initializer=initializer, name="embeddings"
         )
 
-    def call(self, inputs, reverse=False):
+    def call(self, inputs: Tensor, reverse: bool = False) -> Tensor:
         if reverse:
             table = ops.cast(self.embeddings, self.compute_dtype)
             # Rank 2: TensorFlow's gradient of an einsum or a batched matmul holds a [V, D] for each sample.
@@ -88,7 +100,7 @@ class TokenEmbedding(BaseLayer):
         rows = ops.take(self.embeddings, ops.cast(inputs, "int32"), axis=0)
         return ops.cast(rows, self.compute_dtype) * scale
 
-    def prepare_reverse(self):
+    def prepare_reverse(self) -> Callable[[Tensor], Tensor]:
         """Returns a function from rows [B, D] to logits [B, V], for a loop: the table is turned around once, here."""
         table = ops.transpose(ops.cast(self.embeddings, self.compute_dtype))
         return lambda rows: ops.matmul(ops.cast(rows, self.compute_dtype), table)

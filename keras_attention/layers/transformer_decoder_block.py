@@ -1,5 +1,8 @@
 """Decoder block of the Transformer."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 from keras_attention.layers.bases.checks import check_padding
@@ -8,6 +11,7 @@ from keras_attention.layers.bases.transformer_block import TransformerBlock
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.ops import require_boolean
 from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.types import Nest, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -104,7 +108,13 @@ class TransformerDecoderBlock(TransformerBlock):
             self.memory_attention_norm = self._norm("memory_attention_norm", inputs_shape)
         self._build_feed_forward(inputs_shape)
 
-    def make_cache(self, memory=None, max_length=None, memory_mask=None, batch_size=None):
+    def make_cache(
+        self,
+        memory: Tensor | None = None,
+        max_length: int | Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        batch_size: int | Tensor | None = None,
+    ) -> Nest:
         """Returns a cache for decoding: the projected memory and an empty key/value cache for `max_length` positions.
 
         Args:
@@ -139,7 +149,7 @@ class TransformerDecoderBlock(TransformerBlock):
             cache["memory"] = self.memory_attention.project_memory(memory, mask=memory_mask)
         return cache
 
-    def prepare_step(self):
+    def prepare_step(self) -> Callable[..., Any] | None:
         """Returns `step(x [B, D], cache, index) -> (x [B, D], cache)`, a call on one position with a cache.
 
         Weights are read and laid out here, once for all steps. `None` if a subclass or quantization needs the call.
@@ -165,19 +175,19 @@ class TransformerDecoderBlock(TransformerBlock):
 
     def call(
         self,
-        inputs,
-        memory=None,
-        inputs_mask=None,
-        memory_mask=None,
-        attention_mask=None,
-        memory_attention_mask=None,
-        attention_bias=None,
-        cache=None,
-        cache_index=None,
-        use_causal_mask=True,
-        training=None,
-        return_attention_scores=False,
-    ):
+        inputs: Tensor,
+        memory: Tensor | None = None,
+        inputs_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        memory_attention_mask: Tensor | None = None,
+        attention_bias: Tensor | None = None,
+        cache: Nest | None = None,
+        cache_index: int | Tensor | None = None,
+        use_causal_mask: bool = True,
+        training: bool | None = None,
+        return_attention_scores: bool = False,
+    ) -> Nest:
         self._check_cache(memory, memory_mask, cache, cache_index)
         check_padding(inputs_mask, "inputs_mask", tuple(inputs.shape[:-1]), "the inputs")
         if memory is not None:

@@ -6,6 +6,7 @@ from keras_attention.layers.bases.checks import check_padding
 from keras_attention.layers.bases.transformer_block import TransformerBlock
 from keras_attention.ops import require_boolean
 from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.types import MaybeScores, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -86,15 +87,15 @@ class TransformerEncoderBlock(TransformerBlock):
 
     def call(
         self,
-        inputs,
-        mask=None,
-        attention_mask=None,
-        attention_bias=None,
-        use_causal_mask=False,
-        training=None,
-        return_attention_scores=False,
-        inputs_mask=None,
-    ):
+        inputs: Tensor,
+        mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        attention_bias: Tensor | None = None,
+        use_causal_mask: bool = False,
+        training: bool | None = None,
+        return_attention_scores: bool = False,
+        inputs_mask: Tensor | None = None,
+    ) -> MaybeScores:
         mask = inputs_mask if mask is None else mask
         # NaN in padding would reach the gradients of the normalizations and the feed-forward network.
         check_padding(mask, "mask", tuple(inputs.shape[:-1]), "the inputs")

@@ -1,9 +1,12 @@
 """Unused convolution of the published SelectionGAN."""
 
+from typing import Unpack
+
 import keras
 
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.ops.require import require_int
+from keras_attention.types import LayerOptions, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -33,7 +36,7 @@ class UnusedConvolution(BaseLayer):
     ((1, 2), 140)
     """
 
-    def __init__(self, in_channels, filters, **kwargs):
+    def __init__(self, in_channels: int, filters: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.in_channels = require_int(in_channels, "in_channels")
         self.filters = require_int(filters, "filters")
@@ -50,7 +53,7 @@ class UnusedConvolution(BaseLayer):
     def _features_axis(self):
         return None  # the kernel is not used
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs
 
     def compute_output_shape(self, input_shape):

@@ -1,6 +1,7 @@
 """Bits per dimension of an image model."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,6 +9,7 @@ from keras import ops
 from keras_attention.ops import pixel_log_prob
 from keras_attention.ops.pixels import require_likelihood
 from keras_attention.ops.shapes.sizes import with_rank
+from keras_attention.types import DType, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -38,12 +40,12 @@ class BitsPerDim(keras.metrics.Mean):
     8.0000
     """
 
-    def __init__(self, likelihood="categorical", name="bits_per_dim", dtype=None):
+    def __init__(self, likelihood: str = "categorical", name: str = "bits_per_dim", dtype: DType | None = None) -> None:
         require_likelihood(likelihood)
         super().__init__(name=name, dtype=dtype)
         self.likelihood = likelihood
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         y_true = ops.convert_to_tensor(y_true)
         if sample_weight is not None:  # broadcast to the pixels, so that the weight of an image holds for each of them
             weights = with_rank(ops.cast(sample_weight, self.dtype), len(y_true.shape) - 1)
@@ -52,5 +54,5 @@ class BitsPerDim(keras.metrics.Mean):
         bits = pixel_log_prob(y_true, y_pred, self.likelihood) / (-math.log(2.0) * y_true.shape[-1])
         return super().update_state(bits, sample_weight)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "dtype": self.dtype, "likelihood": self.likelihood}

@@ -1,11 +1,14 @@
 """Agreement of a classifier's predictions on real images and on their generated counterparts."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_attention.metrics.host import HostMetric, to_host
 from keras_attention.metrics.probabilities import LEAST, require_probabilities, top_classes
 from keras_attention.ops.require import require_int, require_rate
+from keras_attention.types import Tensor
 
 
 class _PairedProbabilities(HostMetric):
@@ -15,7 +18,7 @@ class _PairedProbabilities(HostMetric):
         super().__init__(name=name)
         self.reset_state()
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         self._refuse_weights(sample_weight)
         pair = {name: to_host(x, name) for name, x in (("y_true", y_true), ("y_pred", y_pred))}
         shapes = [x.shape for x in pair.values()]
@@ -33,7 +36,7 @@ class _PairedProbabilities(HostMetric):
         self._mean += shift * len(values) / total
         self._count = total
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Removes all samples."""
         self._count, self._mean, self._scatter = 0, 0.0, 0.0
 
@@ -77,16 +80,16 @@ class ClassAgreement(_PairedProbabilities):
     [0.5, 1.0, 0.0]
     """
 
-    def __init__(self, k=1, confidence=0.0, name="class_agreement"):
+    def __init__(self, k: int = 1, confidence: float = 0.0, name: str = "class_agreement") -> None:
         k, confidence = require_int(k, "k"), float(require_rate(confidence, "confidence"))
         super().__init__(name)
         self.k, self.confidence = k, confidence
 
-    def result(self):
+    def result(self) -> float:
         self._require_samples(f"real image with a probability above {self.confidence}" if self.confidence else "sample")
         return float(self._mean)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "k": self.k, "confidence": self.confidence}
 
     def _values(self, y_true, y_pred):
@@ -131,14 +134,14 @@ class ClassDivergence(_PairedProbabilities):
     2.0000
     """
 
-    def __init__(self, name="class_divergence"):
+    def __init__(self, name: str = "class_divergence") -> None:
         super().__init__(name)
 
-    def result(self):
+    def result(self) -> float:
         self._require_samples()
         return float(np.exp(self._mean))
 
-    def std(self):
+    def std(self) -> float:
         """The standard deviation of the divergences, before exp."""
         self._require_samples()
         return float(np.sqrt(self._scatter / self._count))

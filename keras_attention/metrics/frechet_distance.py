@@ -4,6 +4,7 @@ import keras
 
 from keras_attention.metrics.moments import Moments, frechet
 from keras_attention.metrics.two_samples import TwoSampleMetric
+from keras_attention.types import Extractor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -58,10 +59,10 @@ class FrechetDistance(TwoSampleMetric):
     3.0000
     """
 
-    def __init__(self, extractor="inception_v3", name="frechet_distance"):
+    def __init__(self, extractor: Extractor = "inception_v3", name: str = "frechet_distance") -> None:
         super().__init__(extractor, name)
 
-    def result(self):
+    def result(self) -> float:
         self._require_samples()
         return frechet(self._real, self._generated)
 

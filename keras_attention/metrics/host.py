@@ -1,11 +1,13 @@
 """Base classes of metrics computed in NumPy: a feature extractor, and sums in float64 outside the backend."""
 
 import inspect
+from typing import Any, Self
 
 import keras
 import numpy as np
 
 from keras_attention.metrics.inception_v3 import in_batches, inception_v3
+from keras_attention.types import Tensor
 
 DEFAULT = "inception_v3"
 
@@ -19,7 +21,7 @@ class HostMetric(keras.metrics.Metric):
     def __init__(self, name):
         super().__init__(name=name, dtype="float64")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
 
     def _refuse_weights(self, sample_weight):
@@ -49,7 +51,7 @@ class FeatureMetric(HostMetric):
         self.extractor = extractor
         self._network = self._width = None
 
-    def extract(self, images, name):
+    def extract(self, images: Tensor, name: str) -> np.ndarray:
         """Features of `images`, as a NumPy array [B, D] of finite float32 or float64."""
         if self.extractor == DEFAULT and self._network is None:
             self._network = inception_v3(self.output)
@@ -77,7 +79,7 @@ class FeatureMetric(HostMetric):
     def reset_state(self):
         self._width = None
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         extractor = self.extractor
         if inspect.isfunction(extractor) and keras.saving.get_registered_name(extractor) != extractor.__name__:
             extractor = keras.saving.serialize_keras_object(extractor)
@@ -89,7 +91,7 @@ class FeatureMetric(HostMetric):
         return {**super().get_config(), "extractor": extractor}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
         if isinstance(config["extractor"], dict):
             config["extractor"] = keras.saving.deserialize_keras_object(config["extractor"])

@@ -1,10 +1,14 @@
 """Image quality metrics against reference images: PSNR, SSIM, sharpness difference."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_attention.ops import peak_signal_to_noise_ratio, sharpness_difference, structural_similarity
 from keras_attention.ops.image_quality import require_value_range, require_variant
+from keras_attention.types import DType, Tensor
 
 
 class _ImageMean(keras.metrics.Mean):
@@ -19,7 +23,7 @@ class _ImageMean(keras.metrics.Mean):
         # Rounding error of the total (Kahan summation): a million images exceed the precision of float32.
         self.surplus = self.add_variable(shape=(), initializer="zeros", name="surplus")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         scores = ops.cast(self._score(y_true, y_pred, self.value_range, self.variant), self.dtype)
         weights = 1.0 if sample_weight is None else ops.cast(sample_weight, self.dtype)
         weights = ops.broadcast_to(weights, ops.shape(scores))
@@ -30,11 +34,11 @@ class _ImageMean(keras.metrics.Mean):
         self.total.assign(total)
         self.count.assign(self.count + ops.sum(weights))
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         super().reset_state()
         self.surplus.assign(0.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "dtype": self.dtype,
@@ -77,7 +81,13 @@ class PeakSignalToNoiseRatio(_ImageMean):
     45.987
     """
 
-    def __init__(self, value_range=(-1.0, 1.0), variant="standard", name="psnr", dtype=None):
+    def __init__(
+        self,
+        value_range: Sequence[float] = (-1.0, 1.0),
+        variant: str = "standard",
+        name: str = "psnr",
+        dtype: DType | None = None,
+    ) -> None:
         super().__init__(value_range, variant, name, dtype)
 
     def _score(self, *arguments):
@@ -117,7 +127,13 @@ class StructuralSimilarity(_ImageMean):
     1.000
     """
 
-    def __init__(self, value_range=(-1.0, 1.0), variant="standard", name="ssim", dtype=None):
+    def __init__(
+        self,
+        value_range: Sequence[float] = (-1.0, 1.0),
+        variant: str = "standard",
+        name: str = "ssim",
+        dtype: DType | None = None,
+    ) -> None:
         super().__init__(value_range, variant, name, dtype)
 
     def _score(self, *arguments):
@@ -157,7 +173,13 @@ class SharpnessDifference(_ImageMean):
     88.13
     """
 
-    def __init__(self, value_range=(-1.0, 1.0), variant="standard", name="sharpness_difference", dtype=None):
+    def __init__(
+        self,
+        value_range: Sequence[float] = (-1.0, 1.0),
+        variant: str = "standard",
+        name: str = "sharpness_difference",
+        dtype: DType | None = None,
+    ) -> None:
         super().__init__(value_range, variant, name, dtype)
 
     def _score(self, *arguments):

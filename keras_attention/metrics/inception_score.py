@@ -1,11 +1,14 @@
 """Inception score of generated images."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_attention.metrics.host import FeatureMetric
 from keras_attention.metrics.probabilities import LEAST, require_probabilities, shuffled_parts, top_classes
 from keras_attention.ops.require import require_int
+from keras_attention.types import Extractor, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -66,14 +69,21 @@ class InceptionScore(FeatureMetric):
 
     output = "probabilities"
 
-    def __init__(self, extractor="inception_v3", splits=1, top_k=None, seed=0, name="inception_score"):
+    def __init__(
+        self,
+        extractor: Extractor = "inception_v3",
+        splits: int = 1,
+        top_k: int | None = None,
+        seed: int = 0,
+        name: str = "inception_score",
+    ) -> None:
         splits, top_k = require_int(splits, "splits"), require_int(top_k, "top_k", optional=True)
         seed = require_int(seed, "seed", least=0)
         super().__init__(extractor, name)
         self.splits, self.top_k, self.seed = splits, top_k, seed
         self.reset_state()
 
-    def update_state(self, images):
+    def update_state(self, images: Tensor) -> None:
         probs = require_probabilities(self.extract(images, "images"), "images")
         if not len(probs):
             return
@@ -88,7 +98,7 @@ class InceptionScore(FeatureMetric):
         for part in np.unique(parts):
             self._marginals[part] += probs[parts == part].sum(axis=0)
 
-    def split_scores(self):
+    def split_scores(self) -> np.ndarray:
         """The score of each split, NumPy array [splits]."""
         if self._counts.min() < 1:
             raise ValueError(
@@ -99,19 +109,19 @@ class InceptionScore(FeatureMetric):
         logs = np.log(np.maximum(marginals, np.finfo("float64").tiny))
         return np.exp(self._entropies / self._counts - (marginals * logs).sum(axis=1))
 
-    def result(self):
+    def result(self) -> float:
         return float(self.split_scores().mean())
 
-    def std(self):
+    def std(self) -> float:
         """The standard deviation of the score over the splits."""
         return float(self.split_scores().std())
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Removes all samples."""
         super().reset_state()
         self._counts, self._entropies = np.zeros(self.splits, "int64"), np.zeros(self.splits)
         self._marginals, self._parts = None, shuffled_parts(self.splits, self.seed)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("splits", "top_k", "seed")}
         return {**super().get_config(), **own}

@@ -1,16 +1,19 @@
 """InceptionV3, the default extractor of features and class probabilities."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_attention.ops.require import require_choice
+from keras_attention.types import PathLike, Tensor
 
 SIZE, CHANNELS, BATCH = 299, 3, 64
 OUTPUTS = {"features": "avg_pool", "probabilities": "predictions"}
 
 
-def inception_v3(output="features", weights="imagenet"):
+def inception_v3(output: str = "features", weights: PathLike | None = "imagenet") -> Callable[[Tensor], np.ndarray]:
     """Creates an extractor from `keras.applications.InceptionV3`: images to 2048 features or 1000 probabilities.
 
     The images, of any size, are resized to 299 by 299 (bilinear). They are in [-1, 1], as the outputs of this library's

@@ -1,11 +1,14 @@
 """Intra-class Frechet distance (intra-FID) of real and generated images."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_attention.metrics.host import FeatureMetric, to_host
 from keras_attention.metrics.moments import Moments, frechet
 from keras_attention.ops.require import require_int
+from keras_attention.types import Extractor, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -50,25 +53,27 @@ class IntraClassFrechetDistance(FeatureMetric):
     ([0.0, 3.0], 1.5)
     """
 
-    def __init__(self, num_classes, extractor="inception_v3", name="intra_class_frechet_distance"):
+    def __init__(
+        self, num_classes: int, extractor: Extractor = "inception_v3", name: str = "intra_class_frechet_distance"
+    ) -> None:
         num_classes = require_int(num_classes, "num_classes")
         super().__init__(extractor, name)
         self.num_classes = num_classes
         self.reset_state()
 
-    def update_state(self, y_true, y_pred, label):
+    def update_state(self, y_true: Tensor, y_pred: Tensor, label: Tensor) -> None:
         self.update_real(y_true, label)
         self.update_generated(y_pred, label)
 
-    def update_real(self, images, label):
+    def update_real(self, images: Tensor, label: Tensor) -> None:
         """Adds a batch of real images [B, Y, X, C], or of their features, with class labels [B]."""
         self._update(self._real, images, label, "real")
 
-    def update_generated(self, images, label):
+    def update_generated(self, images: Tensor, label: Tensor) -> None:
         """Adds a batch of generated images [B, Y, X, C], or of their features, with class labels [B]."""
         self._update(self._generated, images, label, "generated")
 
-    def per_class(self):
+    def per_class(self) -> np.ndarray:
         """The distance of each class, NumPy array [K]."""
         few = [c for c in range(self.num_classes) if min(self._real[c].count, self._generated[c].count) < 2]
         if few:
@@ -79,20 +84,20 @@ class IntraClassFrechetDistance(FeatureMetric):
             )
         return np.array([frechet(self._real[c], self._generated[c]) for c in range(self.num_classes)])
 
-    def result(self):
+    def result(self) -> float:
         return float(self.per_class().mean())
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Removes all samples."""
         super().reset_state()
         self._real = [Moments() for _ in range(self.num_classes)]
         self.reset_generated()
 
-    def reset_generated(self):
+    def reset_generated(self) -> None:
         """Removes the generated samples and keeps the real ones, for another generator or a later step."""
         self._generated = [Moments() for _ in range(self.num_classes)]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_classes": self.num_classes}
 
     def _update(self, moments, images, label, name):

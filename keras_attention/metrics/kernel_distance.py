@@ -1,11 +1,14 @@
 """Kernel distance (KID) of real and generated images."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_attention.metrics.reservoir import Reservoir, kernel_distance
 from keras_attention.metrics.two_samples import TwoSampleMetric
 from keras_attention.ops.require import require_int
+from keras_attention.types import Extractor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -55,13 +58,13 @@ class KernelDistance(TwoSampleMetric):
 
     def __init__(
         self,
-        extractor="inception_v3",
-        subsets=100,
-        subset_size=1000,
-        max_samples=10_000,
-        seed=0,
-        name="kernel_distance",
-    ):
+        extractor: Extractor = "inception_v3",
+        subsets: int = 100,
+        subset_size: int = 1000,
+        max_samples: int = 10_000,
+        seed: int = 0,
+        name: str = "kernel_distance",
+    ) -> None:
         self.subsets = require_int(subsets, "subsets")
         self.subset_size = require_int(subset_size, "subset_size", least=2)
         self.max_samples = require_int(max_samples, "max_samples", least=self.subset_size)
@@ -69,18 +72,18 @@ class KernelDistance(TwoSampleMetric):
         super().__init__(extractor, name)
 
     @property
-    def least(self):
+    def least(self) -> int:
         """The minimum number of real and of generated samples."""
         return self.subset_size
 
-    def result(self):
+    def result(self) -> float:
         return float(np.mean(self._distances()))
 
-    def std(self):
+    def std(self) -> float:
         """The standard deviation of the estimate over the subsets."""
         return float(np.std(self._distances()))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = ("subsets", "subset_size", "max_samples", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 

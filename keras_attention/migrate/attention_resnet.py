@@ -1,10 +1,12 @@
 """Conversion of PyTorch state dicts to `models.AttentionResNet`."""
 
 import re
+from typing import Any
 
 import numpy as np
 
 from keras_attention.models import AttentionResNet
+from keras_attention.types import Weights
 
 # Other names in some published code, as (pattern, name); all else is as in torchvision and in CBAM's own code.
 SPELLINGS = (
@@ -46,7 +48,7 @@ KINDS = {
 }
 
 
-def attention_resnet(weights, layout=None, **kwargs):
+def attention_resnet(weights: Weights, layout: str | None = None, **kwargs: Any) -> AttentionResNet:
     r"""Converts the state dict of a PyTorch ResNet, SE-ResNet or CBAM-ResNet to a `models.AttentionResNet`.
 
     All sizes, the attention, its ratio and whether it has biases are inferred from the weights. Supported names:

@@ -1,13 +1,23 @@
 """Conversion of `tfa.seq2seq.AttentionWrapper` to `layers.AttentionRNN`."""
 
+from typing import Any
+
 import keras
 
 from keras_attention.layers import AttentionRNN
 from keras_attention.migrate.memory_attention import any_attention, is_of_attention
 from keras_attention.migrate.names import by_path, find, names
+from keras_attention.types import Weights
 
 
-def attention_wrapper(weights, cell, attention_layer=None, output_attention=True, mode="parallel", **kwargs):
+def attention_wrapper(
+    weights: Weights,
+    cell: keras.Layer,
+    attention_layer: keras.Layer | None = None,
+    output_attention: bool = True,
+    mode: str = "parallel",
+    **kwargs: Any,
+) -> AttentionRNN:
     r"""Converts the weights of `tfa.seq2seq.AttentionWrapper` to a `layers.AttentionRNN`.
 
     The wrapper is input feeding with the attention after the cell:

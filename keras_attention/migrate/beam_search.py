@@ -14,13 +14,22 @@ from keras_attention.decoding.loop import (
     write,
 )
 from keras_attention.ops.require import require_int, require_number
+from keras_attention.types import Nest, Step, Tensor
 
 NEVER = float("-inf")  # the score of an empty slot of the beam
 
 
 def beam_search(
-    step, cache, start_tokens, max_length, end_token, beam_width=4, length_penalty_weight=0.0, *, pad_token=0
-):
+    step: Step,
+    cache: Nest,
+    start_tokens: Tensor,
+    max_length: int,
+    end_token: int,
+    beam_width: int = 4,
+    length_penalty_weight: float = 0.0,
+    *,
+    pad_token: int = 0,
+) -> tuple[Tensor, Tensor]:
     r"""Beam search with the results of `tfa.seq2seq.BeamSearchDecoder`.
 
     New code should use `decoding.beam_search`, which explores more at the same cost: it stores ended sequences apart
@@ -92,16 +101,19 @@ def beam_search(
         ended = ops.logical_or(ended, is_end(tokens, end_token))
         return index + 1, ops.reshape(tokens, (-1,)), cache, sequences, log_probs, scores, lengths, ended
 
-    rows = ops.zeros_like(start_tokens)[:, None] + ops.zeros((1, K), dtype="int32")
+    _, _, _, sequences, _, scores, _, _ = run(active, advance, _start(start_tokens, cache, K, max_length, pad_token))
+    return ops.reshape(sequences, (-1, K, max_length)), scores
+
+
+def _start(tokens, cache, K, max_length, pad_token):
+    """The state before the first step. Only the first slot holds a sequence; the others count as ended."""
+    rows = ops.zeros_like(tokens)[:, None] + ops.zeros((1, K), dtype="int32")
     first = ops.arange(K, dtype="int32") + rows == 0
     log_probs = ops.where(first, 0.0, NEVER)
-    tokens, cache = tree.map_structure(lambda x: ops.repeat(x, K, axis=0), (start_tokens, cache))
+    tokens, cache = tree.map_structure(lambda x: ops.repeat(x, K, axis=0), (tokens, cache))
     sequences = blank(tokens, max_length, pad_token)
     index = ops.convert_to_tensor(0, dtype="int32")
-    # Only the first slot holds a sequence; the others count as ended at first.
-    state = (index, tokens, cache, sequences, log_probs, log_probs, rows, ops.logical_not(first))
-    _, _, _, sequences, _, scores, _, _ = run(active, advance, state)
-    return ops.reshape(sequences, (-1, K, max_length)), scores
+    return index, tokens, cache, sequences, log_probs, log_probs, rows, ops.logical_not(first)
 
 
 def _continuations(logits, ended, end_token):

@@ -1,6 +1,7 @@
 """Conversion of BERT's weights, as Hugging Face's transformers names them, to `models.BERT`."""
 
 import re
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from keras_attention.migrate.filling import (
 )
 from keras_attention.models import BERT
 from keras_attention.ops.require import require_bool
+from keras_attention.types import Weights
 
 BLOCK = re.compile(r"^encoder\.layer\.(\d+)\.(.+)$")
 LAYERS = {
@@ -38,7 +40,7 @@ OF_TABLES = {"embedding": "embeddings", "segment_embedding": "embeddings", "posi
 IGNORED = re.compile(r"position_ids$|^cls\.")  # a buffer of positions, and the heads of pre-training
 
 
-def bert(weights, num_heads, segments=True, **kwargs):
+def bert(weights: Weights, num_heads: int, segments: bool = True, **kwargs: Any) -> BERT:
     r"""Converts the weights of a BERT of Hugging Face's transformers to a `models.BERT`; of MiniLM and its kin, too.
 
     Sizes are inferred from the weights, of `BertModel` or a model around it (names with `bert.` before them; heads of

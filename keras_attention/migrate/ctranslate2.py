@@ -5,11 +5,13 @@ import struct
 
 import numpy as np
 
+from keras_attention.types import PathLike
+
 DTYPES = {0: "float32", 1: "int8", 2: "int16", 3: "int32", 4: "float16"}
 VERSION = 6
 
 
-def read_ctranslate2(path):
+def read_ctranslate2(path: PathLike) -> dict[str, np.ndarray]:
     """Reads the weights of a file of CTranslate2, `model.bin`.
 
     Args:

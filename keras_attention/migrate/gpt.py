@@ -1,6 +1,7 @@
 """Conversion of GPT-2's and Llama's weights, as Hugging Face's transformers names them, to `models.GPT`."""
 
 import re
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,11 @@ from keras_attention.migrate.filling import (
     require_mapping,
     shape_at,
 )
+from keras_attention.models import GPT
 from keras_attention.models import gpt as gpt_model
 from keras_attention.models import llama as llama_model
 from keras_attention.ops.require import require_int
+from keras_attention.types import Weights
 
 BLOCK = re.compile(r"^(?:h|layers)\.(\d+)\.(.+)$")
 LAYERS = {
@@ -51,7 +54,7 @@ NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0}
 BUFFERS = re.compile(r"\.attn\.(bias|masked_bias)$|rotary_emb\.inv_freq$")
 
 
-def gpt2(weights, num_heads, **kwargs):
+def gpt2(weights: Weights, num_heads: int, **kwargs: Any) -> GPT:
     r"""Converts the weights of a GPT-2 of Hugging Face's transformers to a `models.GPT`.
 
     Sizes are inferred from the weights, of `GPT2LMHeadModel` or `GPT2Model`. Fused projections are split:
@@ -100,7 +103,7 @@ def gpt2(weights, num_heads, **kwargs):
     return model
 
 
-def llama(weights, num_heads, rotary=None, **kwargs):
+def llama(weights: Weights, num_heads: int, rotary: dict[str, Any] | None = None, **kwargs: Any) -> GPT:
     r"""Converts the weights of a Llama of Hugging Face's transformers to a `models.GPT`; of Qwen 3, too.
 
     All sizes but those of the arguments are inferred from the weights, so is whether queries and keys are normalized

@@ -1,5 +1,7 @@
 """Conversion of KerasHub's Transformer layers."""
 
+import keras
+
 from keras_attention.layers import TransformerDecoderBlock, TransformerEncoderBlock
 from keras_attention.migrate.keras_multi_head_attention import require_plain
 
@@ -18,7 +20,7 @@ NAMES = {
 }
 
 
-def keras_hub_transformer(layer):
+def keras_hub_transformer(layer: keras.Layer) -> TransformerEncoderBlock | TransformerDecoderBlock:
     r"""Converts a built `keras_hub.layers.TransformerEncoder` or `TransformerDecoder` to a block of this library.
 
     Name, dtype policy, arguments and weights are kept; `normalize_first` is `norm_first`, `layer_norm_epsilon` is

@@ -8,7 +8,7 @@ from keras_attention.layers import MultiHeadAttention
 RENAMED = {"head_dim": "key_dim", "num_query_heads": "num_heads"}
 
 
-def keras_multi_head_attention(layer):
+def keras_multi_head_attention(layer: keras.Layer) -> MultiHeadAttention:
     r"""Converts a built `keras.layers.MultiHeadAttention` or `GroupQueryAttention` to a `layers.MultiHeadAttention`.
 
     Name, dtype policy, arguments and weights are kept; `head_dim` and `num_query_heads` of `GroupQueryAttention` are

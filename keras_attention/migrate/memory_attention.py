@@ -1,5 +1,7 @@
 """Conversion of the attention mechanisms of `tfa.seq2seq`."""
 
+from typing import Any
+
 from keras_attention.layers import (
     BahdanauAttention,
     BahdanauMonotonicAttention,
@@ -7,9 +9,10 @@ from keras_attention.layers import (
     LuongMonotonicAttention,
 )
 from keras_attention.migrate.names import by_path, find, find_beside
+from keras_attention.types import Weights
 
 
-def bahdanau_attention(weights, **kwargs):
+def bahdanau_attention(weights: Weights, **kwargs: Any) -> BahdanauAttention:
     r"""Converts the weights of `tfa.seq2seq.BahdanauAttention` to a `layers.BahdanauAttention`.
 
     Its sizes and `normalize` are inferred from the weights:
@@ -44,7 +47,7 @@ def bahdanau_attention(weights, **kwargs):
     return _bahdanau(BahdanauAttention, by_path(weights), **kwargs)
 
 
-def luong_attention(weights, **kwargs):
+def luong_attention(weights: Weights, **kwargs: Any) -> LuongAttention:
     r"""Converts the weights of `tfa.seq2seq.LuongAttention` to a `layers.LuongAttention` with the general score.
 
     Its sizes and `scale` are inferred from the weights; queries have `units` features:
@@ -74,7 +77,7 @@ def luong_attention(weights, **kwargs):
     return _luong(LuongAttention, by_path(weights), score="general", **kwargs)
 
 
-def bahdanau_monotonic_attention(weights, mode="parallel", **kwargs):
+def bahdanau_monotonic_attention(weights: Weights, mode: str = "parallel", **kwargs: Any) -> BahdanauMonotonicAttention:
     r"""Converts the weights of `tfa.seq2seq.BahdanauMonotonicAttention` to a `layers.BahdanauMonotonicAttention`.
 
     The weights are those of `bahdanau_attention` and
@@ -100,7 +103,7 @@ def bahdanau_monotonic_attention(weights, mode="parallel", **kwargs):
     return layer
 
 
-def luong_monotonic_attention(weights, mode="parallel", **kwargs):
+def luong_monotonic_attention(weights: Weights, mode: str = "parallel", **kwargs: Any) -> LuongMonotonicAttention:
     r"""Converts the weights of `tfa.seq2seq.LuongMonotonicAttention` to a `layers.LuongMonotonicAttention`.
 
     The weights are those of `luong_attention` and

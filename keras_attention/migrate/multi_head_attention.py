@@ -1,12 +1,15 @@
 """Conversion of `tfa.layers.MultiHeadAttention`."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_attention.layers import MultiHeadAttention
 from keras_attention.migrate.names import by_path, find
+from keras_attention.types import Weights
 
 
-def multi_head_attention(weights, **kwargs):
+def multi_head_attention(weights: Weights, **kwargs: Any) -> MultiHeadAttention:
     r"""Converts the weights of `tfa.layers.MultiHeadAttention` to a `layers.MultiHeadAttention`.
 
     All sizes are inferred from the weights, with N heads of size H:

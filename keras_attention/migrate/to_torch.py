@@ -1,5 +1,7 @@
 """Conversion of attention and Transformer blocks to PyTorch's modules."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -9,7 +11,7 @@ from keras_attention.migrate.torch_names import join, read
 BLOCKS = TransformerEncoderBlock, TransformerDecoderBlock
 
 
-def to_torch(layer):
+def to_torch(layer: keras.Layer | list[Any] | dict[str, list[Any]]) -> dict[str, np.ndarray]:
     r"""Converts weights of attention and of Transformer blocks to the state dict of a PyTorch module.
 
     The inverse of `torch_multi_head_attention` and `torch_transformer`, with the same tables:

@@ -1,11 +1,14 @@
 """Conversion of `torch.nn.MultiheadAttention`."""
 
+from typing import Any
+
 from keras_attention.layers import MultiHeadAttention
 from keras_attention.migrate.torch_names import checked, fill, find, has_biases
 from keras_attention.ops.require import require_int
+from keras_attention.types import Weights
 
 
-def torch_multi_head_attention(weights, num_heads, **kwargs):
+def torch_multi_head_attention(weights: Weights, num_heads: int, **kwargs: Any) -> MultiHeadAttention:
     r"""Converts the state dict of `torch.nn.MultiheadAttention` to a `layers.MultiHeadAttention`.
 
     All sizes but the number of heads are inferred from the weights, with N heads of size H and E = N H:

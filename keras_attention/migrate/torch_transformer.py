@@ -1,6 +1,7 @@
 """Conversion of PyTorch's Transformer modules."""
 
 import re
+from typing import Any
 
 import keras
 
@@ -8,9 +9,17 @@ from keras_attention.layers import TransformerDecoderBlock, TransformerEncoderBl
 from keras_attention.migrate.torch_multi_head_attention import check_heads
 from keras_attention.migrate.torch_names import checked, fill, find, has_biases
 from keras_attention.ops.require import require_int
+from keras_attention.types import Activation, Weights
 
 
-def torch_transformer(weights, num_heads, norm_first=False, activation="relu", epsilon=1e-5, **kwargs):
+def torch_transformer(
+    weights: Weights,
+    num_heads: int,
+    norm_first: bool = False,
+    activation: Activation = "relu",
+    epsilon: float = 1e-5,
+    **kwargs: Any,
+) -> Any:
     r"""Converts the state dict of one of PyTorch's Transformer modules to blocks of this library.
 
     The result has the structure of the module, which is recognized by the names of the weights:

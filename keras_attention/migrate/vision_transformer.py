@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from keras_attention.migrate.filling import (
     by_path,
@@ -13,6 +15,7 @@ from keras_attention.migrate.filling import (
     shape_at,
 )
 from keras_attention.models import VisionTransformer
+from keras_attention.types import Weights
 
 # Published names -> paths in the model: of transformers (older, newer), timm and torchvision (older, newer).
 PREFIXES = re.compile(r"^(module\.)?(vit\.)?(embeddings\.)?")
@@ -44,7 +47,13 @@ OF_NORMS = {"weight": "gamma", "bias": "beta"}
 OF_OTHERS = {"weight": "kernel", "bias": "bias"}
 
 
-def vision_transformer(weights, num_heads, image_size=None, epsilon=None, **kwargs):
+def vision_transformer(
+    weights: Weights,
+    num_heads: int,
+    image_size: int | Sequence[int] | None = None,
+    epsilon: float | None = None,
+    **kwargs: Any,
+) -> VisionTransformer:
     r"""Converts the state dict of a PyTorch Vision Transformer to a `models.VisionTransformer`.
 
     All sizes but those of the arguments are inferred from the weights. Supported names:

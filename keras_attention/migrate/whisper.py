@@ -1,12 +1,14 @@
 """Conversion of Whisper's weights, as transformers, OpenAI and CTranslate2 name them, to `models.Whisper`."""
 
 import re
+from typing import Any
 
 import numpy as np
 
 from keras_attention.migrate.filling import by_path, fill, find, path_in_model, require_mapping, shape_at
 from keras_attention.models import Whisper
 from keras_attention.models.whisper import PER_POSITION
+from keras_attention.types import Weights
 
 BLOCK = re.compile(r"^(encoder|decoder)\.(?:layers\.|blocks\.|layer_)(\d+)\.(.+)$")
 PARTS = ("query", "key", "value")
@@ -54,7 +56,7 @@ IGNORED = ("num_heads", "alignment_heads", "alignment_layer")
 HEAD = 64  # features of a head of every published model
 
 
-def whisper(weights, num_heads=None, **kwargs):
+def whisper(weights: Weights, num_heads: int | None = None, **kwargs: Any) -> Whisper:
     r"""Converts the weights of a Whisper to a `models.Whisper`.
 
     Sizes are inferred from the weights, of `WhisperForConditionalGeneration` of Hugging Face's transformers, of

@@ -1,5 +1,8 @@
 """ResNets with attention for image classification: SE-ResNet, CBAM-ResNet, ResNet with non-local blocks."""
 
+from collections.abc import Sequence
+from typing import Any, Unpack
+
 import keras
 
 from keras_attention.layers import get_attention
@@ -8,6 +11,7 @@ from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.resnet import LAYOUTS, STEMS, ResNetParts
 from keras_attention.models.parts.synchronized import synchronize
 from keras_attention.ops.require import require_bool, require_choice, require_int
+from keras_attention.types import DType, ModelOptions
 
 # depth: residual blocks of each stage, whether they are bottlenecks
 DEPTHS = {
@@ -97,20 +101,20 @@ class AttentionResNet(keras.Model):
 
     def __init__(
         self,
-        blocks=(3, 4, 6, 3),
-        bottleneck=True,
-        attention=None,
-        attention_kwargs=None,
-        num_classes=1000,
-        width=64,
-        stem="7x7",
-        layout="torch",
-        input_channels=3,
-        synchronized=False,
+        blocks: Sequence[int] = (3, 4, 6, 3),
+        bottleneck: bool = True,
+        attention: str | None = None,
+        attention_kwargs: dict[str, Any] | None = None,
+        num_classes: int = 1000,
+        width: int = 64,
+        stem: str = "7x7",
+        layout: str = "torch",
+        input_channels: int = 3,
+        synchronized: bool = False,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(AttentionResNet, locals(), CHECKS)
         if attention is not None:
             # Raises for unknown or invalid `attention_kwargs`.
@@ -131,7 +135,7 @@ class AttentionResNet(keras.Model):
         return {**common_config(self), **self._arguments}
 
 
-def attention_resnet(depth=50, attention=None, **kwargs):
+def attention_resnet(depth: int = 50, attention: str | None = None, **kwargs: Any) -> AttentionResNet:
     """ResNet-18 to ResNet-152 with or without attention: `AttentionResNet` at a published depth.
 
     Images [B, Y, X, 3] to logits [B, num_classes], as in "Deep Residual Learning"

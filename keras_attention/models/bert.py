@@ -1,5 +1,7 @@
 """BERT: the bidirectional Transformer encoder."""
 
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
@@ -8,6 +10,7 @@ from keras_attention.models.parts.arguments import checked, optional_int, positi
 from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.stack import make_seeds
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
+from keras_attention.types import DType, ModelOptions, Tensor
 
 CHECKS = {
     **dict.fromkeys(("vocabulary_size", "num_layers", "model_dim", "num_heads", "intermediate_dim"), require_int),
@@ -73,22 +76,22 @@ class BERT(keras.Model):
 
     def __init__(
         self,
-        vocabulary_size=30522,
-        num_layers=12,
-        model_dim=768,
-        num_heads=12,
-        intermediate_dim=3072,
-        max_length=512,
-        num_segments=2,
-        dropout=0.1,
-        attention_dropout=0.1,
-        epsilon=1e-12,
-        pooler=True,
-        seed=None,
+        vocabulary_size: int = 30522,
+        num_layers: int = 12,
+        model_dim: int = 768,
+        num_heads: int = 12,
+        intermediate_dim: int = 3072,
+        max_length: int = 512,
+        num_segments: int | None = 2,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        epsilon: float = 1e-12,
+        pooler: bool = True,
+        seed: int | None = None,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(BERT, locals(), CHECKS)
         require_heads({**arguments, "key_dim": None})
         names = ["tokens"] + ["segments"] * (num_segments is not None)
@@ -111,12 +114,12 @@ class BERT(keras.Model):
             setattr(self, name, value)
 
     @property
-    def vocabularies(self):
+    def vocabularies(self) -> dict[str, int]:
         """Input name -> number of its values, as `export.export_saved_model` checks them."""
         sizes = {"tokens": self.vocabulary_size, "segments": self.num_segments}
         return {name: size for name, size in sizes.items() if size is not None}
 
-    def attention_scores(self, inputs):
+    def attention_scores(self, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Attention probabilities of every block, in inference mode: a list with [B, N, T, T] per block."""
         inputs = {name: ops.convert_to_tensor(x) for name, x in inputs.items()}
         x, mask, seen = self.embed(**inputs, training=False), ops.not_equal(inputs["tokens"], 0), []
@@ -129,7 +132,7 @@ class BERT(keras.Model):
         return {**common_config(self), **self._arguments}
 
 
-def bert(vocabulary_size=30522, **kwargs):
+def bert(vocabulary_size: int = 30522, **kwargs: Any) -> BERT:
     """BERT of any size; default: the base model's, 109,482,240 parameters.
 
     `{"tokens": [B, T], "segments": [B, T]}` ids to `{"states": [B, T, D], "pooled": [B, D]}`; paper as of `BERT`.

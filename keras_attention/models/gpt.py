@@ -1,5 +1,7 @@
 """Decoder-only Transformers: GPT-2, and Llama by its arguments."""
 
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
@@ -23,6 +25,7 @@ from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.stack import Stack, after_prompt, make_seeds, prepare_step_after_prompt
 from keras_attention.ops.masks import require_boolean
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
+from keras_attention.types import DType, ModelOptions, Nest, Step, Tensor
 
 ACTIVATIONS = ("gelu_tanh", "gelu", "silu", "relu")
 CHECKS = {
@@ -117,27 +120,27 @@ class GPT(keras.Model):
 
     def __init__(
         self,
-        vocabulary_size,
-        num_layers=12,
-        model_dim=768,
-        num_heads=12,
-        intermediate_dim=3072,
-        max_length=1024,
-        dropout=0.1,
-        attention_dropout=0.1,
-        activation="gelu_tanh",
-        gated=False,
-        norm="layer",
-        epsilon=1e-5,
-        use_bias=True,
-        rotary=None,
-        attention=None,
-        tie_embeddings=True,
-        seed=None,
+        vocabulary_size: int,
+        num_layers: int = 12,
+        model_dim: int = 768,
+        num_heads: int = 12,
+        intermediate_dim: int = 3072,
+        max_length: int | None = 1024,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        activation: str = "gelu_tanh",
+        gated: bool = False,
+        norm: str = "layer",
+        epsilon: float = 1e-5,
+        use_bias: bool = True,
+        rotary: dict[str, Any] | None = None,
+        attention: dict[str, Any] | None = None,
+        tie_embeddings: bool = True,
+        seed: int | None = None,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(GPT, locals(), CHECKS)
         _require_positions(arguments)
         names = ["embedding"] if tie_embeddings else ["embedding", "logits"]
@@ -157,11 +160,11 @@ class GPT(keras.Model):
             setattr(self, name, value)
 
     @property
-    def vocabularies(self):
+    def vocabularies(self) -> dict[str, int]:
         """Input name -> number of its values, as `export.export_saved_model` checks them."""
         return {"tokens": self.vocabulary_size}
 
-    def start(self, prompt, max_length, mask=None):
+    def start(self, prompt: Tensor, max_length: int, mask: Tensor | None = None) -> Nest:
         """Reads a prompt and creates the cache. The first `step` gets its last token.
 
         Args:
@@ -186,7 +189,7 @@ class GPT(keras.Model):
         caches = self.decoder.read(prompt, caches, inputs_mask=mask, start_index=-padding, training=False)[1]
         return {"blocks": caches, "offset": ops.full((B,), P - 1, dtype="int32"), "padding": padding}
 
-    def step(self, tokens, cache, index):
+    def step(self, tokens: Tensor, cache: Nest, index: int | Tensor) -> tuple[Tensor, Nest]:
         """One decoding step: reads one token a row and returns the logits of the next.
 
         Args:
@@ -202,7 +205,7 @@ class GPT(keras.Model):
         x, caches = self.decoder.read(ops.expand_dims(tokens, 1), cache["blocks"], **read)
         return self.scorer(x[:, 0], reverse=True), {**cache, "blocks": caches}
 
-    def prepare_step(self):
+    def prepare_step(self) -> Step:
         """Returns `step` for a loop: what the weights alone determine is computed here, once for all its steps.
 
         The decoders of `keras_attention.decoding` call it themselves if they are given `model.step`.
@@ -210,7 +213,7 @@ class GPT(keras.Model):
         plain = type(self).step is GPT.step
         return (prepare_step_after_prompt(self.decoder, self.scorer) if plain else None) or self.step
 
-    def attention_scores(self, inputs):
+    def attention_scores(self, inputs: Tensor) -> list[Tensor]:
         """Attention probabilities of every block, in inference mode: a list with [B, N, T, T] per block."""
         flags = {"training": False, "return_attention_scores": True}
         return [scores["self"] for scores in self.decoder(ops.convert_to_tensor(inputs), **flags)[1]]
@@ -219,7 +222,7 @@ class GPT(keras.Model):
         return {**common_config(self), **self._arguments}
 
 
-def gpt(vocabulary_size=50257, **kwargs):
+def gpt(vocabulary_size: int = 50257, **kwargs: Any) -> GPT:
     """Decoder-only Transformer of any size; default: GPT-2 small, 124,439,808 parameters.
 
     Shapes and paper as of `GPT`.
@@ -237,7 +240,14 @@ def gpt(vocabulary_size=50257, **kwargs):
     return GPT(vocabulary_size, **kwargs)
 
 
-def llama(vocabulary_size=32000, num_layers=32, model_dim=4096, num_heads=32, intermediate_dim=11008, **kwargs):
+def llama(
+    vocabulary_size: int = 32000,
+    num_layers: int = 32,
+    model_dim: int = 4096,
+    num_heads: int = 32,
+    intermediate_dim: int = 11008,
+    **kwargs: Any,
+) -> GPT:
     """`GPT` with the layout of Llama; default: that of 7 billion parameters (Touvron et al., 2023, Table 2).
 
     Shapes as of `GPT`. Later versions: `attention={"num_key_value_heads": 8}`, `tie_embeddings`, and `rotary` with

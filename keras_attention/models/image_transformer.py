@@ -1,6 +1,8 @@
 """Image Transformer: autoregressive image generation with local self-attention, and its cached decoding."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import keras
 from keras import ops
@@ -17,6 +19,7 @@ from keras_attention.ops.require import (
     require_seed,
     require_size,
 )
+from keras_attention.types import DType, ModelOptions, Nest, Tensor
 
 LIKELIHOODS = ("categorical", "logistic_mixture")
 SIZES = ("channels", "num_layers", "model_dim", "num_heads", "intermediate_dim", "num_mixtures")
@@ -121,28 +124,28 @@ class ImageTransformer(keras.Model):
 
     def __init__(
         self,
-        channels=3,
-        num_layers=12,
-        model_dim=512,
-        num_heads=4,
-        intermediate_dim=2048,
-        query_block=256,
-        memory_block=256,
-        likelihood="categorical",
-        num_mixtures=10,
-        num_classes=None,
-        num_encoder_layers=0,
-        key_dim=None,
-        dropout=0.3,
-        norm_first=False,
-        position_encoding="sinusoidal",
-        max_size=None,
-        variant="paper",
-        seed=None,
+        channels: int = 3,
+        num_layers: int = 12,
+        model_dim: int = 512,
+        num_heads: int = 4,
+        intermediate_dim: int = 2048,
+        query_block: int | Sequence[int] = 256,
+        memory_block: int | Sequence[int] = 256,
+        likelihood: str = "categorical",
+        num_mixtures: int = 10,
+        num_classes: int | None = None,
+        num_encoder_layers: int = 0,
+        key_dim: int | None = None,
+        dropout: float = 0.3,
+        norm_first: bool = False,
+        position_encoding: str | None = "sinusoidal",
+        max_size: Sequence[int] | None = None,
+        variant: str = "paper",
+        seed: int | None = None,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(ImageTransformer, locals(), CHECKS)
         require_heads(arguments)
         if position_encoding == "learned" and max_size is None:
@@ -160,16 +163,22 @@ class ImageTransformer(keras.Model):
             setattr(self, name, value)
 
     @property
-    def vocabularies(self):
+    def vocabularies(self) -> dict[str, int]:
         """Input name -> number of its values, as `export.export_saved_model` checks them."""
         classes = {"label": self.num_classes} if self.num_classes else {}
         return {"image": 256, "source": 256, **classes}
 
-    def encode(self, source):
+    def encode(self, source: Tensor) -> Tensor:
         """Encoder only: images [B, y, x, C] -> memory [B, S, D]."""
         return self.parts.encode(ops.convert_to_tensor(source, "int32"), training=False)
 
-    def start(self, size, batch_size=None, label=None, source=None):
+    def start(
+        self,
+        size: Sequence[int],
+        batch_size: int | Tensor | None = None,
+        label: Tensor | None = None,
+        source: Tensor | None = None,
+    ) -> Nest:
         """Creates the cache for `step` from the image size and the conditioning inputs.
 
         Args:
@@ -194,7 +203,7 @@ class ImageTransformer(keras.Model):
         cache["blocks"] = tuple(block.make_cache(batch_size, Y, X, memory) for block in decoder.blocks)
         return cache
 
-    def step(self, tokens, cache, index):
+    def step(self, tokens: Tensor, cache: Nest, index: int | Tensor) -> tuple[Tensor, Nest]:
         """One decoding step: the logits of position `index`, given the value at `index - 1`.
 
         Its cost depends neither on `index` nor on the size of the image: it attends to one block and its memory. (The
@@ -212,7 +221,7 @@ class ImageTransformer(keras.Model):
         """
         return self.parts.step(ops.convert_to_tensor(tokens), cache, index)
 
-    def to_sequence(self, images):
+    def to_sequence(self, images: Tensor) -> Tensor:
         """Images [B, Y, X, C] in generation order: values [B, Y·X·C], or pixels [B, Y·X, C]."""
         images = ops.convert_to_tensor(images)
         if self.parts.categorical:
@@ -220,7 +229,7 @@ class ImageTransformer(keras.Model):
             images = ops.reshape(images, (B, Y, X * C))
         return generation.to_sequence(images, self.parts.block)
 
-    def to_image(self, sequence, size):
+    def to_image(self, sequence: Tensor, size: Sequence[int]) -> Tensor:
         """Inverse of `to_sequence`: images [B, Y, X, C] of `size` (rows, columns) in pixels."""
         Y, X = size
         columns = X * self.parts.decoder.pixels.columns
@@ -248,7 +257,7 @@ class ImageTransformer(keras.Model):
                 raise ValueError(f"`{name}` {needed} for this model. Received: {name} {'' if given else 'not '}given")
 
 
-def image_transformer(**kwargs):
+def image_transformer(**kwargs: Any) -> ImageTransformer:
     """Image Transformer of any size; default: the published categorical model for CIFAR-10, 38,328,576 parameters.
 
     Images [B, Y, X, C] to logits [B, Y, X, C, 256] or mixture parameters [B, Y, X, P], as in "Image Transformer"

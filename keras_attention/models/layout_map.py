@@ -8,7 +8,9 @@ from keras_attention.layers.bases.projections import ProjectsHeads
 from keras_attention.layers.token_embedding import TokenEmbedding
 
 
-def layout_map(model, mesh, axis="model"):
+def layout_map(
+    model: keras.Layer, mesh: keras.distribution.DeviceMesh, axis: str = "model"
+) -> keras.distribution.LayoutMap:
     """Layout of a model's weights for `keras.distribution.ModelParallel`: heads, hidden units and tables are split.
 
     As in "Megatron-LM", section 3 ([Shoeybi et al., 2019](https://arxiv.org/abs/1909.08053)). With n devices along the

@@ -1,5 +1,7 @@
 """Luong's attention-based LSTM encoder-decoder for machine translation, with input feeding."""
 
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
@@ -8,6 +10,7 @@ from keras_attention.layers.luong_attention import SCORES, WINDOWS
 from keras_attention.models.parts.arguments import checked, one_of, optional_int, positive_number
 from keras_attention.models.parts.dtypes import common_config
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
+from keras_attention.types import DType, ModelOptions, Nest, Tensor
 
 SIZES = ("source_vocabulary_size", "target_vocabulary_size", "embedding_dim", "units", "num_layers")
 CHECKS = {
@@ -92,23 +95,23 @@ class LuongLSTM(keras.Model):
 
     def __init__(
         self,
-        source_vocabulary_size,
-        target_vocabulary_size,
-        embedding_dim=1000,
-        units=1000,
-        num_layers=4,
-        score="general",
-        window=None,
-        half_width=10,
-        max_length=None,
-        input_feeding=True,
-        use_bias=False,
-        dropout=0.0,
-        seed=None,
+        source_vocabulary_size: int,
+        target_vocabulary_size: int,
+        embedding_dim: int = 1000,
+        units: int = 1000,
+        num_layers: int = 4,
+        score: str = "general",
+        window: str | None = None,
+        half_width: float = 10,
+        max_length: int | None = None,
+        input_feeding: bool = True,
+        use_bias: bool = False,
+        dropout: float = 0.0,
+        seed: int | None = None,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(LuongLSTM, locals(), CHECKS)
         parts = _LuongParts(arguments, dtype)
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")}
@@ -122,15 +125,15 @@ class LuongLSTM(keras.Model):
             setattr(self, name, value)
 
     @property
-    def vocabularies(self):
+    def vocabularies(self) -> dict[str, int]:
         """Input name -> number of its values, as `export.export_saved_model` checks them."""
         return {"source": self.source_vocabulary_size, "target": self.target_vocabulary_size}
 
-    def encode(self, source, training=False):
+    def encode(self, source: Tensor, training: bool = False) -> Tensor:
         """Encoder only: source ids [B, S] -> memory [B, S, n]."""
         return self.parts.encode(ops.convert_to_tensor(source), training=training)[0]
 
-    def start(self, source, max_length=None):
+    def start(self, source: Tensor, max_length: int | None = None) -> Nest:
         """Encodes the source and creates the cache for `step`.
 
         Args:
@@ -144,7 +147,7 @@ class LuongLSTM(keras.Model):
         memory = self.parts.decoder.project_memory(memory, mask=mask)
         return {"memory": memory, "state": self.parts.decoder.start(memory, states)}
 
-    def step(self, tokens, cache, index):
+    def step(self, tokens: Tensor, cache: Nest, index: int | Tensor) -> tuple[Tensor, Nest]:
         """One decoding step: reads one token of each target and returns the logits of the next.
 
         Runs inside `tf.function`, XLA and `jax.jit`.
@@ -161,7 +164,7 @@ class LuongLSTM(keras.Model):
         output, _, state = self.parts.decoder.step(x, cache["memory"], cache["state"])
         return self.parts.logits(output), {**cache, "state": state}
 
-    def attention_scores(self, inputs):
+    def attention_scores(self, inputs: dict[str, Tensor]) -> Tensor:
         """Attention probabilities of every target token over the source, in inference mode.
 
         Args:
@@ -178,7 +181,7 @@ class LuongLSTM(keras.Model):
         return {**common_config(self), **self._arguments}
 
 
-def luong_lstm(source_vocabulary_size, target_vocabulary_size, **kwargs):
+def luong_lstm(source_vocabulary_size: int, target_vocabulary_size: int, **kwargs: Any) -> LuongLSTM:
     """LSTM encoder-decoder with Luong attention; default: the paper's sizes, global attention, general score.
 
     `{"source": [B, S], "target": [B, T]}` token ids to logits [B, T, V], as in "Effective Approaches to

@@ -1,5 +1,8 @@
 """Video ResNets with non-local blocks: C2D and I3D of "Non-local Neural Networks"."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
+
 import keras
 
 from keras_attention.layers import NonLocalBlock
@@ -8,6 +11,7 @@ from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.non_local_resnet import ClipParts
 from keras_attention.models.parts.synchronized import synchronize
 from keras_attention.ops.require import require_bool, require_choice, require_int, require_rate
+from keras_attention.types import DType, ModelOptions
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 INFLATIONS = (None, "3x1x1", "3x3x3")
@@ -105,21 +109,21 @@ class NonLocalResNet(keras.Model):
 
     def __init__(
         self,
-        blocks=(3, 4, 6, 3),
-        non_local=None,
-        non_local_kwargs=None,
-        inflation=None,
-        num_classes=400,
-        width=64,
-        temporal_stride=2,
-        variant="paper",
-        dropout=0.5,
-        input_channels=3,
-        synchronized=False,
+        blocks: Sequence[int] = (3, 4, 6, 3),
+        non_local: Mapping[str, int | Sequence[int]] | None = None,
+        non_local_kwargs: dict[str, Any] | None = None,
+        inflation: str | None = None,
+        num_classes: int = 400,
+        width: int = 64,
+        temporal_stride: int = 2,
+        variant: str = "paper",
+        dropout: float = 0.5,
+        input_channels: int = 3,
+        synchronized: bool = False,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(NonLocalResNet, locals(), CHECKS)
         _require_places(arguments)
         _non_local(arguments)  # raises for unknown or invalid `non_local_kwargs`
@@ -142,7 +146,7 @@ class NonLocalResNet(keras.Model):
         return {**common_config(self), **self._arguments}
 
 
-def non_local_resnet(depth=50, num_blocks=0, **kwargs):
+def non_local_resnet(depth: int = 50, num_blocks: int = 0, **kwargs: Any) -> NonLocalResNet:
     """C2D or I3D of depth 50 or 101 with 0, 1, 5 or 10 non-local blocks: `NonLocalResNet` in the paper's sizes.
 
     Clips [B, T, Y, X, 3] to logits [B, num_classes], as in "Non-local Neural Networks", Tables 1 and 2

@@ -1,6 +1,7 @@
 """Recurrent attention model (RAM): classifies images from a sequence of glimpses."""
 
 import functools
+from typing import Any, Unpack
 
 import keras
 from keras import ops
@@ -10,6 +11,7 @@ from keras_attention.models.parts.arguments import checked, one_of, positive_num
 from keras_attention.models.parts.dtypes import common_config
 from keras_attention.ops.require import require_bool, require_int, require_number, require_seed
 from keras_attention.ops.runtime.replicas import replicas
+from keras_attention.types import DType, ModelOptions, Tensor
 
 CORES = ("rnn", "lstm")
 SIZES = ("num_classes", "num_glimpses", "size", "scales", "glimpse_units", "location_units", "units", "channels")
@@ -95,24 +97,24 @@ class RecurrentAttention(keras.Model):
 
     def __init__(
         self,
-        num_classes=10,
-        num_glimpses=6,
-        size=8,
-        scales=1,
-        factor=2.0,
-        soft=False,
-        std=0.1,
-        core="rnn",
-        glimpse_units=128,
-        location_units=128,
-        units=256,
-        detach=True,
-        channels=1,
-        seed=None,
+        num_classes: int = 10,
+        num_glimpses: int = 6,
+        size: int = 8,
+        scales: int = 1,
+        factor: float = 2.0,
+        soft: bool = False,
+        std: float = 0.1,
+        core: str = "rnn",
+        glimpse_units: int = 128,
+        location_units: int = 128,
+        units: int = 256,
+        detach: bool = True,
+        channels: int = 1,
+        seed: int | None = None,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(RecurrentAttention, locals(), CHECKS)
         parts = _RecurrentAttentionParts(arguments, dtype)
         images = keras.Input((None, None, channels), name="images")
@@ -144,7 +146,7 @@ class RecurrentAttention(keras.Model):
         own = {name: next((name[len(p) :] for p in prefixes if name.startswith(p)), name) for name in results}
         return {own[name]: value for name, value in results.items()}
 
-    def mean_probabilities(self, images, draws):
+    def mean_probabilities(self, images: Tensor, draws: int) -> Tensor:
         """Class probabilities averaged over `draws` sampled glimpse paths (Monte Carlo estimate).
 
         Args:
@@ -173,7 +175,7 @@ class RecurrentAttention(keras.Model):
         return {**common_config(self), **self._arguments}
 
 
-def recurrent_attention(**kwargs):
+def recurrent_attention(**kwargs: Any) -> RecurrentAttention:
     """Recurrent attention model (RAM) of any size; default: the paper's for MNIST, 209,677 parameters.
 
     Images [B, Y, X, channels] to a dict of logits [B, num_classes], locations [B, T, 2] and more, as in "Recurrent

@@ -1,5 +1,7 @@
 """RNNsearch, the first translation model with attention, and RNNencdec, its baseline without."""
 
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
@@ -7,6 +9,7 @@ from keras_attention.models.parts.arguments import checked
 from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.rnn_search import RNNSearchParts
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
+from keras_attention.types import DType, Initializer, ModelOptions, Nest, Tensor
 
 VOCABULARIES = ("source_vocabulary_size", "target_vocabulary_size")
 SIZES = (*VOCABULARIES, "embedding_dim", "units", "attention_units", "maxout_units")
@@ -101,21 +104,21 @@ class RNNSearch(keras.Model):
 
     def __init__(
         self,
-        source_vocabulary_size,
-        target_vocabulary_size,
-        embedding_dim=620,
-        units=1000,
-        attention_units=1000,
-        maxout_units=500,
-        attention=True,
-        use_bias=False,
-        dropout=0.0,
-        kernel_initializer=None,
-        seed=None,
+        source_vocabulary_size: int,
+        target_vocabulary_size: int,
+        embedding_dim: int = 620,
+        units: int = 1000,
+        attention_units: int = 1000,
+        maxout_units: int = 500,
+        attention: bool = True,
+        use_bias: bool = False,
+        dropout: float = 0.0,
+        kernel_initializer: Initializer | None = None,
+        seed: int | None = None,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(RNNSearch, locals(), CHECKS)
         parts = RNNSearchParts(arguments, dtype)
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")}
@@ -130,15 +133,15 @@ class RNNSearch(keras.Model):
             setattr(self, name, value)
 
     @property
-    def vocabularies(self):
+    def vocabularies(self) -> dict[str, int]:
         """Input name -> number of its values, as `export.export_saved_model` checks them."""
         return {"source": self.source_vocabulary_size, "target": self.target_vocabulary_size}
 
-    def encode(self, source, training=False):
+    def encode(self, source: Tensor, training: bool = False) -> Tensor:
         """Encoder only: source ids [B, S] -> annotations [B, S, 2n]; without attention the summary [B, n]."""
         return self.parts.encode(ops.convert_to_tensor(source), training=training)[0]
 
-    def start(self, source, max_length=None):
+    def start(self, source: Tensor, max_length: int | None = None) -> Nest:
         """Encodes the source and creates the cache for `step`.
 
         Args:
@@ -150,7 +153,7 @@ class RNNSearch(keras.Model):
         """
         return self.parts.decoder.start(*self.parts.encode(ops.convert_to_tensor(source), training=False))
 
-    def step(self, tokens, cache, index):
+    def step(self, tokens: Tensor, cache: Nest, index: int | Tensor) -> tuple[Tensor, Nest]:
         """One decoding step: reads one token of each target and returns the logits of the next.
 
         Runs inside `tf.function`, XLA and `jax.jit`.
@@ -169,7 +172,7 @@ class RNNSearch(keras.Model):
         output, cache = self.parts.decoder.step(x, cache)
         return self.parts.generate(output, x, training=False), cache
 
-    def attention_scores(self, inputs):
+    def attention_scores(self, inputs: dict[str, Tensor]) -> Tensor:
         """Attention probabilities of every target token over the source, in inference mode.
 
         Args:
@@ -195,7 +198,7 @@ class RNNSearch(keras.Model):
         }
 
 
-def rnn_search(source_vocabulary_size, target_vocabulary_size, **kwargs):
+def rnn_search(source_vocabulary_size: int, target_vocabulary_size: int, **kwargs: Any) -> RNNSearch:
     """RNNsearch (Bahdanau attention), or with `attention=False` RNNencdec; default: the paper's sizes.
 
     `{"source": [B, S], "target": [B, T]}` token ids to logits [B, T, V], as in "Neural Machine Translation by Jointly

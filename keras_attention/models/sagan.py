@@ -1,5 +1,8 @@
 """SAGAN: class-conditional GAN with self-attention in generator and discriminator, and its paper's baselines."""
 
+from collections.abc import Sequence
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
@@ -7,9 +10,10 @@ from keras_attention.layers import LabelConcatenation, ProjectionHead
 from keras_attention.models.parts.arguments import as_locals, keywords
 from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.sagan import SMALLEST, SAGANParts, widths
-from keras_attention.models.parts.sagan_arguments import CONCATENATE_AT, complete, without
+from keras_attention.models.parts.sagan_arguments import CONCATENATE_AT, complete, keep, without
 from keras_attention.models.parts.synchronized import synchronize
 from keras_attention.ops.require import require_choice
+from keras_attention.types import DType, ModelOptions
 
 SQRT2 = 2**0.5
 # baseline: arguments that it changes, of the generator and of the discriminator
@@ -90,22 +94,22 @@ class SAGANGenerator(keras.Model):
 
     def __init__(
         self,
-        image_size=128,
-        num_classes=1000,
-        channels=64,
-        attention_at=32,
-        attention_kwargs=None,
-        noise_dim=128,
-        spectral_normalization=True,
-        kernel_gain=1.0,
-        norm_momentum=(0.999, 0.9999),
-        norm_epsilon=1e-5,
-        output_channels=3,
-        synchronized=False,
+        image_size: int = 128,
+        num_classes: int | None = 1000,
+        channels: int = 64,
+        attention_at: int | Sequence[int] | None = 32,
+        attention_kwargs: dict[str, Any] | None = None,
+        noise_dim: int = 128,
+        spectral_normalization: bool = True,
+        kernel_gain: float = 1.0,
+        norm_momentum: Sequence[float] = (0.999, 0.9999),
+        norm_epsilon: float = 1e-5,
+        output_channels: int = 3,
+        synchronized: bool = False,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = complete(SAGANGenerator, locals())
         parts = _parts(arguments, dtype)
         inputs = {"noise": keras.Input((noise_dim,), name="noise")}
@@ -114,10 +118,10 @@ class SAGANGenerator(keras.Model):
         super().__init__(inputs, _image(inputs, parts, arguments), **kwargs)
         if synchronized:
             synchronize(self)
-        _keep(self, arguments, dtype)
+        keep(self, arguments, dtype)
 
     @property
-    def vocabularies(self):
+    def vocabularies(self) -> dict[str, int]:
         """Input name -> number of its values, as `export.export_saved_model` checks them."""
         return {"label": self.num_classes} if self.num_classes else {}
 
@@ -181,30 +185,30 @@ class SAGANDiscriminator(keras.Model):
 
     def __init__(
         self,
-        image_size=128,
-        num_classes=1000,
-        channels=64,
-        attention_at=32,
-        attention_kwargs=None,
-        conditioning="projection",
-        hidden_width="out",
-        spectral_normalization=True,
-        kernel_gain=1.0,
-        input_channels=3,
+        image_size: int = 128,
+        num_classes: int | None = 1000,
+        channels: int = 64,
+        attention_at: int | Sequence[int] | None = 32,
+        attention_kwargs: dict[str, Any] | None = None,
+        conditioning: str | None = "projection",
+        hidden_width: str = "out",
+        spectral_normalization: bool = True,
+        kernel_gain: float = 1.0,
+        input_channels: int = 3,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = complete(SAGANDiscriminator, locals())
         parts = _parts(arguments, dtype)
         inputs = {"image": keras.Input((image_size, image_size, input_channels), name="image")}
         if num_classes:
             inputs["label"] = keras.Input((), dtype="int32", name="label")
         super().__init__(inputs, _logits(inputs, parts, arguments), **kwargs)
-        _keep(self, arguments, dtype)
+        keep(self, arguments, dtype)
 
     @property
-    def vocabularies(self):
+    def vocabularies(self) -> dict[str, int]:
         """Input name -> number of its values, as `export.export_saved_model` checks them."""
         return {"label": self.num_classes} if self.num_classes else {}
 
@@ -213,15 +217,15 @@ class SAGANDiscriminator(keras.Model):
 
 
 def sagan(
-    image_size=128,
-    num_classes=1000,
-    channels=64,
-    attention_at=32,
-    baseline=None,
-    generator=None,
-    discriminator=None,
-    **kwargs,
-):
+    image_size: int = 128,
+    num_classes: int | None = 1000,
+    channels: int = 64,
+    attention_at: int | Sequence[int] | None = 32,
+    baseline: str | None = None,
+    generator: dict[str, Any] | None = None,
+    discriminator: dict[str, Any] | None = None,
+    **kwargs: Any,
+) -> tuple[SAGANGenerator, SAGANDiscriminator]:
     """SAGAN generator and discriminator, or a baseline of the paper (SNGAN-projection, AC-GAN) on the same trunk.
 
     As in "Self-Attention Generative Adversarial Networks" ([Zhang et al., 2019](https://arxiv.org/abs/1805.08318));
@@ -318,12 +322,3 @@ def _logits(inputs, parts, arguments):
     if conditioning == "classifier":
         outputs["classes"] = parts.dense(h, K, "classes")
     return outputs
-
-
-def _keep(model, arguments, dtype):
-    if dtype is not None:
-        model.dtype_policy = keras.dtype_policies.get(dtype)
-    # Only after `super().__init__`: on PyTorch a model takes no attributes before.
-    model._arguments = arguments
-    for name, value in arguments.items():
-        setattr(model, name, value)

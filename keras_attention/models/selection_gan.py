@@ -1,5 +1,8 @@
 """SelectionGAN: cross-view image translation guided by a semantic map, in two stages."""
 
+from collections.abc import Sequence
+from typing import Any, Unpack
+
 import keras
 
 from keras_attention.models.parts.arguments import checked
@@ -9,6 +12,7 @@ from keras_attention.models.parts.selection_gan_arguments import CHECKS, CONDITI
 from keras_attention.models.parts.synchronized import synchronize
 from keras_attention.ops.require import require_choice, require_int
 from keras_attention.ops.shapes.sizes import below
+from keras_attention.types import DType, ModelOptions, Tensor
 
 FIRST_STAGE = {"cycle": False, "uncertainty": False, "num_candidates": None, "pool_sizes": ()}
 # The steps of the paper's ablation, as arguments. F and G differ only in the loss: G has the total variation.
@@ -102,25 +106,25 @@ class SelectionGANGenerator(keras.Model):
 
     def __init__(
         self,
-        image_size=256,
-        condition=CONDITIONS,
-        cycle=True,
-        uncertainty=True,
-        num_candidates=10,
-        pool_sizes=(1, 4, 9),
-        width=64,
-        semantics_width=4,
-        selection_channels=110,
-        num_downs=None,
-        image_channels=3,
-        semantics_channels=3,
-        dropout=0.5,
-        legacy_unused_conv=False,
-        synchronized=False,
+        image_size: int | Sequence[int] = 256,
+        condition: str | Sequence[str] = CONDITIONS,
+        cycle: bool = True,
+        uncertainty: bool = True,
+        num_candidates: int | None = 10,
+        pool_sizes: Sequence[int] = (1, 4, 9),
+        width: int = 64,
+        semantics_width: int = 4,
+        selection_channels: int = 110,
+        num_downs: int | None = None,
+        image_channels: int = 3,
+        semantics_channels: int = 3,
+        dropout: float = 0.5,
+        legacy_unused_conv: bool = False,
+        synchronized: bool = False,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(SelectionGANGenerator, locals(), CHECKS)
         rows, columns = complete(arguments)
         # Lists, as they come back from a file.
@@ -184,15 +188,15 @@ class PatchDiscriminator(keras.Model):
 
     def __init__(
         self,
-        width=64,
-        num_layers=3,
-        image_channels=3,
-        condition_channels=3,
-        synchronized=False,
+        width: int = 64,
+        num_layers: int = 3,
+        image_channels: int = 3,
+        condition_channels: int = 3,
+        synchronized: bool = False,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(PatchDiscriminator, locals(), CHECKS)
         inputs = {
             "image": keras.Input((None, None, image_channels), name="image"),
@@ -208,7 +212,7 @@ class PatchDiscriminator(keras.Model):
         for name, value in arguments.items():
             setattr(self, name, value)
 
-    def call(self, inputs, *args, **kwargs):
+    def call(self, inputs: dict[str, Tensor], *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         least, sides = 3 * 2**self.num_layers, tuple(inputs["image"].shape[1:3])
         if any(below(side, least) for side in sides):
             raise ValueError(
@@ -221,7 +225,9 @@ class PatchDiscriminator(keras.Model):
         return {**common_config(self), **self._arguments}
 
 
-def selection_gan(image_size=256, ablation="H", discriminator_width=64, **kwargs):
+def selection_gan(
+    image_size: int | Sequence[int] = 256, ablation: str = "H", discriminator_width: int = 64, **kwargs: Any
+) -> tuple[SelectionGANGenerator, PatchDiscriminator]:
     """SelectionGAN generator and discriminator: the full model or a step of the paper's ablation.
 
     As in "Multi-Channel Attention Selection GAN" ([Tang et al., 2019](https://arxiv.org/abs/1904.06807)); what our own

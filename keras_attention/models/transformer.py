@@ -1,5 +1,7 @@
 """The encoder-decoder Transformer of "Attention Is All You Need", with cached decoding."""
 
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
@@ -15,6 +17,7 @@ from keras_attention.models.parts.stack import (
     make_seeds,
 )
 from keras_attention.ops.require import require_bool, require_int, require_rate, require_seed
+from keras_attention.types import DType, ModelOptions, Nest, Step, Tensor
 
 CHECKS = {
     **dict.fromkeys(("vocabulary_size", "num_layers", "model_dim", "num_heads", "intermediate_dim"), require_int),
@@ -99,25 +102,25 @@ class Transformer(keras.Model):
 
     def __init__(
         self,
-        vocabulary_size,
-        num_layers=6,
-        model_dim=512,
-        num_heads=8,
-        intermediate_dim=2048,
-        key_dim=None,
-        value_dim=None,
-        dropout=0.1,
-        attention_dropout=0.0,
-        norm_first=False,
-        position_encoding="sinusoidal",
-        max_length=None,
-        tie_embeddings=True,
-        use_bias=False,
-        seed=None,
+        vocabulary_size: int,
+        num_layers: int = 6,
+        model_dim: int = 512,
+        num_heads: int = 8,
+        intermediate_dim: int = 2048,
+        key_dim: int | None = None,
+        value_dim: int | None = None,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.0,
+        norm_first: bool = False,
+        position_encoding: str | None = "sinusoidal",
+        max_length: int | None = None,
+        tie_embeddings: bool = True,
+        use_bias: bool = False,
+        seed: int | None = None,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(Transformer, locals(), CHECKS)
         require_heads(arguments)
         names = ["embedding"] if tie_embeddings else ["encoder_embedding", "decoder_embedding", "logits"]
@@ -138,16 +141,16 @@ class Transformer(keras.Model):
             setattr(self, name, value)
 
     @property
-    def vocabularies(self):
+    def vocabularies(self) -> dict[str, int]:
         """Input name -> number of its values, as `export.export_saved_model` checks them."""
         return dict.fromkeys(("source", "target"), self.vocabulary_size)
 
-    def encode(self, source, training=False):
+    def encode(self, source: Tensor, training: bool = False) -> Tensor:
         """Encoder only: source ids [B, S] -> memory [B, S, D]."""
         source = ops.convert_to_tensor(source)
         return self.encoder(source, mask=ops.not_equal(source, 0), training=training)[0]
 
-    def start(self, source, max_length):
+    def start(self, source: Tensor, max_length: int) -> Nest:
         """Encodes the source and creates the cache for `step`.
 
         Args:
@@ -170,7 +173,7 @@ class Transformer(keras.Model):
         memory, mask = self.encode(source), ops.not_equal(source, 0)
         return self.decoder.make_cache(memory, max_length, mask)
 
-    def step(self, tokens, cache, index):
+    def step(self, tokens: Tensor, cache: Nest, index: int | Tensor) -> tuple[Tensor, Nest]:
         """One decoding step: reads one token of each target and returns the logits of the next.
 
         Only the attention's cost grows with the length of the cache. Runs inside
@@ -188,7 +191,7 @@ class Transformer(keras.Model):
         x, cache = self.decoder.step(ops.convert_to_tensor(tokens), cache, index)
         return self.scorer(x, reverse=True), cache
 
-    def prepare_step(self):
+    def prepare_step(self) -> Step:
         """Returns `step` for a loop: what the weights alone determine is computed here, once for all its steps.
 
         The decoders of `keras_attention.decoding` call it themselves if they are given `model.step`.
@@ -204,7 +207,7 @@ class Transformer(keras.Model):
 
         return advance
 
-    def attention_scores(self, inputs):
+    def attention_scores(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
         """Attention probabilities of every attention layer, in inference mode.
 
         Args:
@@ -221,7 +224,7 @@ class Transformer(keras.Model):
         return {**common_config(self), **self._arguments}
 
 
-def transformer(vocabulary_size, **kwargs):
+def transformer(vocabulary_size: int, **kwargs: Any) -> Transformer:
     """Encoder-decoder Transformer of any size; default: the base model's.
 
     `{"source": [B, S], "target": [B, T]}` token ids to logits [B, T, V], as in "Attention Is All You Need"
@@ -240,7 +243,7 @@ def transformer(vocabulary_size, **kwargs):
     return Transformer(vocabulary_size, **kwargs)
 
 
-def transformer_base(vocabulary_size=37000, **kwargs):
+def transformer_base(vocabulary_size: int = 37000, **kwargs: Any) -> Transformer:
     """Transformer base of Table 3: 6 blocks, D = 512, 8 heads; 63,045,632 parameters with 37,000 tokens.
 
     Shapes and paper as of `transformer`.
@@ -258,7 +261,7 @@ def transformer_base(vocabulary_size=37000, **kwargs):
     return Transformer(vocabulary_size, **kwargs)
 
 
-def transformer_big(vocabulary_size=37000, **kwargs):
+def transformer_big(vocabulary_size: int = 37000, **kwargs: Any) -> Transformer:
     """Transformer big of Table 3: 6 blocks, D = 1024, 16 heads, dropout 0.3; 214,171,648 parameters (37,000 tokens).
 
     Shapes and paper as of `transformer`. The paper uses dropout 0.1 for English to French.

@@ -1,5 +1,8 @@
 """The Vision Transformer (ViT) of "An Image is Worth 16x16 Words"."""
 
+from collections.abc import Sequence
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
@@ -15,6 +18,7 @@ from keras_attention.models.parts.arguments import (
 from keras_attention.models.parts.dtypes import common_config
 from keras_attention.models.parts.stack import Stack, make_seeds
 from keras_attention.ops.require import require_choice, require_int, require_pair, require_rate, require_seed
+from keras_attention.types import DType, ModelOptions, Tensor
 
 # Table 1
 SIZES = {
@@ -100,24 +104,24 @@ class VisionTransformer(keras.Model):
 
     def __init__(
         self,
-        image_size=224,
-        patch_size=16,
-        num_layers=12,
-        model_dim=768,
-        num_heads=12,
-        intermediate_dim=3072,
-        num_classes=1000,
-        pooling="token",
-        representation_dim=None,
-        dropout=0.1,
-        attention_dropout=0.0,
-        epsilon=1e-6,
-        input_channels=3,
-        seed=None,
+        image_size: int | Sequence[int] = 224,
+        patch_size: int | Sequence[int] = 16,
+        num_layers: int = 12,
+        model_dim: int = 768,
+        num_heads: int = 12,
+        intermediate_dim: int = 3072,
+        num_classes: int | None = 1000,
+        pooling: str = "token",
+        representation_dim: int | None = None,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.0,
+        epsilon: float = 1e-6,
+        input_channels: int = 3,
+        seed: int | None = None,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(VisionTransformer, locals(), CHECKS)
         require_heads(arguments)
         size = _image_size(arguments)
@@ -139,11 +143,11 @@ class VisionTransformer(keras.Model):
         for name, value in arguments.items():
             setattr(self, name, value)
 
-    def encode(self, inputs, training=False):
+    def encode(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Encoder only: images [B, Y, X, C] -> normalized features of all positions [B, T, D], the token first."""
         return self.encoder(ops.convert_to_tensor(inputs), training=training)[0]
 
-    def attention_scores(self, inputs):
+    def attention_scores(self, inputs: Tensor) -> list[Tensor]:
         """Attention probabilities of every block, in inference mode.
 
         Args:
@@ -159,7 +163,7 @@ class VisionTransformer(keras.Model):
         return {**common_config(self), **self._arguments}
 
 
-def vision_transformer(size="base", patch_size=16, **kwargs):
+def vision_transformer(size: str = "base", patch_size: int | Sequence[int] = 16, **kwargs: Any) -> VisionTransformer:
     """ViT-Base, -Large or -Huge of Table 1: `VisionTransformer` at a published size.
 
     Images [B, 224, 224, 3] to logits [B, 1000], as in "An Image is Worth 16x16 Words"

@@ -1,5 +1,7 @@
 """Whisper: speech recognition by an encoder of audio and a decoder of text."""
 
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
@@ -22,6 +24,7 @@ from keras_attention.models.parts.stack import (
 )
 from keras_attention.ops.positions import sinusoidal
 from keras_attention.ops.require import require_int, require_rate, require_seed
+from keras_attention.types import DType, ModelOptions, Nest, Step, Tensor
 
 SIZES = ("vocabulary_size", "num_encoder_layers", "num_decoder_layers", "model_dim", "num_heads", "intermediate_dim")
 CHECKS = {
@@ -94,22 +97,22 @@ class Whisper(keras.Model):
 
     def __init__(
         self,
-        vocabulary_size=51865,
-        num_encoder_layers=4,
-        num_decoder_layers=4,
-        model_dim=384,
-        num_heads=6,
-        intermediate_dim=1536,
-        max_length=448,
-        audio_length=480000,
-        num_bins=80,
-        dropout=0.0,
-        attention_dropout=0.0,
-        seed=None,
+        vocabulary_size: int = 51865,
+        num_encoder_layers: int = 4,
+        num_decoder_layers: int = 4,
+        model_dim: int = 384,
+        num_heads: int = 6,
+        intermediate_dim: int = 1536,
+        max_length: int = 448,
+        audio_length: int = 480000,
+        num_bins: int = 80,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        seed: int | None = None,
         *,
-        dtype=None,
-        **kwargs,
-    ):
+        dtype: DType | None = None,
+        **kwargs: Unpack[ModelOptions],
+    ) -> None:
         arguments = checked(Whisper, locals(), CHECKS)
         _require_sizes(arguments)
         given = {"scale": 1.0, "embeddings_initializer": _start(), "dtype": dtype}
@@ -128,21 +131,21 @@ class Whisper(keras.Model):
         for name, value in arguments.items():
             setattr(self, name, value)
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: dict[str, Tensor], training: bool | None = None, mask: Tensor | None = None) -> Tensor:
         # Keras casts integers to the dtype of an input without a word.
         require_floats(inputs["audio"], "audio")
         return super().call(inputs, training=training, mask=mask)
 
     @property
-    def vocabularies(self):
+    def vocabularies(self) -> dict[str, int]:
         """Input name -> number of its values, as `export.export_saved_model` checks them."""
         return {"tokens": self.vocabulary_size}
 
-    def encode(self, audio, training=False):
+    def encode(self, audio: Tensor, training: bool = False) -> Tensor:
         """Encoder only: audio [B, N] -> memory [B, S, D]."""
         return self.encoder(ops.convert_to_tensor(audio), training=training)[0]
 
-    def start(self, audio, prompt, max_length):
+    def start(self, audio: Tensor, prompt: Tensor, max_length: int) -> Nest:
         """Encodes the audio, reads the first tokens and creates the cache. The first `step` gets the last of them.
 
         Args:
@@ -165,7 +168,7 @@ class Whisper(keras.Model):
         caches = self.decoder.read(prompt, caches, training=False)[1]
         return {"blocks": caches, "offset": ops.full((B,), P - 1, dtype="int32")}
 
-    def step(self, tokens, cache, index):
+    def step(self, tokens: Tensor, cache: Nest, index: int | Tensor) -> tuple[Tensor, Nest]:
         """One decoding step: reads one token a row and returns the logits of the next.
 
         Args:
@@ -180,7 +183,7 @@ class Whisper(keras.Model):
         x, caches = self.decoder.step(ops.convert_to_tensor(tokens), cache["blocks"], at)
         return self.scorer(x, reverse=True), {**cache, "blocks": caches}
 
-    def prepare_step(self):
+    def prepare_step(self) -> Step:
         """Returns `step` for a loop: what the weights alone determine is computed here, once for all its steps.
 
         The decoders of `keras_attention.decoding` call it themselves if they are given `model.step`.
@@ -188,7 +191,7 @@ class Whisper(keras.Model):
         plain = type(self).step is Whisper.step
         return (prepare_step_after_prompt(self.decoder, self.scorer) if plain else None) or self.step
 
-    def attention_scores(self, inputs):
+    def attention_scores(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
         """Attention probabilities of every attention layer, in inference mode.
 
         Args:
@@ -205,7 +208,7 @@ class Whisper(keras.Model):
         return {**common_config(self), **self._arguments}
 
 
-def whisper(vocabulary_size=51865, **kwargs):
+def whisper(vocabulary_size: int = 51865, **kwargs: Any) -> Whisper:
     """Whisper of any size; default: "tiny" of its Table 1, 37,765,248 parameters.
 
     37,184,640 of the published network, 576,000 of the audio's positions, which it does not count, and 4,608 biases of

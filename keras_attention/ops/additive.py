@@ -19,9 +19,19 @@ from keras_attention.ops.shapes.axes import last_axis
 from keras_attention.ops.shapes.empty import cut_filled, fill_empty
 from keras_attention.ops.shapes.sizes import maximum
 from keras_attention.ops.windows import Window
+from keras_attention.types import MaybeScores, Tensor
 
 
-def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, block_size=None, device=None):
+def additive_logits(
+    query: Tensor,
+    key: Tensor,
+    vector: Tensor,
+    *,
+    coverage: Tensor | None = None,
+    coverage_vector: Tensor | None = None,
+    block_size: int | None = None,
+    device: str | None = None,
+) -> Tensor:
     r"""Logits of additive attention for queries and keys that are already projected.
 
     $$ e_{ts} = v^\top \tanh(q_t + k_s + w c_s) $$
@@ -79,22 +89,22 @@ def additive_logits(query, key, vector, *, coverage=None, coverage_vector=None, 
 
 
 def additive_attend(
-    query,
-    key,
-    value,
-    vector,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    vector: Tensor,
     *,
-    mask=None,
-    query_mask=None,
-    key_mask=None,
-    center=None,
-    half_width=None,
-    gaussian=True,
-    renormalize=False,
-    return_scores=False,
-    block_size=None,
-    device=None,
-):
+    mask: Tensor | None = None,
+    query_mask: Tensor | None = None,
+    key_mask: Tensor | None = None,
+    center: Tensor | None = None,
+    half_width: float | None = None,
+    gaussian: bool = True,
+    renormalize: bool = False,
+    return_scores: bool = False,
+    block_size: int | None = None,
+    device: str | None = None,
+) -> MaybeScores:
     r"""Additive (Bahdanau) attention, dense or blockwise, with the same result.
 
     $$ \mathrm{softmax}_s(v^\top \tanh(q_t + k_s)) \, V $$

@@ -17,33 +17,34 @@ from keras_attention.ops.require import is_int
 from keras_attention.ops.shapes.axes import fold_axes, fold_scores_like, unfold_axes, unfold_scores
 from keras_attention.ops.shapes.padding import zero_padding
 from keras_attention.ops.shapes.sizes import either, same, shape_of
+from keras_attention.types import MaybeScores, Tensor
 
 LARGEST = 3.4028234663852886e38  # of float32
 
 
 def attend(
-    query,
-    key,
-    value,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
     *,
-    mask=None,
-    query_mask=None,
-    key_mask=None,
-    bias=None,
-    causal=False,
-    query_offset=0,
-    window=None,
-    scale=None,
-    dropout=0.0,
-    seed=None,
-    return_scores=False,
-    block_size=None,
-    device=None,
-    training=True,
-    logit_cap=None,
-    sinks=None,
-    score_queries=None,
-):
+    mask: Tensor | None = None,
+    query_mask: Tensor | None = None,
+    key_mask: Tensor | None = None,
+    bias: Tensor | None = None,
+    causal: bool = False,
+    query_offset: int | Tensor = 0,
+    window: int | None = None,
+    scale: float | None = None,
+    dropout: float = 0.0,
+    seed: int | Tensor | None = None,
+    return_scores: bool = False,
+    block_size: int | None = None,
+    device: str | None = None,
+    training: bool = True,
+    logit_cap: float | None = None,
+    sinks: Tensor | None = None,
+    score_queries: Tensor | None = None,
+) -> MaybeScores:
     r"""Scaled dot-product attention, dense or blockwise, with the same result.
 
     $$ \mathrm{softmax}(\mathrm{scale} \cdot Q K^\top + \mathrm{bias}) \, V $$
@@ -212,8 +213,7 @@ def attend_row(
         query: [B, 1, N, H].
         key: [B, K, S, H].
         value: [B, K, S, V].
-        mask, query_mask, key_mask, bias, causal, query_offset, window, dropout, seed, return_scores: See `attend`.
-        logit_cap, sinks: See `attend`.
+        mask ... sinks: See `attend`.
     """
     dtype, wide = value.dtype, computed_in(query, key, value)
     band = {"causal": causal, "query_offset": _int32(query_offset), "window": window}

@@ -9,11 +9,12 @@ from keras_attention.ops.masks import NEGATIVE, require_boolean
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_choice
 from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.types import Tensor
 
 AXES = (-1, 1)  # of the channels
 
 
-def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
+def channel_pool(inputs: Tensor, pool: str = "avg", mask: Tensor | None = None, channel_axis: int = -1) -> Tensor:
     r"""Global pooling of each channel: the "squeeze" of squeeze-and-excitation.
 
     $$ \mathrm{avg}: \frac{1}{|S|} \sum_s x_{sc}, \quad \max_s x_{sc}, \quad
@@ -54,7 +55,7 @@ def channel_pool(inputs, pool="avg", mask=None, channel_axis=-1):
     return ops.cast(ops.where(ops.any(mask, axis=axes), pooled, 0.0), inputs.dtype)
 
 
-def spatial_pool(inputs, channel_axis=-1):
+def spatial_pool(inputs: Tensor, channel_axis: int = -1) -> tuple[Tensor, Tensor]:
     r"""Mean and max over the channels of each position, as in "CBAM", eq. 3
     ([Woo et al., 2018](https://arxiv.org/abs/1807.06521)).
 

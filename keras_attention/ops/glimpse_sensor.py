@@ -18,12 +18,13 @@ from keras import ops
 
 from keras_attention.ops.require import require_int, require_number
 from keras_attention.ops.shapes.sizes import below
+from keras_attention.types import Tensor
 
 # JAX has no 64-bit integers by default.
 INDEX = "int32" if keras.backend.backend() == "jax" else "int64"
 
 
-def glimpses(images, locations, size, scales=1, factor=2.0):
+def glimpses(images: Tensor, locations: Tensor, size: int, scales: int = 1, factor: float = 2.0) -> Tensor:
     r"""Glimpses: patches around locations at several scales, all shrunk to the same size.
 
     $$ \rho(x, l) = [\mathrm{shrink}(x[l; w_1]), \dots, \mathrm{shrink}(x[l; w_K])], \quad w_k = G f^{k - 1} $$
@@ -67,7 +68,7 @@ def glimpses(images, locations, size, scales=1, factor=2.0):
     return ops.cast(_known(_shrunk(patch, widths, size), known), locations.dtype)
 
 
-def soft_glimpses(images, locations, size, scales=1, factor=2.0):
+def soft_glimpses(images: Tensor, locations: Tensor, size: int, scales: int = 1, factor: float = 2.0) -> Tensor:
     r"""Glimpses with bilinear interpolation, differentiable with respect to the locations.
 
     $$ x(u, v) = \sum_{m, n} x_{mn} \max(0, 1 - |u - m|) \max(0, 1 - |v - n|) $$

@@ -4,11 +4,13 @@ Letters: B batch, Y rows, X columns, C channels.
 """
 
 import math
+from collections.abc import Sequence
 
 from keras import ops
 
 from keras_attention.ops.require import is_number, require_choice
 from keras_attention.ops.shapes.sizes import below
+from keras_attention.types import Tensor
 
 VARIANTS = ("standard", "published")
 WINDOW, SIGMA = 11, 1.5
@@ -17,7 +19,9 @@ LUMINANCE = (0.299, 0.587, 0.114)
 PUBLISHED_PEAK, PUBLISHED_SCALE, PUBLISHED_LEAST = 255.0**2, 128.0**2, 1e-4
 
 
-def peak_signal_to_noise_ratio(y_true, y_pred, value_range=(-1.0, 1.0), variant="standard"):
+def peak_signal_to_noise_ratio(
+    y_true: Tensor, y_pred: Tensor, value_range: Sequence[float] = (-1.0, 1.0), variant: str = "standard"
+) -> Tensor:
     r"""Peak signal-to-noise ratio (PSNR) of each image, in decibels.
 
     $$ \mathrm{PSNR} = 10 \log_{10} \frac{1}{\mathrm{mean}_{yxc} (v_{yxc} - \hat v_{yxc})^2} $$
@@ -55,7 +59,9 @@ def peak_signal_to_noise_ratio(y_true, y_pred, value_range=(-1.0, 1.0), variant=
     return _decibels(error, variant)
 
 
-def sharpness_difference(y_true, y_pred, value_range=(-1.0, 1.0), variant="standard"):
+def sharpness_difference(
+    y_true: Tensor, y_pred: Tensor, value_range: Sequence[float] = (-1.0, 1.0), variant: str = "standard"
+) -> Tensor:
     r"""Sharpness difference: error of the image gradients of each image, in decibels; higher is better.
 
     $$ \mathrm{SD} = 10 \log_{10} \frac{1}{\mathrm{mean}_{yxc}
@@ -100,7 +106,9 @@ def sharpness_difference(y_true, y_pred, value_range=(-1.0, 1.0), variant="stand
     return _decibels(ops.mean(difference, axis=(1, 2, 3)), variant)
 
 
-def structural_similarity(y_true, y_pred, value_range=(-1.0, 1.0), variant="standard"):
+def structural_similarity(
+    y_true: Tensor, y_pred: Tensor, value_range: Sequence[float] = (-1.0, 1.0), variant: str = "standard"
+) -> Tensor:
     r"""Structural similarity (SSIM) of each image: local means, contrasts and structures; 1 for equal images.
 
     $$ \mathrm{SSIM} = \mathrm{mean}_{yxc} \frac{(2 \mu \hat\mu + c_1)(2 \sigma_{v \hat v} + c_2)}

@@ -14,13 +14,14 @@ from keras import ops
 
 from keras_attention.ops.labels import nan_unless_label, require_labels
 from keras_attention.ops.require import require_int
+from keras_attention.types import Tensor
 
 LEVELS = 256
 SMALLEST_LOG_SCALE = -7.0
 SERIES_BELOW = 1e-3  # the next term of the series is 1e-16 there
 
 
-def logistic_mixture_size(channels):
+def logistic_mixture_size(channels: int) -> int:
     """Number of parameters per component: a mixture logit, and C means, C log-scales and C(C-1)/2 coefficients.
 
     Args:
@@ -38,7 +39,7 @@ def logistic_mixture_size(channels):
     return 1 + 2 * channels + channels * (channels - 1) // 2
 
 
-def logistic_mixture_log_prob(values, parameters):
+def logistic_mixture_log_prob(values: Tensor, parameters: Tensor) -> Tensor:
     r"""Log-probability of pixels under discretized mixtures of logistics.
 
     $$ P(x) = \sum_k \pi_k \prod_c \left[ \sigma\left(\frac{x_c + 1/255 - m_{kc}}{s_{kc}}\right)
@@ -94,7 +95,7 @@ def logistic_mixture_log_prob(values, parameters):
     return ops.logsumexp(ops.log_softmax(logits, axis=-1) + ops.sum(channels, axis=-1), axis=-1)
 
 
-def logistic_mixture_sample(parameters, channels, noise, temperature=1.0):
+def logistic_mixture_sample(parameters: Tensor, channels: int, noise: Tensor, temperature: float = 1.0) -> Tensor:
     r"""Samples pixels from discretized mixtures of logistics.
 
     $$ k \sim \pi^{1/\tau}, \quad x_c = m_{kc} + \tau s_{kc} (\log u_c - \log(1 - u_c)) $$

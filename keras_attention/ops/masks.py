@@ -11,12 +11,13 @@ from keras import ops
 
 from keras_attention.ops.require import require_bool, require_int
 from keras_attention.ops.shapes.sizes import same
+from keras_attention.types import Tensor
 
 # Far below any real logit, yet far from the overflow of float32. With a bias, which may be as low, use `hide` instead.
 NEGATIVE = -1e30
 
 
-def require_boolean(mask, name="attention_mask"):
+def require_boolean(mask: Tensor, name: str = "attention_mask") -> Tensor | None:
     """Casts a mask to boolean; raises if it is floating.
 
     A floating mask is the additive convention of other libraries (0 and minus infinity): cast to
@@ -57,7 +58,9 @@ def refuse_float(dtype, name):
         )
 
 
-def in_band(query_positions, key_positions, causal=False, window=None):
+def in_band(
+    query_positions: Tensor, key_positions: Tensor, causal: bool = False, window: int | None = None
+) -> Tensor | None:
     """Boolean mask from positions: causal, a window, both or neither.
 
     visible[t, s] = (not causal or s <= t) and (window is None or |t - s| < window)

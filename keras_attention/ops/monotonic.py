@@ -7,11 +7,12 @@ from keras_attention.ops.checks import check_shape
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.recurrence import recur
 from keras_attention.ops.require import require_choice
+from keras_attention.types import Tensor
 
 MODES = ("recursive", "parallel", "hard")
 
 
-def monotonic_alignment(choose, previous, mode="parallel"):
+def monotonic_alignment(choose: Tensor, previous: Tensor, mode: str = "parallel") -> Tensor:
     r"""Monotonic attention: the alignment of a query, from the alignment of the query before it.
 
     $$ \alpha_{t,s} = p_{t,s} \, q_{t,s}, \quad q_{t,s} = (1 - p_{t,s-1}) \, q_{t,s-1} + \alpha_{t-1,s} $$

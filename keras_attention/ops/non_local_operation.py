@@ -12,27 +12,28 @@ from keras_attention.ops.require import require_bool, require_choice, require_nu
 from keras_attention.ops.shapes.axes import swap_last
 from keras_attention.ops.shapes.padding import zero_padding
 from keras_attention.ops.shapes.sizes import either, maximum, product
+from keras_attention.types import MaybeScores, Tensor
 
 SOFTMAX = ("gaussian", "embedded_gaussian")
 PAIRWISE = (*SOFTMAX, "dot_product", "concatenation")
 
 
 def non_local(
-    query,
-    key,
-    value,
-    pairwise="embedded_gaussian",
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    pairwise: str = "embedded_gaussian",
     *,
-    vector=None,
-    scale=1.0,
-    query_mask=None,
-    key_mask=None,
-    return_scores=False,
-    block_size=None,
-    device=None,
-    training=True,
-    score_queries=None,
-):
+    vector: Tensor | None = None,
+    scale: float | Tensor | None = 1.0,
+    query_mask: Tensor | None = None,
+    key_mask: Tensor | None = None,
+    return_scores: bool = False,
+    block_size: int | None = None,
+    device: str | None = None,
+    training: bool = True,
+    score_queries: Tensor | None = None,
+) -> MaybeScores:
     r"""Non-local operation: a sum over all positions, weighted by a pairwise function.
 
     $$ y_t = \frac{1}{\mathcal{C}} \sum_s f(q_t, k_s) \, v_s $$

@@ -7,9 +7,12 @@ within a block. Blocks at the bottom and the right are cut off where the image e
 Letters: B batch, Y rows, X columns; p is an index in the order, from 0 to Y·X - 1.
 """
 
+from collections.abc import Sequence
+
 from keras import ops
 
 from keras_attention.ops.require import require_bool, require_pair
+from keras_attention.types import Tensor
 
 
 def generation_coordinates(index, Y, X, block=None):
@@ -99,7 +102,7 @@ def to_image(sequence, Y, X, block=None):
     return ops.reshape(sequence, (ops.shape(sequence)[0], Y, X, *sequence.shape[2:]))
 
 
-def shift_right(x, block=None, each_block=False):
+def shift_right(x: Tensor, block: Sequence[int] | None = None, each_block: bool = False) -> Tensor:
     r"""Shifts an image by one position along its generation order.
 
     $$ y_0 = 0, \quad y_p = x_{p-1} $$

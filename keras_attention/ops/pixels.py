@@ -6,11 +6,12 @@ from keras_attention.ops.labels import nan_unless_label, require_labels
 from keras_attention.ops.logistic_mixture import LEVELS, logistic_mixture_log_prob
 from keras_attention.ops.require import require_choice
 from keras_attention.ops.shapes.sizes import chosen
+from keras_attention.types import Tensor
 
 LIKELIHOODS = ("categorical", "logistic_mixture")
 
 
-def pixel_log_prob(values, outputs, likelihood="categorical"):
+def pixel_log_prob(values: Tensor, outputs: Tensor, likelihood: str = "categorical") -> Tensor:
     r"""Log-probability of pixels, summed over their channels.
 
     $$ \log p(v) = \sum_c \log \mathrm{softmax}(\mathrm{logits}_c)_{v_c} $$

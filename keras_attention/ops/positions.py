@@ -16,9 +16,10 @@ from keras import ops
 from keras_attention.ops.pair_checks import require_length
 from keras_attention.ops.require import require_bool, require_int, require_number
 from keras_attention.ops.shapes.sizes import maximum
+from keras_attention.types import Tensor
 
 
-def sinusoidal(positions, size, variant="paper", max_wavelength=10000.0):
+def sinusoidal(positions: Tensor, size: int, variant: str = "paper", max_wavelength: float = 10000.0) -> Tensor:
     r"""Sinusoidal position encoding ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), 3.5).
 
     $$ PE(p, 2i) = \sin(p / 10000^{2i/D}), \quad PE(p, 2i+1) = \cos(p / 10000^{2i/D}) $$
@@ -56,7 +57,9 @@ def sinusoidal(positions, size, variant="paper", max_wavelength=10000.0):
     return ops.reshape(encoding, (*ops.shape(angles)[:-1], 2 * pairs))[..., :size]
 
 
-def sinusoidal_2d(rows, columns, size, variant="paper", max_wavelength=10000.0):
+def sinusoidal_2d(
+    rows: Tensor, columns: Tensor, size: int, variant: str = "paper", max_wavelength: float = 10000.0
+) -> Tensor:
     r"""Sinusoidal encoding of image positions: the first half of the channels is the row, the second the column.
 
     $$ PE(y, x) = [PE_{D/2}(y), \; PE_{D/2}(x)] $$
@@ -87,7 +90,7 @@ def sinusoidal_2d(rows, columns, size, variant="paper", max_wavelength=10000.0):
     return ops.concatenate([down, across], axis=-1)
 
 
-def distances(T, S, query_offset=0):
+def distances(T: int | Tensor, S: int | Tensor, query_offset: int | Tensor = 0) -> Tensor:
     """Every distance `s - (t + query_offset)` that occurs between T queries and S keys, ascending: int32 [T+S-1].
 
     Args:
@@ -100,7 +103,7 @@ def distances(T, S, query_offset=0):
     return ops.arange(maximum(T + S - 1, 0), dtype="int32") - (T - 1) - query_offset
 
 
-def alibi_slopes(num_heads):
+def alibi_slopes(num_heads: int) -> np.ndarray:
     """Slopes of ALiBi, one per head ([Press et al., 2022](https://arxiv.org/abs/2108.12409), section 3).
 
     slope_i = 2^(-8 i / N), i = 1..N, for N a power of two. For other N, as in the published code: the slopes of the
@@ -119,7 +122,7 @@ def alibi_slopes(num_heads):
     return np.array(slopes + between[: num_heads - lower], "float32")
 
 
-def alibi(distance, num_heads):
+def alibi(distance: Tensor, num_heads: int) -> Tensor:
     """ALiBi, attention with linear biases: `-slope * |distance|`.
 
     The paper is causal, where distances are never positive; both directions are penalized alike here.
@@ -140,7 +143,9 @@ def alibi(distance, num_heads):
     return -ops.expand_dims(slopes, (0, 2)) * ops.abs(ops.cast(distance, "float32"))
 
 
-def relative_bucket(distance, num_buckets=32, max_distance=128, bidirectional=True):
+def relative_bucket(
+    distance: Tensor, num_buckets: int = 32, max_distance: int = 128, bidirectional: bool = True
+) -> Tensor:
     """Relative position buckets of T5 ([Raffel et al., 2020](https://arxiv.org/abs/1910.10683), 2.1 and its code).
 
     The first half of the buckets is for one distance each, 0, 1, 2...; the second half grows logarithmically up to

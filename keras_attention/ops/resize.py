@@ -1,5 +1,7 @@
 """Bilinear resizing of images with aligned corners."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,9 +9,10 @@ from keras import ops
 from keras_attention.ops.precision import computed_in
 from keras_attention.ops.require import is_int
 from keras_attention.ops.shapes.sizes import is_symbol, known
+from keras_attention.types import Tensor
 
 
-def resize_align_corners(images, size):
+def resize_align_corners(images: Tensor, size: Sequence[int | Tensor]) -> Tensor:
     r"""Bilinear resizing with aligned corners: corner pixels stay at the corners.
 
     $$ output_{ij} = \sum_{yx} \max(0, 1 - |i \tfrac{Y-1}{I-1} - y|) \; \max(0, 1 - |j \tfrac{X-1}{J-1} - x|) \;

@@ -4,12 +4,14 @@ Letters: B batch, T length, N heads, H head size, R rotated channels of a head.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_choice, require_int, require_number
+from keras_attention.types import Tensor
 
 LAYOUTS = ("interleaved", "halves")
 # The keys of `scaling` beside "kind" and "factor", by kind.
@@ -20,7 +22,14 @@ SCALINGS = {
 }
 
 
-def rotate(x, positions, layout="interleaved", max_wavelength=10000.0, rotary_dim=None, scaling=None):
+def rotate(
+    x: Tensor,
+    positions: Tensor,
+    layout: str = "interleaved",
+    max_wavelength: float = 10000.0,
+    rotary_dim: int | None = None,
+    scaling: dict[str, Any] | None = None,
+) -> Tensor:
     r"""Rotary position embedding (RoPE): rotates pairs of channels by their position
     ([Su et al., 2021](https://arxiv.org/abs/2104.09864), eq. 34).
 
@@ -84,7 +93,7 @@ def rotated_channels(H, rotary_dim, received):
     return R
 
 
-def rotary_rates(rotary_dim, max_wavelength=10000.0, scaling=None):
+def rotary_rates(rotary_dim: int, max_wavelength: float = 10000.0, scaling: dict[str, Any] | None = None) -> np.ndarray:
     r"""Radians per position of each pair of channels, [R / 2].
 
     $$ \theta_i = \lambda^{-2i/R}, \quad \lambda = \mathrm{max\_wavelength} $$

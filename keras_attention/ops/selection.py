@@ -3,9 +3,10 @@
 from keras import ops
 
 from keras_attention.ops.softmax import masked_softmax
+from keras_attention.types import Tensor
 
 
-def select_candidates(candidates, logits):
+def select_candidates(candidates: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
     r"""Mixes M candidate images by a softmax over the candidates at each pixel.
 
     $$ A_m = \frac{e^{l_m}}{\sum_n e^{l_n}}, \quad image = \sum_m A_m \odot candidate_m $$

@@ -6,9 +6,10 @@ from keras import ops
 from keras_attention.ops.masks import hide, require_boolean, revive
 from keras_attention.ops.precision import computed_in
 from keras_attention.ops.require import is_int
+from keras_attention.types import Tensor
 
 
-def masked_softmax(logits, mask=None, axis=-1):
+def masked_softmax(logits: Tensor, mask: Tensor | None = None, axis: int = -1) -> Tensor:
     """Softmax over `axis` in which masked entries are exactly zero.
 
     Args:

@@ -5,17 +5,19 @@ Letters: I inputs, O outputs of a linear map.
 
 import contextlib
 import contextvars
+from collections.abc import Iterator
 
 import keras
 from keras import ops
 
 from keras_attention.ops.checks import check_shape
 from keras_attention.ops.require import require_int, require_number
+from keras_attention.types import Tensor
 
 _MOVED = contextvars.ContextVar("moved", default=None)
 
 
-def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
+def spectral_norm(matrix: Tensor, u: Tensor, iterations: int = 1, epsilon: float = 1e-12) -> tuple[Tensor, Tensor]:
     r"""Spectral norm (largest singular value) by power iteration; the vector u is kept between calls.
 
     $$ v \leftarrow \frac{W u}{\|W u\|}, \quad u \leftarrow \frac{W^\top v}{\|W^\top v\|}, \quad
@@ -67,7 +69,7 @@ def spectral_norm(matrix, u, iterations=1, epsilon=1e-12):
 
 
 @contextlib.contextmanager
-def spectral_step():
+def spectral_step() -> Iterator[None]:
     """Context of one training step, in which each `layers.SpectralNormalization` updates its vector u once.
 
     For custom training loops that call a model several times with the same weights, such as a discriminator;

@@ -7,24 +7,25 @@ from keras_attention.ops.paths.scored_pairs import attend_pairs, mix, prepare
 from keras_attention.ops.require import require_bool
 from keras_attention.ops.shapes.axes import swap_last
 from keras_attention.ops.windows import Window
+from keras_attention.types import MaybeScores, Tensor
 
 
 def windowed_attend(
-    query,
-    key,
-    value,
-    center,
-    half_width,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    center: Tensor,
+    half_width: float,
     *,
-    gaussian=True,
-    renormalize=False,
-    mask=None,
-    query_mask=None,
-    key_mask=None,
-    return_scores=False,
-    block_size=None,
-    device=None,
-):
+    gaussian: bool = True,
+    renormalize: bool = False,
+    mask: Tensor | None = None,
+    query_mask: Tensor | None = None,
+    key_mask: Tensor | None = None,
+    return_scores: bool = False,
+    block_size: int | None = None,
+    device: str | None = None,
+) -> MaybeScores:
     r"""Luong's local attention: dot products with the keys in a window, weighted by a Gaussian around its center.
 
     $$ a_t(s) = \mathrm{softmax}_{|s - p_t| \le D}(q_t \cdot k_s) \, \exp\left(-\frac{(s - p_t)^2}{2 \sigma^2}\right) $$

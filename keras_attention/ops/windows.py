@@ -9,6 +9,7 @@ from keras_attention.ops.pair_checks import require_length
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.require import require_number
 from keras_attention.ops.softmax import masked_softmax
+from keras_attention.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Window:
     renormalize: bool = False
 
 
-def gaussian_window(center, length, half_width):
+def gaussian_window(center: Tensor, length: int | Tensor, half_width: float) -> Tensor:
     r"""Gaussian weights of the keys in a window around a center.
 
     $$ \exp\left(-\frac{(s - p)^2}{2 \sigma^2}\right) \text{ for } |s - p| \le D, \quad \sigma = D / 2 $$

@@ -1,11 +1,14 @@
 """Token and sequence accuracy, padding ignored."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_attention.ops.labels import require_labels
 from keras_attention.ops.shapes.sizes import with_rank
 from keras_attention.training.padding import not_padding, require_padding_id
+from keras_attention.types import DType, Tensor
 
 
 class _Accuracy(keras.metrics.Mean):
@@ -15,7 +18,7 @@ class _Accuracy(keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype)
         self.padding_id = require_padding_id(padding_id)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         _require_shapes(y_true, y_pred)
         counts = not_padding(y_true, self.padding_id)
@@ -30,7 +33,7 @@ class _Accuracy(keras.metrics.Mean):
             weights = weights * ops.cast(sample_weight, "float32")
         return super().update_state(ops.cast(correct, "float32"), weights)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "dtype": self.dtype, "padding_id": self.padding_id}
 
 
@@ -67,10 +70,10 @@ class TokenAccuracy(_Accuracy):
     0.6667
     """
 
-    def __init__(self, padding_id=0, name="token_accuracy", dtype=None):
+    def __init__(self, padding_id: int | None = 0, name: str = "token_accuracy", dtype: DType | None = None) -> None:
         super().__init__(padding_id, name, dtype)
 
-    def score(self, correct, counts):
+    def score(self, correct: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         return correct, counts
 
 
@@ -98,8 +101,8 @@ class SequenceAccuracy(_Accuracy):
     0.5
     """
 
-    def __init__(self, padding_id=0, name="sequence_accuracy", dtype=None):
+    def __init__(self, padding_id: int | None = 0, name: str = "sequence_accuracy", dtype: DType | None = None) -> None:
         super().__init__(padding_id, name, dtype)
 
-    def score(self, correct, counts):
+    def score(self, correct: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         return ops.all(ops.logical_or(correct, ops.logical_not(counts)), axis=-1), ops.any(counts, axis=-1)

@@ -4,9 +4,10 @@ import keras
 from keras import ops
 
 from keras_attention.ops.labels import nan_unless_label, require_labels
+from keras_attention.types import Tensor
 
 
-def hinge_discriminator_loss(real_logits, fake_logits):
+def hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     r"""Hinge loss of a discriminator: 0 for real logits above 1 and fake logits below -1.
 
     $$ L_D = \mathrm{E} \max(0, 1 - D(x)) + \mathrm{E} \max(0, 1 + D(G(z))) $$
@@ -29,7 +30,7 @@ def hinge_discriminator_loss(real_logits, fake_logits):
     return _mean(ops.relu(1.0 - _float(real_logits))) + _mean(ops.relu(1.0 + _float(fake_logits)))
 
 
-def hinge_generator_loss(fake_logits):
+def hinge_generator_loss(fake_logits: Tensor) -> Tensor:
     r"""Generator loss that goes with `hinge_discriminator_loss`; it has no hinge.
 
     $$ L_G = -\mathrm{E} \, D(G(z)) $$
@@ -48,7 +49,7 @@ def hinge_generator_loss(fake_logits):
     return -_mean(_float(fake_logits))
 
 
-def bce_discriminator_loss(real_logits, fake_logits):
+def bce_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     r"""Binary cross-entropy of a discriminator: real images against 1, generated ones against 0.
 
     $$ L_D = -\mathrm{E} \log \sigma(D(x)) - \mathrm{E} \log (1 - \sigma(D(G(z)))) $$
@@ -71,7 +72,7 @@ def bce_discriminator_loss(real_logits, fake_logits):
     return _mean(ops.softplus(-_float(real_logits))) + _mean(ops.softplus(_float(fake_logits)))
 
 
-def bce_generator_loss(fake_logits):
+def bce_generator_loss(fake_logits: Tensor) -> Tensor:
     r"""Binary cross-entropy of generated images against the label "real": the non-saturating generator loss.
 
     $$ L_G = -\mathrm{E} \log \sigma(D(G(z))) $$
@@ -90,7 +91,7 @@ def bce_generator_loss(fake_logits):
     return _mean(ops.softplus(-_float(fake_logits)))
 
 
-def kl_discriminator_loss(real_logits, fake_logits):
+def kl_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     r"""Discriminator loss that goes with `kl_generator_loss`: the same as `bce_discriminator_loss`.
 
     $$ L_D = \mathrm{E} \, \mathrm{softplus}(-D(x)) + \mathrm{E} \, \mathrm{softplus}(D(G(z))) $$
@@ -113,7 +114,7 @@ def kl_discriminator_loss(real_logits, fake_logits):
     return bce_discriminator_loss(real_logits, fake_logits)
 
 
-def kl_generator_loss(fake_logits):
+def kl_generator_loss(fake_logits: Tensor) -> Tensor:
     r"""Kullback-Leibler generator loss: the same as `hinge_generator_loss`.
 
     $$ L_G = -\mathrm{E} \, D(G(z)) $$
@@ -132,7 +133,7 @@ def kl_generator_loss(fake_logits):
     return hinge_generator_loss(fake_logits)
 
 
-def auxiliary_classifier_loss(labels, class_logits):
+def auxiliary_classifier_loss(labels: Tensor, class_logits: Tensor) -> Tensor:
     r"""Cross-entropy of the auxiliary classifier of an AC-GAN.
 
     $$ L_C = -\mathrm{E} \log p(c \mid x) $$

@@ -1,16 +1,18 @@
 """Adversarial training (GANs) as a Keras model with `compile` and `fit`."""
 
+from typing import Unpack
+
 import keras
 from keras import ops, tree
 
 from keras_attention.ops import spectral_step
 from keras_attention.ops.require import is_number, require_int, require_seed
-from keras_attention.ops.runtime.replicas import replicas
 from keras_attention.training import gradients
 from keras_attention.training.adversarial_data import checked, checked_validation
 from keras_attention.training.adversarial_objective import AdversarialObjective
 from keras_attention.training.moving_average import untrained_copy, update_average
-from keras_attention.training.paired_optimizer import PairedOptimizer, require_optimizers
+from keras_attention.training.paired_optimizer import PairedOptimizer, loss_scale, require_optimizers, unscaled
+from keras_attention.types import LayerOptions, Nest, Optimizer
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -89,8 +91,15 @@ class AdversarialModel(keras.Model):
     """
 
     def __init__(
-        self, generator, discriminator, objective, discriminator_steps=1, average_decay=None, seed=None, **kwargs
-    ):
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        objective: AdversarialObjective,
+        discriminator_steps: int = 1,
+        average_decay: float | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         for name, network in {"generator": generator, "discriminator": discriminator}.items():
             if not isinstance(network, keras.Model) or not network.built:
@@ -113,12 +122,12 @@ class AdversarialModel(keras.Model):
 
     def compile(
         self,
-        generator_optimizer,
-        discriminator_optimizer,
-        jit_compile="auto",
-        run_eagerly=False,
-        steps_per_execution=1,
-    ):
+        generator_optimizer: Optimizer,
+        discriminator_optimizer: Optimizer,
+        jit_compile: bool | str = "auto",
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+    ) -> None:
         optimizers = [keras.optimizers.get(o) for o in (generator_optimizer, discriminator_optimizer)]
         require_optimizers(*optimizers)
         networks = self.generator, self.discriminator
@@ -133,7 +142,7 @@ class AdversarialModel(keras.Model):
             auto_scale_loss=False,
         )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Nest, training: bool = False) -> Nest:
         network = self.generator if self.average is None else self.average
         return network(inputs, training=training)
 
@@ -207,8 +216,8 @@ class AdversarialModel(keras.Model):
             return {}
         serialize = keras.saving.serialize_keras_object
         return {
-            "generator_optimizer": serialize(_unscaled(self.optimizer.generator_optimizer)),
-            "discriminator_optimizer": serialize(_unscaled(self.optimizer.discriminator_optimizer)),
+            "generator_optimizer": serialize(unscaled(self.optimizer.generator_optimizer)),
+            "discriminator_optimizer": serialize(unscaled(self.optimizer.discriminator_optimizer)),
             "jit_compile": self.jit_compile,
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
@@ -254,7 +263,7 @@ class AdversarialModel(keras.Model):
 
     def _generate(self, inputs):
         """The generated images, and their vector-Jacobian product with respect to the generator's weights."""
-        scale, generator = _loss_scale(self.optimizer.generator_optimizer), self.generator
+        scale, generator = loss_scale(self.optimizer.generator_optimizer), self.generator
 
         def generate():
             generated = generator(inputs, training=True)
@@ -265,7 +274,7 @@ class AdversarialModel(keras.Model):
 
     def _update_discriminator(self, batch, inputs, generated):
         optimizer, discriminator = self.optimizer.discriminator_optimizer, self.discriminator
-        scale, generated = _loss_scale(optimizer), gradients.stop_gradients(generated)
+        scale, generated = loss_scale(optimizer), gradients.stop_gradients(generated)
 
         def discriminate():
             values = self.objective.discriminator_losses(discriminator, batch, inputs, generated, training=True)
@@ -278,7 +287,7 @@ class AdversarialModel(keras.Model):
 
     def _update_generator(self, batch, inputs, generated, vjp):
         optimizer = self.optimizer.generator_optimizer
-        scale = _loss_scale(optimizer)
+        scale = loss_scale(optimizer)
 
         def discriminate(generated):
             values = self.objective.generator_losses(self.discriminator, batch, inputs, generated, training=True)
@@ -313,15 +322,5 @@ def _parts(batch, count):
     return [tree.map_structure(lambda x, take=part: ops.take(x, take, axis=0), batch) for part in rows]
 
 
-def _loss_scale(optimizer):
-    """The factor of a replica's loss. Read outside of `gradients.vjp`, which on JAX hides the optimizer's state."""
-    return optimizer.scale_loss(ops.ones(())) / replicas()
-
-
 def _sum(losses):
     return sum((ops.cast(loss, "float32") for loss in losses), ops.zeros(()))
-
-
-def _unscaled(optimizer):
-    """The optimizer that was given to `compile`."""
-    return optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer

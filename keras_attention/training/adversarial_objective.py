@@ -1,5 +1,8 @@
 """Objectives of `AdversarialModel`: the inputs and the losses of generator and discriminator."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import keras
 import numpy as np
 from keras import ops
@@ -8,6 +11,7 @@ from keras_attention.ops.require import is_number, require_choice, require_class
 from keras_attention.ops.runtime.random_numbers import integers, normal
 from keras_attention.training.adversarial_data import known_shape, require_float_images, require_range
 from keras_attention.training.adversarial_losses import ADVERSARIAL_LOSSES, auxiliary_classifier_loss
+from keras_attention.types import Nest, Tensor
 
 
 class AdversarialObjective:
@@ -29,39 +33,53 @@ class AdversarialObjective:
 
     names = ("discriminator_loss", "generator_loss")
 
-    def batch(self, x, y):
+    def batch(self, x: Nest, y: Nest) -> dict[str, Tensor]:
         """The batch that the other methods get, from `x` and `y` of `fit`."""
         raise NotImplementedError
 
-    def check_networks(self, generator, discriminator):
+    def check_networks(self, generator: keras.Model, discriminator: keras.Model) -> None:
         """Raises `ValueError` if the networks do not fit the objective."""
 
-    def check_specs(self, batch):
+    def check_specs(self, batch: dict[str, Tensor]) -> None:
         """Raises `ValueError` if shapes or dtypes are invalid: `batch` holds arrays, tensors or specs of a dataset."""
 
-    def check(self, batch):
+    def check(self, batch: dict[str, Tensor]) -> None:
         """Raises `ValueError` if the data is invalid: `batch` holds NumPy arrays, before they become tensors."""
 
-    def check_inputs(self, inputs):
+    def check_inputs(self, inputs: dict[str, Tensor]) -> None:
         """Raises `ValueError` if the generator's inputs, NumPy arrays given to `predict`, are invalid."""
 
-    def generator_inputs(self, batch, seed):
+    def generator_inputs(self, batch: dict[str, Tensor], seed: keras.random.SeedGenerator) -> dict[str, Tensor]:
         """The generator's inputs. `seed` is a `keras.random.SeedGenerator` for all random numbers."""
         raise NotImplementedError
 
-    def discriminator_losses(self, discriminator, batch, inputs, generated, training):
+    def discriminator_losses(
+        self,
+        discriminator: keras.Model,
+        batch: dict[str, Tensor],
+        inputs: dict[str, Tensor],
+        generated: Nest,
+        training: bool,
+    ) -> dict[str, Tensor]:
         """{"discriminator_loss": scalar, ...}"""
         raise NotImplementedError
 
-    def generator_losses(self, discriminator, batch, inputs, generated, training):
+    def generator_losses(
+        self,
+        discriminator: keras.Model,
+        batch: dict[str, Tensor],
+        inputs: dict[str, Tensor],
+        generated: Nest,
+        training: bool,
+    ) -> dict[str, Tensor]:
         """{"generator_loss": scalar, ...}; the discriminator's weights are not updated."""
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**config)
 
 
@@ -116,7 +134,14 @@ class NoiseToImage(AdversarialObjective):
     {'noise': (4, 3), 'label': (4,)}
     """
 
-    def __init__(self, noise_dim, num_classes=None, loss="hinge", classifier_weight=None, value_range=(-1, 1)):
+    def __init__(
+        self,
+        noise_dim: int,
+        num_classes: int | None = None,
+        loss: str = "hinge",
+        classifier_weight: float | None = None,
+        value_range: Sequence[float] | None = (-1, 1),
+    ) -> None:
         self.noise_dim = require_int(noise_dim, "noise_dim")
         self.num_classes = require_int(num_classes, "num_classes", optional=True)
         self.loss = require_choice(loss, "loss", ADVERSARIAL_LOSSES)
@@ -126,11 +151,11 @@ class NoiseToImage(AdversarialObjective):
         self.value_range = _require_range_of_values(value_range)
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         names = ("discriminator_loss", "generator_loss", "real_logits", "fake_logits")
         return names if self.classifier_weight is None else (*names, "real_classes_loss", "fake_classes_loss")
 
-    def batch(self, x, y):
+    def batch(self, x: Nest, y: Nest) -> dict[str, Tensor]:
         batch = dict(x) if isinstance(x, dict) else {"image": x}
         if y is not None:
             batch["label"] = y
@@ -140,7 +165,7 @@ class NoiseToImage(AdversarialObjective):
             raise ValueError(f"A batch must have {wanted}{classes}. Received: {tuple(batch)}")
         return {name: batch[name] for name in wanted}
 
-    def check_networks(self, generator, discriminator):
+    def check_networks(self, generator: keras.Model, discriminator: keras.Model) -> None:
         for name, network in {"generator": generator, "discriminator": discriminator}.items():
             if self.num_classes is None and "label" in _inputs(network):
                 raise ValueError(
@@ -160,7 +185,7 @@ class NoiseToImage(AdversarialObjective):
                     f"Received: shapes {tuple(wanted)} and {tuple(output.shape)}"
                 )
 
-    def check_specs(self, batch):
+    def check_specs(self, batch: dict[str, Tensor]) -> None:
         image = batch["image"]
         require_float_images("image", image)
         if self.num_classes is None:
@@ -172,7 +197,7 @@ class NoiseToImage(AdversarialObjective):
                 f"({dtype}), image.shape={known_shape(image)}"
             )
 
-    def check(self, batch):
+    def check(self, batch: dict[str, Tensor]) -> None:
         batch = {name: np.asarray(x) for name, x in batch.items()}
         self.check_specs(batch)
         image = batch["image"]
@@ -183,18 +208,25 @@ class NoiseToImage(AdversarialObjective):
         if self.num_classes is not None:
             require_classes(batch["label"], self.num_classes)
 
-    def check_inputs(self, inputs):
+    def check_inputs(self, inputs: dict[str, Tensor]) -> None:
         if self.num_classes is not None and isinstance(inputs, dict) and isinstance(inputs.get("label"), np.ndarray):
             require_classes(inputs["label"], self.num_classes)
 
-    def generator_inputs(self, batch, seed):
+    def generator_inputs(self, batch: dict[str, Tensor], seed: keras.random.SeedGenerator) -> dict[str, Tensor]:
         B = ops.shape(batch["image"])[0]
         inputs = {"noise": normal((B, self.noise_dim), seed)}
         if self.num_classes is not None:
             inputs["label"] = integers((B,), self.num_classes, seed)
         return inputs
 
-    def discriminator_losses(self, discriminator, batch, inputs, generated, training):
+    def discriminator_losses(
+        self,
+        discriminator: keras.Model,
+        batch: dict[str, Tensor],
+        inputs: dict[str, Tensor],
+        generated: Nest,
+        training: bool,
+    ) -> dict[str, Tensor]:
         if not _fit(tuple(batch["image"].shape)[1:], tuple(generated.shape)[1:]):
             raise ValueError(
                 "`image` must have the shape of the generated images. "
@@ -215,7 +247,14 @@ class NoiseToImage(AdversarialObjective):
             values["real_classes_loss"] = real_classes
         return {"discriminator_loss": loss, **values}
 
-    def generator_losses(self, discriminator, batch, inputs, generated, training):
+    def generator_losses(
+        self,
+        discriminator: keras.Model,
+        batch: dict[str, Tensor],
+        inputs: dict[str, Tensor],
+        generated: Nest,
+        training: bool,
+    ) -> dict[str, Tensor]:
         outputs = self._discriminate(discriminator, generated, inputs.get("label"), training=False)
         loss = ADVERSARIAL_LOSSES[self.loss][1](outputs["logits"])
         if self.classifier_weight is None:
@@ -223,7 +262,7 @@ class NoiseToImage(AdversarialObjective):
         classes = auxiliary_classifier_loss(inputs["label"], outputs["classes"])
         return {"generator_loss": loss + self.classifier_weight * classes, "fake_classes_loss": classes}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "noise_dim": self.noise_dim,
             "num_classes": self.num_classes,

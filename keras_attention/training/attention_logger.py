@@ -2,12 +2,14 @@
 
 import io
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_attention.extras import install
 from keras_attention.ops.require import require_int
+from keras_attention.types import Nest, PathLike
 from keras_attention.visualize import attention_scores, head_entropy, plot_heads
 from keras_attention.visualize.style import matplotlib
 
@@ -46,7 +48,7 @@ class AttentionLogger(keras.callbacks.Callback):
     1
     """
 
-    def __init__(self, log_dir, inputs, every=1):
+    def __init__(self, log_dir: PathLike, inputs: Nest, every: int = 1) -> None:
         super().__init__()
         _require_packages()
         self.log_dir = pathlib.Path(log_dir)
@@ -54,15 +56,15 @@ class AttentionLogger(keras.callbacks.Callback):
         self.every = require_int(every, "every")
         self._writer = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._writer is None:
             self._write(epoch)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if (epoch + 1) % self.every == 0:
             self._write(epoch + 1)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None

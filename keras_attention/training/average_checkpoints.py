@@ -6,18 +6,22 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Sequence
+from typing import TypeVar
 
 import keras
 import numpy as np
 
 from keras_attention.folders import require_folder
 from keras_attention.training.files import WEIGHTS, closed_by_hdf5, suffix, written_whole
+from keras_attention.types import PathLike
 
 WEIGHTS_IN_ARCHIVE = "model.weights.h5"  # the name that a `.keras` archive gives its weights
 OPTIMIZER = "optimizer"
+Target = TypeVar("Target", bound=keras.Model | PathLike)
 
 
-def average_checkpoints(paths, target):
+def average_checkpoints(paths: Sequence[PathLike], target: Target) -> Target:
     r"""Checkpoint averaging: the mean of each weight over several checkpoints.
 
     $$ \bar{w} = \frac{1}{k} \sum_{i=1}^{k} w_i $$

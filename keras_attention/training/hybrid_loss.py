@@ -1,10 +1,13 @@
 """Hybrid loss of recurrent attention: cross-entropy for the class, REINFORCE for the locations."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_attention.ops.require import require_number
 from keras_attention.training.adversarial_losses import class_cross_entropy
+from keras_attention.types import Nest, Tensor
 
 OUTPUTS = ("logits", "log_probs", "baselines")
 
@@ -55,12 +58,18 @@ class HybridLoss(keras.losses.Loss):
     0.0
     """
 
-    def __init__(self, reinforce_weight=1.0, baseline_weight=1.0, reduction="sum_over_batch_size", name="hybrid_loss"):
+    def __init__(
+        self,
+        reinforce_weight: float = 1.0,
+        baseline_weight: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "hybrid_loss",
+    ) -> None:
         super().__init__(name=name, reduction=reduction, dtype="float32")
         self.reinforce_weight = require_number(reinforce_weight, "reinforce_weight", least=0)
         self.baseline_weight = require_number(baseline_weight, "baseline_weight", least=0)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Nest) -> Tensor:
         _require_outputs(y_true, y_pred)
         labels = ops.reshape(y_true, (-1,))
         logits, log_probs, baselines = (y_pred[name] for name in OUTPUTS)
@@ -72,7 +81,7 @@ class HybridLoss(keras.losses.Loss):
         squares = ops.sum(ops.square(error), axis=-1) / steps
         return entropy + self.reinforce_weight * reinforce + self.baseline_weight * squares
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"reinforce_weight": self.reinforce_weight, "baseline_weight": self.baseline_weight}
         return {**super().get_config(), **own}
 

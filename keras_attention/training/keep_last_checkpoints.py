@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,6 +10,7 @@ from keras import ops
 from keras_attention.folders import require_folder, working_folder
 from keras_attention.ops.require import is_int, require_int
 from keras_attention.training.files import HALF_WRITTEN, WEIGHTS, written_whole
+from keras_attention.types import PathLike
 
 
 class KeepLastCheckpoints(keras.callbacks.Callback):
@@ -57,7 +59,7 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
     ['step-00000009.weights.h5', 'step-00000012.weights.h5']
     """
 
-    def __init__(self, directory, keep=5, every="epoch"):
+    def __init__(self, directory: PathLike, keep: int = 5, every: int | str = "epoch") -> None:
         super().__init__()
         if every != "epoch" and not (is_int(every) and every > 0):
             raise ValueError(f"`every` must be 'epoch' or a positive int. Received: every={every!r}")
@@ -67,11 +69,11 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
         self._step = self._step_at_epoch_begin = self._saved_at = 0
 
     @property
-    def paths(self):
+    def paths(self) -> list[str]:
         ours = [path for path in self.directory.glob(f"step-*{WEIGHTS}") if _step_of(path) is not None]
         return sorted(ours, key=_step_of)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         _try_to_write(self.directory)
         self._step = self._saved_at = self._updates()
         later = [path for path in self.paths if _step_of(path) > self._step]
@@ -81,16 +83,16 @@ class KeepLastCheckpoints(keras.callbacks.Callback):
                 f"{later[-1].name}. Resume from them or give another `directory`."
             )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._step_at_epoch_begin = self._step
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         # Counted here: reading the optimizer's count would wait for every batch on some backends.
         step = self._step_at_epoch_begin + batch + 1
         if self.every != "epoch" and step // self.every > self._saved_at // self.every:
             self._save()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._step = self._updates()
         if self.every == "epoch":
             self._save()

@@ -1,6 +1,7 @@
 """Cross-entropy with label smoothing, padding ignored."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -11,6 +12,7 @@ from keras_attention.ops.runtime.replicas import share
 from keras_attention.ops.shapes.known import known_values
 from keras_attention.ops.shapes.sizes import chosen, with_rank
 from keras_attention.training.padding import not_padding, require_padding_id
+from keras_attention.types import Tensor
 
 VARIANTS = ("paper", "reference")
 
@@ -75,12 +77,12 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
 
     def __init__(
         self,
-        smoothing=0.1,
-        variant="paper",
-        padding_id=0,
-        reduction="mean_with_sample_weight",
-        name="label_smoothed_cross_entropy",
-    ):
+        smoothing: float = 0.1,
+        variant: str = "paper",
+        padding_id: int | None = 0,
+        reduction: str = "mean_with_sample_weight",
+        name: str | None = "label_smoothed_cross_entropy",
+    ) -> None:
         require_rate(smoothing, "smoothing")
         require_choice(variant, "variant", VARIANTS)
         if reduction not in ("mean_with_sample_weight", "sum", "none", None):
@@ -109,7 +111,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         loss = super().__call__(y_true, y_pred, weights)
         return loss * share(ops.sum(weights)) if self.reduction == "mean_with_sample_weight" else loss
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         V = y_pred.shape[-1]
         label, others = self._weights(V)
         # Shifted by the max: the three terms, each as large as the logits, would lose digits by cancellation.
@@ -119,7 +121,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
             losses = losses - others * ops.sum(logits, axis=-1)
         return nan_unless_label(losses - self._entropy(V), y_true, V)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "smoothing": self.smoothing,

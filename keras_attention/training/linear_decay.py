@@ -1,5 +1,7 @@
 """Learning rate schedule: constant, then linear decay to zero."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -42,7 +44,7 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     ['2.0e-04', '2.0e-04', '1.0e-04', '0.0e+00', '0.0e+00']
     """
 
-    def __init__(self, learning_rate, constant_steps, decay_steps):
+    def __init__(self, learning_rate: float, constant_steps: int, decay_steps: int) -> None:
         self.learning_rate = float(require_number(learning_rate, "learning_rate", above=0))
         self.constant_steps = require_int(constant_steps, "constant_steps", least=0)
         self.decay_steps = require_int(decay_steps, "decay_steps")
@@ -52,7 +54,7 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         elapsed = ops.cast(ops.cast(step, "int32") - self.constant_steps, "float32")
         return self.learning_rate * ops.clip(1.0 - elapsed / self.decay_steps, 0.0, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "learning_rate": self.learning_rate,
             "constant_steps": self.constant_steps,

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.ops.runtime.replicas import replicas
+
 
 class PairedOptimizer(keras.optimizers.Optimizer):
     """The optimizers of a generator and of a discriminator, each for its own variables.
@@ -105,3 +107,13 @@ def require_optimizers(generator_optimizer, discriminator_optimizer):
             raise ValueError(f"`{name}` belongs to another model already: make a new one")
     if generator_optimizer is discriminator_optimizer:
         raise ValueError("The generator and the discriminator need an optimizer each. Received the same one twice")
+
+
+def loss_scale(optimizer):
+    """The factor of a replica's loss. Read outside of `gradients.vjp`, which on JAX hides the optimizer's state."""
+    return optimizer.scale_loss(ops.ones(())) / replicas()
+
+
+def unscaled(optimizer):
+    """The optimizer that was given to `compile`."""
+    return optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer

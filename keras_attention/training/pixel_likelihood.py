@@ -1,11 +1,14 @@
 """Negative log-likelihood of an autoregressive model of images."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_attention.ops import pixel_log_prob
 from keras_attention.ops.pixels import require_likelihood
 from keras_attention.ops.shapes.sizes import with_rank
+from keras_attention.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -44,7 +47,12 @@ class PixelNegativeLogLikelihood(keras.losses.Loss):
     5.5452
     """
 
-    def __init__(self, likelihood="categorical", reduction="sum_over_batch_size", name="pixel_negative_log_likelihood"):
+    def __init__(
+        self,
+        likelihood: str = "categorical",
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "pixel_negative_log_likelihood",
+    ) -> None:
         require_likelihood(likelihood)
         # Keras casts `y_true` to the dtype of the loss; bfloat16 does not represent all of 0 to 255.
         super().__init__(name=name, reduction=reduction, dtype="float32")
@@ -58,8 +66,8 @@ class PixelNegativeLogLikelihood(keras.losses.Loss):
             y_true = ops.where(sample_weight[..., None] == 0, ops.zeros_like(y_true), y_true)
         return super().__call__(y_true, y_pred, sample_weight)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return -pixel_log_prob(y_true, y_pred, self.likelihood) / y_true.shape[-1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "likelihood": self.likelihood}

@@ -1,5 +1,7 @@
 """Learning rate schedule of the Transformer: linear warmup, then inverse square root decay."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -45,7 +47,7 @@ class TransformerSchedule(keras.optimizers.schedules.LearningRateSchedule):
     ['1.74693e-07', '6.98771e-04', '1.39754e-04']
     """
 
-    def __init__(self, model_dim, warmup_steps=4000, factor=1.0, variant="paper"):
+    def __init__(self, model_dim: int, warmup_steps: int = 4000, factor: float = 1.0, variant: str = "paper") -> None:
         self.model_dim = require_int(model_dim, "model_dim")
         self.warmup_steps = require_int(warmup_steps, "warmup_steps")
         self.factor = require_number(factor, "factor", above=0)
@@ -57,7 +59,7 @@ class TransformerSchedule(keras.optimizers.schedules.LearningRateSchedule):
         decay = ops.rsqrt(ops.maximum(s, 1.0))
         return self.factor * self.model_dim**-0.5 * ops.minimum(decay, s * self.warmup_steps**-1.5)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "model_dim": self.model_dim,
             "warmup_steps": self.warmup_steps,

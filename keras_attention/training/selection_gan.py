@@ -1,6 +1,8 @@
 """Losses of SelectionGAN: uncertainty-guided pixel loss, total variation and adversarial loss."""
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +12,7 @@ from keras_attention.ops.require import is_number, require_choice, require_numbe
 from keras_attention.ops.runtime.replicas import replicas
 from keras_attention.training.adversarial_data import known_shape, require_float_images, require_range
 from keras_attention.training.adversarial_objective import AdversarialObjective
+from keras_attention.types import Nest, Tensor
 
 VARIANTS = ("reference", "paper")
 CONDITIONS = ("source", "semantics")
@@ -17,7 +20,9 @@ PIXEL = {"first_image": 100.0, "image": 200.0, "first_semantics": 1.0, "semantic
 ADVERSARIAL = {"first_image": 1.0, "image": 4.0}
 
 
-def uncertainty_guided_loss(target, image, uncertainty=None, variant="reference", floor=1e-6):
+def uncertainty_guided_loss(
+    target: Tensor, image: Tensor, uncertainty: Tensor | None = None, variant: str = "reference", floor: float = 1e-6
+) -> Tensor:
     r"""Mean absolute error weighted by a predicted uncertainty map.
 
     $$ loss = \mathrm{mean}(\frac{\ell}{U} + \log U) + \mathrm{mean}(\ell), \quad \ell = |target - image| $$
@@ -59,7 +64,7 @@ def uncertainty_guided_loss(target, image, uncertainty=None, variant="reference"
     return weighted + error if variant == "reference" else weighted
 
 
-def total_variation(images):
+def total_variation(images: Tensor) -> Tensor:
     r"""Total variation: absolute differences of neighboring pixels, summed over the batch.
 
     $$ \sum_{byxc} |I_{byxc} - I_{b,y-1,xc}| + |I_{byxc} - I_{by,x-1,c}| $$
@@ -147,13 +152,13 @@ class SelectionGANObjective(AdversarialObjective):
 
     def __init__(
         self,
-        condition=CONDITIONS,
-        pixel_weights=None,
-        adversarial_weights=None,
-        total_variation=1e-6,
-        variant="reference",
-        floor=1e-6,
-    ):
+        condition: str | Sequence[str] = CONDITIONS,
+        pixel_weights: Mapping[str, float] | None = None,
+        adversarial_weights: Mapping[str, float] | None = None,
+        total_variation: float = 1e-6,
+        variant: str = "reference",
+        floor: float = 1e-6,
+    ) -> None:
         if not condition or not set(condition) <= set(CONDITIONS):
             raise ValueError(f"`condition` must be one or both of {CONDITIONS}. Received: condition={condition!r}")
         require_choice(variant, "variant", VARIANTS)
@@ -164,7 +169,7 @@ class SelectionGANObjective(AdversarialObjective):
         self.variant = variant
         self.floor = _require_floor(floor)
 
-    def batch(self, x, y):
+    def batch(self, x: Nest, y: Nest) -> dict[str, Tensor]:
         batch = dict(x) if isinstance(x, dict) else {}
         if y is not None:
             batch["image"] = y
@@ -173,7 +178,7 @@ class SelectionGANObjective(AdversarialObjective):
             raise ValueError(f"A batch must be a dict with {wanted}. Received: {tuple(batch)}")
         return {name: batch[name] for name in wanted}
 
-    def check_specs(self, batch):
+    def check_specs(self, batch: dict[str, Tensor]) -> None:
         for name, x in batch.items():
             require_float_images(name, x)
         shapes = {name: known_shape(x) for name, x in batch.items()}
@@ -182,16 +187,23 @@ class SelectionGANObjective(AdversarialObjective):
         if any(len(shape) != 4 for shape in known) or any(len(size) > 1 for size in sizes):
             raise ValueError(f"All images must be [B, Y, X, C] of one size. Received: shapes {shapes}")
 
-    def check(self, batch):
+    def check(self, batch: dict[str, Tensor]) -> None:
         batch = {name: np.asarray(x) for name, x in batch.items()}
         self.check_specs(batch)
         for name, x in batch.items():
             require_range(name, x, -1, 1)
 
-    def generator_inputs(self, batch, seed):
+    def generator_inputs(self, batch: dict[str, Tensor], seed: keras.random.SeedGenerator) -> dict[str, Tensor]:
         return {name: batch[name] for name in self.condition}
 
-    def discriminator_losses(self, discriminator, batch, inputs, generated, training):
+    def discriminator_losses(
+        self,
+        discriminator: keras.Model,
+        batch: dict[str, Tensor],
+        inputs: dict[str, Tensor],
+        generated: Nest,
+        training: bool,
+    ) -> dict[str, Tensor]:
         real = _discriminate(discriminator, batch["image"], batch, training)
         total, fakes = 0.0, []
         for name, weight in self._adversarial(generated):
@@ -204,7 +216,14 @@ class SelectionGANObjective(AdversarialObjective):
             "fake_logits": sum(fakes) / len(fakes),
         }
 
-    def generator_losses(self, discriminator, batch, inputs, generated, training):
+    def generator_losses(
+        self,
+        discriminator: keras.Model,
+        batch: dict[str, Tensor],
+        inputs: dict[str, Tensor],
+        generated: Nest,
+        training: bool,
+    ) -> dict[str, Tensor]:
         pixels = adversarial = ops.zeros(())
         for name, weight in self.pixel_weights.items():
             if name in generated:
@@ -226,7 +245,7 @@ class SelectionGANObjective(AdversarialObjective):
             "total_variation": variation,
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "condition": self.condition,
             "pixel_weights": self.pixel_weights,

@@ -1,5 +1,7 @@
 """Callback that stops training at a NaN or infinite loss."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -36,7 +38,7 @@ class StopOnNotFinite(keras.callbacks.Callback):
     FloatingPointError: `loss` is nan after batch 1 of epoch 1: training has diverged...
     """
 
-    def __init__(self, checkpoints=None, every=1):
+    def __init__(self, checkpoints: KeepLastCheckpoints | None = None, every: int = 1) -> None:
         super().__init__()
         if checkpoints is not None and not isinstance(checkpoints, KeepLastCheckpoints):
             raise ValueError(f"`checkpoints` must be a `KeepLastCheckpoints` or None. Received: {checkpoints!r}")
@@ -44,15 +46,15 @@ class StopOnNotFinite(keras.callbacks.Callback):
         self.every = require_int(every, "every")
         self._epoch = self._batch = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch, self._batch = epoch, 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         checked, self._batch = self._batch, batch + 1
         if self._batch // self.every > checked // self.every:
             self._check(logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._check(logs)
 
     def _check(self, logs):

@@ -1,11 +1,17 @@
 """The alignment of a target with its source."""
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_attention.types import Figure
 from keras_attention.visualize.plot import plot_attention
 
 
-def plot_alignment(scores, source, target, *, title=None):
+def plot_alignment(
+    scores: ArrayLike, source: str | Sequence[str], target: str | Sequence[str], *, title: str | None = None
+) -> Figure:
     """Plots which source tokens each target token attends to, as in figure 3 of Bahdanau et al. (2015).
 
     Rows are target tokens, columns source tokens; heads are averaged. Padding needs no mask: rows and columns beyond

@@ -1,12 +1,18 @@
 """Attention scores as bertviz takes them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
+from keras_attention.types import LayerScores
 from keras_attention.visualize.inputs import require_layers
 from keras_attention.visualize.labels import require_labels
 
 
-def to_bertviz(scores, tokens, key_tokens=None):
+def to_bertviz(
+    scores: LayerScores, tokens: str | Sequence[str], key_tokens: str | Sequence[str] | None = None
+) -> dict[str, Any]:
     """Returns the arguments of bertviz's `head_view` and `model_view`: tensors of PyTorch, and the tokens.
 
         {"attention": [1, N, T, T] of each layer, "tokens": T strings}

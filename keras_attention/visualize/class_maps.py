@@ -5,13 +5,14 @@ import importlib
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_attention.visualize.probes import classifier, opened
 
 UNSCALED = {"seek_penultimate_conv_layer": False, "expand_cam": False, "normalize_cam": False}
 
 
-def saliency(model, images, classes=None):
+def saliency(model: keras.Layer, images: ArrayLike, classes: ArrayLike | None = None) -> np.ndarray:
     r"""Saliency map of a class: the largest absolute gradient of its logit over the channels of a pixel.
 
     $$ M_{yx} = \max_c \left| \frac{\partial S}{\partial I_{yxc}} \right| $$
@@ -44,7 +45,9 @@ def saliency(model, images, classes=None):
         return np.asarray(package.Saliency(network)(score, images, normalize_map=False), "float32")
 
 
-def grad_cam(model, images, classes=None, layer=None):
+def grad_cam(
+    model: keras.Layer, images: ArrayLike, classes: ArrayLike | None = None, layer: keras.Layer | str | None = None
+) -> np.ndarray:
     r"""Grad-CAM: the feature maps of a layer, weighted by the mean gradient of the logit of a class.
 
     $$ M = \mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad
@@ -93,7 +96,9 @@ def grad_cam(model, images, classes=None, layer=None):
     return _resized(maps, images)
 
 
-def grad_cam_plus_plus(model, images, classes=None, layer=None):
+def grad_cam_plus_plus(
+    model: keras.Layer, images: ArrayLike, classes: ArrayLike | None = None, layer: keras.Layer | str | None = None
+) -> np.ndarray:
     r"""Grad-CAM++: Grad-CAM with weights that sum positive gradients, weighted by position.
 
     $$ M = \mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad
@@ -138,7 +143,9 @@ def grad_cam_plus_plus(model, images, classes=None, layer=None):
     return _resized(maps, images)
 
 
-def score_cam(model, images, classes=None, layer=None):
+def score_cam(
+    model: keras.Layer, images: ArrayLike, classes: ArrayLike | None = None, layer: keras.Layer | str | None = None
+) -> np.ndarray:
     r"""Score-CAM: the feature maps of a layer, weighted by the probability of a class for the image seen through each.
 
     $$ M = \mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad

@@ -2,10 +2,15 @@
 
 import math
 import textwrap
+from collections.abc import Sequence
+from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
+from keras_attention.types import Figure, Nest
 from keras_attention.visualize.inputs import short_names
 from keras_attention.visualize.labels import drawable
 from keras_attention.visualize.reading import choose_layers, read
@@ -15,7 +20,9 @@ ACROSS, HEIGHT = 2, 2.2  # panels in a row, and inches of a row
 LETTERS = int(WIDTH / ACROSS / LETTER)  # in a line above a panel
 
 
-def gates(model, inputs, *, layers=None, **kwargs):
+def gates(
+    model: keras.Layer, inputs: Nest, *, layers: str | Sequence[str] | None = None, **kwargs: Any
+) -> dict[str, np.ndarray]:
     """Returns the gates of a model, from one eager call: between 0 and 1, what each factor of a gated layer was.
 
         gates[path]: [B, C] of channels; [B, Y, X] of the positions of images, [B, T] or [B, Z, Y, X] of other inputs
@@ -56,7 +63,13 @@ def gates(model, inputs, *, layers=None, **kwargs):
     return found
 
 
-def plot_gates(gates, image=None, *, value_range=None, title=None):
+def plot_gates(
+    gates: dict[str, Any],
+    image: ArrayLike | None = None,
+    *,
+    value_range: Sequence[float] | None = None,
+    title: str | None = None,
+) -> Figure:
     """Plots the gates of one sample, a panel per layer: those of channels as bars, those of positions as a map.
 
     All panels have the scale from 0 to 1.

@@ -2,9 +2,13 @@
 
 import io
 import math
+from collections.abc import Sequence
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_attention.types import Figure, PathLike
 from keras_attention.visualize.labels import drawable, require_labels
 from keras_attention.visualize.style import FONT_SIZE, HIGHLIGHT, PALETTE, WIDTH, colored, matplotlib, new_figure
 
@@ -12,7 +16,15 @@ ACROSS = 4  # images beside each other
 START, PATH = PALETTE[1], PALETTE[2]
 
 
-def plot_glimpses(images, locations, widths, *, value_range=None, labels=None, title=None):
+def plot_glimpses(
+    images: ArrayLike,
+    locations: ArrayLike,
+    widths: ArrayLike,
+    *,
+    value_range: Sequence[float] | None = None,
+    labels: Sequence[str] | None = None,
+    title: str | None = None,
+) -> Figure:
     """Plots the path of the glimpses over each image: numbered, with the start and the last one marked.
 
     The outline of each glimpse is that of its narrowest patch; the last glimpse has the outlines of all its patches.
@@ -66,7 +78,9 @@ def plot_glimpses(images, locations, widths, *, value_range=None, labels=None, t
     return figure
 
 
-def animate_glimpses(path, images, locations, widths, **options):
+def animate_glimpses(
+    path: PathLike | IO[bytes], images: ArrayLike, locations: ArrayLike, widths: ArrayLike, **options: Any
+) -> None:
     """Writes an animation of `plot_glimpses` as a GIF, with one more glimpse in each frame.
 
     Args:

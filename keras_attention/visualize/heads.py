@@ -1,7 +1,9 @@
 """All heads of all layers at a glance."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_attention.types import Figure, LayerScores
 from keras_attention.visualize.inputs import require_layers
 from keras_attention.visualize.labels import drawable
 from keras_attention.visualize.style import FONT_SIZE, LETTER, SEQUENTIAL, WIDTH, matplotlib, new_figure, wide_enough
@@ -9,7 +11,13 @@ from keras_attention.visualize.style import FONT_SIZE, LETTER, SEQUENTIAL, WIDTH
 LARGEST, GAP = 1.2, 0.02  # inches: a heat map among few, and half of the space between two
 
 
-def plot_heads(scores, *, query_mask=None, key_mask=None, title=None):
+def plot_heads(
+    scores: LayerScores,
+    *,
+    query_mask: ArrayLike | None = None,
+    key_mask: ArrayLike | None = None,
+    title: str | None = None,
+) -> Figure:
     """Plots the attention scores of all heads of all layers as small heat maps: a row per layer, a column per head.
 
     Rows of a map are queries, columns are keys, and darker cells are higher scores. Each map has its own color scale,

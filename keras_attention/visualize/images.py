@@ -1,9 +1,12 @@
 """Images side by side, and attention maps over images."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_attention.types import Figure
 from keras_attention.visualize.labels import drawable, require_labels
 from keras_attention.visualize.style import (
     BORDER,
@@ -20,7 +23,7 @@ from keras_attention.visualize.style import (
 LARGEST = 2.2  # inches: width of an image among few
 
 
-def tile_images(images, *, value_range=None):
+def tile_images(images: ArrayLike, *, value_range: Sequence[float] | None = None) -> np.ndarray:
     """Joins a grid of images into one, with a gray border around each.
 
     Args:
@@ -49,7 +52,14 @@ def tile_images(images, *, value_range=None):
     return framed.transpose(0, 2, 1, 3, 4).reshape(rows * Y, columns * X, C)
 
 
-def image_grid(images, *, value_range=None, row_labels=None, column_labels=None, title=None):
+def image_grid(
+    images: ArrayLike,
+    *,
+    value_range: Sequence[float] | None = None,
+    row_labels: Sequence[str] | None = None,
+    column_labels: Sequence[str] | None = None,
+    title: str | None = None,
+) -> Figure:
     """Plots a grid of images, with labels of its rows and columns.
 
     Args:
@@ -102,7 +112,13 @@ def image_grid(images, *, value_range=None, row_labels=None, column_labels=None,
     return figure
 
 
-def point_maps(scores, points, *, query_grid=None, key_grid=None):
+def point_maps(
+    scores: ArrayLike,
+    points: ArrayLike,
+    *,
+    query_grid: Sequence[int] | None = None,
+    key_grid: Sequence[int] | None = None,
+) -> np.ndarray:
     """Returns the attention maps of chosen points of an image.
 
         scores: [..., T, S], points: [P, 2]    ->    maps: [..., P, y, x],   S = y x
@@ -135,7 +151,16 @@ def point_maps(scores, points, *, query_grid=None, key_grid=None):
     return scores[..., at, :].reshape(*scores.shape[:-2], len(at), y, x)
 
 
-def overlay(images, maps, points=None, *, value_range=None, interpolation="nearest", labels=None, title=None):
+def overlay(
+    images: ArrayLike,
+    maps: ArrayLike,
+    points: ArrayLike | None = None,
+    *,
+    value_range: Sequence[float] | None = None,
+    interpolation: str = "nearest",
+    labels: Sequence[str] | None = None,
+    title: str | None = None,
+) -> Figure:
     """Plots images, and beside each of them its attention maps over a gray copy: one row per image.
 
     Maps may be coarser than the image: cells are stretched over it. Each map has its own color scale, from 0 to its

@@ -5,9 +5,12 @@ import html as markup
 import json
 import pathlib
 import re
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_attention.types import LayerScores, PathLike
 from keras_attention.visualize.inputs import kept, require_layers
 from keras_attention.visualize.labels import require_labels
 from keras_attention.visualize.page_template import PAGE
@@ -15,7 +18,16 @@ from keras_attention.visualize.page_template import PAGE
 STEPS = 255  # of the scores of a head, from 0 to their maximum
 
 
-def html(scores, tokens, key_tokens=None, *, query_mask=None, key_mask=None, title="Attention", path=None):
+def html(
+    scores: LayerScores,
+    tokens: str | Sequence[str],
+    key_tokens: str | Sequence[str] | None = None,
+    *,
+    query_mask: ArrayLike | None = None,
+    key_mask: ArrayLike | None = None,
+    title: str = "Attention",
+    path: PathLike | None = None,
+) -> str:
     """Writes an interactive page of the attention of all heads and layers: one HTML file that works offline.
 
     A table of small heat maps, a row per layer and a column per head, chooses the head. Below are its queries and its

@@ -1,9 +1,12 @@
 """Heat maps of attention scores."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_attention.types import Figure
 from keras_attention.visualize.inputs import kept
 from keras_attention.visualize.labels import drawable, require_labels
 from keras_attention.visualize.style import FONT_SIZE, SEQUENTIAL, new_figure
@@ -12,16 +15,16 @@ CELL = 0.27  # inches: room for one character of `FONT_SIZE` points
 
 
 def plot_attention(
-    scores,
-    query_labels=None,
-    key_labels=None,
+    scores: ArrayLike,
+    query_labels: str | Sequence[str] | None = None,
+    key_labels: str | Sequence[str] | None = None,
     *,
-    query_mask=None,
-    key_mask=None,
-    title=None,
-    query_title=None,
-    key_title=None,
-):
+    query_mask: ArrayLike | None = None,
+    key_mask: ArrayLike | None = None,
+    title: str | None = None,
+    query_title: str | None = None,
+    key_title: str | None = None,
+) -> Figure:
     """Plots attention scores as heat maps: one row per query, one column per key, one panel per head.
 
     Darker cells are higher scores; all panels share one color scale, from zero.

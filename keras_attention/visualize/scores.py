@@ -1,16 +1,29 @@
 """Attention scores of any `keras.Model`, without changing it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
+import numpy as np
 from keras import ops
 
 from keras_attention.ops.paths.chosen_queries import require_queries, take_rows
 from keras_attention.ops.require import is_int
+from keras_attention.types import Nest
 from keras_attention.visualize.reading import ARGUMENT, choose_layers, read, takes
 
 QUERIES = "score_queries"
 
 
-def attention_scores(model, inputs, *, layers=None, heads=None, queries=None, **kwargs):
+def attention_scores(
+    model: keras.Layer,
+    inputs: Nest,
+    *,
+    layers: str | Sequence[str] | None = None,
+    heads: Sequence[int] | np.ndarray | None = None,
+    queries: Sequence[int] | np.ndarray | None = None,
+    **kwargs: Any,
+) -> dict[str, np.ndarray]:
     """Returns attention scores of a model, from one eager call: all, or those of chosen layers, heads and queries.
 
         scores[path]: [B, N, T, S]    one entry per call of an attention layer, in the order of the calls

@@ -1,13 +1,17 @@
 """Numbers from attention scores: rollout and flow through the layers, entropy and distance of heads."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_attention.extras import install
+from keras_attention.types import LayerScores
 
 FLOW_UNIT = 2**30  # of capacities, which SciPy takes as int32
 
 
-def rollout(scores, *, residual=0.5):
+def rollout(scores: LayerScores, *, residual: float = 0.5) -> np.ndarray:
     """Attention rollout: how much each position of the output depends on each input position, through all layers.
 
         A_l = normalize(residual I + (1 - residual) mean_n scores_l[n])     R_l = A_l R_(l-1),   R_0 = I
@@ -46,7 +50,7 @@ def rollout(scores, *, residual=0.5):
     return mixed
 
 
-def flow(scores, *, residual=0.5):
+def flow(scores: LayerScores, *, residual: float = 0.5) -> np.ndarray:
     """Attention flow: the maximum flow from each position of the output to each input position, through all layers.
 
         F[t, s] = max flow from (L, t) to (0, s)        capacity of (l, i) -> (l - 1, j): A_l[i, j], as in `rollout`
@@ -116,7 +120,7 @@ def _with_residual(scores, residual):
     return [_normalized(residual * itself + (1 - residual) * layer.mean(axis=-3)) for layer in layers]
 
 
-def head_entropy(scores, *, query_mask=None):
+def head_entropy(scores: ArrayLike, *, query_mask: ArrayLike | None = None) -> np.ndarray:
     """Mean entropy of the attention of each head, in nats.
 
         H[n] = mean_t -sum_s p[n, t, s] log p[n, t, s]        p = scores / sum_s scores
@@ -148,7 +152,9 @@ def head_entropy(scores, *, query_mask=None):
     return _mean_over_queries(-np.sum(probs * logs, axis=-1), probs, query_mask)
 
 
-def mean_distance(scores, *, query_mask=None, grid=None):
+def mean_distance(
+    scores: ArrayLike, *, query_mask: ArrayLike | None = None, grid: Sequence[int] | None = None
+) -> np.ndarray:
     """Mean distance between a query and the keys that it attends to, for each head.
 
         d[n] = mean_t sum_s p[n, t, s] |t - s|        p = scores / sum_s scores

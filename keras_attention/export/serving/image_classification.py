@@ -1,14 +1,24 @@
 """Signature of a classifier of images: `classify`."""
 
+from collections.abc import Callable, Sequence
+
+import keras
 from keras import ops
 
 from keras_attention.export.serving.pixels import INTERPOLATIONS, decode_images
 from keras_attention.ops.require import require_bool, require_choice, require_size
+from keras_attention.types import Signatures, Tensor
 
 
 def image_classification(
-    model, size, normalize, *, interpolation="bilinear", crop_to_aspect_ratio=False, class_names=None
-):
+    model: keras.Model,
+    size: Sequence[int],
+    normalize: Callable[[Tensor], Tensor],
+    *,
+    interpolation: str = "bilinear",
+    crop_to_aspect_ratio: bool = False,
+    class_names: Sequence[str] | None = None,
+) -> Signatures:
     """Signature of an image classifier, from encoded images.
 
         classify: image_bytes [B], strings -> probabilities [B, num_classes], label [B] int32

@@ -1,11 +1,14 @@
 """Signature of a generator of images from noise: `sample`."""
 
+import keras
+
 from keras_attention.export.ids import require_ids
 from keras_attention.export.serving.pixels import to_bytes
 from keras_attention.ops.runtime.random_numbers import normal
+from keras_attention.types import Signatures
 
 
-def image_generation(generator):
+def image_generation(generator: keras.Model) -> Signatures:
     """Signature of a SAGAN generator, with the noise in the graph.
 
         sample: seed [B] int32, label [B] int32 -> images [B, Y, X, C] uint8

@@ -1,13 +1,17 @@
 """Signatures of an autoregressive model of images: `sample`, `complete`."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from keras import ops
 
 from keras_attention.decoding import sample_image
 from keras_attention.export.ids import require_ids
 from keras_attention.ops.require import require_number, require_size
+from keras_attention.types import Signatures
 
 
-def image_sampling(model, size, *, temperature=1.0):
+def image_sampling(model: Any, size: Sequence[int], *, temperature: float = 1.0) -> Signatures:
     """Signatures of an Image Transformer, with the loop over pixels in the graph.
 
         sample:   seed [B] int32                                    -> images [B, Y, X, C] uint8

@@ -1,12 +1,15 @@
 """Signature of a model from images to an image: `translate`."""
 
+import keras
+
 from keras_attention.export.serving.pixels import decode_images, to_bytes
+from keras_attention.types import Signatures
 
 OUTPUTS = ("image", "first_image")  # of the second stage, of the first
 INTERPOLATION = {"semantics": "nearest"}  # a mixture of two colors is a third class
 
 
-def image_translation(generator):
+def image_translation(generator: keras.Model) -> Signatures:
     """Signature of a SelectionGAN generator, from encoded images.
 
         translate: source_bytes [B], semantics_bytes [B], strings -> images [B, Y, X, C] uint8

@@ -1,24 +1,28 @@
 """Signature of decoder-only models over tokens: `generate`."""
 
+from collections.abc import Callable
+from typing import Any
+
 from keras import ops
 
 from keras_attention.decoding import beam_search, greedy, sample
 from keras_attention.export.serving.tokens import ids_reader, require_callables, written
 from keras_attention.ops.require import require_bool, require_int
+from keras_attention.types import Signatures, Tensor
 
 
 def text_generation(
-    model,
-    end_token,
-    max_length,
+    model: Any,
+    end_token: int | None,
+    max_length: int,
     *,
-    sampling=None,
-    beam_size=None,
-    alpha=0.6,
-    tokenize=None,
-    detokenize=None,
-    limits=False,
-):
+    sampling: dict[str, Any] | None = None,
+    beam_size: int | None = None,
+    alpha: float = 0.6,
+    tokenize: Callable[[Tensor], Tensor] | None = None,
+    detokenize: Callable[[Tensor], Tensor] | None = None,
+    limits: bool = False,
+) -> Signatures:
     """Signature of `models.gpt` and `models.llama`, with the decoding loop in the graph.
 
         generate: prompt [B, P], prompt_lengths [B] -> tokens [B, L]

@@ -1,14 +1,27 @@
 """Signature of speech recognition: `transcribe`."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from keras import ops
 
 from keras_attention.decoding import greedy, suppress
 from keras_attention.export.serving.tokens import require_callables, written
 from keras_attention.export.signatures import zero_beyond
 from keras_attention.ops.require import require_int, require_ints
+from keras_attention.types import Signatures, Tensor
 
 
-def transcription(model, prompt, end_token, max_length, *, suppressed=(), first_suppressed=(), detokenize=None):
+def transcription(
+    model: Any,
+    prompt: Sequence[int],
+    end_token: int,
+    max_length: int,
+    *,
+    suppressed: Sequence[int] = (),
+    first_suppressed: Sequence[int] = (),
+    detokenize: Callable[[Tensor], Tensor] | None = None,
+) -> Signatures:
     """Signature of `models.whisper`: from a waveform to text, with the decoding loop in the graph.
 
         transcribe: audio [B, N], audio_lengths [B] -> tokens [B, L]

@@ -1,5 +1,8 @@
 """Signatures of encoder-decoders over tokens: `translate`, `encode`, `start`, `step`."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -8,22 +11,23 @@ from keras_attention.export.ids import require_ids
 from keras_attention.export.names import input_names
 from keras_attention.export.serving.tokens import ids_reader, require_callables, written
 from keras_attention.ops.require import require_bool, require_int
+from keras_attention.types import Signatures, Tensor
 
 PROTOCOL = ("encode", "start", "step")
 
 
 def translation(
-    model,
-    start_token,
-    end_token,
-    max_length,
+    model: Any,
+    start_token: int,
+    end_token: int | None,
+    max_length: int,
     *,
-    beam_size=None,
-    alpha=0.6,
-    tokenize=None,
-    detokenize=None,
-    limits=False,
-):
+    beam_size: int | None = None,
+    alpha: float = 0.6,
+    tokenize: Callable[[Tensor], Tensor] | None = None,
+    detokenize: Callable[[Tensor], Tensor] | None = None,
+    limits: bool = False,
+) -> Signatures:
     """Signatures of a Transformer, an RNNsearch or a Luong model, with the decoding loop in the graph.
 
         translate: source [B, S], source_lengths [B] -> tokens [B, L]

@@ -1,6 +1,7 @@
 """Quantization and LoRA of sublayers, kept in saved files."""
 
 import json
+from typing import Any
 
 import keras
 import numpy as np
@@ -53,7 +54,7 @@ class AdaptsProjections:
         for dense in self._projections():
             dense.quantize(mode, **kwargs)
 
-    def enable_lora(self, rank, **kwargs):
+    def enable_lora(self, rank: int, **kwargs: Any) -> None:
         """Adds LoRA to every projection and freezes the kernels."""
         self._require_built("enable_lora")
         for dense in self._projections():

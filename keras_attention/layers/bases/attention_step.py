@@ -1,5 +1,7 @@
 """Base class of `AttentionRNN`: a single step."""
 
+from typing import Unpack
+
 import keras
 from keras import ops
 
@@ -19,6 +21,7 @@ from keras_attention.layers.bases.recurrent_cells import (
 from keras_attention.ops import require_boolean
 from keras_attention.ops.masks import both
 from keras_attention.ops.require import require_bool, require_choice
+from keras_attention.types import LayerOptions, Nest, Tensor
 
 ORDERS = ("update_look", "look_generate_update")
 PROTOCOL = ("project_memory", "start", "step")
@@ -29,16 +32,16 @@ class AttentionStep(BaseLayer):
 
     def __init__(
         self,
-        cell,
-        attention,
-        order="update_look",
-        input_feeding=False,
-        attentional_layer=None,
-        output_attention=True,
-        return_sequences=True,
-        return_state=False,
-        **kwargs,
-    ):
+        cell: keras.Layer,
+        attention: keras.Layer,
+        order: str = "update_look",
+        input_feeding: bool = False,
+        attentional_layer: keras.Layer | str | None = None,
+        output_attention: bool = True,
+        return_sequences: bool = True,
+        return_state: bool = False,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.cell = require_cell(cell)
         self.attention = require_attention(attention)
@@ -87,7 +90,9 @@ class AttentionStep(BaseLayer):
             "return_state": self.return_state,
         }
 
-    def project_memory(self, memory, mask=None, lengths=None):
+    def project_memory(
+        self, memory: Tensor, mask: Tensor | None = None, lengths: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Projects a memory once, for all steps.
 
         Args:
@@ -104,7 +109,7 @@ class AttentionStep(BaseLayer):
             mask = both(require_boolean(mask, "mask"), memory_mask(memory, None, lengths))
         return self.attention.project_memory(memory, mask=mask)
 
-    def start(self, memory, initial_state=None):
+    def start(self, memory: Nest, initial_state: Nest | None = None) -> Nest:
         """Returns the initial state.
 
         Args:
@@ -123,7 +128,9 @@ class AttentionStep(BaseLayer):
             return pack_states(initial_state, state)
         return state if initial_state is None else {**state, "cell": pack_states(initial_state, state["cell"])}
 
-    def step(self, inputs, memory, state, training=None):
+    def step(
+        self, inputs: Tensor, memory: Nest, state: Nest, training: bool | None = None
+    ) -> tuple[Tensor, Tensor, Nest]:
         """Runs one step: the same as `call` on one position.
 
         Args:

@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.bases.base_layer import BaseLayer
 from keras_attention.layers.bases.full_precision import bias_dtype
 from keras_attention.ops import distances
+from keras_attention.types import Tensor
 
 
 class DistanceBias(BaseLayer):
@@ -23,7 +24,7 @@ class DistanceBias(BaseLayer):
     def _features_axis(self):
         return None
 
-    def call(self, query, key=None, query_offset=0):
+    def call(self, query: Tensor, key: Tensor | None = None, query_offset: int | Tensor = 0) -> Tensor:
         T, S = ops.shape(query)[1], ops.shape(query if key is None else key)[1]
         return self._of_distances(distances(T, S, query_offset), bias_dtype(self))
 

@@ -9,6 +9,7 @@ from keras_attention.layers.bases.projections import clone
 from keras_attention.ops import channel_pool
 from keras_attention.ops.require import require_choice, require_data_format, require_int
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
+from keras_attention.types import MaybeScores, Tensor
 
 VARIANTS = ("paper", "reference")
 AXES = {3: "[B, T, C]", 4: "[B, Y, X, C]", 5: "[B, Z, Y, X, C]"}
@@ -29,7 +30,13 @@ class Gate(BaseLayer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True
 
-    def call(self, inputs, mask=None, training=None, return_attention_scores=False):
+    def call(
+        self,
+        inputs: Tensor,
+        mask: Tensor | None = None,
+        training: bool | None = None,
+        return_attention_scores: bool = False,
+    ) -> MaybeScores:
         self._check(inputs, mask)
         if mask is not None:
             mask = full_mask(mask, self._positions_shape(ops.shape(inputs)))
@@ -110,7 +117,7 @@ class ChannelGate(Gate):
             gates = ops.expand_dims(gates, 1 if self._axis == -1 else -1)
         return inputs * gates, gates
 
-    def shared_axes(self, rank):
+    def shared_axes(self, rank: int) -> tuple[int, ...]:
         """The axes of positions."""
         return tuple(range(1, rank - 1) if self._axis == -1 else range(2, rank))
 

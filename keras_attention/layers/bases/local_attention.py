@@ -12,6 +12,7 @@ from keras_attention.ops.require import require_bool, require_int, require_rate,
 from keras_attention.ops.runtime.replicas import next_seed
 from keras_attention.ops.shapes.known import known_values
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
+from keras_attention.types import Nest, Tensor
 
 
 class LocalAttention(ProjectsHeads):
@@ -43,14 +44,14 @@ class LocalAttention(ProjectsHeads):
 
     def call(
         self,
-        inputs,
-        mask=None,
-        return_attention_scores=False,
-        cache=None,
-        cache_index=None,
-        training=None,
-        score_queries=None,
-    ):
+        inputs: Tensor,
+        mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        cache: Nest | None = None,
+        cache_index: int | Tensor | None = None,
+        training: bool | None = None,
+        score_queries: Tensor | None = None,
+    ) -> Nest:
         self._check(inputs, mask, cache, cache_index, scores=return_attention_scores)
         chosen = require_queries(score_queries, inputs.shape[1:-1])
         dims = ops.shape(inputs)[:-1]

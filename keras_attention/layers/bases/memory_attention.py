@@ -10,6 +10,7 @@ from keras_attention.layers.bases.checks import check_lengths, check_padding, ch
 from keras_attention.ops import require_boolean
 from keras_attention.ops.masks import both
 from keras_attention.ops.shapes.padding import padding_masks, zero_padding
+from keras_attention.types import MaybeScores, Tensor
 
 
 class MemoryAttention(AdaptsProjections, BaseLayer):
@@ -35,16 +36,16 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
 
     def call(
         self,
-        query,
-        value,
-        key=None,
-        query_mask=None,
-        value_mask=None,
-        key_mask=None,
-        attention_mask=None,
-        return_attention_scores=False,
-        training=None,
-    ):
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> MaybeScores:
         self._check(query, value, key, query_mask, value_mask, key_mask, attention_mask)
         given = (ops.shape(query)[:2], ops.shape(value)[:2], query_mask, value_mask, key_mask)
         positions = self._positions(*padding_masks(*given))
@@ -67,7 +68,9 @@ class MemoryAttention(AdaptsProjections, BaseLayer):
         self._check_shapes(query_shape, value_shape, key_shape)
         return (*query_shape[:-1], value_shape[-1])
 
-    def project_memory(self, value, key=None, mask=None, lengths=None):
+    def project_memory(
+        self, value: Tensor, key: Tensor | None = None, mask: Tensor | None = None, lengths: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Projects a memory once, for all steps.
 
         Args:

@@ -11,6 +11,7 @@ from keras_attention.ops.recurrence import recur
 from keras_attention.ops.require import require_choice, require_number, require_seed
 from keras_attention.ops.runtime.random_numbers import integers
 from keras_attention.ops.shapes.padding import zero_padding
+from keras_attention.types import Nest, Tensor
 
 
 class Monotonic:
@@ -30,7 +31,7 @@ class Monotonic:
         start = keras.initializers.Constant(self.score_bias_init)
         self.energy_bias = self.add_weight(shape=(), initializer=start, name="energy_bias")
 
-    def start(self, memory):
+    def start(self, memory: Nest) -> Nest:
         """Returns the initial state: the alignment [B, S], 1 at key 0, and the seed and counter of the noise."""
         self._require_built("start")
         B, S = ops.shape(memory["value"])[:2]
@@ -41,7 +42,9 @@ class Monotonic:
         seed = integers((B,), 2**31 - 1, self.seed_generator)
         return {**state, "seed": seed, "index": ops.zeros((B,), dtype="int32")}
 
-    def step(self, query, memory, state, training=None):
+    def step(
+        self, query: Tensor, memory: Nest, state: Nest, training: bool | None = None
+    ) -> tuple[Tensor, Tensor, Nest]:
         self._require_built("step")
         energies = self._energies(self._query(query), memory)[:, 0]
         probs, state = self._walk(energies, memory["mask"], state, training)

@@ -5,6 +5,8 @@ token is done before: kernels become matrices, those with the same input one mat
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -19,7 +21,7 @@ DENSE = (keras.layers.Dense, keras.layers.EinsumDense)
 class PreparesSteps:
     """Mixin of `MultiHeadAttention`: its steps over a cache and over a memory, prepared."""
 
-    def prepare_cached_step(self):
+    def prepare_cached_step(self) -> Callable[..., Any]:
         """`step(x [B, D], cache, index) -> (output [B, E], cache)`: a call with `cache` and `cache_index`."""
         gate = [self._gate_dense] if self.use_gate else []
         enter = prepare(self._query_dense, self._key_dense, self._value_dense, *gate)
@@ -36,7 +38,7 @@ class PreparesSteps:
 
         return step
 
-    def prepare_memory_step(self):
+    def prepare_memory_step(self) -> Callable[..., Any]:
         """`step(x [B, D], memory) -> output [B, E]`: a call with `memory`."""
         gate = [self._gate_dense] if self.use_gate else []
         enter, leave = prepare(self._query_dense, *gate), prepare(self._output_dense)

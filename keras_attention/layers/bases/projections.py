@@ -18,6 +18,7 @@ from keras_attention.ops.pair_checks import require_length
 from keras_attention.ops.require import require_bool
 from keras_attention.ops.shapes.axes import contract, swap_heads
 from keras_attention.ops.shapes.padding import full_mask, zero_padding
+from keras_attention.types import Nest, Tensor
 
 MIDDLE = "TUVWXYZ"  # the axes between batch and features
 OUT = "EFGIJKLM"  # the axes of the output's features
@@ -100,23 +101,23 @@ class ProjectsHeads(AdaptsProjections, BaseLayer):
         return [self._query_dense, self._key_dense, *gate, self._value_dense, self._output_dense]
 
     @property
-    def query_dense(self):
+    def query_dense(self) -> keras.Layer:
         return self._query_dense
 
     @property
-    def key_dense(self):
+    def key_dense(self) -> keras.Layer:
         return self._key_dense
 
     @property
-    def value_dense(self):
+    def value_dense(self) -> keras.Layer:
         return self._value_dense
 
     @property
-    def gate_dense(self):
+    def gate_dense(self) -> keras.Layer:
         return self._gate_dense
 
     @property
-    def output_dense(self):
+    def output_dense(self) -> keras.Layer:
         return self._output_dense
 
 
@@ -142,7 +143,7 @@ class ProjectsMemory(ProjectsHeads):
         """Keys [B, K, T, H] and values [B, K, T, V]: what later steps read lies together in memory."""
         return {name: swap_heads(x) for name, x in self._project(value, key, mask, start).items()}
 
-    def make_cache(self, batch_size, max_length):
+    def make_cache(self, batch_size: int | Tensor, max_length: int | Tensor) -> Nest:
         """Returns an empty cache for `max_length` positions.
 
         Args:
@@ -162,7 +163,9 @@ class ProjectsMemory(ProjectsHeads):
             "mask": ops.zeros((batch_size, max_length), dtype="bool"),
         }
 
-    def project_memory(self, value, key=None, mask=None, lengths=None):
+    def project_memory(
+        self, value: Tensor, key: Tensor | None = None, mask: Tensor | None = None, lengths: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Projects a constant memory once, for all decoding steps.
 
         Args:

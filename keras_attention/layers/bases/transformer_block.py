@@ -1,5 +1,7 @@
 """Base class of Transformer blocks."""
 
+from typing import Any, Unpack
+
 import keras
 
 from keras_attention.layers.bases.base_layer import BaseLayer
@@ -17,6 +19,7 @@ from keras_attention.ops.require import (
     require_rate,
     require_seed,
 )
+from keras_attention.types import Activation, Initializer, LayerOptions
 
 NORMS = {"layer": keras.layers.LayerNormalization, "rms": RMSNormalization}
 
@@ -27,24 +30,24 @@ class TransformerBlock(KeepsBiasPrecision, BaseLayer):
 
     def __init__(
         self,
-        num_heads,
-        intermediate_dim,
-        key_dim=None,
-        value_dim=None,
-        dropout=0.1,
-        attention_dropout=0.0,
-        activation="relu",
-        norm_first=False,
-        use_bias=False,
-        epsilon=1e-6,
-        kernel_initializer="glorot_uniform",
-        seed=None,
+        num_heads: int,
+        intermediate_dim: int,
+        key_dim: int | None = None,
+        value_dim: int | None = None,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.0,
+        activation: Activation = "relu",
+        norm_first: bool = False,
+        use_bias: bool = False,
+        epsilon: float = 1e-6,
+        kernel_initializer: Initializer = "glorot_uniform",
+        seed: int | None = None,
         *,
-        attention=None,
-        feed_forward=None,
-        norm="layer",
-        **kwargs,
-    ):
+        attention: dict[str, Any] | None = None,
+        feed_forward: dict[str, Any] | keras.Layer | None = None,
+        norm: str = "layer",
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.num_heads = require_int(num_heads, "num_heads")
         self.intermediate_dim = require_int(intermediate_dim, "intermediate_dim")

@@ -1,10 +1,11 @@
 """Inflation: initializes a video ResNet from the weights of an image ResNet."""
 
+import keras
 import numpy as np
 from keras import ops
 
 
-def inflate_weights(source, model):
+def inflate_weights(source: keras.Model, model: keras.Model) -> list[str]:
     """Inflates the weights of an image (or less inflated video) ResNet into a video ResNet.
 
         kernel[t]: [k, k, C, F] = kernel of the image network [k, k, C, F] / frames      for each frame t of `frames`

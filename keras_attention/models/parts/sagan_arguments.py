@@ -2,6 +2,8 @@
 
 import math
 
+import keras
+
 from keras_attention.layers import SelfAttention2D
 from keras_attention.models.parts.arguments import (
     checked,
@@ -77,3 +79,15 @@ CHECKS = {
     "conditioning": one_of(CONDITIONINGS),
     "hidden_width": one_of(("out", "in")),
 }
+
+
+def keep(model, arguments, dtype):
+    """Sets the dtype policy of a model, and its arguments as attributes.
+
+    Only after `super().__init__`: on PyTorch a model takes no attributes before.
+    """
+    if dtype is not None:
+        model.dtype_policy = keras.dtype_policies.get(dtype)
+    model._arguments = arguments
+    for name, value in arguments.items():
+        setattr(model, name, value)

@@ -1,5 +1,6 @@
 """Masks of block-local attention: blocks of queries and the memory around them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keras import ops
@@ -7,6 +8,7 @@ from keras import ops
 from keras_attention.ops.masks import both
 from keras_attention.ops.pair_checks import require_length
 from keras_attention.ops.require import is_int, require_bool
+from keras_attention.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class Blocks:
         return cls((query_block, 1), (memory_block, 0), (dilation, 1), causal)
 
 
-def local_mask_1d(length, query_block, memory_block, causal=False, dilation=1):
+def local_mask_1d(
+    length: int | Tensor, query_block: int, memory_block: int, causal: bool = False, dilation: int = 1
+) -> Tensor:
     r"""Dense mask of block-local attention over a sequence (Image Transformer).
 
     Queries come in blocks of `query_block`; all queries of a block see its memory: the block and `memory_block`
@@ -68,7 +72,14 @@ def local_mask_1d(length, query_block, memory_block, causal=False, dilation=1):
     return sees((_line(length, 2, 0), 0), (_line(length, 2, 1), 0), blocks)
 
 
-def local_mask_2d(height, width, query_block, memory_block, causal=False, dilation=(1, 1)):
+def local_mask_2d(
+    height: int | Tensor,
+    width: int | Tensor,
+    query_block: Sequence[int],
+    memory_block: Sequence[int],
+    causal: bool = False,
+    dilation: Sequence[int] = (1, 1),
+) -> Tensor:
     r"""Dense mask of block-local attention over an image (Image Transformer).
 
     Queries come in blocks of (qh, qw) pixels; all queries of a block see its memory: the block and (fh, fw) pixels
