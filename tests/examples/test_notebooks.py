@@ -13,6 +13,10 @@ RESULTS = {
         r"accuracy (\S+); always the same answer: (\S+)\n1 before 2: (\S+)\n1 before 2: (\S+)\nimported: tensorflow\n",
         lambda accuracy, chance, yes, no: accuracy > 0.95 and chance < 0.6 and yes > 0.9 and no < 0.1,
     ),
+    "short_gan": (
+        r"distance to images: (\S+) untrained, (\S+) trained, (\S+) images\n",
+        lambda untrained, trained, images: images < trained < untrained / 4,
+    ),
     "short_images": (
         r"without attention: .* accuracy (\S+)\n[\s\S]*CBAM: .* accuracy (\S+)\n",
         lambda without, cbam: min(without, cbam) > 0.5,  # neither need be better after so few updates
