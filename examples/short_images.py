@@ -6,12 +6,11 @@ cores.
 
 import fashion_data
 import keras
-from fetching import keras_first
 
 from keras_attention import layers
 
 # 8,000 images for training and 5,000 for the test, with values from 0 to 1.
-(x_train, y_train), (x_test, y_test) = keras_first(keras.datasets.fashion_mnist.load_data, fashion_data.load)
+(x_train, y_train), (x_test, y_test) = fashion_data.load()
 x_train, y_train = x_train[:8_000, ..., None] / 255.0, y_train[:8_000]
 x_test, y_test = x_test[:5_000, ..., None] / 255.0, y_test[:5_000]
 

@@ -7,12 +7,11 @@ digits. Its weights tell which digit it was. About a minute on two cores.
 import digits_data
 import keras
 import numpy as np
-from fetching import keras_first
 
 from keras_attention import layers
 
 # Bags of ten digits, half of them with one 9 or more.
-(x_train, y_train), (x_test, y_test) = keras_first(keras.datasets.mnist.load_data, digits_data.load)
+(x_train, y_train), (x_test, y_test) = digits_data.load()
 SIZE = 10
 
 

@@ -27,6 +27,7 @@ def test_load_reads_the_files_of_mnist(tmp_path, monkeypatch):
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
     monkeypatch.setattr(digits_data, "fetch", lambda folder: tmp_path / "digits.tgz")
+    monkeypatch.setattr(digits_data, "keras_first", lambda load_data, package: package())
     for (found, labels), part in zip(digits_data.load(), images):
         np.testing.assert_array_equal(found[..., 0], images[part])
         assert labels.tolist() == list(range(len(found))) and labels.dtype == "int32"

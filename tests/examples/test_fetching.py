@@ -78,3 +78,13 @@ def test_an_array_in_the_idx_format():
     array = np.random.default_rng(0).integers(0, 256, (3, 4, 5)).astype("uint8")
     content = bytes([0, 0, 8, 3]) + np.array(array.shape, ">i4").tobytes() + array.tobytes()
     np.testing.assert_array_equal(fetching.idx_array(content), array)
+
+
+def test_keras_datasets_come_before_a_package(capsys):
+    assert fetching.keras_first(lambda: "of Keras", pytest.fail) == "of Keras"
+
+    def unreachable():
+        raise Exception("URL fetch failure on https://server/mnist.npz")
+
+    assert fetching.keras_first(unreachable, lambda: "of a package") == "of a package"
+    assert "https://server/mnist.npz" in capsys.readouterr().out
