@@ -41,9 +41,8 @@ before = distance(model.average.predict(noise, verbose=0))
 model.compile(*(keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.9) for _ in range(2)))
 model.fit(images, labels, batch_size=32, epochs=1, verbose=2)
 generated = model.average.predict(noise, verbose=0)
-print(
-    f"distance to images: {before:.2f} untrained, {distance(generated):.2f} trained, {distance(images[:500]):.2f} images"
-)
+after, least = distance(generated), distance(images[:500])
+print(f"distance to images: {before:.2f} untrained, {after:.2f} trained, {least:.2f} images")
 
 # Two images of each class.
 figure = visualize.image_grid(generated[:20].reshape(2, 10, 32, 32, 3), value_range=(-1, 1))
