@@ -9,44 +9,61 @@ Most weights are random or set by hand, so that the picture shows the mechanism;
 
 import argparse
 import io
+import os
 import pathlib
 import sys
 
-import keras
-import tour_attention
-import tour_features
-import tour_gates
-import tour_glimpses
-import tour_images
-import tour_positions
-import tour_recurrent
-from runs import save_whole
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+from runs import OtherRunError, ended, save_whole
 
 OUTPUT = pathlib.Path(__file__).parents[1] / "docs" / "images" / "layers"
-TOPICS = (tour_attention, tour_features, tour_gates, tour_glimpses, tour_images, tour_positions, tour_recurrent)
-PICTURES = {name: draw for topic in TOPICS for name, draw in topic.PICTURES.items()}
-DPI, LARGEST = 100, 40_000  # bytes
+ROOM = 10e6  # bytes of the pictures, at most
+DPI, LARGEST = 100, 40_000  # bytes of one
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("layers", nargs="*", help="names of layers (all)", metavar="LAYER")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the pictures (%(default)s)")
-    options = parser.parse_args(arguments)
-    if unknown := set(options.layers) - set(PICTURES):
-        parser.error(f"unknown layers: {', '.join(sorted(unknown))}")
-    options.output.mkdir(parents=True, exist_ok=True)
-    for name in options.layers or sorted(PICTURES):
+    return ended(run, parser.parse_args(arguments), ROOM)
+
+
+def run(options):
+    drawings = pictures()
+    if unknown := set(options.layers) - set(drawings):
+        raise OtherRunError(f"unknown layers: {', '.join(sorted(unknown))}")
+    for name in options.layers or sorted(drawings):
         content = png(draw(name))
         save_whole(options.output / f"{name}.png", lambda beside, content=content: beside.write_bytes(content))
         print(f"{name}.png, {len(content) / 1000:.0f} kB", flush=True)
     return 0
 
 
+def topics():
+    import tour_attention
+    import tour_features
+    import tour_gates
+    import tour_glimpses
+    import tour_images
+    import tour_positions
+    import tour_recurrent
+
+    return tour_attention, tour_features, tour_gates, tour_glimpses, tour_images, tour_positions, tour_recurrent
+
+
+def pictures():
+    """{name of a layer: function that draws its picture}."""
+    return {name: drawing for topic in topics() for name, drawing in topic.PICTURES.items()}
+
+
 def draw(name):
     """The figure of a layer; the same in every run."""
+    import keras
+
     keras.utils.set_random_seed(0)
-    return PICTURES[name]()
+    return pictures()[name]()
 
 
 def png(figure):

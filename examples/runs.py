@@ -64,15 +64,15 @@ def require_utf8(options):
 
 
 def require_room(folder, room):
-    """Creates the folder, or raises `OtherRunError` if it cannot be written or its disk has less than `room` bytes."""
+    """Raises `OtherRunError` if the folder cannot be written, or its disk has too little room; creates nothing."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         reason = "it is a file" if folder.is_file() else error.strerror
         raise OtherRunError(f"--output {folder} cannot be written: {reason}") from error
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(there).free
     if free < room:
         raise OtherRunError(
             f"--output {folder} needs {room / 1e6:.0f} MB, and its disk has {free / 1e6:.0f} MB left: free some, or "
@@ -146,7 +146,8 @@ def minutes(seconds):
 
 
 def save_whole(path, save):
-    """Writes a file atomically: `save(beside)`, then a rename."""
+    """Writes a file atomically, `save(beside)`, then a rename; creates its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         save(beside)
