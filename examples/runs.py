@@ -2,7 +2,7 @@
 
 import argparse
 import importlib
-import importlib.util
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -94,7 +94,7 @@ def install(package=None):
     extra = package if package in ("jax", "torch") else "examples"
     root = pathlib.Path(__file__).resolve().parents[1]
     pip = [sys.executable, "-m", "pip"]
-    if importlib.util.find_spec("pip") is None:
+    if next(importlib.metadata.distributions(name="pip"), None) is None:
         pip = ["python3", "-m", "pip", "--python", sys.executable]
     return shlex.join([*pip, "install", "-e", f"{root}[{extra}]"])
 

@@ -1,5 +1,6 @@
 """What is installed beside the package: a backend of Keras, and the packages of the extras in `setup.cfg`."""
 
+import importlib.metadata
 import importlib.util
 import shlex
 import sys
@@ -15,7 +16,9 @@ def installed(name):
 def install(extra):
     """The command that installs an extra for the interpreter that runs, which may have no pip of its own."""
     python = shlex.quote(sys.executable)
-    pip = f"{python} -m pip" if installed("pip") else f"python3 -m pip --python {python}"
+    # Not `find_spec`, of which old versions of setuptools warn.
+    own = next(importlib.metadata.distributions(name="pip"), None)
+    pip = f"{python} -m pip" if own else f"python3 -m pip --python {python}"
     return f"{pip} install 'keras-attention-layers[{extra}]'"
 
 

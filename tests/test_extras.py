@@ -14,7 +14,7 @@ def test_installed_packages_are_found():
 @pytest.mark.parametrize("has_pip", [True, False])
 def test_the_command_is_for_this_interpreter(has_pip, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/some where/python")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: (name == "pip" and has_pip) or None)
+    monkeypatch.setattr("importlib.metadata.distributions", lambda name: iter(["pip"] if has_pip else []))
     pip = "'/some where/python' -m pip" if has_pip else "python3 -m pip --python '/some where/python'"
     assert install("torch") == f"{pip} install 'keras-attention-layers[torch]'"
 
