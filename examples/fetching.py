@@ -10,8 +10,6 @@ import subprocess
 import sys
 import tempfile
 
-import numpy as np
-
 
 class UnavailableError(Exception):
     """The data could not be downloaded; the message says what to do."""
@@ -101,6 +99,8 @@ def checksum(path):
 
 def idx_array(content):
     """The array of a file in the IDX format: two zeros, a type, the number of axes, their lengths."""
+    import numpy as np
+
     axes = content[3]
     lengths = np.frombuffer(content, ">i4", axes, offset=4)
     return np.frombuffer(content, "uint8", offset=4 + 4 * axes).reshape(lengths)
