@@ -37,9 +37,11 @@ def test_slices_are_attended_separately(rank, axes):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((B, *MIDDLE[:rank], N, H)).astype("float32")
     bias = rng.standard_normal(axes_ops.scores_dims(N, axes, x.shape[:-2], x.shape[:-2])).astype("float32")
-    context, scores = attend_axes(x, x, x, axes, bias=bias, return_scores=True)
+    tensor, added = ops.convert_to_tensor(x), ops.convert_to_tensor(bias)
+    context, scores = attend_axes(tensor, tensor, tensor, axes, bias=added, return_scores=True)
     assert scores.shape == bias.shape
-    same, rows = attend_axes(x, x, x, axes, bias=bias, return_scores=True, chosen=ops.convert_to_tensor([1, -1]))
+    chosen = ops.convert_to_tensor([1, -1])
+    same, rows = attend_axes(tensor, tensor, tensor, axes, bias=added, return_scores=True, chosen=chosen)
     flat = numpy(scores).reshape(*rows.shape[: -1 - len(axes)], -1, *rows.shape[len(rows.shape) - len(axes) :])
     np.testing.assert_allclose(numpy(rows), np.take(flat, [1, -1], axis=flat.ndim - 1 - len(axes)), atol=1e-6)
     np.testing.assert_allclose(numpy(same), numpy(context), atol=1e-5)
