@@ -44,12 +44,12 @@ def plot_class_maps(networks, images, inputs, classes):
     for name, network in networks.items():
         gate = spatial_gate(network, inputs)
         if gate is not None:
-            maps[f"{name}: gate"] = np.stack([stretched(each, size) for each in gate])
+            maps[f"{name}: gate"] = stretched(gate, size)
     return visualize.overlay(images, np.stack([*maps.values()], axis=1), labels=[*maps], interpolation="bilinear")
 
 
 def stretched(gate, size):
-    """[y, x] -> [Y, X], bilinear."""
+    """[B, y, x] -> [B, Y, X], bilinear."""
     from keras import ops
 
     return ops.convert_to_numpy(ops.image.resize(gate[..., np.newaxis], size, data_format="channels_last"))[..., 0]

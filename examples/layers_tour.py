@@ -35,7 +35,7 @@ def run(options):
     if unknown := set(options.layers) - set(drawings):
         raise OtherRunError(f"unknown layers: {', '.join(sorted(unknown))}")
     for name in options.layers or sorted(drawings):
-        content = png(draw(name))
+        content = png(draw(drawings[name]))
         save_whole(options.output / f"{name}.png", lambda beside, content=content: beside.write_bytes(content))
         print(f"{name}.png, {len(content) / 1000:.0f} kB", flush=True)
     return 0
@@ -58,12 +58,12 @@ def pictures():
     return {name: drawing for topic in topics() for name, drawing in topic.PICTURES.items()}
 
 
-def draw(name):
-    """The figure of a layer; the same in every run."""
+def draw(drawing):
+    """The figure that a function draws; the same in every run."""
     import keras
 
     keras.utils.set_random_seed(0)
-    return pictures()[name]()
+    return drawing()
 
 
 def png(figure):
