@@ -62,6 +62,7 @@ def run(options):
     heading("ResNets with and without attention on Fashion-MNIST")
     with dates_served.quiet():
         import attention_resnet_learning as learning
+        import comparing
     describe()
     settle(options, FIXED, LEARNED)
     (images, labels), test = fashion_data.load(options.cache)
@@ -71,17 +72,14 @@ def run(options):
     kinds = len(fashion_data.KINDS)
     print(f"{len(images):,} training images, {len(test[0]):,} test images, {kinds} classes")
     found, sizes, first = {name: [] for name in NETWORKS}, {}, {}
-    for seed in range(options.seeds):
-        for name in NETWORKS:
-            model = build(options, name, seed)
-            sizes[name], first[name] = model.count_params(), first.get(name, model)
-            heading(f"{name}, seed {seed}: {sizes[name]:,} parameters, {options.steps} updates of {options.batch}")
-            folder = options.output / name / f"seed-{seed}"
-            before = learning.learn(model, images, labels, options.steps, options.batch, seed, folder)
-            if before:
-                print(f"    resumed after update {before} of an earlier run")
-            found[name].append(learning.accuracy(model, *test))
-            print(f"    {found[name][-1]:.2%} test accuracy")
+
+    def learn(model, name, seed, folder):
+        return learning.learn(model, images, labels, options.steps, options.batch, seed, folder)
+
+    for name, _, model in comparing.trained(options, NETWORKS, build, learn):
+        sizes[name], first[name] = model.count_params(), first.get(name, model)
+        found[name].append(learning.accuracy(model, *test))
+        print(f"    {found[name][-1]:.2%} test accuracy")
     report(options, found, sizes)
     draw(options, {name: model for name, model in first.items() if name in DRAWN}, *test)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
@@ -100,15 +98,12 @@ def build(options, name, seed):
 
 
 def report(options, found, sizes):
-    """Prints, plots and saves the mean and the deviation of the accuracy."""
-    from spread import deviation, plot_spread
+    """Prints, plots and saves the mean of the accuracy and its confidence interval."""
+    from comparing import plot_rates, print_rates
 
     heading(f"Accuracy on 10,000 test images; {options.seeds} networks of each kind")
-    print(f"    {'':10}{'parameters':>10}{'mean':>9}{'deviation':>11}    difference from none, seed by seed")
-    for name, values in found.items():
-        apart = " ".join(f"{100 * (a - b):+.2f}" for a, b in zip(values, found["none"]))
-        print(f"    {name:10}{sizes[name]:>10,}{np.mean(values):>9.2%}{deviation(values):>11.2%}    {apart}")
-    figure = plot_spread(
+    print_rates(found, sizes, "none", digits=2)
+    figure = plot_rates(
         found, f"Fashion-MNIST, {options.steps} updates of each network", "accuracy on 10,000 test images"
     )
     save_figure(options.output / "accuracy.png", figure)

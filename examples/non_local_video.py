@@ -65,6 +65,7 @@ def run(options):
     began = time.perf_counter()
     heading("C2D and I3D with and without non-local blocks")
     with dates_served.quiet():
+        import comparing
         import non_local_learning as learning
     describe()
     if options.batch > options.clips:
@@ -76,18 +77,17 @@ def run(options):
     print(f"{len(clips):,} training clips, {len(test):,} test clips of other maps, {kinds} classes")
     draw_clips(options, test, truth)
     found, sizes = {name: [] for name in NETWORKS}, {}
-    for seed in range(options.seeds):
-        for name in NETWORKS:
-            model = build(options, name, seed)
-            sizes[name] = model.count_params()
-            heading(f"{name}, seed {seed}: {sizes[name]:,} parameters, {options.steps} updates of {options.batch}")
-            folder = options.output / name.replace(", ", "-").replace(" ", "-") / f"seed-{seed}"
-            view = still if name == STILL else lambda clips: clips
-            before = learning.learn(model, view(clips), labels, options.steps, options.batch, seed, folder)
-            if before:
-                print(f"    resumed after update {before} of an earlier run")
-            found[name].append(learning.answers(model, view(test)).tolist())
-            print(f"    {accuracy(found[name][-1], truth):.1%} test accuracy")
+
+    def view(name, clips):
+        return still(clips) if name == STILL else clips
+
+    def learn(model, name, seed, folder):
+        return learning.learn(model, view(name, clips), labels, options.steps, options.batch, seed, folder)
+
+    for name, _, model in comparing.trained(options, NETWORKS, build, learn):
+        sizes[name] = model.count_params()
+        found[name].append(learning.answers(model, view(name, test)).tolist())
+        print(f"    {accuracy(found[name][-1], truth):.1%} test accuracy")
     report(options, found, truth, sizes)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
@@ -114,21 +114,22 @@ def accuracy(answers, truth):
 
 
 def report(options, found, truth, sizes):
-    """Prints, plots and saves the mean and the deviation of the accuracy, and that of each class."""
-    from spread import deviation, plot_spread
+    """Prints, plots and saves the mean of the accuracy with its confidence interval, and that of each class."""
+    from comparing import plot_rates, print_rates
 
+    kinds = video_data.KINDS
     heading(f"Accuracy on {len(truth)} clips of unseen maps; {options.seeds} networks of each kind")
     rates = {name: [accuracy(answers, truth) for answers in runs] for name, runs in found.items()}
-    print(f"    {'':16}{'parameters':>10}{'mean':>8}{'deviation':>11}    " + "  ".join(video_data.KINDS))
-    by_kind = {}
-    for name, runs in found.items():
-        kinds = [[accuracy(np.array(a)[truth == k], k) for a in runs] for k in range(len(video_data.KINDS))]
-        by_kind[name] = [float(np.mean(values)) for values in kinds]
-        each = "  ".join(f"{v:>{len(kind)}.0%}" for v, kind in zip(by_kind[name], video_data.KINDS))
-        mean, spread = np.mean(rates[name]), deviation(rates[name])
-        print(f"    {name:16}{sizes[name]:>10,}{mean:>8.1%}{spread:>11.1%}    {each}")
+    print_rates(rates, sizes, "C2D")
+    by_kind = {
+        name: [float(np.mean([accuracy(np.array(a)[truth == k], k) for a in runs])) for k in range(len(kinds))]
+        for name, runs in found.items()
+    }
+    print(f"\n    {'':16}" + "  ".join(kinds))
+    for name, values in by_kind.items():
+        print(f"    {name:16}" + "  ".join(f"{value:>{len(kind)}.0%}" for value, kind in zip(values, kinds)))
     title = f"{options.steps} updates of each network on {options.clips:,} clips"
-    figure = plot_spread(rates, title, "accuracy on clips of unseen maps", random_guess=1 / len(video_data.KINDS))
+    figure = plot_rates(rates, title, "accuracy on clips of unseen maps", random_guess=1 / len(kinds))
     save_figure(options.output / "accuracy.png", figure)
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}, "weights": sizes}
     table |= {"accuracy": rates, "accuracy_by_kind": by_kind}

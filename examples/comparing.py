@@ -1,0 +1,102 @@
+"""Networks of several kinds, each trained with several seeds: their training, and the confidence of what they reach."""
+
+import re
+
+import numpy as np
+from runs import heading
+
+from keras_attention.visualize.style import PALETTE
+
+
+def trained(options, networks, build, learn):
+    """Trains a network of each kind with each seed, resumes it, or loads a finished one.
+
+    Args:
+        options: Parsed arguments: `output`, `seeds`, `steps`, `batch`.
+        networks: Names of the kinds.
+        build: `build(options, name, seed)` returns a model with initial weights.
+        learn: `learn(model, name, seed, folder)` trains the model and returns the updates done by earlier runs.
+
+    Yields:
+        `(name, seed, model)`.
+    """
+    for seed in range(options.seeds):
+        for name in networks:
+            model = build(options, name, seed)
+            heading(
+                f"{name}, seed {seed}: {model.count_params():,} parameters, {options.steps} updates of {options.batch}"
+            )
+            folder = options.output / re.sub(r"\W+", "-", name) / f"seed-{seed}"
+            before = learn(model, name, seed, folder)
+            if before:
+                print(f"    resumed after update {before} of an earlier run")
+            yield name, seed, model
+
+
+def interval(values):
+    """Half of the 95 % confidence interval of the mean, by Student's t; NaN for one value."""
+    from scipy import stats
+
+    number = len(values)
+    if number < 2:
+        return float("nan")
+    return float(stats.t.ppf(0.975, number - 1) * np.std(values, ddof=1) / np.sqrt(number))
+
+
+def mean_text(values, digits=1, sign=""):
+    """The mean of rates and its interval, in per cent: "83.7 % ± 0.1"."""
+    mean, half = 100 * np.mean(values), 100 * interval(values)
+    return f"{mean:{sign}.{digits}f} %" + ("" if np.isnan(half) else f" ± {half:.{digits}f}")
+
+
+def print_rates(rates, sizes, baseline, digits=1):
+    """Prints the mean of each kind and the mean difference from the baseline, seed by seed, each with its interval.
+
+    Args:
+        rates: {kind: the rate of the network of each seed, 0 to 1}.
+        sizes: {kind: number of parameters}.
+        baseline: A kind; differences are left out if it is not among `rates`.
+        digits: Decimal places of per cents.
+    """
+    print(
+        "    95 % confidence intervals of the mean over seeds, by Student's t; differences between networks of a seed"
+    )
+    width = max(map(len, rates)) + 2
+    print(f"    {'':{width}}{'parameters':>10}{'mean':>18}{'difference from ' + baseline:>34}")
+    for name, values in rates.items():
+        apart = np.subtract(values, rates[baseline]) if baseline in rates and name != baseline else None
+        difference = "" if apart is None else mean_text(apart, digits, "+")
+        print(f"    {name:{width}}{sizes[name]:>10,}{mean_text(values, digits):>18}{difference:>34}")
+
+
+def plot_rates(rates, title, label, random_guess=None):
+    """Plots a dot for each network, and the mean of each kind with its 95 % confidence interval.
+
+    Args:
+        rates: {kind: the rate of the network of each seed, 0 to 1}.
+        title: String.
+        label: String, what the rates are, in per cent.
+        random_guess: The accuracy of random guessing, plotted as a line, or `None`.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.4 * max(4, len(rates)), 4), layout="constrained")
+    axes = figure.subplots()
+    for x, values in enumerate(rates.values()):
+        percent = 100 * np.array(values)
+        axes.plot([x - 0.1] * len(percent), percent, "o", color=PALETTE[0], alpha=0.6)
+        style = {"color": PALETTE[1], "marker": "s", "capsize": 4, "linestyle": "none"}
+        axes.errorbar(x + 0.1, percent.mean(), interval(percent), **style)
+    if random_guess is not None:
+        axes.axhline(100 * random_guess, color="grey", linestyle=":", label="random guessing")
+        axes.legend(frameon=False)
+    axes.set_xticks(range(len(rates)), [name.replace(", ", ",\n") for name in rates])
+    axes.set_xlim(-0.5, len(rates) - 0.5)
+    axes.set_ylabel(f"{label}, %\n(squares: mean over seeds, 95 % interval)")
+    axes.set_title(title)
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
