@@ -1,5 +1,6 @@
 """Networks of several kinds, each trained with several seeds: their training, and the confidence of what they reach."""
 
+import logging
 import re
 
 import numpy as np
@@ -20,17 +21,23 @@ def trained(options, networks, build, learn):
     Yields:
         `(name, seed, model)`.
     """
+    # TensorFlow warns that a graph is traced again, for each network.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for seed in range(options.seeds):
         for name in networks:
             model = build(options, name, seed)
             heading(
                 f"{name}, seed {seed}: {model.count_params():,} parameters, {options.steps} updates of {options.batch}"
             )
-            folder = options.output / re.sub(r"\W+", "-", name) / f"seed-{seed}"
-            before = learn(model, name, seed, folder)
+            before = learn(model, name, seed, folder_of(options, name, seed))
             if before:
                 print(f"    resumed after update {before} of an earlier run")
             yield name, seed, model
+
+
+def folder_of(options, name, seed):
+    """The folder of the checkpoints of a network."""
+    return options.output / re.sub(r"\W+", "-", name) / f"seed-{seed}"
 
 
 def interval(values):

@@ -1,0 +1,71 @@
+"""Clips of two patches, one in each half of the frames, at any place: are they of the same kind?
+
+The kinds are ten textures, each with a random phase and contrast, or the ten digits of MNIST in half their size.
+Generated for each batch.
+"""
+
+import numpy as np
+
+FRAMES, SIDE, PATCH, KINDS = 4, 32, 12, 10
+NOISE = 0.1  # standard deviation
+TASKS = ("textures", "digits")
+WAVES = (3.2, 6.0)  # pixels; each in five directions
+
+
+def sampler(task, digits=None):
+    """A function of kinds, int [B, 2], and a generator that draws a patch of each, [B, 2, PATCH, PATCH].
+
+    Args:
+        task: A name of `TASKS`.
+        digits: Pair of digits uint8 [N, 28, 28, 1] and labels [N], of `"digits"`.
+    """
+    if task == "textures":
+        return textures
+    images, labels = digits
+    # Without two pixels at each edge, in half the size, from 0 to 2.
+    small = images[:, 2:26, 2:26, 0].reshape(-1, PATCH, 2, PATCH, 2).mean(axis=(2, 4)) / 127.5
+    of_kind = [np.flatnonzero(labels == kind) for kind in range(KINDS)]
+    return lambda kinds, rng: np.stack([[small[rng.choice(of_kind[k])] for k in pair] for pair in kinds])
+
+
+def textures(kinds, rng):
+    """Sine waves of the kind's direction and length, with a random phase and contrast: [B, 2, PATCH, PATCH]."""
+    y, x = np.mgrid[:PATCH, :PATCH]
+    length, angle = np.array(WAVES)[kinds // 5], np.pi * (kinds % 5) / 5
+    phase, contrast = rng.uniform(0, 2 * np.pi, kinds.shape), rng.uniform(0.6, 1, kinds.shape)
+    length, angle, phase, contrast = (values[..., None, None] for values in (length, angle, phase, contrast))
+    return contrast * np.sin(2 * np.pi / length * (np.cos(angle) * x + np.sin(angle) * y) + phase)
+
+
+def clips(draw, number, rng):
+    """Clips of two patches in random frames, one in each half, at random places, in noise; half of one kind.
+
+    Args:
+        draw: A `sampler`.
+        number: Int B.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        Clips, float32 [B, FRAMES, SIDE, SIDE, 1]; whether both patches are of one kind, int32 [B]; the kinds, int
+        [B, 2]; the frame, and the row and column of the corner, of both, int [B, 2, 3].
+    """
+    same = rng.integers(0, 2, number).astype("int32")
+    first = rng.integers(0, KINDS, number)
+    other = (first + rng.integers(1, KINDS, number)) % KINDS
+    kinds = np.stack([first, np.where(same, first, other)], axis=1)
+    corners = rng.integers(0, SIDE - PATCH + 1, (number, 2, 3))
+    corners[..., 0] = np.array([0, FRAMES // 2]) + rng.integers(0, FRAMES // 2, (number, 2))
+    canvas = rng.normal(0, NOISE, (number, FRAMES, SIDE, SIDE)).astype("float32")
+    for clip, patches, places in zip(canvas, draw(kinds, rng), corners):
+        for patch, (frame, top, left) in zip(patches, places):
+            clip[frame, top : top + PATCH, left : left + PATCH] += patch
+    return canvas[..., None], same, kinds, corners
+
+
+def best_without_pairs():
+    """The highest accuracy of a network that adds up evidence of single patches, over all clips: 0.639.
+
+    It answers "the same" for u(a) + u(b) > t. Let m kinds have u > t / 2: these are the pairs of equal kinds that it
+    answers correctly, and all m (m - 1) ordered pairs of different ones among them are errors.
+    """
+    return max((1 + m / KINDS - m * (m - 1) / (KINDS * (KINDS - 1))) / 2 for m in range(KINDS + 1))
