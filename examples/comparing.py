@@ -76,14 +76,14 @@ def print_rates(rates, sizes, baseline, digits=1):
         print(f"    {name:{width}}{sizes[name]:>10,}{mean_text(values, digits):>18}{difference:>34}")
 
 
-def plot_rates(rates, title, label, random_guess=None):
+def plot_rates(rates, title, label, lines=None):
     """Plots a dot for each network, and the mean of each kind with its 95 % confidence interval.
 
     Args:
         rates: {kind: the rate of the network of each seed, 0 to 1}.
         title: String.
         label: String, what the rates are, in per cent.
-        random_guess: The accuracy of random guessing, plotted as a line, or `None`.
+        lines: {text: a rate to compare with, plotted as a line}, such as that of random guessing; `None`: no lines.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -97,8 +97,9 @@ def plot_rates(rates, title, label, random_guess=None):
         axes.plot([x - 0.1] * len(percent), percent, "o", color=PALETTE[0], alpha=0.6)
         style = {"color": PALETTE[1], "marker": "s", "capsize": 4, "linestyle": "none"}
         axes.errorbar(x + 0.1, percent.mean(), interval(percent), **style)
-    if random_guess is not None:
-        axes.axhline(100 * random_guess, color="grey", linestyle=":", label="random guessing")
+    for (text, rate), style in zip((lines or {}).items(), (":", "--")):
+        axes.axhline(100 * rate, color="grey", linestyle=style, label=text)
+    if lines:
         axes.legend(frameon=False)
     axes.set_xticks(range(len(rates)), [name.replace(", ", ",\n") for name in rates])
     axes.set_xlim(-0.5, len(rates) - 0.5)

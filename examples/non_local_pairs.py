@@ -158,7 +158,8 @@ def report(options, found, sizes, looks):
 
     heading(f"Accuracy on {options.examined} test clips; {options.seeds} networks of each kind")
     print_rates(found, sizes, BASELINE)
-    figure = plot_rates(found, f"Two {options.task}: of the same kind?", "accuracy on new clips", random_guess=0.5)
+    lines = {"random guessing": 0.5, "best without seeing pairs": pairs_data.best_without_pairs()}
+    figure = plot_rates(found, f"Two {options.task}: of the same kind?", "accuracy on new clips", lines)
     save_figure(options.output / "accuracy.png", figure)
     if looks:
         heading(f"{DRAWN}: scores of a query on the first patch, mean over 200 clips and all networks")

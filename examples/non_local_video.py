@@ -129,7 +129,7 @@ def report(options, found, truth, sizes):
     for name, values in by_kind.items():
         print(f"    {name:16}" + "  ".join(f"{value:>{len(kind)}.0%}" for value, kind in zip(values, kinds)))
     title = f"{options.steps} updates of each network on {options.clips:,} clips"
-    figure = plot_rates(rates, title, "accuracy on clips of unseen maps", random_guess=1 / len(kinds))
+    figure = plot_rates(rates, title, "accuracy on clips of unseen maps", {"random guessing": 1 / len(kinds)})
     save_figure(options.output / "accuracy.png", figure)
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}, "weights": sizes}
     table |= {"accuracy": rates, "accuracy_by_kind": by_kind}

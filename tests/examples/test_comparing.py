@@ -54,7 +54,8 @@ def test_the_figure_has_a_dot_for_each_network():
     assert axes.get_legend() is None
 
 
-def test_the_accuracy_of_random_guessing_is_a_line():
-    [axes] = comparing.plot_rates({"one": [0.5]}, "title", "accuracy", random_guess=0.25).axes
-    [line] = [line for line in axes.lines if line.get_label() == "random guessing"]
-    assert list(line.get_ydata()) == [25, 25]
+def test_rates_to_compare_with_are_lines():
+    [axes] = comparing.plot_rates({"one": [0.5]}, "title", "accuracy", {"random guessing": 0.25, "best": 0.75}).axes
+    heights = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+    assert (heights["random guessing"], heights["best"]) == ([25, 25], [75, 75])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["random guessing", "best"]
