@@ -39,8 +39,10 @@ class NonLocalBlock(BaseLayer):
 
     A new block is the identity. Memory grows with P, not with P · S (`ops.non_local`).
 
-    In 400 training steps on Fashion-MNIST (docs/examples/attention_resnet_images.md) and on short video clips
-    (docs/examples/non_local_video.md) it did not raise the accuracy.
+    It compares far positions, which convolutions and a mean over positions cannot: whether two patches of a clip are of
+    one kind, a small network answers with an accuracy of 52 % without it and 100 % with it
+    (docs/examples/non_local_pairs.md). Short training on Fashion-MNIST (docs/examples/attention_resnet_images.md) and
+    on clips of motion (docs/examples/non_local_video.md) showed no gain.
 
     Differs from the paper: nothing by default; all projections have biases, as in its published code; the paper does
     not mention them. That code pools x before W_phi and W_g (`pool="before"`), scales the logits by H^-1/2
