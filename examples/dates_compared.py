@@ -1,7 +1,7 @@
 """Compares runs of the date example: exact matches by network and by length of the text.
 
     for seed in 0 1 2; do for name in Transformer RNNsearch RNNencdec; do
-        python examples/transformer_dates.py --steps 1000 --network $name --seed $seed --output runs/dates/$name-$seed
+        python examples/transformer_dates.py --steps 800 --network $name --seed $seed --output runs/dates/$name-$seed
     done; done
     python examples/dates_compared.py runs/dates/*
 
@@ -36,8 +36,8 @@ def run(options):
 
     networks = grouped([json.loads((folder / "results.json").read_text()) for folder in options.runs])
     first = next(iter(networks.values()))
-    steps, batch, seeds = first[0]["steps"], first[0]["batch"], len(first)
-    heading(f"Exact matches on held-out dates: {steps} updates of {batch} texts, {seeds} seeds")
+    steps, batch, seeds = first[0]["steps"], first[0]["batch"], f"{len(first)} seed{'s' * (len(first) > 1)}"
+    heading(f"Exact matches on held-out dates: {steps} updates of {batch} texts, {seeds}")
     for kind in first[0]["exact"]:
         means = (f"{name} {comparing.mean_text([of['exact'][kind] for of in runs])}" for name, runs in networks.items())
         print(f"    {kind:10}{'; '.join(means)}")
@@ -50,7 +50,7 @@ def run(options):
         )
         print(f"    {kind:20}{'; '.join(means)}")
     path = options.output / "exact_by_length.png"
-    save_figure(path, plot_lengths(networks, f"Exact matches after {steps} updates, {seeds} seeds"))
+    save_figure(path, plot_lengths(networks, f"Exact matches after {steps} updates, {seeds}"))
     heading(f"Exact matches by length of the text: {path}")
     return 0
 
