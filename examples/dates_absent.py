@@ -1,8 +1,9 @@
 """Texts without a date for the date reader: words, numbers, incomplete, impossible and ambiguous dates.
 
 A `Sample` of these has the answer that the model is trained to generate in `iso`: "" in general. Impossible days ("31
-February 2019") and years out of range ("3 June 1856") are copied as they are, "2019-02-31" and "1856-06-03": that they
-are not in the calendar is decided after decoding (`dates_learning.CALENDAR`), exactly.
+February 2019") and years out of range ("3 June 1856") are copied as they are, "2019-02-31" and "1856-06-03", and what
+is missing or ambiguous is zeros, "2019-06-00" for "June 2019": that they are not in the calendar is decided after
+decoding (`dates_learning.CALENDAR`), exactly.
 """
 
 import datetime
@@ -120,13 +121,18 @@ class Absent:
         return Sample("".join(rng.choice(string.digits) if c == "#" else c for c in template), "", None)
 
     def _incomplete(self, rng, new):
-        """A date without its day, month or year, or with its weekday or month alone."""
+        """A date without its day, month or year, or with its weekday or month alone.
+
+        The answer has zeros in place of what is missing, so that a network is trained to find the rest; "" for numbers,
+        whose order is not known then.
+        """
         form, day = self._form(rng, new), self._day(rng, new)
         dropped = rng.choice(("y", "ML", "do", "yMLdo", "yEcdo"))
         kept = without(form.pattern, dropped)
         if not data.fields(kept):
             return self._incomplete(rng, new)
-        return replace(typed(day, replace(form, pattern=kept), rng), iso="")
+        iso = "" if form.numeric else partial([day], given="".join(data.fields(kept)))
+        return replace(typed(day, replace(form, pattern=kept), rng), iso=iso)
 
     def _no_such_day(self, rng, new):
         """31 February, a 32nd or 0th day, a 13th month (of numbers), 29 February of a year that has none."""
@@ -152,13 +158,16 @@ class Absent:
         return typed(AnyDay(year, day.month, min(day.day, 28), day.weekday()), form, rng)
 
     def _without_territory(self, rng, new):
-        """A date whose order or month is ambiguous without its territory; one that has a single reading is read."""
+        """A date whose order or month is ambiguous without its territory; one that has a single reading is read.
+
+        The answer has zeros in place of what is ambiguous.
+        """
         form, day = self._form(rng, new), self._day(rng, new)
         while not self._is_ambiguous(form, day):
             form, day = self._form(rng, new), self._day(rng, new)
         text = data.write(day, form).removesuffix(f" {form.names[3:]}")
-        found = readings(form, day) if form.numeric else ()
-        return Sample(_cased(text, rng), found.pop().isoformat() if len(found) == 1 else "", form)
+        iso = partial(readings(form, day)) if form.numeric else partial([day], given="yd")
+        return Sample(_cased(text, rng), iso, form)
 
     def _is_ambiguous(self, form, day):
         first, last = data.years_of(form)
@@ -175,6 +184,21 @@ class Absent:
 
     def _day(self, rng, new):
         return datetime.date(rng.choice(self._inside[new]), 1, 1) + datetime.timedelta(days=rng.randrange(365))
+
+
+def partial(days, given="yMd"):
+    """ISO 8601 with zeros in place of the fields that are not `given`, or differ among the days; "" if all are zeros.
+
+    Args:
+        days: Dates that a text may mean; none: "".
+        given: Letters of the pattern fields that the text has.
+    """
+    values = [
+        {value for value in found if any(letter in given for letter in letters)}
+        for found, letters in zip(zip(*((day.year, day.month, day.day) for day in days)), ("y", "ML", "do"))
+    ]
+    known = [found.pop() if len(found) == 1 else 0 for found in values]
+    return AnyDay(*known, 0).isoformat() if any(known) else ""
 
 
 def readings(form, day):

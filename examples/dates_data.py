@@ -9,7 +9,7 @@ Croatian and Polish "listopada"), the territory is appended ("6/3/19 US"). Ambig
 import functools
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from babel import Locale
 from babel.dates import get_date_format
@@ -44,6 +44,7 @@ PEOPLE = {
     "ro_RO": ["'la' d MMMM y"],
 }
 SKELETONS = ["yMd", "yMEd", "yMMMd", "yMMMEd", "yMMMMd", "yMMMMEd", "yMMMMEEEEd"]
+ORDINALS = ("en", "fr", "it", "nl", "pt", "sv")  # languages in whose dates people write them
 NATIVE_DIGITS = {"ar_EG": "٠١٢٣٤٥٦٧٨٩", "hi_IN": "०१२३४५६७८९"}
 NO_TWO_DIGIT_YEARS = {"th_TH"}  # of another era there
 
@@ -229,6 +230,14 @@ def ordinal(day, locale):
     if language == "sv":
         return str(day) + (":a" if day % 10 in (1, 2) and day not in (11, 12) else ":e")
     return f"{day}e"
+
+
+def with_ordinal(form):
+    """The form with the ordinal of the day, or None: in numbers, mixtures, and languages without ordinals in dates."""
+    if form.numeric or form.mixed or form.names[:2] not in ORDINALS:
+        return None
+    parts = ["o" if field in ("d", "dd") else field or f"'{text}'" for field, text in tokens(form.pattern)]
+    return replace(form, pattern="".join(parts))
 
 
 def written(field, date, form, word=None, pad=False):

@@ -48,14 +48,22 @@ def batches(source, target, batch_size, seed):
     return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 
 
-def learn(model, dataset, steps):
-    """Trains as the paper does, on a small scale: its schedule, Adam, label smoothing; the learning rate ends at zero.
+def learn(model, dataset, steps, factor=0.7, global_clipnorm=None):
+    """Trains as the Transformer's paper: its schedule, Adam, label smoothing; the learning rate ends at zero.
+
+    Args:
+        model: A network of `dates_networks.NETWORKS`.
+        dataset: Of `batches`.
+        steps: Number of updates.
+        factor: Factor of the schedule of width 128; 0.7: a learning rate of 0.0031 at most.
+        global_clipnorm: Norm that gradients are clipped to, or `None`.
 
     Returns:
         The Keras `History`.
     """
+    schedule = CoolingSchedule(128, steps, factor=factor)
     model.compile(
-        keras.optimizers.Adam(CoolingSchedule(model.model_dim, steps), beta_1=0.9, beta_2=0.98, epsilon=1e-9),
+        keras.optimizers.Adam(schedule, beta_2=0.98, epsilon=1e-9, global_clipnorm=global_clipnorm),
         training.LabelSmoothedCrossEntropy(0.1, variant="reference"),
         metrics=[training.SequenceAccuracy()],
     )

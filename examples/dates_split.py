@@ -16,6 +16,9 @@ from typing import NamedTuple
 import dates_data as data
 
 KINDS = ("years", "formats", "mixtures", "all new")
+MIXED = 0.4  # part of the training dates that are mixtures; half of the held-out years
+# Trained more often: what people ask most, and the month first, which no other locale has.
+OFTEN = ("en_US", "en_US", "en_GB", "de_DE", "fr_FR", "es_ES")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Split:
         """`count` training samples."""
         rng = random.Random(f"training {seed}")
         home, mixed = _by_locale(self.trained_home), _by_locale(self.trained_mixed)
-        return [self._draw(rng, home, mixed, new_year=False, vary=self._with_foreign_weekday) for _ in range(count)]
+        return [self._draw(rng, home, mixed, new_year=False, training=True) for _ in range(count)]
 
     def held_out(self, kind, count, seed):
         """`count` different samples of one of `KINDS`; "all new": of a held-out year in a held-out form or mixture."""
@@ -83,23 +86,30 @@ class Split:
                 found[data.plain(sample.text)] = sample
         return list(found.values())
 
-    def _draw(self, rng, home, mixed, new_year, vary=None):
+    def _draw(self, rng, home, mixed, new_year, training=False):
+        locales, part = ((*data.LOCALES, *OFTEN), MIXED) if training else (data.LOCALES, 0.5)
         forms = None
         while not forms:
-            locale = rng.choice(data.LOCALES)
-            forms = (mixed if not home or (mixed and rng.random() < 0.5) else home).get(locale)
+            locale = rng.choice(locales)
+            forms = (mixed if not home or (mixed and rng.random() < part) else home).get(locale)
         form = rng.choice(forms)
         year = rng.choice(self._years[data.years_of(form), new_year])
         day = datetime.date(year, 1, 1) + datetime.timedelta(days=rng.randrange(366 if _leap(year) else 365))
-        return typed(day, vary(form, day, rng) if vary else form, rng)
+        return typed(day, self._varied(form, day, rng) if training else form, rng)
 
-    def _with_foreign_weekday(self, form, day, rng):
-        """Sometimes takes the weekday of another language, so that the month cannot be inferred from it."""
-        others = data.weekday_locales(form.names) if data.has_weekday(form) and not form.numeric else []
-        if not others or rng.random() > 0.4:
-            return form
-        varied = replace(form, weekdays=rng.choice(others))
-        return form if outline(varied, day) in self.held_out_outlines else varied
+    def _varied(self, form, day, rng):
+        """Sometimes an ordinal day, and the weekday of another language; not where that is a held-out outline."""
+        for vary, rate in ((data.with_ordinal, 0.3), (functools.partial(_with_foreign_weekday, rng), 0.4)):
+            varied = vary(form) if rng.random() < rate else None
+            if varied and outline(varied, day) not in self.held_out_outlines:
+                form = varied
+        return form
+
+
+def _with_foreign_weekday(rng, form):
+    """The form with the weekday of another language, so that the month is not inferred from it; None without one."""
+    others = data.weekday_locales(form.names) if data.has_weekday(form) and not form.numeric else []
+    return replace(form, weekdays=rng.choice(others)) if others else None
 
 
 def outline(form, date):

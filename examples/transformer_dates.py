@@ -2,9 +2,11 @@
 
     python examples/transformer_dates.py                       # trains, evaluates, exports: about five minutes
     python examples/transformer_dates.py "den 3. Juni 2019"    # runs the export of the last run
+    python examples/transformer_dates.py --network RNNencdec   # a baseline without attention
 
-Outputs in `runs/transformer_dates/` (see `--output`): attention.png, model.keras, export/1, export/2 ... Data and
-results: `dates_split.py` and docs/examples/transformer_dates.md.
+Outputs in `runs/transformer_dates/` (`runs/rnnencdec_dates/` ...; see `--output`): attention.png, results.json,
+model.keras, export/1, export/2 ... `dates_compared.py` compares runs. Data and results: `dates_split.py` and
+docs/examples/transformer_dates.md.
 """
 
 import argparse
@@ -24,11 +26,11 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
-from runs import describe, ended, heading, minutes, positive, save_figure, save_whole
+from dates_networks import NETWORKS
+from runs import describe, ended, heading, minutes, positive, save_figure, save_json, save_whole
 
-OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "transformer_dates"
+OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
-SIZES = {"num_layers": 2, "model_dim": 128, "num_heads": 4, "intermediate_dim": 512, "dropout": 0.0, "norm_first": True}
 ABSENT = 4  # one training text in so many has no date, or none of the calendar
 DRAWN = ("Montag, den 3. Juni 2019", "2019-06-03")
 ASKED = [
@@ -56,14 +58,19 @@ def main(arguments=None):
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", nargs="*", help="dates to convert with the export of the last run (no training)")
-    parser.add_argument("--steps", type=positive, default=3600, help="training steps (default: %(default)s)")
+    parser.add_argument(
+        "--network", choices=NETWORKS, default="Transformer", help="what is trained (default: %(default)s)"
+    )
+    parser.add_argument("--steps", type=positive, default=5000, help="training steps (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=64, help="dates per step (default: %(default)s)")
     parser.add_argument(
         "--held-out", type=positive, default=1000, help="held-out dates of each kind (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the split, the data and the weights (default: 0)")
-    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    return parser.parse_args(arguments)
+    parser.add_argument("--output", type=pathlib.Path, help="folder of the results (default: runs/NETWORK_dates)")
+    options = parser.parse_args(arguments)
+    options.output = options.output or OUTPUT / f"{options.network.lower()}_dates"
+    return options
 
 
 def ask(options):
@@ -82,19 +89,22 @@ def run(options):
 
     # Dates are short: without flash attention the graph is built in half the time.
     keras.config.disable_flash_attention()
-    heading("A Transformer that reads dates")
+    heading(f"{options.network}: dates in many languages to ISO 8601")
     describe(options.seed, Babel=babel.__version__)
     keras.utils.set_random_seed(options.seed)
     split, absent, text, source, target = prepare(options)
     model = learn(options, text, source, target)
     read = dates_learning.reader(model, text)
-    exact = examine(options, read, split)
-    examine_absent(options, read, absent)
+    results = examine(options, read, split)
+    false_dates = examine_absent(options, read, absent)
     draw(options, model, text)
     keep(options, model, read)
+    record(options, model, results, false_dates)
     ask_fresh_process(options)
+    exact = sum(result[3] for result in results) / len(results)
     heading(f"Done in {minutes(time.perf_counter() - began)}: {exact:.2%} exact matches on held-out dates")
-    print(f'Try it: {shlex.quote(sys.executable)} {os.path.relpath(__file__)} "den 3. Juni 2019"')
+    chosen = "" if options.network == "Transformer" else f" --network {options.network}"
+    print(f'Try it: {shlex.quote(sys.executable)} {os.path.relpath(__file__)}{chosen} "den 3. Juni 2019"')
     return 0
 
 
@@ -130,17 +140,20 @@ def prepare(options):
 def learn(options, text, source, target):
     import dates_learning
 
-    from keras_attention import models
-
-    model = models.transformer(text.vocabulary_size, **SIZES, seed=options.seed)
+    network = NETWORKS[options.network]
+    model = network.build(text.vocabulary_size, options.seed)
     heading(f"Training: {model.count_params():,} parameters, {options.steps} steps of {options.batch} dates")
     dataset = dates_learning.batches(source, target, options.batch, options.seed)
-    dates_learning.learn(model, dataset, options.steps)
+    dates_learning.learn(model, dataset, options.steps, **network.training)
     return model
 
 
 def examine(options, read, split):
-    """Prints the accuracy by kind of held-out date, with and without typos, and examples. Returns the accuracy."""
+    """Prints the accuracy by kind of held-out date, with and without typos, and examples.
+
+    Returns:
+        List of `(kind, sample, predicted date, whether it is exact)`.
+    """
     from dates_learning import answers
     from dates_split import KINDS
 
@@ -170,25 +183,28 @@ def examine(options, read, split):
     show(correct[:: max(1, len(correct) // 12)][:12])
     heading(f"Errors ({len(errors)})")
     show(errors[:: max(1, len(errors) // 12)][:12])
-    return len(correct) / len(results)
+    return results
 
 
 def examine_absent(options, read, absent):
-    """Prints the share of held-out texts without a date for which the reader gives one, by kind."""
+    """Prints and returns the share of held-out texts without a date for which the reader gives one, by kind."""
     from dates_absent import KINDS, PHRASES
     from dates_learning import CALENDAR, answers
 
     heading("Held-out texts without a date: answered with a date")
     asked = {kind: absent.held_out(kind, options.held_out, options.seed) for kind in KINDS}
     texts = {k: [s.text for s in v if not re.fullmatch(CALENDAR, s.iso)] for k, v in asked.items()}
+    rates = {}
     for kind, given in (texts | {"phrases": PHRASES}).items():
         wrong = [(text, date) for text, date in zip(given, answers(read, given)) if date]
         some = "; ".join(f"{text} → {date}" for text, date in wrong[:4])
-        print(f"    {len(wrong) / max(1, len(given)):7.2%} of {len(given):4}  {kind:18} {some}")
-    read_alone = [sample for sample in asked["without territory"] if sample.iso]
+        rates[kind] = len(wrong) / max(1, len(given))
+        print(f"    {rates[kind]:7.2%} of {len(given):4}  {kind:18} {some}")
+    read_alone = [sample for sample in asked["without territory"] if re.fullmatch(CALENDAR, sample.iso)]
     dates = answers(read, [sample.text for sample in read_alone])
     exact = sum(date == sample.iso for date, sample in zip(dates, read_alone))
     print(f"{exact} of {len(read_alone)} dates without a territory that have one reading are exact matches.")
+    return rates
 
 
 def share(results):
@@ -204,21 +220,23 @@ def show(results):
 
 
 def draw(options, model, text):
-    """Plots the cross-attention from the characters of the output to those of the input."""
-    import numpy as np
+    """Plots the attention from the characters of the output to those of the input, of a network that has it."""
     import tensorflow as tf
     from dates_text import START, normalise
 
     from keras_attention import visualize
 
+    network = NETWORKS[options.network]
+    if not network.scores:
+        return
     written, iso = DRAWN
     source, _ = text.encode(tf.constant([written]))
     target, _ = text.encode(tf.constant([iso]))
     decoder_input = tf.concat([[[START]], target[:, :-1]], axis=1)
-    scores = model.attention_scores({"source": source, "target": decoder_input})["decoder_memory"]
+    scores = network.scores(model, {"source": source, "target": decoder_input})
     characters = normalise(tf.constant(written)).numpy().decode()
     figure = visualize.plot_attention(
-        np.mean(scores[-1][0], axis=0),
+        scores,
         iso,
         characters,
         title=f"{written} → {iso}",
@@ -228,7 +246,7 @@ def draw(options, model, text):
     path = options.output / "attention.png"
     save_figure(path, figure)
     heading("Attention")
-    print(f"    {path}: the cross-attention of the last block, mean over the heads")
+    print(f"    {path}: from the characters of the output to those of the input")
 
 
 def keep(options, model, read):
@@ -249,6 +267,16 @@ def keep(options, model, read):
     signature = (read, dates_learning.TEXTS)
     version = export.export_saved_model(model, options.output / "export", signatures={"serving_default": signature})
     print(f"    {version}: texts [B] string -> dates [B] string")
+
+
+def record(options, model, results, false_dates):
+    """Writes results.json, which `dates_compared.py` reads."""
+    import dates_compared
+
+    settings = {name: getattr(options, name) for name in ("network", "seed", "steps", "batch")}
+    table = dates_compared.counted(results) | {"false dates": false_dates}
+    save_json(options.output / "results.json", {**settings, "parameters": model.count_params(), **table})
+    print(f"    {options.output / 'results.json'}")
 
 
 def ask_fresh_process(options):

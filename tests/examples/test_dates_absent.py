@@ -96,8 +96,35 @@ def test_the_readings_of_numbers_without_a_territory(locale, pattern, day, found
 def test_a_date_without_its_territory_is_read_if_it_has_one_reading(held_out):
     samples = held_out["without territory"]
     assert not any(s.text.lower().endswith(f" {s.form.names[3:].lower()}") for s in samples)
-    alone = [s for s in samples if s.iso]
-    assert 20 < len(alone) < 180 and all(s.form.numeric and is_day(s.iso) for s in alone)
+    alone = [s for s in samples if is_day(s.iso)]
+    assert 20 < len(alone) < 180 and all(s.form.numeric for s in alone)
+
+
+@pytest.mark.parametrize(
+    ("days", "given", "iso"),
+    [
+        ([(2019, 6, 3), (2019, 3, 6)], "yMd", "2019-00-00"),
+        ([(2019, 6, 3), (2019, 6, 5)], "yMd", "2019-06-00"),
+        ([(2019, 6, 3)], "yMd", "2019-06-03"),
+        ([(2019, 6, 3)], "yMMMM", "2019-06-00"),
+        ([(2019, 6, 3)], "LLLLo", "0000-06-03"),
+        ([(2019, 6, 3)], "EEEE", ""),
+        ([(2006, 3, 19), (2019, 6, 3)], "yMd", ""),
+        ([], "yMd", ""),
+    ],
+)
+def test_what_is_missing_or_ambiguous_is_zeros(days, given, iso):
+    assert dates_absent.partial([datetime.date(*day) for day in days], given) == iso
+
+
+def test_incomplete_dates_are_trained_with_the_fields_that_they_have(split, held_out):
+    for sample in held_out["incomplete"]:
+        year, month, day = sample.iso.split("-") if sample.iso else ("0000", "00", "00")
+        assert "00" in (month, day) or year == "0000"
+        assert year in ("0000", "1903") or int(year) in split.held_out_years
+        assert year == "0000" or year in sample.text.translate(str.maketrans("٠١٢٣٤٥٦٧٨٩", "0123456789"))
+    assert {sample.iso[:4] == "0000" for sample in held_out["incomplete"] if sample.iso} == {True, False}
+    assert not any(sample.iso for sample in held_out["incomplete"] if re.search(r"\d[/.]\d", sample.text))
 
 
 @pytest.mark.parametrize(

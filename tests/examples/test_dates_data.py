@@ -69,6 +69,22 @@ def test_ordinals(locale, days):
     assert {day: data.ordinal(day, locale) for day in days} == days
 
 
+@pytest.mark.parametrize(
+    ("locale", "home", "pattern", "text"),
+    [
+        ("en_US", "en_US", "EEEE, MMM d, y", "Monday, Jun 3rd, 2019"),
+        ("en_GB", "en_GB", "E, dd MMMM y", "Mon, 3rd June 2019"),
+        ("sv_SE", "sv_SE", "'den' d MMMM y", "den 3:e juni 2019"),
+        ("en_US", "en_US", "M/d/y", None),
+        ("en_US", "de_DE", "d. MMMM y", None),
+        ("de_DE", "de_DE", "d. MMMM y", None),
+    ],
+)
+def test_the_form_with_the_ordinal_of_the_day(locale, home, pattern, text):
+    form = data.with_ordinal(data.Form(locale, home, pattern))
+    assert (data.write(datetime.date(2019, 6, 3), form) if form else None) == text
+
+
 def test_plain_text_has_no_case_accents_and_punctuation():
     assert data.plain("Montag,  3. FÉVRIER 2019") == "montag 3 fevrier 2019"
     assert data.plain("मई 3") == "मई 3"

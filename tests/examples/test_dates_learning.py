@@ -1,5 +1,6 @@
 import datetime
 import itertools
+import types
 
 import dates_learning
 import keras
@@ -40,6 +41,19 @@ def test_the_learning_rate_is_the_papers_with_decay_to_zero():
     expected = [2 * 128**-0.5 * min((s + 1) ** -0.5, (s + 1) * 100**-1.5) for s in (0, 99, 500, 800)]
     np.testing.assert_allclose(rates, [*expected[:3], expected[3] / 2, 0.0], rtol=1e-5)
     assert isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule)
+
+
+def test_gradients_are_clipped_and_the_rate_is_scaled_where_a_network_asks_for_it():
+    compiled = {}
+    model = types.SimpleNamespace(
+        compile=lambda optimizer, loss, metrics: compiled.update(optimizer=optimizer),
+        fit=lambda *args, **kwargs: "history",
+    )
+    assert dates_learning.learn(model, [], 10, factor=0.2, global_clipnorm=1.0) == "history"
+    assert compiled["optimizer"].global_clipnorm == 1.0
+    assert compiled["optimizer"].get_config()["learning_rate"]["config"]["factor"] == 0.2
+    dates_learning.learn(model, [], 10)
+    assert compiled["optimizer"].global_clipnorm is None
 
 
 def test_the_calendar_has_the_days_of_1900_to_2099_and_no_others():

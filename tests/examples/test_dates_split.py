@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import dates_data as data
@@ -88,6 +89,22 @@ def test_every_locale_and_every_kind_of_noise_is_trained(training):
     assert {s.form.names for s in training} == set(data.LOCALES)
     noise = {name for s in training for name in s.noise}
     assert noise == {"slip", "native digits", "no accents", "no punctuation", "case", "spaces"}
+
+
+def test_months_first_and_everyday_languages_are_trained_more_often(training, held_out):
+    samples = [s for kind in ("formats", "mixtures") for s in held_out[kind]]
+    for locale, weight in {"en_US": 3, "fr_FR": 2, "pl_PL": 1}.items():
+        trained = sum(s.form.names == locale for s in training) / len(training)
+        assert trained == pytest.approx(weight / (len(data.LOCALES) + len(dates_split.OFTEN)), rel=0.25)
+    assert sum(s.form.names == "en_US" for s in samples) / len(samples) < 0.06
+    assert sum(s.form.mixed for s in training) / len(training) == pytest.approx(dates_split.MIXED, rel=0.1)
+
+
+def test_ordinals_are_trained_in_forms_that_are_written_without(training):
+    added = {f.names[:2] for f in (s.form for s in training) if "o" in data.fields(f.pattern)}
+    assert added >= set(data.ORDINALS)
+    own = {dataclasses.replace(s.form, weekdays="") for s in training if not s.form.mixed}
+    assert any("o" in data.fields(form.pattern) for form in own - set(data.home_forms()))
 
 
 def test_split_and_samples_depend_on_the_seed_alone(split):

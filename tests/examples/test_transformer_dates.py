@@ -1,3 +1,7 @@
+import json
+import subprocess
+import sys
+
 import pytest
 import transformer_dates
 
@@ -14,14 +18,31 @@ def test_a_size_must_be_positive(option, capsys):
     assert option in capsys.readouterr().err
 
 
+def test_every_network_has_a_folder_of_its_own():
+    folders = [transformer_dates.parse(["--network", name]).output for name in transformer_dates.NETWORKS]
+    assert [folder.name for folder in folders] == ["transformer_dates", "rnnsearch_dates", "rnnencdec_dates"]
+    assert transformer_dates.parse([]).output == folders[0]
+
+
+def test_the_command_line_does_not_import_keras():
+    code = "import sys, transformer_dates; transformer_dates.parse([]); sys.exit('keras' in sys.modules)"
+    folder = transformer_dates.pathlib.Path(transformer_dates.__file__).parent
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+
+
 @pytest.mark.slow
-def test_a_run_from_end_to_end(tmp_path, capfd):
-    arguments = ["--steps", "6", "--batch", "8", "--held-out", "20", "--output", str(tmp_path)]
-    assert transformer_dates.main(arguments) == 0
+@pytest.mark.parametrize("network", transformer_dates.NETWORKS)
+def test_a_run_from_end_to_end(network, tmp_path, capfd):
+    chosen = ["--network", network, "--output", str(tmp_path)]
+    assert transformer_dates.main(["--steps", "6", "--batch", "8", "--held-out", "20", *chosen]) == 0
     output = capfd.readouterr().out
-    for part in ("seed 0", "years", "formats", "mixtures", "all new", "TensorFlow only", "Done in"):
+    for part in (network, "seed 0", "years", "formats", "mixtures", "all new", "TensorFlow only", "Done in"):
         assert part in output
-    assert {path.name for path in tmp_path.iterdir()} == {"attention.png", "model.keras", "export"}
+    files = {"model.keras", "results.json", "export"} | ({"attention.png"} if network != "RNNencdec" else set())
+    assert {path.name for path in tmp_path.iterdir()} == files
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert (results["network"], results["steps"], results["seed"]) == (network, 6, 0)
+    assert sum(texts for _, texts in results["by length"].values()) == 80
     assert [path.name for path in (tmp_path / "export").iterdir()] == ["1"]
-    assert transformer_dates.main(["den 3. Juni 2019", "--output", str(tmp_path)]) == 0
+    assert transformer_dates.main(["den 3. Juni 2019", *chosen]) == 0
     assert "den 3. Juni 2019" in capfd.readouterr().out
