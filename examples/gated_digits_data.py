@@ -1,0 +1,77 @@
+"""Images with a digit of MNIST in each of three color channels, and a cue that names the channel of the class.
+
+    image: [14, 42, 3]
+    cue:   columns 0 to 3, the same texture in all channels: horizontal stripes (red), vertical stripes (green),
+           checkerboard (blue)
+    gap:   columns 4 to 27, black
+    digits: columns 28 to 41, 12 x 12 pixels each, three different digits at random positions
+
+The class is the digit in the channel of the cue. The gap is wider than a receptive field of 25 pixels that contains
+any part of the cue reaches: no such network sees cue and digit together without a global operation.
+"""
+
+import numpy as np
+
+CHANNELS = ("red", "green", "blue")
+TEXTURES = ("horizontal stripes", "vertical stripes", "checkerboard")
+CLASSES = 10
+ROWS, COLUMNS = 14, 42
+CUE, ZONE = 4, 28  # columns of the cue, first column of the digits
+DIGIT = 12  # side of a digit
+TEST = 1_000_000  # of the seeds of test images, apart from those of training
+
+
+def small(images):
+    """uint8 [N, 28, 28, 1] -> float32 [N, 12, 12] between 0 and 1: the central 24 x 24, means of 2 x 2 pixels."""
+    centers = images[:, 2:26, 2:26, 0].reshape(-1, DIGIT, 2, DIGIT, 2)
+    return centers.mean(axis=(2, 4), dtype="float32") / 255
+
+
+def texture(cue, phase):
+    """A texture [ROWS, CUE] of zeros and ones, half of it ones, shifted by `phase`, 0 or 1."""
+    rows, columns = np.indices((ROWS, CUE))
+    return (((rows, columns, rows + columns)[cue] + phase) % 2).astype("float32")
+
+
+def compose(digits, cue, phase, corners):
+    """One image, float32 [ROWS, COLUMNS, 3] between 0 and 1.
+
+    Args:
+        digits: float32 [3, DIGIT, DIGIT], of the channels.
+        cue: 0, 1 or 2: the channel that it names.
+        phase: 0 or 1: shifts the texture of the cue.
+        corners: int [3, 2], row and column of the upper left corner of each digit in the columns from `ZONE` on.
+    """
+    image = np.zeros((ROWS, COLUMNS, len(CHANNELS)), "float32")
+    image[:, :CUE] = texture(cue, phase)[..., None]
+    for channel, (digit, (y, x)) in enumerate(zip(digits, corners)):
+        image[y : y + DIGIT, ZONE + x : ZONE + x + DIGIT, channel] = digit
+    return image
+
+
+def draw(digits, labels, number, rng, cues=None):
+    """Random images of these digits.
+
+    Args:
+        digits: float32 [N, DIGIT, DIGIT].
+        labels: [N], the classes of the digits.
+        number: Int B.
+        rng: `numpy.random.Generator`.
+        cues: int [B]; `None`: random ones.
+
+    Returns:
+        images: float32 [B, ROWS, COLUMNS, 3].
+        classes: int32 [B].
+        cues: int [B].
+        shown: int32 [B, 3], the classes of all three digits, different from each other.
+    """
+    shown = np.argsort(rng.random((number, CLASSES)), axis=1)[:, : len(CHANNELS)]
+    by_class = [np.flatnonzero(labels == k) for k in range(CLASSES)]
+    rows = np.array([[rng.choice(by_class[k]) for k in three] for three in shown])
+    found = rng.integers(0, len(CHANNELS), number)
+    cues = found if cues is None else np.asarray(cues)
+    phases = rng.integers(0, 2, number)
+    corners = rng.integers(0, ROWS - DIGIT + 1, (number, len(CHANNELS), 2))
+    images = [compose(digits[three], *rest) for three, *rest in zip(rows, cues, phases, corners)]
+    shown = shown.astype("int32")
+    return np.stack(images), shown[np.arange(number), cues], cues, shown
