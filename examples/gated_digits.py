@@ -117,7 +117,10 @@ def report(options, found):
     for name, kind in found.items():
         print(f"    {name:14}{mean_text(kind['shown']):>18}")
     title = f"{options.steps} updates of each network"
-    figure = plot_rates(rates, title, "accuracy on test images", random_guess=1 / len(data.CHANNELS))
+    figure = plot_rates(rates, title, "accuracy on test images")
+    [axes] = figure.axes
+    axes.axhline(100 / len(data.CHANNELS), color="grey", linestyle=":", label="one of the three digits, at random")
+    axes.legend(frameon=False)
     save_figure(options.output / "accuracy.png", figure)
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}}
     save_json(options.output / "results.json", table | found)

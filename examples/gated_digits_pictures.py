@@ -72,7 +72,7 @@ def plot_answers(images, shown, answers):
         answers: {name of a network: [rows, 3]}.
     """
     rows = len(images)
-    figure = new_figure(WIDTH, 1.45 * rows + 0.3)
+    figure = new_figure(WIDTH, 1.05 * rows + 0.5)
     for row, line in enumerate(figure.subplots(rows, len(CHANNELS), squeeze=False)):
         for cue, axes in enumerate(line):
             axes.imshow(images[row, cue], interpolation="nearest")
