@@ -48,7 +48,7 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=positive, default=1200, help="updates of each network (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=1000, help="updates of each network (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=32, help="images per update (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
@@ -120,7 +120,8 @@ def report(options, found):
     figure = plot_rates(rates, title, "accuracy on test images")
     [axes] = figure.axes
     axes.axhline(100 / len(data.CHANNELS), color="grey", linestyle=":", label="one of the three digits, at random")
-    axes.legend(frameon=False)
+    axes.set_ylim(0, 100)
+    axes.legend(frameon=False, loc="upper left")
     save_figure(options.output / "accuracy.png", figure)
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}}
     save_json(options.output / "results.json", table | found)
@@ -145,11 +146,11 @@ def draw(options, networks, test, digits):
     if "SE" not in networks:
         return
     gates = pictures.gates_by_cue(networks["SE"], images, cues)
-    heading("Channels of SE whose gate is widest open for the color of digit that they respond to most; chance: 33 %")
+    changes = {path: pictures.responses(networks["SE"], path, images) for path in gates}
+    save_figure(options.output / "gates.png", pictures.plot_gates_by_cue(gates, changes))
+    heading("Gates of SE, first seed: mean over channels of the largest minus the smallest mean gate of the three cues")
     for path, values in gates.items():
-        changes = pictures.responses(networks["SE"], path, images)
-        print(f"    {path}: {pictures.agreement(values, changes):.0%} of {values.shape[1]}")
-    save_figure(options.output / "gates.png", pictures.plot_gates_by_cue(values, changes))
+        print(f"    {path}: {pictures.spread(values):.3f}")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,24 @@
-"""Images with a digit of MNIST in each of three color channels, and a cue that names the channel of the class.
+"""Images with a digit of MNIST, 0 to 4, in each of three color channels, and a cue that names one of the channels.
 
-    image: [14, 42, 3]
-    cue:   columns 0 to 3, the same texture in all channels: horizontal stripes (red), vertical stripes (green),
-           checkerboard (blue)
-    gap:   columns 4 to 27, black
-    digits: columns 28 to 41, 12 x 12 pixels each, three different digits at random positions
+    image:  [14, 46, 3]
+    cue:    columns 0 to 7, the same texture in all channels: horizontal stripes (red), vertical stripes (green),
+            checkerboard (blue)
+    gap:    columns 8 to 31, black
+    digits: columns 32 to 45, 12 x 12 pixels each, three different ones at random positions
 
-The class is the digit in the channel of the cue. The gap is wider than a receptive field of 25 pixels that contains
-any part of the cue reaches: no such network sees cue and digit together without a global operation.
+The class is the digit in the channel of the cue. The last column of the cue and the first one of the digits span 26
+pixels: no receptive field of 25 pixels contains parts of both.
 """
 
 import numpy as np
 
 CHANNELS = ("red", "green", "blue")
 TEXTURES = ("horizontal stripes", "vertical stripes", "checkerboard")
-CLASSES = 10
-ROWS, COLUMNS = 14, 42
-CUE, ZONE = 4, 28  # columns of the cue, first column of the digits
+CLASSES = 5  # of MNIST, the first ones
+ROWS, COLUMNS = 14, 46
+CUE, ZONE = 8, 32  # columns of the cue, first column of the digits
 DIGIT = 12  # side of a digit
-TEST = 1_000_000  # of the seeds of test images, apart from those of training
+TEST = 1_000_000  # seed of the test images
 
 
 def small(images):
@@ -54,7 +54,7 @@ def draw(digits, labels, number, rng, cues=None):
 
     Args:
         digits: float32 [N, DIGIT, DIGIT].
-        labels: [N], the classes of the digits.
+        labels: [N], the classes of the digits; those beyond `CLASSES` are not used.
         number: Int B.
         rng: `numpy.random.Generator`.
         cues: int [B]; `None`: random ones.

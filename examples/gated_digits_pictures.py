@@ -37,29 +37,35 @@ def responses(model, layer, images):
     return np.stack(changes)
 
 
-def agreement(gates, changes):
-    """Part of the channels whose gate is widest open for the color that they respond to most."""
-    return float(np.mean(gates.argmax(axis=0) == changes.argmax(axis=0)))
+def spread(gates):
+    """How much the gates [3, C] depend on the cue: the largest minus the smallest of the three, mean over channels."""
+    return float(np.ptp(gates, axis=0).mean())
 
 
 def plot_gates_by_cue(gates, changes):
-    """Plots the gates of a layer, [3, C], a row for each cue, above the color that each channel responds to most.
+    """Plots gates, a panel for each layer with a row for each cue, above the color that each channel responds to most.
 
     Channels are sorted by that color, and then by how much wider open their gates are for its cue.
+
+    Args:
+        gates: {path of a layer: [3, C]}.
+        changes: The same of `responses`.
     """
-    color = changes.argmax(axis=0)
-    own = gates[color, np.arange(len(color))] - (gates.sum(axis=0) - gates[color, np.arange(len(color))]) / 2
-    order = np.lexsort((-own, color))
-    figure = new_figure(WIDTH, 2.6)
-    above, below = figure.subplots(2, height_ratios=(3, 0.4), sharex=True)
-    shown = above.imshow(gates[:, order], cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    above.set_yticks(range(len(CHANNELS)), [f"{channel} cue" for channel in CHANNELS])
-    below.imshow(0.85 * COLORS[color[order]][None], aspect="auto", interpolation="nearest")
-    below.set_yticks([0], ["responds to"])
-    below.set_xlabel("channel")
-    for start in np.flatnonzero(np.diff(color[order])):
-        above.axvline(start + 0.5, color="black", linewidth=1)
-    figure.colorbar(shown, ax=above, label="gate")
+    figure = new_figure(WIDTH, 1.9 * len(gates))
+    rows = figure.subplots(2 * len(gates), height_ratios=(3, 0.5) * len(gates), squeeze=False)[:, 0]
+    for above, below, (path, values) in zip(rows[::2], rows[1::2], gates.items()):
+        color, channels = changes[path].argmax(axis=0), np.arange(values.shape[1])
+        order = np.lexsort((-values[color, channels] + values.mean(axis=0), color))
+        shown = above.imshow(values[:, order], cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        above.set_title(path, fontsize=10)
+        above.set_yticks(range(len(CHANNELS)), [f"{channel} cue" for channel in CHANNELS])
+        below.imshow(0.85 * COLORS[color[order]][None], aspect="auto", interpolation="nearest")
+        below.set_yticks([0], ["responds to"])
+        for start in np.flatnonzero(np.diff(color[order])):
+            above.axvline(start + 0.5, color="black", linewidth=1)
+        above.set_xticks([])
+        below.set_xticks([])
+    figure.colorbar(shown, ax=list(rows), label="gate")
     return figure
 
 

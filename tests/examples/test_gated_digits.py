@@ -50,7 +50,7 @@ def test_a_run_from_end_to_end_and_resumed(tmp_path, capsys, monkeypatch):
     trained_on, tested_on = [], []
     learn, answers = learning.learn, learning.answers
     monkeypatch.setattr(learning, "learn", lambda model, *a: trained_on.append(a[0].max()) or learn(model, *a))
-    monkeypatch.setattr(learning, "answers", lambda model, x: tested_on.append(x[:, :, 28:].max()) or answers(model, x))
+    monkeypatch.setattr(learning, "answers", lambda model, x: tested_on.append(x[:, :, 32:].max()) or answers(model, x))
     monkeypatch.setattr(digits_data, "load", bright)
     assert example.USUAL == ("none", "none, wider", "SE", "CBAM")
     settings = ["--steps", "3", "--batch", "4", "--width", "4", "--examined", "30", "--output", str(tmp_path)]

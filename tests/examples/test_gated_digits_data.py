@@ -31,9 +31,9 @@ def test_cue_gap_and_digits_are_where_they_are_stated():
     corners = np.array([[0, 0], [2, 1], [1, 2]])
     image = data.compose(SQUARES[[1, 2, 3]], 2, 1, corners)
     for channel, (y, x) in enumerate(corners):
-        expected = np.zeros((14, 42))
-        expected[:, :4] = data.texture(2, 1)
-        expected[y : y + 12, 28 + x : 40 + x] = (channel + 2) / 10
+        expected = np.zeros((14, 46))
+        expected[:, :8] = data.texture(2, 1)
+        expected[y : y + 12, 32 + x : 44 + x] = (channel + 2) / 10
         np.testing.assert_allclose(image[..., channel], expected, rtol=1e-6)
 
 
@@ -44,17 +44,17 @@ def drawn(seed=0, number=200, **kwargs):
 def test_the_class_is_the_digit_in_the_channel_of_the_cue():
     images, classes, cues, shown = drawn()
     for image, label, cue, digits in zip(images, classes, cues, shown):
-        assert any(np.array_equal(image[:, :4, 0], data.texture(cue, phase)) for phase in (0, 1))
-        np.testing.assert_allclose(image[:, 28:].max(axis=(0, 1)), (digits + 1) / 10, rtol=1e-6)
+        assert any(np.array_equal(image[:, : data.CUE, 0], data.texture(cue, phase)) for phase in (0, 1))
+        np.testing.assert_allclose(image[:, data.ZONE :].max(axis=(0, 1)), (digits + 1) / 10, rtol=1e-6)
         assert label == digits[cue]
         assert len(set(digits)) == 3
 
 
 def test_all_cues_classes_and_positions_occur():
     images, classes, cues, shown = drawn(number=1000)
-    assert set(cues) == {0, 1, 2} and set(classes) == set(shown[:, 0]) == set(range(10))
-    tops = (images[:, :, 28:, 0] > 0).any(axis=2).argmax(axis=1)
-    lefts = (images[:, :, 28:, 0] > 0).any(axis=1).argmax(axis=1)
+    assert set(cues) == {0, 1, 2} and set(classes) == set(shown[:, 0]) == set(range(5))
+    tops = (images[:, :, data.ZONE :, 0] > 0).any(axis=2).argmax(axis=1)
+    lefts = (images[:, :, data.ZONE :, 0] > 0).any(axis=1).argmax(axis=1)
     assert set(zip(tops, lefts)) == {(y, x) for y in range(3) for x in range(3)}
 
 
@@ -68,7 +68,7 @@ def test_images_depend_on_the_random_numbers_alone():
 def test_a_given_cue_changes_nothing_else(cue):
     images, _, _, shown = drawn(number=20)
     swapped, classes, cues, same = drawn(number=20, cues=[cue] * 20)
-    np.testing.assert_array_equal(swapped[:, :, 4:], images[:, :, 4:])
+    np.testing.assert_array_equal(swapped[:, :, data.CUE :], images[:, :, data.CUE :])
     np.testing.assert_array_equal(same, shown)
     np.testing.assert_array_equal(classes, shown[:, cue])
     assert (cues == cue).all()

@@ -44,14 +44,18 @@ GATES = np.array([[0.1, 0.9, 0.8, 0.2], [0.1, 0.1, 0.1, 0.3], [0.6, 0.2, 0.1, 0.
 CHANGES = np.eye(3)[[2, 0, 0, 1]].T
 
 
-def test_agreement_counts_channels_that_open_for_their_color():
-    assert pictures.agreement(GATES, CHANGES) == 0.75
+def test_the_spread_is_that_between_cues():
+    assert pictures.spread(GATES) == pytest.approx((0.5 + 0.8 + 0.7 + 0.2) / 4)
+    assert pictures.spread(np.repeat(GATES[:1], 3, axis=0)) == 0
 
 
 def test_channels_are_sorted_by_color_and_then_by_their_gate():
-    above, below, _ = pictures.plot_gates_by_cue(GATES, CHANGES).axes
+    figure = pictures.plot_gates_by_cue({"a": GATES, "b": GATES[::-1]}, {"a": CHANGES, "b": CHANGES})
+    above, below, other = figure.axes[:3]
     np.testing.assert_allclose(above.images[0].get_array(), GATES[:, [1, 2, 3, 0]])
     np.testing.assert_array_equal(below.images[0].get_array().argmax(axis=-1), [[0, 0, 1, 2]])
+    np.testing.assert_allclose(other.images[0].get_array(), GATES[::-1][:, [2, 1, 3, 0]])
+    assert [axes.get_title() for axes in (above, other)] == ["a", "b"]
 
 
 def test_answers_are_below_their_images():
