@@ -121,7 +121,7 @@ def report(options, found):
     [axes] = figure.axes
     axes.axhline(100 / len(data.CHANNELS), color="grey", linestyle=":", label="one of the three digits, at random")
     axes.set_ylim(0, 100)
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="lower right")
     save_figure(options.output / "accuracy.png", figure)
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}}
     save_json(options.output / "results.json", table | found)
