@@ -28,9 +28,12 @@ ROOM = 50e6  # bytes of the results, at most, with the default settings
 NETWORKS = {
     "none": {},
     "SE": {"attention": "se", "attention_kwargs": {"ratio": 4}},
+    "SE, open": {"attention": "se", "attention_kwargs": {"ratio": 4, "variant": "reference"}},
     "CBAM": {"attention": "cbam", "attention_kwargs": {"ratio": 4}},
     "non-local": {"attention": "non_local"},
 }
+OPEN = 3.0  # initial bias of the gates of "SE, open": sigmoid(3) = 0.95 instead of 0.5
+USUAL = ("none", "SE", "CBAM", "non-local")
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("steps", "batch", "blocks", "width", "images")
 DRAWN = ("none", "SE", "CBAM")  # side by side in grad_cam.png
@@ -50,6 +53,9 @@ def parse(arguments):
     parser.add_argument("--blocks", type=positive, default=1, help="blocks per stage, of 3 (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
     parser.add_argument("--images", type=positive, help="number of training images (default: all 60,000)")
+    parser.add_argument(
+        "--networks", nargs="+", choices=NETWORKS, default=USUAL, metavar="NAME", help=f"of {', '.join(NETWORKS)}"
+    )
     parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
     parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
@@ -71,12 +77,12 @@ def run(options):
         raise OtherRunError(f"--batch must be at most the {len(images)} training images. Received: {options.batch}")
     kinds = len(fashion_data.KINDS)
     print(f"{len(images):,} training images, {len(test[0]):,} test images, {kinds} classes")
-    found, sizes, first = {name: [] for name in NETWORKS}, {}, {}
+    found, sizes, first = {name: [] for name in options.networks}, {}, {}
 
     def learn(model, name, seed, folder):
         return learning.learn(model, images, labels, options.steps, options.batch, seed, folder)
 
-    for name, _, model in comparing.trained(options, NETWORKS, build, learn):
+    for name, _, model in comparing.trained(options, options.networks, build, learn):
         sizes[name], first[name] = model.count_params(), first.get(name, model)
         found[name].append(learning.accuracy(model, *test))
         print(f"    {found[name][-1]:.2%} test accuracy")
@@ -94,7 +100,13 @@ def build(options, name, seed):
 
     keras.utils.set_random_seed(seed)
     sizes = {"blocks": (options.blocks,) * 3, "bottleneck": False, "width": options.width, "stem": "3x3"}
-    return models.AttentionResNet(**sizes, **NETWORKS[name], num_classes=len(fashion_data.KINDS), input_channels=1)
+    kinds = len(fashion_data.KINDS)
+    model = models.AttentionResNet(**sizes, **NETWORKS[name], num_classes=kinds, input_channels=1)
+    if name == "SE, open":
+        for variable in model.trainable_variables:
+            if variable.path.endswith("attention/expand/bias"):
+                variable.assign(np.full(variable.shape, OPEN))
+    return model
 
 
 def report(options, found, sizes):

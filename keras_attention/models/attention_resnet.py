@@ -61,7 +61,7 @@ class AttentionResNet(keras.Model):
     and normalizations of the published code.
 
     In 400 training steps of a small ResNet on Fashion-MNIST neither SE, CBAM nor non-local blocks improved accuracy:
-    docs/examples/attention_resnet_images.md.
+    docs/examples/attention_resnet_images.md. SE and CBAM solve a task that needs gates, docs/examples/gated_digits.md.
 
     Images may have any size; halved sides are rounded up (by the pool of `layout="caffe"` down). Non-local blocks
     subsample their keys by 2 and raise for feature maps with fewer than 2 rows or columns.

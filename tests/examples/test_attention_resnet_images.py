@@ -36,10 +36,10 @@ def random_images(folder):
 
 @pytest.mark.slow
 def test_a_run_from_end_to_end_and_resumed(tmp_path, capsys, monkeypatch):
-    assert list(example.NETWORKS) == ["none", "SE", "CBAM", "non-local"]
-    monkeypatch.setattr(example, "NETWORKS", {name: example.NETWORKS[name] for name in ("none", "CBAM")})
+    assert example.parse([]).networks == ("none", "SE", "CBAM", "non-local")
     monkeypatch.setattr(fashion_data, "load", random_images)
     settings = ["--steps", "3", "--batch", "8", "--width", "4", "--output", str(tmp_path)]
+    settings += ["--networks", "none", "CBAM"]
     assert example.main([*settings, "--seeds", "1"]) == 0
     first = json.loads((tmp_path / "results.json").read_text())
     assert set(first["accuracy"]) == {"none", "CBAM"}
@@ -62,3 +62,20 @@ def test_the_initial_weights_depend_on_the_seed():
     one, other, again = (example.build(options, "CBAM", seed).get_weights()[0] for seed in (0, 1, 0))
     assert np.abs(one - other).max() > 0
     np.testing.assert_array_equal(one, again)
+
+
+def test_the_open_gate_lets_nearly_everything_through():
+    from keras_attention import visualize
+
+    images = np.random.default_rng(0).standard_normal((8, 12, 12, 1)).astype("float32")
+    options = example.parse(["--width", "8"])
+    half, opened = (example.build(options, name, 0) for name in ("SE", "SE, open"))
+    for model, middle in ((half, 0.5), (opened, 0.95)):
+        for gates in visualize.gates(model, images).values():
+            assert np.median(gates) == pytest.approx(middle, abs=0.05)
+
+
+def test_unknown_networks_are_an_error(capsys):
+    with pytest.raises(SystemExit):
+        example.parse(["--networks", "ES"])
+    assert "ES" in capsys.readouterr().err

@@ -31,3 +31,13 @@ def test_load_reads_the_files_of_mnist(tmp_path, monkeypatch):
     for (found, labels), part in zip(digits_data.load(), images):
         np.testing.assert_array_equal(found[..., 0], images[part])
         assert labels.tolist() == list(range(len(found))) and labels.dtype == "int32"
+
+
+def test_small_digits_are_means_of_two_by_two_pixels_of_their_center():
+    image = np.zeros((1, 28, 28, 1), "uint8")
+    image[0, 2:4, 2:4, 0] = [[10, 20], [30, 40]]
+    image[0, 25, 24, 0] = 200
+    image[0, 1, 5] = image[0, 26, 5] = 255  # beyond the center
+    expected = np.zeros((12, 12))
+    expected[0, 0], expected[11, 11] = 25 / 255, 50 / 255
+    np.testing.assert_allclose(digits_data.small(image)[0], expected, rtol=1e-6)
