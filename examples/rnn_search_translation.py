@@ -2,10 +2,12 @@
 
     python examples/rnn_search_translation.py                              # downloads, trains, evaluates, plots
     python examples/rnn_search_translation.py "The device is not found."   # translates with the models of the last run
+    python examples/rnn_search_translation.py --networks "Luong, dot" Transformer --seeds 3
 
 English to Spanish (`--pair`), the texts of Home Assistant's user interface. RNNsearch and the RNN encoder-decoder of
-"Neural Machine Translation by Jointly Learning to Align and Translate" (Bahdanau et al., 2014) train for the same
-number of updates on the same batches. An interrupted run resumes from its last checkpoint when it is started again.
+"Neural Machine Translation by Jointly Learning to Align and Translate" (Bahdanau et al., 2014), and with `--networks`
+Luong's networks and a Transformer, train for the same number of updates on the same batches. An interrupted run
+resumes from its last checkpoint when it is started again.
 Outputs in `runs/rnn_search_translation/PAIR/` (see `--output`): bleu_by_length.png, alignment-1.png ..., results.json
 and the checkpoints. Results: docs/examples/rnn_search_translation.md.
 """
@@ -24,14 +26,16 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
 import translation_data
+from comparing import folder_of
 from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
+from translation_networks import NETWORKS
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "rnn_search_translation"
 ROOM = 100e6  # bytes of the results, at most, with the default settings
-MODELS = {"RNNsearch": True, "RNNencdec": False}  # name: with attention
+USUAL = ("RNNsearch", "RNNencdec")
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("pair", "steps", "batch", "units", "vocabulary", "dropout", "seed")
-LEARNED = ("*.spm", "RNN*/step-*.weights.h5")
+LEARNED = ("*.spm", "*/seed-*/step-*.weights.h5")
 
 
 def main(arguments=None):
@@ -44,6 +48,10 @@ def parse(arguments):
     parser.add_argument("texts", nargs="*", help="sentences to translate with the models of the last run (no training)")
     pairs = sorted(translation_data.LANGUAGES)
     parser.add_argument("--pair", choices=pairs, default="en-es", help="languages (default: %(default)s)")
+    parser.add_argument(
+        "--networks", nargs="+", choices=NETWORKS, default=USUAL, metavar="NAME", help=f"of {'; '.join(NETWORKS)}"
+    )
+    parser.add_argument("--seeds", type=positive, default=1, help="models of each kind (default: %(default)s)")
     parser.add_argument("--steps", type=positive, default=2500, help="updates of each model (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=64, help="sentences per update (default: %(default)s)")
     parser.add_argument("--units", type=positive, default=128, help="units of the GRUs (default: %(default)s)")
@@ -53,7 +61,9 @@ def parse(arguments):
     parser.add_argument("--dropout", type=float, default=0.0, help="rate (default: %(default)s)")
     parser.add_argument("--beam", type=positive, default=1, help="beam width; 1 is greedy (default: 1)")
     parser.add_argument("--sentences", type=positive, help="approximate number of test sentences (default: all)")
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the batches and the weights (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the split, and of the first batches and weights (default: 0)"
+    )
     parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/PAIR)")
     parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
@@ -65,9 +75,9 @@ def parse(arguments):
 def run(options):
     """Downloads, trains, evaluates and plots."""
     began = time.perf_counter()
-    heading(f"RNNsearch and RNNencdec, {options.pair}")
+    heading(f"{', '.join(options.networks)}; {options.pair}")
     with dates_served.quiet():
-        import keras
+        import comparing
         import sacrebleu
         import sentencepiece
         import translation_learning
@@ -75,19 +85,22 @@ def run(options):
     settle(options, FIXED, LEARNED)
     training, held_out, subwords = prepare(options)
     source, target = translation_learning.numbers(training, *subwords)
-    answers, models = {}, {}
-    for name, attention in MODELS.items():
-        keras.utils.set_random_seed(options.seed)
-        model = models[name] = build(options, attention, subwords)
-        heading(f"{name}: {model.count_params():,} parameters, {options.steps} updates of {options.batch} sentences")
-        folder = options.output / name
-        before = translation_learning.learn(model, source, target, options.steps, options.batch, options.seed, folder)
-        if before:
-            print(f"    resumed after update {before} of an earlier run")
+    answers, models = {name: [] for name in options.networks}, {}
+
+    def make(options, name, seed):
+        return build(options, name, seed, subwords)
+
+    def learn(model, name, seed, folder):
+        return translation_learning.learn(
+            model, source, target, options.steps, options.batch, options.seed + seed, folder
+        )
+
+    for name, _, model in comparing.trained(options, options.networks, make, learn):
+        models.setdefault(name, model)
         translate = translation_learning.translator(model, *subwords, beam=options.beam)
-        answers[name] = translate([pair.source for pair in held_out])
+        answers[name].append(translate([pair.source for pair in held_out]))
     examine(options, held_out, answers)
-    draw(options, models["RNNsearch"], subwords, held_out, answers["RNNsearch"])
+    draw(options, models, subwords, held_out, answers)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
@@ -108,23 +121,13 @@ def prepare(options):
     return training, held_out, subwords
 
 
-def build(options, attention, subwords):
-    """Builds a model with initial weights."""
-    from keras_attention import models
+def build(options, name, seed, subwords):
+    """Builds a model with the initial weights of this seed."""
+    import keras
 
-    return models.rnn_search(
-        *(side.vocabulary_size for side in subwords),
-        embedding_dim=options.units // 2,
-        units=options.units,
-        attention_units=options.units,
-        maxout_units=options.units // 2,
-        attention=attention,
-        use_bias=True,
-        dropout=options.dropout,
-        # The paper's initial weights are near zero, and need many more updates.
-        kernel_initializer="glorot_uniform",
-        seed=options.seed,
-    )
+    keras.utils.set_random_seed(options.seed + seed)
+    sizes = [side.vocabulary_size for side in subwords]
+    return NETWORKS[name].build(sizes, options, options.seed + seed)
 
 
 def examine(options, held_out, answers):
@@ -135,14 +138,19 @@ def examine(options, held_out, answers):
     ranges = results.bins([translation_data.length(pair.source) for pair in held_out])
     sentences = results.counts(held_out, ranges)
     everything = [pair.target for pair in held_out]
-    whole = {name: results.bleu(texts, everything) for name, texts in answers.items()}
-    curves = {name: results.bleu_by_length(texts, held_out, ranges) for name, texts in answers.items()}
+    whole = {name: results.over_seeds([results.bleu(texts, everything) for texts in a]) for name, a in answers.items()}
+    curves = {
+        name: [results.over_seeds(s) for s in zip(*(results.bleu_by_length(texts, held_out, ranges) for texts in a))]
+        for name, a in answers.items()
+    }
+    print("    95 % intervals: " + ("of the mean over seeds" if options.seeds > 1 else "by bootstrap over sentences"))
     print(f"    {'words':8} {'sentences':>10}" + "".join(f"{name:>18}" for name in answers))
     rows = [("all", len(held_out), *whole.values())]
     rows += [(f"{low}-{high}", n, *by) for (low, high), n, *by in zip(ranges, sentences, *curves.values())]
     for words, count, *scores in rows:
         print(f"    {words:8} {count:10}" + "".join(f"{s.bleu:11.1f} ± {s.margin:4.1f}" for s in scores))
-    figure = results.plot_bleu(curves, ranges, sentences, f"{options.pair}, {options.steps} updates of each model")
+    title = f"{options.pair}, {options.steps} updates of each model"
+    figure = results.plot_bleu(curves, ranges, sentences, title, "seeds" if options.seeds > 1 else "bootstrap")
     save_figure(options.output / "bleu_by_length.png", figure)
     table = {"settings": vars(options) | {"output": None, "cache": None}, "ranges": ranges, "sentences": sentences}
     table |= {"bleu": whole, "bleu_by_length": curves}
@@ -155,18 +163,30 @@ def show(held_out, answers, number=6):
     for i in range(0, len(held_out), max(1, len(held_out) // number)):
         print(f"    {held_out[i].source}\n        {held_out[i].target}")
         for name, texts in answers.items():
-            print(f"        {texts[i]}  ({name})")
+            print(f"        {texts[0][i]}  ({name})")
 
 
-def draw(options, model, subwords, held_out, answers):
+def draw(options, models, subwords, held_out, answers):
+    """Plots what the first network with attention translates well, and one sentence for all networks, of one seed."""
     import translation_results as results
 
-    heading("Alignments of RNNsearch")
-    for number, i in enumerate(results.worth_drawing(held_out, answers), 1):
-        figure = results.plot_alignment(model, *subwords, held_out[i].source, answers[i])
+    looking = [name for name in models if NETWORKS[name].scores]
+    if not looking:
+        return
+    first, scores = looking[0], {name: NETWORKS[name].scores for name in looking}
+    heading(f"Alignments of {first}")
+    chosen = results.worth_drawing(held_out, answers[first][0])
+    for number, i in enumerate(chosen, 1):
+        one = {first: (models[first], scores[first])}
+        figure = results.plot_alignments(one, *subwords, held_out[i].source, answers[first][0][i])
         path = options.output / f"alignment-{number}.png"
         save_figure(path, figure)
         print(f"    {path}: {held_out[i].source}")
+    if len(looking) > 1 and chosen:
+        pair, path = held_out[chosen[0]], options.output / "alignments.png"
+        every = {name: (models[name], scores[name]) for name in looking}
+        save_figure(path, results.plot_alignments(every, *subwords, pair.source, pair.target))
+        print(f"    {path}: all networks that attend, reading the reference")
 
 
 def ask(options):
@@ -176,17 +196,19 @@ def ask(options):
         from translation_text import Subwords
 
     path = options.output / "settings.json"
-    found = {name: sorted((options.output / name).glob("step-*.weights.h5")) for name in MODELS}
-    if not path.is_file() or not all(found.values()):
+    folders = {name: folder_of(options, name, 0) for name in NETWORKS}
+    found = {name: sorted(folder.glob("step-*.weights.h5")) for name, folder in folders.items()}
+    found = {name: paths[-1] for name, paths in found.items() if paths}
+    if not path.is_file() or not found:
         raise OtherRunError(f"No trained models in {options.output} yet: run examples/rnn_search_translation.py first.")
     vars(options).update(json.loads(path.read_text()))
     subwords = [Subwords.kept(options.output / f"{side}.spm", [], 0) for side in ("source", "target")]
-    for name, attention in MODELS.items():
-        model = build(options, attention, subwords)
-        model.load_weights(found[name][-1], skip_mismatch=False)
+    for name, weights in found.items():
+        model = build(options, name, 0, subwords)
+        model.load_weights(weights, skip_mismatch=False)
         translate = translation_learning.translator(model, *subwords, beam=options.beam)
         for text, answer in zip(options.texts, translate(map(translation_data.clean, options.texts))):
-            print(f"{name:10} {text} -> {answer}")
+            print(f"{name:{max(map(len, found)) + 1}} {text} -> {answer}")
     return 0
 
 

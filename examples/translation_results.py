@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import sacrebleu
+from comparing import interval
 from translation_data import length
 from translation_text import by_word, padded
 
@@ -12,7 +13,7 @@ from keras_attention import visualize
 from keras_attention.visualize.style import PALETTE
 
 Score = collections.namedtuple("Score", "bleu margin")  # BLEU, and half its 95 % interval by bootstrap
-MARKS = ("o", "s")
+MARKS = ("o", "s", "^", "v", "D", "P", "X", "<", ">")
 
 
 def bins(lengths, width=5, least=50):
@@ -50,11 +51,19 @@ def bleu_by_length(answers, pairs, ranges):
     return scores
 
 
+def over_seeds(scores):
+    """The `Score` of one model; of several, their mean and its 95 % interval by Student's t."""
+    if len(scores) == 1:
+        return scores[0]
+    values = [score.bleu for score in scores]
+    return Score(float(np.mean(values)), interval(values))
+
+
 def counts(pairs, ranges):
     return [sum(low <= length(pair.source) <= high for pair in pairs) for low, high in ranges]
 
 
-def plot_bleu(curves, ranges, sentences, title):
+def plot_bleu(curves, ranges, sentences, title, source="bootstrap"):
     """The paper's Figure 2: BLEU against length, one line for each model.
 
     Args:
@@ -62,6 +71,7 @@ def plot_bleu(curves, ranges, sentences, title):
         ranges: The `bins`.
         sentences: Number of sentences in each range.
         title: String.
+        source: String, where the intervals are from.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -71,13 +81,14 @@ def plot_bleu(curves, ranges, sentences, title):
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axes = figure.subplots()
     positions = np.arange(len(ranges))
-    for (name, scores), colour, mark, aside in zip(curves.items(), PALETTE, MARKS, (-0.04, 0.04)):
+    for i, ((name, scores), mark) in enumerate(zip(curves.items(), MARKS)):
         heights, margins = np.transpose(scores)
-        axes.errorbar(positions + aside, heights, margins, label=name, color=colour, marker=mark, capsize=3)
+        aside, color = 0.08 * (i - (len(curves) - 1) / 2), PALETTE[i % len(PALETTE)]
+        axes.errorbar(positions + aside, heights, margins, label=name, color=color, marker=mark, capsize=3)
     labels = [f"{low}–{high}\n{count}" for (low, high), count in zip(ranges, sentences)]
     axes.set_xticks(positions, labels)
     axes.set_xlabel("words of the English sentence, and number of held-out sentences")
-    axes.set_ylabel("BLEU (bars: 95 % by bootstrap)")
+    axes.set_ylabel(f"BLEU (bars: 95 %, {source})")
     axes.set_ylim(bottom=0)
     axes.set_title(title)
     axes.grid(axis="y", alpha=0.3)
@@ -96,10 +107,26 @@ def worth_drawing(pairs, answers, number=4, shortest=7, longest=16):
     return list(groups.values())[:number]
 
 
-def plot_alignment(model, subwords_in, subwords_out, sentence, answer):
-    """Plots the attention from the words of the translation to those of the sentence: the paper's Figure 3."""
+def plot_alignments(networks, subwords_in, subwords_out, sentence, answer):
+    """Plots the attention from the words of a translation to those of the sentence, as the paper's Figure 3.
+
+    Args:
+        networks: {name: (model, function of the model and its inputs that returns the scores [T, S])}.
+        subwords_in: `Subwords` of the sentence.
+        subwords_out: `Subwords` of the translation.
+        sentence: String.
+        answer: String, a translation.
+
+    Returns:
+        `matplotlib.figure.Figure`, with a panel for each network.
+    """
     [read], [written] = subwords_in.encode([sentence]), subwords_out.encode([answer])
     inputs = {"source": padded([read]), "target": padded([written], start=True)}
-    scores = np.asarray(model.attention_scores(inputs))[0]
-    scores, rows, columns = by_word(scores, subwords_out.pieces(written), subwords_in.pieces(read))
-    return visualize.plot_attention(scores, rows, columns, query_title="written", key_title="read")
+    panels = []
+    for model, scores in networks.values():
+        of_words, rows, columns = by_word(scores(model, inputs), subwords_out.pieces(written), subwords_in.pieces(read))
+        panels.append(of_words)
+    figure = visualize.plot_attention(np.stack(panels), rows, columns, query_title="written", key_title="read")
+    for axes, name in zip(figure.axes, networks if len(networks) > 1 else ()):
+        axes.set_title(name)
+    return figure

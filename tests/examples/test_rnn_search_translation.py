@@ -11,7 +11,9 @@ def test_inference_before_the_first_run_is_a_clear_error(tmp_path, capsys):
     assert "run examples/rnn_search_translation.py first" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--steps", "--batch", "--units", "--vocabulary", "--beam", "--sentences"])
+@pytest.mark.parametrize(
+    "option", ["--steps", "--batch", "--units", "--vocabulary", "--beam", "--sentences", "--seeds"]
+)
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])
@@ -47,7 +49,7 @@ def random_pairs():
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(translation_data, "fetch", lambda folder: None)
     monkeypatch.setattr(translation_data, "read", lambda wheel, language: list(random_pairs()))
-    sizes = ["--steps", "6", "--batch", "8", "--units", "6", "--vocabulary", "50", "--output", str(tmp_path)]
+    sizes = ["--steps", "6", "--batch", "8", "--units", "8", "--vocabulary", "50", "--output", str(tmp_path)]
     assert example.main(sizes) == 0
     output = capfd.readouterr().out
     for part in ("seed 0", "RNNsearch", "RNNencdec", "BLEU by length", "Done in"):
@@ -57,9 +59,17 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     assert kept <= found
     assert not [name for name in found - kept if not name.startswith("alignment-")]
     results = json.loads((tmp_path / "results.json").read_text())
-    assert set(results["bleu_by_length"]) == set(example.MODELS)
+    assert set(results["bleu_by_length"]) == set(example.USUAL)
     assert sum(results["sentences"]) == 6
     assert example.main(sizes) == 0
     assert "after update 6 of an earlier run" in capfd.readouterr().out
+    more = ["RNNsearch", "Luong, local-p", "Transformer"]
+    assert example.main([*sizes, "--networks", *more, "--seeds", "2"]) == 0
+    output = capfd.readouterr().out
+    assert output.count("after update 6 of an earlier run") == 1 and "of the mean over seeds" in output
+    again = json.loads((tmp_path / "results.json").read_text())
+    assert list(again["bleu"]) == more and (tmp_path / "Luong-local-p" / "seed-1").is_dir()
     assert example.main(["the lamp", "--output", str(tmp_path)]) == 0
-    assert "RNNsearch  the lamp ->" in capfd.readouterr().out
+    asked = capfd.readouterr().out
+    for name in (*more, "RNNencdec"):
+        assert f"{name:15} the lamp ->" in asked

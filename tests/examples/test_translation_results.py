@@ -72,17 +72,31 @@ def test_the_longest_good_translations_of_several_integrations_are_plotted(trans
     assert results.worth_drawing(pairs, [""] * len(pairs)) == []
 
 
-def test_an_alignment_has_the_words_of_both_sentences():
+def test_an_alignment_has_the_words_of_both_sentences_and_a_panel_for_each_network():
     from translation_text import Subwords
 
     english, spanish = Subwords.of(["the lamp is not found"] * 3, 30), Subwords.of(["la lámpara no está"] * 3, 25)
 
-    class Model:
-        def attention_scores(self, inputs):
-            n, m = inputs["target"].shape[1], inputs["source"].shape[1]
-            return np.full((1, n, m), 1 / m)
+    def last(model, inputs):
+        scores = np.zeros((inputs["target"].shape[1], inputs["source"].shape[1]))
+        scores[:, model] = 1
+        return scores
 
-    figure = results.plot_alignment(Model(), english, spanish, "the lamp is found", "la lámpara está")
+    sentences = english, spanish, "the lamp is found", "la lámpara está"
+    figure = results.plot_alignments({"one": (-1, last)}, *sentences)
     axes = figure.axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["la", "lámpara", "está", "(end)"]
     assert [t.get_text() for t in axes.get_xticklabels()] == ["the", "lamp", "is", "found", "(end)"]
+    assert axes.get_title() == ""
+    first, second, _ = results.plot_alignments({"end": (-1, last), "begin": (0, last)}, *sentences).axes
+    for panel, title, column in ((first, "end", 4), (second, "begin", 0)):
+        assert panel.get_title() == title
+        np.testing.assert_array_equal(panel.images[0].get_array().argmax(axis=1), [column] * 4)
+
+
+def test_over_seeds_the_interval_is_that_of_the_mean():
+    one, other = results.Score(10.0, 1.0), results.Score(14.0, 2.0)
+    assert results.over_seeds([one]) == one
+    mean = results.over_seeds([one, other])
+    # The quantile of t with one degree of freedom: tan(0.475 pi).
+    assert mean == pytest.approx((12.0, np.tan(0.475 * np.pi) * 2.0))
