@@ -1,10 +1,9 @@
 """Networks of several kinds, each trained with several seeds: their training, and the confidence of what they reach."""
 
 import logging
-import re
 
 import numpy as np
-from runs import heading
+from runs import folder_of, heading
 
 from keras_attention.visualize.style import PALETTE
 
@@ -33,11 +32,6 @@ def trained(options, networks, build, learn):
             if before:
                 print(f"    resumed after update {before} of an earlier run")
             yield name, seed, model
-
-
-def folder_of(options, name, seed):
-    """The folder of the checkpoints of a network."""
-    return options.output / re.sub(r"\W+", "-", name) / f"seed-{seed}"
 
 
 def interval(values):

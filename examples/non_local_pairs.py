@@ -24,7 +24,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 import dates_served
 import numpy as np
 import pairs_data
-from runs import describe, ended, heading, minutes, positive, save_figure, save_json, settle
+from runs import describe, ended, folder_of, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_pairs"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -126,12 +126,11 @@ def network(options, seed, **kwargs):
 
 def features(options, name, seed, draw):
     """The network without its block, trained to recognize the kinds in a clip; networks with a block share C2D's."""
-    import comparing
     import pairs_learning as learning
 
     owner = BASELINE if "pairwise" in NETWORKS[name] else name
     model = network(options, seed, num_classes=pairs_data.KINDS, **NETWORKS[owner])
-    folder = comparing.folder_of(options, owner, seed) / "features"
+    folder = folder_of(options, owner, seed) / "features"
     learning.learn(model, draw, options.features, options.batch, seed, folder, kinds=True)
     return model
 

@@ -26,8 +26,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
 import translation_data
-from comparing import folder_of
-from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, folder_of, heading, minutes, positive, save_figure, save_json, settle
 from translation_networks import NETWORKS
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "rnn_search_translation"

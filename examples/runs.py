@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -143,6 +144,11 @@ def processor():
 
 def minutes(seconds):
     return "{} min {:02d} s".format(*divmod(round(seconds), 60))
+
+
+def folder_of(options, name, seed):
+    """The folder of the checkpoints of a network of this name and seed."""
+    return options.output / re.sub(r"\W+", "-", name) / f"seed-{seed}"
 
 
 def save_whole(path, save):
