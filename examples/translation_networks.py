@@ -82,7 +82,7 @@ def first_scores(model, inputs):
     return model.attention_scores(inputs)[0].numpy()
 
 
-LONGEST = 81  # source tokens, for the score that has a weight for each position
+LONGEST = 256  # source tokens, more than any sentence has, for the score with a weight for each position
 NETWORKS = {
     "RNNsearch": bahdanau(attention=True),
     "RNNencdec": bahdanau(attention=False),
