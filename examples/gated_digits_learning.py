@@ -6,23 +6,18 @@ import gated_digits_data
 import keras
 import numpy as np
 import tensorflow as tf
-from resuming import train
+from resuming import generated, train
 
 
 def batches(digits, labels, batch_size, seed, first=0):
     """Endless batches from batch `first` on; batch k does not depend on `first`."""
 
-    def generate():
-        number = first
-        while True:
-            rng = np.random.default_rng((seed, number))
-            images, classes, _, _ = gated_digits_data.draw(digits, labels, batch_size, rng)
-            yield images, classes
-            number += 1
+    def make(rng):
+        return gated_digits_data.draw(digits, labels, batch_size, rng)[:2]
 
     shape = gated_digits_data.ROWS, gated_digits_data.COLUMNS, len(gated_digits_data.CHANNELS)
     signature = tf.TensorSpec((batch_size, *shape)), tf.TensorSpec((batch_size,), "int32")
-    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+    return generated(make, seed, first, signature)
 
 
 def learn(model, digits, labels, steps, batch_size, seed, folder, rate=4e-3, every=200, callbacks=()):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from pairs_data import FRAMES, KINDS, PATCH, SIDE, clips
-from resuming import train
+from resuming import generated, train
 
 from keras_attention import visualize
 
@@ -17,16 +17,12 @@ def batches(draw, batch_size, seed, first=0, kinds=False):
     Labels: whether both patches are of one kind, int [B]; with `kinds`, which kinds the clip has, float [B, KINDS].
     """
 
-    def generate():
-        number = first
-        while True:
-            inputs, same, pair, _ = clips(draw, batch_size, np.random.default_rng((seed, number)))
-            yield inputs, np.eye(KINDS)[pair].max(axis=1) if kinds else same
-            number += 1
+    def make(rng):
+        inputs, same, pair, _ = clips(draw, batch_size, rng)
+        return inputs, np.eye(KINDS)[pair].max(axis=1) if kinds else same
 
     labels = tf.TensorSpec((batch_size, KINDS)) if kinds else tf.TensorSpec((batch_size,), "int32")
-    signature = tf.TensorSpec((batch_size, FRAMES, SIDE, SIDE, 1)), labels
-    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+    return generated(make, seed, first, (tf.TensorSpec((batch_size, FRAMES, SIDE, SIDE, 1)), labels))
 
 
 def learn(model, draw, steps, batch_size, seed, folder, rate=2e-3, every=200, kinds=False, callbacks=()):

@@ -17,7 +17,7 @@ class Progress(keras.callbacks.Callback):
 
     def __init__(self, done, steps, shown):
         super().__init__()
-        self.done, self.steps, self.shown = done, steps, shown
+        self.done, self.steps, self.shown, self.bar = done, steps, shown, None
 
     def on_train_begin(self, logs=None):
         # Fewer lines in a log file.
@@ -35,4 +35,9 @@ class Progress(keras.callbacks.Callback):
             self.model.reset_metrics()
 
     def on_train_end(self, logs=None):
-        self.bar.close()
+        self.close()
+
+    def close(self):
+        """Ends the bar, also of interrupted training: it would otherwise be drawn once more, after the last message."""
+        if self.bar is not None:
+            self.bar.close()

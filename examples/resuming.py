@@ -1,5 +1,7 @@
 """Training that resumes from its last checkpoint."""
 
+import itertools
+
 from progress import Progress
 
 from keras_attention import training
@@ -34,6 +36,29 @@ def train(model, batches, steps, folder, every, shown, callbacks=()):
         stop = training.StopOnNotFinite(checkpoints, every=20)
         # The second one saves the last update, which may not be a multiple of `every`.
         last = training.KeepLastCheckpoints(folder, keep=1)
-        watching = [stop, checkpoints, last, Progress(done, steps, shown), *callbacks]
-        model.fit(batches(done), steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
+        bar = Progress(done, steps, shown)
+        watching = [stop, checkpoints, last, bar, *callbacks]
+        try:
+            model.fit(batches(done), steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
+        finally:
+            bar.close()
     return done
+
+
+def generated(make, seed, first, signature):
+    """An endless `tf.data.Dataset` of new batches from batch `first` on; batch k does not depend on `first`.
+
+    Args:
+        make: Function of a `numpy.random.Generator` that returns a batch.
+        seed: Int.
+        first: Int, number of skipped batches.
+        signature: Tuple of `tf.TensorSpec`, of a batch.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    def generate():
+        for number in itertools.count(first):
+            yield make(np.random.default_rng((seed, number)))
+
+    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
