@@ -3,11 +3,11 @@
     python benchmarks/glimpse_cost.py [--repeat 9] [--cores 0,1] [--only "training step"]
 
 `models.recurrent_attention` with 6 glimpses of 8 x 8 pixels, and the network of three convolutions with pooling of
-`examples/recurrent_attention_digits.py --network convolutions`, which compares their accuracy. The convolutions stop at
-sides of 400 pixels: 1600 need 16 times the memory. Batches of 32 gray images already in memory, TensorFlow in a graph.
-A run is ten steps; times are the mean of a step. Each candidate runs in its own process on the same pinned cores; they
-alternate, one run each. Memory is the peak of the process during the first run minus what it held with its images and
-weights. Needs Linux.
+`examples/convolutions.py`; `examples/recurrent_attention_digits.py` compares the accuracy of such networks. The
+convolutions stop at sides of 400 pixels: 1600 need 16 times the memory. Batches of 32 gray images already in memory,
+TensorFlow in a graph. A run is ten steps; times are the mean of a step. Each candidate runs in its own process on the
+same pinned cores; they alternate, one run each. Memory is the peak of the process during the first run minus what it
+held with its images and weights. Needs Linux.
 """
 
 import pathlib

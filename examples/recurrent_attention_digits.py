@@ -1,13 +1,14 @@
-"""Recurrent visual attention on MNIST: a network classifies digits from a few small glimpses.
+"""Recurrent visual attention on MNIST: networks classify digits from a few small glimpses, beside convolutions.
 
     python examples/recurrent_attention_digits.py                      # centered digits, 28 x 28, six glimpses
     python examples/recurrent_attention_digits.py --task cluttered     # 60 x 60, with clutter
-    python examples/recurrent_attention_digits.py --reinforce none     # soft glimpses, without REINFORCE
+    python examples/recurrent_attention_digits.py --task cluttered --seeds 3 --networks \
+        "REINFORCE, policy only" "soft glimpses" "convolutions, equal cost" "convolutions, published"
 
 MNIST, translated and cluttered MNIST ("Recurrent Models of Visual Attention", Mnih et al., 2014). An interrupted run
 resumes from its last checkpoint when it is started again. Outputs in `runs/recurrent_attention_digits/TASK/` (see
-`--output`): paths.png, paths.gif, results.json, the last checkpoint, and export/1, a SavedModel for TensorFlow alone.
-Results: docs/examples/recurrent_attention_digits.md.
+`--output`): errors.png, paths.png, paths.gif, results.json, the last checkpoints, and export/1, a SavedModel for
+TensorFlow alone. Results: docs/examples/recurrent_attention_digits.md.
 """
 
 import argparse
@@ -41,9 +42,17 @@ from runs import (
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "recurrent_attention_digits"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
+# How the locations are trained, or None for a convolutional network.
+NETWORKS = {
+    "REINFORCE": "core",
+    "REINFORCE, policy only": "policy",
+    "soft glimpses": "none",
+    "convolutions, equal cost": None,
+    "convolutions, published": None,
+}
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("network", "task", "steps", "batch", "std", "reinforce", "weight", "glimpses", "images", "seed")
-LEARNED = ("step-*.weights.h5",)
+FIXED = ("task", "steps", "batch", "std", "weight", "glimpses", "images")
+LEARNED = ("*/seed-*/step-*.weights.h5",)
 # Error rates of the paper in per cent, by number of glimpses: second-hand, from notes of others.
 PUBLISHED = {
     "centred": {
@@ -71,33 +80,24 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--task", choices=TASKS, default="centred", help="(default: %(default)s)")
-    add("--steps", type=positive, default=30_000, help="updates (default: %(default)s)")
+    names = f"of: {'; '.join(NETWORKS)} (default: REINFORCE)"
+    add("--networks", nargs="+", choices=NETWORKS, default=["REINFORCE"], metavar="NAME", help=names)
+    add("--seeds", type=positive, default=1, help="networks of each kind (default: %(default)s)")
+    add("--steps", type=positive, default=30_000, help="updates of each network (default: %(default)s)")
     add("--batch", type=positive, default=128, help="images per update (default: %(default)s)")
     add("--std", type=above_zero, default=0.15, help="standard deviation of the policy (default: %(default)s)")
-    networks = ("glimpses", "convolutions")
-    add("--network", choices=networks, default="glimpses", help="or the convolutional baseline (default: %(default)s)")
-    trained = "what REINFORCE trains: the policy and the core, the policy alone, or nothing (soft glimpses)"
-    add("--reinforce", choices=("core", "policy", "none"), default="core", help=f"{trained} (default: %(default)s)")
     add("--weight", type=float, help="weight of REINFORCE in the loss (default: 1 for centred digits, else 0.1)")
     add("--glimpses", type=positive, help="number of glimpses (default: 6 for centred digits, else 8)")
-    add(
-        "--draws",
-        type=positive,
-        default=10,
-        help="sampled paths averaged in the evaluation (default: %(default)s)",
-    )
+    add("--draws", type=positive, default=10, help="sampled paths averaged in the evaluation (default: %(default)s)")
     add("--images", type=positive, help="number of training digits (default: all 60,000)")
     add("--held-out", type=positive, default=10_000, help="test digits (default: %(default)s)")
-    add("--seed", type=int, default=0, help="of the weights, the batches and the paths (default: %(default)s)")
     add("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     add("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/TASK)")
     add("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
     options = parser.parse_args(arguments)
     if options.weight is not None and not options.weight >= 0:
         parser.error(f"--weight must not be negative. Received: {options.weight}")
-    compared = "" if options.network == "glimpses" else f"-{options.network}"
-    compared += {"core": "", "policy": "-policy", "none": "-soft"}[options.reinforce]
-    options.output = options.output or OUTPUT / f"{options.task}{compared}"
+    options.output = options.output or OUTPUT / options.task
     return options
 
 
@@ -106,63 +106,76 @@ def run(options):
     began = time.perf_counter()
     heading(f"Recurrent attention, {options.task} digits")
     with dates_served.quiet():
+        import comparing
         import recurrent_attention_learning as learning
-    describe(options.seed)
+    describe()
     settle(options, FIXED, LEARNED)
     (images, labels), held_out = digits_data.load(options.cache)
     images, labels = images[: options.images], labels[: options.images]
     held_out = [x[: options.held_out] for x in held_out]
     if len(images) < options.batch:
         raise OtherRunError(f"--batch must be at most the {len(images)} training digits. Received: {options.batch}")
-    model = build(options, learning)
-    looks = f"{model.num_glimpses} glimpses" if options.network == "glimpses" else "one look"
-    heading(f"{model.count_params():,} parameters, {looks}, {options.steps} updates of {options.batch}")
-    rest = (options.steps, options.batch, options.seed, options.output)
+    test_images, truth = learning.examined(options.task, held_out[0], images), held_out[1]
     weight = learning.WEIGHTS[options.task] if options.weight is None else options.weight
-    before = learning.learn(model, options.task, images, labels, *rest, weight)
-    if before:
-        print(f"    resumed after update {before} of an earlier run")
-    test_images, truth = learning.examined(options.task, held_out[0], options.seed, images), held_out[1]
-    if options.network == "glimpses":
-        examine(options, learning, model, test_images, truth)
-    else:
-        error = float(np.mean(np.argmax(model.predict(test_images, verbose=0), -1) != truth))
-        report(options, model, truth, {"of the convolutional network": error})
+
+    def learn(model, name, seed, folder):
+        print(f"    {learning.cost(model, options.task):,} multiply-adds for an image")
+        rest = (options.steps, options.batch, seed, folder)
+        return learning.learn(model, options.task, images, labels, *rest, weight)
+
+    found, looking = {name: {"error": [], "error of paths": []} for name in options.networks}, None
+    for name, _, model in comparing.trained(options, options.networks, build, learn):
+        examine(options, learning, model, found[name], test_images, truth)
+        if looking is None and NETWORKS[name]:
+            looking = model
+    report(options, found)
+    if looking:
+        draw(options, learning, looking, test_images[:SHOWN], truth[:SHOWN])
+        export(options, looking)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
 
-def build(options, learning):
+def build(options, name, seed):
     """Builds a network with initial weights."""
-    if options.network == "convolutions":
-        from convolutions import convolutions
+    import recurrent_attention_learning as learning
 
-        return convolutions(options.seed)
     chosen = {"num_glimpses": options.glimpses} if options.glimpses else {}
-    return learning.build(options.task, options.seed, options.reinforce, std=options.std, **chosen)
+    if NETWORKS[name] is None:
+        return learning.baseline(name, options.task, seed, **chosen)
+    return learning.build(options.task, seed, NETWORKS[name], std=options.std, **chosen)
 
 
-def examine(options, learning, model, test_images, truth):
-    """Evaluates the network of glimpses, plots its paths, and exports it."""
-    errors = {}
-    for name, draws in (("with mean locations", 0), (f"averaged over {options.draws} sampled paths", options.draws)):
-        classes, _ = learning.answers(model, test_images, draws)
-        errors[name] = float(np.mean(classes != truth))
-    report(options, model, truth, errors)
-    draw(options, learning, model, test_images[:SHOWN], truth[:SHOWN])
-    export(options, model)
+def examine(options, learning, model, kind, test_images, truth):
+    """Evaluates a network: its size and cost, its error rate, and with glimpses that of the mean of sampled paths."""
+    kind["parameters"], kind["multiply-adds"] = model.count_params(), learning.cost(model, options.task)
+    kind["error"].append(float(np.mean(learning.answers(model, test_images)[0] != truth)))
+    print(f"    error rate {kind['error'][-1]:.2%}")
+    if learning.looks(model):
+        classes, _ = learning.answers(model, test_images, options.draws)
+        kind["error of paths"].append(float(np.mean(classes != truth)))
+        print(f"    error rate {kind['error of paths'][-1]:.2%}, averaged over {options.draws} sampled paths")
 
 
-def report(options, model, truth, errors):
-    """Prints the error rates next to the published ones, and saves them."""
-    heading(f"{len(truth):,} held-out digits")
-    for name, error in errors.items():
-        print(f"    error rate {error:.2%} {name}")
+def report(options, found):
+    """Prints, plots and saves the error rates, next to the published ones."""
+    from comparing import mean_text, plot_rates, print_rates
+
+    heading(f"Error rates on {options.held_out:,} test digits; networks of each kind: {options.seeds}")
+    rates, sizes = ({name: kind[what] for name, kind in found.items()} for what in ("error", "parameters"))
+    print_rates(rates, sizes, "convolutions, equal cost", digits=2)
+    for name, kind in found.items():
+        print(f"    {name}: {kind['multiply-adds']:,} multiply-adds for an image")
+        if kind["error of paths"]:
+            paths = mean_text(kind["error of paths"], digits=2)
+            print(f"    {name}: {paths}, averaged over {options.draws} sampled paths, each of this cost")
     for where, table in PUBLISHED[options.task].items():
-        rates = ", ".join(f"{error} % with {number}" for number, error in table.items())
-        print(f"    published, {where}, second-hand: {rates} glimpses")
-    settings = {name: getattr(options, name) for name in (*FIXED, "held_out", "draws")}
-    save_json(options.output / "results.json", {"settings": settings, "weights": model.count_params(), "error": errors})
+        published = ", ".join(f"{error} % with {number}" for number, error in table.items())
+        print(f"    published, {where}, second-hand: {published} glimpses")
+    title = f"{options.task} digits, {options.steps} updates of each network"
+    save_figure(options.output / "errors.png", plot_rates(rates, title, "error rate on test digits"))
+    settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "held_out", "draws")}
+    save_json(options.output / "results.json", {"settings": settings} | found)
 
 
 def draw(options, learning, model, test_images, truth):

@@ -8,6 +8,7 @@ from keras import ops
 from keras_attention.layers.bases.memory_attention import MemoryAttention, dense, project, require_equal_sizes
 from keras_attention.layers.bases.projections import clone
 from keras_attention.ops import additive_attend, attend, windowed_attend
+from keras_attention.ops.masks import both
 from keras_attention.ops.require import require_bool, require_choice, require_int, require_number
 from keras_attention.types import Initializer, LayerOptions, Nest, Tensor
 
@@ -55,7 +56,8 @@ class LuongAttention(MemoryAttention):
         window: `None` (the whole memory), `"local_m"` or `"local_p"`.
         half_width: Positive number, D in the paper.
         renormalize: Whether the scores of local_p are renormalized to sum to 1.
-        max_length: Positive int, the maximum length of the memory; for location only.
+        max_length: Positive int, the number of positions with a weight; for location only. Keys beyond it are ignored,
+            as in the paper.
         scale: Whether to multiply the logits by a trainable scalar, 1 at the start.
         kernel_initializer: Initializer of all matrices.
         vector_initializer: Initializer of the two vectors.
@@ -175,7 +177,7 @@ class LuongAttention(MemoryAttention):
 
     def _attend(self, query, memory, query_mask, mask, scores, position=None, training=None):
         """`position`: [B, T], the positions of the queries if not 0 to T - 1."""
-        given = {"mask": mask, "query_mask": query_mask, "key_mask": memory["mask"], "return_scores": scores}
+        given = {"mask": mask, "query_mask": query_mask, "key_mask": self._weighted(memory), "return_scores": scores}
         # All queries at once, no padding: the window of local_m is a band; `attend` computes nothing outside it.
         padded = position is not None or "position" in memory or "first" in memory
         band = self.window == "local_m" and self.score != "concat" and not padded
@@ -224,17 +226,23 @@ class LuongAttention(MemoryAttention):
         if self.score != "location":
             return key if self.key_dense is None else self.key_dense(key)
         # The logit of a position does not depend on the memory there: its key is its row of the kernel.
-        rows = ops.transpose(ops.cast(self.location_kernel, self.compute_dtype))[: ops.shape(key)[1]]
+        positions = ops.minimum(ops.arange(ops.shape(key)[1], dtype="int32"), self.max_length - 1)
+        rows = ops.take(ops.transpose(ops.cast(self.location_kernel, self.compute_dtype)), positions, axis=0)
         return ops.broadcast_to(ops.expand_dims(rows, 0), (ops.shape(key)[0], *ops.shape(rows)))
+
+    def _weighted(self, memory):
+        """The mask of the memory; for the location score without the positions that have no weight."""
+        S = memory["value"].shape[1]
+        if self.score != "location" or (S is not None and self.max_length >= S):
+            return memory["mask"]
+        within = ops.arange(ops.shape(memory["value"])[1], dtype="int32") < self.max_length
+        within = ops.broadcast_to(ops.expand_dims(within, 0), ops.shape(memory["value"])[:2])
+        return both(memory["mask"], within)
 
     def _check_shapes(self, query, value, key):
         super()._check_shapes(query, value, key)
         if self.score == "dot":
             require_equal_sizes(query, value, key)
-        if self.score == "location" and value[1] is not None and value[1] > self.max_length:
-            raise ValueError(
-                f"`value` must not be longer than max_length={self.max_length}. Received: value.shape={value}"
-            )
 
     def _require_lengths(self, mask):
         if self.window == "local_p" and mask is None:

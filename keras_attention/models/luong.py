@@ -65,7 +65,7 @@ class LuongLSTM(keras.Model):
         score: `"dot"`, `"general"`, `"concat"` or `"location"`, as in `LuongAttention`.
         window: `None` (global), `"local_m"` or `"local_p"`.
         half_width: Half-width D of a window, in positions.
-        max_length: Max source length; only for `"location"`.
+        max_length: Number of source positions that have a weight, later ones are ignored; only for `"location"`.
         input_feeding: Whether the cells read the attentional vector of the previous step.
         use_bias: Whether the LSTMs have biases.
         dropout: Dropout rate on the inputs of every LSTM; the paper's is 0 or 0.2.

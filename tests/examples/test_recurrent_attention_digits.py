@@ -8,7 +8,7 @@ import pytest
 import recurrent_attention_digits as example
 
 
-@pytest.mark.parametrize("option", ["--steps", "--batch", "--glimpses", "--draws", "--images", "--held-out"])
+@pytest.mark.parametrize("option", ["--steps", "--batch", "--glimpses", "--draws", "--images", "--held-out", "--seeds"])
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])
@@ -23,8 +23,14 @@ def test_a_negative_weight_is_refused(capsys):
 
 def test_each_task_has_its_folder():
     assert example.parse(["--task", "cluttered"]).output.parts[-2:] == ("recurrent_attention_digits", "cluttered")
-    assert example.parse(["--network", "convolutions"]).output.name == "centred-convolutions"
-    assert example.parse(["--reinforce", "none"]).output.name == "centred-soft"
+
+
+def test_networks_are_chosen_by_name(capsys):
+    assert example.parse([]).networks == ["REINFORCE"]
+    assert example.parse(["--networks", "soft glimpses", "REINFORCE"]).networks == ["soft glimpses", "REINFORCE"]
+    with pytest.raises(SystemExit):
+        example.parse(["--networks", "glimpses"])
+    assert "glimpses" in capsys.readouterr().err
 
 
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
@@ -62,22 +68,27 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
 
     monkeypatch.setattr(digits_data, "load", load)
     sizes = ["--task", "cluttered", "--steps", "3", "--batch", "4", "--glimpses", "2", "--draws", "2"]
-    arguments = [*sizes, "--output", str(tmp_path)]
+    names = ["convolutions, equal cost", "convolutions, published", "soft glimpses", "REINFORCE, policy only"]
+    arguments = [*sizes, "--output", str(tmp_path), "--networks", *names]
     assert example.main(arguments) == 0
     output = capfd.readouterr().out
-    rates = ("with mean locations", "averaged over 2 sampled paths", "4.04 % with 8 glimpses")
-    for part in ("2 glimpses", *rates, "export/1", "Done in"):
+    for part in ("averaged over 2 sampled paths", "4.04 % with 8 glimpses", "export/1", "Done in"):
         assert part in output
-    assert {"paths.png", "paths.gif", "results.json", "settings.json", "export"} <= {p.name for p in tmp_path.iterdir()}
-    assert set(json.loads((tmp_path / "results.json").read_text())["error"].values()) <= {i / 9 for i in range(10)}
+    written = {"errors.png", "paths.png", "paths.gif", "results.json", "settings.json", "export"}
+    assert written <= {p.name for p in tmp_path.iterdir()}
+    first = json.loads((tmp_path / "results.json").read_text())
+    assert set(first) == {"settings", *names}
+    assert all(rate in {i / 9 for i in range(10)} for name in names for rate in first[name]["error"])
+    assert [len(first[name]["error of paths"]) for name in names] == [0, 0, 1, 1]
+    glimpses, equal = (first[name]["multiply-adds"] for name in ("soft glimpses", names[0]))
+    assert glimpses <= equal < 1.5 * glimpses
     import tensorflow as tf
 
     served = tf.saved_model.load(str(tmp_path / "export" / "1")).signatures["serving_default"]
     answer = served(tf.zeros((2, 60, 60, 1)))
     assert answer["label"].shape == (2,) and answer["label"].dtype.is_integer
     assert answer["locations"].shape == (2, 2, 2)
-    other = [*sizes, "--network", "convolutions", "--output", str(tmp_path / "convolutions")]
-    assert example.main(other) == 0
-    assert "of the convolutional network" in capfd.readouterr().out
-    assert example.main(arguments) == 0
-    assert "after update 3 of an earlier run" in capfd.readouterr().out
+    assert example.main([*sizes, "--output", str(tmp_path), "--networks", names[1], "--seeds", "2"]) == 0
+    assert capfd.readouterr().out.count("resumed after update 3 of an earlier run") == 1
+    second = json.loads((tmp_path / "results.json").read_text())
+    assert second[names[1]]["error"][0] == first[names[1]]["error"][0] and len(second[names[1]]["error"]) == 2

@@ -71,7 +71,7 @@ def test_gradients_of_each_mode_of_reinforce(reinforce):
 @pytest.mark.usefixtures("eager")
 def test_predictions_with_mean_and_with_sampled_locations():
     model = learning.build("centred", 5, num_glimpses=3, std=0.5, **SMALL)
-    test_images = learning.examined("centred", IMAGES[:11], 5, IMAGES)
+    test_images = learning.examined("centred", IMAGES[:11], IMAGES)
     classes, locations = learning.answers(model, test_images, batch_size=6)
     assert classes.shape == (11,) and locations.shape == (11, 3, 2)
     np.testing.assert_array_equal(classes, np.argmax(model.predict_on_batch(test_images)["logits"], -1))
@@ -80,10 +80,26 @@ def test_predictions_with_mean_and_with_sampled_locations():
     sampled, _ = learning.answers(model, test_images, draws=2, batch_size=6)
     parts = [twin.mean_probabilities(test_images[i : i + 6], 2) for i in range(0, 11, 6)]
     np.testing.assert_array_equal(sampled, np.argmax(np.concatenate(parts), -1))
-    np.testing.assert_array_equal(test_images, learning.examined("centred", IMAGES[:11], 5, IMAGES))
+    np.testing.assert_array_equal(test_images, learning.examined("centred", IMAGES[:11], IMAGES))
 
 
 def test_the_clutter_of_test_images_is_of_training_digits():
     white = np.full_like(IMAGES, 255)
-    seen = learning.examined("cluttered", np.zeros_like(IMAGES), 5, white)
+    seen = learning.examined("cluttered", np.zeros_like(IMAGES), white)
     assert set(np.unique(seen)) == {0.0, 1.0}
+
+
+def test_predictions_of_a_network_without_glimpses():
+    model = learning.baseline("convolutions, published", "translated", 5)
+    pictures = learning.examined("translated", IMAGES[:11], IMAGES)
+    classes, locations = learning.answers(model, pictures, batch_size=6)
+    np.testing.assert_array_equal(classes, np.argmax(model.predict_on_batch(pictures), -1))
+    assert locations is None and isinstance(learning.loss_of(model), keras.losses.SparseCategoricalCrossentropy)
+
+
+@pytest.mark.parametrize("task", ["centred", "cluttered-100"])
+def test_the_baseline_costs_as_much_as_the_glimpses(task):
+    glimpses = learning.cost(learning.build(task, 0), task)
+    assert glimpses <= learning.cost(learning.baseline("convolutions, equal cost", task, 0), task) < 1.3 * glimpses
+    fewer = learning.baseline("convolutions, equal cost", task, 0, num_glimpses=2)
+    assert learning.cost(fewer, task) < glimpses / 2

@@ -181,6 +181,21 @@ def test_padding_of_windows_does_not_leak(near):
     np.testing.assert_allclose(steps(layer, value=value, key=key, lengths=LENGTHS)[0], clean, atol=1e-5)
 
 
+@pytest.mark.parametrize("near", ["global", "local-m", "local-p-renormalized"])
+def test_keys_beyond_the_weights_of_the_location_score_are_ignored(near):
+    short, whole = (LuongAttention("location", max_length=n, **WINDOWS[near]) for n in (4, 9))
+    fill(whole, key=None)
+    short.build(QUERY.shape, VALUE.shape)
+    for own, other in zip(short.weights, whole.weights, strict=True):
+        own.assign(other[:, :4] if own.name == "location_kernel" else other)
+    seen = np.broadcast_to(np.arange(7) < 4, (2, 5, 7))
+    expected = numpy(whole(QUERY, VALUE, value_mask=MASK, attention_mask=seen))
+    for how in COMPILED:
+        got, _ = value_and_gradients(lambda q, v: short(q, v, value_mask=MASK), [QUERY, VALUE], expected, how)
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+    np.testing.assert_allclose(steps(short, key=None, lengths=LENGTHS)[0], expected, atol=1e-5)
+
+
 def test_bad_arguments_by_name():
     for name, init in {
         "`score`": {"score": "cosine"},
@@ -195,8 +210,6 @@ def test_bad_arguments_by_name():
             LuongAttention(**init)
     with pytest.raises(ValueError, match='score="dot"'):
         LuongAttention()(QUERY, VALUE)
-    with pytest.raises(ValueError, match="max_length=6"):
-        LuongAttention("location", max_length=6)(QUERY, VALUE)
     with pytest.raises(ValueError, match="not yet set up"):
         LuongAttention().step(QUERY[:, 0], {}, ())
     layer = LuongAttention("general", window="local_p")

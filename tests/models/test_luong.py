@@ -2,7 +2,6 @@
 
 import functools
 
-import keras
 import numpy as np
 import pytest
 
@@ -188,8 +187,6 @@ def test_bad_arguments_raise(arguments, message):
         luong_lstm(**{**SIZES, **arguments})
 
 
-def test_source_longer_than_max_length_raises():
-    model = small(score="location", max_length=6)
-    with pytest.raises(ValueError, match="max_length"):
-        model(INPUTS)
-    assert isinstance(model, keras.Model)
+def test_source_positions_beyond_max_length_are_ignored():
+    scores = numpy(small(score="location", max_length=6).attention_scores(INPUTS))
+    assert scores.shape[-1] == 7 and np.abs(scores[..., 6]).max() == 0 and np.all(scores[1, :, :6] > 0)
