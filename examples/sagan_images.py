@@ -1,14 +1,15 @@
-"""A small SAGAN generates images of clothes, with and without self-attention.
+"""A small SAGAN and its baselines generate images of clothes.
 
     python examples/sagan_images.py                        # downloads, trains, evaluates, plots
     python examples/sagan_images.py --steps 200 --every 100 --held-out 500
     KERAS_BACKEND=jax python examples/sagan_images.py      # on an accelerator, if JAX has one
 
-Fashion-MNIST at 32 x 32 pixels. Both pairs of networks train for the same number of updates on the same batches
-("Self-Attention Generative Adversarial Networks", Zhang et al., 2018). During training, FID and KID of generated and
-held-out images are measured with the features of a MobileNet. An interrupted run resumes from its last checkpoint when
-it is started again. Outputs in `runs/sagan_images/` (see `--output`): progress.png, samples-*.png, attention.png,
-results.json and the last checkpoints. Results: docs/examples/sagan_images.md.
+Fashion-MNIST at 32 x 32 pixels. The systems of the paper's table ("Self-Attention Generative Adversarial Networks",
+Zhang et al., 2018) - AC-GAN, SNGAN-projection, SAGAN - and SAGAN without its attention train for the same number of
+updates on the same batches. During training, FID, intra-FID, KID and inception score of generated images are measured
+with the features of a MobileNet. An interrupted run resumes from its last checkpoint when it is started again. Outputs
+in `runs/sagan_images/` (see `--output`): progress.png, samples-*.png, attention.png, results.json and the last
+checkpoints. Results: docs/examples/sagan_images.md.
 """
 
 import argparse
@@ -23,15 +24,26 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import fashion_data
 import offline_features
-from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, folder_of, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "sagan_images"
 ROOM = 100e6  # bytes of the results, at most, with the default settings
+# Arguments of `models.sagan` that make each system.
+SYSTEMS = {
+    "AC-GAN": {"baseline": "ac_gan"},
+    "SNGAN-projection": {"baseline": "sngan_projection"},
+    "SAGAN, no attention": {"attention_at": None},
+    "SAGAN": {},
+}
+# IS, intra-FID and FID on ImageNet at 128 x 128 pixels, with Inception; the first line is second-hand, from notes of
+# others, and so is the intra-FID of SAGAN.
+PUBLISHED = {"AC-GAN": (28.5, 260.0, None), "SNGAN-projection": (36.8, 92.4, 27.62), "SAGAN": (52.52, 83.7, 18.65)}
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("batch", "channels", "attention_at", "images", "every", "held_out", "seed")
-LEARNED = ("*/step-*.weights.h5", "*/progress.json")
+FIXED = ("batch", "channels", "attention_at", "images", "every", "held_out")
+LEARNED = ("*/seed-*/step-*.weights.h5", "*/seed-*/progress.json")
 ROWS = 6  # of the samples, one column for each class
 LOOKED_AT = 6  # images with plotted attention
+SAMPLED = 1  # seed of the noise of the plotted samples
 
 
 def main(arguments=None):
@@ -41,6 +53,9 @@ def main(arguments=None):
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
+    names = f"of: {'; '.join(SYSTEMS)} (default: all)"
+    add("--networks", nargs="+", choices=SYSTEMS, default=[*SYSTEMS], metavar="NAME", help=names)
+    add("--seeds", type=positive, default=1, help="GANs of each kind (default: %(default)s)")
     add("--steps", type=positive, default=3000, help="updates of each generator (default: %(default)s)")
     add("--every", type=positive, default=250, help="updates between evaluations (default: %(default)s)")
     add("--batch", type=positive, default=64, help="images per update (default: %(default)s)")
@@ -53,7 +68,6 @@ def parse(arguments):
     add("--attention-at", type=positive, default=16, help="side of the map with attention (default: %(default)s)")
     add("--held-out", type=positive, default=2000, help="held-out images (default: %(default)s)")
     add("--images", type=positive, help="number of training images (default: all 60,000)")
-    add("--seed", type=int, default=0, help="of the weights, the batches and the noise (default: %(default)s)")
     add("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     add("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
     add("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
@@ -68,73 +82,93 @@ def parse(arguments):
 def run(options):
     """Downloads, trains, evaluates and plots."""
     began = time.perf_counter()
-    heading("SAGANs with and without self-attention on Fashion-MNIST")
+    heading("SAGAN and its baselines on Fashion-MNIST")
     with dates_served.quiet():
+        import comparing
         import sagan_learning as learning
-    describe(options.seed)
+    describe()
     settle(options, FIXED, LEARNED)
-    (images, labels), (held_out, _) = fashion_data.load(options.cache)
-    images, labels, held_out = images[: options.images], labels[: options.images], held_out[: options.held_out]
+    (images, labels), (held_out, classes) = fashion_data.load(options.cache)
+    images, labels = images[: options.images], labels[: options.images]
+    held_out, classes = held_out[: options.held_out], classes[: options.held_out]
     if len(images) < options.batch:
         raise OtherRunError(f"--batch must be at most the {len(images)} training images. Received: {options.batch}")
     features = offline_features.load(options.cache)
     real = features(learning.prepared(held_out))
     print(f"{len(images):,} training images, {len(held_out):,} held-out images")
-    found, trained = {}, {}
-    for kind, attention_at in {"with attention": options.attention_at, "without": None}.items():
-        model = learning.build(options.channels, attention_at, options.seed)
+    found, first = {name: [] for name in options.networks}, {}
+
+    def learn(model, name, seed, folder):
         counts = [network.count_params() for network in (model.generator, model.discriminator)]
-        heading(f"{kind}: {counts[0]:,} and {counts[1]:,} parameters, {options.steps} updates of {options.batch}")
-        folder = options.output / kind.replace(" ", "-")
+        print(f"    parameters of the generator: {counts[0]:,}, of the discriminator: {counts[1]:,}")
         folder.mkdir(parents=True, exist_ok=True)
-        examination = learning.Examination(features, real, folder / "progress.json", options.seed)
-        rest = (options.steps, options.batch, options.seed, folder, options.every)
+        examination = learning.Examination(features, real, classes, folder / "progress.json", seed)
+        rest = (options.steps, options.batch, seed, folder, options.every)
         before = learning.learn(model, images, labels, *rest, callbacks=[examination])
         if before > options.steps:
             raise OtherRunError(f"--steps must be at least the {before} updates done, or see --fresh")
-        if before:
-            print(f"    resumed after update {before} of an earlier run")
-        found[kind], trained[kind] = learning.read(folder / "progress.json"), model
+        return before
+
+    for name, seed, model in comparing.trained(options, options.networks, build, learn):
+        found[name].append(learning.read(folder_of(options, name, seed) / "progress.json"))
+        first.setdefault(name, model)
     report(options, found)
-    draw(options, learning, trained)
+    draw(options, learning, first)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
 
-def report(options, found):
-    """Prints, plots and saves the distances."""
-    import sagan_pictures as pictures
+def build(options, name, seed):
+    """Builds the two networks of a system with initial weights."""
+    import sagan_learning as learning
 
-    heading("Distance from held-out images by updates (FID, KID; by MobileNetV2, not Inception)")
-    print(f"    {'updates':>8}" + "".join(f"{kind:>26}" for kind in found))
-    for update in sorted(next(iter(found.values()))):
-        cells = (f"{table[update]['FID']:14.2f}{table[update]['KID']:12.4f}" for table in found.values())
-        print(f"    {update:8}" + "".join(cells))
-    figure = pictures.plot_progress(found, ("FID", "KID"), f"Fashion-MNIST, {options.held_out} images of each kind")
-    save_figure(options.output / "progress.png", figure)
-    settings = {name: getattr(options, name) for name in (*FIXED, "steps")}
+    return learning.build(SYSTEMS[name], options.channels, options.attention_at, seed)
+
+
+def report(options, found):
+    """Prints, plots and saves the measures: a table of the last ones, beside the published, and their progress."""
+    import sagan_pictures as pictures
+    from comparing import interval
+    from sagan_learning import MEASURES
+
+    heading(f"After {options.steps} updates, by MobileNetV2, not Inception; mean and 95 % interval over seeds")
+    print(f"    {'':20}" + "".join(f"{name:>18}" for name in MEASURES) + "   published IS, intra-FID, FID")
+    for name, tables in found.items():
+        cells = ""
+        for measure, digits in MEASURES.items():
+            last = [table[options.steps][measure] for table in tables]
+            half = f" ± {interval(last):.{digits}f}" if len(last) > 1 else ""
+            cells += f"{sum(last) / len(last):.{digits}f}{half}".rjust(18)
+        published = ", ".join("-" if value is None else str(value) for value in PUBLISHED.get(name, ()))
+        print(f"    {name:20}{cells}   {published}")
+    title = f"Fashion-MNIST, {options.held_out} images of each kind"
+    save_figure(options.output / "progress.png", pictures.plot_progress(found, tuple(MEASURES), title))
+    settings = {name: getattr(options, name) for name in (*FIXED, "steps", "seeds")}
     save_json(options.output / "results.json", {"settings": settings, "progress": found})
 
 
 def draw(options, learning, trained):
-    """Plots samples of each generator, and the attention of the one that has it."""
+    """Plots samples of the first generator of each kind, and the attention of the one that has it."""
     import sagan_pictures as pictures
 
     from keras_attention import visualize
 
     figures, classes = {}, learning.CLASSES
     for kind, model in trained.items():
-        images = model.average.predict(learning.noise(ROWS * classes, options.seed + 1), verbose=0)
+        images = model.average.predict(learning.noise(ROWS * classes, SAMPLED), verbose=0)
         rows = images.reshape(ROWS, classes, *images.shape[1:])
         labels = {"column_labels": fashion_data.KINDS, "title": f"{kind}, {options.steps} updates"}
-        figures[f"samples-{kind.replace(' ', '-')}"] = visualize.image_grid(rows, value_range=(-1, 1), **labels)
-    inputs = learning.noise(LOOKED_AT, options.seed + 2)
-    generator = trained["with attention"].average
-    [scores] = visualize.attention_scores(generator, inputs, training=False).values()
-    scores = scores.reshape(LOOKED_AT, *scores.shape[-2:])
-    images = generator.predict(inputs, verbose=0)
-    title = f"where the map of {options.attention_at} x {options.attention_at} attends to, from each point"
-    figures["attention"] = pictures.plot_attention(images, scores, title)
+        figures[f"samples-{kind.replace(', ', '-').replace(' ', '-')}"] = visualize.image_grid(
+            rows, value_range=(-1, 1), **labels
+        )
+    if "SAGAN" in trained:
+        inputs = learning.noise(LOOKED_AT, SAMPLED + 1)
+        generator = trained["SAGAN"].average
+        [scores] = visualize.attention_scores(generator, inputs, training=False).values()
+        scores = scores.reshape(LOOKED_AT, *scores.shape[-2:])
+        images = generator.predict(inputs, verbose=0)
+        title = f"where the map of {options.attention_at} x {options.attention_at} attends to, from each point"
+        figures["attention"] = pictures.plot_attention(images, scores, title)
     for name, figure in figures.items():
         save_figure(options.output / f"{name}.png", figure)
 

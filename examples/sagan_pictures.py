@@ -1,5 +1,7 @@
 """Figures of SAGAN: attention maps of query points, and FID and KID during training."""
 
+import numpy as np
+
 from keras_attention import visualize
 from keras_attention.visualize.style import PALETTE
 
@@ -20,26 +22,27 @@ def plot_attention(images, scores, title):
 
 
 def plot_progress(found, names, title):
-    """A curve of each of `names` for each kind of network.
+    """A panel for each of `names`: a curve of each kind of network, the mean over its seeds between the extremes.
 
     Args:
-        found: {kind: {update: {name: value}}}.
-        names: Names of the values, one panel each.
+        found: {kind: [{update: {name: value}} of each seed]}.
+        names: Names of the values.
         title: String.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5 * len(names), 3.6), layout="constrained")
+    figure = Figure(figsize=(3.5 * len(names), 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
-        for (kind, table), colour in zip(found.items(), PALETTE):
-            updates = sorted(table)
-            values = [table[update][name] for update in updates]
-            axes.plot(updates, values, "-o", color=colour, label=kind, markersize=3)
+        for (kind, tables), colour in zip(found.items(), PALETTE):
+            updates = sorted(tables[0])
+            values = np.array([[table[update][name] for update in updates] for table in tables])
+            axes.plot(updates, values.mean(axis=0), "-o", color=colour, label=kind, markersize=3)
+            axes.fill_between(updates, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, linewidth=0)
         axes.set_xlabel("updates of the generator")
-        axes.set_ylabel(name)
-        axes.set_yscale("log" if name == "FID" else "linear")
+        axes.set_title(name)
+        axes.set_yscale("log" if "FID" in name else "linear")
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend()
+    axes.legend()
     figure.suptitle(title, fontsize=11)
     return figure

@@ -13,7 +13,9 @@ import offline_features
 import sagan_images as example
 
 
-@pytest.mark.parametrize("option", ["--steps", "--every", "--batch", "--channels", "--attention-at", "--held-out"])
+@pytest.mark.parametrize(
+    "option", ["--steps", "--every", "--batch", "--channels", "--attention-at", "--held-out", "--seeds"]
+)
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])
@@ -46,7 +48,7 @@ def test_unavailable_data_is_a_clear_error(module, tmp_path, capsys, monkeypatch
 def random_clothes(folder):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (24, 28, 28)).astype("u1"), (np.arange(24) % 10).astype("u1")
-    return (images, labels), (images[:8], labels[:8])
+    return (images, labels), (images[:20], labels[:20])
 
 
 def random_features(folder):
@@ -54,6 +56,7 @@ def random_features(folder):
     return lambda images: {
         "texture": np.asarray(images).reshape(-1, 2, 16, 2, 16, 3).mean((2, 4)).reshape(-1, 12),
         "features": np.asarray(images).reshape(-1, 4, 8, 4, 8, 3).mean((2, 4)).reshape(-1, 48),
+        "probabilities": np.full((len(images), 3), 1 / 3),
     }
 
 
@@ -61,20 +64,43 @@ def random_features(folder):
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(fashion_data, "load", random_clothes)
     monkeypatch.setattr(offline_features, "load", random_features)
-    settings = ["--every", "2", "--batch", "4", "--channels", "2", "--held-out", "8", "--output", str(tmp_path)]
-    assert example.main([*settings, "--steps", "2"]) == 0
+    settings = ["--every", "2", "--batch", "4", "--channels", "2", "--held-out", "20", "--output", str(tmp_path)]
+    names = ["AC-GAN", "SAGAN"]
+    assert example.main([*settings, "--steps", "2", "--networks", *names]) == 0
     first = json.loads((tmp_path / "results.json").read_text())
-    assert set(first["progress"]) == {"with attention", "without"}
-    for name in ("progress", "samples-with-attention", "samples-without", "attention"):
+    assert set(first["progress"]) == set(names)
+    for name in ("progress", "samples-AC-GAN", "samples-SAGAN", "attention"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    capfd.readouterr()
-    assert example.main([*settings, "--steps", "4"]) == 0
-    assert capfd.readouterr().out.count("resumed after update 2") == 2
+    printed = capfd.readouterr().out
+    assert "AC-GAN" in printed and "28.5, 260.0, -" in printed and "52.52, 83.7, 18.65" in printed
+    settings += ["--networks", "AC-GAN"]
+    assert example.main([*settings, "--steps", "4", "--seeds", "2"]) == 0
+    printed = capfd.readouterr().out
+    assert printed.count("resumed after update 2") == 1 and "1.00 ± 0.00" in printed
     second = json.loads((tmp_path / "results.json").read_text())
-    for kind, table in second["progress"].items():
-        assert list(table) == ["0", "2", "4"]
-        assert {key: table[key] for key in ("0", "2")} == first["progress"][kind]
+    resumed, other = second["progress"]["AC-GAN"]
+    assert list(resumed) == list(other) == ["0", "2", "4"]
+    assert {key: resumed[key] for key in ("0", "2")} == first["progress"]["AC-GAN"][0]
     assert example.main([*settings, "--steps", "2"]) == 1
     assert "--steps must be at least the 4 updates done, or see --fresh" in capfd.readouterr().err
-    assert example.main([*settings, "--steps", "4", "--seed", "1"]) == 1
-    assert "--seed 0, not 1: give --fresh" in capfd.readouterr().err
+    assert example.main([*settings, "--steps", "4", "--channels", "3"]) == 1
+    assert "--channels 2, not 3: give --fresh" in capfd.readouterr().err
+
+
+def test_systems_differ_by_what_they_are():
+    import sagan_learning as learning
+
+    built = {name: learning.build(system, 2, 16, 0) for name, system in example.SYSTEMS.items()}
+    layers = {
+        name: [
+            " ".join(type(layer).__name__ for layer in net._flatten_layers())
+            for net in (gan.generator, gan.discriminator)
+        ]
+        for name, gan in built.items()
+    }
+    assert [("SelfAttention2D" in g, "SelfAttention2D" in d) for g, d in layers.values()] == [(False, False)] * 3 + [
+        (True, True)
+    ]
+    assert [name for name, gan in built.items() if gan.objective.classifier_weight] == ["AC-GAN"]
+    assert [name for name, gan in built.items() if len(gan.discriminator.inputs) == 1] == ["AC-GAN"]
+    assert [name for name, (g, _) in layers.items() if "SpectralNormalization" not in g] == ["SNGAN-projection"]

@@ -11,12 +11,11 @@ from keras_attention import training
 from tests.examples.interruptions import CopyAfter
 
 SEED = 5
-HOW = {"jit_compile": keras.backend.backend() == "jax"}
 
 
 def images_and_labels(count=22):
     rng = np.random.default_rng(SEED)
-    return rng.integers(0, 256, (count, 28, 28)).astype("u1"), rng.integers(0, 10, count).astype("u1")
+    return rng.integers(0, 256, (count, 28, 28)).astype("u1"), (rng.permutation(count) % 10).astype("u1")
 
 
 def taken(count, first=0):
@@ -66,8 +65,10 @@ def small(kind="with"):
 
 
 def means(images):
-    """Features: the mean color of each quarter, and of each sixteenth."""
+    """Features: the mean color of each quarter and of each sixteenth, and how bright the quarters are."""
+    bright = np.exp(np.asarray(images).reshape(-1, 2, 16, 2, 16, 3).mean((2, 4, 5)).reshape(-1, 4))
     return {
+        "probabilities": bright / bright.sum(axis=1, keepdims=True),
         "texture": np.asarray(images).reshape(-1, 2, 16, 2, 16, 3).mean((2, 4)).reshape(-1, 12),
         "features": np.asarray(images).reshape(-1, 4, 8, 4, 8, 3).mean((2, 4)).reshape(-1, 48),
     }
@@ -78,9 +79,9 @@ def learn(folder, steps, model=None, callbacks=()):
     model = model or small()
     images, labels = images_and_labels()
     real = means(learning.prepared(images))
-    examination = learning.Examination(means, real, folder / "progress.json")
+    examination = learning.Examination(means, real, labels, folder / "progress.json")
     callbacks = [examination, *callbacks]
-    before = learning.learn(model, images, labels, steps, 4, SEED, folder, 2, callbacks=callbacks, **HOW)
+    before = learning.learn(model, images, labels, steps, 4, SEED, folder, 2, callbacks=callbacks)
     return model, before
 
 
@@ -97,7 +98,7 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_results(tmp_path):
         np.testing.assert_array_equal(one, other, err_msg=one.path)
     found = [learning.read(tmp_path / name / "progress.json") for name in ("whole", "parts")]
     assert found[0] == found[1] and list(found[0]) == [0, 2, 4]
-    assert set(found[0][4]) > {"FID", "KID", "discriminator_loss", "generator_loss"}
+    assert set(found[0][4]) > {*learning.MEASURES, "discriminator_loss", "generator_loss"}
     assert learn(tmp_path / "whole", 4)[1] == 4
     # The optimizers are the paper's: no momentum, and a discriminator with four times the rate.
     pair = whole.optimizer.generator_optimizer, whole.optimizer.discriminator_optimizer
@@ -108,8 +109,9 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_results(tmp_path):
 def test_the_evaluation_is_of_images_of_the_average(tmp_path):
     model = small()
     model.average.set_weights([w + 0.1 for w in model.average.get_weights()])
-    real = means(learning.prepared(images_and_labels()[0]))
-    examination = learning.Examination(means, real, tmp_path / "progress.json", seed=3)
+    images, labels = images_and_labels()
+    real = means(learning.prepared(images))
+    examination = learning.Examination(means, real, labels, tmp_path / "progress.json", seed=3)
     examination.set_model(model)
     examination.examine(7, {"generator_loss": 0.5})
     generated = means(model.average.predict(learning.noise(22, 3), verbose=0))
@@ -120,6 +122,13 @@ def test_the_evaluation_is_of_images_of_the_average(tmp_path):
     found = learning.read(tmp_path / "progress.json")
     assert found[7]["FID"] == pytest.approx(float(expected.result()), rel=1e-6) and found[7]["generator_loss"] == 0.5
     assert found[7]["KID"] == pytest.approx(kernel.result(), rel=1e-6)
+    of_classes = learning.metrics.IntraClassFrechetDistance(10, extractor=None)
+    of_classes.update_real(real["texture"], labels)
+    of_classes.update_generated(generated["texture"], np.arange(22) % 10)
+    assert found[7]["intra-FID"] == pytest.approx(of_classes.result(), rel=1e-6)
+    score = learning.metrics.InceptionScore(extractor=None)
+    score.update_state(generated["probabilities"])
+    assert found[7]["IS"] == pytest.approx(score.result(), rel=1e-6) and score.result() > 1.0001
     examination.examine(3)
     assert list(learning.read(tmp_path / "progress.json")) == [3]  # a run resumed before 7 drops it
 

@@ -8,9 +8,10 @@ def test_figures_are_saved(tmp_path):
     # Query i attends to key i // 4 alone, on grids of 4 x 4 queries and 2 x 2 keys.
     scores[:, np.arange(16), np.arange(16) // 4] = 1
     table = {0: {"FID": 90.0, "KID": 0.5}, 5: {"FID": 20.0, "KID": 0.1}}
+    worse = {update: {"FID": 2 * row["FID"], "KID": row["KID"]} for update, row in table.items()}
     figures = {
         "attention": pictures.plot_attention(images, scores, "title"),
-        "progress": pictures.plot_progress({"with": table, "without": table}, ("FID", "KID"), "title"),
+        "progress": pictures.plot_progress({"with": [table, worse], "without": [table]}, ("FID", "KID"), "title"),
     }
     for name, figure in figures.items():
         figure.savefig(tmp_path / f"{name}.png")
@@ -21,5 +22,5 @@ def test_figures_are_saved(tmp_path):
         assert [axes.images[1].get_array().argmax() for axes in row[1:]] == [2, 1, 3, 2, 2]
         assert [len(axes.lines) for axes in row] == [5, 1, 1, 1, 1, 1]
     [fid, kid] = figures["progress"].axes
-    assert [line.get_ydata()[1] for line in fid.lines] == [20, 20]
+    assert [line.get_ydata()[1] for line in fid.lines] == [30, 20]
     assert [line.get_ydata()[1] for line in kid.lines] == [0.1, 0.1]
