@@ -16,6 +16,7 @@ from keras_attention.ops.require import require_choice
 from keras_attention.types import DType, ModelOptions
 
 SQRT2 = 2**0.5
+LABELED = ("projection", "concatenation")  # conditionings with an input of labels
 # baseline: arguments that it changes, of the generator and of the discriminator
 BASELINES = {
     None: ({}, {}),
@@ -149,8 +150,8 @@ class SAGANDiscriminator(keras.Model):
     `training.AdversarialModel`.
 
     `conditioning="concatenation"` concatenates 128 channels of a class embedding to the 16 × 16 feature map;
-    `"classifier"` (the auxiliary classifier of AC-GAN) has no label input and predicts the class; `None` is
-    unconditional. For these, logits = w . h + b.
+    `"classifier"` (the auxiliary classifier of AC-GAN) predicts the class; `None` is unconditional. These have no label
+    input, and logits = w . h + b.
 
     Differs from the paper, and what our short run shows: see `SAGANGenerator`.
 
@@ -202,7 +203,7 @@ class SAGANDiscriminator(keras.Model):
         arguments = complete(SAGANDiscriminator, locals())
         parts = _parts(arguments, dtype)
         inputs = {"image": keras.Input((image_size, image_size, input_channels), name="image")}
-        if num_classes:
+        if num_classes and conditioning in LABELED:
             inputs["label"] = keras.Input((), dtype="int32", name="label")
         super().__init__(inputs, _logits(inputs, parts, arguments), **kwargs)
         keep(self, arguments, dtype)
@@ -210,7 +211,7 @@ class SAGANDiscriminator(keras.Model):
     @property
     def vocabularies(self) -> dict[str, int]:
         """Input name -> number of its values, as `export.export_saved_model` checks them."""
-        return {"label": self.num_classes} if self.num_classes else {}
+        return {"label": self.num_classes} if "label" in self.input else {}
 
     def get_config(self):
         return {**common_config(self), **self._arguments}
