@@ -8,7 +8,9 @@ import selection_gan_cross_view as example
 from selection_gan_pictures import STAGES
 
 
-@pytest.mark.parametrize("option", ["--steps", "--batch", "--seeds", "--width", "--channels", "--views", "--examined"])
+@pytest.mark.parametrize(
+    "option", ["--steps", "--batch", "--seeds", "--width", "--channels", "--discriminator", "--views"]
+)
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])
@@ -21,6 +23,14 @@ def test_steps_of_the_ablation_are_different_letters(capsys):
         with pytest.raises(SystemExit):
             example.parse(["--ablation", text])
         assert "different letters from A to H" in capsys.readouterr().err
+
+
+def test_the_factor_of_the_adversarial_loss_is_not_negative(capsys):
+    assert example.parse(["--adversarial", "0"]).adversarial == 0
+    for text in ("-1", "inf", "nan"):
+        with pytest.raises(SystemExit):
+            example.parse(["--adversarial", text])
+        assert "--adversarial" in capsys.readouterr().err
 
 
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
@@ -59,7 +69,22 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
 
     monkeypatch.setattr(cross_view_data, "load", load)
     monkeypatch.setattr(game_maps, "SIZE", 32)
-    sizes = ["--steps", "2", "--batch", "2", "--width", "2", "--channels", "9", "--views", "5", "--examined", "7"]
+    sizes = [
+        "--steps",
+        "2",
+        "--batch",
+        "2",
+        "--width",
+        "2",
+        "--channels",
+        "9",
+        "--discriminator",
+        "2",
+        "--views",
+        "5",
+        "--examined",
+        "7",
+    ]
     arguments = [*sizes, "--ablation", "AH", "--output", str(tmp_path)]
     assert example.main(arguments) == 0
     output = capfd.readouterr().out

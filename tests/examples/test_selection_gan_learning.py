@@ -53,8 +53,9 @@ def test_attention_and_uncertainty_are_measured():
     assert found["spread"] == pytest.approx(0.5 / np.sqrt(12), rel=0.01)
 
 
-def make(ablation):
-    return learning.build(32, ablation, width=2, channels=9, seed=0, steps=4)
+def make(ablation, **changes):
+    sizes = {"width": 2, "channels": 9, "discriminator": 3, "adversarial": 0.5, "steps": 4, **changes}
+    return learning.build(32, ablation, types.SimpleNamespace(**sizes), seed=0)
 
 
 def stand_ins(*args, **kwargs):
@@ -79,6 +80,17 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_pa
     assert learning.learn(part, VIEWS, 2, 2, 1, tmp_path / "part") == 1
     for a, b in zip(whole.get_weights(), part.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_optimizers_sizes_and_adversarial_weights():
+    model = make("A", width=16, steps=100)
+    optimizers = model.optimizer.generator_optimizer, model.optimizer.discriminator_optimizer
+    for optimizer, rate in zip(optimizers, (8e-4, 2e-4)):  # the published rate times 64 / 16, and itself
+        assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.5, 0.999, 1e-8)
+        schedule = [float(optimizer._learning_rate(step)) for step in (0, 50, 75, 100)]
+        np.testing.assert_allclose(schedule, [rate, rate, rate / 2, 0], rtol=1e-6)
+    assert model.objective.adversarial_weights == {"first_image": 0.5, "image": 2.0}
+    assert model.discriminator.get_layer("conv1").filters == 3
 
 
 class Painter:
