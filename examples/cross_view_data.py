@@ -47,7 +47,7 @@ def load(number, maps, seed, folder=None):
     Raises:
         UnavailableError: If the game cannot be downloaded.
     """
-    name = f"lit-views-{maps[0]}-{maps[-1]}-{number}-{seed}"
+    name = f"whole-views-{maps[0]}-{maps[-1]}-{number}-{seed}"
     return game_maps.load(name, functools.partial(make, number=number, maps=maps, seed=seed), folder)
 
 
@@ -82,7 +82,9 @@ def look(game, location, number, rng):
     game.send_game_command(f"warp {x:.0f} {y:.0f}")
     game.make_action([float(rng.uniform(-180, 180))], 2)
     state = game.get_state()
-    if state is None or outside(state.automap_buffer) or any(unwanted(label) for label in state.labels):
+    if state is None or outside(state.automap_buffer) or torn(state.screen_buffer, state.automap_buffer):
+        return None
+    if any(unwanted(label) for label in state.labels):
         return None
     semantics = kinds(state.labels_buffer, {label.value: label.object_category for label in state.labels})
     image = brightened(shrink(state.screen_buffer))
@@ -108,6 +110,11 @@ def outside(automap, distance=7):
 
 
 VOID = np.array((111, 87, 67))
+
+
+def torn(screen, automap):
+    """Whether the view has positions without a surface, where the engine leaves the map from above on the screen."""
+    return bool((screen == automap).all(axis=-1).mean() > 0.03)
 
 
 def kinds(labels, categories):

@@ -119,7 +119,7 @@ def run(options):
         rows.append(found)
         if seed == 0:
             generated[name] = outputs
-    report(options, rows)
+    report(options, rows, learning.measured(learning.mean_view(views, len(unseen["image"])), unseen))
     draw(options, unseen, generated)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
@@ -132,11 +132,13 @@ def build(options, name, seed):
     return learning.build(game_maps.SIZE, name, options, seed)
 
 
-def report(options, rows):
-    """Prints and saves the metrics of each stage, and how much better the second is."""
+def report(options, rows, baseline):
+    """Prints and saves the metrics of each stage, how much better the second is, and those of a constant image."""
     heading(f"{options.examined} views of unseen maps; {options.seeds} generators of each kind")
     print("    means over seeds, with 95 % confidence intervals by Student's t if there are several")
     print(f"    {'':28}" + "".join(f"{measure:>18}" for measure in MEASURES))
+    numbers = (f"{baseline[measure]:.{digits}f}" for measure, digits in MEASURES.items())
+    print(f"    {'mean training view':28}" + "".join(f"{number:>18}" for number in numbers))
     for name in options.ablation:
         same = [row for row in rows if row["step"] == name]
         values = {stage: [list(row["stages"][stage].values()) for row in same] for stage in same[0]["stages"]}
@@ -149,7 +151,7 @@ def report(options, rows):
         for measure in same[0].get("maps", ()):
             print(f"    {name:4}{MAPS[measure]}: {stated([row['maps'][measure] for row in same], 3)}")
     settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}
-    save_json(options.output / "results.json", {"settings": settings, "results": rows})
+    save_json(options.output / "results.json", {"settings": settings, "baseline": baseline, "results": rows})
 
 
 def stated(values, digits, sign=""):

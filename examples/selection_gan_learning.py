@@ -168,6 +168,12 @@ def of_maps(outputs, views):
     }
 
 
+def mean_view(views, number):
+    """The mean of these views `number` times, what a generator that ignores its input can generate at best."""
+    mean = views["image"].mean(axis=0, dtype="float32") / 127.5 - 1
+    return np.broadcast_to(mean, (number, *mean.shape))
+
+
 def measured(images, views):
     """{metric: mean over the images} of generated images [N, SIZE, SIZE, 3] and the true ones."""
     truth = prepared(views, np.arange(len(views["image"])))["image"]

@@ -48,15 +48,17 @@ def test_the_report_has_means_intervals_and_the_difference_of_the_stages(tmp_pat
         return {"step": "F", "seed": seed, "stages": stages, "maps": maps}
 
     options = example.parse(["--ablation", "F", "--seeds", "2", "--output", str(tmp_path)])
-    example.report(options, [row(0, 19.0, 21.0), row(1, 20.0, 21.0)])
+    baseline = {"SSIM": 0.125, "PSNR": 17.0, "SD": 11.0}
+    example.report(options, [row(0, 19.0, 21.0), row(1, 20.0, 21.0)], baseline)
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     # Student's t of one degree of freedom is 12.706; the standard error of 2 and 1 is 0.5.
+    assert "mean training view 0.1250 17.00 11.00" in lines
     assert "F first stage 0.2500 ± 0.0000 19.50 ± 6.35 12.00 ± 0.00" in lines
     assert "F second stage 0.5000 ± 0.0000 21.00 ± 0.00 12.50 ± 0.00" in lines
     assert "F second minus first +0.2500 ± 0.0000 +1.50 ± 6.35 +0.50 ± 0.00" in lines
     assert f"F {example.MAPS['candidates']}: 4.000 ± 0.000" in lines
     assert json.loads((tmp_path / "results.json").read_text())["results"][1]["seed"] == 1
-    example.report(options, [row(0, 19.0, 21.0)])
+    example.report(options, [row(0, 19.0, 21.0)], baseline)
     assert "F first stage 0.2500 19.00 12.00" in " ".join(capsys.readouterr().out.split())
 
 

@@ -42,6 +42,11 @@ def test_metrics_of_small_and_large_errors():
     assert abs(learning.measured(truth + 0.02, VIEWS)["PSNR"] - 40) < 0.01
 
 
+def test_the_mean_view():
+    found = learning.mean_view({"image": np.stack([np.full((2, 2, 3), x, "uint8") for x in (0, 255)])}, 3)
+    np.testing.assert_allclose(found, np.zeros((3, 2, 2, 3)), atol=1e-6)
+
+
 def test_attention_and_uncertainty_are_measured():
     truth = learning.prepared(VIEWS, np.arange(10))["image"]
     doubt = RNG.uniform(0.1, 0.6, (10, 32, 32, 1))
