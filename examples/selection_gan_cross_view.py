@@ -174,7 +174,7 @@ def draw(options, views, generated, number=6):
             save_figure(options.output / f"attention-{name}.png", figure, dpi=120)
     found = {name: learning.progress(folder_of(options, name, 0) / "progress.json") for name in options.ablation}
     title = f"About 100 test views during {options.steps} updates of {options.batch}; seed 0"
-    save_figure(options.output / "progress.png", selection_gan_pictures.plot_progress(found, tuple(MEASURES), title))
+    save_figure(options.output / "progress.png", selection_gan_pictures.plot_progress(found, ("SSIM", "PSNR"), title))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ def plot_attention(views, outputs, rows):
     columns = _given(views) | {title: as_bytes(outputs[name]) for name, title in STAGES.items()}
     columns["true"] = views["image"]
     columns |= {f"{m + 1}": outputs["attention"][..., m] for m in range(outputs["attention"].shape[-1])}
-    return grid(columns | {"uncertainty": outputs["uncertainty"][..., 0]}, rows)
+    columns["uncer-tainty"] = outputs["uncertainty"][..., 0]
+    # There are many columns.
+    return grid({title.replace(" ", "\n").replace("-", "-\n"): x for title, x in columns.items()}, rows)
 
 
 def _given(views):
@@ -45,10 +47,10 @@ def grid(columns, rows):
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.3 * len(columns), 1.35 * len(rows) + 0.3), layout="constrained")
+    figure = Figure(figsize=(1.3 * len(columns), 1.35 * len(rows) + 0.04 * len(columns)), layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False)
     for j, (title, images) in enumerate(columns.items()):
-        axes[0, j].set_title(title, fontsize=8 + len(columns) / 4)
+        axes[0, j].set_title(title, fontsize=8 + len(columns) / 2)
         for i, row in enumerate(rows):
             # All maps have the scale from 0 to 1.
             scale = {"cmap": "magma", "vmin": 0, "vmax": 1} if images.ndim == 3 else {}
@@ -67,8 +69,9 @@ def plot_progress(found, measures, title):
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.2 * len(measures), 3.8), layout="constrained")
-    for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures):
+    figure = Figure(figsize=(4.2 * len(measures), 4.2), layout="constrained")
+    panels = figure.subplots(1, len(measures), squeeze=False)[0]
+    for axes, measure in zip(panels, measures):
         for (name, table), color in zip(found.items(), PALETTE):
             for (stage, text), style in zip(STAGES.items(), ("-", "--")):
                 updates = sorted(update for update in table if stage in table[update])
@@ -79,6 +82,6 @@ def plot_progress(found, measures, title):
         axes.set_title(measure)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(title, fontsize=11)
     return figure
