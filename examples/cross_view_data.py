@@ -27,6 +27,8 @@ CATEGORIES |= dict.fromkeys(("Ammo", "Armor", "Health", "Key", "Powerup", "Weapo
 # Views of them are left out: the first are unpleasant, the last are invisible or change all colors.
 UNWANTED_KINDS = ("Gore", "Self", "Powerup")
 UNWANTED_NAMES = ("Spectre", "Dead", "Blood", "Gib")
+# The game is dark by design: views and maps are rendered with its light amplification, then brightened by this gamma.
+GAMMA = 1.6
 
 
 def load(number, maps, seed, folder=None):
@@ -45,7 +47,7 @@ def load(number, maps, seed, folder=None):
     Raises:
         UnavailableError: If the game cannot be downloaded.
     """
-    name = f"views-{maps[0]}-{maps[-1]}-{number}-{seed}"
+    name = f"whole-views-{maps[0]}-{maps[-1]}-{number}-{seed}"
     return game_maps.load(name, functools.partial(make, number=number, maps=maps, seed=seed), folder)
 
 
@@ -76,16 +78,24 @@ def settings(vizdoom, game):
 def look(game, location, number, rng):
     """A view from near this location in a random direction; `None` if it is unusable."""
     x, y = np.array(location) + rng.uniform(-96, 96, 2)
+    game.send_game_command("give Infrared")  # the light amplification, for two minutes of the game
     game.send_game_command(f"warp {x:.0f} {y:.0f}")
     game.make_action([float(rng.uniform(-180, 180))], 2)
     state = game.get_state()
-    if state is None or outside(state.automap_buffer) or any(unwanted(label) for label in state.labels):
+    if state is None or outside(state.automap_buffer) or torn(state.screen_buffer, state.automap_buffer):
+        return None
+    if any(unwanted(label) for label in state.labels):
         return None
     semantics = kinds(state.labels_buffer, {label.value: label.object_category for label in state.labels})
-    image = shrink(state.screen_buffer)
+    image = brightened(shrink(state.screen_buffer))
     if not telling(image, semantics):
         return None
-    return {"source": shrink(state.automap_buffer), "image": image, "semantics": semantics}
+    return {"source": brightened(shrink(state.automap_buffer)), "image": image, "semantics": semantics}
+
+
+def brightened(image):
+    """Gamma correction of uint8: black and white stay."""
+    return np.rint(255 * (image / 255) ** (1 / GAMMA)).astype("uint8")
 
 
 def unwanted(label):
@@ -100,6 +110,11 @@ def outside(automap, distance=7):
 
 
 VOID = np.array((111, 87, 67))
+
+
+def torn(screen, automap):
+    """Whether the view has positions without a surface, where the engine leaves the map from above on the screen."""
+    return bool((screen == automap).all(axis=-1).mean() > 0.03)
 
 
 def kinds(labels, categories):
@@ -119,4 +134,4 @@ def kinds(labels, categories):
 def telling(image, semantics):
     """Whether the view is neither dark, nor only a wall, nor filled by an object."""
     share = np.bincount(semantics.ravel(), minlength=len(KINDS)) / semantics.size
-    return bool(image.mean() > 25 and share[FLOOR] > 0.08 and share[CEILING + 1 :].sum() < 0.4)
+    return bool(image.mean() > 60 and share[FLOOR] > 0.08 and share[CEILING + 1 :].sum() < 0.4)

@@ -24,7 +24,8 @@ import cross_view_data
 import dates_served
 import game_maps
 import numpy as np
-from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
+import selection_gan_pictures
+from runs import OtherRunError, describe, ended, folder_of, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "selection_gan_cross_view"
 ROOM = 200e6  # bytes of the results, at most, with the default settings
@@ -38,9 +39,15 @@ STEPS = {
     "G": "F, with the total variation",
     "H": "G, with multi-scale pooling",
 }
+MEASURES = {"SSIM": 4, "PSNR": 2, "SD": 2}  # decimal places
+MAPS = {
+    "candidates": "candidates in use, exp of the entropy of the mean attention",
+    "spread": "standard deviation of the uncertainty",
+    "correlation": "correlation of the uncertainty with the error",
+}
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("steps", "batch", "width", "channels", "views")
-LEARNED = ("[A-H]/seed-*/step-*.weights.h5",)
+FIXED = ("steps", "batch", "width", "channels", "discriminator", "adversarial", "views")
+LEARNED = ("[A-H]/seed-*/step-*.weights.h5", "[A-H]/seed-*/progress.json")
 
 
 def main(arguments=None):
@@ -50,11 +57,17 @@ def main(arguments=None):
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ablation", type=steps_of_ablation, default="ACFH", help="A to H (default: %(default)s)")
-    parser.add_argument("--steps", type=positive, default=1500, help="updates of each pair (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=2000, help="updates of each pair (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=8, help="views per update (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=1, help="generators of each kind (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels, first layers (default: %(default)s)")
-    parser.add_argument("--channels", type=positive, default=32, help="channels, second stage (default: %(default)s)")
+    parser.add_argument("--channels", type=positive, default=16, help="channels, second stage (default: %(default)s)")
+    parser.add_argument(
+        "--discriminator", type=positive, default=4, help="channels, its first layer (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--adversarial", type=factor, default=1.0, help="factor of the adversarial loss (default: %(default)s)"
+    )
     parser.add_argument("--views", type=positive, default=4800, help="training views (default: %(default)s)")
     parser.add_argument("--examined", type=positive, default=600, help="test views (default: %(default)s)")
     parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
@@ -69,11 +82,19 @@ def steps_of_ablation(text):
     return "".join(sorted(text))
 
 
+def factor(text):
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be at least 0. Received: {text}")
+    return number
+
+
 def run(options):
     """Renders, trains, evaluates and plots."""
     began = time.perf_counter()
     heading("SelectionGAN: from a map to a view")
     with dates_served.quiet():
+        import comparing
         import selection_gan_learning as learning
     describe()
     if options.batch > options.views:
@@ -82,84 +103,78 @@ def run(options):
     views = cross_view_data.load(options.views, game_maps.LEARNED, 0, options.cache)
     unseen = cross_view_data.load(options.examined, game_maps.EXAMINED, 1, options.cache)
     print(f"{len(views['image']):,} training views, {len(unseen['image']):,} test views of other maps")
+    some = {name: x[:: max(1, len(x) // 100)] for name, x in unseen.items()}
     rows, generated = [], {}
-    for name in options.ablation:
-        for seed in range(options.seeds):
-            model = learning.build(game_maps.SIZE, name, options.width, options.channels, seed, options.steps)
-            size = model.generator.count_params()
-            heading(
-                f"{name}, {STEPS[name]}: {size:,} parameters, seed {seed}, {options.steps} updates of {options.batch}"
-            )
-            folder = options.output / name / f"seed-{seed}"
-            start = time.perf_counter()
-            before = learning.learn(model, views, options.steps, options.batch, seed, folder)
-            print(f"    trained in {time.perf_counter() - start:.0f} s" + f", from update {before} on" * bool(before))
-            outputs = learning.painted_views(model, unseen)
-            for image in ("first_image", "image"):
-                if image in outputs:
-                    found = {"step": name, "image": image, "seed": seed, "weights": size}
-                    rows.append(found | learning.measured(outputs[image], unseen))
-            if seed == 0:
-                generated[name] = outputs
-    report(options, rows)
+
+    def learn(model, name, seed, folder):
+        watching = [learning.Examination(some, folder / "progress.json", max(1, options.steps // 20))]
+        return learning.learn(model, views, options.steps, options.batch, seed, folder, callbacks=watching)
+
+    for name, seed, model in comparing.trained(options, options.ablation, build, learn):
+        outputs = learning.painted_views(model, unseen)
+        found = {"step": name, "seed": seed, "weights": model.generator.count_params()}
+        found["stages"] = learning.stages(outputs, unseen)
+        if "attention" in outputs:
+            found["maps"] = learning.of_maps(outputs, unseen)
+        rows.append(found)
+        if seed == 0:
+            generated[name] = outputs
+    report(options, rows, learning.measured(learning.mean_view(views, len(unseen["image"])), unseen))
     draw(options, unseen, generated)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
 
-def report(options, rows):
-    """Prints and saves the metrics of each stage."""
-    heading(f"{options.examined} views of unseen maps; the mean of {options.seeds} generators of each kind")
-    print(f"    {'':6}{'image of':14}{'SSIM':>8}{'PSNR':>8}{'SD':>8}")
-    for name, image in dict.fromkeys((row["step"], row["image"]) for row in rows):
-        same = [row for row in rows if (row["step"], row["image"]) == (name, image)]
-        stage = "first stage" if image == "first_image" else "second stage"
-        means = {measure: np.mean([row[measure] for row in same]) for measure in ("SSIM", "PSNR", "SD")}
-        print(f"    {name:6}{stage:14}{means['SSIM']:>8.4f}{means['PSNR']:>8.2f}{means['SD']:>8.2f}")
+def build(options, name, seed):
+    import selection_gan_learning as learning
+
+    print(f"\n{name}: {STEPS[name]}")
+    return learning.build(game_maps.SIZE, name, options, seed)
+
+
+def report(options, rows, baseline):
+    """Prints and saves the metrics of each stage, how much better the second is, and those of a constant image."""
+    heading(f"{options.examined} views of unseen maps; {options.seeds} generators of each kind")
+    print("    means over seeds, with 95 % confidence intervals by Student's t if there are several")
+    print(f"    {'':28}" + "".join(f"{measure:>18}" for measure in MEASURES))
+    numbers = (f"{baseline[measure]:.{digits}f}" for measure, digits in MEASURES.items())
+    print(f"    {'mean training view':28}" + "".join(f"{number:>18}" for number in numbers))
+    for name in options.ablation:
+        same = [row for row in rows if row["step"] == name]
+        values = {stage: [list(row["stages"][stage].values()) for row in same] for stage in same[0]["stages"]}
+        lines = {selection_gan_pictures.STAGES[stage]: (of_seeds, "") for stage, of_seeds in values.items()}
+        if len(values) == 2:
+            lines["second minus first"] = np.subtract(values["image"], values["first_image"]), "+"
+        for text, (of_seeds, sign) in lines.items():
+            numbers = (stated(x, digits, sign) for x, digits in zip(np.transpose(of_seeds), MEASURES.values()))
+            print(f"    {name:4}{text:24}" + "".join(f"{number:>18}" for number in numbers))
+        for measure in same[0].get("maps", ()):
+            print(f"    {name:4}{MAPS[measure]}: {stated([row['maps'][measure] for row in same], 3)}")
     settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}
-    table = {"settings": settings, "results": rows}
-    save_json(options.output / "results.json", table)
+    save_json(options.output / "results.json", {"settings": settings, "baseline": baseline, "results": rows})
+
+
+def stated(values, digits, sign=""):
+    """The mean and its confidence interval: "19.92 ± 0.15"; the mean alone for one value."""
+    from comparing import interval
+
+    half = interval(values)
+    return f"{np.mean(values):{sign}.{digits}f}" + ("" if np.isnan(half) else f" ± {half:.{digits}f}")
 
 
 def draw(options, views, generated, number=6):
-    """Plots some test views, the images that each generator generated, and its attention."""
-    chosen = np.unique(np.linspace(0, len(views["image"]) - 1, number).astype(int))
-    given = {"from above": views["source"], "semantic map": cross_view_data.painted(views["semantics"])}
-    images = {name: outputs.get("image", outputs["first_image"]) for name, outputs in generated.items()}
-    columns = {**given, **{name: as_bytes(x) for name, x in images.items()}, "true": views["image"]}
-    save_figure(options.output / "views.png", grid(columns, chosen), dpi=120)
+    """Plots some test views, images and attention of each generator, and the metrics during training."""
+    import selection_gan_learning as learning
+
+    rows = np.unique(np.linspace(0, len(views["image"]) - 1, number).astype(int))
+    save_figure(options.output / "views.png", selection_gan_pictures.plot_views(views, generated, rows), dpi=120)
     for name, outputs in generated.items():
         if "attention" in outputs:
-            stages = {"first stage": as_bytes(outputs["first_image"]), "second stage": as_bytes(outputs["image"])}
-            maps = {f"attention {m + 1}": outputs["attention"][..., m] for m in range(outputs["attention"].shape[-1])}
-            doubt = {"uncertainty": outputs["uncertainty"][..., 0]}
-            columns = {**given, **stages, "true": views["image"], **maps, **doubt}
-            save_figure(options.output / f"attention-{name}.png", grid(columns, chosen), dpi=120)
-
-
-def as_bytes(images):
-    """Between -1 and 1 -> uint8."""
-    return np.clip(images * 127.5 + 128, 0, 255).astype("uint8")
-
-
-def grid(columns, chosen):
-    """A row for each of the chosen views, a column for each of {title: [N, Y, X] or [N, Y, X, 3]}.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.3 * len(columns), 1.35 * len(chosen) + 0.3), layout="constrained")
-    axes = figure.subplots(len(chosen), len(columns), squeeze=False)
-    for j, (title, images) in enumerate(columns.items()):
-        axes[0, j].set_title(title, fontsize=8)
-        for i, row in enumerate(chosen):
-            # All attention maps have the scale from 0 to 1.
-            scale = {"cmap": "magma", "vmin": 0, "vmax": 1} if images.ndim == 3 else {}
-            axes[i, j].imshow(images[row].astype("uint8" if images.ndim == 4 else "float32"), **scale)
-            axes[i, j].axis("off")
-    return figure
+            figure = selection_gan_pictures.plot_attention(views, outputs, rows)
+            save_figure(options.output / f"attention-{name}.png", figure, dpi=120)
+    found = {name: learning.progress(folder_of(options, name, 0) / "progress.json") for name in options.ablation}
+    title = f"About 100 test views during {options.steps} updates of {options.batch}; seed 0"
+    save_figure(options.output / "progress.png", selection_gan_pictures.plot_progress(found, ("SSIM", "PSNR"), title))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """Training, resuming and evaluation of SelectionGAN on pairs of views."""
 
 import functools
+import json
 
 import keras
 import numpy as np
 from cross_view_data import painted
 from resuming import train
+from runs import save_json
 
 from keras_attention import metrics, models, training
 
 RATE = 2e-4
+ADVERSARIAL = {"first_image": 1.0, "image": 4.0}
 SHOWN = {
     "pixel_loss": "pixels {:.1f}",
     "adversarial_loss": "adversarial {:.2f}",
@@ -49,20 +52,38 @@ def batches(views, batch_size, seed, first=0):
         number += 1
 
 
-def build(size, ablation, width, channels, seed, steps):
+def build(size, ablation, options, seed):
     """Builds the compiled `AdversarialModel` of a step of the ablation.
 
-    Adam as in the published code, with linear decay of the learning rate in the second half.
+    Adam as in the published code, with linear decay of the learning rate in the second half. Weights move by about the
+    learning rate per update, and a narrow layer has fewer of them: the generator's rate is the published one for the
+    published width, and grows as the width shrinks.
+
+    Args:
+        size: Rows and columns of the images.
+        ablation: "A" to "H".
+        options: `width`, `channels` and `discriminator`, numbers of channels; `steps`; `adversarial`, a factor of the
+            published weights of the adversarial loss.
+        seed: Int.
     """
     keras.utils.set_random_seed(seed)
-    second = {"selection_channels": channels} if ablation in "FGH" else {}
-    generator, discriminator = models.selection_gan(size, ablation, discriminator_width=width, width=width, **second)
+    second = {"selection_channels": options.channels} if ablation in "FGH" else {}
+    generator, discriminator = models.selection_gan(
+        size, ablation, discriminator_width=options.discriminator, width=options.width, **second
+    )
     objective = training.SelectionGANObjective(
-        condition=generator.condition, total_variation=1e-6 if ablation in "GH" else 0.0
+        condition=generator.condition,
+        adversarial_weights={name: options.adversarial * weight for name, weight in ADVERSARIAL.items()},
+        total_variation=1e-6 if ablation in "GH" else 0.0,
     )
     model = training.AdversarialModel(generator, discriminator, objective, seed=seed)
-    schedule = training.LinearDecay(RATE, steps - steps // 2, max(1, steps // 2))
-    model.compile(*(keras.optimizers.Adam(schedule, beta_1=0.5, epsilon=1e-8) for _ in range(2)), jit_compile=False)
+    steps = options.steps
+    schedules = (
+        training.LinearDecay(rate, steps - steps // 2, max(1, steps // 2)) for rate in (RATE * 64 / options.width, RATE)
+    )
+    model.compile(
+        *(keras.optimizers.Adam(schedule, beta_1=0.5, epsilon=1e-8) for schedule in schedules), jit_compile=False
+    )
     return model
 
 
@@ -79,6 +100,42 @@ def learn(model, views, steps, batch_size, seed, folder, every=100, callbacks=()
     return train(model, data, steps, folder, every, SHOWN, callbacks)
 
 
+class Examination(keras.callbacks.Callback):
+    """Callback that measures each stage's images of test views during training, in inference mode.
+
+    Args:
+        views: Dict of `cross_view_data.load`.
+        path: File of {update: {stage: {measure: value}}}; results of earlier parts of the run are kept.
+        every: Updates between examinations; the last update is examined, too.
+    """
+
+    def __init__(self, views, path, every):
+        super().__init__()
+        self.views, self.path, self.every, self.last = views, path, every, None
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) % self.every == 0:
+            self.examine()
+
+    def on_train_end(self, logs=None):
+        self.examine()
+
+    def examine(self):
+        """Generates the images, measures them and saves the results."""
+        update = int(self.model.optimizer.iterations)
+        if update != self.last:
+            self.last = update
+            found = stages(painted_views(self.model, self.views), self.views)
+            # A run may have been cut off after it had examined later updates than its last checkpoint.
+            earlier = {k: v for k, v in progress(self.path).items() if k < update}
+            save_json(self.path, earlier | {update: found})
+
+
+def progress(path):
+    """The results of an `Examination`: {update: {stage: {measure: value}}}."""
+    return {int(k): v for k, v in json.loads(path.read_text()).items()} if path.is_file() else {}
+
+
 def painted_views(model, views, batch_size=25):
     """All outputs of the generator for these views, in inference mode: dict of arrays."""
     parts = []
@@ -87,6 +144,34 @@ def painted_views(model, views, batch_size=25):
         inputs = {name: batch[name] for name in model.generator.condition}
         parts.append(model.generator.predict_on_batch(inputs))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def stages(outputs, views):
+    """{stage: {metric: mean}} of the generator's outputs for these views."""
+    return {stage: measured(outputs[stage], views) for stage in ("first_image", "image") if stage in outputs}
+
+
+def of_maps(outputs, views):
+    """What attention and uncertainty of generated images tell.
+
+    Returns:
+        Dict: "candidates", the number of used ones, exp of the entropy of the mean attention; "spread", the standard
+        deviation of the uncertainty over all pixels; "correlation", of the uncertainty with the absolute error.
+    """
+    mean = outputs["attention"].mean(axis=(0, 1, 2))
+    truth = prepared(views, np.arange(len(views["image"])))["image"]
+    error, doubt = np.abs(outputs["image"] - truth).mean(axis=-1), outputs["uncertainty"][..., 0]
+    return {
+        "candidates": float(np.exp(-np.sum(mean * np.log(mean + 1e-12)))),
+        "spread": float(doubt.std()),
+        "correlation": float(np.corrcoef(doubt.ravel(), error.ravel())[0, 1]),
+    }
+
+
+def mean_view(views, number):
+    """The mean of these views `number` times, what a generator that ignores its input can generate at best."""
+    mean = views["image"].mean(axis=0, dtype="float32") / 127.5 - 1
+    return np.broadcast_to(mean, (number, *mean.shape))
 
 
 def measured(images, views):

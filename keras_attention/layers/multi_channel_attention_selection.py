@@ -33,8 +33,9 @@ class MultiChannelAttentionSelection(BaseLayer):
     Differs from the paper: it shows an uncertainty map for each of four losses; here, as in its published code, there
     is one.
 
-    In 1500 training steps on 64 × 64 cross-view images the second stage, which has this layer, did not come closer to
-    the target than the first (docs/examples/selection_gan_cross_view.md).
+    In 2000 training steps on 64 × 64 cross-view images the second stage, which has this layer, had a lower PSNR than
+    the first with the published adversarial weights, and a slightly higher one without the adversarial loss
+    (docs/examples/selection_gan_cross_view.md).
 
     Parameters: k² F M C + M C, F M + M and, with `uncertainty`, M + 1.
 

@@ -34,7 +34,7 @@ def test_unusable_views_are_left_out():
     assert not data.telling(image, semantics), "a wall alone"
     semantics[50:] = data.FLOOR
     assert data.telling(image, semantics)
-    assert not data.telling(image // 10, semantics), "dark"
+    assert not data.telling(image // 3, semantics), "dark"
     semantics[:40] = 3
     assert not data.telling(image, semantics), "a monster alone"
 
@@ -46,6 +46,40 @@ def test_the_void_around_the_map_is_detected():
     assert not data.outside(automap), "a wall ahead"
     automap[50:70, 70:90] = data.VOID + 2
     assert data.outside(automap)
+
+
+class Game:
+    """Stand-in for the engine: floor below, a wall above, and gray screens."""
+
+    def __init__(self, torn=0):
+        self.commands, self.torn = [], torn
+
+    def send_game_command(self, command):
+        self.commands.append(command.split()[0] + " " + command.split()[1])
+
+    def make_action(self, action, tics):
+        self.commands.append("move")
+
+    def get_state(self):
+        labels = np.zeros((120, 160), "uint8")
+        labels[60:] = 1
+        screens = {"screen_buffer": np.full((120, 160, 3), 64, "uint8")}
+        screens["automap_buffer"] = np.where(np.arange(160)[:, None] < self.torn, screens["screen_buffer"], 32)
+        return types.SimpleNamespace(labels=[], labels_buffer=labels, **screens)
+
+
+def test_map_and_view_are_lit_and_brightened_alike():
+    game = Game()
+    view = data.look(game, (0, 0), 0, np.random.default_rng(0))
+    assert game.commands[0] == "give Infrared" and game.commands[-1] == "move"
+    # 255 (64 / 255)^(1 / 1.6), and of 32.
+    assert (view["image"] == 107).all() and (view["source"] == 70).all()
+    np.testing.assert_array_equal(data.brightened(np.array([0, 255], "uint8")), [0, 255])
+
+
+def test_views_with_parts_of_the_map_are_left_out():
+    assert data.look(Game(torn=3), (0, 0), 0, np.random.default_rng(0)) is not None, "2 % are a coincidence"
+    assert data.look(Game(torn=8), (0, 0), 0, np.random.default_rng(0)) is None
 
 
 def label(category, name):

@@ -5,9 +5,12 @@ import game_maps
 import numpy as np
 import pytest
 import selection_gan_cross_view as example
+from selection_gan_pictures import STAGES
 
 
-@pytest.mark.parametrize("option", ["--steps", "--batch", "--seeds", "--width", "--channels", "--views", "--examined"])
+@pytest.mark.parametrize(
+    "option", ["--steps", "--batch", "--seeds", "--width", "--channels", "--discriminator", "--views"]
+)
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])
@@ -22,6 +25,14 @@ def test_steps_of_the_ablation_are_different_letters(capsys):
         assert "different letters from A to H" in capsys.readouterr().err
 
 
+def test_the_factor_of_the_adversarial_loss_is_not_negative(capsys):
+    assert example.parse(["--adversarial", "0"]).adversarial == 0
+    for text in ("-1", "inf", "nan"):
+        with pytest.raises(SystemExit):
+            example.parse(["--adversarial", text])
+        assert "--adversarial" in capsys.readouterr().err
+
+
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(game_maps.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(game_maps, "pip_install", lambda folder: "no index")
@@ -29,16 +40,26 @@ def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     assert "vizdoom==1.3.2" in capsys.readouterr().err
 
 
-def test_images_become_bytes():
-    np.testing.assert_array_equal(example.as_bytes(np.array([-1, -0.5, 0, 1, 1.1])), [0, 64, 128, 255, 255])
+def test_the_report_has_means_intervals_and_the_difference_of_the_stages(tmp_path, capsys):
+    def row(seed, first, second):
+        stages = {"first_image": (0.25, first, 12.0), "image": (0.5, second, 12.5)}
+        maps = {"candidates": 4.0, "spread": 0.25, "correlation": 0.5}
+        stages = {stage: dict(zip(example.MEASURES, values)) for stage, values in stages.items()}
+        return {"step": "F", "seed": seed, "stages": stages, "maps": maps}
 
-
-def test_a_grid_has_a_column_for_each_title_and_a_row_for_each_view():
-    images, maps = np.zeros((5, 4, 6, 3), "uint8"), np.full((5, 4, 6), 0.5, "float32")
-    figure = example.grid({"image": images, "attention": maps}, np.array([0, 3, 4]))
-    assert len(figure.axes) == 6
-    assert [axes.get_title() for axes in figure.axes[:2]] == ["image", "attention"]
-    assert figure.axes[1].images[0].get_clim() == (0, 1)
+    options = example.parse(["--ablation", "F", "--seeds", "2", "--output", str(tmp_path)])
+    baseline = {"SSIM": 0.125, "PSNR": 17.0, "SD": 11.0}
+    example.report(options, [row(0, 19.0, 21.0), row(1, 20.0, 21.0)], baseline)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    # Student's t of one degree of freedom is 12.706; the standard error of 2 and 1 is 0.5.
+    assert "mean training view 0.1250 17.00 11.00" in lines
+    assert "F first stage 0.2500 ± 0.0000 19.50 ± 6.35 12.00 ± 0.00" in lines
+    assert "F second stage 0.5000 ± 0.0000 21.00 ± 0.00 12.50 ± 0.00" in lines
+    assert "F second minus first +0.2500 ± 0.0000 +1.50 ± 6.35 +0.50 ± 0.00" in lines
+    assert f"F {example.MAPS['candidates']}: 4.000 ± 0.000" in lines
+    assert json.loads((tmp_path / "results.json").read_text())["results"][1]["seed"] == 1
+    example.report(options, [row(0, 19.0, 21.0)], baseline)
+    assert "F first stage 0.2500 19.00 12.00" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.slow
@@ -50,16 +71,35 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
 
     monkeypatch.setattr(cross_view_data, "load", load)
     monkeypatch.setattr(game_maps, "SIZE", 32)
-    sizes = ["--steps", "2", "--batch", "2", "--width", "2", "--channels", "9", "--views", "5", "--examined", "7"]
+    sizes = [
+        "--steps",
+        "2",
+        "--batch",
+        "2",
+        "--width",
+        "2",
+        "--channels",
+        "9",
+        "--discriminator",
+        "2",
+        "--views",
+        "5",
+        "--examined",
+        "7",
+    ]
     arguments = [*sizes, "--ablation", "AH", "--output", str(tmp_path)]
     assert example.main(arguments) == 0
     output = capfd.readouterr().out
-    for part in ("A, map from above", "second stage", "Done in"):
+    for part in ("A: map from above", "second minus first", "Done in"):
         assert part in output
     results = json.loads((tmp_path / "results.json").read_text())["results"]
-    stages = [("A", "first_image"), ("H", "first_image"), ("H", "image")]
-    assert [(row["step"], row["image"]) for row in results] == stages
-    assert all(np.isfinite([row[name] for name in ("SSIM", "PSNR", "SD")]).all() for row in results)
-    assert {"views.png", "attention-H.png", "settings.json"} <= {path.name for path in tmp_path.iterdir()}
+    assert [(row["step"], list(row["stages"])) for row in results] == [("A", ["first_image"]), ("H", [*STAGES])]
+    assert all(np.isfinite(list(means.values())).all() for row in results for means in row["stages"].values())
+    pictures = {"views.png", "attention-H.png", "progress.png"}
+    assert {*pictures, "settings.json", "A", "H"} <= {path.name for path in tmp_path.iterdir()}
+    progress = json.loads((tmp_path / "H" / "seed-0" / "progress.json").read_text())
+    assert list(progress) == ["1", "2"]
+    assert progress["2"]["image"] == pytest.approx(results[1]["stages"]["image"], abs=1e-4)  # of all 7 views
     assert example.main(arguments) == 0
-    assert "from update 2 on" in capfd.readouterr().out
+    assert capfd.readouterr().out.count("resumed after update 2") == 2
+    assert json.loads((tmp_path / "results.json").read_text())["results"] == results

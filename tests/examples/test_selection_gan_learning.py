@@ -1,3 +1,6 @@
+import json
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -39,8 +42,25 @@ def test_metrics_of_small_and_large_errors():
     assert abs(learning.measured(truth + 0.02, VIEWS)["PSNR"] - 40) < 0.01
 
 
-def make(ablation):
-    return learning.build(32, ablation, width=2, channels=9, seed=0, steps=4)
+def test_the_mean_view():
+    found = learning.mean_view({"image": np.stack([np.full((2, 2, 3), x, "uint8") for x in (0, 255)])}, 3)
+    np.testing.assert_allclose(found, np.zeros((3, 2, 2, 3)), atol=1e-6)
+
+
+def test_attention_and_uncertainty_are_measured():
+    truth = learning.prepared(VIEWS, np.arange(10))["image"]
+    doubt = RNG.uniform(0.1, 0.6, (10, 32, 32, 1))
+    attention = np.zeros((10, 32, 32, 4))
+    attention[..., :2] = 0.5
+    outputs = {"image": truth + 2 * doubt, "uncertainty": doubt, "attention": attention}
+    found = learning.of_maps(outputs, VIEWS)
+    assert found["candidates"] == pytest.approx(2) and found["correlation"] == pytest.approx(1)
+    assert found["spread"] == pytest.approx(0.5 / np.sqrt(12), rel=0.01)
+
+
+def make(ablation, **changes):
+    sizes = {"width": 2, "channels": 9, "discriminator": 3, "adversarial": 0.5, "steps": 4, **changes}
+    return learning.build(32, ablation, types.SimpleNamespace(**sizes), seed=0)
 
 
 def stand_ins(*args, **kwargs):
@@ -65,6 +85,44 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_pa
     assert learning.learn(part, VIEWS, 2, 2, 1, tmp_path / "part") == 1
     for a, b in zip(whole.get_weights(), part.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_optimizers_sizes_and_adversarial_weights():
+    model = make("A", width=16, steps=100)
+    optimizers = model.optimizer.generator_optimizer, model.optimizer.discriminator_optimizer
+    for optimizer, rate in zip(optimizers, (8e-4, 2e-4)):  # the published rate times 64 / 16, and itself
+        assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.5, 0.999, 1e-8)
+        schedule = [float(optimizer._learning_rate(step)) for step in (0, 50, 75, 100)]
+        np.testing.assert_allclose(schedule, [rate, rate, rate / 2, 0], rtol=1e-6)
+    assert model.objective.adversarial_weights == {"first_image": 0.5, "image": 2.0}
+    assert model.discriminator.get_layer("conv1").filters == 3
+
+
+class Painter:
+    """Stand-in for a model of which generated images are 0."""
+
+    def __init__(self):
+        self.optimizer = types.SimpleNamespace(iterations=0)
+        self.generator = types.SimpleNamespace(condition=["source"], predict_on_batch=self.paint)
+
+    def paint(self, inputs):
+        return {"first_image": 0 * inputs["source"], "image": 0 * inputs["source"] + 0.5}
+
+
+def test_stages_are_measured_during_training(tmp_path):
+    model, path = Painter(), tmp_path / "progress.json"
+    path.write_text(json.dumps({3: {}, 20: {}}))
+    examination = learning.Examination(VIEWS, path, every=4)
+    examination.set_model(model)
+    for update in range(5, 11):
+        model.optimizer.iterations = update
+        examination.on_train_batch_end(update)
+    assert list(learning.progress(path)) == [3, 8], "results of a run that was cut off after its checkpoint are dropped"
+    examination.on_train_end()
+    found = learning.progress(path)
+    assert list(found) == [3, 8, 10] and found[8] == found[10]
+    assert found[10]["first_image"] == learning.measured(np.zeros((10, 32, 32, 3), "float32"), VIEWS)
+    assert found[10]["image"] == learning.measured(np.full((10, 32, 32, 3), 0.5, "float32"), VIEWS)
 
 
 @pytest.mark.usefixtures("eager")

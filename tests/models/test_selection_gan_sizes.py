@@ -105,3 +105,15 @@ def test_initial_weights_are_the_published_ones():
     assert not keras.ops.convert_to_numpy(generator.get_layer("selection").paint.bias).any()
     kernel = keras.ops.convert_to_numpy(generator.get_layer("selection").paint.kernel)
     assert abs(kernel.std() - 0.02) < 1e-3
+
+
+def test_moving_statistics_have_the_published_momentum():
+    discriminator = models.PatchDiscriminator(width=2, num_layers=1)
+    images = {name: np.random.default_rng(i).uniform(-1, 1, (2, 8, 8, 3)) for i, name in enumerate(("image", "source"))}
+    means = []
+    for _ in range(2):
+        discriminator(images, training=True)
+        means.append(keras.ops.convert_to_numpy(discriminator.get_layer("norm2").moving_mean))
+    # From 0: a tenth of the batch's mean, then nine tenths of that and a tenth of the mean again.
+    np.testing.assert_allclose(means[1], 1.9 * means[0], rtol=1e-4)
+    assert np.abs(means[0]).min() > 0
