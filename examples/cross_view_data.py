@@ -29,14 +29,16 @@ UNWANTED_KINDS = ("Gore", "Self", "Powerup")
 UNWANTED_NAMES = ("Spectre", "Dead", "Blood", "Gib")
 # The game is dark by design: views and maps are rendered with its light amplification, then brightened by this gamma.
 GAMMA = 1.6
+CELL = 256  # side of the squares of training and of test places, in units of the game: four widths of a corridor
 
 
-def load(number, maps, seed, folder=None):
+def load(number, maps, tested, seed, folder=None):
     """`number` views of these maps, as many of each map; rendered once and cached.
 
     Args:
         number: Int N.
         maps: Tuple of names of maps.
+        tested: Whether the places are those of the test, see `in_test`.
         seed: Int.
         folder: Folder of downloaded and rendered data; `None`: the user's cache folder.
 
@@ -47,8 +49,9 @@ def load(number, maps, seed, folder=None):
     Raises:
         UnavailableError: If the game cannot be downloaded.
     """
-    name = f"whole-views-{maps[0]}-{maps[-1]}-{number}-{seed}"
-    return game_maps.load(name, functools.partial(make, number=number, maps=maps, seed=seed), folder)
+    name = f"{'test' if tested else 'training'}-places-{maps[0]}-{maps[-1]}-{number}-{seed}"
+    making = functools.partial(make, number=number, maps=maps, tested=tested, seed=seed)
+    return game_maps.load(name, making, folder)
 
 
 def painted(kinds):
@@ -56,10 +59,10 @@ def painted(kinds):
     return np.array(list(KINDS.values()), "uint8")[kinds]
 
 
-def make(vizdoom, number, maps, seed):
+def make(vizdoom, number, maps, tested, seed):
     """Renders the views."""
-    rng = np.random.default_rng(seed)
-    views = list(game_maps.pictures(vizdoom, maps, number, rng, functools.partial(settings, vizdoom), look))
+    rng, looking = np.random.default_rng(seed), functools.partial(look, tested=tested)
+    views = list(game_maps.pictures(vizdoom, maps, number, rng, functools.partial(settings, vizdoom), looking))
     return {name: np.stack([view[name] for view in views]) for name in ("source", "image", "semantics")}
 
 
@@ -75,9 +78,17 @@ def settings(vizdoom, game):
     game.add_available_button(vizdoom.Button.TURN_LEFT_RIGHT_DELTA, 1000)
 
 
-def look(game, location, number, rng):
-    """A view from near this location in a random direction; `None` if it is unusable."""
+def in_test(x, y):
+    """Whether a place is in one of the squares whose views are for the test: one of eight, none beside another."""
+    column, row = int(x // CELL), int(y // CELL)
+    return (column + 3 * row) % 8 == 0
+
+
+def look(game, location, number, rng, tested):
+    """A view from near this location in a random direction; `None` if it is unusable, or not of the test as wanted."""
     x, y = np.array(location) + rng.uniform(-96, 96, 2)
+    if in_test(x, y) != tested:
+        return None
     game.send_game_command("give Infrared")  # the light amplification, for two minutes of the game
     game.send_game_command(f"warp {x:.0f} {y:.0f}")
     game.make_action([float(rng.uniform(-180, 180))], 2)

@@ -39,6 +39,11 @@ STEPS = {
     "G": "F, with the total variation",
     "H": "G, with multi-scale pooling",
 }
+# Where the test views are from.
+TESTS = {
+    "places": (game_maps.LEARNED, "other places of the same maps"),
+    "maps": (game_maps.EXAMINED, "other maps"),
+}
 MEASURES = {"SSIM": 4, "PSNR": 2, "SD": 2}  # decimal places
 MAPS = {
     "candidates": "candidates in use, exp of the entropy of the mean attention",
@@ -70,6 +75,7 @@ def parse(arguments):
     )
     parser.add_argument("--views", type=positive, default=4800, help="training views (default: %(default)s)")
     parser.add_argument("--examined", type=positive, default=600, help="test views (default: %(default)s)")
+    parser.add_argument("--test", choices=TESTS, default="places", help="where test views are from (default: places)")
     parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
     parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
@@ -100,9 +106,10 @@ def run(options):
     if options.batch > options.views:
         raise OtherRunError(f"--batch must be at most --views. Received: {options.batch} of {options.views}")
     settle(options, FIXED, LEARNED)
-    views = cross_view_data.load(options.views, game_maps.LEARNED, 0, options.cache)
-    unseen = cross_view_data.load(options.examined, game_maps.EXAMINED, 1, options.cache)
-    print(f"{len(views['image']):,} training views, {len(unseen['image']):,} test views of other maps")
+    views = cross_view_data.load(options.views, game_maps.LEARNED, False, 0, options.cache)
+    maps, places = TESTS[options.test]
+    unseen = cross_view_data.load(options.examined, maps, True, 1, options.cache)
+    print(f"{len(views['image']):,} training views, {len(unseen['image']):,} test views of {places}")
     some = {name: x[:: max(1, len(x) // 100)] for name, x in unseen.items()}
     rows, generated = [], {}
 
@@ -134,7 +141,7 @@ def build(options, name, seed):
 
 def report(options, rows, baseline):
     """Prints and saves the metrics of each stage, how much better the second is, and those of a constant image."""
-    heading(f"{options.examined} views of unseen maps; {options.seeds} generators of each kind")
+    heading(f"{options.examined} test views of {TESTS[options.test][1]}; {options.seeds} generators of each kind")
     print("    means over seeds, with 95 % confidence intervals by Student's t if there are several")
     print(f"    {'':28}" + "".join(f"{measure:>18}" for measure in MEASURES))
     numbers = (f"{baseline[measure]:.{digits}f}" for measure, digits in MEASURES.items())
@@ -150,7 +157,7 @@ def report(options, rows, baseline):
             print(f"    {name:4}{text:24}" + "".join(f"{number:>18}" for number in numbers))
         for measure in same[0].get("maps", ()):
             print(f"    {name:4}{MAPS[measure]}: {stated([row['maps'][measure] for row in same], 3)}")
-    settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}
+    settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "examined", "test")}
     save_json(options.output / "results.json", {"settings": settings, "baseline": baseline, "results": rows})
 
 

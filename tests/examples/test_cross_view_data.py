@@ -48,6 +48,30 @@ def test_the_void_around_the_map_is_detected():
     assert data.outside(automap)
 
 
+TRAINED = (1.5 * data.CELL, 0.5 * data.CELL)  # a place of training, the middle of a square
+
+
+def test_an_eighth_of_the_squares_is_for_the_test_and_none_is_beside_another():
+    middles = data.CELL * (np.arange(-16, 16) + 0.5)
+    squares = np.array([[data.in_test(x, y) for x in middles] for y in middles])
+    assert squares.mean() == 1 / 8
+    for other in (
+        np.roll(squares, 1, 0),
+        np.roll(squares, 1, 1),
+        np.roll(squares, (1, 1), (0, 1)),
+        np.roll(squares, (1, -1), (0, 1)),
+    ):
+        assert not (squares & other).any()
+    assert data.in_test(-1, 0.5 * data.CELL) == data.in_test(-0.9 * data.CELL, 0.1 * data.CELL)
+
+
+def test_views_of_training_and_of_the_test_are_of_different_places():
+    tested = (0.5 * data.CELL, 0.5 * data.CELL)
+    for place, wanted in ((TRAINED, False), (tested, True)):
+        assert data.look(Game(), place, 0, np.random.default_rng(0), wanted) is not None
+        assert data.look(Game(), place, 0, np.random.default_rng(0), not wanted) is None
+
+
 class Game:
     """Stand-in for the engine: floor below, a wall above, and gray screens."""
 
@@ -70,7 +94,7 @@ class Game:
 
 def test_map_and_view_are_lit_and_brightened_alike():
     game = Game()
-    view = data.look(game, (0, 0), 0, np.random.default_rng(0))
+    view = data.look(game, TRAINED, 0, np.random.default_rng(0), False)
     assert game.commands[0] == "give Infrared" and game.commands[-1] == "move"
     # 255 (64 / 255)^(1 / 1.6), and of 32.
     assert (view["image"] == 107).all() and (view["source"] == 70).all()
@@ -78,8 +102,8 @@ def test_map_and_view_are_lit_and_brightened_alike():
 
 
 def test_views_with_parts_of_the_map_are_left_out():
-    assert data.look(Game(torn=3), (0, 0), 0, np.random.default_rng(0)) is not None, "2 % are a coincidence"
-    assert data.look(Game(torn=8), (0, 0), 0, np.random.default_rng(0)) is None
+    assert data.look(Game(torn=3), TRAINED, 0, np.random.default_rng(0), False) is not None, "2 % are a coincidence"
+    assert data.look(Game(torn=8), TRAINED, 0, np.random.default_rng(0), False) is None
 
 
 def label(category, name):

@@ -64,30 +64,17 @@ def test_the_report_has_means_intervals_and_the_difference_of_the_stages(tmp_pat
 
 @pytest.mark.slow
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
-    def load(number, maps, seed, folder):
+    def load(number, maps, tested, seed, folder):
+        assert tested == (number == 7), "test views are of test places"
         rng = np.random.default_rng(seed)
         images = {name: rng.integers(0, 256, (number, 32, 32, 3)).astype("uint8") for name in ("source", "image")}
         return {**images, "semantics": rng.integers(0, 7, (number, 32, 32)).astype("uint8")}
 
     monkeypatch.setattr(cross_view_data, "load", load)
     monkeypatch.setattr(game_maps, "SIZE", 32)
-    sizes = [
-        "--steps",
-        "2",
-        "--batch",
-        "2",
-        "--width",
-        "2",
-        "--channels",
-        "9",
-        "--discriminator",
-        "2",
-        "--views",
-        "5",
-        "--examined",
-        "7",
-    ]
-    arguments = [*sizes, "--ablation", "AH", "--output", str(tmp_path)]
+    networks = ["--width", "2", "--channels", "9", "--discriminator", "2"]
+    sizes = ["--steps", "2", "--batch", "2", "--views", "5", "--examined", "7"]
+    arguments = [*networks, *sizes, "--ablation", "AH", "--output", str(tmp_path)]
     assert example.main(arguments) == 0
     output = capfd.readouterr().out
     for part in ("A: map from above", "second minus first", "Done in"):
