@@ -63,11 +63,14 @@ def print_rates(rates, sizes, baseline, digits=1):
         "    95 % confidence intervals of the mean over seeds, by Student's t; differences between networks of a seed"
     )
     width = max(map(len, rates)) + 2
-    print(f"    {'':{width}}{'parameters':>10}{'mean':>18}{'difference from ' + baseline:>34}")
+    last = f"difference from {baseline}"
+    print(f"    {'':{width}}{'parameters':>10}{'mean':>18}{last:>{max(34, len(last) + 2)}}")
     for name, values in rates.items():
         apart = np.subtract(values, rates[baseline]) if baseline in rates and name != baseline else None
         difference = "" if apart is None else mean_text(apart, digits, "+")
-        print(f"    {name:{width}}{sizes[name]:>10,}{mean_text(values, digits):>18}{difference:>34}")
+        print(
+            f"    {name:{width}}{sizes[name]:>10,}{mean_text(values, digits):>18}{difference:>{max(34, len(last) + 2)}}"
+        )
 
 
 def plot_rates(rates, title, label, lines=None):

@@ -59,8 +59,8 @@ class RecurrentAttention(keras.Model):
     last state. With `soft` glimpses, which are not in the paper, gradients pass through the locations, and
     cross-entropy alone trains the model.
 
-    On cluttered images our own runs were too short to show the paper's effect:
-    docs/examples/recurrent_attention_digits.md.
+    In our runs on cluttered digits the model had fewer errors than the paper's convolutional network of as many
+    parameters, and more than a modern one of the same cost: docs/examples/recurrent_attention_digits.md.
 
     Args:
         num_classes: Positive int.
