@@ -21,9 +21,12 @@ def test_a_mean_of_one_network_has_no_interval():
 def test_differences_are_between_networks_of_the_same_seed(capsys):
     rates = {"none": [0.5, 0.7], "SE": [0.6, 0.8]}
     comparing.print_rates(rates, {"none": 1234, "SE": 2345}, "none")
-    *_, none, gated = capsys.readouterr().out.splitlines()
+    *_, header, none, gated = capsys.readouterr().out.splitlines()
+    assert header.split("  ")[-1] == "difference from none" and len(header) == len(gated)
     assert "1,234" in none and "±" in none and "+" not in none
     assert gated.endswith("+10.0 % ± 0.0")
+    comparing.print_rates({"SE": [0.6]}, {"SE": 2345}, "a baseline with a long name")
+    assert "mean  difference from a baseline with a long name" in capsys.readouterr().out
     comparing.print_rates({"SE": [0.6]}, {"SE": 2345}, "none")
     assert capsys.readouterr().out.splitlines()[-1].split() == ["SE", "2,345", "60.0", "%"]
 

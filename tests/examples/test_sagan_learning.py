@@ -129,6 +129,12 @@ def test_the_evaluation_is_of_images_of_the_average(tmp_path):
     score = learning.metrics.InceptionScore(extractor=None)
     score.update_state(generated["probabilities"])
     assert found[7]["IS"] == pytest.approx(score.result(), rel=1e-6) and score.result() > 1.0001
+    model.average.set_weights([w - 0.3 for w in model.average.get_weights()])
+    examination.examine(9)
+    score.reset_state()
+    score.update_state(means(model.average.predict(learning.noise(22, 3), verbose=0))["probabilities"])
+    later = learning.read(tmp_path / "progress.json")[9]
+    assert later["IS"] == pytest.approx(score.result(), rel=1e-6) and abs(later["IS"] - found[7]["IS"]) > 1e-4
     examination.examine(3)
     assert list(learning.read(tmp_path / "progress.json")) == [3]  # a run resumed before 7 drops it
 
