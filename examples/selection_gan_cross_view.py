@@ -5,10 +5,10 @@
 
 Pairs of views from the maps of a game: from above, and in first person with a semantic map. Small generators from the
 ablation of "Multi-Channel Attention Selection GAN" (Tang et al., 2019) train for the same number of updates on the same
-batches, and are evaluated in unseen maps; those with a second stage, in both stages. An interrupted run resumes from
-its last checkpoint when it is started again. Outputs in `runs/selection_gan_cross_view/` (see `--output`): views.png,
-the attention of each generator that has it, results.json and the last checkpoints. Results:
-docs/examples/selection_gan_cross_view.md.
+batches, and are evaluated on views of other places; those with a second stage, in both stages. An interrupted run
+resumes from its last checkpoint when it is started again. Outputs in `runs/selection_gan_cross_view/` (see
+`--output`): views.png, progress.png, the attention of each generator that has it, results.json and the last
+checkpoints. Results: docs/examples/selection_gan_cross_view.md.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main(arguments=None):
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ablation", type=steps_of_ablation, default="ACFH", help="A to H (default: %(default)s)")
-    parser.add_argument("--steps", type=positive, default=2000, help="updates of each pair (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=3000, help="updates of each pair (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=8, help="views per update (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=1, help="generators of each kind (default: %(default)s)")
     parser.add_argument("--width", type=positive, default=16, help="channels, first layers (default: %(default)s)")

@@ -33,7 +33,7 @@ class MultiChannelAttentionSelection(BaseLayer):
     Differs from the paper: it shows an uncertainty map for each of four losses; here, as in its published code, there
     is one.
 
-    In 2000 training steps on 64 × 64 cross-view images the second stage, which has this layer, had a lower PSNR than
+    In 3000 training steps on 64 × 64 cross-view images the second stage, which has this layer, had a lower PSNR than
     the first with the published adversarial weights, and a slightly higher one without the adversarial loss
     (docs/examples/selection_gan_cross_view.md).
 

@@ -58,7 +58,7 @@ class SelectionGANGenerator(keras.Model):
     declared but never called has no weights here, except with `legacy_unused_conv`. Without a second stage, where the
     paper does not define the uncertainty, it is a 1 × 1 convolution of the upsampled F_i.
 
-    In 2000 training steps with the published losses the second stage's image had a lower PSNR than the first stage's,
+    In 3000 training steps with the published losses the second stage's image had a lower PSNR than the first stage's,
     and a slightly higher one without the adversarial loss: docs/examples/selection_gan_cross_view.md.
 
     Args:
