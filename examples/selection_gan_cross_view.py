@@ -24,7 +24,6 @@ import cross_view_data
 import dates_served
 import game_maps
 import numpy as np
-import selection_gan_pictures
 from runs import OtherRunError, describe, ended, folder_of, heading, minutes, positive, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "selection_gan_cross_view"
@@ -141,6 +140,8 @@ def build(options, name, seed):
 
 def report(options, rows, baseline):
     """Prints and saves the metrics of each stage, how much better the second is, and those of a constant image."""
+    import selection_gan_pictures as pictures
+
     heading(f"{options.examined} test views of {TESTS[options.test][1]}; {options.seeds} generators of each kind")
     print("    means over seeds, with 95 % confidence intervals by Student's t if there are several")
     print(f"    {'':28}" + "".join(f"{measure:>18}" for measure in MEASURES))
@@ -149,7 +150,7 @@ def report(options, rows, baseline):
     for name in options.ablation:
         same = [row for row in rows if row["step"] == name]
         values = {stage: [list(row["stages"][stage].values()) for row in same] for stage in same[0]["stages"]}
-        lines = {selection_gan_pictures.STAGES[stage]: (of_seeds, "") for stage, of_seeds in values.items()}
+        lines = {pictures.STAGES[stage]: (of_seeds, "") for stage, of_seeds in values.items()}
         if len(values) == 2:
             lines["second minus first"] = np.subtract(values["image"], values["first_image"]), "+"
         for text, (of_seeds, sign) in lines.items():
@@ -172,16 +173,17 @@ def stated(values, digits, sign=""):
 def draw(options, views, generated, number=6):
     """Plots some test views, images and attention of each generator, and the metrics during training."""
     import selection_gan_learning as learning
+    import selection_gan_pictures as pictures
 
     rows = np.unique(np.linspace(0, len(views["image"]) - 1, number).astype(int))
-    save_figure(options.output / "views.png", selection_gan_pictures.plot_views(views, generated, rows), dpi=120)
+    save_figure(options.output / "views.png", pictures.plot_views(views, generated, rows), dpi=120)
     for name, outputs in generated.items():
         if "attention" in outputs:
-            figure = selection_gan_pictures.plot_attention(views, outputs, rows)
+            figure = pictures.plot_attention(views, outputs, rows)
             save_figure(options.output / f"attention-{name}.png", figure, dpi=120)
     found = {name: learning.progress(folder_of(options, name, 0) / "progress.json") for name in options.ablation}
     title = f"About 100 test views during {options.steps} updates of {options.batch}; seed 0"
-    save_figure(options.output / "progress.png", selection_gan_pictures.plot_progress(found, ("SSIM", "PSNR"), title))
+    save_figure(options.output / "progress.png", pictures.plot_progress(found, ("SSIM", "PSNR"), title))
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def test_ctrl_c_is_one_line_that_names_what_is_saved(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the examples run on TensorFlow")
 def test_ctrl_c_in_training_leaves_checkpoints_from_which_the_same_command_reaches_the_same_results(tmp_path):
-    small = ["--steps", "230", "--seeds", "1", "--width", "2", "--batch", "8"]
+    small = ["--steps", "390", "--seeds", "1", "--width", "2", "--batch", "8"]
     arguments = ("attention_resnet_images", *small, "--output")
     run = subprocess.Popen(
         command(*arguments, tmp_path / "a", before=IMAGES), stdout=subprocess.PIPE, stderr=subprocess.PIPE
