@@ -46,8 +46,13 @@ def interval(values):
 
 def mean_text(values, digits=1, sign=""):
     """The mean of rates and its interval, in per cent: "83.7 % ± 0.1"."""
-    mean, half = 100 * np.mean(values), 100 * interval(values)
-    return f"{mean:{sign}.{digits}f} %" + ("" if np.isnan(half) else f" ± {half:.{digits}f}")
+    return number_text(100 * np.asarray(values), digits, sign, " %")
+
+
+def number_text(values, digits, sign="", unit=""):
+    """The mean of numbers and its interval: "19.92 ± 0.15"; the mean alone for one value."""
+    half = interval(values)
+    return f"{np.mean(values):{sign}.{digits}f}{unit}" + ("" if np.isnan(half) else f" ± {half:.{digits}f}")
 
 
 def print_rates(rates, sizes, baseline, digits=1):
@@ -64,13 +69,12 @@ def print_rates(rates, sizes, baseline, digits=1):
     )
     width = max(map(len, rates)) + 2
     last = f"difference from {baseline}"
-    print(f"    {'':{width}}{'parameters':>10}{'mean':>18}{last:>{max(34, len(last) + 2)}}")
+    column = max(34, len(last) + 2)
+    print(f"    {'':{width}}{'parameters':>10}{'mean':>18}{last:>{column}}")
     for name, values in rates.items():
         apart = np.subtract(values, rates[baseline]) if baseline in rates and name != baseline else None
         difference = "" if apart is None else mean_text(apart, digits, "+")
-        print(
-            f"    {name:{width}}{sizes[name]:>10,}{mean_text(values, digits):>18}{difference:>{max(34, len(last) + 2)}}"
-        )
+        print(f"    {name:{width}}{sizes[name]:>10,}{mean_text(values, digits):>18}{difference:>{column}}")
 
 
 def plot_rates(rates, title, label, lines=None):

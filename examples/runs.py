@@ -170,6 +170,19 @@ def save_json(path, table):
     save_whole(path, lambda beside: beside.write_text(json.dumps(table, indent=1)))
 
 
+def record(path, update, results):
+    """Adds the results of an examination during training to those of earlier updates, {update: results}.
+
+    Results of later updates are dropped: they are of a run that was cut off after its last checkpoint.
+    """
+    save_json(path, {k: v for k, v in recorded(path).items() if k < update} | {update: results})
+
+
+def recorded(path):
+    """The results that `record` has saved: {update: results}; empty if there are none."""
+    return {int(k): v for k, v in json.loads(path.read_text()).items()} if path.is_file() else {}
+
+
 def settle(options, fixed, learned):
     """Creates the output folder, or checks that its run has the same settings.
 

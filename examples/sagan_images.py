@@ -24,7 +24,19 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import fashion_data
 import offline_features
-from runs import OtherRunError, describe, ended, folder_of, heading, minutes, positive, save_figure, save_json, settle
+from runs import (
+    OtherRunError,
+    describe,
+    ended,
+    folder_of,
+    heading,
+    minutes,
+    positive,
+    recorded,
+    save_figure,
+    save_json,
+    settle,
+)
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "sagan_images"
 ROOM = 100e6  # bytes of the results, at most, with the default settings
@@ -110,7 +122,7 @@ def run(options):
         return before
 
     for name, seed, model in comparing.trained(options, options.networks, build, learn):
-        found[name].append(learning.read(folder_of(options, name, seed) / "progress.json"))
+        found[name].append(recorded(folder_of(options, name, seed) / "progress.json"))
         first.setdefault(name, model)
     report(options, found)
     draw(options, learning, first)
@@ -128,17 +140,14 @@ def build(options, name, seed):
 def report(options, found):
     """Prints, plots and saves the measures: a table of the last ones, beside the published, and their progress."""
     import sagan_pictures as pictures
-    from comparing import interval
+    from comparing import number_text
     from sagan_learning import MEASURES
 
     heading(f"After {options.steps} updates, by MobileNetV2, not Inception; mean and 95 % interval over seeds")
     print(f"    {'':20}" + "".join(f"{name:>18}" for name in MEASURES) + "   published IS, intra-FID, FID")
     for name, tables in found.items():
-        cells = ""
-        for measure, digits in MEASURES.items():
-            last = [table[options.steps][measure] for table in tables]
-            half = f" ± {interval(last):.{digits}f}" if len(last) > 1 else ""
-            cells += f"{sum(last) / len(last):.{digits}f}{half}".rjust(18)
+        last = {measure: [table[options.steps][measure] for table in tables] for measure in MEASURES}
+        cells = "".join(f"{number_text(last[measure], digits):>18}" for measure, digits in MEASURES.items())
         published = ", ".join("-" if value is None else str(value) for value in PUBLISHED.get(name, ()))
         print(f"    {name:20}{cells}   {published}")
     title = f"Fashion-MNIST, {options.held_out} images of each kind"

@@ -1,10 +1,10 @@
 """Training, resuming and evaluation of a small SAGAN and its baselines on Fashion-MNIST."""
 
-import json
 import sys
 
 import keras
 import numpy as np
+from runs import record
 
 from keras_attention import metrics, models, training
 
@@ -136,15 +136,7 @@ class Examination(keras.callbacks.Callback):
         results |= {name: float(value) for name, value in (logs or {}).items()}
         values = ", ".join(f"{name} {results[name]:.{digits}f}" for name, digits in MEASURES.items())
         print(f"    after update {update}: {values}", flush=True)
-        table = {int(k): v for k, v in read(self.path).items() if int(k) < update} | {update: results}
-        beside = self.path.with_name(f".{self.path.name}")
-        beside.write_text(json.dumps(table, indent=1))
-        beside.replace(self.path)
-
-
-def read(path):
-    """Reads the results of an `Examination`: {update: {name: value}}."""
-    return {int(k): v for k, v in json.loads(path.read_text()).items()} if path.is_file() else {}
+        record(self.path, update, results)
 
 
 def noise(count, seed):

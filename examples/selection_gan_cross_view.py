@@ -24,7 +24,19 @@ import cross_view_data
 import dates_served
 import game_maps
 import numpy as np
-from runs import OtherRunError, describe, ended, folder_of, heading, minutes, positive, save_figure, save_json, settle
+from runs import (
+    OtherRunError,
+    describe,
+    ended,
+    folder_of,
+    heading,
+    minutes,
+    positive,
+    recorded,
+    save_figure,
+    save_json,
+    settle,
+)
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "selection_gan_cross_view"
 ROOM = 200e6  # bytes of the results, at most, with the default settings
@@ -141,6 +153,7 @@ def build(options, name, seed):
 def report(options, rows, baseline):
     """Prints and saves the metrics of each stage, how much better the second is, and those of a constant image."""
     import selection_gan_pictures as pictures
+    from comparing import number_text
 
     heading(f"{options.examined} test views of {TESTS[options.test][1]}; {options.seeds} generators of each kind")
     print("    means over seeds, with 95 % confidence intervals by Student's t if there are several")
@@ -154,25 +167,16 @@ def report(options, rows, baseline):
         if len(values) == 2:
             lines["second minus first"] = np.subtract(values["image"], values["first_image"]), "+"
         for text, (of_seeds, sign) in lines.items():
-            numbers = (stated(x, digits, sign) for x, digits in zip(np.transpose(of_seeds), MEASURES.values()))
+            numbers = (number_text(x, digits, sign) for x, digits in zip(np.transpose(of_seeds), MEASURES.values()))
             print(f"    {name:4}{text:24}" + "".join(f"{number:>18}" for number in numbers))
         for measure in same[0].get("maps", ()):
-            print(f"    {name:4}{MAPS[measure]}: {stated([row['maps'][measure] for row in same], 3)}")
+            print(f"    {name:4}{MAPS[measure]}: {number_text([row['maps'][measure] for row in same], 3)}")
     settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "examined", "test")}
     save_json(options.output / "results.json", {"settings": settings, "baseline": baseline, "results": rows})
 
 
-def stated(values, digits, sign=""):
-    """The mean and its confidence interval: "19.92 ± 0.15"; the mean alone for one value."""
-    from comparing import interval
-
-    half = interval(values)
-    return f"{np.mean(values):{sign}.{digits}f}" + ("" if np.isnan(half) else f" ± {half:.{digits}f}")
-
-
 def draw(options, views, generated, number=6):
     """Plots some test views, images and attention of each generator, and the metrics during training."""
-    import selection_gan_learning as learning
     import selection_gan_pictures as pictures
 
     rows = np.unique(np.linspace(0, len(views["image"]) - 1, number).astype(int))
@@ -181,7 +185,7 @@ def draw(options, views, generated, number=6):
         if "attention" in outputs:
             figure = pictures.plot_attention(views, outputs, rows)
             save_figure(options.output / f"attention-{name}.png", figure, dpi=120)
-    found = {name: learning.progress(folder_of(options, name, 0) / "progress.json") for name in options.ablation}
+    found = {name: recorded(folder_of(options, name, 0) / "progress.json") for name in options.ablation}
     title = f"About 100 test views during {options.steps} updates of {options.batch}; seed 0"
     save_figure(options.output / "progress.png", pictures.plot_progress(found, ("SSIM", "PSNR"), title))
 

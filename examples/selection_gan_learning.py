@@ -1,13 +1,12 @@
 """Training, resuming and evaluation of SelectionGAN on pairs of views."""
 
 import functools
-import json
 
 import keras
 import numpy as np
 from cross_view_data import painted
 from resuming import train
-from runs import save_json
+from runs import record
 
 from keras_attention import metrics, models, training
 
@@ -125,15 +124,7 @@ class Examination(keras.callbacks.Callback):
         update = int(self.model.optimizer.iterations)
         if update != self.last:
             self.last = update
-            found = stages(painted_views(self.model, self.views), self.views)
-            # A run may have been cut off after it had examined later updates than its last checkpoint.
-            earlier = {k: v for k, v in progress(self.path).items() if k < update}
-            save_json(self.path, earlier | {update: found})
-
-
-def progress(path):
-    """The results of an `Examination`: {update: {stage: {measure: value}}}."""
-    return {int(k): v for k, v in json.loads(path.read_text()).items()} if path.is_file() else {}
+            record(self.path, update, stages(painted_views(self.model, self.views), self.views))
 
 
 def painted_views(model, views, batch_size=25):

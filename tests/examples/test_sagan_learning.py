@@ -6,6 +6,7 @@ if keras.backend.backend() == "torch":
     pytest.skip("the examples run on TensorFlow and JAX", allow_module_level=True)
 
 import sagan_learning as learning
+from runs import recorded
 
 from keras_attention import training
 from tests.examples.interruptions import CopyAfter
@@ -96,7 +97,7 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_results(tmp_path):
     assert before == 2
     for one, other in zip(whole.weights, parts.weights, strict=True):
         np.testing.assert_array_equal(one, other, err_msg=one.path)
-    found = [learning.read(tmp_path / name / "progress.json") for name in ("whole", "parts")]
+    found = [recorded(tmp_path / name / "progress.json") for name in ("whole", "parts")]
     assert found[0] == found[1] and list(found[0]) == [0, 2, 4]
     assert set(found[0][4]) > {*learning.MEASURES, "discriminator_loss", "generator_loss"}
     assert learn(tmp_path / "whole", 4)[1] == 4
@@ -119,7 +120,7 @@ def test_the_evaluation_is_of_images_of_the_average(tmp_path):
     expected.update_state(real["texture"], generated["texture"])
     kernel = learning.metrics.KernelDistance(extractor=None, subsets=50, subset_size=22)
     kernel.update_state(real["features"], generated["features"])
-    found = learning.read(tmp_path / "progress.json")
+    found = recorded(tmp_path / "progress.json")
     assert found[7]["FID"] == pytest.approx(float(expected.result()), rel=1e-6) and found[7]["generator_loss"] == 0.5
     assert found[7]["KID"] == pytest.approx(kernel.result(), rel=1e-6)
     of_classes = learning.metrics.IntraClassFrechetDistance(10, extractor=None)
@@ -133,10 +134,10 @@ def test_the_evaluation_is_of_images_of_the_average(tmp_path):
     examination.examine(9)
     score.reset_state()
     score.update_state(means(model.average.predict(learning.noise(22, 3), verbose=0))["probabilities"])
-    later = learning.read(tmp_path / "progress.json")[9]
+    later = recorded(tmp_path / "progress.json")[9]
     assert later["IS"] == pytest.approx(score.result(), rel=1e-6) and abs(later["IS"] - found[7]["IS"]) > 1e-4
     examination.examine(3)
-    assert list(learning.read(tmp_path / "progress.json")) == [3]  # a run resumed before 7 drops it
+    assert list(recorded(tmp_path / "progress.json")) == [3]  # a run resumed before 7 drops it
 
 
 @pytest.mark.usefixtures("eager")

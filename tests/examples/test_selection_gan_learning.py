@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 import selection_gan_learning as learning
+from runs import recorded
 
 from tests.examples.interruptions import CopyAfter
 
@@ -117,9 +118,9 @@ def test_stages_are_measured_during_training(tmp_path):
     for update in range(5, 11):
         model.optimizer.iterations = update
         examination.on_train_batch_end(update)
-    assert list(learning.progress(path)) == [3, 8], "results of a run that was cut off after its checkpoint are dropped"
+    assert list(recorded(path)) == [3, 8], "results of a run that was cut off after its checkpoint are dropped"
     examination.on_train_end()
-    found = learning.progress(path)
+    found = recorded(path)
     assert list(found) == [3, 8, 10] and found[8] == found[10]
     assert found[10]["first_image"] == learning.measured(np.zeros((10, 32, 32, 3), "float32"), VIEWS)
     assert found[10]["image"] == learning.measured(np.full((10, 32, 32, 3), 0.5, "float32"), VIEWS)
