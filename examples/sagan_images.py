@@ -1,18 +1,21 @@
-"""A small SAGAN and its baselines generate images of clothes.
+"""A small SAGAN and its baselines generate images of clothes, or of two equal digits.
 
     python examples/sagan_images.py                        # downloads, trains, evaluates, plots
+    python examples/sagan_images.py --task twins --steps 10000
     python examples/sagan_images.py --steps 200 --every 100 --held-out 500
     KERAS_BACKEND=jax python examples/sagan_images.py      # on an accelerator, if JAX has one
 
-Fashion-MNIST at 32 x 32 pixels. The systems of the paper's table ("Self-Attention Generative Adversarial Networks",
-Zhang et al., 2018) - AC-GAN, SNGAN-projection, SAGAN - and SAGAN without its attention train for the same number of
-updates on the same batches. During training, FID, intra-FID, KID and inception score of generated images are measured
-with the features of a MobileNet. An interrupted run resumes from its last checkpoint when it is started again. Outputs
-in `runs/sagan_images/` (see `--output`): progress.png, samples-*.png, attention.png, results.json and the last
-checkpoints. Results: docs/examples/sagan_images.md.
+Fashion-MNIST at 32 x 32 pixels; with `--task twins`, two equal digits of MNIST, at different heights. The systems of
+the paper's table ("Self-Attention Generative Adversarial Networks", Zhang et al., 2018) - AC-GAN, SNGAN-projection,
+SAGAN - and SAGAN without its attention train for the same number of updates on the same batches. During training, FID,
+intra-FID, KID and inception score of generated images are measured with the features of a MobileNet. An interrupted
+run resumes from its last checkpoint when it is started again. Outputs in `runs/sagan_images/TASK/` (see `--output`):
+progress.png, samples-*.png, attention.png, results.json and the last checkpoints. Results:
+docs/examples/sagan_images.md.
 """
 
 import argparse
+import functools
 import os
 import pathlib
 import sys
@@ -22,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import dates_served
-import fashion_data
+import numpy as np
 import offline_features
 from runs import (
     OtherRunError,
@@ -37,6 +40,7 @@ from runs import (
     save_json,
     settle,
 )
+from sagan_data import TASKS
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "sagan_images"
 ROOM = 100e6  # bytes of the results, at most, with the default settings
@@ -51,11 +55,12 @@ SYSTEMS = {
 # others, and so is the intra-FID of SAGAN.
 PUBLISHED = {"AC-GAN": (28.5, 260.0, None), "SNGAN-projection": (36.8, 92.4, 27.62), "SAGAN": (52.52, 83.7, 18.65)}
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("batch", "channels", "attention_at", "images", "every", "held_out")
+FIXED = ("task", "batch", "channels", "attention_at", "images", "every", "held_out")
 LEARNED = ("*/seed-*/step-*.weights.h5", "*/seed-*/progress.json")
 ROWS = 6  # of the samples, one column for each class
 LOOKED_AT = 6  # images with plotted attention
 SAMPLED = 1  # seed of the noise of the plotted samples
+TEST = 1_000_000  # seed of the held-out images
 
 
 def main(arguments=None):
@@ -65,6 +70,7 @@ def main(arguments=None):
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
+    add("--task", choices=TASKS, default="clothes", help="(default: %(default)s)")
     names = f"of: {'; '.join(SYSTEMS)} (default: all)"
     add("--networks", nargs="+", choices=SYSTEMS, default=[*SYSTEMS], metavar="NAME", help=names)
     add("--seeds", type=positive, default=1, help="GANs of each kind (default: %(default)s)")
@@ -81,42 +87,39 @@ def parse(arguments):
     add("--held-out", type=positive, default=2000, help="held-out images (default: %(default)s)")
     add("--images", type=positive, help="number of training images (default: all 60,000)")
     add("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    add("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
+    add("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/TASK)")
     add("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
     options = parser.parse_args(arguments)
     if options.steps % options.every:
         parser.error(f"--steps must be a multiple of --every. Received: {options.steps} and {options.every}")
     if options.held_out < 2:
         parser.error(f"--held-out must be at least 2, to have a variance. Received: {options.held_out}")
+    options.output = options.output or OUTPUT / options.task
     return options
 
 
 def run(options):
     """Downloads, trains, evaluates and plots."""
     began = time.perf_counter()
-    heading("SAGAN and its baselines on Fashion-MNIST")
+    heading(f"SAGAN and its baselines: {options.task}")
     with dates_served.quiet():
         import comparing
         import sagan_learning as learning
     describe()
     settle(options, FIXED, LEARNED)
-    (images, labels), (held_out, classes) = fashion_data.load(options.cache)
-    images, labels = images[: options.images], labels[: options.images]
-    held_out, classes = held_out[: options.held_out], classes[: options.held_out]
-    if len(images) < options.batch:
-        raise OtherRunError(f"--batch must be at most the {len(images)} training images. Received: {options.batch}")
+    task = TASKS[options.task]
+    images, labels, held_out, classes = load(options, task)
     features = offline_features.load(options.cache)
-    real = features(learning.prepared(held_out))
-    print(f"{len(images):,} training images, {len(held_out):,} held-out images")
+    real = features(held_out)
     found, first = {name: [] for name in options.networks}, {}
 
     def learn(model, name, seed, folder):
         counts = [network.count_params() for network in (model.generator, model.discriminator)]
         print(f"    parameters of the generator: {counts[0]:,}, of the discriminator: {counts[1]:,}")
         folder.mkdir(parents=True, exist_ok=True)
-        examination = learning.Examination(features, real, classes, folder / "progress.json", seed)
-        rest = (options.steps, options.batch, seed, folder, options.every)
-        before = learning.learn(model, images, labels, *rest, callbacks=[examination])
+        examination = learning.Examination(features, real, classes, folder / "progress.json", seed, task.measures)
+        data = functools.partial(learning.batches, task.draw, images, labels, options.batch, seed)
+        before = learning.learn(model, data, options.steps, folder, options.every, callbacks=[examination])
         if before > options.steps:
             raise OtherRunError(f"--steps must be at least the {before} updates done, or see --fresh")
         return before
@@ -124,10 +127,23 @@ def run(options):
     for name, seed, model in comparing.trained(options, options.networks, build, learn):
         found[name].append(recorded(folder_of(options, name, seed) / "progress.json"))
         first.setdefault(name, model)
-    report(options, found)
-    draw(options, learning, first)
+    report(options, task, found)
+    draw(options, task, first)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
+
+
+def load(options, task):
+    """The training images as they are stored and their labels, the held-out images as networks see them and theirs."""
+    (images, labels), (held_out, classes) = task.load(options.cache)
+    images, labels = images[: options.images], labels[: options.images]
+    if len(images) < options.batch:
+        raise OtherRunError(f"--batch must be at most the {len(images)} training images. Received: {options.batch}")
+    held_out = task.draw(held_out[: options.held_out], np.random.default_rng(TEST))
+    print(f"{len(images):,} training images, {len(held_out):,} held-out images")
+    for name, measure in task.measures.items():
+        print(f"    {name} of the held-out images: {measure(held_out).mean():.3f}")
+    return images, labels, held_out, classes[: options.held_out]
 
 
 def build(options, name, seed):
@@ -137,27 +153,29 @@ def build(options, name, seed):
     return learning.build(SYSTEMS[name], options.channels, options.attention_at, seed)
 
 
-def report(options, found):
+def report(options, task, found):
     """Prints, plots and saves the measures: a table of the last ones, beside the published, and their progress."""
     import sagan_pictures as pictures
     from comparing import number_text
     from sagan_learning import MEASURES
 
+    digits = MEASURES | dict.fromkeys(task.measures, 3)
     heading(f"After {options.steps} updates, by MobileNetV2, not Inception; mean and 95 % interval over seeds")
-    print(f"    {'':20}" + "".join(f"{name:>18}" for name in MEASURES) + "   published IS, intra-FID, FID")
+    print(f"    {'':20}" + "".join(f"{name:>18}" for name in digits) + "   published IS, intra-FID, FID")
     for name, tables in found.items():
-        last = {measure: [table[options.steps][measure] for table in tables] for measure in MEASURES}
-        cells = "".join(f"{number_text(last[measure], digits):>18}" for measure, digits in MEASURES.items())
+        last = {measure: [table[options.steps][measure] for table in tables] for measure in digits}
+        cells = "".join(f"{number_text(last[measure], count):>18}" for measure, count in digits.items())
         published = ", ".join("-" if value is None else str(value) for value in PUBLISHED.get(name, ()))
         print(f"    {name:20}{cells}   {published}")
-    title = f"Fashion-MNIST, {options.held_out} images of each kind"
-    save_figure(options.output / "progress.png", pictures.plot_progress(found, tuple(MEASURES), title))
+    title = f"{options.task}, {options.held_out} images of each system"
+    save_figure(options.output / "progress.png", pictures.plot_progress(found, tuple(digits), title))
     settings = {name: getattr(options, name) for name in (*FIXED, "steps", "seeds")}
     save_json(options.output / "results.json", {"settings": settings, "progress": found})
 
 
-def draw(options, learning, trained):
+def draw(options, task, trained):
     """Plots samples of the first generator of each kind, and the attention of the one that has it."""
+    import sagan_learning as learning
     import sagan_pictures as pictures
 
     from keras_attention import visualize
@@ -166,7 +184,7 @@ def draw(options, learning, trained):
     for kind, model in trained.items():
         images = model.average.predict(learning.noise(ROWS * classes, SAMPLED), verbose=0)
         rows = images.reshape(ROWS, classes, *images.shape[1:])
-        labels = {"column_labels": fashion_data.KINDS, "title": f"{kind}, {options.steps} updates"}
+        labels = {"column_labels": task.classes, "title": f"{kind}, {options.steps} updates"}
         figures[f"samples-{kind.replace(', ', '-').replace(' ', '-')}"] = visualize.image_grid(
             rows, value_range=(-1, 1), **labels
         )

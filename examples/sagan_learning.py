@@ -1,37 +1,33 @@
-"""Training, resuming and evaluation of a small SAGAN and its baselines on Fashion-MNIST."""
+"""Training, resuming and evaluation of a small SAGAN and its baselines."""
 
 import sys
 
 import keras
 import numpy as np
 from runs import record
+from sagan_data import SIZE
 
 from keras_attention import metrics, models, training
 
-CLASSES, SIZE, NOISE = 10, 32, 64
+CLASSES, NOISE = 10, 64
 RATES = {"generator": 1e-4, "discriminator": 4e-4}  # the paper's
 MOMENTUM = (0.9, 0.9)  # of moving statistics; the published 0.9999 is too slow for few updates
 DECAY = 0.999
 MEASURES = {"FID": 2, "intra-FID": 2, "KID": 4, "IS": 2}  # and their digits after the point
 
 
-def prepared(images):
-    """uint8 [B, 28, 28] -> float32 [B, 32, 32, 3] from -1 to 1: a black border, and gray as three equal colors."""
-    framed = np.pad(images, ((0, 0), (2, 2), (2, 2)))
-    return np.repeat(framed[..., None] / np.float32(127.5) - np.float32(1), 3, axis=-1)
-
-
-def batches(images, labels, batch_size, seed, first=0):
+def batches(draw, images, labels, batch_size, seed, first=0):
     """Endless batches from batch `first` on; batch k does not depend on `first`.
 
-    The images are shuffled in each epoch; an incomplete batch at its end is dropped.
+    The images are shuffled in each epoch; an incomplete batch at its end is dropped. `draw` is that of a task of
+    `sagan_data`.
     """
     per_epoch = len(images) // batch_size
     number = first
     while True:
         order = np.random.default_rng((seed, number // per_epoch)).permutation(len(images))
         rows = order[number % per_epoch * batch_size :][:batch_size]
-        yield prepared(images[rows]), labels[rows].astype("int32")
+        yield draw(images[rows], np.random.default_rng((seed, 1, number))), labels[rows].astype("int32")
         number += 1
 
 
@@ -54,11 +50,11 @@ def build(system, channels, attention_at, seed):
     return training.AdversarialModel(generator, discriminator, objective, average_decay=DECAY, seed=seed)
 
 
-def learn(model, images, labels, steps, batch_size, seed, folder, every, callbacks=()):
+def learn(model, data, steps, folder, every, callbacks=()):
     """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
     A Keras epoch is `every` updates here; at its end a checkpoint is saved: both networks, the average, both
-    optimizers, the RNG states and, in the count of updates, the position in the data.
+    optimizers, the RNG states and, in the count of updates, the position in the data. `data(first)` returns batches.
 
     Returns:
         The number of updates done by earlier runs.
@@ -72,7 +68,7 @@ def learn(model, images, labels, steps, batch_size, seed, folder, every, callbac
     done = int(model.optimizer.iterations)
     if done < steps:
         model.fit(
-            batches(images, labels, batch_size, seed, first=done),
+            data(first=done),
             initial_epoch=done // every,
             epochs=steps // every,
             steps_per_epoch=every,
@@ -85,7 +81,7 @@ def learn(model, images, labels, steps, batch_size, seed, folder, every, callbac
 
 
 class Examination(keras.callbacks.Callback):
-    """Callback that measures FID, intra-FID, KID and IS of the average's images after each epoch.
+    """Callback that measures FID, intra-FID, KID, IS and others of the average's images after each epoch.
 
     Args:
         features: Function of images [B, Y, X, 3] from -1 to 1, which returns {"texture", "features", "probabilities"}
@@ -95,11 +91,12 @@ class Examination(keras.callbacks.Callback):
         labels: int [N], the classes of the held-out images.
         path: File of {update: {name: value}}; results of earlier parts of the run are kept.
         seed: Int, seed of the noise, which is the same each time.
+        others: {name: function of images, which returns a number for each}, whose means are measured too.
     """
 
-    def __init__(self, features, real, labels, path, seed=0):
+    def __init__(self, features, real, labels, path, seed=0, others=None):
         super().__init__()
-        self.features, self.path = features, path
+        self.features, self.path, self.others = features, path, others or {}
         count = len(labels)
         self.frechet = metrics.FrechetDistance(extractor=None)
         self.of_classes = metrics.IntraClassFrechetDistance(CLASSES, extractor=None)
@@ -126,15 +123,20 @@ class Examination(keras.callbacks.Callback):
         for metric in (self.frechet, self.of_classes, self.kernel):
             metric.reset_generated()
         self.score.reset_state()
+        numbers = {name: [] for name in self.others}
         for part in parts(self.inputs, 250):
-            found = self.features(model.average.predict(part, batch_size=250, verbose=0))
+            images = model.average.predict(part, batch_size=250, verbose=0)
+            found = self.features(images)
             self.frechet.update_generated(found["texture"])
             self.of_classes.update_generated(found["texture"], part["label"])
             self.kernel.update_generated(found["features"])
             self.score.update_state(found["probabilities"])
+            for name, measure in self.others.items():
+                numbers[name].extend(measure(images))
         results = {name: float(metric.result()) for name, metric in zip(MEASURES, self.measures())}
+        results |= {name: float(np.mean(values)) for name, values in numbers.items()}
+        values = ", ".join(f"{name} {value:.{MEASURES.get(name, 2)}f}" for name, value in results.items())
         results |= {name: float(value) for name, value in (logs or {}).items()}
-        values = ", ".join(f"{name} {results[name]:.{digits}f}" for name, digits in MEASURES.items())
         print(f"    after update {update}: {values}", flush=True)
         record(self.path, update, results)
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import keras
@@ -8,9 +9,9 @@ from fetching import UnavailableError
 if keras.backend.backend() == "torch":
     pytest.skip("the examples run on TensorFlow and JAX", allow_module_level=True)
 
-import fashion_data
 import offline_features
 import sagan_images as example
+from sagan_data import TASKS
 
 
 @pytest.mark.parametrize(
@@ -34,15 +35,26 @@ def test_a_single_held_out_image_is_refused(capsys):
     assert "--held-out must be at least 2" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("module", [fashion_data, offline_features])
-def test_unavailable_data_is_a_clear_error(module, tmp_path, capsys, monkeypatch):
-    def unavailable(*_):
-        raise UnavailableError("no index")
+def unavailable(*_):
+    raise UnavailableError("no index")
 
-    monkeypatch.setattr(fashion_data, "load", random_clothes)
-    monkeypatch.setattr(module, "load", unavailable)
+
+@pytest.mark.parametrize("missing", ["images", "features"])
+def test_unavailable_data_is_a_clear_error(missing, tmp_path, capsys, monkeypatch):
+    give(monkeypatch, "clothes", unavailable if missing == "images" else random_clothes)
+    monkeypatch.setattr(offline_features, "load", unavailable)
     assert example.main(["--output", str(tmp_path), "--batch", "4"]) == 1
     assert "no index" in capsys.readouterr().err
+
+
+def give(monkeypatch, task, load):
+    """Replaces the function that loads the images of a task."""
+    monkeypatch.setitem(TASKS, task, dataclasses.replace(TASKS[task], load=load))
+
+
+def random_digits(folder):
+    train, test = random_clothes(folder)
+    return [(images[..., None], labels) for images, labels in (train, test)]
 
 
 def random_clothes(folder):
@@ -62,7 +74,7 @@ def random_features(folder):
 
 @pytest.mark.slow
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(fashion_data, "load", random_clothes)
+    give(monkeypatch, "clothes", random_clothes)
     monkeypatch.setattr(offline_features, "load", random_features)
     settings = ["--every", "2", "--batch", "4", "--channels", "2", "--held-out", "20", "--output", str(tmp_path)]
     names = ["AC-GAN", "SAGAN"]
@@ -85,6 +97,19 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     assert "--steps must be at least the 4 updates done, or see --fresh" in capfd.readouterr().err
     assert example.main([*settings, "--steps", "4", "--channels", "3"]) == 1
     assert "--channels 2, not 3: give --fresh" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_of_twins_measures_their_agreement(tmp_path, capfd, monkeypatch):
+    give(monkeypatch, "twins", random_digits)
+    monkeypatch.setattr(offline_features, "load", random_features)
+    settings = ["--every", "1", "--batch", "4", "--channels", "2", "--held-out", "20", "--output", str(tmp_path)]
+    assert example.main([*settings, "--steps", "1", "--networks", "SAGAN", "--task", "twins"]) == 0
+    printed = capfd.readouterr().out
+    assert "agreement of the held-out images: 1.000" in printed
+    [table] = json.loads((tmp_path / "results.json").read_text())["progress"]["SAGAN"]
+    assert all(0 < table[update]["agreement"] < 1 for update in ("0", "1"))
+    assert f"{table['1']['agreement']:.3f}" in printed.split("After 1 updates")[1]
 
 
 def test_systems_differ_by_what_they_are():

@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ if keras.backend.backend() == "torch":
 
 import sagan_learning as learning
 from runs import recorded
+from sagan_data import framed
 
 from keras_attention import training
 from tests.examples.interruptions import CopyAfter
@@ -19,33 +22,40 @@ def images_and_labels(count=22):
     return rng.integers(0, 256, (count, 28, 28)).astype("u1"), (rng.permutation(count) % 10).astype("u1")
 
 
-def taken(count, first=0):
-    source = learning.batches(*images_and_labels(), 4, SEED, first)
+def noisy(images, rng):
+    """The images with a border and random noise."""
+    return framed(images) + rng.standard_normal((len(images), 1, 1, 1)) / 1e3
+
+
+def taken(count, first=0, draw=framed):
+    source = learning.batches(draw, *images_and_labels(), 4, SEED, first)
     return [next(source) for _ in range(count)]
 
 
 @pytest.mark.parametrize("first", [1, 4, 5, 13])
 def test_a_batch_does_not_depend_on_where_the_run_starts(first):
-    for one, other in zip(taken(first + 2)[first:], taken(2, first), strict=True):
+    for one, other in zip(taken(first + 2, draw=noisy)[first:], taken(2, first, noisy), strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
 
 
+def test_what_is_drawn_differs_from_epoch_to_epoch():
+    whole = [
+        sorted(x.mean() for images, _ in taken(10, draw=noisy)[part] for x in images)
+        for part in (slice(5), slice(5, 10))
+    ]
+    assert set(whole[0]).isdisjoint(whole[1])
+
+
 def test_an_epoch_has_each_image_once_and_the_next_has_another_order():
     images, labels = images_and_labels()
-    names = {learning.prepared(image[None]).tobytes(): number for number, image in enumerate(images)}
+    names = {framed(image[None]).tobytes(): number for number, image in enumerate(images)}
     batches = taken(10)
     epochs = [[names[image[None].tobytes()] for x, _ in part for image in x] for part in (batches[:5], batches[5:])]
     for rows, part in zip(epochs, (batches[:5], batches[5:])):
         assert len(set(rows)) == 20  # two of 22 are dropped
         np.testing.assert_array_equal(labels[rows], np.concatenate([y for _, y in part]))
     assert epochs[0] != epochs[1]
-
-
-def test_prepared_images():
-    found = learning.prepared(np.full((2, 28, 28), 255, "u1"))
-    assert found.shape == (2, 32, 32, 3) and found.dtype == "float32"
-    assert found[0, 2:30, 2:30].min() == 1 and found[0, :2].max() == found[0, :, 30:].max() == -1
 
 
 def small(kind="with"):
@@ -79,10 +89,11 @@ def learn(folder, steps, model=None, callbacks=()):
     folder.mkdir(exist_ok=True)
     model = model or small()
     images, labels = images_and_labels()
-    real = means(learning.prepared(images))
+    real = means(framed(images))
     examination = learning.Examination(means, real, labels, folder / "progress.json")
     callbacks = [examination, *callbacks]
-    before = learning.learn(model, images, labels, steps, 4, SEED, folder, 2, callbacks=callbacks)
+    data = functools.partial(learning.batches, framed, images, labels, 4, SEED)
+    before = learning.learn(model, data, steps, folder, 2, callbacks=callbacks)
     return model, before
 
 
@@ -111,17 +122,20 @@ def test_the_evaluation_is_of_images_of_the_average(tmp_path):
     model = small()
     model.average.set_weights([w + 0.1 for w in model.average.get_weights()])
     images, labels = images_and_labels()
-    real = means(learning.prepared(images))
-    examination = learning.Examination(means, real, labels, tmp_path / "progress.json", seed=3)
+    real = means(framed(images))
+    others = {"brightest": lambda images: images.max(axis=(1, 2, 3))}
+    examination = learning.Examination(means, real, labels, tmp_path / "progress.json", seed=3, others=others)
     examination.set_model(model)
     examination.examine(7, {"generator_loss": 0.5})
-    generated = means(model.average.predict(learning.noise(22, 3), verbose=0))
+    images = model.average.predict(learning.noise(22, 3), verbose=0)
+    generated = means(images)
     expected = learning.metrics.FrechetDistance(extractor=None)
     expected.update_state(real["texture"], generated["texture"])
     kernel = learning.metrics.KernelDistance(extractor=None, subsets=50, subset_size=22)
     kernel.update_state(real["features"], generated["features"])
     found = recorded(tmp_path / "progress.json")
     assert found[7]["FID"] == pytest.approx(float(expected.result()), rel=1e-6) and found[7]["generator_loss"] == 0.5
+    assert found[7]["brightest"] == pytest.approx(images.max(axis=(1, 2, 3)).mean(), rel=1e-6)
     assert found[7]["KID"] == pytest.approx(kernel.result(), rel=1e-6)
     of_classes = learning.metrics.IntraClassFrechetDistance(10, extractor=None)
     of_classes.update_real(real["texture"], labels)
