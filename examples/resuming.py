@@ -21,7 +21,8 @@ def train(model, batches, steps, folder, every, shown, callbacks=()):
         folder: Folder of the checkpoints.
         every: Updates between checkpoints; the last update is saved, too.
         shown: {name of a logged value: its format}, for the progress bar.
-        callbacks: Further callbacks.
+        callbacks: Further callbacks. They are called before a checkpoint is saved: where there is one, there are the
+            results of its examination.
 
     Returns:
         The number of updates done by earlier runs.
@@ -37,7 +38,7 @@ def train(model, batches, steps, folder, every, shown, callbacks=()):
         # The second one saves the last update, which may not be a multiple of `every`.
         last = training.KeepLastCheckpoints(folder, keep=1)
         bar = Progress(done, steps, shown)
-        watching = [stop, checkpoints, last, bar, *callbacks]
+        watching = [stop, *callbacks, checkpoints, last, bar]
         try:
             model.fit(batches(done), steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
         finally:

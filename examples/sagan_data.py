@@ -10,10 +10,9 @@ from collections.abc import Callable
 import digits_data
 import fashion_data
 import numpy as np
+import twins_data
 
 SIZE = 32
-DIGIT = 14  # side of a twin
-HALF = SIZE // 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,14 +38,8 @@ def framed(images, rng=None):
 
 
 def twins(digits, rng):
-    """uint8 [B, 28, 28, 1]: each digit twice, at half its size, at random heights in the left and the right half."""
-    small = digits[..., 0].reshape(-1, DIGIT, 2, DIGIT, 2).mean(axis=(2, 4), dtype="float32") / 255
-    images = np.zeros((len(digits), SIZE, SIZE), "float32")
-    tops = rng.integers(0, SIZE - DIGIT + 1, (len(digits), 2))
-    for image, digit, heights in zip(images, small, tops):
-        for top, left in zip(heights, (1, 1 + HALF)):
-            image[top : top + DIGIT, left : left + DIGIT] = digit
-    return colored(images)
+    """uint8 [B, 28, 28, 1]: each digit twice, see `twins_data`."""
+    return colored(twins_data.draw(digits, rng, SIZE, SIZE))
 
 
 def colored(images):
@@ -54,22 +47,12 @@ def colored(images):
     return np.repeat(2 * images[..., None] - np.float32(1), 3, axis=-1)
 
 
-def halves_agree(images):
-    r"""Similarity of the two halves of each image, whatever their heights.
-
-    $$ \max_s \frac{\sum_{yx} l_{yx} r_{(y+s) \bmod Y, x}}{\lVert l \rVert \lVert r \rVert} $$
-
-    over all vertical shifts s, with l and r the halves less their means: 1 for twins.
-    """
-    bright = np.asarray(images, "float32").mean(axis=-1)
-    halves = [half - half.mean(axis=(1, 2), keepdims=True) for half in np.split(bright, 2, axis=-1)]
-    left, right = (np.fft.rfft(half, axis=1) for half in halves)
-    products = np.fft.irfft(left.conj() * right, n=SIZE, axis=1).sum(axis=-1)
-    norms = np.prod([np.linalg.norm(half, axis=(1, 2)) for half in halves], axis=0)
-    return products.max(axis=-1) / np.maximum(norms, 1e-6)
+def agreement(images):
+    """How much the halves agree, see `twins_data`."""
+    return twins_data.agreement(images.mean(axis=-1))
 
 
 TASKS = {
     "clothes": Task(fashion_data.load, framed, fashion_data.KINDS, {}),
-    "twins": Task(digits_data.load, twins, tuple("0123456789"), {"agreement": halves_agree}),
+    "twins": Task(digits_data.load, twins, tuple("0123456789"), {"agreement": agreement}),
 }

@@ -90,8 +90,6 @@ def parse(arguments):
     add("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/TASK)")
     add("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
     options = parser.parse_args(arguments)
-    if options.steps % options.every:
-        parser.error(f"--steps must be a multiple of --every. Received: {options.steps} and {options.every}")
     if options.held_out < 2:
         parser.error(f"--held-out must be at least 2, to have a variance. Received: {options.held_out}")
     options.output = options.output or OUTPUT / options.task
@@ -105,6 +103,7 @@ def run(options):
     with dates_served.quiet():
         import comparing
         import sagan_learning as learning
+        from examining import Examination
     describe()
     settle(options, FIXED, LEARNED)
     task = TASKS[options.task]
@@ -117,9 +116,10 @@ def run(options):
         counts = [network.count_params() for network in (model.generator, model.discriminator)]
         print(f"    parameters of the generator: {counts[0]:,}, of the discriminator: {counts[1]:,}")
         folder.mkdir(parents=True, exist_ok=True)
-        examination = learning.Examination(features, real, classes, folder / "progress.json", seed, task.measures)
+        examine = learning.examiner(features, real, classes, seed, task.measures)
+        watching = [Examination(examine, folder / "progress.json", options.every, options.steps)]
         data = functools.partial(learning.batches, task.draw, images, labels, options.batch, seed)
-        before = learning.learn(model, data, options.steps, folder, options.every, callbacks=[examination])
+        before = learning.learn(model, data, options.steps, folder, options.every, watching)
         if before > options.steps:
             raise OtherRunError(f"--steps must be at least the {before} updates done, or see --fresh")
         return before

@@ -1,10 +1,8 @@
 """Training, resuming and evaluation of a small SAGAN and its baselines."""
 
-import sys
-
 import keras
 import numpy as np
-from runs import record
+from resuming import train
 from sagan_data import SIZE
 
 from keras_attention import metrics, models, training
@@ -14,6 +12,7 @@ RATES = {"generator": 1e-4, "discriminator": 4e-4}  # the paper's
 MOMENTUM = (0.9, 0.9)  # of moving statistics; the published 0.9999 is too slow for few updates
 DECAY = 0.999
 MEASURES = {"FID": 2, "intra-FID": 2, "KID": 4, "IS": 2}  # and their digits after the point
+SHOWN = {"discriminator_loss": "D {:.2f}", "generator_loss": "G {:.2f}"}
 
 
 def batches(draw, images, labels, batch_size, seed, first=0):
@@ -53,8 +52,8 @@ def build(system, channels, attention_at, seed):
 def learn(model, data, steps, folder, every, callbacks=()):
     """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
-    A Keras epoch is `every` updates here; at its end a checkpoint is saved: both networks, the average, both
-    optimizers, the RNG states and, in the count of updates, the position in the data. `data(first)` returns batches.
+    A checkpoint holds both networks, the average, both optimizers, the vectors of spectral normalization, the RNG
+    states and, in its count of updates, the position in the data. `data(first)` returns batches.
 
     Returns:
         The number of updates done by earlier runs.
@@ -62,26 +61,11 @@ def learn(model, data, steps, folder, every, callbacks=()):
     optimizers = (keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in RATES.values())
     # On TensorFlow's CPU an update takes 1.6 times as long with XLA.
     model.compile(*optimizers, jit_compile=keras.backend.backend() == "jax")
-    checkpoints = training.KeepLastCheckpoints(folder, keep=2)
-    if checkpoints.paths:
-        model.load_weights(checkpoints.paths[-1])
-    done = int(model.optimizer.iterations)
-    if done < steps:
-        model.fit(
-            data(first=done),
-            initial_epoch=done // every,
-            epochs=steps // every,
-            steps_per_epoch=every,
-            shuffle=False,
-            verbose=1 if sys.stderr.isatty() else 2,
-            # The checkpoint comes last: if it exists, so do the results of its evaluation.
-            callbacks=[training.StopOnNotFinite(checkpoints, every=20), *callbacks, checkpoints],
-        )
-    return done
+    return train(model, data, steps, folder, every, SHOWN, callbacks)
 
 
-class Examination(keras.callbacks.Callback):
-    """Callback that measures FID, intra-FID, KID, IS and others of the average's images after each epoch.
+def examiner(features, real, labels, seed=0, others=None):
+    """A function that measures FID, intra-FID, KID, IS and others of the images of a model's average.
 
     Args:
         features: Function of images [B, Y, X, 3] from -1 to 1, which returns {"texture", "features", "probabilities"}
@@ -89,56 +73,38 @@ class Examination(keras.callbacks.Callback):
             second, IS the third.
         real: Features of the held-out images, [N, D] each; N images are generated.
         labels: int [N], the classes of the held-out images.
-        path: File of {update: {name: value}}; results of earlier parts of the run are kept.
         seed: Int, seed of the noise, which is the same each time.
         others: {name: function of images, which returns a number for each}, whose means are measured too.
     """
+    found = {
+        "FID": metrics.FrechetDistance(extractor=None),
+        "intra-FID": metrics.IntraClassFrechetDistance(CLASSES, extractor=None),
+        "KID": metrics.KernelDistance(extractor=None, subsets=50, subset_size=min(500, len(labels))),
+        "IS": metrics.InceptionScore(extractor=None),
+    }
+    found["FID"].update_real(real["texture"])
+    found["intra-FID"].update_real(real["texture"], labels)
+    found["KID"].update_real(real["features"])
+    inputs = noise(len(labels), seed)
 
-    def __init__(self, features, real, labels, path, seed=0, others=None):
-        super().__init__()
-        self.features, self.path, self.others = features, path, others or {}
-        count = len(labels)
-        self.frechet = metrics.FrechetDistance(extractor=None)
-        self.of_classes = metrics.IntraClassFrechetDistance(CLASSES, extractor=None)
-        self.kernel = metrics.KernelDistance(extractor=None, subsets=50, subset_size=min(500, count))
-        self.score = metrics.InceptionScore(extractor=None)
-        self.frechet.update_real(real["texture"])
-        self.of_classes.update_real(real["texture"], labels)
-        self.kernel.update_real(real["features"])
-        self.inputs = noise(count, seed)
-
-    def on_train_begin(self, logs=None):
-        if not int(self.model.optimizer.iterations):
-            self.examine(0)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.examine(int(self.model.optimizer.iterations), logs)
-
-    def measures(self):
-        return self.frechet, self.of_classes, self.kernel, self.score
-
-    def examine(self, update, logs=None):
-        """Generates images, measures them and saves the results."""
-        model = self.model
-        for metric in (self.frechet, self.of_classes, self.kernel):
+    def examine(model):
+        for metric in list(found.values())[:3]:
             metric.reset_generated()
-        self.score.reset_state()
-        numbers = {name: [] for name in self.others}
-        for part in parts(self.inputs, 250):
+        found["IS"].reset_state()
+        numbers = {name: [] for name in others or {}}
+        for part in parts(inputs, 250):
             images = model.average.predict(part, batch_size=250, verbose=0)
-            found = self.features(images)
-            self.frechet.update_generated(found["texture"])
-            self.of_classes.update_generated(found["texture"], part["label"])
-            self.kernel.update_generated(found["features"])
-            self.score.update_state(found["probabilities"])
-            for name, measure in self.others.items():
-                numbers[name].extend(measure(images))
-        results = {name: float(metric.result()) for name, metric in zip(MEASURES, self.measures())}
-        results |= {name: float(np.mean(values)) for name, values in numbers.items()}
-        values = ", ".join(f"{name} {value:.{MEASURES.get(name, 2)}f}" for name, value in results.items())
-        results |= {name: float(value) for name, value in (logs or {}).items()}
-        print(f"    after update {update}: {values}", flush=True)
-        record(self.path, update, results)
+            of = features(images)
+            found["FID"].update_generated(of["texture"])
+            found["intra-FID"].update_generated(of["texture"], part["label"])
+            found["KID"].update_generated(of["features"])
+            found["IS"].update_state(of["probabilities"])
+            for name, values in numbers.items():
+                values.extend(others[name](images))
+        results = {name: float(metric.result()) for name, metric in found.items()}
+        return results | {name: float(np.mean(values)) for name, values in numbers.items()}
+
+    return examine
 
 
 def noise(count, seed):

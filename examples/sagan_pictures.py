@@ -34,7 +34,7 @@ def plot_progress(found, names, title):
     figure = Figure(figsize=(3.5 * len(names), 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
         for (kind, tables), colour in zip(found.items(), PALETTE):
-            updates = sorted(tables[0])
+            updates = sorted(set.intersection(*map(set, tables)))
             values = np.array([[table[update][name] for update in updates] for table in tables])
             axes.plot(updates, values.mean(axis=0), "-o", color=colour, label=kind, markersize=3)
             axes.fill_between(updates, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, linewidth=0)

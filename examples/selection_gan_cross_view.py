@@ -113,6 +113,7 @@ def run(options):
     with dates_served.quiet():
         import comparing
         import selection_gan_learning as learning
+        from examining import Examination
     describe()
     if options.batch > options.views:
         raise OtherRunError(f"--batch must be at most --views. Received: {options.batch} of {options.views}")
@@ -124,8 +125,12 @@ def run(options):
     some = {name: x[:: max(1, len(x) // 100)] for name, x in unseen.items()}
     rows, generated = [], {}
 
+    def examine(model):
+        return learning.stages(learning.painted_views(model, some), some)
+
     def learn(model, name, seed, folder):
-        watching = [learning.Examination(some, folder / "progress.json", max(1, options.steps // 20))]
+        every = max(1, options.steps // 20)
+        watching = [Examination(examine, folder / "progress.json", every, options.steps)]
         return learning.learn(model, views, options.steps, options.batch, seed, folder, callbacks=watching)
 
     for name, seed, model in comparing.trained(options, options.ablation, build, learn):

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from cross_view_data import painted
 from resuming import train
-from runs import record
 
 from keras_attention import metrics, models, training
 
@@ -97,34 +96,6 @@ def learn(model, views, steps, batch_size, seed, folder, every=100, callbacks=()
     """
     data = functools.partial(batches, views, batch_size, seed)
     return train(model, data, steps, folder, every, SHOWN, callbacks)
-
-
-class Examination(keras.callbacks.Callback):
-    """Callback that measures each stage's images of test views during training, in inference mode.
-
-    Args:
-        views: Dict of `cross_view_data.load`.
-        path: File of {update: {stage: {measure: value}}}; results of earlier parts of the run are kept.
-        every: Updates between examinations; the last update is examined, too.
-    """
-
-    def __init__(self, views, path, every):
-        super().__init__()
-        self.views, self.path, self.every, self.last = views, path, every, None
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.iterations) % self.every == 0:
-            self.examine()
-
-    def on_train_end(self, logs=None):
-        self.examine()
-
-    def examine(self):
-        """Generates the images, measures them and saves the results."""
-        update = int(self.model.optimizer.iterations)
-        if update != self.last:
-            self.last = update
-            record(self.path, update, stages(painted_views(self.model, self.views), self.views))
 
 
 def painted_views(model, views, batch_size=25):

@@ -51,7 +51,7 @@ def test_an_output_that_is_a_file_is_one_line_before_the_run(name, tmp_path):
 
 
 def test_all_examples_are_tried():
-    assert len(NAMES) == 14 and set(ASKING) < set(NAMES)
+    assert len(NAMES) == 15 and set(ASKING) < set(NAMES)
 
 
 @pytest.mark.parametrize("name", ASKING)

@@ -23,12 +23,6 @@ def test_a_size_must_be_positive(option, capsys):
     assert option in capsys.readouterr().err
 
 
-def test_steps_must_be_a_multiple_of_the_evaluation_interval(capsys):
-    with pytest.raises(SystemExit):
-        example.parse(["--steps", "10", "--every", "4"])
-    assert "--steps must be a multiple of --every. Received: 10 and 4" in capsys.readouterr().err
-
-
 def test_a_single_held_out_image_is_refused(capsys):
     with pytest.raises(SystemExit):
         example.parse(["--held-out", "1"])

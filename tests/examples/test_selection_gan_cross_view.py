@@ -85,7 +85,7 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     pictures = {"views.png", "attention-H.png", "progress.png"}
     assert {*pictures, "settings.json", "A", "H"} <= {path.name for path in tmp_path.iterdir()}
     progress = json.loads((tmp_path / "H" / "seed-0" / "progress.json").read_text())
-    assert list(progress) == ["1", "2"]
+    assert list(progress) == ["0", "1", "2"]
     assert progress["2"]["image"] == pytest.approx(results[1]["stages"]["image"], abs=1e-4)  # of all 7 views
     assert example.main(arguments) == 0
     assert capfd.readouterr().out.count("resumed after update 2") == 2

@@ -1,11 +1,9 @@
-import json
 import types
 
 import keras
 import numpy as np
 import pytest
 import selection_gan_learning as learning
-from runs import recorded
 
 from tests.examples.interruptions import CopyAfter
 
@@ -103,27 +101,16 @@ class Painter:
     """Stand-in for a model of which generated images are 0."""
 
     def __init__(self):
-        self.optimizer = types.SimpleNamespace(iterations=0)
         self.generator = types.SimpleNamespace(condition=["source"], predict_on_batch=self.paint)
 
     def paint(self, inputs):
         return {"first_image": 0 * inputs["source"], "image": 0 * inputs["source"] + 0.5}
 
 
-def test_stages_are_measured_during_training(tmp_path):
-    model, path = Painter(), tmp_path / "progress.json"
-    path.write_text(json.dumps({3: {}, 20: {}}))
-    examination = learning.Examination(VIEWS, path, every=4)
-    examination.set_model(model)
-    for update in range(5, 11):
-        model.optimizer.iterations = update
-        examination.on_train_batch_end(update)
-    assert list(recorded(path)) == [3, 8], "results of a run that was cut off after its checkpoint are dropped"
-    examination.on_train_end()
-    found = recorded(path)
-    assert list(found) == [3, 8, 10] and found[8] == found[10]
-    assert found[10]["first_image"] == learning.measured(np.zeros((10, 32, 32, 3), "float32"), VIEWS)
-    assert found[10]["image"] == learning.measured(np.full((10, 32, 32, 3), 0.5, "float32"), VIEWS)
+def test_each_stage_is_measured():
+    found = learning.stages(learning.painted_views(Painter(), VIEWS), VIEWS)
+    assert found["first_image"] == learning.measured(np.zeros((10, 32, 32, 3), "float32"), VIEWS)
+    assert found["image"] == learning.measured(np.full((10, 32, 32, 3), 0.5, "float32"), VIEWS)
 
 
 @pytest.mark.usefixtures("eager")

@@ -1,0 +1,34 @@
+"""Examinations of a model during its training."""
+
+import keras
+from runs import record
+
+
+class Examination(keras.callbacks.Callback):
+    """Callback that examines the model before the first update, then each `every` updates, and after the last one.
+
+    Args:
+        examine: Function of the model that returns the results, a dict.
+        path: File of {update: results}; results of earlier parts of the run are kept.
+        every: Updates between examinations.
+        steps: Number of all updates.
+    """
+
+    def __init__(self, examine, path, every, steps):
+        super().__init__()
+        self.examine, self.path, self.every, self.steps = examine, path, every, steps
+
+    def on_train_begin(self, logs=None):
+        if self.update() == 0:
+            self.record(0)
+
+    def on_train_batch_end(self, batch, logs=None):
+        update = self.update()
+        if update % self.every == 0 or update == self.steps:
+            self.record(update)
+
+    def update(self):
+        return int(self.model.optimizer.iterations)
+
+    def record(self, update):
+        record(self.path, update, self.examine(self.model))

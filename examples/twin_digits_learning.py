@@ -1,0 +1,71 @@
+"""Training of GANs of two digits, and examination of their images."""
+
+import keras
+import numpy as np
+import twin_digits_networks as networks
+import twins_data
+
+from keras_attention import metrics, training
+
+# Of Adam. Small networks, trained for minutes, take four times the paper's rates, in its ratio.
+RATES = {"generator": 4e-4, "discriminator": 1.6e-3}
+DECAY = 0.99
+
+
+def build(block, seed):
+    """Builds the compiled model of a generator and of a discriminator with this block."""
+    keras.utils.set_random_seed(seed)
+    discriminator = networks.discriminator(networks.BLOCKS[block])
+    objective = training.NoiseToImage(networks.NOISE)
+    model = training.AdversarialModel(networks.generator(), discriminator, objective, average_decay=DECAY, seed=seed)
+    # XLA's convolutions are slower on a CPU.
+    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in RATES.values()), jit_compile=False)
+    return model
+
+
+def images_of(digits, rng):
+    """Twins float32 [B, ROWS, COLUMNS, 1] from -1 to 1, of all digits, uint8 [B, 28, 28, 1]."""
+    return 2 * twins_data.draw(digits, rng, networks.ROWS, networks.COLUMNS)[..., None] - 1
+
+
+def batches(digits, batch_size, seed, first=0):
+    """Endless batches of twins from batch `first` on; batch k does not depend on `first`."""
+    number = first
+    while True:
+        rng = np.random.default_rng((seed, number))
+        yield (images_of(digits[rng.integers(len(digits), size=batch_size)], rng),)
+        number += 1
+
+
+def examiner(real, seed):
+    """A function that examines the images of a model's average; returns a dict.
+
+        agreement:  of their two digits, see `twins_data`
+        FID:        Fréchet distance between their single digits and real ones, by means of 2 x 2 pixels
+
+    Args:
+        real: Images [N, ROWS, COLUMNS, 1]; N images are generated.
+        seed: Int, seed of the noise, which is the same each time.
+    """
+    frechet = metrics.FrechetDistance(extractor=None)
+    frechet.update_real(features(real))
+    inputs = noise(len(real), seed)
+
+    def examine(model):
+        images = model.average.predict(inputs, batch_size=250, verbose=0)
+        frechet.reset_generated()
+        frechet.update_generated(features(images))
+        return {"agreement": float(twins_data.agreement(images[..., 0]).mean()), "FID": float(frechet.result())}
+
+    return examine
+
+
+def features(images):
+    """Means of 2 x 2 pixels of each digit of images [N, ROWS, COLUMNS, 1]: [2 N, 64]."""
+    part = twins_data.PART
+    parts = np.concatenate([images[:, :, :part, 0], images[:, :, -part:, 0]])
+    return parts.reshape(-1, networks.ROWS // 2, 2, part // 2, 2).mean(axis=(2, 4)).reshape(len(parts), -1)
+
+
+def noise(count, seed):
+    return {"noise": np.random.default_rng(seed).standard_normal((count, networks.NOISE)).astype("float32")}
