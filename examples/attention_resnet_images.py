@@ -9,7 +9,6 @@ weights and other batches. An interrupted run resumes from its last checkpoint w
 Results: docs/examples/attention_resnet_images.md.
 """
 
-import argparse
 import os
 import pathlib
 import sys
@@ -21,7 +20,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import fashion_data
 import numpy as np
-from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
+from arguments import Parser, positive
+from runs import OtherRunError, describe, ended, heading, minutes, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "attention_resnet_images"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -46,19 +46,13 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=positive, default=400, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=128, help="images per update (default: %(default)s)")
-    parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
-    parser.add_argument("--blocks", type=positive, default=1, help="blocks per stage, of 3 (default: %(default)s)")
-    parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
+    parser = Parser(__doc__)
+    parser.training(steps=400, batch=128, unit="images", seeds=3)
+    parser.number("--blocks", 1, "blocks per stage, of 3")
+    parser.number("--width", 16, "channels of the first stage")
     parser.add_argument("--images", type=positive, help="number of training images (default: all 60,000)")
-    parser.add_argument(
-        "--networks", nargs="+", choices=NETWORKS, default=USUAL, metavar="NAME", help=f"of {', '.join(NETWORKS)}"
-    )
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+    parser.networks(NETWORKS, USUAL)
+    parser.folders(OUTPUT)
     return parser.parse_args(arguments)
 
 

@@ -11,7 +11,6 @@ same batches. An interrupted run resumes from its last checkpoint when it is sta
 last checkpoints. Results: docs/examples/gated_digits.md.
 """
 
-import argparse
 import os
 import pathlib
 import sys
@@ -24,7 +23,8 @@ import dates_served
 import digits_data
 import gated_digits_data as data
 import numpy as np
-from runs import describe, ended, heading, minutes, positive, save_figure, save_json, settle
+from arguments import Parser
+from runs import describe, ended, heading, minutes, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "gated_digits"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -47,18 +47,12 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=positive, default=1000, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=32, help="images per update (default: %(default)s)")
-    parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
-    parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
-    parser.add_argument("--examined", type=positive, default=3000, help="test images (default: %(default)s)")
-    parser.add_argument(
-        "--networks", nargs="+", choices=NETWORKS, default=USUAL, metavar="NAME", help=f"of {', '.join(NETWORKS)}"
-    )
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+    parser = Parser(__doc__)
+    parser.training(steps=1000, batch=32, unit="images", seeds=3)
+    parser.number("--width", 16, "channels of the first stage")
+    parser.number("--examined", 3000, "test images")
+    parser.networks(NETWORKS, USUAL)
+    parser.folders(OUTPUT)
     return parser.parse_args(arguments)
 
 

@@ -9,7 +9,6 @@ its last checkpoint when it is started again. Outputs in `runs/image_transformer
 bits_per_dim.png, pictures.png, results.json and the checkpoints. Results: docs/examples/image_transformer_digits.md.
 """
 
-import argparse
 import os
 import pathlib
 import sys
@@ -21,7 +20,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import digits_data
 import numpy as np
-from runs import above_zero, describe, ended, heading, minutes, positive, save_figure, save_json, settle
+from arguments import Parser, above_zero, positive
+from runs import describe, ended, heading, minutes, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -37,23 +37,20 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument(
         "--memories", type=positive, nargs="+", default=MEMORIES, help="sizes of the memory (default: 8 16 64 256)"
     )
-    parser.add_argument("--steps", type=positive, default=2400, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=4, help="digits per update (default: %(default)s)")
-    parser.add_argument("--layers", type=positive, default=3, help="layers of each network (default: %(default)s)")
-    parser.add_argument("--width", type=positive, default=64, help="model dimension (default: %(default)s)")
+    parser.training(steps=2400, batch=4, unit="digits")
+    parser.number("--layers", 3, "layers of each network")
+    parser.number("--width", 64, "model dimension")
     likelihoods = ("categorical", "logistic_mixture")
     parser.add_argument("--likelihood", choices=likelihoods, default="categorical", help="(default: %(default)s)")
     parser.add_argument("--images", type=positive, help="number of training digits (default: all 60,000)")
-    parser.add_argument("--held-out", type=positive, default=2000, help="test digits (default: %(default)s)")
-    parser.add_argument("--temperature", type=above_zero, default=1.0, help="of the samples (default: %(default)s)")
+    parser.number("--held-out", 2000, "test digits")
+    parser.number("--temperature", 1.0, "of the samples", above_zero)
     parser.add_argument("--seed", type=int, default=0, help="of the batches, the weights and the samples (default: 0)")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+    parser.folders(OUTPUT)
     return parser.parse_args(arguments)
 
 

@@ -10,7 +10,6 @@ resumes from its last checkpoint when it is started again. Outputs in `runs/non_
 accuracy.png, maps.png, results.json and the last checkpoints. Results: docs/examples/non_local_pairs.md.
 """
 
-import argparse
 import os
 import pathlib
 import sys
@@ -24,7 +23,8 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 import dates_served
 import numpy as np
 import pairs_data
-from runs import describe, ended, folder_of, heading, minutes, positive, save_figure, save_json, settle
+from arguments import Parser, positive
+from runs import describe, ended, folder_of, heading, minutes, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_pairs"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -48,18 +48,14 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--task", choices=pairs_data.TASKS, default="textures", help="patches (default: %(default)s)")
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=[*NETWORKS], help="kinds (default: all)")
-    parser.add_argument("--steps", type=positive, default=800, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=32, help="clips per update (default: %(default)s)")
-    parser.add_argument("--seeds", type=positive, default=3, help="networks of each kind (default: %(default)s)")
-    parser.add_argument("--blocks", type=positive, default=2, help="residual blocks (default: %(default)s)")
+    parser.networks(NETWORKS)
+    parser.training(steps=800, batch=32, unit="clips", seeds=3)
+    parser.number("--blocks", 2, "residual blocks")
     parser.add_argument("--features", type=positive, help="updates for recognizing the kinds first (default: none)")
-    parser.add_argument("--examined", type=positive, default=2000, help="test clips (default: %(default)s)")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    parser.add_argument("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/TASK)")
-    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+    parser.number("--examined", 2000, "test clips")
+    parser.folders(OUTPUT, "TASK")
     options = parser.parse_args(arguments)
     options.output = options.output or OUTPUT / options.task
     return options

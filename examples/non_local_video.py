@@ -10,7 +10,6 @@ in `runs/non_local_video/` (see `--output`): accuracy.png, clips.png, results.js
 docs/examples/non_local_video.md.
 """
 
-import argparse
 import os
 import pathlib
 import sys
@@ -23,7 +22,8 @@ import dates_served
 import game_maps
 import numpy as np
 import video_data
-from runs import OtherRunError, describe, ended, heading, minutes, positive, save_figure, save_json, settle
+from arguments import Parser
+from runs import OtherRunError, describe, ended, heading, minutes, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_video"
 ROOM = 100e6  # bytes of the results, at most, with the default settings
@@ -47,16 +47,12 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=positive, default=400, help="updates of each network (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=24, help="clips per update (default: %(default)s)")
-    parser.add_argument("--seeds", type=positive, default=2, help="networks of each kind (default: %(default)s)")
-    parser.add_argument("--width", type=positive, default=16, help="channels of the first stage (default: %(default)s)")
-    parser.add_argument("--clips", type=positive, default=6000, help="training clips (default: %(default)s)")
-    parser.add_argument("--examined", type=positive, default=600, help="test clips (default: %(default)s)")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+    parser = Parser(__doc__)
+    parser.training(steps=400, batch=24, unit="clips", seeds=2)
+    parser.number("--width", 16, "channels of the first stage")
+    parser.number("--clips", 6000, "training clips")
+    parser.number("--examined", 600, "test clips")
+    parser.folders(OUTPUT)
     return parser.parse_args(arguments)
 
 

@@ -11,7 +11,6 @@ resumes from its last checkpoint when it is started again. Outputs in `runs/recu
 TensorFlow alone. Results: docs/examples/recurrent_attention_digits.md.
 """
 
-import argparse
 import os
 import pathlib
 import sys
@@ -25,15 +24,14 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 import dates_served
 import digits_data
 import numpy as np
+from arguments import Parser, above_zero, positive
 from cluttered_digits import TASKS
 from runs import (
     OtherRunError,
-    above_zero,
     describe,
     ended,
     heading,
     minutes,
-    positive,
     save_figure,
     save_json,
     save_whole,
@@ -77,23 +75,19 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("--task", choices=TASKS, default="centred", help="(default: %(default)s)")
-    names = f"of: {'; '.join(NETWORKS)} (default: REINFORCE)"
-    add("--networks", nargs="+", choices=NETWORKS, default=["REINFORCE"], metavar="NAME", help=names)
-    add("--seeds", type=positive, default=1, help="networks of each kind (default: %(default)s)")
-    add("--steps", type=positive, default=30_000, help="updates of each network (default: %(default)s)")
-    add("--batch", type=positive, default=128, help="images per update (default: %(default)s)")
-    add("--std", type=above_zero, default=0.15, help="standard deviation of the policy (default: %(default)s)")
-    add("--weight", type=float, help="weight of REINFORCE in the loss (default: 1 for centred digits, else 0.1)")
-    add("--glimpses", type=positive, help="number of glimpses (default: 6 for centred digits, else 8)")
-    add("--draws", type=positive, default=10, help="sampled paths averaged in the evaluation (default: %(default)s)")
-    add("--images", type=positive, help="number of training digits (default: all 60,000)")
-    add("--held-out", type=positive, default=10_000, help="test digits (default: %(default)s)")
-    add("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    add("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/TASK)")
-    add("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+    parser = Parser(__doc__)
+    parser.add_argument("--task", choices=TASKS, default="centred", help="(default: %(default)s)")
+    parser.networks(NETWORKS, ["REINFORCE"])
+    parser.training(steps=30_000, batch=128, unit="images", seeds=1)
+    parser.number("--std", 0.15, "standard deviation of the policy", above_zero)
+    parser.add_argument(
+        "--weight", type=float, help="weight of REINFORCE in the loss (default: 1 for centred digits, else 0.1)"
+    )
+    parser.add_argument("--glimpses", type=positive, help="number of glimpses (default: 6 for centred digits, else 8)")
+    parser.number("--draws", 10, "sampled paths averaged in the evaluation")
+    parser.add_argument("--images", type=positive, help="number of training digits (default: all 60,000)")
+    parser.number("--held-out", 10_000, "test digits")
+    parser.folders(OUTPUT, "TASK")
     options = parser.parse_args(arguments)
     if options.weight is not None and not options.weight >= 0:
         parser.error(f"--weight must not be negative. Received: {options.weight}")

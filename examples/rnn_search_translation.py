@@ -12,7 +12,6 @@ Outputs in `runs/rnn_search_translation/PAIR/` (see `--output`): bleu_by_length.
 and the checkpoints. Results: docs/examples/rnn_search_translation.md.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -26,7 +25,8 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
 import translation_data
-from runs import OtherRunError, describe, ended, folder_of, heading, minutes, positive, save_figure, save_json, settle
+from arguments import Parser, positive
+from runs import OtherRunError, describe, ended, folder_of, heading, minutes, save_figure, save_json, settle
 from translation_networks import NETWORKS
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "rnn_search_translation"
@@ -43,29 +43,21 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("texts", nargs="*", help="sentences to translate with the models of the last run (no training)")
     pairs = sorted(translation_data.LANGUAGES)
     parser.add_argument("--pair", choices=pairs, default="en-es", help="languages (default: %(default)s)")
-    parser.add_argument(
-        "--networks", nargs="+", choices=NETWORKS, default=USUAL, metavar="NAME", help=f"of {'; '.join(NETWORKS)}"
-    )
-    parser.add_argument("--seeds", type=positive, default=1, help="models of each kind (default: %(default)s)")
-    parser.add_argument("--steps", type=positive, default=2500, help="updates of each model (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=64, help="sentences per update (default: %(default)s)")
-    parser.add_argument("--units", type=positive, default=128, help="units of the GRUs (default: %(default)s)")
-    parser.add_argument(
-        "--vocabulary", type=positive, default=3000, help="subwords per language (default: %(default)s)"
-    )
+    parser.networks(NETWORKS, USUAL)
+    parser.training(steps=2500, batch=64, unit="sentences", seeds=1)
+    parser.number("--units", 128, "units of the GRUs")
+    parser.number("--vocabulary", 3000, "subwords per language")
     parser.add_argument("--dropout", type=float, default=0.0, help="rate (default: %(default)s)")
-    parser.add_argument("--beam", type=positive, default=1, help="beam width; 1 is greedy (default: 1)")
+    parser.number("--beam", 1, "beam width; 1 is greedy")
     parser.add_argument("--sentences", type=positive, help="approximate number of test sentences (default: all)")
     parser.add_argument(
         "--seed", type=int, default=0, help="of the split, and of the first batches and weights (default: 0)"
     )
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    parser.add_argument("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/PAIR)")
-    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+    parser.folders(OUTPUT, "PAIR")
     options = parser.parse_args(arguments)
     options.output = options.output or OUTPUT / options.pair
     return options

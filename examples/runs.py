@@ -1,6 +1,5 @@
 """Shared by the examples: arguments, printed output, and the folder of the results."""
 
-import argparse
 import importlib
 import importlib.metadata
 import json
@@ -98,22 +97,6 @@ def install(package=None):
     if next(importlib.metadata.distributions(name="pip"), None) is None:
         pip = ["python3", "-m", "pip", "--python", sys.executable]
     return shlex.join([*pip, "install", "-e", f"{root}[{extra}]"])
-
-
-def positive(text):
-    """A positive int, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a positive number. Received: {text}")
-    return number
-
-
-def above_zero(text):
-    """A positive float, for argparse."""
-    number = float(text)
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
-    return number
 
 
 def heading(text):

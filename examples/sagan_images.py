@@ -14,7 +14,6 @@ progress.png, samples-*.png, attention.png, results.json and the last checkpoint
 docs/examples/sagan_images.md.
 """
 
-import argparse
 import functools
 import os
 import pathlib
@@ -27,6 +26,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import numpy as np
 import offline_features
+from arguments import Parser, positive
 from runs import (
     OtherRunError,
     describe,
@@ -34,7 +34,6 @@ from runs import (
     folder_of,
     heading,
     minutes,
-    positive,
     recorded,
     save_figure,
     save_json,
@@ -68,27 +67,16 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("--task", choices=TASKS, default="clothes", help="(default: %(default)s)")
-    names = f"of: {'; '.join(SYSTEMS)} (default: all)"
-    add("--networks", nargs="+", choices=SYSTEMS, default=[*SYSTEMS], metavar="NAME", help=names)
-    add("--seeds", type=positive, default=1, help="GANs of each kind (default: %(default)s)")
-    add("--steps", type=positive, default=3000, help="updates of each generator (default: %(default)s)")
-    add("--every", type=positive, default=250, help="updates between evaluations (default: %(default)s)")
-    add("--batch", type=positive, default=64, help="images per update (default: %(default)s)")
-    add(
-        "--channels",
-        type=positive,
-        default=16,
-        help="of the largest map; 64 in the paper (default: %(default)s)",
-    )
-    add("--attention-at", type=positive, default=16, help="side of the map with attention (default: %(default)s)")
-    add("--held-out", type=positive, default=2000, help="held-out images (default: %(default)s)")
-    add("--images", type=positive, help="number of training images (default: all 60,000)")
-    add("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    add("--output", type=pathlib.Path, help=f"folder of the results (default: {OUTPUT.name}/TASK)")
-    add("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+    parser = Parser(__doc__)
+    parser.add_argument("--task", choices=TASKS, default="clothes", help="(default: %(default)s)")
+    parser.networks(SYSTEMS)
+    parser.training(steps=3000, batch=64, unit="images", seeds=1)
+    parser.number("--every", 250, "updates between evaluations")
+    parser.number("--channels", 16, "of the largest map; 64 in the paper")
+    parser.number("--attention-at", 16, "side of the map with attention")
+    parser.number("--held-out", 2000, "held-out images")
+    parser.add_argument("--images", type=positive, help="number of training images (default: all 60,000)")
+    parser.folders(OUTPUT, "TASK")
     options = parser.parse_args(arguments)
     if options.held_out < 2:
         parser.error(f"--held-out must be at least 2, to have a variance. Received: {options.held_out}")

@@ -24,6 +24,7 @@ import cross_view_data
 import dates_served
 import game_maps
 import numpy as np
+from arguments import Parser
 from runs import (
     OtherRunError,
     describe,
@@ -31,7 +32,6 @@ from runs import (
     folder_of,
     heading,
     minutes,
-    positive,
     recorded,
     save_figure,
     save_json,
@@ -71,25 +71,17 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--ablation", type=steps_of_ablation, default="ACFH", help="A to H (default: %(default)s)")
-    parser.add_argument("--steps", type=positive, default=3000, help="updates of each pair (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=8, help="views per update (default: %(default)s)")
-    parser.add_argument("--seeds", type=positive, default=1, help="generators of each kind (default: %(default)s)")
-    parser.add_argument("--width", type=positive, default=16, help="channels, first layers (default: %(default)s)")
-    parser.add_argument("--channels", type=positive, default=16, help="channels, second stage (default: %(default)s)")
-    parser.add_argument(
-        "--discriminator", type=positive, default=4, help="channels, its first layer (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--adversarial", type=factor, default=1.0, help="factor of the adversarial loss (default: %(default)s)"
-    )
-    parser.add_argument("--views", type=positive, default=4800, help="training views (default: %(default)s)")
-    parser.add_argument("--examined", type=positive, default=600, help="test views (default: %(default)s)")
+    parser.training(steps=3000, batch=8, unit="views", seeds=1)
+    parser.number("--width", 16, "channels, first layers")
+    parser.number("--channels", 16, "channels, second stage")
+    parser.number("--discriminator", 4, "channels, its first layer")
+    parser.number("--adversarial", 1.0, "factor of the adversarial loss", factor)
+    parser.number("--views", 4800, "training views")
+    parser.number("--examined", 600, "test views")
     parser.add_argument("--test", choices=TESTS, default="places", help="where test views are from (default: places)")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    parser.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+    parser.folders(OUTPUT)
     return parser.parse_args(arguments)
 
 

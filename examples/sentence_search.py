@@ -9,7 +9,6 @@ words of the best section, shaded by attention and by contribution to the score.
 docs/examples/sentence_search.md.
 """
 
-import argparse
 import os
 import pathlib
 import sys
@@ -21,7 +20,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import numpy as np
 import search_sections
-from runs import describe, ended, heading, minutes, positive, save_figure
+from arguments import Parser
+from runs import describe, ended, heading, minutes, save_figure
 from search_questions import QUESTIONS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -37,10 +37,10 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("questions", nargs="*", help="(default: those of examples/search_questions.py)")
-    parser.add_argument("--best", type=positive, default=3, help="sections printed (default: %(default)s)")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of downloads (default: the user's cache folder)")
+    parser.number("--best", 3, "sections printed")
+    parser.cache()
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
     return parser.parse_args(arguments)
 

@@ -9,7 +9,6 @@ model.keras, export/1, export/2 ... `dates_compared.py` compares runs. Data and 
 docs/examples/transformer_dates.md.
 """
 
-import argparse
 import logging
 import os
 import pathlib
@@ -26,8 +25,9 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
+from arguments import Parser
 from dates_networks import NETWORKS
-from runs import describe, ended, heading, minutes, positive, save_figure, save_json, save_whole
+from runs import describe, ended, heading, minutes, save_figure, save_json, save_whole
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -56,16 +56,13 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("texts", nargs="*", help="dates to convert with the export of the last run (no training)")
     parser.add_argument(
         "--network", choices=NETWORKS, default="Transformer", help="what is trained (default: %(default)s)"
     )
-    parser.add_argument("--steps", type=positive, default=5000, help="training steps (default: %(default)s)")
-    parser.add_argument("--batch", type=positive, default=64, help="dates per step (default: %(default)s)")
-    parser.add_argument(
-        "--held-out", type=positive, default=1000, help="held-out dates of each kind (default: %(default)s)"
-    )
+    parser.training(steps=5000, batch=64, unit="dates")
+    parser.number("--held-out", 1000, "held-out dates of each kind")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the data and the weights (default: 0)")
     parser.add_argument("--output", type=pathlib.Path, help="folder of the results (default: runs/NETWORK_dates)")
     options = parser.parse_args(arguments)

@@ -11,7 +11,6 @@ block of 1 x 1 convolutions, one the self-attention of "Self-Attention Generativ
 checkpoints. Results: docs/examples/twin_digits.md.
 """
 
-import argparse
 import functools
 import os
 import pathlib
@@ -25,7 +24,8 @@ import dates_served
 import digits_data
 import numpy as np
 import twins_data
-from runs import describe, ended, folder_of, heading, minutes, positive, recorded, save_figure, save_json, settle
+from arguments import Parser
+from runs import describe, ended, folder_of, heading, minutes, recorded, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "twin_digits"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -46,24 +46,12 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add(
-        "--networks",
-        nargs="+",
-        choices=DISCRIMINATORS,
-        default=[*DISCRIMINATORS],
-        metavar="NAME",
-        help="discriminators, of: " + "; ".join(DISCRIMINATORS) + " (default: all)",
-    )
-    add("--seeds", type=positive, default=3, help="GANs of each kind (default: %(default)s)")
-    add("--steps", type=positive, default=3000, help="updates of each generator (default: %(default)s)")
-    add("--every", type=positive, default=500, help="updates between examinations (default: %(default)s)")
-    add("--batch", type=positive, default=64, help="images per update (default: %(default)s)")
-    add("--examined", type=positive, default=1000, help="test images (default: %(default)s)")
-    add("--cache", type=pathlib.Path, help="folder of datasets (default: the user's cache folder)")
-    add("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
-    add("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+    parser = Parser(__doc__)
+    parser.networks(DISCRIMINATORS)
+    parser.training(steps=3000, batch=64, unit="images", seeds=3)
+    parser.number("--every", 500, "updates between examinations")
+    parser.number("--examined", 1000, "test images")
+    parser.folders(OUTPUT)
     return parser.parse_args(arguments)
 
 

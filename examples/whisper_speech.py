@@ -10,7 +10,6 @@ Outputs in `runs/whisper_speech/` (see `--output`): speech.wav, words.png, expor
 docs/examples/whisper_speech.md.
 """
 
-import argparse
 import logging
 import os
 import pathlib
@@ -24,6 +23,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import dates_served
 import numpy as np
+from arguments import Parser
 from runs import describe, ended, heading, minutes, save_figure, save_whole
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "whisper_speech"
@@ -36,11 +36,11 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     given = parser.add_mutually_exclusive_group()
     given.add_argument("--text", default=SPOKEN, help="an English text for espeak-ng (default: %(default)s)")
     given.add_argument("--speech", type=pathlib.Path, help="a WAV file of English speech")
-    parser.add_argument("--cache", type=pathlib.Path, help="folder of weights (default: the user's cache folder)")
+    parser.cache()
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, help="folder of the results")
     return parser.parse_args(arguments)
 

@@ -1,0 +1,58 @@
+"""Command-line arguments of the examples."""
+
+import argparse
+import pathlib
+
+
+class Parser(argparse.ArgumentParser):
+    """Parser with the arguments that several examples have.
+
+    Args:
+        description: Docstring of the example.
+    """
+
+    def __init__(self, description):
+        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def number(self, name, default, what, kind=None):
+        """Adds a number, by default a positive int; `what` it is, for the help."""
+        self.add_argument(name, type=kind or positive, default=default, help=f"{what} (default: %(default)s)")
+
+    def networks(self, names, usual=None):
+        """Adds --networks, some of `names`; `usual` are the default, or all."""
+        usual = [*names] if usual is None else usual
+        text = f"of: {'; '.join(names)} (default: {'all' if usual == [*names] else '; '.join(usual)})"
+        self.add_argument("--networks", nargs="+", choices=names, default=usual, metavar="NAME", help=text)
+
+    def training(self, steps, batch, unit, seeds=None):
+        """Adds --steps, --batch of examples that are called `unit`, and --seeds if it has a default."""
+        self.number("--steps", steps, "updates of each network")
+        self.number("--batch", batch, f"{unit} per update")
+        if seeds is not None:
+            self.number("--seeds", seeds, "networks of each kind")
+
+    def folders(self, output, inner=""):
+        """Adds --cache, --output and --fresh; with `inner`, the default of the output is `None`, for OUTPUT/INNER."""
+        self.cache()
+        text = f"folder of the results (default: {output.name}{inner and '/' + inner})"
+        self.add_argument("--output", type=pathlib.Path, default=None if inner else output, help=text)
+        self.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+
+    def cache(self):
+        self.add_argument("--cache", type=pathlib.Path, help="folder of downloads (default: the user's cache folder)")
+
+
+def positive(text):
+    """A positive int."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a positive number. Received: {text}")
+    return number
+
+
+def above_zero(text):
+    """A positive float."""
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
+    return number
