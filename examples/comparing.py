@@ -56,55 +56,65 @@ def number_text(values, digits, sign="", unit=""):
 
 
 def print_rates(rates, sizes, baseline, digits=1):
+    """Prints rates from 0 to 1 in per cent, see `print_means`."""
+    print_means(rates, sizes, baseline, lambda values, sign="": mean_text(values, digits, sign))
+
+
+def print_means(found, sizes, baseline, text):
     """Prints the mean of each kind and the mean difference from the baseline, seed by seed, each with its interval.
 
     Args:
-        rates: {kind: the rate of the network of each seed, 0 to 1}.
+        found: {kind: the number of the network of each seed}.
         sizes: {kind: number of parameters}.
-        baseline: A kind; differences are left out if it is not among `rates`.
-        digits: Decimal places of per cents.
+        baseline: A kind; differences are left out if it is not among `found`.
+        text: Function of numbers and a sign ("" or "+") that returns their mean and interval as text.
     """
     print(
         "    95 % confidence intervals of the mean over seeds, by Student's t; differences between networks of a seed"
     )
-    width = max(map(len, rates)) + 2
+    width = max(map(len, found)) + 2
     last = f"difference from {baseline}"
     column = max(34, len(last) + 2)
     print(f"    {'':{width}}{'parameters':>10}{'mean':>18}{last:>{column}}")
-    for name, values in rates.items():
-        apart = np.subtract(values, rates[baseline]) if baseline in rates and name != baseline else None
-        difference = "" if apart is None else mean_text(apart, digits, "+")
-        print(f"    {name:{width}}{sizes[name]:>10,}{mean_text(values, digits):>18}{difference:>{column}}")
+    for name, values in found.items():
+        apart = np.subtract(values, found[baseline]) if baseline in found and name != baseline else None
+        difference = "" if apart is None else text(apart, "+")
+        print(f"    {name:{width}}{sizes[name]:>10,}{text(values):>18}{difference:>{column}}")
 
 
 def plot_rates(rates, title, label, lines=None):
+    """Plots rates from 0 to 1 in per cent, see `plot_means`."""
+    percent = {name: 100 * np.asarray(values) for name, values in rates.items()}
+    return plot_means(percent, title, f"{label}, %", {text: 100 * rate for text, rate in (lines or {}).items()})
+
+
+def plot_means(found, title, label, lines=None):
     """Plots a dot for each network, and the mean of each kind with its 95 % confidence interval.
 
     Args:
-        rates: {kind: the rate of the network of each seed, 0 to 1}.
+        found: {kind: the number of the network of each seed}.
         title: String.
-        label: String, what the rates are, in per cent.
-        lines: {text: a rate to compare with, plotted as a line}, such as that of random guessing; `None`: no lines.
+        label: String, what the numbers are.
+        lines: {text: a number to compare with, plotted as a line}, such as that of random guessing; `None`: no lines.
 
     Returns:
         `matplotlib.figure.Figure`.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.4 * max(4, len(rates)), 4), layout="constrained")
+    figure = Figure(figsize=(1.4 * max(4, len(found)), 4), layout="constrained")
     axes = figure.subplots()
-    for x, values in enumerate(rates.values()):
-        percent = 100 * np.array(values)
-        axes.plot([x - 0.1] * len(percent), percent, "o", color=PALETTE[0], alpha=0.6)
+    for x, values in enumerate(found.values()):
+        axes.plot([x - 0.1] * len(values), values, "o", color=PALETTE[0], alpha=0.6)
         style = {"color": PALETTE[1], "marker": "s", "capsize": 4, "linestyle": "none"}
-        axes.errorbar(x + 0.1, percent.mean(), interval(percent), **style)
-    for (text, rate), style in zip((lines or {}).items(), (":", "--")):
-        axes.axhline(100 * rate, color="grey", linestyle=style, label=text)
+        axes.errorbar(x + 0.1, np.mean(values), interval(values), **style)
+    for (text, number), style in zip((lines or {}).items(), (":", "--")):
+        axes.axhline(number, color="grey", linestyle=style, label=text)
     if lines:
         axes.legend(frameon=False)
-    axes.set_xticks(range(len(rates)), [name.replace(", ", ",\n") for name in rates])
-    axes.set_xlim(-0.5, len(rates) - 0.5)
-    axes.set_ylabel(f"{label}, %\n(squares: mean over seeds, 95 % interval)")
+    axes.set_xticks(range(len(found)), [name.replace(", ", ",\n") for name in found])
+    axes.set_xlim(-0.5, len(found) - 0.5)
+    axes.set_ylabel(f"{label}\n(squares: mean over seeds, 95 % interval)")
     axes.set_title(title)
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

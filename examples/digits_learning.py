@@ -9,8 +9,23 @@ from resuming import train
 
 from keras_attention import metrics, training
 
+REDUCED = 4  # pixels, along each side, that are one of the source of super-resolution
 
-def batches(images, labels, batch_size, seed, first=0):
+
+def inputs_of(images, labels, source=False):
+    """The inputs of a model: the images, their labels and, with `source`, the reduced images."""
+    inputs = {"image": images.astype("int32"), "label": labels}
+    return inputs | ({"source": reduced(images)} if source else {})
+
+
+def reduced(images):
+    """uint8 [B, Y, X, C] -> int32 [B, Y / REDUCED, X / REDUCED, C]: means of squares of pixels."""
+    B, Y, X, C = images.shape
+    squares = images.reshape(B, Y // REDUCED, REDUCED, X // REDUCED, REDUCED, C)
+    return np.rint(squares.mean(axis=(2, 4))).astype("int32")
+
+
+def batches(images, labels, batch_size, seed, first=0, source=False):
     """Endless batches of images from batch `first` on.
 
     Batch k does not depend on `first`: the order of an epoch depends on `seed` and its number.
@@ -21,6 +36,7 @@ def batches(images, labels, batch_size, seed, first=0):
         batch_size: Images in a batch; an incomplete batch at the end of an epoch is dropped.
         seed: Int.
         first: Int, number of skipped batches.
+        source: Whether the batches are for super-resolution.
     """
     batch_size = min(batch_size, len(images))
     per_epoch = len(images) // batch_size
@@ -31,12 +47,13 @@ def batches(images, labels, batch_size, seed, first=0):
             order = np.random.default_rng((seed, number // per_epoch)).permutation(len(images))
             for start in range(number % per_epoch * batch_size, per_epoch * batch_size, batch_size):
                 rows = order[start : start + batch_size]
-                image = images[rows].astype("int32")
-                yield {"image": image, "label": labels[rows]}, image
+                inputs = inputs_of(images[rows], labels[rows], source)
+                yield inputs, inputs["image"]
                 number += 1
 
-    image = tf.TensorSpec((batch_size, *images.shape[1:]), "int32")
-    signature = ({"image": image, "label": tf.TensorSpec((batch_size,), "int32")}, image)
+    example = inputs_of(images[:batch_size], labels[:batch_size], source)
+    specs = {name: tf.TensorSpec(value.shape, "int32") for name, value in example.items()}
+    signature = (specs, specs["image"])
     return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 
 
@@ -57,7 +74,7 @@ def learn(model, images, labels, steps, batch_size, seed, folder, rate=2e-3, eve
         metrics=[metrics.BitsPerDim(model.likelihood)],
         jit_compile=False,
     )
-    data = functools.partial(batches, images, labels, batch_size, seed)
+    data = functools.partial(batches, images, labels, batch_size, seed, source=model.num_encoder_layers > 0)
     shown = {"bits_per_dim": "{:.3f} bits/dim"}
     return train(model, data, steps, folder, every, shown, callbacks)
 
@@ -73,12 +90,13 @@ def bits_of_each(model, images, labels, batch_size=32):
 
     # AutoGraph has nothing to convert here, and would take longer than the trace.
     @tf.function(reduce_retracing=True, autograph=False)
-    def nats(image, label):
-        outputs = model({"image": image, "label": label}, training=False)
-        return -tf.reduce_mean(pixel_log_prob(image, outputs, model.likelihood), axis=(1, 2))
+    def nats(inputs):
+        outputs = model(inputs, training=False)
+        return -tf.reduce_mean(pixel_log_prob(inputs["image"], outputs, model.likelihood), axis=(1, 2))
 
+    inputs = inputs_of(images, labels, model.num_encoder_layers > 0)
     parts = [
-        nats(tf.constant(images[i : i + batch_size], "int32"), tf.constant(labels[i : i + batch_size])).numpy()
+        nats({name: tf.constant(values[i : i + batch_size], "int32") for name, values in inputs.items()}).numpy()
         for i in range(0, len(images), batch_size)
     ]
     return np.concatenate(parts) / np.log(2) / images.shape[-1]

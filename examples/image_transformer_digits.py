@@ -1,12 +1,14 @@
-"""Image Transformers generate digits, with memories of several sizes: the paper's memory ablation.
+"""Image Transformers generate digits: the paper's memory ablation, blocks of two dimensions, super-resolution.
 
     python examples/image_transformer_digits.py                        # downloads, trains, evaluates, samples
-    python examples/image_transformer_digits.py --steps 100 --memories 8 64
+    python examples/image_transformer_digits.py --steps 100 --networks "memory 8" "memory 64"
+    python examples/image_transformer_digits.py --networks "2-D, 7 x 7" "logistic mixture" super-resolution
 
-MNIST, 256 gray values, class-conditional. The same network trains with blocks of 8, 16, 64 and 256 positions, for the
-same number of updates on the same batches ("Image Transformer", Parmar et al., 2018). An interrupted run resumes from
-its last checkpoint when it is started again. Outputs in `runs/image_transformer_digits/` (see `--output`):
-bits_per_dim.png, pictures.png, results.json and the checkpoints. Results: docs/examples/image_transformer_digits.md.
+MNIST, 256 gray values, class-conditional ("Image Transformer", Parmar et al., 2018). Networks with blocks of 8, 16, 64
+and 256 positions and as many of memory, with blocks of two dimensions, with another likelihood, or with an encoder of
+the digit at a quarter of its size train for the same number of updates on the same batches. An interrupted run resumes
+from its last checkpoint when it is started again. Outputs in `runs/image_transformer_digits/` (see `--output`):
+bits_per_dim.png, pictures-*.png, results.json and the checkpoints. Results: docs/examples/image_transformer_digits.md.
 """
 
 import os
@@ -21,15 +23,24 @@ import dates_served
 import digits_data
 import numpy as np
 from arguments import Parser, above_zero, positive
-from runs import describe, ended, heading, minutes, save_figure, save_json, settle
+from runs import describe, ended, folder_of, heading, minutes, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
-MEMORIES = (8, 16, 64, 256)  # of the paper's ablation
+BASELINE = "memory 8"
+NETWORKS = {
+    **{f"memory {size}": {"query_block": size, "memory_block": size} for size in (8, 16, 64, 256)},
+    # 49 positions that attend to as many as 130: those of the block, three rows above it, and three columns beside it.
+    "2-D, 7 x 7": {"query_block": (7, 7), "memory_block": (3, 3)},
+    "logistic mixture": {"query_block": 64, "memory_block": 64, "likelihood": "logistic_mixture"},
+    "super-resolution": {"query_block": 64, "memory_block": 64, "num_encoder_layers": 1},
+}
+USUAL = [*NETWORKS][:4]  # of the paper's ablation
 CLASSES = 10
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("steps", "batch", "layers", "width", "likelihood", "images", "seed")
-LEARNED = ("memory-*/step-*.weights.h5",)
+FIXED = ("steps", "batch", "layers", "width", "images")
+LEARNED = ("*/seed-*/step-*.weights.h5",)
+ROWS = 4  # of samples
 
 
 def main(arguments=None):
@@ -38,18 +49,13 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = Parser(__doc__)
-    parser.add_argument(
-        "--memories", type=positive, nargs="+", default=MEMORIES, help="sizes of the memory (default: 8 16 64 256)"
-    )
-    parser.training(steps=2400, batch=4, unit="digits")
+    parser.networks(NETWORKS, USUAL)
+    parser.training(steps=2400, batch=4, unit="digits", seeds=1)
     parser.number("--layers", 3, "layers of each network")
     parser.number("--width", 64, "model dimension")
-    likelihoods = ("categorical", "logistic_mixture")
-    parser.add_argument("--likelihood", choices=likelihoods, default="categorical", help="(default: %(default)s)")
     parser.add_argument("--images", type=positive, help="number of training digits (default: all 60,000)")
     parser.number("--held-out", 2000, "test digits")
     parser.number("--temperature", 1.0, "of the samples", above_zero)
-    parser.add_argument("--seed", type=int, default=0, help="of the batches, the weights and the samples (default: 0)")
     parser.folders(OUTPUT)
     return parser.parse_args(arguments)
 
@@ -59,84 +65,87 @@ def run(options):
     began = time.perf_counter()
     heading("Image Transformers on MNIST")
     with dates_served.quiet():
-        import digits_learning
-        import keras
-    describe(options.seed)
+        import comparing
+        import digits_learning as learning
+    describe()
     settle(options, FIXED, LEARNED)
     (images, labels), held_out = digits_data.load(options.cache)
     images, labels = images[: options.images], labels[: options.images]
     held_out = [x[: options.held_out] for x in held_out]
     print(f"{len(images):,} training digits, {len(held_out[0]):,} test digits")
-    bits, model = {}, None
-    for memory in sorted(set(options.memories)):
-        keras.utils.set_random_seed(options.seed)
-        model = build(options, memory)
-        heading(
-            f"Memory {memory}: {model.count_params():,} parameters, {options.steps} updates of {options.batch} digits"
-        )
-        folder = options.output / f"memory-{memory}"
-        rest = (options.steps, options.batch, options.seed, folder)
-        before = digits_learning.learn(model, images, labels, *rest)
-        if before:
-            print(f"    resumed after update {before} of an earlier run")
-        each = digits_learning.bits_of_each(model, *held_out)
-        bits[memory] = (float(each.mean()), float(1.96 * each.std() / np.sqrt(len(each))))
-        print(f"    {bits[memory][0]:.4f} ± {bits[memory][1]:.4f} bits/dim of held-out digits")
-    report(options, bits)
-    paint(options, model, held_out)
+    bits, sizes, first = {name: [] for name in options.networks}, {}, {}
+
+    def learn(model, name, seed, folder):
+        return learning.learn(model, images, labels, options.steps, options.batch, seed, folder)
+
+    for name, _, model in comparing.trained(options, options.networks, build, learn):
+        each = learning.bits_of_each(model, *held_out)
+        sizes[name] = model.count_params()
+        bits[name].append(float(each.mean()))
+        margin = 1.96 * each.std() / np.sqrt(len(each))
+        print(f"    {bits[name][-1]:.4f} bits/dim of test digits, ± {margin:.4f} over the digits")
+        first.setdefault(name, model)
+    report(options, bits, sizes)
+    for name, model in first.items():
+        paint(options, name, model, held_out)
     heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
     return 0
 
 
-def build(options, memory):
+def build(options, name, seed):
     """Builds a network with initial weights."""
+    import keras
+
     from keras_attention import models
 
+    keras.utils.set_random_seed(seed)
     return models.image_transformer(
         channels=1,
         num_layers=options.layers,
         model_dim=options.width,
         num_heads=2,
         intermediate_dim=4 * options.width,
-        query_block=memory,
-        memory_block=memory,
-        likelihood=options.likelihood,
         num_classes=CLASSES,
         dropout=0.0,
-        seed=options.seed,
+        seed=seed,
+        **NETWORKS[name],
     )
 
 
-def report(options, bits):
-    """Prints, plots and saves the ablation."""
-    import digits_pictures as pictures
+def report(options, bits, sizes):
+    """Prints, plots and saves the bits per dimension."""
+    from comparing import number_text, plot_means, print_means
 
-    heading("Bits per dimension by size of the memory (mean ± half of the 95 % confidence interval)")
-    for memory, (mean, margin) in bits.items():
-        print(f"    {memory:5}  {mean:.4f} ± {margin:.4f}")
-    figure = pictures.plot_bits(bits, f"MNIST, {options.steps} updates of each network")
+    heading(f"Bits/dim of {options.held_out} test digits; {options.seeds} networks of each kind")
+    print_means(bits, sizes, BASELINE, lambda values, sign="": number_text(values, 3, sign))
+    figure = plot_means(bits, f"MNIST, {options.steps} updates of each network", "bits/dim of test digits")
     save_figure(options.output / "bits_per_dim.png", figure)
-    settings = {k: v for k, v in vars(options).items() if k not in ("output", "cache")}
-    table = {"settings": settings, "bits_per_dim": bits}
-    save_json(options.output / "results.json", table)
+    settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "held_out")}
+    save_json(options.output / "results.json", {"settings": settings, "weights": sizes, "bits_per_dim": bits})
 
 
-def paint(options, model, held_out):
-    """Plots samples and completions of the network with the largest memory."""
+def paint(options, name, model, held_out):
+    """Plots samples of a network, and completions of upper halves; of super-resolution, enlarged digits."""
+    import digits_learning as learning
     import digits_pictures as pictures
 
-    heading("Sampling")
+    heading(f"Sampling: {name}")
     began = time.perf_counter()
     size = held_out[0].shape[1:3]
-    sampler = pictures.painter(model, size, options.seed, options.temperature)
-    samples = pictures.samples(sampler, CLASSES, 4, size)
+    sampler = pictures.painter(model, size, 0, options.temperature)
     images, labels = (x[:CLASSES] for x in held_out)
-    completed = pictures.completions(sampler, images, labels, 3)
-    count = samples.shape[0] * samples.shape[1] + 3 * len(images)
-    print(f"    {count} digits in {time.perf_counter() - began:.0f} s, {size[0] * size[1]} steps each")
-    title = f"memory {max(options.memories)}, {options.steps} updates, temperature {options.temperature:g}"
-    figure = pictures.plot_pictures(samples, completed, title)
-    save_figure(options.output / "pictures.png", figure)
+    if model.num_encoder_layers:
+        source = learning.reduced(images)
+        parts = {"reduced; samples; original": pictures.enlarged(sampler, images, labels, source, ROWS)}
+    else:
+        parts = {
+            "samples, one column for each class": pictures.samples(sampler, CLASSES, ROWS),
+            "given half; completions; original": pictures.completions(sampler, images, labels, ROWS - 1),
+        }
+    print(f"    {time.perf_counter() - began:.0f} s, {size[0] * size[1]} steps each")
+    title = f"{name}, {options.steps} updates, temperature {options.temperature:g}"
+    path = options.output / f"pictures-{folder_of(options, name, 0).parent.name}.png"
+    save_figure(path, pictures.plot_pictures(parts, title))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def stand_in():
     image, label = keras.Input((3, 4, 1), dtype="int32", name="image"), keras.Input((), dtype="int32", name="label")
     logits = keras.layers.Embedding(3, 256)(label)[:, None, None, None, :]
     model = keras.Model({"image": image, "label": label}, keras.layers.Dense(256)(image[..., None] / 255) + logits)
-    model.likelihood = "categorical"
+    model.likelihood, model.num_encoder_layers = "categorical", 0
     return model
 
 
@@ -54,6 +54,21 @@ def test_an_epoch_has_each_digit_once_and_the_next_has_another_order():
 def test_a_batch_does_not_depend_on_where_the_run_starts(first):
     for one, other in zip(taken(first + 2)[first:], taken(2, first=first)):
         np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_reduced_images_are_the_means_of_squares():
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 12, 1)).astype("uint8")
+    found = learning.reduced(images)
+    assert found.shape == (2, 2, 3, 1) and found.dtype == "int32"
+    for (b, y, x, _), value in np.ndenumerate(found):
+        assert abs(value - images[b, 4 * y : 4 * y + 4, 4 * x : 4 * x + 4].mean()) <= 0.5
+
+
+def test_batches_of_super_resolution_have_the_reduced_images():
+    images = np.random.default_rng(0).integers(0, 256, (9, 4, 8, 1)).astype("uint8")
+    [(x, y)] = learning.batches(images, np.arange(9, dtype="int32"), 4, SEED, source=True).take(1).as_numpy_iterator()
+    np.testing.assert_array_equal(x["source"], learning.reduced(images[x["label"]]))
+    np.testing.assert_array_equal(y, images[x["label"]])
 
 
 def learn(model, folder, **kwargs):
