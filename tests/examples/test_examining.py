@@ -38,14 +38,14 @@ def test_a_run_that_resumes_has_the_results_of_an_uninterrupted_one(update, tmp_
 
 class Killed(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
-        if self.model.optimizer.iterations == 8:
+        if self.model.optimizer.iterations == 6:
             raise KeyboardInterrupt
 
 
 def test_where_there_is_a_checkpoint_there_are_its_results(tmp_path, eager):
-    """A run that is killed during its last examination examines again."""
+    """A run that is killed during an examination examines again."""
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "run", callbacks=[Killed(), examination(tmp_path)])
-    assert list(recorded(tmp_path / "found.json")) == [0, 3, 6]
-    assert train(tmp_path / "run", callbacks=[examination(tmp_path)])[0] < 8
+    assert list(recorded(tmp_path / "found.json")) == [0, 3]
+    assert train(tmp_path / "run", callbacks=[examination(tmp_path)])[0] == 3
     assert list(recorded(tmp_path / "found.json")) == [0, 3, 6, 8]

@@ -24,3 +24,10 @@ def test_figures_are_saved(tmp_path):
     [fid, kid] = figures["progress"].axes
     assert [line.get_ydata()[1] for line in fid.lines] == [30, 20]
     assert [line.get_ydata()[1] for line in kid.lines] == [0.1, 0.1]
+
+
+def test_progress_of_seeds_is_at_the_updates_that_all_have():
+    """A run that was continued to 4, then to 6, was examined at 4, too."""
+    tables = [{update: {"FID": float(update)} for update in updates} for updates in ((0, 3, 4, 6), (0, 3, 6))]
+    [axes] = pictures.plot_progress({"with": tables}, ("FID",), "title").axes
+    assert axes.lines[0].get_xdata().tolist() == [0, 3, 6]
