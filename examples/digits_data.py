@@ -30,7 +30,13 @@ def load(folder=None):
 
 def small(images):
     """uint8 [N, 28, 28, 1] -> float32 [N, 12, 12] between 0 and 1: the central 24 x 24, means of 2 x 2 pixels."""
-    return images[:, 2:26, 2:26, 0].reshape(-1, 12, 2, 12, 2).mean(axis=(2, 4), dtype="float32") / 255
+    return pooled(images[:, 2:26, 2:26, 0], 2).astype("float32") / 255
+
+
+def pooled(images, size):
+    """[B, Y, X, ...] -> [B, Y / size, X / size, ...]: the means of squares of size x size pixels."""
+    B, Y, X, *rest = images.shape
+    return images.reshape(B, Y // size, size, X // size, size, *rest).mean(axis=(2, 4))
 
 
 def of_package(folder=None):

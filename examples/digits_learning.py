@@ -5,6 +5,7 @@ import functools
 import keras
 import numpy as np
 import tensorflow as tf
+from digits_data import pooled
 from resuming import train
 
 from keras_attention import metrics, training
@@ -20,9 +21,7 @@ def inputs_of(images, labels, source=False):
 
 def reduced(images):
     """uint8 [B, Y, X, C] -> int32 [B, Y / REDUCED, X / REDUCED, C]: means of squares of pixels."""
-    B, Y, X, C = images.shape
-    squares = images.reshape(B, Y // REDUCED, REDUCED, X // REDUCED, REDUCED, C)
-    return np.rint(squares.mean(axis=(2, 4))).astype("int32")
+    return np.rint(pooled(images, REDUCED)).astype("int32")
 
 
 def batches(images, labels, batch_size, seed, first=0, source=False):

@@ -23,7 +23,7 @@ import dates_served
 import digits_data
 import numpy as np
 from arguments import Parser, above_zero, positive
-from runs import describe, ended, folder_of, heading, minutes, save_figure, save_json, settle
+from runs import describe, ended, file_name, heading, minutes, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -144,7 +144,7 @@ def paint(options, name, model, held_out):
         }
     print(f"    {time.perf_counter() - began:.0f} s, {size[0] * size[1]} steps each")
     title = f"{name}, {options.steps} updates, temperature {options.temperature:g}"
-    path = options.output / f"pictures-{folder_of(options, name, 0).parent.name}.png"
+    path = options.output / f"pictures-{file_name(name)}.png"
     save_figure(path, pictures.plot_pictures(parts, title))
 
 

@@ -1,4 +1,4 @@
-"""Shared by the examples: arguments, printed output, and the folder of the results."""
+"""Shared by the examples: how they end, printed output, and the folder of the results."""
 
 import importlib
 import importlib.metadata
@@ -131,7 +131,12 @@ def minutes(seconds):
 
 def folder_of(options, name, seed):
     """The folder of the checkpoints of a network of this name and seed."""
-    return options.output / re.sub(r"\W+", "-", name) / f"seed-{seed}"
+    return options.output / file_name(name) / f"seed-{seed}"
+
+
+def file_name(name):
+    """The name of a network as part of a path."""
+    return re.sub(r"\W+", "-", name)
 
 
 def save_whole(path, save):

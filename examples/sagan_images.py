@@ -31,6 +31,7 @@ from runs import (
     OtherRunError,
     describe,
     ended,
+    file_name,
     folder_of,
     heading,
     minutes,
@@ -103,7 +104,6 @@ def run(options):
     def learn(model, name, seed, folder):
         counts = [network.count_params() for network in (model.generator, model.discriminator)]
         print(f"    parameters of the generator: {counts[0]:,}, of the discriminator: {counts[1]:,}")
-        folder.mkdir(parents=True, exist_ok=True)
         examine = learning.examiner(features, real, classes, seed, task.measures)
         watching = [Examination(examine, folder / "progress.json", options.every, options.steps)]
         data = functools.partial(learning.batches, task.draw, images, labels, options.batch, seed)
@@ -173,9 +173,7 @@ def draw(options, task, trained):
         images = model.average.predict(learning.noise(ROWS * classes, SAMPLED), verbose=0)
         rows = images.reshape(ROWS, classes, *images.shape[1:])
         labels = {"column_labels": task.classes, "title": f"{kind}, {options.steps} updates"}
-        figures[f"samples-{kind.replace(', ', '-').replace(' ', '-')}"] = visualize.image_grid(
-            rows, value_range=(-1, 1), **labels
-        )
+        figures[f"samples-{file_name(kind)}"] = visualize.image_grid(rows, value_range=(-1, 1), **labels)
     if "SAGAN" in trained:
         inputs = learning.noise(LOOKED_AT, SAMPLED + 1)
         generator = trained["SAGAN"].average

@@ -34,7 +34,6 @@ DISCRIMINATORS = ("no block", "1 x 1 block", ATTENTION)
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("steps", "batch", "every", "examined")
 LEARNED = ("*/seed-*/step-*.weights.h5", "*/seed-*/progress.json")
-SHOWN = {"discriminator_loss": "D {:.2f}", "generator_loss": "G {:.2f}"}
 TEST = 1_000_000  # seed of the test images
 SAMPLED, LOOKED_AT = 12, 3  # images of each network that are shown, images with plotted attention
 POINTS = ((0.5, 0.2), (0.5, 0.8))  # of the images, on the two digits
@@ -64,16 +63,18 @@ def run(options):
         import twin_digits_learning as learning
         from examining import Examination
         from resuming import train
+        from sagan_learning import SHOWN
+        from twin_digits_networks import receptive_field
     describe()
     settle(options, FIXED, LEARNED)
     (digits, _), (unseen, _) = digits_data.load(options.cache)
     real = learning.images_of(unseen[: options.examined], np.random.default_rng(TEST))
     chance = float(twins_data.agreement(twins_data.strangers(real[..., 0])).mean())
     print(f"{len(digits):,} digits, and {len(real):,} others for evaluation; agreement of any two: {chance:.1%}")
+    print(f"each position of a discriminator's map sees a window of {receptive_field()} pixels")
     found, sizes, first = {name: [] for name in options.networks}, {}, {}
 
     def learn(model, name, seed, folder):
-        folder.mkdir(parents=True, exist_ok=True)
         watching = [Examination(learning.examiner(real, seed), folder / "progress.json", options.every, options.steps)]
         data = functools.partial(learning.batches, digits, options.batch, seed)
         return train(model, data, options.steps, folder, options.every, SHOWN, watching)

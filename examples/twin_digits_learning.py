@@ -2,8 +2,12 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 import twin_digits_networks as networks
 import twins_data
+from digits_data import pooled
+from resuming import generated
+from sagan_learning import compiled
 
 from keras_attention import metrics, training
 
@@ -18,9 +22,7 @@ def build(block, seed):
     discriminator = networks.discriminator(networks.BLOCKS[block])
     objective = training.NoiseToImage(networks.NOISE)
     model = training.AdversarialModel(networks.generator(), discriminator, objective, average_decay=DECAY, seed=seed)
-    # XLA's convolutions are slower on a CPU.
-    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for rate in RATES.values()), jit_compile=False)
-    return model
+    return compiled(model, RATES)
 
 
 def images_of(digits, rng):
@@ -30,11 +32,11 @@ def images_of(digits, rng):
 
 def batches(digits, batch_size, seed, first=0):
     """Endless batches of twins from batch `first` on; batch k does not depend on `first`."""
-    number = first
-    while True:
-        rng = np.random.default_rng((seed, number))
-        yield (images_of(digits[rng.integers(len(digits), size=batch_size)], rng),)
-        number += 1
+
+    def make(rng):
+        return (images_of(digits[rng.integers(len(digits), size=batch_size)], rng),)
+
+    return generated(make, seed, first, (tf.TensorSpec((batch_size, networks.ROWS, networks.COLUMNS, 1)),))
 
 
 def examiner(real, seed):
@@ -64,7 +66,7 @@ def features(images):
     """Means of 2 x 2 pixels of each digit of images [N, ROWS, COLUMNS, 1]: [2 N, 64]."""
     part = twins_data.PART
     parts = np.concatenate([images[:, :, :part, 0], images[:, :, -part:, 0]])
-    return parts.reshape(-1, networks.ROWS // 2, 2, part // 2, 2).mean(axis=(2, 4)).reshape(len(parts), -1)
+    return pooled(parts, 2).reshape(len(parts), -1)
 
 
 def noise(count, seed):

@@ -41,13 +41,9 @@ def discriminator(block):
     image = keras.Input((ROWS, COLUMNS, 1), name="image")
     x = image
     for width, stride in zip(WIDTHS, STRIDES):
-        x = layers.LeakyReLU(0.2)(spectral(layers.Conv2D(width, 3, stride, padding="same"))(x))
-    x = layers.LeakyReLU(0.2)(spectral(layers.Conv2D(WIDTHS[-1], 1))(block(x)))
-    return keras.Model({"image": image}, spectral(layers.Dense(1))(layers.GlobalAveragePooling2D()(x)))
-
-
-def spectral(layer):
-    return SpectralNormalization(layer)
+        x = layers.LeakyReLU(0.2)(SpectralNormalization(layers.Conv2D(width, 3, stride, padding="same"))(x))
+    x = layers.LeakyReLU(0.2)(SpectralNormalization(layers.Conv2D(WIDTHS[-1], 1))(block(x)))
+    return keras.Model({"image": image}, SpectralNormalization(layers.Dense(1))(layers.GlobalAveragePooling2D()(x)))
 
 
 def no_block(x):
@@ -56,8 +52,8 @@ def no_block(x):
 
 def pointwise(x):
     """A residual block of 1 x 1 convolutions."""
-    hidden = layers.ReLU()(spectral(layers.Conv2D(HIDDEN, 1, use_bias=False))(x))
-    return x + spectral(layers.Conv2D(x.shape[-1], 1, use_bias=False))(hidden)
+    hidden = layers.ReLU()(SpectralNormalization(layers.Conv2D(HIDDEN, 1, use_bias=False))(x))
+    return x + SpectralNormalization(layers.Conv2D(x.shape[-1], 1, use_bias=False))(hidden)
 
 
 def self_attention(x):

@@ -1,6 +1,7 @@
 """Twins: images with the same digit of MNIST twice, left and right, and how much the two halves of images agree."""
 
 import numpy as np
+from digits_data import pooled
 
 DIGIT = 14  # side of a digit
 PART = 16  # columns of the part of an image with one digit
@@ -17,7 +18,7 @@ def draw(digits, rng, rows=32, columns=32):
     Returns:
         float32 [B, rows, columns] from 0 to 1.
     """
-    small = digits[..., 0].reshape(-1, DIGIT, 2, DIGIT, 2).mean(axis=(2, 4), dtype="float32") / 255
+    small = pooled(digits[..., 0], 2).astype("float32") / 255
     images = np.zeros((len(digits), rows, columns), "float32")
     tops = rng.integers(0, rows - DIGIT + 1, (len(digits), 2))
     for image, digit, heights in zip(images, small, tops):

@@ -15,8 +15,7 @@ DIGITS = RNG.integers(0, 256, (7, 28, 28, 1)).astype("u1")
 
 
 def taken(count, first=0, seed=5):
-    source = learning.batches(DIGITS, 4, seed, first)
-    return np.stack([next(source)[0] for _ in range(count)])
+    return np.stack([x for (x,) in learning.batches(DIGITS, 4, seed, first).take(count).as_numpy_iterator()])
 
 
 def test_a_batch_does_not_depend_on_where_the_run_starts():
