@@ -13,6 +13,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, description):
         super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+        self._folder = None  # function of the parsed arguments: the default of --output
 
     def number(self, name, default, what, kind=None):
         """Adds a number, by default a positive int; `what` it is, for the help."""
@@ -31,12 +32,19 @@ class Parser(argparse.ArgumentParser):
         if seeds is not None:
             self.number("--seeds", seeds, "networks of each kind")
 
-    def folders(self, output, inner=""):
-        """Adds --cache, --output and --fresh; with `inner`, the default of the output is `None`, for OUTPUT/INNER."""
+    def folders(self, output, inner=None):
+        """Adds --cache, --output and --fresh; with `inner`, the name of another argument, each choice has a folder."""
         self.cache()
-        text = f"folder of the results (default: {output.name}{inner and '/' + inner})"
-        self.add_argument("--output", type=pathlib.Path, default=None if inner else output, help=text)
+        self._folder = (lambda options: output / getattr(options, inner)) if inner else lambda options: output
+        text = f"folder of the results (default: {output.name}{'/' + inner.upper() if inner else ''})"
+        self.add_argument("--output", type=pathlib.Path, help=text)
         self.add_argument("--fresh", action="store_true", help="start over: delete the checkpoints of an earlier run")
+
+    def parse_args(self, args=None, namespace=None):
+        options = super().parse_args(args, namespace)
+        if self._folder and options.output is None:
+            options.output = self._folder(options)
+        return options
 
     def cache(self):
         self.add_argument("--cache", type=pathlib.Path, help="folder of downloads (default: the user's cache folder)")

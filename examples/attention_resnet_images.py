@@ -12,7 +12,6 @@ Results: docs/examples/attention_resnet_images.md.
 import os
 import pathlib
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -21,7 +20,7 @@ import dates_served
 import fashion_data
 import numpy as np
 from arguments import Parser, positive
-from runs import OtherRunError, describe, ended, heading, minutes, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, heading, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "attention_resnet_images"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -58,7 +57,6 @@ def parse(arguments):
 
 def run(options):
     """Downloads, trains, evaluates and plots."""
-    began = time.perf_counter()
     heading("ResNets with and without attention on Fashion-MNIST")
     with dates_served.quiet():
         import attention_resnet_learning as learning
@@ -82,8 +80,6 @@ def run(options):
         print(f"    {found[name][-1]:.2%} test accuracy")
     report(options, found, sizes)
     draw(options, {name: model for name, model in first.items() if name in DRAWN}, *test)
-    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
-    return 0
 
 
 def build(options, name, seed):

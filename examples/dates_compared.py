@@ -52,7 +52,6 @@ def run(options):
     path = options.output / "exact_by_length.png"
     save_figure(path, plot_lengths(networks, f"Exact matches after {steps} updates, {seeds}"))
     heading(f"Exact matches by length of the text: {path}")
-    return 0
 
 
 def counted(results):

@@ -14,7 +14,6 @@ last checkpoints. Results: docs/examples/gated_digits.md.
 import os
 import pathlib
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -24,7 +23,7 @@ import digits_data
 import gated_digits_data as data
 import numpy as np
 from arguments import Parser
-from runs import describe, ended, heading, minutes, save_figure, save_json, settle
+from runs import describe, ended, heading, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "gated_digits"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -58,7 +57,6 @@ def parse(arguments):
 
 def run(options):
     """Downloads, trains, evaluates and plots."""
-    began = time.perf_counter()
     heading("ResNets with and without gates on digits chosen by a cue")
     with dates_served.quiet():
         import comparing
@@ -84,8 +82,6 @@ def run(options):
         print(f"    {kind['rates'][-1]:.1%} test accuracy; {kind['shown'][-1]:.1%} are one of the three digits")
     report(options, found)
     draw(options, first, test, (test_digits, test_labels))
-    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
-    return 0
 
 
 def build(options, name, seed):

@@ -23,7 +23,7 @@ import dates_served
 import digits_data
 import numpy as np
 from arguments import Parser, above_zero, positive
-from runs import describe, ended, file_name, heading, minutes, save_figure, save_json, settle
+from runs import describe, ended, file_name, heading, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -62,7 +62,6 @@ def parse(arguments):
 
 def run(options):
     """Downloads, trains, evaluates and samples."""
-    began = time.perf_counter()
     heading("Image Transformers on MNIST")
     with dates_served.quiet():
         import comparing
@@ -88,8 +87,6 @@ def run(options):
     report(options, bits, sizes)
     for name, model in first.items():
         paint(options, name, model, held_out)
-    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
-    return 0
 
 
 def build(options, name, seed):

@@ -38,7 +38,6 @@ def run(options):
         content = png(draw(drawings[name]))
         save_whole(options.output / f"{name}.png", lambda beside, content=content: beside.write_bytes(content))
         print(f"{name}.png, {len(content) / 1000:.0f} kB", flush=True)
-    return 0
 
 
 def topics():

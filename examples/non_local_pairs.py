@@ -13,7 +13,6 @@ accuracy.png, maps.png, results.json and the last checkpoints. Results: docs/exa
 import os
 import pathlib
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -24,7 +23,7 @@ import dates_served
 import numpy as np
 import pairs_data
 from arguments import Parser, positive
-from runs import describe, ended, folder_of, heading, minutes, save_figure, save_json, settle
+from runs import describe, ended, folder_of, heading, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_pairs"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -55,15 +54,12 @@ def parse(arguments):
     parser.number("--blocks", 2, "residual blocks")
     parser.add_argument("--features", type=positive, help="updates for recognizing the kinds first (default: none)")
     parser.number("--examined", 2000, "test clips")
-    parser.folders(OUTPUT, "TASK")
-    options = parser.parse_args(arguments)
-    options.output = options.output or OUTPUT / options.task
-    return options
+    parser.folders(OUTPUT, "task")
+    return parser.parse_args(arguments)
 
 
 def run(options):
     """Trains, evaluates and plots."""
-    began = time.perf_counter()
     heading(f"Two {options.task}: of the same kind?")
     with dates_served.quiet():
         import comparing
@@ -87,8 +83,6 @@ def run(options):
         if name == DRAWN:
             looks.append(look(options, model, inputs[:200], same[:200], corners[:200], first=seed == 0))
     report(options, found, sizes, looks)
-    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
-    return 0
 
 
 def samplers(options):

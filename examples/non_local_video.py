@@ -13,7 +13,6 @@ docs/examples/non_local_video.md.
 import os
 import pathlib
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -23,7 +22,7 @@ import game_maps
 import numpy as np
 import video_data
 from arguments import Parser
-from runs import OtherRunError, describe, ended, heading, minutes, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, heading, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_video"
 ROOM = 100e6  # bytes of the results, at most, with the default settings
@@ -58,7 +57,6 @@ def parse(arguments):
 
 def run(options):
     """Renders, trains, evaluates and plots."""
-    began = time.perf_counter()
     heading("C2D and I3D with and without non-local blocks")
     with dates_served.quiet():
         import comparing
@@ -85,8 +83,6 @@ def run(options):
         found[name].append(learning.answers(model, view(name, test)).tolist())
         print(f"    {accuracy(found[name][-1], truth):.1%} test accuracy")
     report(options, found, truth, sizes)
-    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
-    return 0
 
 
 def build(options, name, seed):

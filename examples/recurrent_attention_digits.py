@@ -14,7 +14,6 @@ TensorFlow alone. Results: docs/examples/recurrent_attention_digits.md.
 import os
 import pathlib
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -31,7 +30,6 @@ from runs import (
     describe,
     ended,
     heading,
-    minutes,
     save_figure,
     save_json,
     save_whole,
@@ -87,17 +85,15 @@ def parse(arguments):
     parser.number("--draws", 10, "sampled paths averaged in the evaluation")
     parser.add_argument("--images", type=positive, help="number of training digits (default: all 60,000)")
     parser.number("--held-out", 10_000, "test digits")
-    parser.folders(OUTPUT, "TASK")
+    parser.folders(OUTPUT, "task")
     options = parser.parse_args(arguments)
     if options.weight is not None and not options.weight >= 0:
         parser.error(f"--weight must not be negative. Received: {options.weight}")
-    options.output = options.output or OUTPUT / options.task
     return options
 
 
 def run(options):
     """Downloads, trains, evaluates, plots and exports."""
-    began = time.perf_counter()
     heading(f"Recurrent attention, {options.task} digits")
     with dates_served.quiet():
         import comparing
@@ -126,8 +122,6 @@ def run(options):
     if looking:
         draw(options, learning, looking, test_images[:SHOWN], truth[:SHOWN])
         export(options, looking)
-    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
-    return 0
 
 
 def build(options, name, seed):

@@ -16,7 +16,6 @@ import json
 import os
 import pathlib
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -26,7 +25,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 import dates_served
 import translation_data
 from arguments import Parser, positive
-from runs import OtherRunError, describe, ended, folder_of, heading, minutes, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, folder_of, heading, save_figure, save_json, settle
 from translation_networks import NETWORKS
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "rnn_search_translation"
@@ -57,15 +56,12 @@ def parse(arguments):
     parser.add_argument(
         "--seed", type=int, default=0, help="of the split, and of the first batches and weights (default: 0)"
     )
-    parser.folders(OUTPUT, "PAIR")
-    options = parser.parse_args(arguments)
-    options.output = options.output or OUTPUT / options.pair
-    return options
+    parser.folders(OUTPUT, "pair")
+    return parser.parse_args(arguments)
 
 
 def run(options):
     """Downloads, trains, evaluates and plots."""
-    began = time.perf_counter()
     heading(f"{', '.join(options.networks)}; {options.pair}")
     with dates_served.quiet():
         import comparing
@@ -92,8 +88,6 @@ def run(options):
         answers[name].append(translate([pair.source for pair in held_out]))
     examine(options, held_out, answers)
     draw(options, models, subwords, held_out, answers)
-    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
-    return 0
 
 
 def prepare(options):
@@ -200,7 +194,6 @@ def ask(options):
         translate = translation_learning.translator(model, *subwords, beam=options.beam)
         for text, answer in zip(options.texts, translate(map(translation_data.clean, options.texts))):
             print(f"{name:{max(map(len, found)) + 1}} {text} -> {answer}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from fetching import UnavailableError
 
@@ -21,14 +22,16 @@ class OtherRunError(Exception):
 
 
 def ended(run, options, room=None):
-    """Returns `run(options)`, the exit status; after an error of the user's machine or input, one line on stderr and 1.
+    """The exit status of `run(options)`; after an error of the user's machine or input, one line on stderr and 1.
+
+    At the end of a run with results, its time and their folder are printed.
 
     Such errors are: an argument that is not UTF-8, an output that cannot be written, too little room on the disk (both
     before the run), data that are not available, settings that do not fit, a missing package, a file that cannot be
     read or written, and training that diverges. Ctrl-C gives one line, and 130. Other errors are bugs, and raised.
 
     Args:
-        run: Function of `options`.
+        run: Function of `options`; it returns the exit status, or `None` for 0.
         options: Parsed arguments.
         room: Number of bytes that the run writes into `options.output`, at most; `None`: it writes nothing there.
     """
@@ -36,7 +39,11 @@ def ended(run, options, room=None):
         require_utf8(options)
         if room is not None:
             require_room(options.output, room)
-        return run(options)
+        began = time.perf_counter()
+        status = run(options) or 0
+        if room is not None and not status:
+            heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
+        return status
     except KeyboardInterrupt:
         # After the "^C" of the terminal, or a progress bar.
         print("\nInterrupted.", kept(options, room), file=sys.stderr)

@@ -18,7 +18,6 @@ import functools
 import os
 import pathlib
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -34,7 +33,6 @@ from runs import (
     file_name,
     folder_of,
     heading,
-    minutes,
     recorded,
     save_figure,
     save_json,
@@ -77,17 +75,15 @@ def parse(arguments):
     parser.number("--attention-at", 16, "side of the map with attention")
     parser.number("--held-out", 2000, "held-out images")
     parser.add_argument("--images", type=positive, help="number of training images (default: all 60,000)")
-    parser.folders(OUTPUT, "TASK")
+    parser.folders(OUTPUT, "task")
     options = parser.parse_args(arguments)
     if options.held_out < 2:
         parser.error(f"--held-out must be at least 2, to have a variance. Received: {options.held_out}")
-    options.output = options.output or OUTPUT / options.task
     return options
 
 
 def run(options):
     """Downloads, trains, evaluates and plots."""
-    began = time.perf_counter()
     heading(f"SAGAN and its baselines: {options.task}")
     with dates_served.quiet():
         import comparing
@@ -117,8 +113,6 @@ def run(options):
         first.setdefault(name, model)
     report(options, task, found)
     draw(options, task, first)
-    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
-    return 0
 
 
 def load(options, task):

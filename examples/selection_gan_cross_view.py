@@ -15,7 +15,6 @@ import argparse
 import os
 import pathlib
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -31,7 +30,6 @@ from runs import (
     ended,
     folder_of,
     heading,
-    minutes,
     recorded,
     save_figure,
     save_json,
@@ -100,7 +98,6 @@ def factor(text):
 
 def run(options):
     """Renders, trains, evaluates and plots."""
-    began = time.perf_counter()
     heading("SelectionGAN: from a map to a view")
     with dates_served.quiet():
         import comparing
@@ -136,8 +133,6 @@ def run(options):
             generated[name] = outputs
     report(options, rows, learning.measured(learning.mean_view(views, len(unseen["image"])), unseen))
     draw(options, unseen, generated)
-    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
-    return 0
 
 
 def build(options, name, seed):

@@ -12,7 +12,6 @@ docs/examples/sentence_search.md.
 import os
 import pathlib
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -21,7 +20,7 @@ import dates_served
 import numpy as np
 import search_sections
 from arguments import Parser
-from runs import describe, ended, heading, minutes, save_figure
+from runs import OtherRunError, describe, ended, heading, save_figure
 from search_questions import QUESTIONS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -54,13 +53,11 @@ def run(options):
     _, tokenizers = sentence_vectors.libraries()
     describe(tokenizers=tokenizers.__version__)
     encoder = sentence_vectors.load(options.cache)
-    began = time.perf_counter()
     asked = options.questions or list(QUESTIONS)
     try:
         questions = encoder(asked)
     except ValueError as error:
-        print(f"A question cannot be read: {error}", file=sys.stderr)
-        return 1
+        raise OtherRunError(f"A question cannot be read: {error}") from error
     sections = search_sections.read(ROOT, PAGES, ITSELF)
     passages = [p for section in sections for p in search_sections.passages(section, encoder.count, LIMIT)]
     heading(f"Embedding {len(sections)} sections in {len(passages)} passages of at most {LIMIT} tokens")
@@ -74,8 +71,6 @@ def run(options):
         path = options.output / f"words-{number + 1}.png"
         save_figure(path, draw(encoder, question, questions[number], ranked[number][0][1]))
         print(f"    {path}")
-    heading(f"Done in {minutes(time.perf_counter() - began)}, without download and start")
-    return 0
 
 
 def rank(passages, scores):

@@ -17,7 +17,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -27,7 +26,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 import dates_served
 from arguments import Parser
 from dates_networks import NETWORKS
-from runs import describe, ended, heading, minutes, save_figure, save_json, save_whole
+from runs import describe, ended, heading, save_figure, save_json, save_whole
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -73,12 +72,10 @@ def parse(arguments):
 def ask(options):
     """Runs the export of the last run; imports TensorFlow alone."""
     dates_served.main(options.output / "export", *options.texts)
-    return 0
 
 
 def run(options):
     """Trains, evaluates, plots, saves, exports, and runs the export in a new process."""
-    began = time.perf_counter()
     with dates_served.quiet():
         import babel
         import dates_learning
@@ -99,10 +96,9 @@ def run(options):
     record(options, model, results, false_dates)
     ask_fresh_process(options)
     exact = sum(result[3] for result in results) / len(results)
-    heading(f"Done in {minutes(time.perf_counter() - began)}: {exact:.2%} exact matches on held-out dates")
+    heading(f"{exact:.2%} exact matches on held-out dates")
     chosen = "" if options.network == "Transformer" else f" --network {options.network}"
     print(f'Try it: {shlex.quote(sys.executable)} {os.path.relpath(__file__)}{chosen} "den 3. Juni 2019"')
-    return 0
 
 
 def prepare(options):

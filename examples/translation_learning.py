@@ -61,7 +61,7 @@ def _round(source, target, batch_size, seed):
     return found
 
 
-def learn(model, source, target, steps, batch_size, seed, folder, rate=2e-3, every=100, callbacks=()):
+def learn(model, source, target, steps, batch_size, seed, folder, rate=6e-3, every=100, callbacks=()):
     """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
     Adam in place of the paper's Adadelta, with cosine decay of the learning rate; gradients are clipped to a norm of 1,

@@ -1,4 +1,4 @@
-"""Networks of the translation example, of about one size: recurrent with and without attention, and a Transformer.
+"""Networks of the translation example, of one size within 8 %: recurrent with and without attention, and a Transformer.
 
 Keras is imported when a network is built: the names alone are for the command line.
 """
@@ -23,7 +23,7 @@ class Network:
 
 
 def bahdanau(attention):
-    """RNNsearch with attention, RNNencdec without."""
+    """RNNsearch with attention; RNNencdec without, with a third more units in place of the attention's weights."""
 
     def build(sizes, options, seed):
         from keras_attention import models
@@ -31,7 +31,7 @@ def bahdanau(attention):
         return models.rnn_search(
             *sizes,
             embedding_dim=options.units // 2,
-            units=options.units,
+            units=options.units if attention else options.units * 4 // 3,
             attention_units=options.units,
             maxout_units=options.units // 2,
             attention=attention,
@@ -65,7 +65,7 @@ def transformer():
             "num_layers": 3,
             "model_dim": options.units // 2,
             "num_heads": 4,
-            "intermediate_dim": 2 * options.units,
+            "intermediate_dim": 3 * options.units,
         }
         # The languages have tokens of their own, and so tables of their own.
         return models.transformer(

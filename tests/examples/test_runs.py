@@ -85,6 +85,15 @@ def test_a_run_that_saves_nothing_creates_no_folder(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_with_results_ends_with_its_time_and_their_folder(tmp_path, capsys):
+    options = argparse.Namespace(output=tmp_path)
+    assert runs.ended(lambda options: None, options, room=5) == 0
+    assert f"Done in 0 min 00 s; {tmp_path}\n" in capsys.readouterr().out
+    assert runs.ended(lambda options: 3, options, room=5) == 3
+    assert runs.ended(lambda options: None, options) == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_minutes_are_rounded_to_seconds():
     assert runs.minutes(59.6) == "1 min 00 s"
     assert runs.minutes(61.2) == "1 min 01 s"
