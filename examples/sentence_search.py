@@ -83,13 +83,13 @@ def rank(passages, scores):
 
 
 def evaluate(ranked):
-    """Prints the rank of the right section of every default question, and how many are first."""
+    """Prints the rank of the first right section of every default question, and how many are first."""
     heading("Rank of the right section, question, and the section found instead")
     ranks, pages = [], 0
     for (question, right), found in zip(QUESTIONS.items(), ranked):
         order = [(passage.section.file, passage.section.title) for _, passage in found]
-        ranks.append(order.index(right) + 1)
-        pages += order[0][0] == right[0]
+        ranks.append(min(map(order.index, right)) + 1)
+        pages += order[0][0] in dict(right)
         print(f"    {ranks[-1]:3}  {question}" + f"  [{found[0][1].section}]" * (ranks[-1] > 1))
     first, three = sum(r == 1 for r in ranks), sum(r <= 3 for r in ranks)
     print(f"The right section is first for {first} of {len(ranks)} questions, among the first three for {three};")
