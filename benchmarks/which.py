@@ -82,7 +82,7 @@ def images():
     yield (
         "relate nearby positions, or generate",
         "`LocalAttention2D`",
-        "examples/image_transformer_digits.md",
+        "examples/image_transformer_pixels.md",
         local,
         MAPS,
         {},

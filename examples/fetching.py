@@ -85,6 +85,11 @@ def run(command, folder=None):
     return "\n".join(message) or f"{command[0]} ended with status {done.returncode}"
 
 
+def npm_pack(requirement, folder):
+    """Downloads a package into a folder with npm. Returns the end of its error message if it fails, else ""."""
+    return run(["npm", "pack", "--silent", "--pack-destination", str(folder), requirement], folder)
+
+
 def pip():
     """The command of pip: this environment's, or any other, as nothing is installed."""
     if next(importlib.metadata.distributions(name="pip"), None):

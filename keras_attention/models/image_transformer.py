@@ -76,7 +76,7 @@ class ImageTransformer(keras.Model):
     scaled like the others in either variant.
 
     In 2400 training steps on MNIST more memory helped from 8 to 64 positions, but 256 were no better than 64:
-    docs/examples/image_transformer_digits.md.
+    docs/examples/image_transformer_pixels.md.
 
     Args:
         channels: C, 3 for RGB and 1 for grayscale.
@@ -268,7 +268,7 @@ def image_transformer(**kwargs: Any) -> ImageTransformer:
         super-resolution: num_layers=8, num_encoder_layers=4, num_heads=8, query_block=128, memory_block=128,
                           dropout=0.1                                         47,118,592 parameters
 
-    Our own short runs show part of the effect of the memory's size: docs/examples/image_transformer_digits.md.
+    Our own short runs show part of the effect of the memory's size: docs/examples/image_transformer_pixels.md.
 
     Args:
         **kwargs: The arguments of `ImageTransformer`.

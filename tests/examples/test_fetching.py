@@ -55,6 +55,15 @@ def test_a_failing_command_returns_the_end_of_its_error_message():
     assert fetching.run(["there-is-no-such-command"]) == "there is no there-is-no-such-command here"
 
 
+def test_a_package_of_npm_is_put_into_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert fetching.npm_pack("lamp@1.0", tmp_path) == "there is no npm here"
+    (tmp_path / "npm").write_text("#!/bin/sh\necho $*, in $PWD >&2\nexit 2\n")
+    (tmp_path / "npm").chmod(0o755)
+    told = fetching.npm_pack("lamp@1.0", tmp_path)
+    assert told == f"pack --silent --pack-destination {tmp_path} lamp@1.0, in {tmp_path}"
+
+
 def test_an_environment_without_pip_uses_another_pip(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "distributions", lambda name: iter([]))
     monkeypatch.setattr(shutil, "which", {"pip": "/bin/pip"}.get)

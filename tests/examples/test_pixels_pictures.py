@@ -1,5 +1,5 @@
-import digits_pictures as pictures
 import numpy as np
+import pixels_pictures as pictures
 import pytest
 
 from keras_attention import models
@@ -63,8 +63,19 @@ def test_the_sampler_of_a_model_keeps_the_given_half():
     np.testing.assert_array_equal(rows[1][:, :1], images[:, :1])
 
 
-def test_figures_have_a_panel_for_each_part():
-    parts = {"samples": np.zeros((2, 3, 4, 5, 1)), "completions": np.zeros((3, 2, 4, 5, 1))}
+def test_one_of_each_class_is_the_first_of_it():
+    images = np.arange(5)[:, None, None, None]
+    found, labels = pictures.one_of_each(images, np.array([3, 1, 3, 0, 1]))
+    assert found.ravel().tolist() == [3, 1, 0] and labels.tolist() == [0, 1, 3]
+
+
+def test_figures_have_a_panel_for_each_part_and_a_name_for_each_column():
+    parts = {
+        "samples": (np.zeros((2, 3, 4, 5, 1)), ("cats", "dogs", "fish")),
+        "completions": (np.zeros((3, 2, 4, 5, 1)), ("cats", "fish")),
+    }
     figure = pictures.plot_pictures(parts, "title")
     assert [axes.get_title() for axes in figure.axes] == ["samples", "completions"]
+    assert [text.get_text() for text in figure.axes[1].get_xticklabels()] == ["cats", "fish"]
+    np.testing.assert_allclose(figure.axes[1].get_xticks(), [3.5, 10.5])  # tiles are 7 wide with their border
     assert len(pictures.plot_pictures({"one": parts["samples"]}, "title").axes) == 1

@@ -1,4 +1,4 @@
-"""Training, resuming and likelihood evaluation of an Image Transformer on MNIST."""
+"""Training, resuming and likelihood evaluation of an Image Transformer."""
 
 import functools
 

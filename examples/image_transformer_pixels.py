@@ -1,14 +1,16 @@
-"""Image Transformers generate digits: the paper's memory ablation, blocks of two dimensions, super-resolution.
+"""Image Transformers generate digits or emoji: the paper's memory ablation, blocks of two dimensions, super-resolution.
 
-    python examples/image_transformer_digits.py                        # downloads, trains, evaluates, samples
-    python examples/image_transformer_digits.py --steps 100 --networks "memory 8" "memory 64"
-    python examples/image_transformer_digits.py --networks "2-D, 7 x 7" "logistic mixture" super-resolution
+    python examples/image_transformer_pixels.py                        # downloads, trains, evaluates, samples
+    python examples/image_transformer_pixels.py --steps 100 --networks "memory 8" "memory 64"
+    python examples/image_transformer_pixels.py --networks "2-D, 7 x 7" "logistic mixture" super-resolution
+    python examples/image_transformer_pixels.py --task emoji --networks "memory 64" "logistic mixture"
 
-MNIST, 256 gray values, class-conditional ("Image Transformer", Parmar et al., 2018). Networks with blocks of 8, 16, 64
-and 256 positions and as many of memory, with blocks of two dimensions, with another likelihood, or with an encoder of
-the digit at a quarter of its size train for the same number of updates on the same batches. An interrupted run resumes
-from its last checkpoint when it is started again. Outputs in `runs/image_transformer_digits/` (see `--output`):
-bits_per_dim.png, pictures-*.png, results.json and the checkpoints. Results: docs/examples/image_transformer_digits.md.
+Class-conditional images of 256 values ("Image Transformer", Parmar et al., 2018): digits of MNIST, gray, 28 x 28, or
+emoji, in color, 16 x 16. Networks with blocks of 8, 16, 64 and 256 positions and as many of memory, with blocks of
+two dimensions, with another likelihood, or with an encoder of the image at a quarter of its size train for the same
+number of updates on the same batches. An interrupted run resumes from its last checkpoint when it is started again.
+Outputs in `runs/image_transformer_pixels/TASK/` (see `--output`): bits_per_dim.png, pictures-*.png, results.json and
+the checkpoints. Results: docs/examples/image_transformer_pixels.md.
 """
 
 import os
@@ -20,12 +22,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import dates_served
-import digits_data
 import numpy as np
 from arguments import Parser, above_zero, positive
+from pixels_data import TASKS
 from runs import describe, ended, file_name, heading, save_figure, save_json, settle
 
-OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_digits"
+OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "image_transformer_pixels"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
 BASELINE = "memory 8"
 NETWORKS = {
@@ -36,9 +38,8 @@ NETWORKS = {
     "super-resolution": {"query_block": 64, "memory_block": 64, "num_encoder_layers": 1},
 }
 USUAL = [*NETWORKS][:4]  # of the paper's ablation
-CLASSES = 10
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("steps", "batch", "layers", "width", "images")
+FIXED = ("task", "steps", "batch", "layers", "width", "images")
 LEARNED = ("*/seed-*/step-*.weights.h5",)
 ROWS = 4  # of samples
 
@@ -49,47 +50,52 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = Parser(__doc__)
+    parser.add_argument("--task", choices=TASKS, default="digits", help="images (default: %(default)s)")
     parser.networks(NETWORKS, USUAL)
-    parser.training(steps=2400, batch=4, unit="digits", seeds=1)
+    parser.training(steps=2400, batch=4, unit="images", seeds=1)
     parser.number("--layers", 3, "layers of each network")
     parser.number("--width", 64, "model dimension")
-    parser.add_argument("--images", type=positive, help="number of training digits (default: all 60,000)")
-    parser.number("--held-out", 2000, "test digits")
+    parser.add_argument("--images", type=positive, help="number of training images (default: all)")
+    parser.number("--held-out", 2000, "test images, at most")
     parser.number("--temperature", 1.0, "of the samples", above_zero)
-    parser.folders(OUTPUT)
+    parser.folders(OUTPUT, "task")
     return parser.parse_args(arguments)
 
 
 def run(options):
     """Downloads, trains, evaluates and samples."""
-    heading("Image Transformers on MNIST")
+    heading(f"Image Transformers: {options.task}")
     with dates_served.quiet():
         import comparing
-        import digits_learning as learning
+        import pixels_learning as learning
     describe()
     settle(options, FIXED, LEARNED)
-    (images, labels), held_out = digits_data.load(options.cache)
+    task = TASKS[options.task]
+    (images, labels), held_out = task.load(options.cache)
     images, labels = images[: options.images], labels[: options.images]
     held_out = [x[: options.held_out] for x in held_out]
-    print(f"{len(images):,} training digits, {len(held_out[0]):,} test digits")
+    print(f"{len(images):,} training images, {len(held_out[0]):,} test images")
     bits, sizes, first = {name: [] for name in options.networks}, {}, {}
+
+    def make(options, name, seed):
+        return build(options, name, seed, images.shape[-1], len(task.classes))
 
     def learn(model, name, seed, folder):
         return learning.learn(model, images, labels, options.steps, options.batch, seed, folder)
 
-    for name, _, model in comparing.trained(options, options.networks, build, learn):
+    for name, _, model in comparing.trained(options, options.networks, make, learn):
         each = learning.bits_of_each(model, *held_out)
         sizes[name] = model.count_params()
         bits[name].append(float(each.mean()))
         margin = 1.96 * each.std() / np.sqrt(len(each))
-        print(f"    {bits[name][-1]:.4f} bits/dim of test digits, ± {margin:.4f} over the digits")
+        print(f"    {bits[name][-1]:.4f} bits/dim of test images, ± {margin:.4f} over the images")
         first.setdefault(name, model)
     report(options, bits, sizes)
     for name, model in first.items():
-        paint(options, name, model, held_out)
+        paint(options, task, name, model, held_out)
 
 
-def build(options, name, seed):
+def build(options, name, seed, channels, classes):
     """Builds a network with initial weights."""
     import keras
 
@@ -97,12 +103,12 @@ def build(options, name, seed):
 
     keras.utils.set_random_seed(seed)
     return models.image_transformer(
-        channels=1,
+        channels=channels,
         num_layers=options.layers,
         model_dim=options.width,
         num_heads=2,
         intermediate_dim=4 * options.width,
-        num_classes=CLASSES,
+        num_classes=classes,
         dropout=0.0,
         seed=seed,
         **NETWORKS[name],
@@ -113,33 +119,37 @@ def report(options, bits, sizes):
     """Prints, plots and saves the bits per dimension."""
     from comparing import number_text, plot_means, print_means
 
-    heading(f"Bits/dim of {options.held_out} test digits; {options.seeds} networks of each kind")
+    heading(f"Bits/dim of {options.held_out} test images, at most; {options.seeds} networks of each kind")
     print_means(bits, sizes, BASELINE, lambda values, sign="": number_text(values, 3, sign))
-    figure = plot_means(bits, f"MNIST, {options.steps} updates of each network", "bits/dim of test digits")
+    figure = plot_means(bits, f"{options.task}, {options.steps} updates of each network", "bits/dim of test images")
     save_figure(options.output / "bits_per_dim.png", figure)
     settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "held_out")}
     save_json(options.output / "results.json", {"settings": settings, "weights": sizes, "bits_per_dim": bits})
 
 
-def paint(options, name, model, held_out):
-    """Plots samples of a network, and completions of upper halves; of super-resolution, enlarged digits."""
-    import digits_learning as learning
-    import digits_pictures as pictures
+def paint(options, task, name, model, held_out):
+    """Plots samples of a network, and completions of upper halves; of super-resolution, enlarged images."""
+    import pixels_learning as learning
+    import pixels_pictures as pictures
 
     heading(f"Sampling: {name}")
     began = time.perf_counter()
     size = held_out[0].shape[1:3]
     sampler = pictures.painter(model, size, 0, options.temperature)
-    images, labels = (x[:CLASSES] for x in held_out)
+    images, labels = pictures.one_of_each(*held_out)
+    columns = [task.classes[label] for label in labels]
     if model.num_encoder_layers:
         source = learning.reduced(images)
-        parts = {"reduced; samples; original": pictures.enlarged(sampler, images, labels, source, ROWS)}
+        parts = {"reduced; samples; original": (pictures.enlarged(sampler, images, labels, source, ROWS), columns)}
     else:
         parts = {
-            "samples, one column for each class": pictures.samples(sampler, CLASSES, ROWS),
-            "given half; completions; original": pictures.completions(sampler, images, labels, ROWS - 1),
+            "samples": (pictures.samples(sampler, len(task.classes), ROWS), task.classes),
+            "given half; completions; original": (
+                pictures.completions(sampler, images, labels, ROWS - 1),
+                columns,
+            ),
         }
-    print(f"    {time.perf_counter() - began:.0f} s, {size[0] * size[1]} steps each")
+    print(f"    {time.perf_counter() - began:.0f} s, {size[0] * size[1]} pixels each")
     title = f"{name}, {options.steps} updates, temperature {options.temperature:g}"
     path = options.output / f"pictures-{file_name(name)}.png"
     save_figure(path, pictures.plot_pictures(parts, title))

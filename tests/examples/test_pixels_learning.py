@@ -1,6 +1,6 @@
-import digits_learning as learning
 import keras
 import numpy as np
+import pixels_learning as learning
 import pytest
 
 from keras_attention import models

@@ -1,0 +1,84 @@
+"""Small color images of about 1,900 emoji in nine groups, from a package of npm.
+
+The package `emoji-datasource-google` contains Google's Noto Emoji (Apache-2.0) at 64 x 64 pixels, and the groups of
+Unicode. npm downloads it into a cache folder, without installing it; nothing of it is part of this repository.
+"""
+
+import functools
+import io
+import json
+import tarfile
+
+import numpy as np
+from digits_data import pooled
+from fetching import fetch_file, npm_pack
+
+REQUIREMENT = "emoji-datasource-google@16.0.0"
+ARCHIVE = "emoji-datasource-google-16.0.0.tgz"
+SHA256 = "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438"
+FOLDER = "package/img/google/64/"
+GROUPS = {
+    "Smileys & Emotion": "smileys",
+    "People & Body": "people",
+    "Animals & Nature": "animals",
+    "Food & Drink": "food",
+    "Travel & Places": "travel",
+    "Activities": "activities",
+    "Objects": "objects",
+    "Symbols": "symbols",
+    "Flags": "flags",
+}
+REDUCTION = 4  # 64 pixels become 16
+RUN, HELD_OUT = 10, 9  # of runs of ten emoji in Unicode's order, every ninth is held out
+
+
+def load(folder=None):
+    """Emoji on white, 16 x 16 pixels: (train images, train labels), (test images, test labels).
+
+    Images are uint8 [N, 16, 16, 3], labels int32, indices of `GROUPS`. Of emoji with skin tones or hair only the plain
+    one is there. Neighbors in Unicode's order are often alike (the hours of clocks, a man and a woman with the same
+    profession): runs of them are held out. Both parts are shuffled; the training images are
+    followed by their mirror images.
+
+    Raises:
+        UnavailableError: If the package cannot be downloaded, or has another checksum.
+    """
+    records, files = read(fetch(folder))
+    images = np.stack([reduced(files[record["image"]]) for record in records])
+    groups = [*GROUPS]
+    labels = np.array([groups.index(record["category"]) for record in records], "int32")
+    order = np.random.default_rng(0).permutation(len(records))
+    test = order // RUN % HELD_OUT == HELD_OUT - 1
+    train, test = order[~test], order[test]
+    mirrored = np.concatenate([images[train], images[train, :, ::-1]])
+    return (mirrored, np.tile(labels[train], 2)), (images[test], labels[test])
+
+
+def read(path):
+    """The records of the emoji in Unicode's order, and the bytes of the PNG files by name."""
+    files = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if member.name.startswith(FOLDER):
+                files[member.name.removeprefix(FOLDER)] = archive.extractfile(member).read()
+            elif member.name == "package/emoji.json":
+                records = json.load(archive.extractfile(member))
+    records = [record for record in records if record["category"] in GROUPS and record["image"] in files]
+    return sorted(records, key=lambda record: record["sort_order"]), files
+
+
+def reduced(png):
+    """The bytes of a PNG file -> uint8 [Y / 4, X / 4, 3]: on white, means of 4 x 4 pixels."""
+    from PIL import Image
+
+    drawn = Image.open(io.BytesIO(png)).convert("RGBA")
+    white = Image.new("RGBA", drawn.size, "white")
+    white.alpha_composite(drawn)
+    return np.rint(pooled(np.asarray(white)[None, ..., :3], REDUCTION)[0]).astype("uint8")
+
+
+def fetch(folder=None):
+    """The path of the package; downloaded with npm if it is not in the cache folder."""
+    return fetch_file(
+        ARCHIVE, SHA256, f"{REQUIREMENT} of npm (74 MB)", functools.partial(npm_pack, REQUIREMENT), folder
+    )
