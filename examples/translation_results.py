@@ -13,6 +13,7 @@ from keras_attention import visualize
 from keras_attention.visualize.style import PALETTE
 
 Score = collections.namedtuple("Score", "bleu margin")  # BLEU, and half its 95 % interval by bootstrap
+SAMPLES = 1000  # of the bootstrap
 MARKS = ("o", "s", "^", "v", "D", "P", "X", "<", ">")
 
 
@@ -36,10 +37,17 @@ def bins(lengths, width=5, least=50):
 def bleu(answers, references):
     """The `Score` of a list of translations; the bootstrap has a fixed seed."""
     metric = sacrebleu.BLEU()
-    score = metric.corpus_score(answers, [references], n_bootstrap=1000)
+    score = metric.corpus_score(answers, [references], n_bootstrap=SAMPLES)
     found = json.loads(score.format(width=2, is_json=True, signature=str(metric.get_signature())))
     # Missing if no sample has a correct word.
     return Score(score.score, found.get("confidence_var", 0.0))
+
+
+def signature():
+    """SacreBLEU's signature of `bleu`: all that a score depends on but the sentences."""
+    metric = sacrebleu.BLEU()
+    metric.corpus_score(["one"], [["one"]], n_bootstrap=SAMPLES)  # else it knows neither references nor bootstrap
+    return str(metric.get_signature())
 
 
 def bleu_by_length(answers, pairs, ranges):

@@ -52,7 +52,7 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     sizes = ["--steps", "6", "--batch", "8", "--units", "8", "--vocabulary", "50", "--output", str(tmp_path)]
     assert example.main(sizes) == 0
     output = capfd.readouterr().out
-    for part in ("seed 0", "RNNsearch", "RNNencdec", "BLEU by length", "Done in"):
+    for part in ("seed 0", "RNNsearch", "RNNencdec", "BLEU by length", "tok:13a", "Done in"):
         assert part in output
     found = {path.name for path in tmp_path.iterdir()}
     kept = {"settings.json", "results.json", "bleu_by_length.png", "source.spm", "target.spm", "RNNsearch", "RNNencdec"}
@@ -60,7 +60,7 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     assert not [name for name in found - kept if not name.startswith("alignment-")]
     results = json.loads((tmp_path / "results.json").read_text())
     assert set(results["bleu_by_length"]) == set(example.USUAL)
-    assert sum(results["sentences"]) == 6
+    assert sum(results["sentences"]) == 6 and "nrefs:1" in results["signature"]
     assert example.main(sizes) == 0
     assert "after update 6 of an earlier run" in capfd.readouterr().out
     more = ["RNNsearch", "Luong, local-p", "Transformer"]

@@ -51,6 +51,12 @@ def test_bleu_by_length_is_sacrebleus_of_the_sentences_of_that_length(translated
     assert results.bleu(answers, [p.target for p in pairs]) == results.bleu(answers, [p.target for p in pairs])
 
 
+def test_the_signature_is_of_the_scores():
+    found = results.signature()
+    for part in ("nrefs:1", "bs:1000", "case:mixed", "tok:13a", "smooth:exp", f"version:{sacrebleu.__version__}"):
+        assert part in found.split("|")
+
+
 def test_the_curve_shows_every_model_and_the_number_of_sentences(translated):
     pairs, answers = translated
     ranges = results.bins([len(p.source.split()) for p in pairs], least=30)
