@@ -78,7 +78,7 @@ def run(options):
     bits, sizes, first = {name: [] for name in options.networks}, {}, {}
 
     def make(options, name, seed):
-        return build(options, name, seed, images.shape[-1], len(task.classes))
+        return build(options, name, seed, images.shape[1:], len(task.classes))
 
     def learn(model, name, seed, folder):
         return learning.learn(model, images, labels, options.steps, options.batch, seed, folder)
@@ -95,21 +95,23 @@ def run(options):
         paint(options, task, name, model, held_out)
 
 
-def build(options, name, seed, channels, classes):
-    """Builds a network with initial weights."""
+def build(options, name, seed, shape, classes):
+    """Builds a network with initial weights for images of a shape (rows, columns, channels)."""
     import keras
 
     from keras_attention import models
 
     keras.utils.set_random_seed(seed)
     return models.image_transformer(
-        channels=channels,
+        channels=shape[-1],
         num_layers=options.layers,
         model_dim=options.width,
         num_heads=2,
         intermediate_dim=4 * options.width,
         num_classes=classes,
         dropout=0.0,
+        position_encoding="learned",  # of few images, learned faster than sinusoids
+        max_size=shape[:2],
         seed=seed,
         **NETWORKS[name],
     )

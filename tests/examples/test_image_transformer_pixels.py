@@ -68,7 +68,7 @@ def test_networks_have_the_blocks_and_parts_of_their_names():
     options = example.parse(["--layers", "1", "--width", "8"])
     assert options.networks == ["memory 8", "memory 16", "memory 64", "memory 256"]
     built = {
-        name: example.build(options, name, 0, 3, 9)
+        name: example.build(options, name, 0, (16, 16, 3), 9)
         for name in ("memory 16", "2-D, 7 x 7", "logistic mixture", "super-resolution")
     }
     assert {(model.channels, model.num_classes) for model in built.values()} == {(3, 9)}
