@@ -86,13 +86,15 @@ def plot_bleu(curves, ranges, sentences, title, source="bootstrap"):
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    many = len(curves) > len(PALETTE)
+    figure = Figure(figsize=(9.5 if many else 7, 4.4), layout="constrained")
     axes = figure.subplots()
     positions = np.arange(len(ranges))
     for i, ((name, scores), mark) in enumerate(zip(curves.items(), MARKS)):
         heights, margins = np.transpose(scores)
-        aside, color = 0.08 * (i - (len(curves) - 1) / 2), PALETTE[i % len(PALETTE)]
-        axes.errorbar(positions + aside, heights, margins, label=name, color=color, marker=mark, capsize=3)
+        aside = 0.08 * (i - (len(curves) - 1) / 2)
+        style = {"color": PALETTE[i % len(PALETTE)], "linestyle": "--" if i >= len(PALETTE) else "-", "marker": mark}
+        axes.errorbar(positions + aside, heights, margins, label=name, capsize=3, **style)
     labels = [f"{low}–{high}\n{count}" for (low, high), count in zip(ranges, sentences)]
     axes.set_xticks(positions, labels)
     axes.set_xlabel("words of the English sentence, and number of held-out sentences")
@@ -101,7 +103,7 @@ def plot_bleu(curves, ranges, sentences, title, source="bootstrap"):
     axes.set_title(title)
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if many else {}))
     return figure
 
 
