@@ -3,14 +3,15 @@
     python examples/image_transformer_pixels.py                        # downloads, trains, evaluates, samples
     python examples/image_transformer_pixels.py --steps 100 --networks "memory 8" "memory 64"
     python examples/image_transformer_pixels.py --networks "2-D, 7 x 7" "logistic mixture" super-resolution
+    python examples/image_transformer_pixels.py --task twins --layers 1 --steps 3000   # far pixels are equal
     python examples/image_transformer_pixels.py --task emoji --networks "memory 64" "logistic mixture"
 
-Class-conditional images of 256 values ("Image Transformer", Parmar et al., 2018): digits of MNIST, gray, 28 x 28, or
-emoji, in color, 16 x 16. Networks with blocks of 8, 16, 64 and 256 positions and as many of memory, with blocks of
-two dimensions, with another likelihood, or with an encoder of the image at a quarter of its size train for the same
-number of updates on the same batches. An interrupted run resumes from its last checkpoint when it is started again.
-Outputs in `runs/image_transformer_pixels/TASK/` (see `--output`): bits_per_dim.png, pictures-*.png, results.json and
-the checkpoints. Results: docs/examples/image_transformer_pixels.md.
+Class-conditional images of 256 values ("Image Transformer", Parmar et al., 2018): digits of MNIST, gray, 28 x 28; the
+same digit twice, one above the other; or emoji, in color, 16 x 16. Networks with blocks of 8, 16, 64 and 256 positions
+and as many of memory, with blocks of two dimensions, with another likelihood, or with an encoder of the image at a
+quarter of its size train for the same number of updates on the same batches. An interrupted run resumes from its last
+checkpoint when it is started again. Outputs in `runs/image_transformer_pixels/TASK/` (see `--output`):
+bits_per_dim.png, pictures-*.png, results.json and the checkpoints. Results: docs/examples/image_transformer_pixels.md.
 """
 
 import os
@@ -52,7 +53,7 @@ def parse(arguments):
     parser = Parser(__doc__)
     parser.add_argument("--task", choices=TASKS, default="digits", help="images (default: %(default)s)")
     parser.networks(NETWORKS, USUAL)
-    parser.training(steps=2400, batch=4, unit="images", seeds=1)
+    parser.training(steps=6000, batch=4, unit="images", seeds=1)
     parser.number("--layers", 3, "layers of each network")
     parser.number("--width", 64, "model dimension")
     parser.add_argument("--images", type=positive, help="number of training images (default: all)")

@@ -75,7 +75,7 @@ class ImageTransformer(keras.Model):
     sinusoids are not interleaved; learned row and column embeddings have width D and are added. The class embedding is
     scaled like the others in either variant.
 
-    In 2400 training steps on MNIST more memory helped from 8 to 64 positions, but 256 were no better than 64:
+    In 6000 training steps on MNIST more memory helped from 8 to 64 positions, but 256 were no better than 64:
     docs/examples/image_transformer_pixels.md.
 
     Args:
