@@ -37,8 +37,8 @@ def load(folder=None):
 
     Images are uint8 [N, 16, 16, 3], labels int32, indices of `GROUPS`. Of emoji with skin tones or hair only the plain
     one is there. Neighbors in Unicode's order are often alike (the hours of clocks, a man and a woman with the same
-    profession): runs of them are held out. Both parts are shuffled; the training images are
-    followed by their mirror images.
+    profession): runs of them are held out. Both parts are shuffled; the training images are followed by their mirror
+    images.
 
     Raises:
         UnavailableError: If the package cannot be downloaded, or has another checksum.

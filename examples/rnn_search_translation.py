@@ -134,12 +134,13 @@ def examine(options, held_out, answers):
     rows += [(f"{low}-{high}", n, *by) for (low, high), n, *by in zip(ranges, sentences, *curves.values())]
     for words, count, *scores in rows:
         print(f"    {words:8} {count:10}" + "".join(f"{s.bleu:11.1f} ± {s.margin:4.1f}" for s in scores))
-    print(f"    {results.signature()}")
+    signature = results.signature()
+    print(f"    {signature}")
     title = f"{options.pair}, {options.steps} updates of each model"
     figure = results.plot_bleu(curves, ranges, sentences, title, "seeds" if options.seeds > 1 else "bootstrap")
     save_figure(options.output / "bleu_by_length.png", figure)
     table = {"settings": vars(options) | {"output": None, "cache": None}, "ranges": ranges, "sentences": sentences}
-    table |= {"signature": results.signature(), "bleu": whole, "bleu_by_length": curves}
+    table |= {"signature": signature, "bleu": whole, "bleu_by_length": curves}
     save_json(options.output / "results.json", table)
     show(held_out, answers)
 
