@@ -33,13 +33,14 @@ class LocationPolicy(BaseLayer):
 
     Differs from the paper: nothing; it leaves open whether REINFORCE also trains the core.
 
-    With `differentiable`, for soft glimpses, gradients flow through the locations to the hidden states, and `log_probs`
-    is not used.
+    With `differentiable`, for soft glimpses, gradients flow from the locations to the mean, and `log_probs` is not used.
+    Without `detach` they go on to the hidden states, through all glimpses before: among clutter, this moved all locations
+    to the edges of the images, where no gradient brings them back (docs/examples/recurrent_attention_digits.md).
 
     Args:
         std: Positive float, the standard deviation.
         detach: Whether to stop the gradient to the hidden states.
-        differentiable: Whether gradients flow from the locations to the hidden states; overrides `detach`.
+        differentiable: Whether gradients flow from the locations to the mean.
         kernel_initializer: Initializer of the kernel.
         seed: Int, seed of the samples.
         **kwargs: `name`, `dtype` and the rest of `keras.layers.Layer`.
@@ -86,8 +87,7 @@ class LocationPolicy(BaseLayer):
         self.mean.build(input_shape)
 
     def call(self, hidden: Tensor, training: bool | None = None) -> tuple[Tensor, Tensor]:
-        cut = self.detach and not self.differentiable
-        mean = ops.cast(self.mean(ops.stop_gradient(hidden) if cut else hidden), "float32")
+        mean = ops.cast(self.mean(ops.stop_gradient(hidden) if self.detach else hidden), "float32")
         noise = normal(ops.shape(mean), self.seed_generator) if training else 0.0
         sample = mean + self.std * noise
         locations = ops.clip(sample, -1.0, 1.0)

@@ -56,8 +56,8 @@ class RecurrentAttention(keras.Model):
     leaves open: the baseline is a linear function of the state; gradients of the baseline and of REINFORCE stop before
     the state (`detach`), which is stable, while passing them on finds better locations, but needs clipped gradients and
     possibly a smaller `reinforce_weight` (docs/examples/recurrent_attention_digits.md); no location is sampled from the
-    last state. With `soft` glimpses, which are not in the paper, gradients pass through the locations, and
-    cross-entropy alone trains the model.
+    last state. With `soft` glimpses, which are not in the paper, gradients pass through the locations to the policy, and
+    without `detach` on to the state before; cross-entropy alone trains the model.
 
     In our runs on cluttered digits the model had fewer errors than the paper's convolutional network of as many
     parameters, and more than a modern one of the same cost: docs/examples/recurrent_attention_digits.md.
@@ -69,7 +69,8 @@ class RecurrentAttention(keras.Model):
         std: Positive float, standard deviation σ of sampled locations.
         core: `"rnn"`, or `"lstm"`, as in the paper's game.
         glimpse_units, location_units, units: Widths; see `GlimpseNetwork`.
-        detach: Whether to stop the gradients of REINFORCE and the baseline before the core and the glimpse network.
+        detach: Whether to stop the gradients of REINFORCE, the baseline and soft locations before the core and the
+            glimpse network.
         channels: Positive int, channels of the images.
         seed: Int, seed of the sampled locations.
         **kwargs: `name`, `dtype` and the rest of `keras.Model`.

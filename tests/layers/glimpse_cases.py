@@ -32,7 +32,7 @@ GLIMPSES = [
     ),
     LayerCase(
         layers.LocationPolicy,
-        {"std": 0.3, "differentiable": True},
+        {"std": 0.3, "differentiable": True, "detach": False},
         ((2, 5),),
         ((2, 2), (2,)),
         weights=2,
