@@ -24,12 +24,15 @@ class Task:
             1.
         classes: Names of the classes.
         measures: {name: function of images [B, SIZE, SIZE, 3], which returns a number for each}.
+        parts: Function of images [B, SIZE, SIZE, 3]; returns a list of [B, Y, X, 1], in each of which the class can be
+            seen.
     """
 
     load: Callable
     draw: Callable
     classes: tuple
     measures: dict
+    parts: Callable
 
 
 def framed(images, rng=None):
@@ -52,7 +55,17 @@ def agreement(images):
     return twins_data.agreement(images.mean(axis=-1))
 
 
+def whole(images):
+    """The image in gray."""
+    return [images.mean(axis=-1, keepdims=True)]
+
+
+def halves(images):
+    """The left and the right half in gray."""
+    return np.split(images.mean(axis=-1, keepdims=True), 2, axis=2)
+
+
 TASKS = {
-    "clothes": Task(fashion_data.load, framed, fashion_data.KINDS, {}),
-    "twins": Task(digits_data.load, twins, tuple("0123456789"), {"agreement": agreement}),
+    "clothes": Task(fashion_data.load, framed, fashion_data.KINDS, {}, whole),
+    "twins": Task(digits_data.load, twins, tuple("0123456789"), {"agreement": agreement}, halves),
 }

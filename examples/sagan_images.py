@@ -10,7 +10,7 @@ the paper's table ("Self-Attention Generative Adversarial Networks", Zhang et al
 SAGAN - and SAGAN without its attention train for the same number of updates on the same batches. During training, FID,
 intra-FID, KID and inception score of generated images are measured with the features of a MobileNet. An interrupted
 run resumes from its last checkpoint when it is started again. Outputs in `runs/sagan_images/TASK/` (see `--output`):
-progress.png, samples-*.png, attention.png, results.json and the last checkpoints. Results:
+progress.png, classes.png, samples-*.png, attention.png, results.json and the last checkpoints. Results:
 docs/examples/sagan_images.md.
 """
 
@@ -88,6 +88,7 @@ def run(options):
     with dates_served.quiet():
         import comparing
         import sagan_learning as learning
+        from class_reading import Reader
         from examining import Examination
     describe()
     settle(options, FIXED, LEARNED)
@@ -95,7 +96,10 @@ def run(options):
     images, labels, held_out, classes = load(options, task)
     features = offline_features.load(options.cache)
     real = features(held_out)
-    found, first = {name: [] for name in options.networks}, {}
+    reader = Reader(task.draw, task.parts, images, labels)
+    print(f"    every part is read as the class: {reader.right(held_out, classes):.1%} of the held-out images")
+    found, read = ({name: [] for name in options.networks} for _ in range(2))
+    sizes, first = {}, {}
 
     def learn(model, name, seed, folder):
         counts = [network.count_params() for network in (model.generator, model.discriminator)]
@@ -110,8 +114,10 @@ def run(options):
 
     for name, seed, model in comparing.trained(options, options.networks, build, learn):
         found[name].append(recorded(folder_of(options, name, seed) / "progress.json"))
+        read[name].append(reader.right(*learning.generated_by(model, options.held_out, seed)))
+        sizes[name] = model.count_params()
         first.setdefault(name, model)
-    report(options, task, found)
+    report(options, task, found, read, sizes)
     draw(options, task, first)
 
 
@@ -135,10 +141,10 @@ def build(options, name, seed):
     return learning.build(SYSTEMS[name], options.channels, options.attention_at, seed)
 
 
-def report(options, task, found):
+def report(options, task, found, read, sizes):
     """Prints, plots and saves the measures: a table of the last ones, beside the published, and their progress."""
     import sagan_pictures as pictures
-    from comparing import number_text
+    from comparing import number_text, plot_rates, print_rates
     from sagan_learning import MEASURES
 
     digits = MEASURES | dict.fromkeys(task.measures, 3)
@@ -149,10 +155,13 @@ def report(options, task, found):
         cells = "".join(f"{number_text(last[measure], count):>18}" for measure, count in digits.items())
         published = ", ".join("-" if value is None else str(value) for value in PUBLISHED.get(name, ()))
         print(f"    {name:20}{cells}   {published}")
+    heading("Images of which every part is read as the class")
+    print_rates(read, sizes, "SAGAN, no attention")
     title = f"{options.task}, {options.held_out} images of each system"
+    save_figure(options.output / "classes.png", plot_rates(read, title, "read as the class"))
     save_figure(options.output / "progress.png", pictures.plot_progress(found, tuple(digits), title))
     settings = {name: getattr(options, name) for name in (*FIXED, "steps", "seeds")}
-    save_json(options.output / "results.json", {"settings": settings, "progress": found})
+    save_json(options.output / "results.json", {"settings": settings, "progress": found, "read": read})
 
 
 def draw(options, task, trained):

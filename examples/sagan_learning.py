@@ -112,6 +112,12 @@ def examiner(features, real, labels, seed=0, others=None):
     return examine
 
 
+def generated_by(model, count, seed):
+    """Images of the model's average, and their classes."""
+    inputs = noise(count, seed)
+    return model.average.predict(inputs, batch_size=250, verbose=0), inputs["label"]
+
+
 def noise(count, seed):
     """Random noise, and all classes in turn, for `count` images."""
     normal = np.random.default_rng(seed).standard_normal((count, NOISE)).astype("float32")

@@ -59,18 +59,23 @@ def run(options):
     with dates_served.quiet():
         import comparing
         import twin_digits_learning as learning
+        from class_reading import Reader
         from examining import Examination
         from resuming import train
         from sagan_learning import SHOWN
         from twin_digits_networks import receptive_field
     describe()
     settle(options, FIXED, LEARNED)
-    (digits, _), (unseen, _) = digits_data.load(options.cache)
+    (digits, labels), (unseen, _) = digits_data.load(options.cache)
     real = learning.images_of(unseen[: options.examined], np.random.default_rng(TEST))
     chance = float(twins_data.agreement(twins_data.strangers(real[..., 0])).mean())
     print(f"{len(digits):,} digits, and {len(real):,} others for evaluation; agreement of any two: {chance:.1%}")
     print(f"each position of a discriminator's map sees a window of {receptive_field()} pixels")
-    found, sizes, first = {name: [] for name in options.networks}, {}, {}
+    reader = Reader(learning.images_of, learning.digits_in, digits, labels)
+    alike = [reader.equal(images) for images in (real, twins_data.strangers(real))]
+    print("both digits are read as the same: {:.1%} of twins, {:.1%} of any two".format(*alike))
+    found, equal = ({name: [] for name in options.networks} for _ in range(2))
+    sizes, first = {}, {}
 
     def learn(model, name, seed, folder):
         watching = [Examination(learning.examiner(real, seed), folder / "progress.json", options.every, options.steps)]
@@ -79,10 +84,11 @@ def run(options):
 
     for name, seed, model in comparing.trained(options, options.networks, build, learn):
         found[name].append(recorded(folder_of(options, name, seed) / "progress.json"))
+        equal[name].append(reader.equal(learning.generated_by(model, options.examined, seed)))
         sizes[name] = model.discriminator.count_params()
         print("    " + ", ".join(f"{measure} {value:.3f}" for measure, value in found[name][-1][options.steps].items()))
         first.setdefault(name, model)
-    report(options, found, sizes, chance)
+    report(options, found, equal, sizes, chance)
     draw(options, first, real)
 
 
@@ -92,7 +98,7 @@ def build(options, name, seed):
     return learning.build(name, seed)
 
 
-def report(options, found, sizes, chance):
+def report(options, found, equal, sizes, chance):
     """Prints, plots and saves the agreement of the two digits, and how good single digits are."""
     from comparing import number_text, plot_rates, print_rates
     from sagan_pictures import plot_progress
@@ -101,6 +107,8 @@ def report(options, found, sizes, chance):
     agreement = {name: [results["agreement"] for results in tables] for name, tables in last.items()}
     heading(f"Agreement of {options.examined} pairs after {options.steps} updates; {options.seeds} GANs of each kind")
     print_rates(agreement, sizes, DISCRIMINATORS[1])
+    heading("Pairs of which both digits are read as the same")
+    print_rates(equal, sizes, DISCRIMINATORS[1])
     heading("Fréchet distance of single digits from real ones, by means of 2 x 2 pixels")
     for name, tables in last.items():
         print(f"    {name:16}{number_text([results['FID'] for results in tables], 2)}")
@@ -109,7 +117,10 @@ def report(options, found, sizes, chance):
     save_figure(options.output / "agreement.png", figure)
     save_figure(options.output / "progress.png", plot_progress(found, ("agreement", "FID"), "twins"))
     settings = {name: getattr(options, name) for name in (*FIXED, "seeds")}
-    save_json(options.output / "results.json", {"settings": settings, "weights": sizes, "progress": found})
+    save_json(
+        options.output / "results.json",
+        {"settings": settings, "weights": sizes, "progress": found, "read as equal": equal},
+    )
 
 
 def draw(options, first, real):

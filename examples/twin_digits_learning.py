@@ -51,10 +51,9 @@ def examiner(real, seed):
     """
     frechet = metrics.FrechetDistance(extractor=None)
     frechet.update_real(features(real))
-    inputs = noise(len(real), seed)
 
     def examine(model):
-        images = model.average.predict(inputs, batch_size=250, verbose=0)
+        images = generated_by(model, len(real), seed)
         frechet.reset_generated()
         frechet.update_generated(features(images))
         return {"agreement": float(twins_data.agreement(images[..., 0]).mean()), "FID": float(frechet.result())}
@@ -64,9 +63,18 @@ def examiner(real, seed):
 
 def features(images):
     """Means of 2 x 2 pixels of each digit of images [N, ROWS, COLUMNS, 1]: [2 N, 64]."""
-    part = twins_data.PART
-    parts = np.concatenate([images[:, :, :part, 0], images[:, :, -part:, 0]])
+    parts = np.concatenate(digits_in(images))[..., 0]
     return pooled(parts, 2).reshape(len(parts), -1)
+
+
+def digits_in(images):
+    """The parts of images [N, ROWS, COLUMNS, 1] with the left and with the right digit: two of [N, ROWS, PART, 1]."""
+    return [images[:, :, : twins_data.PART], images[:, :, -twins_data.PART :]]
+
+
+def generated_by(model, count, seed):
+    """Images of the model's average."""
+    return model.average.predict(noise(count, seed), batch_size=250, verbose=0)
 
 
 def noise(count, seed):

@@ -25,6 +25,16 @@ def test_twins_are_gray_and_agree():
     assert data.agreement(twins_data.strangers(found)).max() < 0.99
 
 
+def test_the_parts_that_show_the_class_are_gray():
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
+    gray = images.mean(axis=-1)
+    [found] = data.TASKS["clothes"].parts(images)
+    np.testing.assert_array_equal(found[..., 0], gray)
+    left, right = data.TASKS["twins"].parts(images)
+    np.testing.assert_array_equal(left[..., 0], gray[:, :, :16])
+    np.testing.assert_array_equal(right[..., 0], gray[:, :, 16:])
+
+
 @pytest.mark.parametrize("name, module", [("clothes", fashion_data), ("twins", digits_data)])
 def test_tasks(name, module):
     task = data.TASKS[name]

@@ -9,6 +9,7 @@ from fetching import UnavailableError
 if keras.backend.backend() == "torch":
     pytest.skip("the examples run on TensorFlow and JAX", allow_module_level=True)
 
+import class_reading
 import offline_features
 import sagan_images as example
 from sagan_data import TASKS
@@ -69,15 +70,17 @@ def random_features(folder):
 @pytest.mark.slow
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     give(monkeypatch, "clothes", random_clothes)
+    monkeypatch.setattr(class_reading, "UPDATES", 2)
     monkeypatch.setattr(offline_features, "load", random_features)
     settings = ["--every", "2", "--batch", "4", "--channels", "2", "--held-out", "20", "--output", str(tmp_path)]
     names = ["AC-GAN", "SAGAN"]
     assert example.main([*settings, "--steps", "2", "--networks", *names]) == 0
     first = json.loads((tmp_path / "results.json").read_text())
     assert set(first["progress"]) == set(names)
-    for name in ("progress", "samples-AC-GAN", "samples-SAGAN", "attention"):
+    for name in ("progress", "classes", "samples-AC-GAN", "samples-SAGAN", "attention"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     printed = capfd.readouterr().out
+    assert set(first["read"]) == set(names) and all(0 <= rate <= 1 for [rate] in first["read"].values())
     assert "AC-GAN" in printed and "28.5, 260.0, -" in printed and "52.52, 83.7, 18.65" in printed
     settings += ["--networks", "AC-GAN"]
     assert example.main([*settings, "--steps", "4", "--seeds", "2"]) == 0
@@ -96,6 +99,7 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
 @pytest.mark.slow
 def test_a_run_of_twins_measures_their_agreement(tmp_path, capfd, monkeypatch):
     give(monkeypatch, "twins", random_digits)
+    monkeypatch.setattr(class_reading, "UPDATES", 2)
     monkeypatch.setattr(offline_features, "load", random_features)
     settings = ["--every", "1", "--batch", "4", "--channels", "2", "--held-out", "20", "--output", str(tmp_path)]
     assert example.main([*settings, "--steps", "1", "--networks", "SAGAN", "--task", "twins"]) == 0

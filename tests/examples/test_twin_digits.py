@@ -7,6 +7,7 @@ import pytest
 if keras.backend.backend() == "torch":
     pytest.skip("the examples run on TensorFlow and JAX", allow_module_level=True)
 
+import class_reading
 import digits_data
 import twin_digits as example
 
@@ -32,12 +33,16 @@ def random_digits(folder):
 @pytest.mark.slow
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(digits_data, "load", random_digits)
+    monkeypatch.setattr(class_reading, "UPDATES", 2)
     settings = ["--steps", "2", "--every", "1", "--batch", "4", "--examined", "20", "--output", str(tmp_path)]
     assert example.main([*settings, "--seeds", "1"]) == 0
     printed = capfd.readouterr().out
     for name in ("agreement", "progress", "samples", "attention"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    first = json.loads((tmp_path / "results.json").read_text())["progress"]
+    results = json.loads((tmp_path / "results.json").read_text())
+    first, read = results["progress"], results["read as equal"]
+    assert set(read) == set(first) and all(0 <= share <= 1 for [share] in read.values())
+    assert "both digits are read as the same" in printed
     assert set(first) == set(example.DISCRIMINATORS)
     for [table] in first.values():
         assert list(table) == ["0", "1", "2"] and all(0 < row["agreement"] < 1 for row in table.values())
