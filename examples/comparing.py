@@ -3,7 +3,7 @@
 import logging
 
 import numpy as np
-from runs import folder_of, heading
+from runs import OtherRunError, folder_of, heading
 
 from keras_attention.visualize.style import PALETTE
 
@@ -19,6 +19,9 @@ def trained(options, networks, build, learn):
 
     Yields:
         `(name, seed, model)`.
+
+    Raises:
+        OtherRunError: If a network has been trained for more updates.
     """
     # TensorFlow warns that a graph is traced again, for each network.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -29,6 +32,8 @@ def trained(options, networks, build, learn):
                 f"{name}, seed {seed}: {model.count_params():,} parameters, {options.steps} updates of {options.batch}"
             )
             before = learn(model, name, seed, folder_of(options, name, seed))
+            if before > options.steps:
+                raise OtherRunError(f"--steps must be at least the {before} updates done, or see --fresh")
             if before:
                 print(f"    resumed after update {before} of an earlier run")
             yield name, seed, model

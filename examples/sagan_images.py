@@ -107,10 +107,7 @@ def run(options):
         examine = learning.examiner(features, real, classes, seed, task.measures)
         watching = [Examination(examine, folder / "progress.json", options.every, options.steps)]
         data = functools.partial(learning.batches, task.draw, images, labels, options.batch, seed)
-        before = learning.learn(model, data, options.steps, folder, options.every, watching)
-        if before > options.steps:
-            raise OtherRunError(f"--steps must be at least the {before} updates done, or see --fresh")
-        return before
+        return learning.learn(model, data, options.steps, folder, options.every, watching)
 
     for name, seed, model in comparing.trained(options, options.networks, build, learn):
         found[name].append(recorded(folder_of(options, name, seed) / "progress.json"))

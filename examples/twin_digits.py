@@ -31,7 +31,7 @@ ROOM = 50e6  # bytes of the results, at most, with the default settings
 ATTENTION = "self-attention"
 DISCRIMINATORS = ("no block", "1 x 1 block", ATTENTION)
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("steps", "batch", "every", "examined")
+FIXED = ("batch", "every", "examined")
 LEARNED = ("*/seed-*/step-*.weights.h5", "*/seed-*/progress.json")
 TEST = 1_000_000  # seed of the test images
 SAMPLED, LOOKED_AT = 12, 3  # images of each network that are shown, images with plotted attention
@@ -116,7 +116,7 @@ def report(options, found, equal, sizes, chance):
     figure = plot_rates(agreement, "Two digits that should be equal", "agreement", lines)
     save_figure(options.output / "agreement.png", figure)
     save_figure(options.output / "progress.png", plot_progress(found, ("agreement", "FID"), "twins"))
-    settings = {name: getattr(options, name) for name in (*FIXED, "seeds")}
+    settings = {name: getattr(options, name) for name in (*FIXED, "steps", "seeds")}
     save_json(
         options.output / "results.json",
         {"settings": settings, "weights": sizes, "progress": found, "read as equal": equal},

@@ -52,5 +52,10 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     assert printed.count("resumed after update 2") == 1 and "±" in printed
     second = json.loads((tmp_path / "results.json").read_text())["progress"]
     assert second["1 x 1 block"][0] == first["1 x 1 block"][0] and len(second["1 x 1 block"]) == 2
+    assert example.main([*settings, "--seeds", "1", "--steps", "3", "--networks", "1 x 1 block"]) == 0
+    [table] = json.loads((tmp_path / "results.json").read_text())["progress"]["1 x 1 block"]
+    assert list(table) == ["0", "1", "2", "3"] and {k: table[k] for k in "012"} == first["1 x 1 block"][0]
+    assert example.main([*settings, "--networks", "1 x 1 block"]) == 1
+    assert "--steps must be at least the 3 updates done" in capfd.readouterr().err
     assert example.main([*settings, "--batch", "5"]) == 1
     assert "--batch 4, not 5: give --fresh" in capfd.readouterr().err
