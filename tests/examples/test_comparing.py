@@ -3,6 +3,7 @@ import types
 import comparing
 import numpy as np
 import pytest
+from runs import OtherRunError
 
 
 def test_the_interval_is_that_of_students_t():
@@ -46,6 +47,13 @@ def test_every_kind_is_trained_with_every_seed_in_a_folder_of_its_own(tmp_path, 
     assert [model.of for _, _, model in done] == [(name, seed) for name, seed, _ in done]
     assert folders == ["C2D/seed-0", "C2D-one-frame/seed-0", "C2D/seed-1", "C2D-one-frame/seed-1"]
     assert capsys.readouterr().out.count("resumed after update 2 of an earlier run") == 2
+
+
+def test_a_network_of_more_updates_is_an_error(tmp_path):
+    options = types.SimpleNamespace(output=tmp_path, seeds=1, steps=3, batch=5)
+    build, learn = lambda *_: types.SimpleNamespace(count_params=lambda: 7), lambda *_: 4
+    with pytest.raises(OtherRunError, match="--steps must be at least the 4 updates done, or see --fresh"):
+        list(comparing.trained(options, ("C2D",), build, learn))
 
 
 def test_the_figure_has_a_dot_for_each_network():
