@@ -28,7 +28,10 @@ QUESTIONS = {
     "How should a test of a new layer choose its sizes?": [("docs/adding_a_layer.md", "Test against the reference")],
     "What if a paper and its code disagree?": [("docs/adding_a_layer.md", "Paper and published code")],
     "Which dates are never seen in training?": [("docs/examples/transformer_dates.md", "Held-out data")],
-    "What is the FID with and without self-attention?": [("docs/examples/sagan_images.md", "Results")],
+    "What is the FID with and without self-attention?": [
+        ("docs/examples/sagan_images.md", "Two equal digits, four systems"),
+        ("docs/examples/sagan_images.md", "Clothes"),
+    ],
     "Can an interrupted training of the translator continue?": [
         ("docs/examples/rnn_search_translation.md", "Resuming")
     ],

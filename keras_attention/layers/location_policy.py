@@ -33,9 +33,10 @@ class LocationPolicy(BaseLayer):
 
     Differs from the paper: nothing; it leaves open whether REINFORCE also trains the core.
 
-    With `differentiable`, for soft glimpses, gradients flow from the locations to the mean, and `log_probs` is not used.
-    Without `detach` they go on to the hidden states, through all glimpses before: among clutter, this moved all locations
-    to the edges of the images, where no gradient brings them back (docs/examples/recurrent_attention_digits.md).
+    With `differentiable`, for soft glimpses, gradients flow from the locations to the mean, and `log_probs` is not
+    used. Without `detach` they go on to the hidden states, through all glimpses before: among clutter, this moved all
+    locations to the edges of the images, where no gradient brings them back
+    (docs/examples/recurrent_attention_digits.md).
 
     Args:
         std: Positive float, the standard deviation.

@@ -56,8 +56,8 @@ class RecurrentAttention(keras.Model):
     leaves open: the baseline is a linear function of the state; gradients of the baseline and of REINFORCE stop before
     the state (`detach`), which is stable, while passing them on finds better locations, but needs clipped gradients and
     possibly a smaller `reinforce_weight` (docs/examples/recurrent_attention_digits.md); no location is sampled from the
-    last state. With `soft` glimpses, which are not in the paper, gradients pass through the locations to the policy, and
-    without `detach` on to the state before; cross-entropy alone trains the model.
+    last state. With `soft` glimpses, which are not in the paper, gradients pass through the locations to the policy,
+    and without `detach` on to the state before; cross-entropy alone trains the model.
 
     In our runs on cluttered digits the model had fewer errors than the paper's convolutional network of as many
     parameters, and more than a modern one of the same cost: docs/examples/recurrent_attention_digits.md.
