@@ -71,7 +71,7 @@ def run(options):
     chance = float(twins_data.agreement(twins_data.strangers(real[..., 0])).mean())
     print(f"{len(digits):,} digits, and {len(real):,} others for evaluation; agreement of any two: {chance:.1%}")
     print(f"each position of a discriminator's map sees a window of {receptive_field()} pixels")
-    reader = Reader(learning.images_of, learning.digits_in, digits, labels)
+    reader = Reader(learning.images_of, twins_data.parts, digits, labels)
     alike = [reader.equal(images) for images in (real, twins_data.strangers(real))]
     print("both digits are read as the same: {:.1%} of twins, {:.1%} of any two".format(*alike))
     found, equal = ({name: [] for name in options.networks} for _ in range(2))

@@ -63,13 +63,8 @@ def examiner(real, seed):
 
 def features(images):
     """Means of 2 x 2 pixels of each digit of images [N, ROWS, COLUMNS, 1]: [2 N, 64]."""
-    parts = np.concatenate(digits_in(images))[..., 0]
+    parts = np.concatenate(twins_data.parts(images))[..., 0]
     return pooled(parts, 2).reshape(len(parts), -1)
-
-
-def digits_in(images):
-    """The parts of images [N, ROWS, COLUMNS, 1] with the left and with the right digit: two of [N, ROWS, PART, 1]."""
-    return [images[:, :, : twins_data.PART], images[:, :, -twins_data.PART :]]
 
 
 def generated_by(model, count, seed):

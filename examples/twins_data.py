@@ -27,6 +27,11 @@ def draw(digits, rng, rows=32, columns=32):
     return images
 
 
+def parts(images):
+    """The parts of images [B, Y, X, ...] with the left and with the right digit: two of [B, Y, PART, ...]."""
+    return [images[:, :, :PART], images[:, :, -PART:]]
+
+
 def strangers(images):
     """Images with the first `PART` columns of each image, and the last ones of the next."""
     return np.concatenate([images[:, :, :-PART], np.roll(images, -1, axis=0)[:, :, -PART:]], axis=2)
@@ -46,8 +51,8 @@ def agreement(images):
         [B].
     """
     images = np.asarray(images, "float32")
-    parts = [part - part.mean(axis=(1, 2), keepdims=True) for part in (images[..., :PART], images[..., -PART:])]
-    left, right = (np.fft.rfft(part, axis=1) for part in parts)
+    centered = [part - part.mean(axis=(1, 2), keepdims=True) for part in parts(images)]
+    left, right = (np.fft.rfft(part, axis=1) for part in centered)
     products = np.fft.irfft(left.conj() * right, n=images.shape[1], axis=1).sum(axis=-1)
-    norms = np.prod([np.linalg.norm(part, axis=(1, 2)) for part in parts], axis=0)
+    norms = np.prod([np.linalg.norm(part, axis=(1, 2)) for part in centered], axis=0)
     return products.max(axis=-1) / np.maximum(norms, 1e-6)
