@@ -42,6 +42,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args=None, namespace=None):
         options = super().parse_args(args, namespace)
+        networks = getattr(options, "networks", [])
+        if len({*networks}) < len(networks):  # else one counts as several in the intervals
+            self.error(f"argument --networks: the names must be different. Received: {'; '.join(networks)}")
         if self._folder and options.output is None:
             options.output = self._folder(options)
         return options

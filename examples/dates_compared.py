@@ -81,11 +81,15 @@ def grouped(results):
     """{network: its results, in the order of the seeds}, of results with the same seeds, steps and batches.
 
     Raises:
-        OtherRunError: If they differ.
+        OtherRunError: If they differ, or if there are several of a network and a seed.
     """
     networks = {}
     for result in sorted(results, key=lambda result: result["seed"]):
         networks.setdefault(result["network"], []).append(result)
+    for name, runs in networks.items():
+        seeds = [of["seed"] for of in runs]
+        if len({*seeds}) < len(seeds):
+            raise OtherRunError(f"The runs of {name} must have different seeds. Received: {seeds}")
     shared = {tuple((of["seed"], of["steps"], of["batch"]) for of in runs) for runs in networks.values()}
     if len(shared) > 1 or len({settings[1:] for settings in next(iter(shared))}) > 1:
         raise OtherRunError("Every network needs runs of the same seeds, steps and batches.")

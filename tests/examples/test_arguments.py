@@ -64,3 +64,9 @@ def test_wrong_values_are_named(option, value, capsys):
         parser().parse_args([option, value])
     printed = capsys.readouterr().err
     assert option in printed and value in printed
+
+
+def test_a_network_is_named_only_once(capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--networks", "one", "two, more", "one"])
+    assert "--networks: the names must be different. Received: one; two, more; one" in capsys.readouterr().err

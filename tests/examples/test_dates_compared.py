@@ -55,6 +55,11 @@ def test_runs_that_do_not_share_seeds_and_steps_are_an_error(results):
         dates_compared.grouped(results)
 
 
+def test_several_runs_of_a_network_and_a_seed_are_an_error():
+    with pytest.raises(OtherRunError, match=r"runs of b must have different seeds\. Received: \[0, 0\]"):
+        dates_compared.grouped([result("a", 0), result("a", 1), result("b", 0), result("b", 0)])
+
+
 def test_the_figure_has_a_line_for_each_network():
     networks = {"a": [result("a", 0), result("a", 1, by_length={"5": [2, 2], "30": [1, 4]})], "b": [result("b", 0)]}
     [axes] = dates_compared.plot_lengths(networks, "title").axes
