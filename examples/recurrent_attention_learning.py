@@ -73,8 +73,10 @@ def learn(model, task, images, labels, steps, batch_size, seed, folder, weight=1
     """
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=5.0)
-    # XLA halves the time of soft glimpses and saves a quarter of that of others; convolutions it makes slower.
-    model.compile(optimizer, loss_of(model, weight), metrics=["accuracy"], jit_compile=looks(model))
+    # XLA halves the time of soft glimpses and saves up to a quarter of that of others; convolutions it makes slower.
+    # PyTorch's compiler would take a minute before the first update.
+    compiled = looks(model) and keras.backend.backend() != "torch"
+    model.compile(optimizer, loss_of(model, weight), metrics=["accuracy"], jit_compile=compiled)
     data = functools.partial(batches, task, images, labels, batch_size, seed)
     shown = {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1%}"}
     return train(model, data, steps, folder, every, shown, callbacks)
