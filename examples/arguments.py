@@ -1,6 +1,7 @@
 """Command-line arguments of the examples."""
 
 import argparse
+import math
 import pathlib
 
 
@@ -62,8 +63,32 @@ def positive(text):
 
 
 def above_zero(text):
-    """A positive float."""
+    """A positive finite float."""
     number = float(text)
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be finite and above 0. Received: {text}")
+    return number
+
+
+def rate(text):
+    """A float from 0 on, below 1."""
+    number = float(text)
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 0 and below 1. Received: {text}")
+    return number
+
+
+def seed(text):
+    """An int that NumPy and Keras take as a seed."""
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"must be at least 0 and below 2**32. Received: {text}")
+    return number
+
+
+def at_least_zero(text):
+    """A finite float that is not negative."""
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be finite and not negative. Received: {text}")
     return number

@@ -17,9 +17,9 @@ class UnavailableError(Exception):
 
 
 def cache_folder(folder=None):
-    """The folder of downloaded data: this one, or `keras_attention` in the user's cache folder."""
+    """The absolute folder of downloaded data: this one, or `keras_attention` in the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(folder or pathlib.Path(home) / "keras_attention")
+    return pathlib.Path(folder or pathlib.Path(home) / "keras_attention").absolute()
 
 
 def keras_first(load_data, package):

@@ -42,6 +42,7 @@ USUAL = [*NETWORKS][:4]  # of the paper's ablation
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("task", "steps", "batch", "layers", "width", "images")
 LEARNED = ("*/seed-*/step-*.weights.h5",)
+HEADS = 2
 ROWS = 4  # of samples
 
 
@@ -60,7 +61,12 @@ def parse(arguments):
     parser.number("--held-out", 2000, "test images, at most")
     parser.number("--temperature", 1.0, "of the samples", above_zero)
     parser.folders(OUTPUT, "task")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.width % HEADS:
+        parser.error(f"argument --width: must be a multiple of the {HEADS} heads. Received: {options.width}")
+    if options.task == "twins" and "super-resolution" in options.networks:
+        parser.error("argument --networks: super-resolution reduces images by 4, and twins are 28 x 14 pixels")
+    return options
 
 
 def run(options):
@@ -107,7 +113,7 @@ def build(options, name, seed, shape, classes):
         channels=shape[-1],
         num_layers=options.layers,
         model_dim=options.width,
-        num_heads=2,
+        num_heads=HEADS,
         intermediate_dim=4 * options.width,
         num_classes=classes,
         dropout=0.0,

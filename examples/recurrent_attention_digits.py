@@ -23,7 +23,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 import dates_served
 import digits_data
 import numpy as np
-from arguments import Parser, above_zero, positive
+from arguments import Parser, above_zero, at_least_zero, positive
 from cluttered_digits import TASKS
 from runs import (
     OtherRunError,
@@ -78,18 +78,14 @@ def parse(arguments):
     parser.networks(NETWORKS, ["REINFORCE"])
     parser.training(steps=30_000, batch=128, unit="images", seeds=1)
     parser.number("--std", 0.15, "standard deviation of the policy", above_zero)
-    parser.add_argument(
-        "--weight", type=float, help="weight of REINFORCE in the loss (default: 1 for centred digits, else 0.1)"
-    )
+    text = "weight of REINFORCE in the loss (default: 1 for centred digits, else 0.1)"
+    parser.add_argument("--weight", type=at_least_zero, help=text)
     parser.add_argument("--glimpses", type=positive, help="number of glimpses (default: 6 for centred digits, else 8)")
     parser.number("--draws", 10, "sampled paths averaged in the evaluation")
     parser.add_argument("--images", type=positive, help="number of training digits (default: all 60,000)")
     parser.number("--held-out", 10_000, "test digits")
     parser.folders(OUTPUT, "task")
-    options = parser.parse_args(arguments)
-    if options.weight is not None and not options.weight >= 0:
-        parser.error(f"--weight must not be negative. Received: {options.weight}")
-    return options
+    return parser.parse_args(arguments)
 
 
 def run(options):
@@ -99,39 +95,46 @@ def run(options):
         import comparing
         import recurrent_attention_learning as learning
     describe()
+    choose(options, learning)
     settle(options, FIXED, LEARNED)
     (images, labels), held_out = digits_data.load(options.cache)
+    test_images, truth = (x[: options.held_out] for x in held_out)
+    test_images = learning.examined(options.task, test_images, images)
     images, labels = images[: options.images], labels[: options.images]
-    held_out = [x[: options.held_out] for x in held_out]
     if len(images) < options.batch:
         raise OtherRunError(f"--batch must be at most the {len(images)} training digits. Received: {options.batch}")
-    test_images, truth = learning.examined(options.task, held_out[0], images), held_out[1]
-    weight = learning.WEIGHTS[options.task] if options.weight is None else options.weight
 
     def learn(model, name, seed, folder):
         print(f"    {learning.cost(model, options.task):,} multiply-adds for an image")
         rest = (options.steps, options.batch, seed, folder)
-        return learning.learn(model, options.task, images, labels, *rest, weight)
+        return learning.learn(model, options.task, images, labels, *rest, options.weight)
 
     found, looking = {name: {"error": [], "error of paths": []} for name in options.networks}, None
     for name, _, model in comparing.trained(options, options.networks, build, learn):
         examine(options, learning, model, found[name], test_images, truth)
         if looking is None and NETWORKS[name]:
             looking = model
-    report(options, found)
+    report(options, found, len(truth))
     if looking:
         draw(options, learning, looking, test_images[:SHOWN], truth[:SHOWN])
         export(options, looking)
+
+
+def choose(options, learning):
+    """Sets the weight of REINFORCE and the number of glimpses to those of the task where none are given."""
+    if options.weight is None:
+        options.weight = learning.WEIGHTS[options.task]
+    if options.glimpses is None:
+        options.glimpses = learning.GLIMPSES[options.task]["num_glimpses"]
 
 
 def build(options, name, seed):
     """Builds a network with initial weights."""
     import recurrent_attention_learning as learning
 
-    chosen = {"num_glimpses": options.glimpses} if options.glimpses else {}
     if NETWORKS[name] is None:
-        return learning.baseline(name, options.task, seed, **chosen)
-    return learning.build(options.task, seed, NETWORKS[name], std=options.std, **chosen)
+        return learning.baseline(name, options.task, seed, num_glimpses=options.glimpses)
+    return learning.build(options.task, seed, NETWORKS[name], std=options.std, num_glimpses=options.glimpses)
 
 
 def examine(options, learning, model, kind, test_images, truth):
@@ -145,11 +148,11 @@ def examine(options, learning, model, kind, test_images, truth):
         print(f"    error rate {kind['error of paths'][-1]:.2%}, averaged over {options.draws} sampled paths")
 
 
-def report(options, found):
-    """Prints, plots and saves the error rates, next to the published ones."""
+def report(options, found, number):
+    """Prints, plots and saves the error rates on this number of test digits, next to the published ones."""
     from comparing import mean_text, plot_rates, print_rates
 
-    heading(f"Error rates on {options.held_out:,} test digits; networks of each kind: {options.seeds}")
+    heading(f"Error rates on {number:,} test digits; networks of each kind: {options.seeds}")
     rates, sizes = ({name: kind[what] for name, kind in found.items()} for what in ("error", "parameters"))
     print_rates(rates, sizes, "convolutions, equal cost", digits=2)
     for name, kind in found.items():
@@ -162,8 +165,8 @@ def report(options, found):
         print(f"    published, {where}, second-hand: {published} glimpses")
     title = f"{options.task} digits, {options.steps} updates of each network"
     save_figure(options.output / "errors.png", plot_rates(rates, title, "error rate on test digits"))
-    settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "held_out", "draws")}
-    save_json(options.output / "results.json", {"settings": settings} | found)
+    settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "draws")}
+    save_json(options.output / "results.json", {"settings": settings | {"held_out": number}} | found)
 
 
 def draw(options, learning, model, test_images, truth):
@@ -193,6 +196,9 @@ def export(options, model):
 
     from keras_attention import export
 
+    if keras.backend.backend() != "tensorflow":
+        print("No SavedModel is written: it needs the TensorFlow backend.")
+        return
     heading("Exported")
     outputs = model(model.input)
     outputs = {"label": keras.ops.argmax(outputs["logits"], axis=-1), "locations": outputs["locations"]}

@@ -24,7 +24,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
 import translation_data
-from arguments import Parser, positive
+from arguments import Parser, positive, rate, seed
 from runs import OtherRunError, describe, ended, folder_of, heading, save_figure, save_json, settle
 from translation_networks import NETWORKS
 
@@ -50,12 +50,10 @@ def parse(arguments):
     parser.training(steps=2500, batch=64, unit="sentences", seeds=1)
     parser.number("--units", 128, "units of the GRUs")
     parser.number("--vocabulary", 3000, "subwords per language")
-    parser.add_argument("--dropout", type=float, default=0.0, help="rate (default: %(default)s)")
+    parser.number("--dropout", 0.0, "rate", rate)
     parser.number("--beam", 1, "beam width; 1 is greedy")
     parser.add_argument("--sentences", type=positive, help="approximate number of test sentences (default: all)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the split, and of the first batches and weights (default: 0)"
-    )
+    parser.number("--seed", 0, "of the split, and of the first batches and weights", seed)
     parser.folders(OUTPUT, "pair")
     return parser.parse_args(arguments)
 

@@ -179,7 +179,7 @@ def recorded(path):
 
 
 def settle(options, fixed, learned):
-    """Creates the output folder, or checks that its run has the same settings.
+    """Creates the output folder, or checks that what was trained in it has the same settings.
 
     Args:
         options: Parsed arguments; `output` is the folder, `fresh` deletes the checkpoints of an earlier run.
@@ -187,15 +187,15 @@ def settle(options, fixed, learned):
         learned: Patterns of the checkpoints and other trained files in the folder.
 
     Raises:
-        OtherRunError: If the folder holds a run with other settings.
+        OtherRunError: If the folder holds trained files of a run with other settings.
     """
     options.output.mkdir(parents=True, exist_ok=True)
     path, settings = options.output / "settings.json", {name: getattr(options, name) for name in fixed}
+    trained = [file for pattern in learned for file in options.output.glob(pattern)]
     if options.fresh:
-        for pattern in learned:
-            for file in options.output.glob(pattern):
-                file.unlink()
-    elif path.is_file():
+        for file in trained:
+            file.unlink()
+    elif trained and path.is_file():
         before = json.loads(path.read_text())
         differ = [
             f"--{k.replace('_', '-')} {before.get(k)}, not {v}" for k, v in settings.items() if before.get(k) != v

@@ -23,7 +23,7 @@ import cross_view_data
 import dates_served
 import game_maps
 import numpy as np
-from arguments import Parser
+from arguments import Parser, at_least_zero
 from runs import (
     OtherRunError,
     describe,
@@ -75,7 +75,7 @@ def parse(arguments):
     parser.number("--width", 16, "channels, first layers")
     parser.number("--channels", 16, "channels, second stage")
     parser.number("--discriminator", 4, "channels, its first layer")
-    parser.number("--adversarial", 1.0, "factor of the adversarial loss", factor)
+    parser.number("--adversarial", 1.0, "factor of the adversarial loss", at_least_zero)
     parser.number("--views", 4800, "training views")
     parser.number("--examined", 600, "test views")
     parser.add_argument("--test", choices=TESTS, default="places", help="where test views are from (default: places)")
@@ -87,13 +87,6 @@ def steps_of_ablation(text):
     if not text or not set(text) <= set(STEPS) or len(set(text)) < len(text):
         raise argparse.ArgumentTypeError(f"must be different letters from A to H. Received: {text!r}")
     return "".join(sorted(text))
-
-
-def factor(text):
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be at least 0. Received: {text}")
-    return number
 
 
 def run(options):

@@ -24,7 +24,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import dates_served
-from arguments import Parser
+from arguments import Parser, seed
 from dates_networks import NETWORKS
 from runs import describe, ended, heading, save_figure, save_json, save_whole
 
@@ -62,7 +62,7 @@ def parse(arguments):
     )
     parser.training(steps=5000, batch=64, unit="dates")
     parser.number("--held-out", 1000, "held-out dates of each kind")
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the data and the weights (default: 0)")
+    parser.number("--seed", 0, "of the split, the data and the weights", seed)
     parser.add_argument("--output", type=pathlib.Path, help="folder of the results (default: runs/NETWORK_dates)")
     options = parser.parse_args(arguments)
     options.output = options.output or OUTPUT / f"{options.network.lower()}_dates"

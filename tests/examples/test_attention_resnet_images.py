@@ -14,9 +14,10 @@ if keras.backend.backend() != "tensorflow":
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])
-    assert option in capsys.readouterr().err
+    assert f"argument {option}: must be a positive number" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("no_keras_server")
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(fashion_data, "INSTALLED", tmp_path / "not installed")
     monkeypatch.setattr(fashion_data, "apt_download", lambda folder: "no index")
@@ -78,4 +79,4 @@ def test_the_open_gate_lets_nearly_everything_through():
 def test_unknown_networks_are_an_error(capsys):
     with pytest.raises(SystemExit):
         example.parse(["--networks", "ES"])
-    assert "ES" in capsys.readouterr().err
+    assert "argument --networks: invalid choice: 'ES'" in capsys.readouterr().err

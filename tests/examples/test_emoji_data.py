@@ -32,7 +32,10 @@ def package(path, drawings, records):
 @pytest.fixture
 def drawings(tmp_path, monkeypatch):
     """200 drawings in a package, those of a higher number first in order."""
-    drawings = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 4)).astype("uint8")
+    rng = np.random.default_rng(0)
+    squares = rng.integers(0, 216, (200, 2, 2, 4)).repeat(4, axis=1).repeat(4, axis=2)  # seen when reduced, too
+    drawings = (squares + rng.integers(0, 40, (200, 8, 8, 4))).astype("uint8")
+    drawings[..., 3] = np.maximum(drawings[..., 3], 128)
     groups = [*emoji_data.GROUPS]
     records = [{"image": f"{i}.png", "category": groups[i % 9], "sort_order": 500 - i} for i in range(len(drawings))]
     records += [{"image": "7.png", "category": "Component", "sort_order": 1}]
@@ -64,6 +67,23 @@ def test_every_ninth_run_of_neighbors_is_held_out(drawings):
             assert apart[places[-1]] <= 1.0 and label == places[-1] % 9
         assert sorted(places) == sorted(numbers) != places
         assert found.dtype == "uint8" and classes.dtype == "int32"
+
+
+def test_images_that_are_nearly_equal_to_a_training_image_are_not_held_out(drawings, tmp_path):
+    nearest = drawings.copy()
+    nearest[1, ..., :3] //= 2
+    nearest[1, ..., 3] = 255
+    # Held out by their places; 0 and 1 are training images.
+    nearest[119], nearest[118], nearest[117] = nearest[0, :, ::-1], nearest[1], nearest[1]
+    nearest[118, ..., :3] += 7
+    nearest[117, ..., :3] += 9
+    records = [{"image": f"{i}.png", "category": "Flags", "sort_order": 500 - i} for i in range(len(drawings))]
+    package(tmp_path / "emoji.tgz", nearest, records)
+    _, (test, _) = emoji_data.load()
+    assert len(test) == 18
+    left = small_on_white(nearest[117:120])
+    found = [(np.abs(test - image).max(axis=(1, 2, 3)) <= 1).any() for image in left]
+    assert found == [True, False, False]
 
 
 def test_training_images_are_followed_by_their_mirror_images(drawings):

@@ -111,6 +111,20 @@ def test_the_default_cache_folder_is_the_users(tmp_path, monkeypatch):
     assert fetching.cache_folder("here").name == "here"
 
 
+def test_a_relative_cache_folder_is_of_the_folder_where_the_example_runs(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def npm(command, folder):
+        monkeypatch.chdir(tmp_path / "elsewhere")  # npm runs in another folder
+        into = pathlib.Path(command[command.index("--pack-destination") + 1])
+        (into / "lamp.tgz").write_bytes(b"hello")
+
+    monkeypatch.setattr(fetching, "run", npm)
+    path = fetching.Package("lamp@1.0", "npm", "3 MB", "lamp.tgz", HELLO).fetch("cache")
+    assert path == tmp_path / "cache" / "lamp.tgz" and path.read_bytes() == b"hello"
+
+
 def test_an_array_in_the_idx_format():
     array = np.random.default_rng(0).integers(0, 256, (3, 4, 5)).astype("uint8")
     content = bytes([0, 0, 8, 3]) + np.array(array.shape, ">i4").tobytes() + array.tobytes()

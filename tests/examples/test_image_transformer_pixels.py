@@ -11,15 +11,25 @@ from pixels_data import TASKS, Task
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])
-    assert option in capsys.readouterr().err
+    assert f"argument {option}: must be a positive number" in capsys.readouterr().err
 
 
-def test_the_temperature_must_be_above_zero(capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--temperature", "0"], "--temperature: must be finite and above 0. Received: 0"),
+        (["--temperature", "inf"], "--temperature: must be finite and above 0. Received: inf"),
+        (["--width", "65"], "--width: must be a multiple of the 2 heads. Received: 65"),
+        (["--task", "twins", "--networks", "memory 8", "super-resolution"], "twins are 28 x 14 pixels"),
+    ],
+)
+def test_settings_that_no_network_can_have_are_refused(arguments, message, capsys):
     with pytest.raises(SystemExit):
-        example.parse(["--temperature", "0"])
-    assert "must be above 0" in capsys.readouterr().err
+        example.parse(arguments)
+    assert message in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("no_keras_server")
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(fetching.DOWNLOADS, "npm", lambda *given: "no registry")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1

@@ -13,13 +13,14 @@ import recurrent_attention_digits as example
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])
-    assert option in capsys.readouterr().err
+    assert f"argument {option}: must be a positive number" in capsys.readouterr().err
 
 
-def test_a_negative_weight_is_refused(capsys):
+@pytest.mark.parametrize("weight", ["-1", "inf", "nan"])
+def test_the_weight_must_be_finite_and_not_negative(weight, capsys):
     with pytest.raises(SystemExit):
-        example.parse(["--weight", "-1"])
-    assert "--weight must not be negative. Received: -1.0" in capsys.readouterr().err
+        example.parse(["--weight", weight])
+    assert f"--weight: must be finite and not negative. Received: {weight}" in capsys.readouterr().err
 
 
 def test_each_task_has_its_folder():
@@ -31,9 +32,10 @@ def test_networks_are_chosen_by_name(capsys):
     assert example.parse(["--networks", "soft glimpses", "REINFORCE"]).networks == ["soft glimpses", "REINFORCE"]
     with pytest.raises(SystemExit):
         example.parse(["--networks", "glimpses"])
-    assert "glimpses" in capsys.readouterr().err
+    assert "argument --networks: invalid choice: 'glimpses'" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("no_keras_server")
 def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(fetching.DOWNLOADS, "npm", lambda *given: "no registry")
     assert example.main(["--output", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
@@ -59,6 +61,38 @@ def test_paths_are_drawn_with_the_predictions(tmp_path, monkeypatch):
     assert Image.open(tmp_path / "paths.gif").n_frames == 3
 
 
+def test_the_settings_of_a_task_are_chosen_before_they_are_compared():
+    learning = types.SimpleNamespace(WEIGHTS={"cluttered": 0.1}, GLIMPSES={"cluttered": {"num_glimpses": 8}})
+    for given, chosen in (([], (0.1, 8)), (["--weight", "0", "--glimpses", "3"], (0.0, 3))):
+        options = example.parse(["--task", "cluttered", *given])
+        example.choose(options, learning)
+        assert (options.weight, options.glimpses) == chosen
+
+
+def test_test_images_do_not_depend_on_the_number_of_training_digits(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    digits, labels = rng.integers(0, 256, (20, 28, 28, 1)).astype("uint8"), np.arange(20, dtype="int32") % 10
+    monkeypatch.setattr(digits_data, "load", lambda folder: ((digits, labels), (digits[:9], labels[:9])))
+    seen = []
+
+    def examine(options, learning, model, kind, test_images, truth):
+        seen.append(test_images)
+
+    monkeypatch.setattr(example, "examine", examine)
+    monkeypatch.setattr(example, "report", lambda *given: None)
+    monkeypatch.setattr("comparing.trained", lambda *given: [("convolutions, published", 0, None)])
+    for number in ("20", "7"):
+        arguments = ["--task", "cluttered", "--batch", "4", "--images", number, "--output", str(tmp_path)]
+        assert example.main([*arguments, "--networks", "convolutions, published"]) == 0
+    np.testing.assert_array_equal(*seen)
+
+
+def test_no_saved_model_is_written_on_another_backend(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    example.export(types.SimpleNamespace(output=tmp_path), None)
+    assert "needs the TensorFlow backend" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the example runs on TensorFlow")
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
@@ -73,7 +107,8 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     arguments = [*sizes, "--output", str(tmp_path), "--networks", *names]
     assert example.main(arguments) == 0
     output = capfd.readouterr().out
-    for part in ("averaged over 2 sampled paths", "4.04 % with 8 glimpses", "export/1", "Done in"):
+    expected = ("on 9 test digits", "averaged over 2 sampled paths", "4.04 % with 8 glimpses", "export/1", "Done in")
+    for part in expected:
         assert part in output
     written = {"errors.png", "paths.png", "paths.gif", "results.json", "settings.json", "export"}
     assert written <= {p.name for p in tmp_path.iterdir()}

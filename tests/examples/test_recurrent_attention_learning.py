@@ -26,6 +26,14 @@ def test_a_batch_does_not_depend_on_where_the_run_starts(first):
         np.testing.assert_array_equal(one[1], other[1])
 
 
+def test_canvases_of_the_test_are_those_of_no_training_batch():
+    same = np.full((6, 28, 28, 1), 255, "uint8")  # places and clutter differ alone
+    test = learning.examined("cluttered", same, same)
+    for seed in range(3):
+        training, _ = next(learning.batches("cluttered", same, np.zeros(6, "int32"), 6, seed))
+        assert np.abs(training - test).max() > 0
+
+
 def test_an_epoch_has_each_digit_once():
     numbers = {(image / np.float32(255)).astype("float32").tobytes(): i for i, image in enumerate(IMAGES)}
     rows = [numbers[image.tobytes()] for images, _ in taken(5, task="centred") for image in images]

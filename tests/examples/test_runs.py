@@ -33,6 +33,12 @@ def test_the_folder_of_another_run_is_refused_and_fresh_deletes_only_trained_fil
     assert json.loads((tmp_path / "settings.json").read_text()) == {"steps": 8}
 
 
+def test_other_settings_are_welcome_before_anything_is_trained(tmp_path):
+    settle(tmp_path, 9)  # of a run that ended before its first checkpoint
+    settle(tmp_path, 8)
+    assert json.loads((tmp_path / "settings.json").read_text()) == {"steps": 8}
+
+
 def test_a_file_is_written_atomically(tmp_path):
     path = tmp_path / "attention.png"
     runs.save_whole(path, lambda beside: beside.write_text("old"))

@@ -21,7 +21,7 @@ from sagan_data import TASKS
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])
-    assert option in capsys.readouterr().err
+    assert f"argument {option}: must be a positive number" in capsys.readouterr().err
 
 
 def test_a_single_held_out_image_is_refused(capsys):

@@ -86,7 +86,7 @@ def test_unavailable_weights_are_a_clear_error(tmp_path, capsys, monkeypatch):
 def test_the_number_of_sections_must_be_positive(capsys):
     with pytest.raises(SystemExit):
         sentence_search.parse(["--best", "0"])
-    assert "--best" in capsys.readouterr().err
+    assert "argument --best: must be a positive number" in capsys.readouterr().err
 
 
 @pytest.mark.slow

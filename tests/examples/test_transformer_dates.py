@@ -15,7 +15,7 @@ def test_inference_before_the_first_run_is_a_clear_error(tmp_path, capsys):
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         transformer_dates.parse([option, "0"])
-    assert option in capsys.readouterr().err
+    assert f"argument {option}: must be a positive number" in capsys.readouterr().err
 
 
 def test_every_network_has_a_folder_of_its_own():
