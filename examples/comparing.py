@@ -94,7 +94,7 @@ def plot_rates(rates, title, label, lines=None):
 
 
 def plot_means(found, title, label, lines=None):
-    """Plots a dot for each network, and the mean of each kind with its 95 % confidence interval.
+    """Plots a dot for each network and, of several seeds, the mean of each kind with its 95 % confidence interval.
 
     Args:
         found: {kind: the number of the network of each seed}.
@@ -109,17 +109,19 @@ def plot_means(found, title, label, lines=None):
 
     figure = Figure(figsize=(1.4 * max(4, len(found)), 4), layout="constrained")
     axes = figure.subplots()
+    several = max(map(len, found.values())) > 1
     for x, values in enumerate(found.values()):
-        axes.plot([x - 0.1] * len(values), values, "o", color=PALETTE[0], alpha=0.6)
-        style = {"color": PALETTE[1], "marker": "s", "capsize": 4, "linestyle": "none"}
-        axes.errorbar(x + 0.1, np.mean(values), interval(values), **style)
+        axes.plot([x - 0.1 * several] * len(values), values, "o", color=PALETTE[0], alpha=0.6)
+        if several:
+            style = {"color": PALETTE[1], "marker": "s", "capsize": 4, "linestyle": "none"}
+            axes.errorbar(x + 0.1, np.mean(values), interval(values), **style)
     for (text, number), style in zip((lines or {}).items(), (":", "--")):
         axes.axhline(number, color="grey", linestyle=style, label=text)
     if lines:
         axes.legend(frameon=False)
     axes.set_xticks(range(len(found)), [name.replace(", ", ",\n") for name in found])
     axes.set_xlim(-0.5, len(found) - 0.5)
-    axes.set_ylabel(f"{label}\n(squares: mean over seeds, 95 % interval)")
+    axes.set_ylabel(f"{label}\n(squares: mean over seeds, 95 % interval)" if several else label)
     axes.set_title(title)
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

@@ -70,9 +70,11 @@ def plot_pictures(parts, title):
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.5 * len(parts), 3.7), layout="constrained")
-    for axes, (label, (images, names)) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts.items()):
-        tiles = visualize.tile_images(images, value_range=(0, 255))
+    grids = [visualize.tile_images(images, value_range=(0, 255)) for images, _ in parts.values()]
+    tallest = max(len(tiles) / tiles.shape[1] for tiles in grids)
+    figure = Figure(figsize=(5.5 * len(parts), 1.2 + 5.5 * tallest), layout="constrained")
+    panels = figure.subplots(1, len(parts), squeeze=False)[0]
+    for axes, tiles, (label, (images, names)) in zip(panels, grids, parts.items()):
         axes.imshow(tiles)
         axes.set_anchor("N")
         axes.set_title(label, fontsize=10)

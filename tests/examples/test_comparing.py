@@ -63,6 +63,13 @@ def test_the_figure_has_a_dot_for_each_network():
     assert dots == [pytest.approx([100 * v for v in values]) for values in found.values()]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["none", "SE"]
     assert axes.get_legend() is None
+    assert len(axes.containers) == 2 and "squares: mean over seeds" in axes.get_ylabel()
+
+
+def test_of_one_seed_there_is_no_mean_to_plot():
+    [axes] = comparing.plot_rates({"none": [0.9], "SE": [0.93]}, "title", "accuracy").axes
+    assert len(axes.containers) == 0 and axes.get_ylabel() == "accuracy, %"
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[pytest.approx(90)], [pytest.approx(93)]]
 
 
 def test_rates_to_compare_with_are_lines():

@@ -78,4 +78,6 @@ def test_figures_have_a_panel_for_each_part_and_a_name_for_each_column():
     assert [axes.get_title() for axes in figure.axes] == ["samples", "completions"]
     assert [text.get_text() for text in figure.axes[1].get_xticklabels()] == ["cats", "fish"]
     np.testing.assert_allclose(figure.axes[1].get_xticks(), [3.5, 10.5])  # tiles are 7 wide with their border
+    high = pictures.plot_pictures({"one": parts["samples"], "high": (np.zeros((30, 2, 4, 5, 1)), "ab")}, "title")
+    assert high.get_figheight() > 5 * figure.get_figheight()
     assert len(pictures.plot_pictures({"one": parts["samples"]}, "title").axes) == 1
