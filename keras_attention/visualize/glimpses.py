@@ -27,8 +27,9 @@ def plot_glimpses(
 ) -> Figure:
     """Plots the path of the glimpses over each image: numbered, with the start and the last one marked.
 
-    The outline of each glimpse is that of its narrowest patch; the last glimpse has the outlines of all its patches.
-    Locations are those of `ops.glimpses`: (row, column), each from -1 to 1, rounded to whole pixels.
+    The outline of each glimpse is that of its narrowest patch; the last glimpse has the outlines of all its patches,
+    cut off at a sixth of the image beyond it. Locations are those of `ops.glimpses`: (row, column), each from -1 to 1,
+    rounded to whole pixels.
 
     Args:
         images: Array [Y, X, C] or [B, Y, X, C] of 1 or 3 channels.
@@ -57,7 +58,7 @@ def plot_glimpses(
     labels = [""] * B if labels is None else require_labels(labels, B, "labels")
     style, labels, [title] = drawable(labels, [title or ""])
     across, down = min(ACROSS, B), math.ceil(B / ACROSS)
-    side, beyond = WIDTH / max(across, 2), max(widths) // 2 + 1
+    side, beyond = WIDTH / max(across, 2), _margin(widths, max(Y, X))
     height = side * (Y + 2 * beyond) / (X + 2 * beyond) + 0.3 * any(labels)
     figure = new_figure(side * across, down * height + 0.35 + 0.3 * bool(title))
     panels = list(figure.subplots(down, across, squeeze=False).flat)
@@ -108,6 +109,12 @@ def animate_glimpses(
         frames.append(Image.open(content).convert("P", palette=Image.Palette.ADAPTIVE))
     pause = [700] * (len(frames) - 1) + [2000]
     frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=pause, loop=0)
+
+
+def _margin(widths, side):
+    """Pixels around an image with outlines: those of the narrowest patch, of others up to a sixth of the image."""
+    half = [width // 2 + 1 for width in widths]
+    return max(half[0], min(half[-1], side // 6))
 
 
 def _draw_path(axes, path, widths):

@@ -27,14 +27,17 @@ def test_outlines_and_numbers_are_at_the_locations():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["start", "last glimpse"]
 
 
-def test_all_outlines_are_inside_the_picture():
+@pytest.mark.parametrize("widths", [[5], [5, 7], [25], [25, 60]])
+def test_the_narrowest_outlines_are_inside_the_picture_and_wide_ones_leave_room_for_the_image(widths):
     corners = np.array([[[-1, -1], [1, 1]], [[-1, 1], [1, -1]]])
-    figure = plot_glimpses(IMAGES[:2], corners, [5, 11])
+    figure = plot_glimpses(IMAGES[:2], corners, widths)
     for axes in figure.axes[:2]:
         (left, right), (lower, upper) = axes.get_xlim(), axes.get_ylim()
         for patch in axes.patches:
             x, y, width, height = patch.get_bbox().bounds
-            assert left <= x and x + width <= right and upper <= y and y + height <= lower
+            if width == widths[0]:
+                assert left <= x and x + width <= right and upper <= y and y + height <= lower
+        assert right - left <= max(IMAGES.shape[2] + 2 + widths[0] + 1, IMAGES.shape[2] * 4 / 3)
 
 
 def test_an_animation_has_one_more_glimpse_in_each_frame(tmp_path):
