@@ -79,7 +79,9 @@ def run(options):
         found[name].append(learning.accuracy(model, *test))
         print(f"    {found[name][-1]:.2%} test accuracy")
     report(options, found, sizes)
-    draw(options, {name: model for name, model in first.items() if name in DRAWN}, *test)
+    drawn = {name: model for name, model in first.items() if name in DRAWN}
+    if drawn:
+        draw(options, drawn, *test)
 
 
 def build(options, name, seed):

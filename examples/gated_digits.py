@@ -23,7 +23,7 @@ import digits_data
 import gated_digits_data as data
 import numpy as np
 from arguments import Parser
-from runs import describe, ended, heading, save_figure, save_json, settle
+from runs import OtherRunError, describe, ended, heading, save_figure, save_json, settle
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "gated_digits"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
@@ -66,6 +66,8 @@ def run(options):
     (digits, labels), (test_digits, test_labels) = digits_data.load(options.cache)
     digits, test_digits = digits_data.small(digits), digits_data.small(test_digits)
     test = data.draw(test_digits, test_labels, options.examined, np.random.default_rng(data.TEST))
+    if len({*test[2]}) < len(data.CHANNELS):
+        raise OtherRunError(f"--examined must be enough for an image with each cue. Received: {options.examined}")
     rows, columns = learning.receptive_field(build(options, "none", 0), 2 * data.COLUMNS)
     print(f"receptive field without gates: {rows} x {columns} pixels; cue to digits: {data.ZONE - data.CUE + 2} pixels")
     found, first = {name: {"rates": [], "shown": [], "parameters": 0} for name in options.networks}, {}
@@ -85,7 +87,7 @@ def run(options):
 
 
 def build(options, name, seed):
-    """Builds a network; "none, wider" has at least as many parameters as any with gates."""
+    """Builds a network; with the default width, "none, wider" has more parameters than any with gates."""
     import keras
 
     from keras_attention import models

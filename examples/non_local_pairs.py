@@ -1,7 +1,7 @@
 """Networks with and without a non-local block compare two patches that are far apart: are they of the same kind?
 
     python examples/non_local_pairs.py                                              # textures
-    python examples/non_local_pairs.py --task digits --blocks 3 --features 1500     # digits of MNIST
+    python examples/non_local_pairs.py --task digits --blocks 3 --features 1200     # digits of MNIST
 
 Clips of four frames, a patch in each of two. C2D and I3D of "Non-local Neural Networks" (Wang et al., 2018), small, and
 C2D with a block of each pairwise function train for the same number of updates on the same batches. With `--features`
@@ -28,6 +28,7 @@ from runs import describe, ended, folder_of, heading, save_figure, save_json, se
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "non_local_pairs"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
 BASELINE, DRAWN = "C2D", "NL, embedded Gaussian"
+LOOKS = 200  # test clips of which the scores are averaged, at most
 NETWORKS = {
     BASELINE: {},
     "C2D, wide": {"width": 22},  # as many parameters as those with a block
@@ -68,7 +69,7 @@ def run(options):
     settle(options, FIXED, LEARNED)
     draw, test = samplers(options)
     inputs, same, _, corners = pairs_data.clips(test, options.examined, np.random.default_rng(10**6))
-    print(f"{options.examined:,} test clips; {pairs_data.best_without_pairs():.1%} without seeing pairs, at most")
+    print(f"{options.examined:,} test clips; {pairs_data.limit_without_pairs():.0%} without seeing pairs, at most")
     found, sizes, looks = {name: [] for name in options.networks}, {}, []
 
     def learn(model, name, seed, folder):
@@ -81,7 +82,7 @@ def run(options):
         found[name].append(learning.accuracy(model, inputs, same))
         print(f"    {found[name][-1]:.1%} test accuracy")
         if name == DRAWN:
-            looks.append(look(options, model, inputs[:200], same[:200], corners[:200], first=seed == 0))
+            looks.append(look(options, model, inputs[:LOOKS], same[:LOOKS], corners[:LOOKS], first=seed == 0))
     report(options, found, sizes, looks)
 
 
@@ -138,7 +139,8 @@ def look(options, model, inputs, same, corners, first):
             options.output / "maps.png", pairs_pictures.plot_maps(inputs[rows], scores[rows], corners[rows], words)
         )
     parts = learning.on_patches(scores, corners)
-    return {text: parts[same == answer].mean(axis=0).tolist() for answer, text in enumerate(("different", "same"))}
+    answers = {"different": same == 0, "same": same == 1}
+    return {text: parts[rows].mean(axis=0).tolist() for text, rows in answers.items() if rows.any()}
 
 
 def report(options, found, sizes, looks):
@@ -147,12 +149,13 @@ def report(options, found, sizes, looks):
 
     heading(f"Accuracy on {options.examined} test clips; {options.seeds} networks of each kind")
     print_rates(found, sizes, BASELINE)
-    lines = {"random guessing": 0.5, "best without seeing pairs": pairs_data.best_without_pairs()}
+    lines = {"random guessing": 0.5, "limit without seeing pairs": pairs_data.limit_without_pairs()}
     figure = plot_rates(found, f"Two {options.task}: of the same kind?", "accuracy on new clips", lines)
     save_figure(options.output / "accuracy.png", figure)
     if looks:
-        heading(f"{DRAWN}: scores of a query on the first patch, mean over 200 clips and all networks")
-        for text in ("different", "same"):
+        number = min(LOOKS, options.examined)
+        heading(f"{DRAWN}: scores of a query on the first patch, mean over {number} clips and all networks")
+        for text in looks[0]:
             own, other = np.mean([one[text] for one in looks], axis=0)
             print(f"    patches of {text:9} kind: {own:6.1%} on itself, {other:6.1%} on the other patch")
     table = {"settings": {name: getattr(options, name) for name in (*FIXED, "seeds", "examined")}, "weights": sizes}

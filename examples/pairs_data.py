@@ -63,10 +63,11 @@ def clips(draw, number, rng):
     return canvas[..., None], same, kinds, corners
 
 
-def best_without_pairs():
-    """The highest accuracy of a network that adds up evidence of single patches, over all clips: 0.639.
+def limit_without_pairs():
+    """A limit of the accuracy of a network that adds up evidence of single patches, over all clips: 0.75.
 
-    It answers "the same" for u(a) + u(b) > t. Let m kinds have u > t / 2: these are the pairs of equal kinds that it
-    answers correctly, and all m (m - 1) ordered pairs of different ones among them are errors.
+    It answers "the same" for x + y > t, where x depends on one patch and y on the other. Take two such patches of each
+    kind, and let it answer "the same" for m of these K pairs. For two of these m, x + y + x' + y' > 2 t, so that
+    x + y' > t or x' + y > t: of the K (K - 1) pairs of different kinds, it answers at least m (m - 1) / 2 wrongly.
     """
-    return max((1 + m / KINDS - m * (m - 1) / (KINDS * (KINDS - 1))) / 2 for m in range(KINDS + 1))
+    return max((1 + m / KINDS - m * (m - 1) / (2 * KINDS * (KINDS - 1))) / 2 for m in range(KINDS + 1))

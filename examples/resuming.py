@@ -1,8 +1,11 @@
 """Training that resumes from its last checkpoint."""
 
 import itertools
+import math
 
+import keras
 from progress import Progress
+from runs import record, recorded
 
 from keras_attention import training
 
@@ -10,9 +13,8 @@ from keras_attention import training
 def train(model, batches, steps, folder, every, shown, callbacks=()):
     """Trains up to update `steps`, resuming from the last checkpoint in `folder` if there is one.
 
-    A checkpoint holds the weights, the optimizer, the RNG states that the model saves (Keras's dropout has one that it
-    does not) and, in its count of updates, the position in the data: an interrupted run that resumes has the result of
-    an uninterrupted one.
+    A checkpoint holds the weights, the optimizer and, in its count of updates, the position in the data; beside it are
+    the RNG states: an interrupted run that resumes has the result of an uninterrupted one.
 
     Args:
         model: Compiled model.
@@ -22,7 +24,7 @@ def train(model, batches, steps, folder, every, shown, callbacks=()):
         every: Updates between checkpoints; the last update is saved, too.
         shown: {name of a logged value: its format}, for the progress bar.
         callbacks: Further callbacks. They are called before a checkpoint is saved: where there is one, there are the
-            results of its examination.
+            results of its examination. Of those with an `every`, the losses are finite when they are due.
 
     Returns:
         The number of updates done by earlier runs.
@@ -33,17 +35,54 @@ def train(model, batches, steps, folder, every, shown, callbacks=()):
     if checkpoints.paths:
         model.load_weights(checkpoints.paths[-1])
     done = int(model.optimizer.iterations)
+    draws = Draws(folder / "rng.json", every, steps)
+    draws.restore(model, done)
     if done < steps:
-        stop = training.StopOnNotFinite(checkpoints, every=20)
+        often = [callback.every for callback in callbacks if hasattr(callback, "every")]
+        stop = training.StopOnNotFinite(checkpoints, every=math.gcd(20, *often))
         # The second one saves the last update, which may not be a multiple of `every`.
         last = training.KeepLastCheckpoints(folder, keep=1)
         bar = Progress(done, steps, shown)
-        watching = [stop, *callbacks, checkpoints, last, bar]
+        watching = [stop, *callbacks, draws, checkpoints, last, bar]
         try:
             model.fit(batches(done), steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
         finally:
             bar.close()
     return done
+
+
+class Draws(keras.callbacks.Callback):
+    """Callback that records the RNG states with each checkpoint: Keras saves those of its dropout nowhere.
+
+    Args:
+        path: File of {update: states}.
+        every: Updates between checkpoints.
+        steps: Number of all updates.
+    """
+
+    def __init__(self, path, every, steps):
+        super().__init__()
+        self.path, self.every, self.steps, self.done = path, every, steps, 0
+
+    def restore(self, model, done):
+        """Sets the states of this update, if they are recorded."""
+        self.done = done
+        states = recorded(self.path).get(done)
+        for variable, state in zip(rng_states(model), states, strict=True) if states else ():
+            variable.assign(state)
+
+    def on_train_batch_end(self, batch, logs=None):
+        update = self.done + batch + 1
+        if update % self.every == 0 or update == self.steps:
+            states = [keras.ops.convert_to_numpy(state).tolist() for state in rng_states(self.model)]
+            if states:
+                record(self.path, update, states)
+
+
+def rng_states(model):
+    """The variables of a model that are neither weights nor metrics."""
+    others = {id(variable) for variable in [*model.weights, *model.metrics_variables]}
+    return [variable for variable in model.variables if id(variable) not in others]
 
 
 def generated(make, seed, first, signature):

@@ -56,6 +56,9 @@ def test_a_run_from_end_to_end_and_resumed(tmp_path, capsys, monkeypatch):
         assert values[:1] == first["accuracy"][name]
     assert example.main(["--steps", "4", "--batch", "8", "--width", "4", "--output", str(tmp_path)]) == 1
     assert "--steps 3, not 4" in capsys.readouterr().err
+    others = [*settings[:6], "--output", str(tmp_path / "open"), "--networks", "SE, open", "--seeds", "1"]
+    assert example.main(others) == 0  # no network of which Grad-CAM is drawn
+    assert not (tmp_path / "open" / "grad_cam.png").exists()
 
 
 def test_the_initial_weights_depend_on_the_seed():

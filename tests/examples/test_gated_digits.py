@@ -32,6 +32,12 @@ def test_unavailable_data_is_a_clear_error(tmp_path, capsys, monkeypatch):
     assert "could not be fetched: no index" in capsys.readouterr().err
 
 
+def test_each_cue_must_be_in_a_test_image(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(digits_data, "load", bright)
+    assert example.main(["--examined", "2", "--output", str(tmp_path)]) == 1
+    assert "--examined must be enough for an image with each cue. Received: 2" in capsys.readouterr().err
+
+
 def test_the_wider_network_has_the_most_parameters():
     sizes = {name: example.build(example.parse([]), name, 0).count_params() for name in example.NETWORKS}
     assert max(sizes, key=sizes.get) == "none, wider"

@@ -32,10 +32,11 @@ def test_flipped_clips_have_flipped_labels():
 
 
 def make():
-    """In place of a `NonLocalResNet`: a small network with and without weight decay."""
+    """In place of a `NonLocalResNet`: a small network with and without weight decay, and with dropout."""
     keras.utils.set_random_seed(0)
     mean, norm = keras.layers.GlobalAveragePooling3D(), keras.layers.BatchNormalization()
-    return keras.Sequential([keras.Input((8, 16, 16, 3)), mean, norm, keras.layers.Dense(6)])
+    rest = keras.layers.Dropout(0.5), keras.layers.Dense(6)
+    return keras.Sequential([keras.Input((8, 16, 16, 3)), mean, norm, *rest])
 
 
 @pytest.mark.usefixtures("eager")

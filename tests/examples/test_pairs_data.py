@@ -51,16 +51,43 @@ def test_digits_are_of_their_kind_in_half_their_size():
     np.testing.assert_allclose(patches[..., 5, 5], np.array([[60, 180], [0, 60]]) / 127.5)
 
 
-def test_no_sum_over_patches_beats_the_best_without_pairs(monkeypatch):
-    """Random evidence u, and every threshold between sums; for four kinds, so that chance reaches the best."""
+def best_of_sums(first, other, chances):
+    """The accuracy of "the same if the sum is above t" with the best t.
+
+    Evidence [K, V] of V patches of each kind, and the chances of these patches.
+    """
+    kinds, (K, V) = np.indices(first.shape)[0].ravel(), first.shape
+    pairs = [*itertools.product(range(K * V), repeat=2)]
+    sums = np.array([first.flat[a] + other.flat[b] for a, b in pairs])
+    same = np.array([kinds[a] == kinds[b] for a, b in pairs])
+    weights = np.array([chances.flat[a] * chances.flat[b] for a, b in pairs])
+    weights *= np.where(same, 0.5 / K, 0.5 / (K * (K - 1)))
+    order = np.argsort(-sums)
+    right = np.cumsum(np.where(same, weights, -weights)[order])
+    return weights[~same].sum() + right[np.append(np.diff(sums[order]) < 0, True)].max()
+
+
+@pytest.mark.parametrize("variants", [1, 3])
+def test_no_sum_of_evidence_beats_the_limit_without_pairs(variants, monkeypatch):
     monkeypatch.setattr(pairs_data, "KINDS", 4)
-    best, rng = 0, np.random.default_rng(0)
-    pairs = list(itertools.product(range(4), repeat=2))
-    weights = np.array([0.5 / 4 if a == b else 0.5 / 12 for a, b in pairs])
+    rng, found = np.random.default_rng(0), []
     for _ in range(300):
-        u = rng.normal(size=4)
-        sums = np.array([u[a] + u[b] for a, b in pairs])
-        for t in sums - 1e-9:
-            best = max(best, weights @ [(s > t) == (a == b) for s, (a, b) in zip(sums, pairs)])
-    assert best == pytest.approx(pairs_data.best_without_pairs())
-    assert best < 0.68
+        evidence, chances = rng.normal(size=(2, 4, variants)), rng.random((4, variants))
+        found.append(best_of_sums(*evidence, chances / chances.sum(axis=1, keepdims=True)))
+    limit = pairs_data.limit_without_pairs()
+    assert limit == pytest.approx(0.75) and 0.6 < max(found) <= limit + 1e-9
+
+
+def test_evidence_that_is_opposite_for_both_patches_reaches_the_limit():
+    kinds = np.arange(pairs_data.KINDS, dtype=float)[:, None]
+    assert best_of_sums(kinds, -kinds, np.ones_like(kinds)) == pytest.approx(pairs_data.limit_without_pairs())
+
+
+def test_evidence_that_is_alike_for_both_patches_and_varies_within_a_kind_stays_below_the_limit():
+    # Of kind k, a patch says "the same" strongly, or not at all, and for higher kinds more strongly and more rarely.
+    K = pairs_data.KINDS
+    strength = 4.0 ** np.arange(K)
+    chance = 1 - np.arange(K) / (K - 1)
+    evidence, chances = np.stack([1.01 * strength, -strength], 1), np.stack([chance, 1 - chance], 1)
+    best = max((1 + m / K - m * (m - 1) / (K * (K - 1))) / 2 for m in range(K))  # of evidence that depends on the kind
+    assert best < 0.64 < 0.67 < best_of_sums(evidence, evidence, chances) < pairs_data.limit_without_pairs()

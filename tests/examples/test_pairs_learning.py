@@ -91,7 +91,7 @@ def test_accuracy_counts_correct_answers():
 
 
 def test_c2d_adds_up_the_evidence_of_both_patches_and_a_block_does_not():
-    """The premise of `best_without_pairs`."""
+    """The premise of `limit_without_pairs`."""
     clips, first = pairs_data.clips(pairs_data.sampler("textures"), 2, np.random.default_rng(0))[0], np.arange(4) < 2
     for name, adds in (("C2D", True), (example.DRAWN, False)):
         model = small(name)
