@@ -52,7 +52,11 @@ def parse(arguments):
     parser.number("--clips", 6000, "training clips")
     parser.number("--examined", 600, "test clips")
     parser.folders(OUTPUT)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    kinds = len(video_data.KINDS)
+    if options.examined < kinds:
+        parser.error(f"--examined must be at least {kinds}, a clip of each class. Received: {options.examined}")
+    return options
 
 
 def run(options):

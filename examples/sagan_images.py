@@ -42,6 +42,7 @@ from sagan_data import TASKS
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "sagan_images"
 ROOM = 100e6  # bytes of the results, at most, with the default settings
+ATTENDED = (8, 16)  # sides of the maps of both networks that can have attention
 # Arguments of `models.sagan` that make each system.
 SYSTEMS = {
     "AC-GAN": {"baseline": "ac_gan"},
@@ -72,14 +73,12 @@ def parse(arguments):
     parser.training(steps=3000, batch=64, unit="images", seeds=1)
     parser.number("--every", 250, "updates between evaluations")
     parser.number("--channels", 16, "of the largest map; 64 in the paper")
-    parser.number("--attention-at", 16, "side of the map with attention")
+    text = "side of the map with attention (default: %(default)s)"
+    parser.add_argument("--attention-at", type=int, choices=ATTENDED, default=16, help=text)
     parser.number("--held-out", 2000, "held-out images")
     parser.add_argument("--images", type=positive, help="number of training images (default: all 60,000)")
     parser.folders(OUTPUT, "task")
-    options = parser.parse_args(arguments)
-    if options.held_out < 2:
-        parser.error(f"--held-out must be at least 2, to have a variance. Received: {options.held_out}")
-    return options
+    return parser.parse_args(arguments)
 
 
 def run(options):
@@ -91,9 +90,10 @@ def run(options):
         from class_reading import Reader
         from examining import Examination
     describe()
-    settle(options, FIXED, LEARNED)
     task = TASKS[options.task]
     images, labels, held_out, classes = load(options, task)
+    options.held_out = len(held_out)  # the test images may be fewer
+    settle(options, FIXED, LEARNED)
     features = offline_features.load(options.cache)
     real = features(held_out)
     reader = Reader(task.draw, task.parts, images, labels)
@@ -102,8 +102,7 @@ def run(options):
     sizes, first = {}, {}
 
     def learn(model, name, seed, folder):
-        counts = [network.count_params() for network in (model.generator, model.discriminator)]
-        print(f"    parameters of the generator: {counts[0]:,}, of the discriminator: {counts[1]:,}")
+        print("    parameters of the generator: {:,}, of the discriminator: {:,}".format(*counts_of(model)))
         examine = learning.examiner(features, real, classes, seed, task.measures)
         watching = [Examination(examine, folder / "progress.json", options.every, options.steps)]
         data = functools.partial(learning.batches, task.draw, images, labels, options.batch, seed)
@@ -112,7 +111,7 @@ def run(options):
     for name, seed, model in comparing.trained(options, options.networks, build, learn):
         found[name].append(recorded(folder_of(options, name, seed) / "progress.json"))
         read[name].append(reader.right(*learning.generated_by(model, options.held_out, seed)))
-        sizes[name] = model.count_params()
+        sizes[name] = sum(counts_of(model))
         first.setdefault(name, model)
     report(options, task, found, read, sizes)
     draw(options, task, first)
@@ -124,11 +123,23 @@ def load(options, task):
     images, labels = images[: options.images], labels[: options.images]
     if len(images) < options.batch:
         raise OtherRunError(f"--batch must be at most the {len(images)} training images. Received: {options.batch}")
-    held_out = task.draw(held_out[: options.held_out], np.random.default_rng(TEST))
+    held_out, classes = held_out[: options.held_out], classes[: options.held_out]
+    fewest = np.bincount(classes, minlength=len(task.classes)).min()
+    if fewest < 2:
+        raise OtherRunError(
+            "--held-out must leave at least 2 images of each class, for intra-FID. "
+            f"Received: {options.held_out}, which leaves {fewest} of one"
+        )
+    held_out = task.draw(held_out, np.random.default_rng(TEST))
     print(f"{len(images):,} training images, {len(held_out):,} held-out images")
     for name, measure in task.measures.items():
         print(f"    {name} of the held-out images: {measure(held_out).mean():.3f}")
-    return images, labels, held_out, classes[: options.held_out]
+    return images, labels, held_out, classes
+
+
+def counts_of(model):
+    """Numbers of parameters of the generator and of the discriminator, without the generator's moving average."""
+    return [network.count_params() for network in (model.generator, model.discriminator)]
 
 
 def build(options, name, seed):

@@ -1,5 +1,7 @@
 """Figures of SAGAN: attention maps of query points, and FID and KID during training."""
 
+import itertools
+
 import numpy as np
 
 from keras_attention import visualize
@@ -33,10 +35,11 @@ def plot_progress(found, names, title):
 
     figure = Figure(figsize=(3.5 * len(names), 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
-        for (kind, tables), colour in zip(found.items(), PALETTE):
+        looks = itertools.cycle(itertools.product("os^", PALETTE))
+        for (kind, tables), (marker, colour) in zip(found.items(), looks):
             updates = sorted(set.intersection(*map(set, tables)))
             values = np.array([[table[update][name] for update in updates] for table in tables])
-            axes.plot(updates, values.mean(axis=0), "-o", color=colour, label=kind, markersize=3)
+            axes.plot(updates, values.mean(axis=0), f"-{marker}", color=colour, label=kind, markersize=3)
             axes.fill_between(updates, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, linewidth=0)
         axes.set_xlabel("updates of the generator")
         axes.set_title(name)

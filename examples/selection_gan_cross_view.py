@@ -60,8 +60,10 @@ MAPS = {
     "correlation": "correlation of the uncertainty with the error",
 }
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
-FIXED = ("steps", "batch", "width", "channels", "discriminator", "adversarial", "views")
+FIXED = ("steps", "batch", "width", "channels", "discriminator", "adversarial", "views", "examined", "test")
 LEARNED = ("[A-H]/seed-*/step-*.weights.h5", "[A-H]/seed-*/progress.json")
+TWO_STAGES = "FGH"
+LEAST = 7  # channels of the second stage: more than the 6 of the map from above and of the first image
 
 
 def main(arguments=None):
@@ -80,7 +82,10 @@ def parse(arguments):
     parser.number("--examined", 600, "test views")
     parser.add_argument("--test", choices=TESTS, default="places", help="where test views are from (default: places)")
     parser.folders(OUTPUT)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if set(options.ablation) & set(TWO_STAGES) and options.channels < LEAST:
+        parser.error(f"--channels must be at least {LEAST} for {', '.join(TWO_STAGES)}. Received: {options.channels}")
+    return options
 
 
 def steps_of_ablation(text):
@@ -104,8 +109,7 @@ def run(options):
     maps, places = TESTS[options.test]
     unseen = cross_view_data.load(options.examined, maps, True, 1, options.cache)
     print(f"{len(views['image']):,} training views, {len(unseen['image']):,} test views of {places}")
-    some = {name: x[:: max(1, len(x) // 100)] for name, x in unseen.items()}
-    rows, generated = [], {}
+    some, rows, generated = sample(unseen), [], {}
 
     def examine(model):
         return learning.stages(learning.painted_views(model, some), some)
@@ -126,6 +130,11 @@ def run(options):
             generated[name] = outputs
     report(options, rows, learning.measured(learning.mean_view(views, len(unseen["image"])), unseen))
     draw(options, unseen, generated)
+
+
+def sample(views):
+    """Every so many of the views, 100 or some more; of fewer than 100, all."""
+    return {name: x[:: max(1, len(x) // 100)] for name, x in views.items()}
 
 
 def build(options, name, seed):
@@ -156,7 +165,7 @@ def report(options, rows, baseline):
             print(f"    {name:4}{text:24}" + "".join(f"{number:>18}" for number in numbers))
         for measure in same[0].get("maps", ()):
             print(f"    {name:4}{MAPS[measure]}: {number_text([row['maps'][measure] for row in same], 3)}")
-    settings = {name: getattr(options, name) for name in (*FIXED, "seeds", "examined", "test")}
+    settings = {name: getattr(options, name) for name in (*FIXED, "seeds")}
     save_json(options.output / "results.json", {"settings": settings, "baseline": baseline, "results": rows})
 
 
@@ -171,7 +180,8 @@ def draw(options, views, generated, number=6):
             figure = pictures.plot_attention(views, outputs, rows)
             save_figure(options.output / f"attention-{name}.png", figure, dpi=120)
     found = {name: recorded(folder_of(options, name, 0) / "progress.json") for name in options.ablation}
-    title = f"About 100 test views during {options.steps} updates of {options.batch}; seed 0"
+    number = len(sample(views)["image"])
+    title = f"{number} test views during {options.steps} updates of {options.batch}; seed 0"
     save_figure(options.output / "progress.png", pictures.plot_progress(found, ("SSIM", "PSNR"), title))
 
 

@@ -1,11 +1,19 @@
 """Figures of SelectionGAN: images of both stages, attention maps, and metrics of both stages during training."""
 
+import itertools
+
 import cross_view_data
 import numpy as np
 
 from keras_attention.visualize.style import PALETTE
 
 STAGES = {"first_image": "first stage", "image": "second stage"}
+# Of the curves of each step of the ablation, the same in each figure: colors of their own for the usual four steps, and
+# dots on the curves that share a color.
+STYLES = {
+    name: {"color": color, "marker": marker}
+    for name, (marker, color) in zip("ACFHBDEG", itertools.product(("", "o"), PALETTE))
+}
 
 
 def plot_views(views, generated, rows):
@@ -72,12 +80,12 @@ def plot_progress(found, measures, title):
     figure = Figure(figsize=(4.2 * len(measures), 4.2), layout="constrained")
     panels = figure.subplots(1, len(measures), squeeze=False)[0]
     for axes, measure in zip(panels, measures):
-        for (name, table), color in zip(found.items(), PALETTE):
-            for (stage, text), style in zip(STAGES.items(), ("-", "--")):
+        for name, table in found.items():
+            for (stage, text), line in zip(STAGES.items(), ("-", "--")):
                 updates = sorted(update for update in table if stage in table[update])
                 values = [table[update][stage][measure] for update in updates]
                 if updates:
-                    axes.plot(updates, values, style, color=color, label=f"{name}, {text}")
+                    axes.plot(updates, values, line, label=f"{name}, {text}", markersize=4, **STYLES[name])
         axes.set_xlabel("updates")
         axes.set_title(measure)
         axes.grid(alpha=0.3)

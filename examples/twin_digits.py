@@ -50,7 +50,10 @@ def parse(arguments):
     parser.number("--every", 500, "updates between examinations")
     parser.number("--examined", 1000, "test images")
     parser.folders(OUTPUT)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.examined < SAMPLED:
+        parser.error(f"--examined must be at least {SAMPLED}, the images that are shown. Received: {options.examined}")
+    return options
 
 
 def run(options):
@@ -65,8 +68,9 @@ def run(options):
         from sagan_learning import SHOWN
         from twin_digits_networks import receptive_field
     describe()
-    settle(options, FIXED, LEARNED)
     (digits, labels), (unseen, _) = digits_data.load(options.cache)
+    options.examined = min(options.examined, len(unseen))  # the test digits may be fewer
+    settle(options, FIXED, LEARNED)
     real = learning.images_of(unseen[: options.examined], np.random.default_rng(TEST))
     chance = float(twins_data.agreement(twins_data.strangers(real[..., 0])).mean())
     print(f"{len(digits):,} digits, and {len(real):,} others for evaluation; agreement of any two: {chance:.1%}")

@@ -15,6 +15,13 @@ def test_a_size_must_be_positive(option, capsys):
     assert f"argument {option}: must be a positive number" in capsys.readouterr().err
 
 
+def test_fewer_clips_than_classes_are_refused(capsys):
+    assert example.parse(["--examined", "6"]).examined == 6
+    with pytest.raises(SystemExit):
+        example.parse(["--examined", "5"])
+    assert "--examined must be at least 6, a clip of each class. Received: 5" in capsys.readouterr().err
+
+
 def test_the_fourth_frame_is_repeated():
     clips = np.arange(2 * 8 * 3).reshape(2, 8, 1, 1, 3)
     still = example.still(clips)

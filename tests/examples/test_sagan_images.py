@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 
 import keras
 import numpy as np
@@ -12,22 +13,26 @@ if keras.backend.backend() == "torch":
 import class_reading
 import offline_features
 import sagan_images as example
-from sagan_data import TASKS
+from sagan_data import SIZE, TASKS
+
+from keras_attention import models
 
 
-@pytest.mark.parametrize(
-    "option", ["--steps", "--every", "--batch", "--channels", "--attention-at", "--held-out", "--seeds"]
-)
+@pytest.mark.parametrize("option", ["--steps", "--every", "--batch", "--channels", "--held-out", "--seeds"])
 def test_a_size_must_be_positive(option, capsys):
     with pytest.raises(SystemExit):
         example.parse([option, "0"])
     assert f"argument {option}: must be a positive number" in capsys.readouterr().err
 
 
-def test_a_single_held_out_image_is_refused(capsys):
-    with pytest.raises(SystemExit):
-        example.parse(["--held-out", "1"])
-    assert "--held-out must be at least 2" in capsys.readouterr().err
+def test_attention_is_at_a_size_that_the_networks_have(capsys):
+    with pytest.raises(ValueError, match=re.escape(f"one of {example.ATTENDED}")):
+        models.sagan(SIZE, attention_at=4)
+    for size in (4, 32):
+        with pytest.raises(SystemExit):
+            example.parse(["--attention-at", str(size)])
+        assert "argument --attention-at: invalid choice" in capsys.readouterr().err
+    assert example.parse(["--attention-at", "8"]).attention_at == 8
 
 
 def unavailable(*_):
@@ -40,6 +45,24 @@ def test_unavailable_data_is_a_clear_error(missing, tmp_path, capsys, monkeypatc
     monkeypatch.setattr(offline_features, "load", unavailable)
     assert example.main(["--output", str(tmp_path), "--batch", "4"]) == 1
     assert "no index" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--held-out", "19"], "at least 2 images of each class, for intra-FID. Received: 19, which leaves 1 of one"),
+        (["--batch", "25"], "--batch must be at most the 24 training images. Received: 25"),
+    ],
+)
+def test_settings_that_do_not_fit_the_images_leave_an_earlier_run_as_it_is(
+    given, message, tmp_path, capsys, monkeypatch
+):
+    give(monkeypatch, "clothes", random_clothes)
+    trained = tmp_path / "SAGAN" / "seed-0" / "progress.json"
+    trained.parent.mkdir(parents=True)
+    trained.touch()
+    assert example.main(["--batch", "4", *given, "--output", str(tmp_path), "--fresh"]) == 1
+    assert message in capsys.readouterr().err and trained.is_file()
 
 
 def give(monkeypatch, task, load):
@@ -72,16 +95,20 @@ def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     give(monkeypatch, "clothes", random_clothes)
     monkeypatch.setattr(class_reading, "UPDATES", 2)
     monkeypatch.setattr(offline_features, "load", random_features)
-    settings = ["--every", "2", "--batch", "4", "--channels", "2", "--held-out", "20", "--output", str(tmp_path)]
+    settings = ["--every", "2", "--batch", "4", "--channels", "2", "--held-out", "30", "--output", str(tmp_path)]
     names = ["AC-GAN", "SAGAN"]
     assert example.main([*settings, "--steps", "2", "--networks", *names]) == 0
     first = json.loads((tmp_path / "results.json").read_text())
+    assert first["settings"]["held_out"] == 20  # there are no more
     assert set(first["progress"]) == set(names)
     for name in ("progress", "classes", "samples-AC-GAN", "samples-SAGAN", "attention"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     printed = capfd.readouterr().out
     assert set(first["read"]) == set(names) and all(0 <= rate <= 1 for [rate] in first["read"].values())
     assert "AC-GAN" in printed and "28.5, 260.0, -" in printed and "52.52, 83.7, 18.65" in printed
+    for name, counts in zip(names, re.findall(r"generator: ([\d,]+), of the discriminator: ([\d,]+)", printed)):
+        both = sum(int(count.replace(",", "")) for count in counts)
+        assert re.search(rf"^ +{name} +{both:,} ", printed, re.M)
     settings += ["--networks", "AC-GAN"]
     assert example.main([*settings, "--steps", "4", "--seeds", "2"]) == 0
     printed = capfd.readouterr().out

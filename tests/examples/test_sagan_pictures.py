@@ -26,6 +26,13 @@ def test_figures_are_saved(tmp_path):
     assert [line.get_ydata()[1] for line in kid.lines] == [0.1, 0.1]
 
 
+def test_progress_has_a_curve_of_its_own_for_each_of_many_kinds():
+    found = {str(number): [{0: {"FID": 9.0}, 5: {"FID": float(number)}}] for number in range(1, 8)}
+    [axes] = pictures.plot_progress(found, ("FID",), "title").axes
+    assert [line.get_ydata()[1] for line in axes.lines] == [1, 2, 3, 4, 5, 6, 7]
+    assert len({(line.get_color(), line.get_marker()) for line in axes.lines}) == 7
+
+
 def test_progress_of_seeds_is_at_the_updates_that_all_have():
     """A run that was continued to 4, then to 6, was examined at 4, too."""
     tables = [{update: {"FID": float(update)} for update in updates} for updates in ((0, 3, 4, 6), (0, 3, 6))]

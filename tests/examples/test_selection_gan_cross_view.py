@@ -5,7 +5,11 @@ import game_maps
 import numpy as np
 import pytest
 import selection_gan_cross_view as example
+import selection_gan_pictures
+from runs import settle
 from selection_gan_pictures import STAGES
+
+from keras_attention import models
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,44 @@ def test_steps_of_the_ablation_are_different_letters(capsys):
         with pytest.raises(SystemExit):
             example.parse(["--ablation", text])
         assert "different letters from A to H" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("step", "FGH")
+def test_too_few_channels_of_the_second_stage_are_refused(step, capsys):
+    with pytest.raises(ValueError, match="must be more than the 6 channels"):
+        models.selection_gan(32, step, selection_channels=6)
+    with pytest.raises(SystemExit):
+        example.parse(["--ablation", f"A{step}", "--channels", "6"])
+    assert "--channels must be at least 7 for F, G, H. Received: 6" in capsys.readouterr().err
+    assert example.parse(["--ablation", step, "--channels", "7"]).channels == 7
+    assert example.parse(["--ablation", "ABCDE", "--channels", "6"]).channels == 6
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [(["--test", "maps"], "--test places, not maps"), (["--examined", "7"], "--examined 600, not 7")],
+)
+def test_a_run_does_not_resume_with_other_test_views(other, message, tmp_path, capsys, monkeypatch):
+    """The metrics during training are of the test views."""
+    monkeypatch.setattr(cross_view_data, "load", lambda *_: pytest.fail("views are rendered"))
+    settings = ["--output", str(tmp_path)]
+    settle(example.parse(settings), example.FIXED, example.LEARNED)
+    progress = tmp_path / "A" / "seed-0" / "progress.json"
+    progress.parent.mkdir(parents=True)
+    progress.touch()
+    assert example.main([*settings, *other]) == 1
+    assert f"holds a run with {message}: give --fresh" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "sampled"), [(7, 7), (199, 199), (200, 100), (250, 125), (600, 100)])
+def test_the_title_of_the_progress_has_the_number_of_its_views(number, sampled, tmp_path, monkeypatch):
+    titles = []
+    monkeypatch.setattr(selection_gan_pictures, "plot_views", lambda *_: None)
+    monkeypatch.setattr(selection_gan_pictures, "plot_progress", lambda found, measures, title: titles.append(title))
+    monkeypatch.setattr(example, "save_figure", lambda *_, **__: None)
+    options = example.parse(["--output", str(tmp_path)])
+    example.draw(options, {"image": np.zeros((number, 1, 1, 3), "uint8")}, {})
+    assert titles == [f"{sampled} test views during 3000 updates of 8; seed 0"]
 
 
 def test_the_factor_of_the_adversarial_loss_is_not_negative(capsys):

@@ -1,5 +1,6 @@
 import numpy as np
 import selection_gan_pictures as pictures
+from selection_gan_cross_view import STEPS
 
 VIEWS = {name: np.full((5, 4, 6, 3), value, "uint8") for name, value in (("source", 1), ("image", 2))}
 VIEWS["semantics"] = np.zeros((5, 4, 6), "uint8")
@@ -43,6 +44,20 @@ def test_a_grid_has_a_column_for_each_title_and_a_row_for_each_view():
     assert titles(figure) == ["image", "attention"]
     assert [int(axes.images[0].get_array().max()) for axes in figure.axes[::2]] == [0, 3, 4]
     assert figure.axes[1].images[0].get_clim() == (0, 1)
+
+
+def test_each_step_of_the_ablation_has_curves_of_its_own_style():
+    def styles(names):
+        found = {
+            name: {update: {stage: {"SSIM": 0.2} for stage in pictures.STAGES} for update in (0, 5)} for name in names
+        }
+        [axes] = pictures.plot_progress(found, ("SSIM",), "title").axes
+        return {line.get_label(): (line.get_color(), line.get_marker(), line.get_linestyle()) for line in axes.lines}
+
+    found = styles(STEPS)
+    assert list(found) == [f"{name}, {stage}" for name in STEPS for stage in pictures.STAGES.values()]
+    assert len({*found.values()}) == len(found) == 16
+    assert styles("CH").items() <= found.items()
 
 
 def test_progress_has_a_curve_for_each_stage():

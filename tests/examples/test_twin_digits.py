@@ -19,6 +19,13 @@ def test_a_size_must_be_positive(option, capsys):
     assert f"argument {option}: must be a positive number" in capsys.readouterr().err
 
 
+def test_fewer_test_images_than_are_shown_are_refused(capsys):
+    assert example.parse(["--examined", "12"]).examined == 12
+    with pytest.raises(SystemExit):
+        example.parse(["--examined", "11"])
+    assert "--examined must be at least 12" in capsys.readouterr().err
+
+
 def test_names_are_those_of_the_networks():
     import twin_digits_networks as networks
 
@@ -34,13 +41,15 @@ def random_digits(folder):
 def test_a_run_from_end_to_end(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(digits_data, "load", random_digits)
     monkeypatch.setattr(class_reading, "UPDATES", 2)
-    settings = ["--steps", "2", "--every", "1", "--batch", "4", "--examined", "20", "--output", str(tmp_path)]
+    settings = ["--steps", "2", "--every", "1", "--batch", "4", "--examined", "30", "--output", str(tmp_path)]
     assert example.main([*settings, "--seeds", "1"]) == 0
     printed = capfd.readouterr().out
+    assert "Agreement of 20 pairs" in printed  # there are no more
     for name in ("agreement", "progress", "samples", "attention"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     results = json.loads((tmp_path / "results.json").read_text())
     first, read = results["progress"], results["read as equal"]
+    assert results["settings"]["examined"] == 20
     assert set(read) == set(first) and all(0 <= share <= 1 for [share] in read.values())
     assert "both digits are read as the same" in printed
     assert set(first) == set(example.DISCRIMINATORS)
