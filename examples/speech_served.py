@@ -14,26 +14,32 @@ import wave
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from dates_served import latest, quiet
+from runs import OtherRunError, ended
 
-RATE = 16000
+RATE, SECONDS = 16000, 30  # samples a second, and at most so many seconds
 
 
 def samples(path):
     """A WAV file of one channel of 16-bit integers, 16,000 a second, as a list of floats.
 
     Raises:
-        ValueError: If it is of another kind.
+        OtherRunError: If it is of another kind, empty, or longer than 30 seconds.
     """
-    with wave.open(str(path)) as file:
-        kind = file.getnchannels(), 8 * file.getsampwidth(), file.getframerate()
-        content = array.array("h", file.readframes(file.getnframes())) if kind == (1, 16, RATE) else None
-    if content is None:
-        raise ValueError(
+    try:
+        with wave.open(str(path)) as file:
+            kind = file.getnchannels(), 8 * file.getsampwidth(), file.getframerate()
+            content = file.readframes(file.getnframes())
+    except (EOFError, wave.Error) as error:
+        raise OtherRunError(f"{path} is not a WAV file of integers: {str(error) or 'it is cut off'}") from error
+    if kind != (1, 16, RATE):
+        raise OtherRunError(
             f"{path} must have 1 channel of 16 bits, {RATE} samples a second. It has {kind[0]} of {kind[1]}, {kind[2]}."
+            " examples/whisper_speech.py converts a recording, and writes it as speech.wav."
         )
-    if sys.byteorder == "big":
-        content.byteswap()
-    return [x / 2**15 for x in content]
+    whole = array.array("h", content[: len(content) // 2 * 2])  # a file that is cut off can end in half a sample
+    if not 0 < len(whole) <= SECONDS * RATE:
+        raise OtherRunError(f"{path} must have 1 to {SECONDS * RATE} samples. It has {len(whole)}.")
+    return [x / 2**15 for x in whole]
 
 
 def ask(directory, path):
@@ -52,9 +58,7 @@ if __name__ == "__main__":
     sys.modules.update(dict.fromkeys(("keras", "keras_attention")))
     import argparse
 
-    from runs import ended
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("export", help="folder of the exports")
-    parser.add_argument("speech", help="a WAV file, 16,000 samples of 16 bits a second")
+    parser.add_argument("speech", help="a WAV file of one channel, 16,000 samples of 16 bits a second")
     sys.exit(ended(lambda options: print(ask(options.export, options.speech)), parser.parse_args()))

@@ -16,9 +16,10 @@ GROUP = 50  # batches are sorted by length in groups of this many
 
 
 def numbers(pairs, subwords_in, subwords_out):
-    """Token ids of the sentences and of their translations, without pairs of too many subwords."""
+    """Lists of the token ids of the sentences and of their translations, without pairs of too many subwords."""
     rows = zip(*(side.encode(texts) for side, texts in zip((subwords_in, subwords_out), list(zip(*pairs))[-2:])))
-    return zip(*(pair for pair in rows if max(map(len, pair)) <= LONGEST_LEARNED))
+    rows = [pair for pair in rows if max(map(len, pair)) <= LONGEST_LEARNED]
+    return [x for x, _ in rows], [y for _, y in rows]
 
 
 def batches(source, target, batch_size, seed, first=0):
@@ -30,11 +31,10 @@ def batches(source, target, batch_size, seed, first=0):
     Args:
         source: Lists of token ids.
         target: Token ids of their translations.
-        batch_size: Pairs in a batch; an incomplete batch at the end of an epoch is dropped.
+        batch_size: Pairs in a batch, at most all; an incomplete batch at the end of an epoch is dropped.
         seed: Int.
         first: Int, number of skipped batches.
     """
-    batch_size = min(batch_size, len(source))
     per_epoch = len(source) // batch_size
 
     def generate():

@@ -6,6 +6,9 @@ Keras is imported when a network is built: the names alone are for the command l
 import dataclasses
 from collections.abc import Callable
 
+LEAST = 2  # units: embeddings are half as wide
+HEADS = 4  # of the Transformer
+
 
 @dataclasses.dataclass(frozen=True)
 class Network:
@@ -16,10 +19,12 @@ class Network:
             and of target tokens, `options` have `units` and `dropout`.
         scores: `scores(model, inputs)` returns the attention [T, S] of `{"source": [1, S], "target": [1, T]}`; `None`
             without attention.
+        multiple: Int, `options.units` must be a multiple of it.
     """
 
     build: Callable
     scores: Callable | None
+    multiple: int = 1
 
 
 def bahdanau(attention):
@@ -64,7 +69,7 @@ def transformer():
         shape = {
             "num_layers": 3,
             "model_dim": options.units // 2,
-            "num_heads": 4,
+            "num_heads": HEADS,
             "intermediate_dim": 3 * options.units,
         }
         # The languages have tokens of their own, and so tables of their own.
@@ -75,7 +80,7 @@ def transformer():
     def scores(model, inputs):
         return model.attention_scores(inputs)["decoder_memory"][-1][0].numpy().mean(axis=0)
 
-    return Network(build, scores)
+    return Network(build, scores, multiple=2 * HEADS)
 
 
 def first_scores(model, inputs):

@@ -2,14 +2,15 @@
 
 import io
 import itertools
-import os
 import pathlib
 
 import numpy as np
 import sentencepiece
+from runs import OtherRunError, save_whole
 
 PAD, START, END, UNKNOWN = range(4)
 SPACE = "▁"  # SentencePiece's space, at the beginning of the first piece of a word
+LARGEST = 2**31 - 1  # vocabulary that SentencePiece takes
 
 
 class Subwords:
@@ -25,32 +26,26 @@ class Subwords:
 
     @classmethod
     def of(cls, sentences, size):
-        """Trains at most `size` subwords on `sentences`, deterministically."""
-        model = io.BytesIO()
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(sentences),
-            model_writer=model,
-            model_type="bpe",
-            vocab_size=size,
-            character_coverage=1.0,
-            pad_id=PAD,
-            bos_id=START,
-            eos_id=END,
-            unk_id=UNKNOWN,
-            num_threads=1,
-            minloglevel=2,
-        )
-        return cls(model.getvalue())
+        """Trains at most `size` subwords on `sentences`, deterministically; fewer if the sentences have no more.
+
+        Raises:
+            OtherRunError: If `size` is less than the number of characters and special tokens.
+        """
+        least = cls(_trained(sentences, LARGEST, "char")).vocabulary_size
+        if size < least:
+            raise OtherRunError(
+                f"--vocabulary must be at least {least}, for each character of the sentences and {UNKNOWN + 1} special "
+                f"tokens. Received: {size}"
+            )
+        return cls(_trained(sentences, min(size, LARGEST), "bpe"))
 
     @classmethod
-    def kept(cls, path, sentences, size):
-        """Loads the file `path`; if it does not exist, trains on `sentences` and writes it atomically."""
-        path = pathlib.Path(path)
-        if not path.is_file():
-            beside = path.with_name(f".{os.getpid()}-{path.name}")
-            beside.write_bytes(cls.of(sentences, size).model)
-            os.replace(beside, path)
-        return cls(path.read_bytes())
+    def load(cls, path):
+        return cls(pathlib.Path(path).read_bytes())
+
+    def save(self, path):
+        """Writes a file atomically."""
+        save_whole(pathlib.Path(path), lambda beside: beside.write_bytes(self.model))
 
     @property
     def vocabulary_size(self):
@@ -67,6 +62,26 @@ class Subwords:
     def pieces(self, ids):
         """The subwords of ids, as SentencePiece writes them."""
         return [self.processor.id_to_piece(int(i)) for i in ids]
+
+
+def _trained(sentences, size, kind):
+    """The SentencePiece model of at most `size` pieces, as bytes."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences),
+        model_writer=model,
+        model_type=kind,
+        vocab_size=size,
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        pad_id=PAD,
+        bos_id=START,
+        eos_id=END,
+        unk_id=UNKNOWN,
+        num_threads=1,
+        minloglevel=2,
+    )
+    return model.getvalue()
 
 
 def cut(ids):

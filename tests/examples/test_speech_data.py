@@ -57,9 +57,38 @@ def test_other_files_are_refused(tmp_path):
         speech_data.read_wav(tmp_path / "none.wav")
     with pytest.raises(speech_data.SpeechError, match="8, 16 or 32 bits. It has 24"):
         speech_data.read_wav(written(tmp_path / "a.wav", bytes(300), width=3))
-    for count, seconds in ((0, "0.0"), (31 * 2 * 8000, "31.0")):
-        with pytest.raises(speech_data.SpeechError, match=f"at most 30 seconds. It is of {seconds}"):
-            speech_data.read_wav(written(tmp_path / "a.wav", bytes(count), rate=8000))
+    for count, seconds in ((0, "0.000"), (159, "0.020"), (240_001, "30.000")):
+        message = f"0.02 to 30 seconds. It is of {seconds}: {count} samples, 8000 a second"
+        with pytest.raises(speech_data.SpeechError, match=message):
+            speech_data.read_wav(written(tmp_path / "a.wav", bytes(2 * count), rate=8000))
+
+
+@pytest.mark.parametrize(("rate", "count"), [(8000, 160), (8000, 240_000), (44100, 882), (44100, 1_323_000)])
+def test_the_shortest_and_the_longest_recording(tmp_path, rate, count):
+    audio = speech_data.read_wav(written(tmp_path / "a.wav", bytes(2 * count), rate=rate))
+    assert len(audio) == count * 16000 // rate in (320, 480_000)
+
+
+def test_a_rate_of_zero_is_refused(tmp_path):
+    path = written(tmp_path / "a.wav", bytes(1000))
+    content = path.read_bytes()
+    path.write_bytes(content[:24] + bytes(4) + content[28:])
+    with pytest.raises(speech_data.SpeechError, match="more than 0 samples a second. It has 0"):
+        speech_data.read_wav(path)
+
+
+@pytest.mark.parametrize(("channels", "missing"), [(1, 1), (2, 1), (2, 2), (2, 3)])
+def test_the_whole_frames_of_a_file_that_is_cut_off(tmp_path, channels, missing):
+    sound = np.random.default_rng(0).integers(-9000, 9000, (700, channels)).astype("<i2")
+    path = written(tmp_path / "a.wav", sound.tobytes(), channels)
+    path.write_bytes(path.read_bytes()[:-missing])
+    np.testing.assert_allclose(speech_data.read_wav(path), sound[:-1].mean(axis=1) / 2**15, atol=1e-6)
+
+
+def test_a_file_that_ends_in_its_header_is_refused(tmp_path):
+    (tmp_path / "a.wav").write_bytes(written(tmp_path / "b.wav", bytes(1000)).read_bytes()[:20])
+    with pytest.raises(speech_data.SpeechError, match="is not a WAV file of integers: it is cut off"):
+        speech_data.read_wav(tmp_path / "a.wav")
 
 
 def test_without_espeak_the_error_says_what_to_do(monkeypatch):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import translation_text
+from runs import OtherRunError
 from translation_text import END, PAD, START, UNKNOWN, Subwords
 
 SENTENCES = ["the lamp is not found", "the lamp was found", "no lamp, no light {name}", "lights and lamps in the house"]
@@ -25,11 +26,24 @@ def test_ids_after_the_end_are_ignored(subwords):
     assert subwords.decode([[END]]) == [""]
 
 
-def test_subwords_are_trained_once(tmp_path):
-    kept = Subwords.kept(tmp_path / "source.spm", SENTENCES, 40)
-    again = Subwords.kept(tmp_path / "source.spm", ["another text"], 30)
-    assert kept.model == again.model == Subwords.of(SENTENCES, 40).model
+def test_saved_subwords_are_loaded_and_training_is_deterministic(subwords, tmp_path):
+    subwords.save(tmp_path / "source.spm")
+    assert Subwords.load(tmp_path / "source.spm").model == subwords.model == Subwords.of(SENTENCES, 40).model
     assert [path.name for path in tmp_path.iterdir()] == ["source.spm"]
+
+
+def test_there_are_fewer_subwords_if_the_sentences_have_no_more():
+    most = Subwords.of(SENTENCES, 3000)
+    assert 40 < most.vocabulary_size < 3000
+    assert most.vocabulary_size == Subwords.of(SENTENCES, 2**31).vocabulary_size
+
+
+@pytest.mark.parametrize("size", [1, 20, 23])
+def test_there_must_be_a_subword_for_each_character(size):
+    assert len(set("".join(SENTENCES))) == 20
+    assert Subwords.of(SENTENCES, 24).vocabulary_size == 24
+    with pytest.raises(OtherRunError, match=f"--vocabulary must be at least 24, .* Received: {size}$"):
+        Subwords.of(SENTENCES, size)
 
 
 def test_padding_and_the_shift_by_the_start_token():

@@ -8,6 +8,7 @@ import speech_data
 import whisper_speech
 
 from tests.backend import BACKEND
+from tests.examples.test_speech_data import written
 from tests.goldens import cases
 
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="exports are of TensorFlow")
@@ -24,6 +25,13 @@ def test_a_file_that_is_no_speech_is_a_clear_error(tmp_path, capsys):
     arguments = ["--speech", str(tmp_path / "a.wav"), "--cache", str(tmp_path), "--output", str(tmp_path / "runs")]
     assert whisper_speech.main(arguments) == 1
     assert "is not a WAV file" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_recording_without_a_frame_of_the_spectrogram_is_a_clear_error(tmp_path, capsys):
+    path = written(tmp_path / "a.wav", bytes(2 * 160))
+    assert whisper_speech.main(["--speech", str(path), "--output", str(tmp_path / "runs")]) == 1
+    assert "must be of 0.02 to 30 seconds. It is of 0.010: 160 samples" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 
 
