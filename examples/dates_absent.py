@@ -14,11 +14,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import dates_data as data
+import dates_incomplete
 from babel import Locale
 from dates_split import Sample, typed
 
 KINDS = ("words", "numbers", "incomplete", "no such day", "other years", "without territory")
 LONGEST = 40  # characters of words
+DRAWS = 200  # of a held-out text, at most
 # "#" is a digit. Eight of them in a row could be a date.
 TEMPLATES = [
     *("#", "##", "###", "####", "#####", "######", "#######", "#########", "###########"),
@@ -65,12 +67,16 @@ class Absent:
     """Training and held-out samples. Of a `dates_split.Split`: its held-out formats, mixtures and years are held out.
 
     One name in six (of languages, territories and currencies) and some templates of numbers are held out, too.
+    Names and incomplete dates are evaluated only where training cannot write the same, but for case, accents and
+    punctuation: a name that two languages share, or what is left of a training format.
     """
 
     def __init__(self, split, seed=0):
         rng = random.Random(f"absent {seed}")
         held = {name: rng.random() < 1 / 6 for name in everyday_names()}
-        self._names = {new: [name for name, out in held.items() if out == new] for new in (False, True)}
+        trained = [name for name, out in held.items() if not out]
+        self._trained_names = frozenset(map(_folded, trained))
+        self._names = {False: trained, True: [name for name, out in held.items() if out and not self._is_named(name)]}
         self._templates = {False: TEMPLATES, True: HELD_OUT_TEMPLATES}
         self._forms = {
             False: (*split.trained_home, *split.trained_mixed),
@@ -88,14 +94,17 @@ class Absent:
         return [self._draw(rng.choice(KINDS), rng, False) for _ in range(count)]
 
     def held_out(self, kind, count, seed):
-        """`count` different samples of one of `KINDS`."""
+        """`count` different samples of one of `KINDS`; fewer if `DRAWS` for each find no more that training lacks."""
         rng, found = random.Random(f"absent {kind} {seed}"), {}
-        while len(found) < count:
-            sample = self._draw(kind, rng, True)
-            found[sample.text.lower()] = sample
+        for _ in range(DRAWS * count):
+            if len(found) == count:
+                break
+            if sample := self._draw(kind, rng, True):
+                found[sample.text.lower()] = sample
         return list(found.values())
 
     def _draw(self, kind, rng, new):
+        """A sample; None if it is to be new, and training can write it."""
         draw = {
             "words": self._words,
             "numbers": self._numbers,
@@ -114,6 +123,8 @@ class Absent:
         elif rng.random() < 0.3:
             number = str(rng.randrange(rng.choice((32, 100, 2100))))
             text = rng.choice((f"{text} {number}", f"{number} {text}"))
+        if new and (self._is_named(text) or dates_incomplete.outline(text) in self._trained_outlines):
+            return None
         return Sample(_cased(text, rng), "", None)
 
     def _numbers(self, rng, new):
@@ -127,12 +138,13 @@ class Absent:
         whose order is not known then.
         """
         form, day = self._form(rng, new), self._day(rng, new)
-        dropped = rng.choice(("y", "ML", "do", "yMLdo", "yEcdo"))
-        kept = without(form.pattern, dropped)
-        if not data.fields(kept):
+        kept = replace(form, pattern=dates_incomplete.without(form.pattern, rng.choice(dates_incomplete.DROPPED)))
+        if not data.fields(kept.pattern):
             return self._incomplete(rng, new)
-        iso = "" if form.numeric else partial([day], given="".join(data.fields(kept)))
-        return replace(typed(day, replace(form, pattern=kept), rng), iso=iso)
+        if new and dates_incomplete.outlines_as_typed(kept, day) & self._trained_outlines:
+            return None
+        iso = "" if form.numeric else partial([day], given="".join(data.fields(kept.pattern)))
+        return replace(typed(day, kept, rng), iso=iso)
 
     def _no_such_day(self, rng, new):
         """31 February, a 32nd or 0th day, a 13th month (of numbers), 29 February of a year that has none."""
@@ -168,6 +180,17 @@ class Absent:
         text = data.write(day, form).removesuffix(f" {form.names[3:]}")
         iso = partial(readings(form, day)) if form.numeric else partial([day], given="yd")
         return Sample(_cased(text, rng), iso, form)
+
+    @functools.cached_property
+    def _trained_outlines(self):
+        """Of all incomplete dates, numbers and names that training can write."""
+        texts = (*self._names[False], *(template.replace("#", "0") for template in TEMPLATES))
+        return dates_incomplete.outlines(self._forms[False]) | frozenset(map(dates_incomplete.outline, texts))
+
+    def _is_named(self, text):
+        """Whether the text, but for its number, is one to three trained names."""
+        words = [word for word in _folded(text).split() if not word.isdigit()]
+        return _is_joined(words, self._trained_names)
 
     def _is_ambiguous(self, form, day):
         first, last = data.years_of(form)
@@ -229,18 +252,15 @@ def everyday_names():
     return sorted(name for name in found if 2 <= len(name) <= LONGEST)
 
 
-def without(pattern, dropped):
-    """The pattern without the fields of these letters, and without what separates them from the field before."""
-    parts = []
-    for field, text in data.tokens(pattern):
-        if field and field[0] in dropped:
-            while parts and not parts[-1][0]:
-                parts.pop()
-        else:
-            parts.append((field, field or f"'{text}'"))
-    while parts and not parts[0][0]:
-        del parts[0]
-    return "".join(part for _, part in parts)
+def _folded(name):
+    """The name without case, accents and punctuation; "ß" and "ı" as in capitals."""
+    return data.plain(name.upper())
+
+
+def _is_joined(words, names, most=3):
+    """Whether the words are those of at most so many names in a row."""
+    parts = range(1, len(words) + 1) if most else ()
+    return not words or any(" ".join(words[:n]) in names and _is_joined(words[n:], names, most - 1) for n in parts)
 
 
 def _exists(year, month, day):

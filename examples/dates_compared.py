@@ -5,8 +5,8 @@
     done; done
     python examples/dates_compared.py runs/dates/*
 
-Every network must be trained with the same seeds, steps and batches: runs of one seed share their texts. Output in
-`runs/dates_compared/` (see `--output`): exact_by_length.png.
+Every network must be trained with the same seeds, steps and batches, and evaluated with the same `--held-out`: runs of
+one seed then share their texts. Output in `runs/dates_compared/` (see `--output`): exact_by_length.png.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from runs import OtherRunError, ended, heading, save_figure
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs" / "dates_compared"
 ROOM = 1e6  # bytes of the results
+NEEDED = ("network", "seed", "steps", "batch", "parameters", "exact", "by length", "false dates")  # of results.json
 EDGES = (1, 10, 13, 16, 19, 22, 25, 29, 49)  # of the ranges of lengths, in characters
 MARKS = ("o", "s", "^")
 
@@ -34,7 +35,7 @@ def run(options):
     """Prints the table and plots exact matches against length."""
     import comparing
 
-    networks = grouped([json.loads((folder / "results.json").read_text()) for folder in options.runs])
+    networks = grouped([loaded(folder) for folder in options.runs])
     first = next(iter(networks.values()))
     steps, batch, seeds = first[0]["steps"], first[0]["batch"], f"{len(first)} seed{'s' * (len(first) > 1)}"
     heading(f"Exact matches on held-out dates: {steps} updates of {batch} texts, {seeds}")
@@ -52,6 +53,24 @@ def run(options):
     path = options.output / "exact_by_length.png"
     save_figure(path, plot_lengths(networks, f"Exact matches after {steps} updates, {seeds}"))
     heading(f"Exact matches by length of the text: {path}")
+
+
+def loaded(folder):
+    """The results of a run.
+
+    Raises:
+        OtherRunError: If the folder is of another example, or its results.json is damaged.
+        OSError: If it has none.
+    """
+    path = folder / "results.json"
+    try:
+        result = json.loads(path.read_text())
+    except ValueError as error:
+        raise OtherRunError(f"{path} is damaged: {error}") from error
+    missing = [name for name in NEEDED if name not in result] if isinstance(result, dict) else NEEDED
+    if missing:
+        raise OtherRunError(f"{folder} is not of transformer_dates.py: results.json lacks {', '.join(missing)}")
+    return result
 
 
 def counted(results):
@@ -78,7 +97,7 @@ def overall(result):
 
 
 def grouped(results):
-    """{network: its results, in the order of the seeds}, of results with the same seeds, steps and batches.
+    """{network: its results, in the order of the seeds}, of results with the same seeds, settings and kinds of texts.
 
     Raises:
         OtherRunError: If they differ, or if there are several of a network and a seed.
@@ -90,10 +109,19 @@ def grouped(results):
         seeds = [of["seed"] for of in runs]
         if len({*seeds}) < len(seeds):
             raise OtherRunError(f"The runs of {name} must have different seeds. Received: {seeds}")
-    shared = {tuple((of["seed"], of["steps"], of["batch"]) for of in runs) for runs in networks.values()}
+    shared = {tuple((of["seed"], *_settings(of)) for of in runs) for runs in networks.values()}
     if len(shared) > 1 or len({settings[1:] for settings in next(iter(shared))}) > 1:
-        raise OtherRunError("Every network needs runs of the same seeds, steps and batches.")
+        raise OtherRunError(
+            "Every network needs runs of the same seeds, steps, batches, --held-out and kinds of texts."
+        )
     return networks
+
+
+def _settings(result):
+    """What runs must share. Results of before `held_out` was recorded have the number of texts; or none (0)."""
+    texts = sum(counts[1] for counts in result["by length"].values())
+    held_out = result.get("held_out", texts // max(1, len(result["exact"])))
+    return result["steps"], result["batch"], held_out, (*result["exact"],), (*result["false dates"],)
 
 
 def by_length(result):

@@ -128,12 +128,16 @@ def outline(form, date):
 @functools.cache
 def outlines(form):
     """All outlines of a form: its months, weekdays and ordinals."""
+    return frozenset(outline(form, date) for date in days_of(form))
+
+
+def days_of(form):
+    """A day for each outline of a form, and perhaps more."""
     fields = "".join(data.fields(form.pattern))
     months = range(1, 2 if form.numeric else 13)
     weekdays = range(7 if "E" in fields or "c" in fields else 1)
     days = range(1, 5 if "o" in fields else 2)  # 1st, 2nd, 3rd and all others
-    dates = itertools.starmap(_Day, itertools.product(months, weekdays, days))
-    return frozenset(outline(form, date) for date in dates)
+    return itertools.starmap(_Day, itertools.product(months, weekdays, days))
 
 
 class _Day(NamedTuple):
@@ -164,7 +168,7 @@ def typed(date, form, rng):
     """The formatted date with random noise."""
     noise, word, digits = [], None, None
     if not form.numeric and rng.random() < 0.05:
-        slips = [s for s in _slips(data.month_word(form, date.month)) if data.plain(s) in typed_words()]
+        slips = typos(data.month_word(form, date.month))
         word = rng.choice(slips) if slips else None
         noise += ["slip"] * bool(slips)
     if form.names in data.NATIVE_DIGITS and rng.random() < 0.25:
@@ -181,6 +185,11 @@ def typed(date, form, rng):
     if rng.random() < 0.05:
         text, noise = text.replace(" ", "  ", 1) + " ", [*noise, "spaces"]
     return Sample(text, date.isoformat(), form, tuple(noise))
+
+
+def typos(word):
+    """The typos of a month's name that mean one month only."""
+    return [slip for slip in _slips(word) if data.plain(slip) in typed_words()]
 
 
 def _slips(word):

@@ -30,7 +30,7 @@ from runs import describe, ended, heading, save_figure, save_json, save_whole
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "runs"
 ROOM = 50e6  # bytes of the results, at most, with the default settings
-ABSENT = 4  # one training text in so many has no date, or none of the calendar
+ABSENT = 4  # one training text in so many is of `dates_absent`: nine in ten of these have no date of the calendar
 DRAWN = ("Montag, den 3. Juni 2019", "2019-06-03")
 ASKED = [
     "den 3. Juni 2019",
@@ -118,9 +118,7 @@ def prepare(options):
     print(f"{len(samples):,} training dates, each used once, in {len(languages)} languages:")
     for sample in samples[:: max(1, len(samples) // 6)][:6]:
         print(f"    {sample.iso}  {sample.text}")
-    print(f"{len(none):,} texts without a date, or with one that is not in the calendar:")
-    for sample in none[:6]:
-        print(f"    {sample.iso:10}  {sample.text}")
+    show_absent(none)
     print(
         f"Held out: {len(split.held_out_years)} years of 200, {len(split.held_out_home)} formats of "
         f"{len(split.held_out_home) + len(split.trained_home)}, {len(split.held_out_pairs)} mixtures of two locales."
@@ -128,6 +126,17 @@ def prepare(options):
     samples += none
     random.Random(options.seed).shuffle(samples)
     return split, absent, text, *numbers(text, samples)
+
+
+def show_absent(samples):
+    """Prints how many have no date, and the first ones."""
+    from dates_learning import CALENDAR
+
+    dates = sum(bool(re.fullmatch(CALENDAR, sample.iso)) for sample in samples)
+    print(f"{len(samples) - dates:,} texts without a date, or with one that is not in the calendar,")
+    print(f"and {dates:,} dates that have one reading without their territory:")
+    for sample in samples[:6]:
+        print(f"    {sample.iso:10}  {sample.text}")
 
 
 def learn(options, text, source, target):
@@ -266,7 +275,7 @@ def record(options, model, results, false_dates):
     """Writes results.json, which `dates_compared.py` reads."""
     import dates_compared
 
-    settings = {name: getattr(options, name) for name in ("network", "seed", "steps", "batch")}
+    settings = {name: getattr(options, name) for name in ("network", "seed", "steps", "batch", "held_out")}
     table = dates_compared.counted(results) | {"false dates": false_dates}
     save_json(options.output / "results.json", {**settings, "parameters": model.count_params(), **table})
     print(f"    {options.output / 'results.json'}")

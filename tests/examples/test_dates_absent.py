@@ -70,12 +70,51 @@ def test_no_text_means_a_date_in_the_training_data_of_dates():
         assert dates.get(text, sample.iso) == sample.iso, text
 
 
-def test_held_out_texts_are_never_trained(split, training, held_out):
-    trained = {sample.text.lower() for sample in training}
-    for kind in ("words", "no such day", "other years"):
-        assert not trained & {sample.text.lower() for sample in held_out[kind]}
+def test_held_out_texts_are_never_trained(split, absent, training, held_out):
+    trained = {sample.text.lower() for sample in absent.training(10_000, seed=3)}
+    for kind in KINDS:
+        assert not trained & {sample.text.lower() for sample in held_out[kind]}, kind
     assert not {s.form for s in training if s.form} & {s.form for s in held_out["no such day"]}
     assert not split.held_out_years & {int(s.iso[:4]) for s in training if s.iso}
+
+
+def test_held_out_words_are_new_but_for_case_accents_and_punctuation(split, monkeypatch):
+    names = [f"Fidżi{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    written = [[name, name.upper(), f"({name})", data.plain(name)][: 1 + i % 4] for i, name in enumerate(names)]
+    monkeypatch.setattr(dates_absent, "everyday_names", lambda: [name for several in written for name in several])
+    absent = dates_absent.Absent(split, seed=3)
+    trained, new = (
+        {name for sample in samples for name in re.findall(r"\bfidzi\w\b", data.plain(sample.text))}
+        for samples in (absent.training(3000, seed=3), absent.held_out("words", 50, seed=3))
+    )
+    assert new and not trained & new
+
+
+def test_held_out_names_in_a_row_are_not_trained_ones_in_a_row(absent, monkeypatch):
+    monkeypatch.setattr(absent, "_names", {False: ["alpha", "beta gamma"], True: ["alpha beta", "gamma"]})
+    monkeypatch.setattr(absent, "_trained_names", frozenset({"alpha", "beta gamma"}))
+    texts = {sample.text.lower() for sample in absent.held_out("words", 200, seed=3)}
+    assert "gamma alpha beta" in texts and "alpha beta gamma" not in texts
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("FIDZI", True),
+        ("12 fidżi", True),
+        ("Fidżi-Kenya (Peru)", True),
+        ("Peru Peru Peru Peru", False),
+        ("Kenyan", False),
+    ],
+)
+def test_words_are_known_in_any_case_and_in_a_row(absent, monkeypatch, text, named):
+    monkeypatch.setattr(absent, "_trained_names", frozenset({"fidzi", "kenya", "peru"}))
+    assert absent._is_named(text) == named
+
+
+def test_fewer_samples_than_asked_for_if_training_can_write_the_rest(absent, monkeypatch):
+    monkeypatch.setitem(absent._templates, True, ["£#"])
+    assert len(absent.held_out("numbers", 20, seed=3)) == 10
 
 
 @pytest.mark.parametrize(
@@ -125,21 +164,6 @@ def test_incomplete_dates_are_trained_with_the_fields_that_they_have(split, held
         assert year == "0000" or year in sample.text.translate(str.maketrans("٠١٢٣٤٥٦٧٨٩", "0123456789"))
     assert {sample.iso[:4] == "0000" for sample in held_out["incomplete"] if sample.iso} == {True, False}
     assert not any(sample.iso for sample in held_out["incomplete"] if re.search(r"\d[/.]\d", sample.text))
-
-
-@pytest.mark.parametrize(
-    ("pattern", "dropped", "kept"),
-    [
-        ("EEEE, d. MMMM y", "y", "EEEE', 'd'. 'MMMM"),
-        ("EEEE, d. MMMM y", "ML", "EEEE', 'd' 'y"),
-        ("M/d/yy", "do", "M'/'yy"),
-        ("d 'de' MMMM 'de' y", "yEcdo", "MMMM"),
-        ("y年M月d日", "yMLdo", ""),
-    ],
-)
-def test_fields_are_left_out_with_their_separators(pattern, dropped, kept):
-    left = dates_absent.without(pattern, dropped)
-    assert data.tokens(left) == data.tokens(kept) or (not data.fields(left) and not kept)
 
 
 def test_a_day_that_is_not_in_the_calendar_is_written():

@@ -7,7 +7,7 @@ from dates_split import Sample
 from runs import OtherRunError
 
 
-def result(network, seed, exact=0.5, steps=7, by_length=None):
+def result(network, seed, exact=0.5, steps=7, by_length=None, **held_out):
     return {
         "network": network,
         "seed": seed,
@@ -16,7 +16,8 @@ def result(network, seed, exact=0.5, steps=7, by_length=None):
         "parameters": 1234,
         "exact": {"years": exact, "formats": exact + 0.1},
         "false dates": {"words": exact / 10},
-        "by length": by_length or {"5": [1, 2], "30": [3, 4]},
+        "by length": {"5": [1, 2], "30": [3, 4]} if by_length is None else by_length,
+        **held_out,
     }
 
 
@@ -48,11 +49,46 @@ def test_runs_are_grouped_by_network_in_the_order_of_their_seeds():
         [result("a", 0), result("a", 1), result("b", 0)],
         [result("a", 0), result("b", 0, steps=8)],
         [result("a", 0), result("a", 1, steps=8)],
+        [result("a", 0, held_out=3), result("b", 0, held_out=4)],
+        [result("a", 0), result("b", 0, held_out=4)],
+        [result("a", 0), result("b", 0, by_length={"5": [1, 3], "30": [3, 5]})],
+        [result("a", 0, by_length={}), result("b", 0, held_out=3)],
+        [result("a", 0), result("b", 0) | {"false dates": {"phrases": 0.5}}],
     ],
 )
-def test_runs_that_do_not_share_seeds_and_steps_are_an_error(results):
-    with pytest.raises(OtherRunError, match="same seeds, steps and batches"):
+def test_runs_that_do_not_share_their_texts_and_settings_are_an_error(results):
+    with pytest.raises(OtherRunError, match="same seeds, steps, batches, --held-out"):
         dates_compared.grouped(results)
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [result("a", 0), result("b", 0)],
+        [result("a", 0, held_out=3), result("b", 0, by_length={"9": [0, 6]})],
+        [result("a", 0, by_length={}), result("b", 0, by_length={})],
+    ],
+)
+def test_runs_without_a_recorded_number_of_texts_are_compared_by_their_texts(results):
+    assert [*dates_compared.grouped(results)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"network": "a", "se', "results.json is damaged"),
+        ("\udc80", "results.json is damaged"),
+        ('{"settings": {}, "exact": {}}', "is not of transformer_dates.py: results.json lacks network, seed"),
+        ("[1]", "is not of transformer_dates.py: results.json lacks network, seed"),
+    ],
+)
+def test_a_folder_of_another_example_or_with_damaged_results_is_one_line(content, message, tmp_path, capsys):
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "results.json").write_text(content, errors="surrogateescape")
+    assert dates_compared.main([str(folder), "--output", str(tmp_path / "out")]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(folder) in line and message in line
 
 
 def test_several_runs_of_a_network_and_a_seed_are_an_error():

@@ -1,9 +1,11 @@
 import json
 import subprocess
 import sys
+import types
 
 import pytest
 import transformer_dates
+from dates_split import Sample
 
 
 def test_inference_before_the_first_run_is_a_clear_error(tmp_path, capsys):
@@ -28,6 +30,23 @@ def test_the_command_line_does_not_import_keras():
     code = "import sys, transformer_dates; transformer_dates.parse([]); sys.exit('keras' in sys.modules)"
     folder = transformer_dates.pathlib.Path(transformer_dates.__file__).parent
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+
+
+def test_texts_without_a_date_are_counted_without_those_that_have_one(capsys):
+    samples = [
+        Sample(text, iso, None) for text, iso in (("a", ""), ("31.2.19", "2019-02-31"), ("25/12/19", "2019-12-25"))
+    ]
+    transformer_dates.show_absent(samples)
+    output = capsys.readouterr().out
+    assert output.startswith("2 texts without a date") and "and 1 dates that have one reading" in output
+    assert output.splitlines()[-1] == "    2019-12-25  25/12/19"
+
+
+def test_the_number_of_held_out_texts_is_recorded(tmp_path):
+    options = transformer_dates.parse(["--held-out", "20", "--output", str(tmp_path)])
+    model = types.SimpleNamespace(count_params=lambda: 7)
+    transformer_dates.record(options, model, [], {})
+    assert json.loads((tmp_path / "results.json").read_text())["held_out"] == 20
 
 
 @pytest.mark.slow
