@@ -4,8 +4,9 @@ import itertools
 import math
 
 import keras
+from examining import Examination
 from progress import Progress
-from runs import record, recorded
+from runs import recorded
 
 from keras_attention import training
 
@@ -32,18 +33,21 @@ def train(model, batches, steps, folder, every, shown, callbacks=()):
     checkpoints = training.KeepLastCheckpoints(folder, keep=1, every=every)
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
+    states, draws = rng_states(model), folder / "rng.json"
     if checkpoints.paths:
         model.load_weights(checkpoints.paths[-1])
+        saved = recorded(draws).get(int(model.optimizer.iterations))
+        for state, value in zip(states, saved, strict=True) if saved else ():
+            state.assign(value)
     done = int(model.optimizer.iterations)
-    draws = Draws(folder / "rng.json", every, steps)
-    draws.restore(model, done)
     if done < steps:
         often = [callback.every for callback in callbacks if hasattr(callback, "every")]
         stop = training.StopOnNotFinite(checkpoints, every=math.gcd(20, *often))
         # The second one saves the last update, which may not be a multiple of `every`.
         last = training.KeepLastCheckpoints(folder, keep=1)
         bar = Progress(done, steps, shown)
-        watching = [stop, *callbacks, draws, checkpoints, last, bar]
+        drawing = [Examination(draws_of, draws, every, steps)] if states else []
+        watching = [stop, *callbacks, *drawing, checkpoints, last, bar]
         try:
             model.fit(batches(done), steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=watching)
         finally:
@@ -51,32 +55,9 @@ def train(model, batches, steps, folder, every, shown, callbacks=()):
     return done
 
 
-class Draws(keras.callbacks.Callback):
-    """Callback that records the RNG states with each checkpoint: Keras saves those of its dropout nowhere.
-
-    Args:
-        path: File of {update: states}.
-        every: Updates between checkpoints.
-        steps: Number of all updates.
-    """
-
-    def __init__(self, path, every, steps):
-        super().__init__()
-        self.path, self.every, self.steps, self.done = path, every, steps, 0
-
-    def restore(self, model, done):
-        """Sets the states of this update, if they are recorded."""
-        self.done = done
-        states = recorded(self.path).get(done)
-        for variable, state in zip(rng_states(model), states, strict=True) if states else ():
-            variable.assign(state)
-
-    def on_train_batch_end(self, batch, logs=None):
-        update = self.done + batch + 1
-        if update % self.every == 0 or update == self.steps:
-            states = [keras.ops.convert_to_numpy(state).tolist() for state in rng_states(self.model)]
-            if states:
-                record(self.path, update, states)
+def draws_of(model):
+    """The values of the RNG states of a model: Keras saves those of its dropout nowhere."""
+    return [keras.ops.convert_to_numpy(state).tolist() for state in rng_states(model)]
 
 
 def rng_states(model):
