@@ -54,41 +54,21 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--cache", type=pathlib.Path, help="folder of downloads (default: the user's cache folder)")
 
 
-def positive(text):
-    """A positive int."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a positive number. Received: {text}")
-    return number
+def checked(kind, holds, must):
+    """The type of an argument: a function of its text that returns a number of this kind if `holds(number)`."""
+
+    def read(text):
+        number = kind(text)
+        if not holds(number):
+            raise argparse.ArgumentTypeError(f"must be {must}. Received: {text}")
+        return number
+
+    read.__name__ = kind.__name__  # argparse names it where the text is no number
+    return read
 
 
-def above_zero(text):
-    """A positive finite float."""
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be finite and above 0. Received: {text}")
-    return number
-
-
-def rate(text):
-    """A float from 0 on, below 1."""
-    number = float(text)
-    if not 0 <= number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 0 and below 1. Received: {text}")
-    return number
-
-
-def seed(text):
-    """An int that NumPy and Keras take as a seed."""
-    number = int(text)
-    if not 0 <= number < 2**32:
-        raise argparse.ArgumentTypeError(f"must be at least 0 and below 2**32. Received: {text}")
-    return number
-
-
-def at_least_zero(text):
-    """A finite float that is not negative."""
-    number = float(text)
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be finite and not negative. Received: {text}")
-    return number
+positive = checked(int, lambda number: number > 0, "a positive number")
+seed = checked(int, lambda number: 0 <= number < 2**32, "at least 0 and below 2**32")  # of NumPy and of Keras
+above_zero = checked(float, lambda number: 0 < number < math.inf, "finite and above 0")
+at_least_zero = checked(float, lambda number: 0 <= number < math.inf, "finite and not negative")
+rate = checked(float, lambda number: 0 <= number < 1, "at least 0 and below 1")

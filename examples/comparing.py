@@ -1,6 +1,7 @@
 """Networks of several kinds, each trained with several seeds: their training, and the confidence of what they reach."""
 
 import logging
+import math
 
 import numpy as np
 from runs import OtherRunError, folder_of, heading
@@ -28,9 +29,8 @@ def trained(options, networks, build, learn):
     for seed in range(options.seeds):
         for name in networks:
             model = build(options, name, seed)
-            heading(
-                f"{name}, seed {seed}: {model.count_params():,} parameters, {options.steps} updates of {options.batch}"
-            )
+            weights = sum(math.prod(weight.shape) for weight in model.trainable_variables)  # without a moving average
+            heading(f"{name}, seed {seed}: {weights:,} trained weights, {options.steps} updates of {options.batch}")
             before = learn(model, name, seed, folder_of(options, name, seed))
             if before > options.steps:
                 raise OtherRunError(f"--steps must be at least the {before} updates done, or see --fresh")

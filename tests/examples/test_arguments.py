@@ -76,6 +76,7 @@ def test_the_help_names_choices_units_and_defaults():
         ("--weight", "inf"),
         ("--seed", "-1"),
         ("--seed", "4294967296"),
+        ("--rate", "much"),
         ("--networks", "three"),
     ],
 )

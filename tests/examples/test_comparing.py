@@ -41,17 +41,19 @@ def test_every_kind_is_trained_with_every_seed_in_a_folder_of_its_own(tmp_path, 
         return 2 * seed
 
     def build(options, name, seed):
-        return types.SimpleNamespace(count_params=lambda: 7, of=(name, seed))
+        return types.SimpleNamespace(trainable_variables=[np.zeros((3, 2)), np.zeros(1)], of=(name, seed))
 
     done = list(comparing.trained(options, ("C2D", "C2D, one frame"), build, learn))
     assert [model.of for _, _, model in done] == [(name, seed) for name, seed, _ in done]
     assert folders == ["C2D/seed-0", "C2D-one-frame/seed-0", "C2D/seed-1", "C2D-one-frame/seed-1"]
-    assert capsys.readouterr().out.count("resumed after update 2 of an earlier run") == 2
+    printed = capsys.readouterr().out
+    assert printed.count("resumed after update 2 of an earlier run") == 2
+    assert printed.count(": 7 trained weights, 3 updates of 5") == 4
 
 
 def test_a_network_of_more_updates_is_an_error(tmp_path):
     options = types.SimpleNamespace(output=tmp_path, seeds=1, steps=3, batch=5)
-    build, learn = lambda *_: types.SimpleNamespace(count_params=lambda: 7), lambda *_: 4
+    build, learn = lambda *_: types.SimpleNamespace(trainable_variables=[]), lambda *_: 4
     with pytest.raises(OtherRunError, match="--steps must be at least the 4 updates done, or see --fresh"):
         list(comparing.trained(options, ("C2D",), build, learn))
 
