@@ -25,7 +25,8 @@ def plot_views(views, generated, rows):
         rows: Indices of views, a row each.
     """
     images = {name: outputs.get("image", outputs["first_image"]) for name, outputs in generated.items()}
-    return grid({**_given(views), **{name: as_bytes(x) for name, x in images.items()}, "true": views["image"]}, rows)
+    columns = {**_given(views), **{name: as_bytes(x) for name, x in images.items()}, "true": views["image"]}
+    return explained(grid(columns, rows))
 
 
 def plot_attention(views, outputs, rows):
@@ -35,11 +36,23 @@ def plot_attention(views, outputs, rows):
     columns |= {f"{m + 1}": outputs["attention"][..., m] for m in range(outputs["attention"].shape[-1])}
     columns["uncer-tainty"] = outputs["uncertainty"][..., 0]
     # There are many columns.
-    return grid({title.replace(" ", "\n").replace("-", "-\n"): x for title, x in columns.items()}, rows)
+    return explained(grid({title.replace(" ", "\n").replace("-", "-\n"): x for title, x in columns.items()}, rows))
 
 
 def _given(views):
     return {"from above": views["source"], "semantic map": cross_view_data.painted(views["semantics"])}
+
+
+def explained(figure):
+    """The figure, with a legend of the colors of semantic maps below it."""
+    from matplotlib.patches import Patch
+
+    colors = {kind: np.array(color) / 255 for kind, color in cross_view_data.KINDS.items()}
+    patches = [Patch(facecolor=color, edgecolor="grey", label=kind) for kind, color in colors.items()]
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.5)
+    figure.legend(handles=patches, loc="outside lower center", ncols=4, frameon=False, handlelength=1)
+    return figure
 
 
 def as_bytes(images):

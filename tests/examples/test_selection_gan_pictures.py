@@ -1,5 +1,6 @@
 import numpy as np
 import selection_gan_pictures as pictures
+from cross_view_data import KINDS
 from selection_gan_cross_view import STEPS
 
 VIEWS = {name: np.full((5, 4, 6, 3), value, "uint8") for name, value in (("source", 1), ("image", 2))}
@@ -10,6 +11,13 @@ def outputs(stages=2):
     images = {name: np.full((5, 4, 6, 3), value) for name, value in (("first_image", -1), ("image", 1))}
     maps = {"attention": np.full((5, 4, 6, 3), 0.25), "uncertainty": np.full((5, 4, 6, 1), 0.75)}
     return {**images, **maps} if stages == 2 else {"first_image": images["first_image"]}
+
+
+def colors(figure):
+    """The colors of the legend, in bytes."""
+    [legend] = figure.legends
+    found = {text.get_text(): patch for text, patch in zip(legend.get_texts(), legend.get_patches())}
+    return {kind: tuple(int(255 * part + 0.5) for part in patch.get_facecolor()[:3]) for kind, patch in found.items()}
 
 
 def titles(figure):
@@ -30,12 +38,14 @@ def test_views_have_the_last_stage_of_each_generator():
     assert titles(figure) == ["from above", "semantic map", "A", "H", "true"] and len(figure.axes) == 10
     found = values(figure)
     assert found[0] == 1 and found[2:] == [0, 255, 2]
+    assert colors(figure) == KINDS
 
 
 def test_attention_has_both_stages_each_map_and_the_uncertainty():
     figure = pictures.plot_attention(VIEWS, outputs(), np.array([3]))
     assert titles(figure)[2:] == ["first\nstage", "second\nstage", "true", "1", "2", "3", "uncer-\ntainty"]
     assert values(figure)[2:] == [0, 255, 2, 0.25, 0.25, 0.25, 0.75]
+    assert colors(figure) == KINDS
 
 
 def test_a_grid_has_a_column_for_each_title_and_a_row_for_each_view():
