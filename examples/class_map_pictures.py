@@ -11,13 +11,13 @@ def samples(labels, kinds):
 
 
 def spatial_gate(network, images):
-    """The last spatial gate of CBAM, [B, y, x], from 0 at the position that it weakens most; `None` without CBAM."""
+    """The last spatial gate of CBAM, [B, y, x]; `None` without CBAM."""
     try:
         gates = visualize.gates(network, images)
     except ValueError:  # no attention
         return None
     last = [gate for gate in gates.values() if gate.ndim == 3][-1:]
-    return last[0] - last[0].min(axis=(1, 2), keepdims=True) if last else None
+    return last[0] if last else None
 
 
 def part_on_black(maps, images):
@@ -28,7 +28,7 @@ def part_on_black(maps, images):
 
 
 def plot_class_maps(networks, images, inputs, classes):
-    """Plots a row for each image: the image, Grad-CAM of each network, and the gate of CBAM.
+    """Plots a row for each image: the image, Grad-CAM of each network, and the gate of CBAM from its least value.
 
     Args:
         networks: {name: model}.
@@ -44,7 +44,8 @@ def plot_class_maps(networks, images, inputs, classes):
     for name, network in networks.items():
         gate = spatial_gate(network, inputs)
         if gate is not None:
-            maps[f"{name}: gate"] = stretched(gate, size)
+            label = f"{name}: {gate.min():.2f} to {gate.max():.2f}"
+            maps[label] = stretched(gate - gate.min(axis=(1, 2), keepdims=True), size)
     return visualize.overlay(images, np.stack([*maps.values()], axis=1), labels=[*maps], interpolation="bilinear")
 
 

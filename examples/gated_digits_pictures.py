@@ -57,7 +57,7 @@ def plot_gates_by_cue(gates, changes):
         color, channels = changes[path].argmax(axis=0), np.arange(values.shape[1])
         order = np.lexsort((-values[color, channels] + values.mean(axis=0), color))
         shown = above.imshow(values[:, order], cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-        above.set_title(path, fontsize=10)
+        above.set_title(path.removesuffix("_attention").replace("_", ", "), fontsize=10)
         above.set_yticks(range(len(CHANNELS)), [f"{channel} cue" for channel in CHANNELS])
         below.imshow(0.85 * COLORS[color[order]][None], aspect="auto", interpolation="nearest")
         below.set_yticks([0], ["responds to"])

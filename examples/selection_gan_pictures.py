@@ -31,12 +31,16 @@ def plot_views(views, generated, rows):
 
 def plot_attention(views, outputs, rows):
     """The inputs, both stages, the true view, all attention maps and the uncertainty of a generator."""
+    attention = {f"{m + 1}": outputs["attention"][..., m] for m in range(outputs["attention"].shape[-1])}
+    highest = float(np.quantile(outputs["attention"][rows], 0.99))  # most are far below the maximum
     columns = _given(views) | {title: as_bytes(outputs[name]) for name, title in STAGES.items()}
-    columns["true"] = views["image"]
-    columns |= {f"{m + 1}": outputs["attention"][..., m] for m in range(outputs["attention"].shape[-1])}
-    columns["uncer-tainty"] = outputs["uncertainty"][..., 0]
+    columns |= {"true": views["image"], **attention, "uncer-tainty": outputs["uncertainty"][..., 0]}
     # There are many columns.
-    return explained(grid({title.replace(" ", "\n").replace("-", "-\n"): x for title, x in columns.items()}, rows))
+    columns = {title.replace(" ", "\n").replace("-", "-\n"): images for title, images in columns.items()}
+    figure = grid(columns, rows, dict.fromkeys(attention, highest))
+    shown = figure.axes[[*columns].index("1")].images[0]
+    figure.colorbar(shown, ax=figure.axes, label="attention", extend="max", pad=0.01, aspect=40)
+    return explained(figure)
 
 
 def _given(views):
@@ -60,8 +64,13 @@ def as_bytes(images):
     return np.clip(images * 127.5 + 128, 0, 255).astype("uint8")
 
 
-def grid(columns, rows):
+def grid(columns, rows, highest=None):
     """A row for each of the chosen views, a column for each of {title: [N, Y, X] or [N, Y, X, 3]}.
+
+    Args:
+        columns: Dict of maps and images.
+        rows: Indices of views.
+        highest: {title: the value of a map with the brightest color}; 1 for the others.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -73,8 +82,7 @@ def grid(columns, rows):
     for j, (title, images) in enumerate(columns.items()):
         axes[0, j].set_title(title, fontsize=8 + len(columns) / 2)
         for i, row in enumerate(rows):
-            # All maps have the scale from 0 to 1.
-            scale = {"cmap": "magma", "vmin": 0, "vmax": 1} if images.ndim == 3 else {}
+            scale = {"cmap": "magma", "vmin": 0, "vmax": (highest or {}).get(title, 1)} if images.ndim == 3 else {}
             axes[i, j].imshow(images[row].astype("uint8" if images.ndim == 4 else "float32"), **scale)
             axes[i, j].axis("off")
     return figure

@@ -1,6 +1,6 @@
 """A Transformer converts dates in 31 languages and many formats to ISO 8601.
 
-    python examples/transformer_dates.py                       # trains, evaluates, exports: about five minutes
+    python examples/transformer_dates.py                       # trains, evaluates, exports: 5 to 20 minutes
     python examples/transformer_dates.py "den 3. Juni 2019"    # runs the export of the last run
     python examples/transformer_dates.py --network RNNencdec   # a baseline without attention
 

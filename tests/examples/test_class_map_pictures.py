@@ -29,14 +29,14 @@ def test_the_first_image_of_each_kind_is_taken():
     assert pictures.samples(np.array([2, 3, 2, 9, 3]), (1, 3, 9)) == [1, 3]
 
 
-def test_the_gate_is_that_of_the_last_cbam_and_begins_at_zero():
+def test_the_gate_is_that_of_the_last_cbam():
     model = network("cbam")
     block = keras.Model(model.input, model.get_layer("stage2_block1_attention").input)(INPUTS)
     _, gates = model.get_layer("stage2_block1_attention")(block, return_attention_scores=True)
     spatial = np.asarray(gates["spatial"])[..., 0]
     found = pictures.spatial_gate(model, INPUTS)
-    np.testing.assert_allclose(found, spatial - spatial.min((1, 2), keepdims=True), atol=1e-6)
-    assert found.max() > 0.01
+    np.testing.assert_allclose(found, spatial, atol=1e-6)
+    assert np.ptp(found) > 0.01
     assert pictures.spatial_gate(network(None), INPUTS) is None
     assert pictures.spatial_gate(network("se"), INPUTS) is None
 
@@ -51,7 +51,11 @@ def test_the_part_on_black_is_a_median_over_maps_that_are_not_empty():
 def test_a_row_has_the_image_a_map_of_each_network_and_the_gate():
     networks = {"none": network(None), "CBAM": network("cbam")}
     figure = pictures.plot_class_maps(networks, IMAGES, INPUTS, [3, 0, 2])
-    assert [axes.get_title() for axes in figure.axes[:4]] == ["", "none", "CBAM", "CBAM: gate"]
+    gate = pictures.spatial_gate(networks["CBAM"], INPUTS)
+    label = f"CBAM: {gate.min():.2f} to {gate.max():.2f}"
+    assert [axes.get_title() for axes in figure.axes[:4]] == ["", "none", "CBAM", label]
+    over = pictures.stretched(gate - gate.min(axis=(1, 2), keepdims=True), IMAGES.shape[1:3])
+    np.testing.assert_allclose(figure.axes[7].images[1].get_array(), over[1], rtol=1e-5)
     assert len(figure.axes) == 4 * B
     drawn = figure.axes[6].images[1].get_array()  # second row, second network
     np.testing.assert_allclose(drawn, grad_cam(networks["CBAM"], INPUTS, [3, 0, 2])[1], rtol=1e-6)

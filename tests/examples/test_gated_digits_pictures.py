@@ -50,13 +50,13 @@ def test_the_spread_is_that_between_cues():
 
 
 def test_channels_are_sorted_by_color_and_then_by_their_gate():
-    gates = {"a": GATES, "b": GATES[:, [0, 2, 1, 3]]}
+    gates = {"stage1_block1_attention": GATES, "b": GATES[:, [0, 2, 1, 3]]}
     figure = pictures.plot_gates_by_cue(gates, dict.fromkeys(gates, CHANGES))
     above, below, other = figure.axes[:3]
     np.testing.assert_allclose(above.images[0].get_array(), GATES[:, [1, 2, 3, 0]])
     np.testing.assert_array_equal(below.images[0].get_array().argmax(axis=-1), [[0, 0, 1, 2]])
     np.testing.assert_allclose(other.images[0].get_array(), GATES[:, [1, 2, 3, 0]])
-    assert [axes.get_title() for axes in (above, other)] == ["a", "b"]
+    assert [axes.get_title() for axes in (above, other)] == ["stage1, block1", "b"]
 
 
 def test_answers_are_below_their_images():

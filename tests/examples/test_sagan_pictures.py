@@ -22,6 +22,8 @@ def test_figures_are_saved(tmp_path):
         assert [axes.images[1].get_array().argmax() for axes in row[1:]] == [2, 1, 3, 2, 2]
         assert [len(axes.lines) for axes in row] == [5, 1, 1, 1, 1, 1]
     [fid, kid] = figures["progress"].axes
+    labels = [label.get_text() for label in fid.get_yticklabels()]
+    assert {"20", "50", "100"} <= {*labels} and fid.get_yscale() == "log" and kid.get_yscale() == "linear"
     assert [line.get_ydata()[1] for line in fid.lines] == [30, 20]
     assert [line.get_ydata()[1] for line in kid.lines] == [0.1, 0.1]
 

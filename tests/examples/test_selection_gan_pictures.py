@@ -43,6 +43,8 @@ def test_views_have_the_last_stage_of_each_generator():
 
 def test_attention_has_both_stages_each_map_and_the_uncertainty():
     figure = pictures.plot_attention(VIEWS, outputs(), np.array([3]))
+    limits = [axes.images[0].get_clim()[1] for axes in figure.axes[5:9]]
+    assert limits == [0.25, 0.25, 0.25, 1] and figure.axes[-1].get_ylabel() == "attention"
     assert titles(figure)[2:] == ["first\nstage", "second\nstage", "true", "1", "2", "3", "uncer-\ntainty"]
     assert values(figure)[2:] == [0, 255, 2, 0.25, 0.25, 0.25, 0.75]
     assert colors(figure) == KINDS
