@@ -5,8 +5,8 @@
 
 Fashion-MNIST. All networks train for the same number of updates on the same batches; each seed has other initial
 weights and other batches. An interrupted run resumes from its last checkpoint when it is started again. Outputs in
-`runs/attention_resnet_images/` (see `--output`): accuracy.png, grad_cam.png, results.json and the last checkpoints.
-Results: docs/examples/attention_resnet_images.md.
+`runs/attention_resnet_images/` (see `--output`): accuracy.png, grad_cam.png, gates.png, results.json and the last
+checkpoints. Results: docs/examples/attention_resnet_images.md.
 """
 
 import os
@@ -37,6 +37,7 @@ USUAL = ("none", "SE", "CBAM", "non-local")
 FIXED = ("steps", "batch", "blocks", "width", "images")
 DRAWN = ("none", "SE", "CBAM")  # side by side in grad_cam.png
 MAPPED = 200  # test images of which Grad-CAM is measured
+GATED = 2000  # test images whose gates are averaged
 LEARNED = ("*/seed-*/step-*.weights.h5",)
 
 
@@ -82,6 +83,8 @@ def run(options):
     drawn = {name: model for name, model in first.items() if name in DRAWN}
     if drawn:
         draw(options, drawn, *test)
+    if "SE" in first:
+        draw_gates(options, first["SE"], *test)
 
 
 def build(options, name, seed):
@@ -140,6 +143,20 @@ def draw(options, networks, images, labels):
     heading(f"Part of Grad-CAM on black pixels ({black:.0%} of all), median of {len(many)} test images")
     for name, found in maps.items():
         print(f"    {name:10}{part_on_black(found, images[:MAPPED, ..., None]):.0%}")
+
+
+def draw_gates(options, model, images, labels):
+    """Plots the mean gate of each channel by class, and prints how much the gates of a layer depend on the class."""
+    import attention_resnet_learning as learning
+    from gate_means import mean_gates, plot_mean_gates, spread
+
+    inputs, kinds = learning.prepared(images[:GATED]), labels[:GATED]
+    gates = mean_gates(model, inputs, kinds, len(fashion_data.KINDS))
+    save_figure(options.output / "gates.png", plot_mean_gates(gates, fashion_data.KINDS))
+    heading(f"gates.png: gates of SE, first seed, mean over {len(kinds)} test images by class")
+    print("    mean over channels of the largest minus the smallest mean gate of the classes")
+    for path, values in gates.items():
+        print(f"    {path}: {spread(values):.3f}")
 
 
 if __name__ == "__main__":

@@ -39,14 +39,13 @@ def plot_class_maps(networks, images, inputs, classes):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    maps = {name: visualize.grad_cam(network, inputs, classes) for name, network in networks.items()}
-    size = images.shape[1:3]
-    for name, network in networks.items():
-        gate = spatial_gate(network, inputs)
-        if gate is not None:
-            label = f"{name}: {gate.min():.2f} to {gate.max():.2f}"
-            maps[label] = stretched(gate - gate.min(axis=(1, 2), keepdims=True), size)
-    return visualize.overlay(images, np.stack([*maps.values()], axis=1), labels=[*maps], interpolation="bilinear")
+    labels = [*networks]
+    maps = [visualize.grad_cam(network, inputs, classes) for network in networks.values()]
+    gates = [spatial_gate(network, inputs) for network in networks.values()]
+    for gate in (gate for gate in gates if gate is not None):
+        labels.append(f"gate: {gate.min():.2f}–{gate.max():.2f}")
+        maps.append(stretched(gate - gate.min(axis=(1, 2), keepdims=True), images.shape[1:3]))
+    return visualize.overlay(images, np.stack(maps, axis=1), labels=labels, interpolation="bilinear")
 
 
 def stretched(gate, size):

@@ -119,6 +119,7 @@ def draw(options, networks, test, digits):
     """Plots answers to the same digits with each cue, the gates of SE by cue, and the spatial gates of CBAM."""
     import gated_digits_learning as learning
     import gated_digits_pictures as pictures
+    from gate_means import mean_gates, spread
 
     images, _, cues, _ = (part[:READ] for part in test)
     # The same random numbers but for the cue.
@@ -133,12 +134,12 @@ def draw(options, networks, test, digits):
         save_figure(options.output / "spatial_gates.png", pictures.plot_spatial_gates(networks["CBAM"], swapped[0]))
     if "SE" not in networks:
         return
-    gates = pictures.gates_by_cue(networks["SE"], images, cues)
+    gates = mean_gates(networks["SE"], images, cues, len(data.CHANNELS))
     changes = {path: pictures.responses(networks["SE"], path, images) for path in gates}
     save_figure(options.output / "gates.png", pictures.plot_gates_by_cue(gates, changes))
     heading("Gates of SE, first seed: mean over channels of the largest minus the smallest mean gate of the three cues")
     for path, values in gates.items():
-        print(f"    {path}: {pictures.spread(values):.3f}")
+        print(f"    {path}: {spread(values):.3f}")
 
 
 if __name__ == "__main__":

@@ -2,22 +2,13 @@
 
 import keras
 import numpy as np
+from gate_means import titled
 from gated_digits_data import CHANNELS, TEXTURES, ZONE
 
 from keras_attention import visualize
 from keras_attention.visualize.style import SEQUENTIAL, WIDTH, new_figure
 
 COLORS = np.eye(3)  # RGB of the channels
-
-
-def gates_by_cue(model, images, cues):
-    """{path of a layer: the mean of its channel gates over the images of each cue, [3, C]}."""
-    found = visualize.gates(model, images)
-    return {
-        path: np.stack([gates[cues == cue].mean(axis=0) for cue in range(len(CHANNELS))])
-        for path, gates in found.items()
-        if gates.ndim == 2
-    }
 
 
 def responses(model, layer, images):
@@ -37,11 +28,6 @@ def responses(model, layer, images):
     return np.stack(changes)
 
 
-def spread(gates):
-    """How much the gates [3, C] depend on the cue: the largest minus the smallest of the three, mean over channels."""
-    return float(np.ptp(gates, axis=0).mean())
-
-
 def plot_gates_by_cue(gates, changes):
     """Plots gates, a panel for each layer with a row for each cue, above the color that each channel responds to most.
 
@@ -57,7 +43,7 @@ def plot_gates_by_cue(gates, changes):
         color, channels = changes[path].argmax(axis=0), np.arange(values.shape[1])
         order = np.lexsort((-values[color, channels] + values.mean(axis=0), color))
         shown = above.imshow(values[:, order], cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-        above.set_title(path.removesuffix("_attention").replace("_", ", "), fontsize=10)
+        above.set_title(titled(path), fontsize=10)
         above.set_yticks(range(len(CHANNELS)), [f"{channel} cue" for channel in CHANNELS])
         below.imshow(0.85 * COLORS[color[order]][None], aspect="auto", interpolation="nearest")
         below.set_yticks([0], ["responds to"])

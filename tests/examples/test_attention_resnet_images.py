@@ -68,6 +68,16 @@ def test_the_initial_weights_depend_on_the_seed():
     np.testing.assert_array_equal(one, again)
 
 
+def test_the_gates_of_each_class_are_drawn_and_compared(tmp_path, capsys):
+    options = example.parse(["--width", "4", "--output", str(tmp_path)])
+    images = np.random.default_rng(0).integers(0, 256, (20, 12, 12)).astype("uint8")
+    example.draw_gates(options, example.build(options, "SE", 0), images, np.arange(20) % 10)
+    assert (tmp_path / "gates.png").read_bytes().startswith(b"\x89PNG")
+    *_, last = capsys.readouterr().out.splitlines()
+    layer, spread = last.split(": ")
+    assert layer.strip() == "stage3_block1_attention" and 0 < float(spread) < 1
+
+
 def test_the_open_gate_lets_nearly_everything_through():
     from keras_attention import visualize
 

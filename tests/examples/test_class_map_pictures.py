@@ -52,7 +52,7 @@ def test_a_row_has_the_image_a_map_of_each_network_and_the_gate():
     networks = {"none": network(None), "CBAM": network("cbam")}
     figure = pictures.plot_class_maps(networks, IMAGES, INPUTS, [3, 0, 2])
     gate = pictures.spatial_gate(networks["CBAM"], INPUTS)
-    label = f"CBAM: {gate.min():.2f} to {gate.max():.2f}"
+    label = f"gate: {gate.min():.2f}–{gate.max():.2f}"
     assert [axes.get_title() for axes in figure.axes[:4]] == ["", "none", "CBAM", label]
     over = pictures.stretched(gate - gate.min(axis=(1, 2), keepdims=True), IMAGES.shape[1:3])
     np.testing.assert_allclose(figure.axes[7].images[1].get_array(), over[1], rtol=1e-5)

@@ -25,15 +25,6 @@ def network():
     return model
 
 
-def test_gates_are_means_over_the_images_of_a_cue():
-    model = network()
-    [found] = pictures.gates_by_cue(model, IMAGES, CUES).values()
-    _, gates = model.get_layer("gate")(model.get_layer("colors")(IMAGES), return_attention_scores=True)
-    for cue in range(3):
-        expected = np.mean([gate[0, 0] for gate, own in zip(gates["channel"], CUES) if own == cue], axis=0)
-        np.testing.assert_allclose(found[cue], expected, atol=1e-5)
-
-
 def test_a_channel_responds_to_its_color_by_what_its_digit_adds():
     changes = pictures.responses(network(), "gate", IMAGES)
     sums = IMAGES[:, :, data.ZONE :].sum(axis=(0, 1, 2)) / IMAGES[..., 0].size
@@ -42,11 +33,6 @@ def test_a_channel_responds_to_its_color_by_what_its_digit_adds():
 
 GATES = np.array([[0.1, 0.9, 0.8, 0.2], [0.1, 0.1, 0.1, 0.3], [0.6, 0.2, 0.1, 0.4]])
 CHANGES = np.eye(3)[[2, 0, 0, 1]].T
-
-
-def test_the_spread_is_that_between_cues():
-    assert pictures.spread(GATES) == pytest.approx((0.5 + 0.8 + 0.7 + 0.2) / 4)
-    assert pictures.spread(np.repeat(GATES[:1], 3, axis=0)) == 0
 
 
 def test_channels_are_sorted_by_color_and_then_by_their_gate():
