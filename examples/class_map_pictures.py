@@ -41,10 +41,11 @@ def plot_class_maps(networks, images, inputs, classes):
     """
     labels = [*networks]
     maps = [visualize.grad_cam(network, inputs, classes) for network in networks.values()]
-    gates = [spatial_gate(network, inputs) for network in networks.values()]
-    for gate in (gate for gate in gates if gate is not None):
-        labels.append(f"gate: {gate.min():.2f}–{gate.max():.2f}")
-        maps.append(stretched(gate - gate.min(axis=(1, 2), keepdims=True), images.shape[1:3]))
+    for network in networks.values():
+        gate = spatial_gate(network, inputs)
+        if gate is not None:
+            labels.append(f"gate: {gate.min():.2f}–{gate.max():.2f}")
+            maps.append(stretched(gate - gate.min(axis=(1, 2), keepdims=True), images.shape[1:3]))
     return visualize.overlay(images, np.stack(maps, axis=1), labels=labels, interpolation="bilinear")
 
 

@@ -32,9 +32,15 @@ def spread(gates):
     return float(np.ptp(gates, axis=0).mean())
 
 
-def titled(path):
-    """The path of a layer of a residual network as a title: "stage1, block1"."""
-    return path.removesuffix("_attention").replace("_", ", ")
+def show_gates(axes, gates, path, note=""):
+    """Draws gates [G, C] of a layer, from 0 to 1, below its name, such as "stage1, block1", and a note.
+
+    Returns:
+        The image, of which a color bar can be drawn.
+    """
+    axes.set_title(path.removesuffix("_attention").replace("_", ", ") + note, fontsize=10)
+    axes.set_xticks([])
+    return axes.imshow(gates, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
 
 
 def plot_mean_gates(gates, groups):
@@ -51,10 +57,7 @@ def plot_mean_gates(gates, groups):
     figure = new_figure(ACROSS * WIDE, down * (LINE * len(groups) + 0.5))
     panels = figure.subplots(down, ACROSS, squeeze=False)
     for axes, (path, values) in zip(panels.flat, gates.items()):
-        order = np.argsort(values.mean(axis=0))
-        shown = axes.imshow(values[:, order], cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-        axes.set_title(f"{titled(path)}: {values.shape[1]} channels", fontsize=10)
-        axes.set_xticks([])
+        shown = show_gates(axes, values[:, np.argsort(values.mean(axis=0))], path, f": {values.shape[1]} channels")
         axes.set_yticks(range(len(groups)), groups if axes in panels[:, 0] else [""] * len(groups), fontsize=8)
     for axes in panels.flat[len(gates) :]:
         axes.remove()

@@ -2,11 +2,11 @@
 
 import keras
 import numpy as np
-from gate_means import titled
+from gate_means import show_gates
 from gated_digits_data import CHANNELS, TEXTURES, ZONE
 
 from keras_attention import visualize
-from keras_attention.visualize.style import SEQUENTIAL, WIDTH, new_figure
+from keras_attention.visualize.style import WIDTH, new_figure
 
 COLORS = np.eye(3)  # RGB of the channels
 
@@ -42,14 +42,12 @@ def plot_gates_by_cue(gates, changes):
     for above, below, (path, values) in zip(rows[::2], rows[1::2], gates.items()):
         color, channels = changes[path].argmax(axis=0), np.arange(values.shape[1])
         order = np.lexsort((-values[color, channels] + values.mean(axis=0), color))
-        shown = above.imshow(values[:, order], cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-        above.set_title(titled(path), fontsize=10)
+        shown = show_gates(above, values[:, order], path)
         above.set_yticks(range(len(CHANNELS)), [f"{channel} cue" for channel in CHANNELS])
         below.imshow(0.85 * COLORS[color[order]][None], aspect="auto", interpolation="nearest")
         below.set_yticks([0], ["responds to"])
         for start in np.flatnonzero(np.diff(color[order])):
             above.axvline(start + 0.5, color="black", linewidth=1)
-        above.set_xticks([])
         below.set_xticks([])
     figure.colorbar(shown, ax=list(rows), label="gate")
     return figure
