@@ -23,21 +23,24 @@ def canvases(task, digits, rng, sources=None):
         sources: uint8 [N, 28, 28, 1], the digits that the clutter is cropped from; `None`: `digits`.
     """
     side, pieces = TASKS[task]
-    digits, sources = digits[..., 0] / 255, (digits if sources is None else sources)[..., 0]
+    digits, sources = digits[..., 0], (digits if sources is None else sources)[..., 0]
+    # Of each piece: the digit, the corner in it, the corner on the canvas; then the corner of the image's own digit.
+    bounds = [len(sources), *corner(28, PIECE), *corner(side, PIECE)] * pieces + corner(side, 28)
+    drawn = rng.integers(0, np.tile(bounds, (len(digits), 1))).T
     canvas = np.zeros((len(digits), side, side))
-    for one, digit in zip(canvas, digits):
-        for _ in range(pieces):
-            piece = cut(sources[rng.integers(len(sources))] / 255, PIECE, *rng.integers(0, 28 - PIECE + 1, 2))
-            lay(one, piece, *rng.integers(0, side - PIECE + 1, 2))
-        lay(one, digit, *rng.integers(0, side - 28 + 1, 2))
-    return canvas[..., None].astype("float32")
+    for which, top, left, *place in drawn[:-2].reshape(pieces, 5, len(digits)):
+        canvas[window(*place, PIECE)] += sources[which[:, None, None], *window(top, left, PIECE)[1:]] / 255
+    canvas[window(*drawn[-2:], 28)] += digits / 255
+    return np.minimum(canvas, 1)[..., None].astype("float32")
 
 
-def cut(image, side, top, left):
-    return image[top : top + side, left : left + side]
+def corner(side, part):
+    """The numbers of rows and of columns where the corner of a part of this side can be."""
+    return [side - part + 1] * 2
 
 
-def lay(canvas, image, top, left):
-    """Adds the image to the canvas, in place, with this corner."""
-    part = cut(canvas, len(image), top, left)
-    part[...] = np.minimum(part + image, 1)
+def window(top, left, side):
+    """Indices [B, side, side] of images, rows and columns: in each image a square, with its corner [B]."""
+    pixels = np.arange(side)
+    rows, columns = top[:, None, None] + pixels[:, None], left[:, None, None] + pixels
+    return np.arange(len(top))[:, None, None], rows, columns
