@@ -175,22 +175,13 @@ def _shrunk(patch, widths, size):
     for width in widths:
         edge = widths[-1] // 2 - width // 2
         part = patch[:, edge : edge + width, edge : edge + width]
-        parts.append(part if width == size else _means(part, width, size))
+        if width != size:
+            means = ops.convert_to_tensor(area_means(width, size), dtype=patch.dtype)
+            # Images first, as in `resize_align_corners`.
+            part = ops.einsum("byxc,gy->bgxc", part, means)
+            part = ops.einsum("bgxc,hx->bghc", part, means)
+        parts.append(part)
     return ops.concatenate(parts, axis=-1)
-
-
-def _means(part, width, size):
-    """The means over equal areas: from [B, w, w, C] to [B, G, G, C]."""
-    if width % size == 0:
-        # Areas of whole pixels. XLA repeats the gather of the pixels for the rows of a matrix product, not for this.
-        B, _, _, C = ops.shape(part)
-        part = ops.mean(ops.reshape(part, (B, size, width // size, width * C)), axis=2)
-        part = ops.mean(ops.reshape(part, (B, size * size, width // size, C)), axis=2)
-        return ops.reshape(part, (B, size, size, C))
-    means = ops.convert_to_tensor(area_means(width, size), dtype=part.dtype)
-    # Images first, as in `resize_align_corners`.
-    part = ops.einsum("byxc,gy->bgxc", part, means)
-    return ops.einsum("bgxc,hx->bghc", part, means)
 
 
 def area_means(width, size):
